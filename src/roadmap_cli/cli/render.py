@@ -1,0 +1,155 @@
+"""The three dresses of a record: a JSON line, tab-separated columns, a table or drawing for people.
+
+Rendering changes only the dress. Records, their order and the exit code are the same in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from io import TextIOWrapper
+from typing import Any, BinaryIO, Protocol
+
+from roadmap_cli.cli.terminal import console, visible
+from roadmap_cli.core.records import Record
+from roadmap_cli.core.stream import Writer, parse
+
+#: Draws records on a terminal: takes them all, and a rich console.
+Picture = Callable[[Sequence[Record], Any], None]
+_DEFAULT_COLUMNS = ("kind", "id", "at")
+_HELD_ROWS = 1000
+
+
+class Output(Protocol):
+    """Where a command's records go."""
+
+    def write(self, record: Record) -> None:
+        """Write one record."""
+
+    def raw(self, line: bytes) -> None:
+        """Write a record that is already a line (without its end of line)."""
+
+    def rest(self) -> object:
+        """Hand on what is held, before a wait for input."""
+
+    def close(self) -> None:
+        """Hand on what is held, at the end."""
+
+
+class JsonOutput:
+    """JSON Lines: the stable format."""
+
+    def __init__(self, stream: BinaryIO, at_once: bool = True) -> None:
+        writer = Writer(stream, at_once)
+        self.write = writer.write
+        self._raw = writer.raw
+        self.rest = writer.rest
+        self.close = writer.close
+
+    def raw(self, line: bytes) -> None:
+        """Write a line as it came."""
+        self._raw(line + b"\n")
+
+
+class PlainOutput:
+    """Tab-separated columns in a stable order, one record a line; absent is empty."""
+
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        self._writer = Writer(stream)
+        self._columns = tuple(columns) or _DEFAULT_COLUMNS
+        self.rest = self._writer.rest
+        self.close = self._writer.close
+
+    def write(self, record: Record) -> None:
+        """Write a record's columns; tab, newline and backslash inside a field are escaped."""
+        row = "\t".join(_escape(cell(record.get(name))) for name in self._columns)
+        self._writer.raw(row.encode(errors="replace") + b"\n")
+
+    def raw(self, line: bytes) -> None:
+        """Write the columns of a record that passes through."""
+        self.write(parse(line))
+
+
+class PrettyOutput:
+    """For a person's eyes: a table, or the command's own picture. Rows appear as they come when the command streams."""
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        environ: Mapping[str, str],
+        colour: str,
+        columns: Sequence[str],
+        streams: bool,
+        picture: Picture | None,
+    ) -> None:
+        self._text = TextIOWrapper(stream, encoding="utf-8", errors="replace", write_through=True)
+        self._console = console(self._text, environ, colour)
+        self._columns = tuple(columns) or _DEFAULT_COLUMNS
+        self._streams = streams and picture is None
+        self._picture = picture
+        self._held: list[Record] = []
+        self._headed = False
+
+    def write(self, record: Record) -> None:
+        """Show a record now, or hold it for the table or picture."""
+        if self._streams:
+            self._row(record)
+            return
+        self._held.append(record)
+        if len(self._held) >= _HELD_ROWS and self._picture is None:
+            self._table()
+
+    def raw(self, line: bytes) -> None:
+        """Show a record that passes through."""
+        self.write(parse(line))
+
+    def rest(self) -> None:
+        """A table is shown when it is whole."""
+
+    def close(self) -> None:
+        """Show what is held."""
+        if self._held:
+            if self._picture:
+                self._picture(self._held, self._console)
+            else:
+                self._table()
+        self._text.flush()
+        self._text.detach()
+
+    def _row(self, record: Record) -> None:
+        if not self._headed:
+            self._headed = True
+            self._console.print("  ".join(self._columns), style="bold", soft_wrap=True)
+        parts = [visible(cell(record.get(name))) for name in self._columns]
+        line = "  ".join(parts)
+        limit = self._console.width
+        self._console.print(line if len(line) <= limit else line[: limit - 1] + "…", soft_wrap=True)
+
+    def _table(self) -> None:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+        present = [name for name in self._columns if any(name in record for record in self._held)]
+        for name in present or list(self._columns):
+            numeric = all(isinstance(record.get(name, 0), int | float) for record in self._held)
+            table.add_column(name, justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True)
+        for record in self._held:
+            table.add_row(*(visible(cell(record.get(name))) for name in present))
+        self._console.print(table)
+        self._held = []
+
+
+def cell(value: Any) -> str:
+    """A value as text for one field: text as it is, absent as nothing, anything else as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    import orjson
+
+    return orjson.dumps(value).decode()
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,0 +1,129 @@
+"""Every command there is, found by walking the files; man pages, completions, README and tests come from here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roadmap_cli import commands
+from roadmap_cli.cli.command import Command, Group, Spec
+from roadmap_cli.cli.terminal import Words
+
+FAMILIES = ("slm", "agent", "edl", "life", "wf", "roadmap")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option or operand as help and man pages show it."""
+
+    flags: tuple[str, ...]
+    metavar: str
+    help: str
+    choices: tuple[str, ...]
+    takes_file: bool
+    repeats: bool
+    required: bool
+    default: str
+    environment: str
+    operand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command, or one action of a command with actions."""
+
+    spec: Spec
+    options: tuple[Option, ...]
+    actions: tuple[Entry, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name as it is typed, the action included."""
+        return self.spec.name
+
+    @property
+    def action(self) -> str:
+        """The action alone; empty for a command without actions."""
+        return self.spec.name.partition(" ")[2]
+
+    @property
+    def parts(self) -> tuple[Entry, ...]:
+        """What can be run: the actions, or the command itself."""
+        return self.actions or (self,)
+
+
+def names() -> list[str]:
+    """The names of all commands, by family in the order of FAMILIES and then by name. From file names alone."""
+    root = Path(next(iter(commands.__path__)))
+    return [
+        f"{family}-{path.stem.replace('_', '-')}"
+        for family in FAMILIES
+        for path in sorted((root / family).glob("[!_]*.py"))
+    ]
+
+
+def module_of(name: str) -> str:
+    """The module a command lives in."""
+    family, _, verb = name.partition("-")
+    return f"{commands.__name__}.{family}.{verb.replace('-', '_')}"
+
+
+def load(name: str) -> Command | Group:
+    """The declared command of a name."""
+    declared: Command | Group = importlib.import_module(module_of(name)).main
+    return declared
+
+
+def entry(name: str) -> Entry:
+    """Everything a command tells about itself."""
+    declared = load(name)
+    if isinstance(declared, Group):
+        parts = tuple(_entry(action) for action in declared.actions.values())
+        return Entry(declared.spec, (), parts)
+    return _entry(declared)
+
+
+def entries() -> Iterator[Entry]:
+    """All commands."""
+    return (entry(name) for name in names())
+
+
+def _entry(command: Command) -> Entry:
+    words = Words(command.spec.name, open(os.devnull, "w"), {})  # noqa: PTH123, SIM115
+    parsed = command.click_command(words, lambda *_: 0)
+    words.stream.close()
+    context = click.Context(parsed, info_name=command.spec.name)
+    return Entry(command.spec, tuple(_option(parameter, context) for parameter in parsed.get_params(context)))
+
+
+def _option(parameter: click.Parameter, context: click.Context) -> Option:
+    kind = parameter.type
+    choices = tuple(map(str, kind.choices)) if isinstance(kind, click.Choice) else ()
+    is_operand = isinstance(parameter, click.Argument)
+    takes_value = is_operand or not (getattr(parameter, "is_flag", False) or getattr(parameter, "count", False))
+    default: Any = parameter.default
+    shows_default = getattr(parameter, "show_default", False) and default is not None
+    environment = parameter.envvar or ""
+    return Option(
+        flags=() if is_operand else tuple(sorted((*parameter.opts, *parameter.secondary_opts), key=len)),
+        metavar=parameter.make_metavar(context) if takes_value else "",
+        help=getattr(parameter, "help", "") or "",
+        choices=choices,
+        takes_file=isinstance(kind, click.Path | click.File),
+        repeats=bool(getattr(parameter, "multiple", False)) or parameter.nargs == -1,
+        required=parameter.required,
+        default=str(default) if shows_default else "",
+        environment=environment if isinstance(environment, str) else ", ".join(environment),
+        operand=is_operand,
+    )
+
+
+def kinds(found: Sequence[Entry]) -> set[str]:
+    """Every kind that these commands write."""
+    return {kind for one in found for part in one.parts for kind in part.spec.writes if kind != "*"}

@@ -1,0 +1,1 @@
+"""The shared ground: records, streams, errors, paths, the clock. Imports nothing of ours."""

@@ -1,0 +1,53 @@
+"""What time it is, as a thing that can be replaced, and the one way times are written.
+
+Times in records are RFC 3339 in UTC with milliseconds and a Z: ``2026-11-23T09:00:00.000Z``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from roadmap_cli.core.errors import ConfigError, DataError
+
+Clock = Callable[[], datetime]
+
+
+def system() -> datetime:
+    """The present moment in UTC."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+def from_environment(value: str | None) -> Clock:
+    """The clock a command uses: the system's, or one that stands still at ``ROADMAP_NOW``.
+
+    Raises ConfigError if the value is not a time.
+    """
+    if not value:
+        return system
+    try:
+        fixed = parse(value)
+    except DataError as error:
+        raise ConfigError(f"ROADMAP_NOW: {error.message}", hint="write it as 2026-11-23T09:00:00Z") from None
+    return lambda: fixed
+
+
+def stamp(moment: datetime) -> str:
+    """Write an aware moment as RFC 3339, UTC, milliseconds, Z."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def parse(text: str) -> datetime:
+    """Read an RFC 3339 time with an offset. Raises DataError for anything else, a missing offset included."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise DataError(f"not a time: {text!r}", code="bad_time") from None
+    if moment.tzinfo is None:
+        raise DataError(f"time without an offset: {text!r}", code="bad_time")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise DataError(f"time outside the calendar: {text!r}", code="bad_time") from None

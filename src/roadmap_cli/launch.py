@@ -1,0 +1,39 @@
+"""From a command's name to its module and its main(): what bin/_launch and ``python -m roadmap_cli.launch`` use."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from roadmap_cli.core.errors import Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command whose name is the first argument with the others. An unknown name gives 127."""
+    name, *rest = list(sys.argv[1:] if arguments is None else arguments) or [""]
+    family, _, verb = name.partition("-")
+    module = f"roadmap_cli.commands.{family}.{verb.replace('-', '_')}"
+    if not family.isidentifier() or not verb.replace("-", "_").isidentifier():
+        return _unknown(name)
+    try:
+        command = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and module.startswith(error.name):
+            return _unknown(name)
+        return _say(Exit.UNAVAILABLE, f"{name}: error: the Python package {error.name!r} is missing", "make install")
+    code: int = command.main(rest)
+    return code
+
+
+def _unknown(name: str) -> int:
+    return _say(Exit.NOTFOUND, f"roadmap: error: no command {name!r}", "ls bin")
+
+
+def _say(code: Exit, message: str, hint: str) -> int:
+    sys.stderr.write(f"{message}\n{message.partition(':')[0]}: hint: {hint}\n")
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
