@@ -98,7 +98,7 @@ def _entry(command: Command) -> Entry:
     words = Words(command.spec.name, open(os.devnull, "w"), {})  # noqa: PTH123, SIM115
     parsed = command.click_command(words, lambda *_: 0)
     words.stream.close()
-    context = click.Context(parsed, info_name=command.spec.name)
+    context = parsed.make_context(command.spec.name, [], resilient_parsing=True)
     return Entry(command.spec, tuple(_option(parameter, context) for parameter in parsed.get_params(context)))
 
 

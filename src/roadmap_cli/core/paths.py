@@ -43,6 +43,13 @@ def data_directory(environ: Mapping[str, str]) -> Path:
     return _base(environ, "XDG_DATA_HOME", ".local/share")
 
 
+def models_directory(environ: Mapping[str, str]) -> Path:
+    """Where weights are kept: ``$ROADMAP_MODELS``, else ``models`` in the data directory."""
+    if environ.get("ROADMAP_MODELS"):
+        return Path(environ["ROADMAP_MODELS"])
+    return data_directory(environ) / "models"
+
+
 def cache_directory(environ: Mapping[str, str]) -> Path:
     """``$XDG_CACHE_HOME/roadmap``: what can be made again."""
     return _base(environ, "XDG_CACHE_HOME", ".cache")

@@ -15,8 +15,8 @@ main = group(
     Schemas are published for readers and tests; commands do not enforce them, and unknown fields are always welcome.""",
     module=__name__,
     examples={
-        "List every kind": "roadmap-schema list --plain",
-        "Check a stream": "slm-models list | roadmap-schema validate",
+        "Find a kind": "roadmap-schema list --plain | grep '^error'",
+        "Show what a kind requires": "roadmap-schema show error | jq -c .schema.required",
     },
     see=("roadmap-why",),
 )

@@ -1,0 +1,78 @@
+# Everything starts here: `make demo` shows it, `make test` checks it. Both set up what they need.
+
+SHELL := /bin/sh
+PY := .venv/bin/python
+export PYTHONPATH := src:tools
+export ROADMAP_MODELS ?= $(CURDIR)/.cache/models
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup setup-dev
+setup: ## Make the environment: programs, packages, llama.cpp, models
+	@tools/setup.sh run
+setup-dev:
+	@tools/setup.sh dev
+
+.PHONY: demo
+demo: setup ## Run the five main pipelines on real input
+	@examples/demo.sh
+
+.PHONY: test
+test: setup-dev lint-fast ## Run the tests (under ten minutes)
+	$(PY) -m pytest
+
+.PHONY: test-all
+test-all: setup-dev lint ## Run all tests, the slow ones too
+	$(PY) -m pytest -m ''
+
+.PHONY: lint lint-fast
+lint-fast:
+	$(PY) -m ruff format --check --quiet src tests tools
+	$(PY) -m ruff check --quiet src tests tools
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-logo >.cache/lint-imports.log 2>&1 || { cat .cache/lint-imports.log; exit 1; }
+lint: lint-fast ## Check style, types, layers, pages, completions, shell scripts
+	mandoc -T lint -W warning man/man1/*.1 man/man5/*.5 man/man7/*.7
+	shellcheck -s bash completions/bash/*
+	shellcheck bin/_launch tools/*.sh examples/*.sh .ci/run
+	for file in completions/zsh/_*; do zsh -n "$$file" || exit 1; done
+	for file in completions/fish/*.fish; do fish -n "$$file" || exit 1; done
+	$(MAKE) --no-print-directory surface CHECK=--check
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(PY) -m ruff format --quiet src tests tools
+	$(PY) -m ruff check --quiet --fix src tests tools
+
+.PHONY: surface
+surface: ## Make links, man pages, completions and the README table from the commands
+	$(PY) tools/gen_links.py $(CHECK)
+	$(PY) tools/gen_man.py $(CHECK)
+	$(PY) tools/gen_completions.py $(CHECK)
+	$(PY) tools/gen_readme.py $(CHECK)
+
+.PHONY: transcripts
+transcripts: ## Rewrite what the commands in tests/transcripts print (then read git diff)
+	$(PY) tools/transcripts.py $(COMMAND)
+
+.PHONY: bench
+bench: setup-dev ## Measure against peers; one JSON record for each figure
+	@for file in tools/bench/*.py; do $(PY) "$$file" || exit 1; done
+
+.PHONY: fuzz
+fuzz: setup-dev ## Fuzz the parsers for SECONDS (3600)
+	$(PY) tools/fuzz.py $(or $(SECONDS),3600)
+
+.PHONY: lock
+lock: ## Pin the newest versions of all packages
+	tools/lock.sh
+
+.PHONY: release
+release: ## Make a release: make release VERSION=1.2.0
+	tools/release.sh "$(VERSION)"
+
+.PHONY: clean
+clean: ## Remove what can be made again
+	rm -rf .cache build dist .pytest_cache .mypy_cache .ruff_cache

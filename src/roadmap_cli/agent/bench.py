@@ -1,0 +1,170 @@
+"""The test bench: runs a project's tests in one sandbox, whole or a few, as it stands or with some files changed.
+
+The rule it keeps: a run is green only if the tests say so themselves. Every test known from the first run must have
+been run and passed; a session that ended early, lost tests or was stopped is never green, whatever its exit status.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from roadmap_cli.agent.project import Project
+from roadmap_cli.agent.sandbox import Grant, Limits, Process, Sandbox
+from roadmap_cli.agent.toolchain import TestCommand
+from roadmap_cli.core.errors import Unavailable
+
+_WORKER = Path(__file__).with_name("inside") / "worker.py"
+_START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """What one run of tests said. `outcomes`: status, seconds and error of each test by its id."""
+
+    outcomes: Mapping[str, Mapping[str, Any]]
+    finished: bool
+    exit_code: int | None
+    timed_out: bool
+    output: str
+    seconds: float
+    lines: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    unloadable: bool = False
+
+    def with_status(self, *wanted: str) -> list[str]:
+        """The ids of tests with one of the given statuses, in the order they ran."""
+        return [test for test, outcome in self.outcomes.items() if outcome["status"] in wanted]
+
+    @property
+    def failing(self) -> list[str]:
+        """Tests that failed, could not be set up, or never ended."""
+        return self.with_status("failed", "error", "started")
+
+    @property
+    def passing(self) -> list[str]:
+        """Tests that passed."""
+        return self.with_status("passed")
+
+
+class Bench:
+    """A sandbox with the project in it, made on first use and made again if it dies. A context manager."""
+
+    def __init__(self, project: Project, command: TestCommand, limits: Limits) -> None:
+        self._project, self._command = project, command
+        readable = (*command.readable, _WORKER, *project.environments)
+        self.sandbox = Sandbox(Grant(project.root, private=True, readable=readable, environ=command.environ), limits)
+        self._process: Process | None = None
+        self._buffer = b""
+        self.restarts = 0
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sandbox and everything in it."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+        self._buffer = b""
+
+    def run(
+        self,
+        changed: Mapping[str, str],
+        *,
+        tests: Iterable[str] = (),
+        trace: Iterable[str] = (),
+        swap: bool = False,
+        stop_early: bool = False,
+        test_seconds: float | None,
+        seconds: float,
+    ) -> TestRun:
+        """Run tests (all, unless some are named) with some files changed.
+
+        `trace` names the files whose executed lines are wanted; `swap` lets the bench keep the tests loaded and
+        exchange changed functions in a fork of that session; times in seconds, per test and for the run.
+        """
+        request = {
+            "files": dict(changed), "tests": list(tests), "trace": list(trace), "swap": swap, "stop_early": stop_early,
+            "test_seconds": test_seconds, "seconds": seconds, "argv": list(self._command.argv),
+            "memory_bytes": self.sandbox.limits.memory_bytes,
+        }  # fmt: skip
+        started = time.monotonic()
+        answer = self._ask(request, seconds + 10)
+        spent = time.monotonic() - started
+        if answer is None:
+            self.close()
+            self.restarts += 1
+            return TestRun({}, False, None, spent >= seconds, "", spent)
+        return TestRun(
+            answer.get("outcomes", {}), bool(answer.get("finished")), answer.get("exit"),
+            bool(answer.get("timed_out")), answer.get("output", ""), spent, answer.get("lines", {}),
+            bool(answer.get("unloadable")),
+        )  # fmt: skip
+
+    def _ask(self, request: Mapping[str, Any], seconds: float) -> Any:
+        process = self._started()
+        assert process.popen.stdin
+        try:
+            process.popen.stdin.write(json.dumps(request).encode() + b"\n")
+            process.popen.stdin.flush()
+        except BrokenPipeError:
+            return None
+        return self._answer(process, seconds)
+
+    def _started(self) -> Process:
+        if self._process is not None:
+            return self._process
+        command = self._command
+        argv = [command.interpreter, str(_WORKER), str(self._project.root), command.framework, *command.arguments]
+        process = self.sandbox.start(argv)
+        self._process = process
+        archive = self._project.archive()
+        assert process.popen.stdin
+        try:
+            process.popen.stdin.write(f"{len(archive)}\n".encode() + archive)
+            process.popen.stdin.flush()
+        except BrokenPipeError:
+            pass  # it says why on standard error
+        if self._answer(process, _START_S) is None:
+            process.kill()
+            assert process.popen.stderr
+            words = process.popen.stderr.read(4000).decode(errors="replace").strip().splitlines()
+            self.close()
+            raise Unavailable(
+                f"the tests cannot be started in the sandbox: {words[-1] if words else 'no answer'}",
+                hint=f"does '{command.interpreter} -m {command.framework} --version' work?",
+            )
+        return process
+
+    def _answer(self, process: Process, seconds: float) -> Any:
+        assert process.popen.stdout
+        descriptor = process.popen.stdout.fileno()
+        deadline = time.monotonic() + seconds
+        parts = [self._buffer]
+        while b"\n" not in parts[-1]:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                return None
+            data = process.popen.stdout.read1(1 << 20)  # type: ignore[attr-defined]
+            if not data:
+                return None
+            parts.append(data)
+        line, _, self._buffer = b"".join(parts).partition(b"\n")
+        return json.loads(line)
+
+
+def is_green(run: TestRun, known: Iterable[str]) -> bool:
+    """Whether a run proves that everything passes: finished, nothing failing, and no known test lost or skipped."""
+    if not run.finished or run.exit_code != 0 or run.timed_out or run.failing:
+        return False
+    passed = set(run.passing)
+    return all(test in passed for test in known)

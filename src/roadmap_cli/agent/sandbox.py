@@ -1,0 +1,300 @@
+"""Run untrusted programs inside bubblewrap, with a system-call filter and limits, or not at all.
+
+The rule it keeps: fail closed. A missing program, a set-up that bubblewrap refuses or a protection that cannot be
+had and has no substitute raises Unavailable; nothing ever runs outside. What is active is said in `protections`.
+
+Started by root, bubblewrap makes the mounts and the program runs under an unused, unprivileged user id; started by
+anybody else, it runs in a user namespace that can make no others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from roadmap_cli.agent import cgroup, identity_mount, seccomp
+from roadmap_cli.agent.protected import protected_paths, set_aside
+from roadmap_cli.core.errors import InputMissing, RoadmapError, Unavailable
+
+SYSTEM_PATH = "/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin"
+INSTALL_HINT = "apt-get install bubblewrap libseccomp2 util-linux"
+_FIRST_UID, _UIDS = 61184, 4000  # systemd's range for users that exist only while a service runs
+_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "ssl/certs", "mime.types")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a sandboxed program may use. Times in seconds, sizes in bytes; `memory` and `processes` are totals."""
+
+    wall_s: float = 60.0
+    cpu_s: int = 60
+    memory_bytes: int = 1 << 30
+    processes: int = 128
+    file_bytes: int = 256 << 20
+    disk_bytes: int = 512 << 20
+    open_files: int = 512
+    output_bytes: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a sandboxed program may touch: one writable folder, more read-only ones, and an environment.
+
+    With `private` the folder is an empty file system in memory at the same path and the real one is not visible;
+    otherwise the real one is writable but for its protected paths (`.git` and files that other tools run).
+    """
+
+    project: Path
+    private: bool = False
+    readable: tuple[Path, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+class Process:
+    """A running sandbox. `close` ends everything in it and frees what was made for it; it is a context manager."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], group: cgroup.Group | None, status: IO[bytes]) -> None:
+        self.popen = popen
+        self._group = group
+        self._status = status
+        self._exit_code: int | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of bubblewrap itself."""
+        return self.popen.pid
+
+    def kill(self) -> None:
+        """End bubblewrap, and with it (process namespace, die-with-parent) everything inside."""
+        with suppress(ProcessLookupError):
+            self.popen.send_signal(signal.SIGKILL)
+
+    def wait(self) -> int:
+        """The program's exit code (128 + N after signal N), or -9 if the sandbox was killed from here.
+
+        Raises Unavailable if the program was never started because the sandbox could not be made.
+        """
+        code = self.popen.wait()
+        if self._exit_code is None:
+            for line in self._status.read().splitlines():
+                self._exit_code = json.loads(line).get("exit-code", self._exit_code)
+        if self._exit_code is None and code > 0:
+            raise Unavailable("bubblewrap could not make the sandbox", hint="see its message above; " + USERNS_HINT)
+        return code if self._exit_code is None else self._exit_code
+
+    def close(self) -> None:
+        """Kill what still runs, close the pipes, remove the control group."""
+        self.kill()
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+        self.popen.wait()
+        self._status.close()
+        if self._group is not None:
+            self._group.remove()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+USERNS_HINT = "unprivileged user namespaces must be allowed: sysctl kernel.unprivileged_userns_clone=1"
+
+
+class Sandbox:
+    """One way of running programs: a grant and limits. Each `start` is a sandbox of its own."""
+
+    def __init__(self, grant: Grant, limits: Limits, *, search: str = SYSTEM_PATH) -> None:
+        """Check what is needed. Raises Unavailable with the command that installs what is missing, InputMissing."""
+        self.grant = grant
+        self.limits = limits
+        self._bwrap = _program("bwrap", search)
+        self._setpriv = _program("setpriv", search)
+        self._root = os.geteuid() == 0
+        self._uid = _FIRST_UID + os.getpid() % _UIDS if self._root else os.geteuid()
+        if not grant.project.is_dir():
+            raise InputMissing(f"{grant.project}: not a folder")
+        self.protections: tuple[str, ...] = ()
+        self._before: frozenset[Path] = frozenset()
+
+    def start(self, argv: Sequence[str], *, stderr: int = subprocess.PIPE) -> Process:
+        """Start `argv` in the project folder with pipes for its three streams. Raises Unavailable."""
+        limits = self.limits
+        keep: list[int] = []
+        group = cgroup.create(f"roadmap-{os.getpid()}-{os.urandom(4).hex()}", memory_bytes=limits.memory_bytes,
+                              processes=limits.processes)  # fmt: skip
+        grouped = group.protections if group else ()
+        status_read, status_write = os.pipe()
+        try:
+            filter_fd = seccomp.program()
+            keep += [filter_fd, status_write]
+            command = [self._bwrap, *self._arguments(keep), "--json-status-fd", str(status_write)]
+            command += ["--seccomp", str(filter_fd), "--", self._setpriv, *self._drop(), "--", *argv]
+            entrances = group.entrances() if group else []
+            namespace = self._namespace()
+            popen = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, pass_fds=keep, close_fds=True,
+                env={}, start_new_session=True,
+                preexec_fn=_before_exec(limits, entrances, namespace, os.fsencode(self.grant.project), grouped,
+                                        self._root),
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError, RoadmapError) as error:
+            os.close(status_read)
+            if group:
+                group.remove()
+            if isinstance(error, RoadmapError):
+                raise
+            raise Unavailable(f"the sandbox cannot be made: {error}", hint=INSTALL_HINT) from None
+        finally:
+            for descriptor in keep:
+                os.close(descriptor)
+        for descriptor in [*entrances, *([] if namespace is None else [namespace])]:
+            os.close(descriptor)
+        self.protections = self._active(grouped)
+        return Process(popen, group, os.fdopen(status_read, "rb"))
+
+    def leftovers(self) -> list[Path]:
+        """After a run in a real folder: protected paths that appeared meanwhile, moved aside so nothing runs them."""
+        return [] if self.grant.private else set_aside(self.grant.project, self._before)
+
+    def _active(self, grouped: tuple[str, ...]) -> tuple[str, ...]:
+        shared = ("no_network", "process_namespace", "ipc_namespace", "seccomp", "read_only_root", "no_new_privileges",
+                  "new_session", "dies_with_parent", "clean_environment", "wall_limit", "cpu_limit", "file_size_limit",
+                  "open_files_limit", "process_limit", "disk_limit", "output_limit")  # fmt: skip
+        user = ("unprivileged_user",) if self._root else ("unprivileged_user", "user_namespace", "no_nested_namespaces")
+        memory = () if any("memory" in name for name in grouped) else ("memory_limit_per_process", "memory_watchdog")
+        place = ("private_folder",) if self.grant.private else ("protected_paths",)
+        return tuple(sorted((*shared, *user, *grouped, *memory, *place)))
+
+    def _drop(self) -> list[str]:
+        if not self._root:
+            return ["--no-new-privs"]
+        uid = str(self._uid)
+        return ["--reuid", uid, "--regid", uid, "--clear-groups", "--inh-caps=-all", "--no-new-privs"]
+
+    def _namespace(self) -> int | None:
+        """For root writing in a real folder: the mapping of its owner to the sandbox's user."""
+        if not self._root or self.grant.private:
+            return None
+        owner = self.grant.project.stat()
+        try:
+            return identity_mount.mapping((owner.st_uid, owner.st_gid), self._uid)
+        except OSError as error:
+            raise Unavailable(
+                f"{self.grant.project}: root cannot lend this folder to an unprivileged user ({error.strerror})",
+                hint="run the command as the user who owns the folder",
+            ) from None
+
+    def _arguments(self, keep: list[int]) -> list[str]:
+        """bubblewrap's options. Descriptors it must inherit are added to `keep`."""
+        size = str(self.limits.disk_bytes)
+        project = str(self.grant.project)
+        words = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        if self._root:
+            words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        else:
+            words += ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
+        words += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
+        environ = {"PATH": SYSTEM_PATH, "HOME": "/tmp/home", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **self.grant.environ}
+        for name, value in sorted(environ.items()):
+            words += ["--setenv", name, value]
+        words += ["--ro-bind", "/usr", "/usr"]
+        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+            top = Path("/", name)
+            if top.is_symlink():
+                words += ["--symlink", os.readlink(top), str(top)]
+            elif top.is_dir():
+                words += ["--ro-bind", str(top), str(top)]
+        words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--perms", "0777", "--dir", "/tmp/home"]
+        for path in (Path("/etc/ssl/certs"), self.grant.project, *self.grant.readable):
+            for folder in reversed(path.parents[:-1]):  # made by hand: bubblewrap would make them for the owner only
+                words += ["--perms", "0755", "--dir", str(folder)]
+        for name in _ETC:
+            words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        for place, text in (
+            ("/etc/passwd", f"sandbox:x:{self._uid}:{self._uid}::/tmp/home:/bin/sh\n"),
+            ("/etc/group", f"sandbox:x:{self._uid}:\n"),
+            ("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
+            ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+        ):
+            keep.append(_in_memory(place, text))
+            words += ["--perms", "0444", "--ro-bind-data", str(keep[-1]), place]
+        if self.grant.private:
+            words += ["--perms", "0777", "--size", size, "--tmpfs", project]
+        else:
+            words += ["--bind", project, project]
+            paths = protected_paths(self.grant.project)
+            self._before = frozenset(paths)
+            for path in paths:
+                words += ["--ro-bind", str(path), str(path)]
+        for path in self.grant.readable:
+            words += ["--ro-bind", str(path), str(path)]
+        return [*words, "--remount-ro", "/", "--chdir", project]
+
+
+def _program(name: str, search: str) -> str:
+    found = shutil.which(name, path=search)
+    if found is None:
+        raise Unavailable(f"{name} is not installed, and nothing runs outside a sandbox", hint=INSTALL_HINT)
+    return found
+
+
+def _in_memory(path: str, text: str) -> int:
+    descriptor = os.memfd_create(path)
+    os.write(descriptor, text.encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def tasks_of(uid: int) -> int:
+    """How many tasks a user runs now: the kernel counts all of them against RLIMIT_NPROC."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if folder.stat().st_uid == uid:
+                count += sum(1 for _ in (folder / "task").iterdir())
+    return count
+
+
+def _before_exec(
+    limits: Limits, entrances: list[int], namespace: int | None, project: bytes, grouped: tuple[str, ...], root: bool
+) -> Callable[[], None]:
+    """What the child does between fork and exec: join the group, map the folder, lower its own limits."""
+    spare = 4 if root else tasks_of(os.geteuid()) + 4  # bubblewrap, its process 1, setpriv
+    pairs = [
+        (resource.RLIMIT_CPU, limits.cpu_s),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_NPROC, limits.processes + spare),
+        (resource.RLIMIT_CORE, 0),
+    ]
+    if not any("memory" in name for name in grouped):
+        pairs.append((resource.RLIMIT_AS, limits.memory_bytes))
+    bounded = []
+    for which, value in pairs:
+        hard = resource.getrlimit(which)[1]
+        bounded.append((which, value if hard == resource.RLIM_INFINITY else min(value, hard)))
+
+    def prepare() -> None:
+        for descriptor in entrances:
+            os.write(descriptor, b"0")
+        if namespace is not None:
+            identity_mount.cover(project, namespace)
+        for which, value in bounded:
+            resource.setrlimit(which, (value, value))
+
+    return prepare

@@ -1,0 +1,56 @@
+"""edl-scan: see and hear what is in a video file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from roadmap_cli.cli import Run, command
+from roadmap_cli.core.records import Record
+
+
+@command(
+    writes=("edl.source", "edl.shot"),
+    state="write",
+    effects=("programs",),
+    items=True,
+    columns=("kind", "position", "in_frame", "out_frame", "fps", "luma_mean", "motion", "loudness_lufs", "path"),
+    examples={
+        "Find the shots of a clip": "edl-scan examples/bikes.mp4",
+        "List where the cuts are": "edl-scan examples/bikes.mp4 | jq -c 'select(.kind == \"edl.shot\") | .in_frame'",
+    },
+    see=("edl-plan",),
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def main(run: Run, files: tuple[Path, ...]) -> Iterable[Record]:
+    """Find the shots of video files and measure them.
+
+    Each file is decoded once, picture and sound.
+    One edl.source record comes out for the file and one edl.shot record for each shot between two cuts: where it lies,
+    how bright, contrasty, colourful, moving and sharp it is, and how loud, how silent and how like speech it sounds.
+
+    Cuts are found by PySceneDetect's adaptive detector.
+    Positions are whole frames with an exact rate.
+    Frame n is the picture shown n/fps seconds after the first one; a file of varying rate is counted at the standard
+    rate nearest to its average, which is said in a warning.
+
+    What was measured is remembered by the file's content: the same bytes are not decoded a second time, wherever they
+    lie.
+    """
+    from roadmap_cli.edl import probe, programs, scanning
+
+    found = programs.find(run.environ.get("PATH"))
+    for path in files:
+        with run.item():
+            sha256 = probe.content_hash(path)
+            records = scanning.recall(run.state, sha256, path)
+            if records:
+                run.detail(f"{path}: known content, not decoded again")
+            else:
+                records = list(scanning.scan(found, path, run.now(), run.progress, sha256))
+                scanning.remember(run.state, records)
+            for warning in scanning.warnings(records[0], str(path)):
+                run.warn(warning)
+            yield from records

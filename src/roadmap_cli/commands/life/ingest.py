@@ -1,0 +1,165 @@
+"""life-ingest: read calendars and bank statements into the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from roadmap_cli.cli import Run, command
+from roadmap_cli.core.errors import DataError, InputMissing
+from roadmap_cli.core.records import Record
+
+if TYPE_CHECKING:
+    from roadmap_cli.life.ingestion import Tally
+    from roadmap_cli.life.items import Item
+    from roadmap_cli.life.reading import Settings
+
+
+@command(
+    reads=("life.event", "life.transaction"),
+    writes=("life.source", "life.event", "life.transaction"),
+    state="write",
+    quick=True,
+    columns=("at", "kind", "title", "payee", "amount", "currency", "source", "source_line"),
+    examples={
+        "Read a calendar and a bank statement": "life-ingest examples/life/calendar.ics examples/life/bank.ofx | wc -l",
+        "See what would be read, and store nothing": "life-ingest --dry-run --plain examples/life/bank.csv | head -3",
+        "Say what a statement leaves open": "life-ingest --map order=dmy,currency=EUR examples/life/bank.csv | wc -l",
+    },
+    see=("life-watch", "roadmap-why"),
+)
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(allow_dash=True))
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    help="Time zone of times that name none; default: the calendar's, else this machine's.",
+)
+@click.option(
+    "--map", "mappings", metavar="FIELD=COLUMN", multiple=True, help="Which column of a CSV holds what; see below."
+)
+@click.option("--charset", metavar="NAME", help="Character set of files that are not UTF-8 and do not name theirs.")
+@click.option(
+    "--past-days",
+    type=click.IntRange(0, 36_500),
+    default=730,
+    show_default=True,
+    help="Write recurring events out from so many days ago.",
+)
+@click.option(
+    "--future-days",
+    type=click.IntRange(0, 3_650),
+    default=366,
+    show_default=True,
+    help="Write recurring events out until so many days ahead.",
+)
+def main(
+    run: Run,
+    files: tuple[str, ...],
+    timezone: str | None,
+    mappings: tuple[str, ...],
+    charset: str | None,
+    past_days: int,
+    future_days: int,
+) -> Iterable[Record]:
+    """Read calendars and bank statements into the state.
+
+    What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CSV of a bank, or JSON Lines of life.event
+    and life.transaction records.
+    FILE '-' is such a file on standard input; without FILE, records are read from there.
+
+    Each record that is new is written after it is stored; what is known already is not written again, so that reading
+    a file twice changes nothing.
+    An event that was moved or cancelled since is replaced, and kept as a record.
+
+    Recurring events are written out one by one, from --past-days ago to --future-days ahead, at most 5,000 of a series.
+
+    The columns of a CSV are found by their headings.
+    Where the file leaves a question open, the message says which; answer with --map, for example
+    date=COLUMN, amount=COLUMN (or debit=, credit=), payee=, memo=, account=, currency=COLUMN or a code such as EUR,
+    order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
+    A statement that comes as OFX and as CSV is counted once.
+    """
+    from roadmap_cli.life.formats import bank_csv, text
+    from roadmap_cli.life.formats.ical_series import Window
+    from roadmap_cli.life.ingestion import Tally
+    from roadmap_cli.life.reading import Settings
+    from roadmap_cli.life.zones import named
+
+    now = run.now()
+    settings = Settings(
+        zone=named(timezone).key if timezone else _machine_zone(run),
+        window=Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
+        charset=text.known(charset) if charset else None,
+        mapping=bank_csv.mapping(mappings),
+    )
+    tally = Tally()
+    for name in files:
+        yield from _file(run, name, settings, tally)
+    if not files:
+        yield from _records(run, tally)
+    run.note(tally.words())
+
+
+def _file(run: Run, name: str, settings: Settings, tally: Tally) -> Iterator[Record]:
+    """Store what stands in one file; give what is new."""
+    from roadmap_cli.life import ingestion, reading
+    from roadmap_cli.life.items import Group
+
+    def failed(error: DataError) -> None:
+        with run.item():
+            raise error
+
+    def told(items: Iterator[Item]) -> Iterator[Item]:
+        for item in items:
+            if isinstance(item, Group) and item.cut:
+                where = f"{name}:{item.events[0]['source_line']}"
+                run.warn(f"{where}: series has more than {len(item.events)} events; the rest is left out")
+            yield item
+
+    state = run.state  # first of all: without its key nothing is read
+    data = _bytes(run, name)
+    try:
+        source = reading.source_of(name if name != "-" else "<stdin>", data)
+    except DataError as error:
+        failed(error)
+        return
+    yield from ingestion.commit(state, [source.record(run.stamp())], source.format, ingestion.Tally())
+    yield from ingestion.ingest(state, told(reading.items(data, source, settings)), source.format, tally, failed)
+
+
+def _records(run: Run, tally: Tally) -> Iterator[Record]:
+    """Store the records on standard input; give what is new."""
+    from roadmap_cli.life import ingestion
+    from roadmap_cli.life.formats import jsonl
+
+    for batch in run.batches(ingestion.BATCH_RECORDS):
+        good = []
+        for record in batch:
+            with run.item(record):
+                good.append(jsonl.item(record))
+        yield from ingestion.commit(run.state, good, "jsonl", tally)
+
+
+def _bytes(run: Run, name: str) -> bytes:
+    """A whole file. Raises InputMissing, and DataError for one that is too large."""
+    from roadmap_cli.life.reading import LARGEST_BYTES
+
+    try:
+        with open(run.stdin if name == "-" else name, "rb", closefd=name != "-") as stream:
+            data = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
+    if len(data) > LARGEST_BYTES:
+        raise DataError(f"file is larger than {LARGEST_BYTES // 1024**2} MiB", where=name, code="too_large")
+    return data
+
+
+def _machine_zone(run: Run) -> str:
+    from roadmap_cli.life.zones import of_machine
+
+    link = Path("/etc/localtime")
+    return of_machine(run.environ.get("TZ"), str(link.readlink()) if link.is_symlink() else None)

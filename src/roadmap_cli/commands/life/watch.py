@@ -1,0 +1,80 @@
+"""life-watch: warn of what is unusual in the last two weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from roadmap_cli.cli import Run, command
+from roadmap_cli.core.records import Record
+
+
+@command(
+    writes="life.warning",
+    state="write",
+    columns=("severity", "text", "clears_when", "evidence_count", "why_id"),
+    examples={
+        "Warn of what is unusual": "life-watch | jq -r .text",
+        "Look every six hours from cron": "echo '0 */6 * * * life-watch --plain'",
+        "Say again what has not cleared": "life-watch --open --plain",
+    },
+    see=("life-ingest", "roadmap-why"),
+)
+@click.option(
+    "--false-alarms",
+    type=click.FloatRange(0.01, 30),
+    default=1.0,
+    show_default=True,
+    metavar="NUMBER",
+    help="False alarms allowed in 30 days.",
+)
+@click.option(
+    "--working-hours",
+    default="08:00-18:00",
+    show_default=True,
+    metavar="HH:MM-HH:MM",
+    help="Working hours, Monday to Friday.",
+)
+@click.option(
+    "--timezone", metavar="ZONE", help="Time zone whose days are counted; default: the one most events are in."
+)
+@click.option("--open", "also_open", is_flag=True, help="Write again what was warned of and has not cleared.")
+@click.option("--fail-on-warning", is_flag=True, help="Exit 1 if anything is written.")
+def main(
+    run: Run, false_alarms: float, working_hours: str, timezone: str | None, also_open: bool, fail_on_warning: bool
+) -> Iterable[Record]:
+    """Warn of what is unusual in the last two weeks.
+
+    Counts, day by day, hours and number of meetings, meetings outside working hours, the longest free block of a
+    workday, and everyday spending in each currency; without today, which is not over.
+    The last two weeks are compared with the two-week stretches of the half year before: their median is what is usual,
+    their median absolute deviation how much it varies.
+
+    The threshold follows from --false-alarms: with m things looked at daily, each may exceed it by chance with
+    probability false-alarms / (30 m).
+    Less than 70 days of data are too few, and data that ends more than 45 days ago is too old: then nothing is warned
+    of, and -v says so.
+
+    A warning is written once.
+    It is written again when it gets worse by a class, or when it had cleared and at least two weeks have passed;
+    clears_when says what would clear it.
+    Every number is a sum of stored records: evidence_ids names those that weigh most, roadmap-why with the why_id all
+    of them.
+    Nothing new: nothing is written, and the exit code is 0.
+    """
+    from roadmap_cli.life import watching
+
+    settings = watching.Settings(false_alarms, working_hours, timezone)
+    with run.state.write() as tx:
+        known = list(watching.still_open(tx)) if also_open else []
+        given, report = watching.watch(tx, run.now(), settings, command=run.command)
+        still = {record["id"] for record in watching.still_open(tx)} if also_open else set()
+    for words in report.untold:
+        run.detail(words)
+    written = [*(record for record in known if record["id"] in still), *given]
+    yield from written
+    if not written:
+        run.detail("nothing new to warn of")
+    if written and fail_on_warning:
+        run.exit_code = 1

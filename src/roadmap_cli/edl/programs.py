@@ -1,0 +1,200 @@
+"""The ffmpeg programs: found once, started without a shell, their failures turned into one clear line.
+
+Every input is named with the ``file:`` protocol and only local protocols are allowed, so that a playlist cannot reach
+the network and a file name cannot be read as an option.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from roadmap_cli.core.errors import CannotCreate, DataError, RoadmapError, Unavailable
+
+#: Options of one input or output; an option without a value has None.
+Options = dict[str, str | int | None]
+#: Filters in order: name and options.
+Chain = list[tuple[str, dict[str, str | int]]]
+
+_PROTOCOLS = "file,pipe,crypto,data"
+#: Options of every ffmpeg input.
+LOCAL_ONLY: Options = {"protocol_whitelist": _PROTOCOLS}
+_QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
+_KEPT_BYTES = 64 * 1024
+_TAG = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Paths of ffmpeg and ffprobe, and the version that encodes."""
+
+    ffmpeg: str
+    ffprobe: str
+
+    def version(self) -> str:
+        """The first line of ``ffmpeg -version``: part of what decides how an encoded segment looks."""
+        done = subprocess.run([self.ffmpeg, "-version"], capture_output=True, check=False)
+        return done.stdout.decode(errors="replace").partition("\n")[0]
+
+
+def find(path: str | None) -> Programs:
+    """Look for the programs on a search path. Raises Unavailable with the command that installs them."""
+    found = {name: shutil.which(name, path=path) for name in ("ffmpeg", "ffprobe")}
+    missing = [name for name, place in found.items() if place is None]
+    if missing:
+        raise Unavailable(f"{missing[0]} is not installed", hint="apt-get install ffmpeg", code="no_ffmpeg")
+    return Programs(str(found["ffmpeg"]), str(found["ffprobe"]))
+
+
+def local(path: str | Path) -> str:
+    """A file's name as ffmpeg must be given it."""
+    return f"file:{path}"
+
+
+def source(path: Path, index: int, options: Options, filters: Chain) -> Any:
+    """One stream of a file, by its index, through filters: an ffmpeg-python node."""
+    import ffmpeg
+
+    return through(ffmpeg.input(local(path), **options)[str(index)], filters)
+
+
+def through(stream: Any, filters: Chain) -> Any:
+    """A node followed by filters."""
+    for name, options in filters:
+        stream = stream.filter(name, **options)
+    return stream
+
+
+def arguments(programs: Programs, stream: Any, *options: str) -> list[str]:
+    """The argument list of a graph built with ffmpeg-python, with `options` before all else."""
+    import ffmpeg
+
+    built: list[str] = ffmpeg.get_args(stream)
+    return [programs.ffmpeg, *_QUIET, *options, *built]
+
+
+def probe(programs: Programs, path: Path, *entries: str) -> bytes:
+    """What ffprobe says of a file in JSON. Raises DataError with its reason if it cannot read it."""
+    command = [programs.ffprobe, "-v", "error", "-protocol_whitelist", _PROTOCOLS, "-of", "json"]
+    return run([*command, *entries, local(path)], f"{path}")
+
+
+def stamps(programs: Programs, path: Path, index: int) -> Iterator[int]:
+    """The presentation time stamps of a stream's packets in the order of the file, read as they come."""
+    command = [programs.ffprobe, "-v", "error", "-protocol_whitelist", _PROTOCOLS, "-select_streams", str(index)]
+    command += ["-show_entries", "packet=pts", "-of", "csv=p=0", local(path)]
+    with started(command, str(path), stderr=subprocess.DEVNULL) as process:
+        for line in process.stdout or ():
+            text = line.strip().rstrip(b",")
+            if text.lstrip(b"-").isdigit():
+                yield int(text)
+
+
+def run(command: Sequence[str], what: str, data: bytes | None = None) -> bytes:
+    """Run a program to its end on `data` and return its standard output. Raises as `failure` says."""
+    with started(command, what, stdin=subprocess.DEVNULL if data is None else subprocess.PIPE) as process:
+        output, problems = process.communicate(data)
+    if process.returncode:
+        raise failure(problems, what)
+    return output
+
+
+@contextmanager
+def started(command: Sequence[str], what: str, **pipes: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program; whatever happens in the block, it is over when the block is.
+
+    Raises Unavailable if it cannot be started.
+    """
+    settings: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    try:
+        process = subprocess.Popen(list(command), **(settings | pipes))
+    except OSError as error:
+        raise Unavailable(f"cannot start {Path(command[0]).name} for {what}: {error.strerror}") from None
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue
+        process.wait()
+
+
+def failure(problems: bytes, what: str) -> RoadmapError:
+    """One line about a program that failed, from its own words: no room is 73, anything else the data's fault (65)."""
+    text = problems.decode(errors="replace")
+    for sign in ("No space left on device", "Permission denied", "Read-only file system", "File too large"):
+        if sign in text:
+            return CannotCreate(f"cannot write {what}: {sign.lower()}", code="cannot_write")
+    return DataError(f"{what}: {reason(text)}", code="bad_media")
+
+
+def reason(text: str) -> str:
+    """The telling line among a program's complaints: the first, without its tag and the file's name."""
+    lines = [_TAG.sub("", line).strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "ffmpeg failed without a word"
+    line = lines[0]
+    if line.startswith("file:"):
+        line = line.rpartition(": ")[2]
+    return line[:1].lower() + line[1:].rstrip(".")
+
+
+class Drained:
+    """A program whose output is read while a thread keeps the last of what it complains about."""
+
+    def __init__(self, process: subprocess.Popen[bytes], what: str, hear: Callable[[str], None] | None) -> None:
+        self._process = process
+        self._what = what
+        self._hear = hear
+        self._problems = bytearray()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """What the program writes."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """What the program reads, if it was started with a pipe."""
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def finish(self) -> str:
+        """Wait for the end and return its complaints. Raises as `failure` says if it failed."""
+        self._process.wait()
+        self._listener.join()
+        if self._process.returncode:
+            raise failure(bytes(self._problems), self._what)
+        return self._problems.decode(errors="replace")
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if self._hear:
+                self._hear(line.decode(errors="replace"))
+            if len(self._problems) < _KEPT_BYTES:
+                self._problems += line
+
+
+@contextmanager
+def drained(
+    command: Sequence[str], what: str, *, hear: Callable[[str], None] | None = None, **pipes: Any
+) -> Iterator[Drained]:
+    """Start a program whose standard output is read as it comes; `hear` gets each line of its standard error."""
+    with started(command, what, **pipes) as process:
+        yield Drained(process, what, hear)

@@ -1,0 +1,74 @@
+"""From items to the state in batches: each is committed before its records are handed on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record
+from roadmap_cli.life import store
+from roadmap_cli.life.items import Group, Item
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.state.store import State
+
+#: Records in one transaction; a series is never divided.
+BATCH_RECORDS = 500
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import came to, by kind; for the words at its end."""
+
+    added: Counter[str] = field(default_factory=Counter)
+    known: int = 0
+    withdrawn: int = 0
+
+    def count(self, stored: store.Stored) -> None:
+        """Add what came of one batch."""
+        self.added.update(record["kind"] for record in stored.new)
+        self.known += stored.known
+        self.withdrawn += stored.withdrawn
+
+    def words(self) -> str:
+        """Such as `added 214 events, 12 already known`."""
+        names = {"life.event": "events", "life.transaction": "transactions"}
+        counts = [f"{self.added[kind]} {name}" for kind, name in names.items() if self.added[kind]]
+        gone = f", {self.withdrawn} replaced or withdrawn" if self.withdrawn else ""
+        return f"added {', '.join(counts) or 'nothing'}, {self.known} already known{gone}"
+
+
+def ingest(
+    state: State, items: Iterable[Item], format_name: str, tally: Tally, failed: Callable[[DataError], None]
+) -> Iterator[Record]:
+    """Store items and give the records that were new, after their commit.
+
+    `failed` gets what is malformed, in its place: after what came before it is stored. What it raises ends the work.
+    """
+    batch: list[Group | Record] = []
+    size = 0
+    for item in items:
+        if isinstance(item, DataError):
+            yield from commit(state, batch, format_name, tally)
+            batch, size = [], 0
+            failed(item)
+            continue
+        batch.append(item)
+        size += len(item.events) if isinstance(item, Group) else 1
+        if size >= BATCH_RECORDS:
+            yield from commit(state, batch, format_name, tally)
+            batch, size = [], 0
+    yield from commit(state, batch, format_name, tally)
+
+
+def commit(state: State, batch: list[Group | Record], format_name: str, tally: Tally) -> list[Record]:
+    """Store one batch in one transaction; the records that were new."""
+    if not batch:
+        return []
+    with state.write() as tx:
+        stored = store.add(tx, batch, format_name=format_name)
+    tally.count(stored)
+    return stored.new

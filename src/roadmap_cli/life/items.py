@@ -1,0 +1,74 @@
+"""What readers hand to the store: records, and groups of calendar events that belong to one series.
+
+An item that is malformed travels as a DataError in the place where its record would have been; the command decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record, content_id
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was read: the name it was given by, its SHA-256, its size and the format found in it."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    format: str
+
+    @classmethod
+    def of(cls, name: str, data: bytes, found: str) -> Source:
+        """The source that these bytes are."""
+        return cls(name, hashlib.sha256(data).hexdigest(), len(data), found)
+
+    @property
+    def id(self) -> str:
+        """The id of its life.source record."""
+        return content_id("life.source", sha256=self.sha256)
+
+    def record(self, at: str) -> Record:
+        """Its life.source record; `at` is when it was first read."""
+        return {
+            "kind": "life.source",
+            "id": self.id,
+            "at": at,
+            "name": self.name,
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+            "format": self.format,
+        }
+
+    def placed(self, error: DataError, line: int | None = None) -> DataError:
+        """The same error with the file's name before its line."""
+        place = error.where if line is None else str(line)
+        where = f"{self.name}:{place}" if place else self.name
+        return DataError(error.message, where=where, hint=error.hint, code=error.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All that one import says of one calendar UID.
+
+    `whole`: the import defines the event or series itself, so what it no longer gives between `since` and `until`
+    (RFC 3339 stamps) is withdrawn. Otherwise it only changes single instances.
+    `modified`: when the source says it was last changed, as a stamp, or "".
+    """
+
+    uid: str
+    whole: bool
+    modified: str
+    since: str
+    until: str
+    events: tuple[Record, ...]
+    cut: bool = False
+    """Whether the series has more instances in the window than were taken."""
+
+
+Item = Group | Record | DataError
+Items = Iterator[Item]

@@ -1,0 +1,154 @@
+"""What was read, into the state: each record once and for good, and which version of an event is the latest.
+
+Nothing is deleted: an event that was moved or cancelled stays as a record that may be cited, and is only no longer
+counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from roadmap_cli.core.records import Record
+from roadmap_cli.life.items import Group
+from roadmap_cli.state import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.state.connection import Connection
+
+
+@dataclass(slots=True)
+class Stored:
+    """What came of a batch: the records that were new, how many were known, how many events are withdrawn."""
+
+    new: list[Record] = field(default_factory=list)
+    known: int = 0
+    withdrawn: int = 0
+
+
+def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) -> Stored:
+    """Store groups of events and transactions. The caller commits. Raises DataError for a record without a time."""
+    stored = Stored()
+    for item in items:
+        if isinstance(item, Group):
+            _add_group(tx, item, stored)
+        elif item["kind"] == "life.transaction":
+            _add_transaction(tx, item, stored, format_name)
+        else:
+            _put(tx, item, stored)
+    return stored
+
+
+def _put(tx: Connection, record: Record, stored: Stored) -> bool:
+    if records.put(tx, record):
+        stored.new.append(record)
+        return True
+    stored.known += 1
+    return False
+
+
+def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
+    """Store one UID's events; unless the source is older than what is known, they become what is counted."""
+    current = dict(
+        tx.execute("SELECT id, instance FROM life_event WHERE uid = ? AND is_current = 1", (group.uid,)).fetchall()
+    )
+    (newest,) = tx.execute("SELECT max(modified_at) FROM life_event WHERE uid = ?", (group.uid,)).fetchone()
+    outdated = bool(newest and group.modified and group.modified < newest)
+    for event in group.events:
+        _put(tx, event, stored)
+        if not outdated:
+            gone = [
+                known for known, instance in current.items() if instance == _instance(event) and known != event["id"]
+            ]
+            stored.withdrawn += _withdraw(tx, gone, current)
+        _index(tx, event, group.modified, is_current=not outdated)
+    if group.whole and not outdated:
+        kept = {event["id"] for event in group.events}
+        gone = [
+            known
+            for known, instance in current.items()
+            if known not in kept and (not instance or group.since[: len(instance)] <= instance <= group.until)
+        ]
+        stored.withdrawn += _withdraw(tx, gone, current)
+
+
+def _withdraw(tx: Connection, ids: Sequence[str], current: dict[str, str]) -> int:
+    for known in ids:
+        tx.execute("UPDATE life_event SET is_current = 0 WHERE id = ?", (known,))
+        del current[known]
+    return len(ids)
+
+
+def _instance(event: Record) -> str:
+    return str(event.get("instance", ""))
+
+
+def _index(tx: Connection, event: Record, modified: str, *, is_current: bool) -> None:
+    named = event.get("people")
+    people = {str(person) for person in named} if isinstance(named, list) else set()
+    if event.get("organizer"):
+        people.add(str(event["organizer"]))
+    tx.execute(
+        """INSERT INTO life_event
+               (id, uid, instance, start_at, end_at, zone, all_day, busy, people_count, modified_at, is_current)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET
+               modified_at = max(modified_at, excluded.modified_at),
+               is_current = max(is_current, excluded.is_current)""",
+        (
+            event["id"],
+            str(event.get("uid", event["id"])),
+            _instance(event),
+            event["at"],
+            event.get("ends_at", event["at"]),
+            str(event.get("zone", "")),
+            int(event.get("all_day") is True),
+            int(event.get("busy", True) is True),
+            len(people),
+            modified,
+            int(is_current),
+        ),
+    )
+
+
+def _add_transaction(tx: Connection, record: Record, stored: Stored, format_name: str) -> None:
+    """Store one transaction; one that another format has told already is marked as the same and not counted again."""
+    twin = _twin(tx, record, format_name)
+    if not _put(tx, record | {"same_as_id": twin} if twin else record, stored):
+        return
+    tx.execute(
+        """INSERT INTO life_transaction (id, date, amount, currency, payee, type, account_id, format, same_as)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
+        (
+            record["id"],
+            record["date"],
+            record["amount"],
+            record["currency"],
+            str(record.get("payee", "")),
+            str(record.get("type", "")),
+            str(record.get("account_id", "")),
+            format_name,
+            twin,
+        ),
+    )
+
+
+def _twin(tx: Connection, record: Record, format_name: str) -> str | None:
+    """A counted transaction of another format with this day, amount and currency that no other repeats yet.
+
+    Banks give the same statement as OFX and as CSV, with other words and often without the account. Where both name
+    an account, it must be the same one.
+    """
+    found = tx.execute(
+        """SELECT id FROM life_transaction AS other
+           WHERE date = ? AND currency = ? AND amount = ? AND format <> ? AND id <> ? AND same_as IS NULL
+             AND (account_id = '' OR ? = '' OR account_id = ?)
+             AND NOT EXISTS (SELECT 1 FROM life_transaction AS twin WHERE twin.same_as = other.id AND twin.format = ?)
+           ORDER BY id LIMIT 1""",
+        (
+            record["date"], record["currency"], record["amount"], format_name, record["id"],
+            record.get("account_id", ""), record.get("account_id", ""), format_name,
+        ),
+    ).fetchone()  # fmt: skip
+    return str(found[0]) if found else None

@@ -1,0 +1,205 @@
+"""From the state to warnings: what to look at, what was said before, what is news.
+
+A pattern that was warned of stays silent until it clears, unless it gets worse by a class; cleared, it may be warned of
+again after the rest. Everything said is a decision in `why`, resting on the records it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from roadmap_cli.core.clock import parse, stamp
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.life import baseline, series, warnings
+from roadmap_cli.life.series import WorkingTime
+from roadmap_cli.life.warnings import Finding, Report
+from roadmap_cli.life.zones import named
+from roadmap_cli.state import records
+from roadmap_cli.why import decisions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.state.connection import Connection
+
+#: Ids a warning shows; its decision has all of them.
+SHOWN_EVIDENCE = 12
+#: Data that ends earlier than this before today is too old to warn by.
+STALE = timedelta(days=45)
+#: After a warning, a pattern that has cleared may be warned of again.
+REST = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of life-watch: false alarms allowed in 30 days, working hours as HH:MM-HH:MM, zone or None."""
+
+    false_alarms: float = 1.0
+    working_hours: str = "08:00-18:00"
+    zone: str | None = None
+
+
+def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, ZoneInfo]:
+    """Everything there is to say today, said before or not, and the zone whose days were counted.
+
+    Whole days only: today is left out. Raises DataError for an unknown zone, UsageError for wrong working hours.
+    """
+    zone = named(settings.zone or _usable(series.home_zone(tx)))
+    working = WorkingTime.of(settings.working_hours, zone)
+    report = Report()
+    yesterday = now.astimezone(zone).date() - timedelta(days=1)
+    bought = series.purchases(tx, yesterday)
+    calendar = series.calendar_span(tx, zone)
+    looks = len(bought) + (len(warnings.LOAD) + 1 if calendar else 0)  # one more for what they show together
+    if calendar and _recent("calendar", calendar[1], yesterday, report):
+        until = min(yesterday, calendar[1])
+        reach = baseline.STRETCH_DAYS * 2 + baseline.STEP_DAYS * (baseline.MOST_STRETCHES - 1)
+        since = max(calendar[0], until - timedelta(days=reach - 1))
+        if since <= until:
+            found = series.meetings(tx, working.bounds(since)[0], working.bounds(until)[1])
+            warnings.load_finding(
+                found, since, until, working, budget=settings.false_alarms, looks=looks, report=report
+            )
+    spans = {unit: span for unit in bought if (span := series.bank_span(tx, unit, yesterday))}
+    fresh = {
+        unit: bought[unit] for unit, span in spans.items() if _recent(f"spending in {unit}", span[1], yesterday, report)
+    }
+    warnings.spending_finding(fresh, spans, budget=settings.false_alarms, looks=looks, report=report)
+    return report, zone
+
+
+def _usable(zone: str | None) -> str:
+    """A zone of the events that this machine knows, else UTC."""
+    try:
+        return named(zone or "UTC").key
+    except DataError:
+        return "UTC"
+
+
+def _recent(what: str, last: date, yesterday: date, report: Report) -> bool:
+    if yesterday - last <= STALE:
+        return True
+    report.untold.append(f"{what}: nothing since {last}")
+    return False
+
+
+def watch(tx: Connection, now: datetime, settings: Settings, *, command: str) -> tuple[list[Record], Report]:
+    """Store and give the warnings that are news, and the whole report. The caller commits."""
+    report, zone = look(tx, now, settings)
+    for pattern in report.quiet:
+        _clear(tx, pattern, now)
+    given = []
+    for finding in report.findings:
+        if _is_news(tx, finding, now):
+            given.append(_give(tx, finding, now, settings, zone.key, command))
+    return given, report
+
+
+def still_open(tx: Connection) -> Iterator[Record]:
+    """The warnings that have not cleared, oldest first."""
+    for (name,) in tx.execute("SELECT id FROM life_warning WHERE cleared_at IS NULL ORDER BY at, id").fetchall():
+        found = records.get(tx, name)
+        if found is not None:
+            yield found
+
+
+def _is_news(tx: Connection, finding: Finding, now: datetime) -> bool:
+    """Not said yet, or cleared and rested since, or worse than when it was said.
+
+    What overload speaks of is not news by itself while overload is open.
+    """
+    last = tx.execute(
+        "SELECT at, severity, cleared_at FROM life_warning WHERE pattern = ? ORDER BY at DESC, id DESC LIMIT 1",
+        (finding.pattern,),
+    ).fetchone()
+    if finding.pattern in {measure.name for measure in warnings.LOAD}:
+        covered = tx.execute(
+            "SELECT 1 FROM life_warning WHERE pattern = 'overload' AND (cleared_at IS NULL OR at > ?)",
+            (stamp(now - REST),),
+        ).fetchone()
+        if covered:
+            return False
+    if last is None:
+        return True
+    at, severity, cleared_at = last
+    if finding.severity > severity:
+        return True
+    return cleared_at is not None and now - parse(at) >= REST
+
+
+def _clear(tx: Connection, pattern: str, now: datetime) -> None:
+    for (why_id,) in tx.execute(
+        "SELECT why_id FROM life_warning WHERE pattern = ? AND cleared_at IS NULL", (pattern,)
+    ).fetchall():
+        decisions.settle(tx, why_id, "cleared", now)
+    tx.execute("UPDATE life_warning SET cleared_at = ? WHERE pattern = ? AND cleared_at IS NULL", (stamp(now), pattern))
+
+
+def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, zone: str, command: str) -> Record:
+    """Store one warning: the decision about what is usual, the decision to warn, the record; give the record."""
+    earlier = finding.measures[0].comparison.earlier
+    span = f"{earlier[-1].since} to {earlier[0].until}"
+    facts = {
+        "zone": zone,
+        "working_hours": settings.working_hours,
+        "false_alarms_in_30_days": settings.false_alarms,
+        "threshold": round(finding.limit, 2),
+    }
+    usual = decisions.decide(
+        tx,
+        kind="life.usual_measured",
+        what="; ".join(
+            f"{seen.measure.name} is usually {warnings.spoken(seen.comparison.usual)}" for seen in finding.measures
+        ),
+        why=f"median of {len(earlier)} stretches of {baseline.STRETCH_DAYS} days from {span}",
+        evidence=finding.usual_evidence,
+        command=command,
+        at=now,
+        facts=facts
+        | {
+            f"stretches_{seen.measure.name}": [
+                {"since": str(each.since), "until": str(each.until), "value": round(each.value, 4)}
+                for each in seen.comparison.earlier
+            ]
+            for seen in finding.measures
+        },
+    )
+    why = decisions.decide(
+        tx,
+        kind="life.warned",
+        what=finding.text(),
+        why=f"score {finding.score:.1f} exceeds {finding.limit:.1f}, the threshold for "
+        f"{settings.false_alarms:g} false alarms in {baseline.DAYS_IN_BUDGET} days",
+        evidence=[*finding.evidence, usual["id"]],
+        command=command,
+        at=now,
+        facts=facts | {seen.measure.name: seen.numbers() for seen in finding.measures},
+    )
+    tx.execute(
+        "UPDATE life_warning SET cleared_at = ? WHERE pattern = ? AND cleared_at IS NULL", (stamp(now), finding.pattern)
+    )  # a worse one takes the place of the one that was open
+    record: Record = {
+        "kind": "life.warning",
+        "id": content_id("life.warning", pattern=finding.pattern, since=str(finding.since), at=stamp(now)),
+        "at": stamp(now),
+        "pattern": finding.pattern,
+        "severity": warnings.SEVERITIES[min(finding.severity, 3) - 1],
+        "text": finding.text(),
+        "since": str(finding.since),
+        "until": str(finding.until),
+        "zone": zone,
+        "measures": [seen.numbers() for seen in finding.measures],
+        "clears_when": finding.clears_when(),
+        "evidence_ids": list(finding.evidence[:SHOWN_EVIDENCE]),
+        "evidence_count": len(finding.evidence),
+        "why_id": why["id"],
+    }
+    records.put(tx, record)
+    tx.execute(
+        "INSERT INTO life_warning (id, pattern, at, until_date, severity, why_id) VALUES (?, ?, ?, ?, ?, ?)",
+        (record["id"], finding.pattern, stamp(now), str(finding.until), min(finding.severity, 3), why["id"]),
+    )
+    return record

@@ -1,0 +1,1 @@
+"""Language and embedding models for every family: registry, chat, embeddings, and the ledger of every call."""

@@ -1,0 +1,313 @@
+"""Conversation with a model, wherever it runs: one interface, two kinds of provider, every call in the ledger.
+
+A name is an installed model, an endpoint of the user's ``models.toml``, or the path of a GGUF file.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, UsageError
+from roadmap_cli.models import constrained, registry
+from roadmap_cli.models.ledger import Call, Ledger
+
+if TYPE_CHECKING:
+    from roadmap_cli.net.transport import Transport
+
+Message = Mapping[str, str]
+ROLES = frozenset({"system", "user", "assistant"})
+#: The kind under which text that was never a record counts when it is sent to an endpoint.
+PROMPT_KIND = "slm.prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a reply is made. `temperature` 0 takes the likeliest token each time; `schema` is a JSON Schema."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 0.95
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+
+    def check(self) -> None:
+        """Raise UsageError for values without meaning."""
+        if self.max_tokens < 1:
+            raise UsageError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if not 0.0 <= self.temperature <= 5.0:
+            raise UsageError(f"temperature must be from 0 to 5, not {self.temperature:g}")
+        if not 0.0 < self.top_p <= 1.0:
+            raise UsageError(f"top_p must be above 0 and at most 1, not {self.top_p:g}")
+        if "" in self.stop:
+            raise UsageError("a stop text must not be empty")
+        if self.schema is not None:
+            constrained.check_schema(self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. `finish` is ``stop`` or ``length``; `value` is the parsed reply if a schema was asked for,
+    `call_id` the row in the ledger.
+
+    `cached_tokens` of the prompt were still in the model's memory from the call before.
+    """
+
+    text: str
+    model: str
+    finish: str
+    latency_ms: int
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int = 0
+    price_microunits: int | None = None
+    currency: str | None = None
+    value: Any = None
+    call_id: str | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a provider fills in while it generates."""
+
+    finish: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Stream:
+    """A reply as it is made: iterate over the pieces of text, then read `reply`."""
+
+    _pieces: Iterator[str]
+    _reply: Reply | None = field(default=None)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._pieces
+
+    @property
+    def reply(self) -> Reply:
+        """The whole reply; what is not read yet is read first."""
+        for _ in self._pieces:
+            pass
+        if self._reply is None:
+            raise AssertionError("the stream ended with an error and has no reply")
+        return self._reply
+
+
+class Chat(ABC):
+    """A model to talk to. Use it in a `with` block, or `close` it: an in-process model holds memory."""
+
+    def __init__(self, name: str, provider: str, ledger: Ledger | None) -> None:
+        self.name = name
+        self.provider = provider
+        self._ledger = ledger
+
+    def __enter__(self) -> Chat:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        top_p: float = 0.95,
+        seed: int = 0,
+        schema: Mapping[str, Any] | None = None,
+        stop: Sequence[str] = (),
+        purpose: str = "chat",
+    ) -> Reply:
+        """The reply to a conversation, whole.
+
+        With `schema` (JSON Schema), `Reply.value` is the reply parsed and found to fit.
+
+        Raises DataError (no or broken messages, prompt longer than the context, reply that does not fit the schema),
+        UsageError (options without meaning), and what the provider raises: Unavailable, TryLater, ConfigError.
+        """
+        options = Options(max_tokens, temperature, top_p, seed, tuple(stop), schema)
+        return self._start(messages, options, purpose, piecewise=False).reply
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        top_p: float = 0.95,
+        seed: int = 0,
+        stop: Sequence[str] = (),
+        purpose: str = "chat",
+    ) -> Stream:
+        """The reply piece by piece; raises as `complete` does, some of it only while iterating."""
+        options = Options(max_tokens, temperature, top_p, seed, tuple(stop))
+        return self._start(messages, options, purpose, piecewise=True)
+
+    def _start(self, messages: Sequence[Message], options: Options, purpose: str, *, piecewise: bool) -> Stream:
+        options.check()
+        checked = check_messages(messages)
+        stream = Stream(iter(()))
+        stream._pieces = self._watched(stream, checked, options, purpose, piecewise)
+        return stream
+
+    def _watched(
+        self, stream: Stream, messages: list[dict[str, str]], options: Options, purpose: str, piecewise: bool
+    ) -> Iterator[str]:
+        """Pass the pieces on; whatever happens, one row goes into the ledger."""
+        tally, said = Tally(), []
+        started = time.perf_counter()
+        error: str | None = None
+        whole = False
+        value = None
+        try:
+            for piece in self._generate(messages, options, tally, piecewise):
+                said.append(piece)
+                yield piece
+            if options.schema is not None:
+                value = constrained.judge("".join(said), options.schema, cut_off=tally.finish == "length")
+            whole = True
+        except RoadmapError as failure:
+            error = f"{failure.code}: {failure.message}"
+            raise
+        finally:
+            latency_ms = round((time.perf_counter() - started) * 1000)
+            price, currency = self._price(tally)
+            text = "".join(said)
+            call_id = None
+            if self._ledger is not None:
+                call_id = self._ledger.record(
+                    Call(
+                        model=self.name,
+                        provider=self.provider,
+                        purpose=purpose,
+                        input={"messages": messages, "options": _plain(options)},
+                        output={"text": text},
+                        latency_ms=latency_ms,
+                        prompt_tokens=tally.prompt_tokens,
+                        completion_tokens=tally.completion_tokens,
+                        price_microunits=price,
+                        currency=currency,
+                        finish=tally.finish if whole else None if error else "cancelled",
+                        error=error,
+                    )
+                )
+        stream._reply = Reply(
+            text=text,
+            model=self.name,
+            finish=tally.finish,
+            latency_ms=latency_ms,
+            prompt_tokens=tally.prompt_tokens,
+            completion_tokens=tally.completion_tokens,
+            cached_tokens=tally.cached_tokens,
+            price_microunits=price,
+            currency=currency,
+            value=value,
+            call_id=call_id,
+        )
+
+    def _price(self, tally: Tally) -> tuple[int | None, str | None]:
+        """Millionths of a currency, and the currency: nothing for a model on this machine."""
+        return 0, None
+
+    @abstractmethod
+    def _generate(
+        self, messages: list[dict[str, str]], options: Options, tally: Tally, piecewise: bool
+    ) -> Iterator[str]:
+        """Yield the reply in pieces and fill in the tally."""
+
+    @abstractmethod
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is for this model; an estimate where the provider cannot tell."""
+
+    @property
+    @abstractmethod
+    def context_size(self) -> int | None:
+        """How many tokens prompt and reply may have together, or None if the provider does not say."""
+
+    def close(self) -> None:  # noqa: B027 - an endpoint has nothing to let go of
+        """Let go of memory and connections."""
+
+
+def open_chat(
+    name: str | None,
+    *,
+    environ: Mapping[str, str],
+    ledger: Ledger | None,
+    transport: Transport | None = None,
+    kinds: Sequence[str] = (PROMPT_KIND,),
+    context_size: int | None = None,
+    threads: int | None = None,
+) -> Chat:
+    """Open a model by name; None takes ``ROADMAP_MODEL``, else the registry's default for chat.
+
+    `ledger` None writes no calls down: for looking at a model, not for using it. `transport` is needed for endpoints
+    only, and `kinds` are the kinds of records whose content the prompts will carry: the permission must cover them.
+    `context_size` (tokens) and `threads` matter for in-process models; by default 4096, or what the model was made
+    for if that is less, and every processor this process may use.
+
+    Raises ConfigError (unknown name, damaged weights, endpoint without a transport), Unavailable (weights not pulled,
+    llama-cpp-python not installed), InputMissing and DataError (a path to no file or to no GGUF file).
+    """
+    found = registry.load(environ)
+    name = name or environ.get("ROADMAP_MODEL") or found.defaults["chat"]
+    if name in found.endpoints:
+        from roadmap_cli.models.endpoint import EndpointChat
+
+        if transport is None:
+            raise ConfigError(f"endpoint {name!r} needs the network, which this command does not use")
+        return EndpointChat(found.endpoints[name], transport=transport, environ=environ, kinds=kinds, ledger=ledger)
+    from roadmap_cli.models.local import LocalChat
+
+    if name.endswith(".gguf") or "/" in name:
+        path, shown = Path(name).expanduser(), Path(name).stem
+    else:
+        model = found.model(name)
+        if model.task != "chat":
+            raise ConfigError(f"model {name!r} is for {model.task!r}, not for chat", hint="slm-models list")
+        path, shown = found.file(model), model.name
+    return LocalChat(shown, path, ledger=ledger, context_size=context_size, threads=threads)
+
+
+def check_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """A conversation as plain dicts. Raises DataError if it is empty or a message is not what it should be."""
+    if not messages:
+        raise DataError("no messages", code="empty_prompt")
+    checked = []
+    for number, message in enumerate(messages, 1):
+        if not isinstance(message, Mapping):
+            raise DataError(f"message {number} is not an object", code="bad_message")
+        role, content = message.get("role"), message.get("content")
+        if role not in ROLES:
+            raise DataError(f"message {number} has role {role!r}, not system, user or assistant", code="bad_message")
+        if not isinstance(content, str):
+            raise DataError(f"message {number} has no text as content", code="bad_message")
+        try:
+            content.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"message {number} holds half a surrogate pair, which is not text", code="bad_text"
+            ) from None
+        checked.append({"role": str(role), "content": content})
+    if not any(message["content"].strip() for message in checked if message["role"] != "system"):
+        raise DataError("the prompt is empty", code="empty_prompt")
+    return checked
+
+
+def _plain(options: Options) -> dict[str, Any]:
+    plain: dict[str, Any] = {"max_tokens": options.max_tokens, "temperature": options.temperature}
+    if options.temperature > 0:
+        plain |= {"top_p": options.top_p, "seed": options.seed}
+    if options.stop:
+        plain["stop"] = list(options.stop)
+    if options.schema is not None:
+        plain["schema"] = dict(options.schema)
+    return plain

@@ -1,0 +1,1 @@
+"""The network, behind one door: permissions, the audit of every request, and the guarded HTTP transport."""

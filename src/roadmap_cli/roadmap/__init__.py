@@ -1,0 +1,1 @@
+"""What the `roadmap-*` commands do that no family does: looking after the installation itself."""

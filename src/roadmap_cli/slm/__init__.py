@@ -1,0 +1,1 @@
+"""The small-language-model runtime: batches of prompts, embeddings, the models on this machine."""

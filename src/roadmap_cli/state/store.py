@@ -1,0 +1,283 @@
+"""The open state: one encrypted SQLite file, read in snapshots and written in immediate transactions.
+
+No transaction spans a read of input or a write of output, and what was announced was committed before.
+"""
+
+# This is on the path of each command that uses the state: exact errors, few imports.
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from roadmap_cli.core.errors import ConfigError
+from roadmap_cli.state import connection as connections
+from roadmap_cli.state import failures, files, keys, lock
+from roadmap_cli.state.connection import Connection
+from roadmap_cli.state.identity import KeySource
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
+    from types import TracebackType
+    from typing import Literal
+
+    from roadmap_cli.core.clock import Clock
+
+__all__ = ["MIGRATIONS", "Connection", "KeySource", "State"]
+
+MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")
+
+
+class State:
+    """An open state. Made by `State.open`; close it, or use it in a ``with`` statement."""
+
+    def __init__(
+        self, path: Path, connection: Connection, *, mode: str, dry_run: bool, key: bytes | None, held: lock.Lock | None
+    ):
+        self.path = path
+        self.mode = mode
+        self.dry_run = dry_run
+        self._connection = connection
+        self._key = key
+        self._held = held
+        self._has_vectors = False
+
+    @classmethod
+    def open(
+        cls,
+        path: str | PathLike[str],
+        *,
+        mode: Literal["read", "write"],
+        keys: KeySource,
+        wait_s: float = 30.0,
+        dry_run: bool = False,
+        now: Clock,
+        migrations: str = MIGRATIONS,
+    ) -> State:
+        """Open the state at `path`, waiting up to `wait_s` seconds for others.
+
+        Mode "write" makes the file, its key file and, if there is none yet, the user's identity, and brings an older
+        schema up to date after a backup. Mode "read" and a dry run make and change nothing: without a file they give
+        an empty state in memory; a file with an older schema or on a place that cannot be written is read all the
+        same where that is safe. In a dry run each transaction is rolled back.
+
+        Raises TryLater (in use), ConfigError (wrong key, damaged, newer, not ours), CannotCreate (cannot be written),
+        Unavailable (a part of the schema needs sqlite-vec and it is missing).
+        """
+        opening = _Opening(os.path.abspath(path), keys, wait_s, now, migrations)
+        changing = mode == "write" and not dry_run
+        with failures.guarding(opening.path):
+            connection, key, held = opening.for_change() if changing else opening.for_reading(private=mode == "write")
+            if mode == "read":
+                connection.execute("PRAGMA query_only = ON")
+            elif dry_run:
+                connection.execute("PRAGMA cache_spill = OFF")  # nothing of a transaction reaches the disk
+        return cls(Path(path), connection, mode=mode, dry_run=dry_run, key=key, held=held)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent snapshot: what others commit meanwhile is not seen. Not inside another transaction.
+
+        Raises TryLater, ConfigError (damaged), CannotCreate (the disk failed).
+        """
+        with failures.guarding(os.fspath(self.path)):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of it is stored at the end of the block, or nothing if an error leaves it.
+
+        In a dry run nothing is stored. Not inside another transaction. Raises TryLater (others are writing),
+        CannotCreate (no space, the disk failed), ConfigError (damaged); ValueError for a state opened for reading.
+        """
+        if self.mode == "read":
+            raise ValueError("the state was opened for reading")
+        connection = self._connection
+        with failures.guarding(os.fspath(self.path)):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("ROLLBACK" if self.dry_run else "COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def vectors(self) -> None:
+        """Load sqlite-vec, once: needed before a table made with vec0 is used. Raises Unavailable if it is missing."""
+        if not self._has_vectors:
+            connections.load_vectors(self._connection)
+            self._has_vectors = True
+
+    def another(self, *, wait_s: float = 30.0) -> Connection:
+        """A further connection to the same file, usable from any thread, for a library that wants its own.
+
+        The caller closes it before the state. Raises ValueError for a dry run or a state in memory.
+        """
+        if self._key is None or self.dry_run or self.mode == "read":
+            raise ValueError("only a state opened for writing has further connections")
+        with failures.guarding(os.fspath(self.path)):
+            return connections.connect(os.fspath(self.path), self._key, wait_s=wait_s, any_thread=True)
+
+    def close(self) -> None:
+        """Close it. May be called twice."""
+        with failures.guarding(os.fspath(self.path)):
+            self._connection.close()
+        if self._held:
+            self._held.release()
+
+    def __enter__(self) -> State:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class _Opening:
+    """How a state is opened, step by step."""
+
+    def __init__(self, path: str, source: KeySource, wait_s: float, now: Clock, migrations: str):
+        self.path = path
+        self.source = source
+        self.wait_s = wait_s
+        self.now = now
+        self.migrations = migrations
+        self.version = sum(
+            name.endswith(".sql")
+            for family in os.listdir(migrations)
+            if os.path.isdir(folder := os.path.join(migrations, family))
+            for name in os.listdir(folder)
+        )
+
+    def exists(self) -> bool:
+        """Whether there is a state; an empty file without a key file, as mktemp makes it, is not one yet."""
+        try:
+            return os.stat(self.path).st_size > 0 or os.path.exists(self.path + files.KEY)
+        except FileNotFoundError:
+            return False
+
+    def for_change(self) -> tuple[Connection, bytes, lock.Lock | None]:
+        """The connection, its key and the shared lock, the schema being the present one."""
+        if not self.exists():
+            files.make_directory(os.path.dirname(self.path))
+            with lock.alone(self.path, wait_s=self.wait_s):
+                if not self.exists():
+                    self._create()
+        while True:
+            held = lock.take(self.path + files.LOCK, alone=False, wait_s=self.wait_s)
+            try:
+                content = keys.read(self.path, self.source)
+                connection, key = connections.connect_ours(self.path, content.keys, wait_s=self.wait_s)
+                try:
+                    behind = self._is_behind(connection)
+                except BaseException:
+                    connection.close()
+                    raise
+                if not behind and content.next_key is None and not self._leftovers():
+                    return connection, key, held
+                connection.close()
+            except BaseException:
+                if held:
+                    held.release()
+                raise
+            if held:
+                held.release()
+            with lock.alone(self.path, wait_s=self.wait_s):
+                self._put_in_order()
+
+    def for_reading(self, *, private: bool) -> tuple[Connection, bytes | None, lock.Lock | None]:
+        """The connection, its key and the shared lock, with nothing made or changed.
+
+        `private`: the caller writes into transactions that are rolled back, which a file on a read-only place does
+        not allow: it gets a copy in memory.
+        """
+        if not self.exists():
+            return self._in_memory(None), None, None
+        held = lock.take(self.path + files.LOCK, alone=False, wait_s=self.wait_s, create=False)
+        try:
+            content = keys.read(self.path, self.source)
+            immutable = not self._can_be_written()
+            if immutable:
+                self._refuse_unfinished()
+            connection, key = connections.connect_ours(self.path, content.keys, wait_s=self.wait_s, immutable=immutable)
+            try:
+                if self._is_behind(connection) or (immutable and private):
+                    copied = self._in_memory(connection)
+                    connection.close()
+                    connection = copied
+            except BaseException:
+                connection.close()
+                raise
+            return connection, key, held
+        except BaseException:
+            if held:
+                held.release()
+            raise
+
+    def _is_behind(self, connection: Connection) -> bool:
+        version = connections.pragma(connection, "user_version")
+        if version > self.version:
+            from roadmap_cli.state import migrate
+
+            raise migrate.newer(self.path)
+        return version < self.version
+
+    def _create(self) -> None:
+        from roadmap_cli.state import migrate
+
+        try:
+            content = keys.read(self.path, self.source)  # made by a process that was killed before the state was
+        except ConfigError as error:
+            if error.code != "no_key_file":
+                raise
+            content = keys.make(self.path, self.source, self.now)
+        migrate.create(self.path, content.key, self.migrations, wait_s=self.wait_s, now=self.now)
+
+    def _leftovers(self) -> bool:
+        return any(os.path.lexists(self.path + end) for end in files.FRESH)
+
+    def _put_in_order(self) -> None:
+        """Migrate, finish a rekey, remove what a killed process left; the lock is held alone."""
+        from roadmap_cli.state import migrate, rekey
+
+        content = rekey.settle(self.path, self.source, wait_s=self.wait_s)
+        connection, key = connections.connect_ours(self.path, content.keys, wait_s=self.wait_s)
+        try:
+            migrate.upgrade(connection, self.path, key, self.migrations, wait_s=self.wait_s, now=self.now)
+        finally:
+            connection.close()
+
+    def _can_be_written(self) -> bool:
+        """Whether SQLite can make its files beside the state: a state in use has them, reading included."""
+        return os.access(os.path.dirname(self.path), os.W_OK) and os.access(self.path, os.W_OK)
+
+    def _refuse_unfinished(self) -> None:
+        log = self.path + "-wal"
+        if os.path.exists(log) and os.path.getsize(log) > 0:
+            raise ConfigError(
+                "cannot be read here: its last changes are still in the write-ahead log and the place is read-only",
+                where=self.path,
+                hint="copy the state, its key file and its -wal file to a place you can write",
+                code="state_read_only",
+            )
+
+    def _in_memory(self, source: Connection | None) -> Connection:
+        """A state in memory: empty, or with all that `source` holds, and with the present schema."""
+        from roadmap_cli.state import migrate
+
+        if source is None:
+            copied = connections.connect(":memory:", None, wait_s=self.wait_s)
+            needed = migrate.known(self.migrations)
+        else:
+            copied = connections.copy_to_memory(source, wait_s=self.wait_s)
+            needed = migrate.pending(copied, self.migrations, self.path)
+        migrate.apply(copied, needed, now=self.now)
+        return copied

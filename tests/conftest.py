@@ -1,0 +1,110 @@
+"""What all tests share: a clean world for every command, and the transcripts as test items."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+import transcripts  # noqa: E402
+
+#: Runs a command line (list of words) from bin/ in a clean world and gives what came of it.
+Shell = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the person's own settings."""
+    for name in list(os.environ):
+        if name.startswith(("ROADMAP_", "XDG_")) and name not in ("ROADMAP_MODELS", "ROADMAP_TEST_MODELS"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home directory."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def world(home: Path) -> dict[str, str]:
+    """The environment in which commands run in tests."""
+    (home / "tmp").mkdir()
+    return transcripts.world(home)
+
+
+@pytest.fixture
+def shell(world: dict[str, str]) -> Shell:
+    """Run one command and wait for it."""
+
+    def run(words: Sequence[str], stdin: bytes | None = b"", **more: Any) -> subprocess.CompletedProcess[bytes]:
+        environment = {**world, **more.pop("env", {})}
+        program = str(ROOT / "bin" / words[0]) if (ROOT / "bin" / words[0]).exists() else words[0]
+        return subprocess.run(
+            [program, *words[1:]], input=stdin, env=environment, capture_output="stdout" not in more, timeout=120,
+            check=False, cwd=more.pop("cwd", ROOT), **more,
+        )  # fmt: skip
+
+    return run
+
+
+# -- transcripts -------------------------------------------------------------------------------------------------------
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Each tests/transcripts/*.md is a test."""
+    if file_path.suffix == ".md" and file_path.parent == transcripts.FOLDER:
+        found: pytest.Collector = TranscriptFile.from_parent(parent, path=file_path)
+        return found
+    return None
+
+
+class TranscriptFile(pytest.File):
+    """A file of shell sessions."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item: the steps share a home."""
+        yield TranscriptItem.from_parent(self, name=self.path.stem)
+
+
+class TranscriptItem(pytest.Item):
+    """All steps of a file, in order, in one temporary home."""
+
+    def runtest(self) -> None:
+        """Run each step and hold it against what is written."""
+        with tempfile.TemporaryDirectory() as home:
+            for step in transcripts.read(self.path):
+                got, code = transcripts.run(step.shell, Path(home))
+                if not transcripts.matches(step.output, got) or code != step.code:
+                    raise TranscriptError(step, got, code)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """Expected and got in full between rulers."""
+        error = excinfo.value
+        if not isinstance(error, TranscriptError):
+            return str(super().repr_failure(excinfo))
+        step, got, code = error.args
+        rule = "-" * 72
+        return (
+            f"{self.path}:{step.first + 1}: $ {step.shell}\n{rule} expected [{step.code}]\n{step.output}"
+            f"{rule} got [{code}]\n{got}{rule}"
+        )
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where it stands."""
+        return self.path, 0, f"transcript {self.name}"
+
+
+class TranscriptError(AssertionError):
+    """A step that printed something else, or ended otherwise."""

@@ -1,0 +1,51 @@
+"""A home of its own for each test, and a state in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from roadmap_cli.core import paths
+from roadmap_cli.state.store import KeySource, State
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def now() -> datetime:
+    return NOW
+
+
+class Home:
+    """A user's home directory, the state in it and the keys that open it."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.environ = {"HOME": str(root)}
+        self.path = paths.state_file(self.environ)
+        self.identity = paths.identity_file(self.environ)
+
+    def keys(self, identity: Path | None = None, **environ: str) -> KeySource:
+        return KeySource({**self.environ, **environ}, identity)
+
+    def open(self, mode: str = "write", **options: object) -> State:
+        options = {"keys": self.keys(), "now": now, "wait_s": 5.0, **options}
+        return State.open(options.pop("path", self.path), mode=mode, **options)  # type: ignore[arg-type]
+
+    def files(self) -> dict[str, bytes]:
+        return {str(each.relative_to(self.root)): each.read_bytes() for each in self.root.rglob("*") if each.is_file()}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def event() -> Callable[..., dict[str, object]]:
+    def make(number: int, **fields: object) -> dict[str, object]:
+        return {"kind": "life.event", "id": f"life_{number:04d}", "at": "2026-11-23T09:00:00.000Z", **fields}
+
+    return make

@@ -1,0 +1,98 @@
+#!/bin/sh
+# Make everything that `make demo` and `make test` need: system programs, the Python environment, llama.cpp, models.
+# usage: tools/setup.sh run|dev        Run it as often as you like: what is there already costs nothing.
+set -eu
+
+profile=${1:-run}
+root=$(cd "$(dirname "$0")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/roadmap
+venv=$root/.venv
+llama=0.3.36
+# Portable code (AVX2), not -march=native: a wheel may be carried to another machine. ROADMAP_NATIVE=1 builds for this one.
+flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"
+case $(uname -m) in x86_64 | amd64) ;; *) flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF" ;; esac
+[ "${ROADMAP_NATIVE:-}" = 1 ] && flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=ON"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# -- system programs ---------------------------------------------------------------------------------------------------
+
+programs="ffmpeg:ffmpeg bwrap:bubblewrap jq:jq cc:gcc c++:g++ cmake:cmake make:make"
+[ "$profile" = dev ] && programs="$programs mandoc:mandoc shellcheck:shellcheck zsh:zsh fish:fish git:git"
+missing=""
+for pair in $programs; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+done
+[ -n "$(find /lib /usr/lib /lib64 /usr/lib64 -maxdepth 2 -name 'libseccomp.so.2' 2>/dev/null | head -n 1)" ] ||
+    missing="$missing libseccomp2"
+if [ -n "$missing" ]; then
+    as_root=""
+    if [ "$(id -u)" != 0 ]; then
+        if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then as_root="sudo -n"; else as_root=no; fi
+    fi
+    if [ "$as_root" = no ] || ! command -v apt-get >/dev/null 2>&1; then
+        say "missing system programs:$missing"
+        say "install them and run this again, for example: sudo apt-get install$missing"
+        exit 69
+    fi
+    say "installing$missing"
+    # shellcheck disable=SC2086  # words on purpose
+    $as_root apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+# -- Python ------------------------------------------------------------------------------------------------------------
+
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    say "$python is older than Python 3.11; set PYTHON to a newer one"
+    exit 69
+}
+if [ ! -x "$venv/bin/python" ]; then
+    "$python" -m venv "$venv" 2>/dev/null || {
+        rm -rf "$venv"
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+            apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "python$version-venv" "python$version-dev" >/dev/null
+            "$python" -m venv "$venv"
+        else
+            say "cannot make a virtual environment; try: sudo apt-get install python$version-venv python$version-dev"
+            exit 69
+        fi
+    }
+fi
+
+lock=$root/requirements-$profile.lock
+stamp=$venv/.ready-$profile
+if [ ! -f "$stamp" ] || ! cmp -s "$lock" "$stamp"; then
+    say "installing Python packages"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock"
+    cp "$lock" "$stamp"
+fi
+
+# -- llama.cpp: built once, kept as a wheel under its version and flags ---------------------------------------------------
+
+if ! "$venv/bin/python" -c 'import importlib.metadata as m, sys; sys.exit(m.version("llama-cpp-python") != sys.argv[1])' "$llama" 2>/dev/null; then
+    tag=$("$venv/bin/python" -c 'import sys, hashlib, platform; print("cp%d%d-%s-%s" % (*sys.version_info[:2], platform.machine(), hashlib.sha256(sys.argv[1].encode()).hexdigest()[:12]))' "$flags")
+    wheels=$cache/wheels/llama-cpp-python-$llama-$tag
+    if [ -z "$(find "$wheels" -name '*.whl' 2>/dev/null)" ]; then
+        say "building llama.cpp once (about six minutes on two cores)"
+        mkdir -p "$wheels.part.$$"
+        log=$cache/wheels/build.log
+        CMAKE_BUILD_PARALLEL_LEVEL=$(nproc 2>/dev/null || echo 2) CMAKE_ARGS="$flags" \
+            "$venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-cache-dir \
+            -w "$wheels.part.$$" "llama-cpp-python==$llama" >"$log" 2>&1 || {
+            tail -n 20 "$log" >&2
+            say "the build failed; the whole log is $log"
+            exit 69
+        }
+        rm -rf "$wheels"
+        mv "$wheels.part.$$" "$wheels"
+    fi
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index "$wheels"/*.whl
+fi
+
+# -- models: kept in a folder of the checkout's that tests and examples share ------------------------------------------------
+
+PATH=$root/bin:$PATH ROADMAP_MODELS=${ROADMAP_MODELS:-$root/.cache/models} "$root/bin/slm-models" pull --quiet >/dev/null
