@@ -6,7 +6,6 @@ import re
 import sys
 
 from generated import ROOT, settle
-
 from roadmap_cli.cli import surface
 from roadmap_cli.cli.surface import Entry, Option
 
@@ -39,9 +38,13 @@ def _bash_part(entry: Entry, indent: str) -> list[str]:
             continue
         pattern = "|".join(option.flags)
         if option.choices:
-            lines.append(f'{indent}{pattern}) mapfile -t COMPREPLY < <(compgen -W "{" ".join(option.choices)}" -- "$current"); return ;;')
+            lines.append(
+                f'{indent}{pattern}) mapfile -t COMPREPLY < <(compgen -W "{" ".join(option.choices)}" -- "$current"); return ;;'
+            )
         elif option.takes_file:
-            lines.append(f'{indent}{pattern}) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;')
+            lines.append(
+                f'{indent}{pattern}) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;'
+            )
         else:
             lines.append(f"{indent}{pattern}) return ;;")
     lines.append(f"{indent}esac")
@@ -113,8 +116,14 @@ def _zsh_part(entry: Entry, indent: str) -> list[str]:
     for option in entry.options:
         if option.operand:
             star = "*" if option.repeats else ""
-            specs.append(f"'{star}{_zsh_value(option) if option.repeats else ':' * (not option.required) + _zsh_value(option)}'")
-    return [f"{indent}_arguments -s -S \\", *(f"{indent}    {spec} \\" for spec in specs[:-1]), f"{indent}    {specs[-1]}"]
+            specs.append(
+                f"'{star}{_zsh_value(option) if option.repeats else ':' * (not option.required) + _zsh_value(option)}'"
+            )
+    return [
+        f"{indent}_arguments -s -S \\",
+        *(f"{indent}    {spec} \\" for spec in specs[:-1]),
+        f"{indent}    {specs[-1]}",
+    ]
 
 
 def zsh(entry: Entry) -> str:
@@ -122,7 +131,15 @@ def zsh(entry: Entry) -> str:
     if not entry.actions:
         return "\n".join([*lines, *_zsh_part(entry, "")]) + "\n"
     actions = [f"    '{part.action}:{_zsh_text(part.spec.phrase)}'" for part in entry.actions]
-    lines += ["local -a actions=(", *actions, ")", "if ((CURRENT == 2)); then", "    _describe action actions", "    return", "fi"]
+    lines += [
+        "local -a actions=(",
+        *actions,
+        ")",
+        "if ((CURRENT == 2)); then",
+        "    _describe action actions",
+        "    return",
+        "fi",
+    ]
     lines += ["local action=$words[2]", "shift words", "((CURRENT--))", "case $action in"]
     for part in entry.actions:
         lines += [f"{part.action})", *_zsh_part(part, "    "), "    ;;"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from generated import ROOT, replace_block, settle
-
 from roadmap_cli.cli import surface
 
 TITLES = {

@@ -83,8 +83,14 @@ def run(shell: str, home: Path) -> tuple[str, int]:
     """Run one step; both streams together, and the exit code."""
     (home / "tmp").mkdir(exist_ok=True)
     done = subprocess.run(
-        ["/bin/sh", "-c", shell], cwd=ROOT, env=world(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=240, check=False,
+        ["/bin/sh", "-c", shell],
+        cwd=ROOT,
+        env=world(home),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=240,
+        check=False,
     )
     text = done.stdout.decode(errors="replace").replace(str(home), "~")
     return (text if not text or text.endswith("\n") else text + "\n"), done.returncode

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import transcripts
 
+import transcripts
 from roadmap_cli.cli import surface
 from roadmap_cli.cli.surface import Entry
 from roadmap_cli.core import schemas

@@ -44,7 +44,12 @@ def bench() -> None:
         source = Path(folder) / "in.jsonl"
         with source.open("w") as out:
             for number in range(COUNT):
-                record = {"kind": "bench.item", "id": f"bench_{number:08x}", "at": "2026-11-23T09:00:00.000Z", "n": number}
+                record = {
+                    "kind": "bench.item",
+                    "id": f"bench_{number:08x}",
+                    "at": "2026-11-23T09:00:00.000Z",
+                    "n": number,
+                }
                 out.write(json.dumps(record, separators=(",", ":")) + "\n")
         ours = [sys.executable, "-P", str(Path(__file__)), "--filter"]
         peer = [shutil.which("jq") or "jq", "-c", "."]

@@ -7,6 +7,7 @@ been run and passed; a session that ended early, lost tests or was stopped is ne
 from __future__ import annotations
 
 import json
+import re
 import select
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -83,17 +84,16 @@ class Bench:
         tests: Iterable[str] = (),
         trace: Iterable[str] = (),
         swap: bool = False,
-        stop_early: bool = False,
         test_seconds: float | None,
         seconds: float,
     ) -> TestRun:
         """Run tests (all, unless some are named) with some files changed.
 
-        `trace` names the files whose executed lines are wanted; `swap` lets the bench keep the tests loaded and
-        exchange changed functions in a fork of that session; times in seconds, per test and for the run.
+        `test_seconds` is processor time; `trace` names the files whose executed lines are wanted; `swap` lets the bench keep the tests loaded and
+        exchange changed functions in a fork of that session.
         """
         request = {
-            "files": dict(changed), "tests": list(tests), "trace": list(trace), "swap": swap, "stop_early": stop_early,
+            "files": dict(changed), "tests": list(tests), "trace": list(trace), "swap": swap,
             "test_seconds": test_seconds, "seconds": seconds, "argv": list(self._command.argv),
             "memory_bytes": self.sandbox.limits.memory_bytes,
         }  # fmt: skip
@@ -104,8 +104,11 @@ class Bench:
             self.close()
             self.restarts += 1
             return TestRun({}, False, None, spent >= seconds, "", spent)
+        outcomes = answer.get("outcomes", {})
+        if self._command.framework == "command":
+            outcomes = _outcome_of_command(answer, self._project.root)
         return TestRun(
-            answer.get("outcomes", {}), bool(answer.get("finished")), answer.get("exit"),
+            outcomes, bool(answer.get("finished")), answer.get("exit"),
             bool(answer.get("timed_out")), answer.get("output", ""), spent, answer.get("lines", {}),
             bool(answer.get("unloadable")),
         )  # fmt: skip
@@ -160,6 +163,29 @@ class Bench:
             parts.append(data)
         line, _, self._buffer = b"".join(parts).partition(b"\n")
         return json.loads(line)
+
+
+_FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (.+)$')
+
+
+def _outcome_of_command(answer: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
+    """A command counts as one test: its exit status, and the last Python traceback it printed, if any."""
+    if answer.get("exit") == 0 and answer.get("finished"):
+        return {"command": {"status": "passed"}}
+    frames, words = [], ""
+    for line in answer.get("output", "").splitlines():
+        if line.startswith("Traceback (most recent"):
+            frames = []
+        found = _FRAME.match(line)
+        if found:
+            path = Path(found[1])
+            inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+            frames.append({"file": inside, "function": found[3], "line": int(found[2])})
+        if line.strip():
+            words = line.strip()
+    kind, colon, message = words.partition(": ")
+    error = {"type": kind, "message": message} if colon and kind.isidentifier() else {"type": "Exit", "message": words}
+    return {"command": {"status": "failed", "error": {**error, "frames": frames}}}
 
 
 def is_green(run: TestRun, known: Iterable[str]) -> bool:

@@ -19,7 +19,7 @@ from roadmap_cli.agent.bench import Bench, TestRun, is_green
 from roadmap_cli.agent.report import Report
 from roadmap_cli.agent.sandbox import Limits
 from roadmap_cli.agent.search import Candidate, Case, Search, Verdict
-from roadmap_cli.agent.source import blocks, reapply
+from roadmap_cli.agent.source import Block, blocks, reapply
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
@@ -66,6 +66,7 @@ class Loop:
         self._world, self._bounds = world, bounds
         self._apply, self._tell = apply, tell_candidates
         self.status = "running"
+        self.applied = False
         stored = self._stored(resume) if resume else None
         folder = Path(stored.project) if stored else folder
         test = stored.test_command if stored else test
@@ -105,6 +106,11 @@ class Loop:
         """The folder it works on, resolved."""
         return self._project.root
 
+    @property
+    def job(self) -> str:
+        """A name for the project, the same in every process: what a lock is named after."""
+        return hashlib.sha256(str(self._project.root).encode()).hexdigest()[:16]
+
     def records(self) -> Iterator[Record]:
         """Run it, and yield what happens: started, test results, suspicion, candidates if wanted, the fix, finished."""
         self._write(lambda tx: memory.start_run(
@@ -117,7 +123,7 @@ class Loop:
             self._flush()
             status = "paused" if self.status == "running" else self.status
             self._write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._at()))
-        yield self._report.finished(self.status, self._tried, self._before + self._tried, self._spent())
+        yield self._report.finished(self.status, self._tried, self._before + self._tried, self._spent(), self.applied)
 
     # -- plan ------------------------------------------------------------------------------------------------------
 
@@ -158,7 +164,7 @@ class Loop:
         known = [test for test in first.outcomes if first.outcomes[test]["status"] != "skipped"]
         known = [test for test in known if not test.startswith("collect:")]
         slowest = max((first.outcomes[test].get("seconds", 0.0) for test in first.passing), default=0.1)
-        return Case(failing, known, min(_FIRST_TEST_S, max(0.5, 10 * slowest)), {})
+        return Case(failing, known, min(_FIRST_TEST_S, max(0.2, 10 * slowest)), {})
 
     def _localise(self, case: Case, run: TestRun) -> None:
         passing = [test for test in run.passing if test in case.known]
@@ -274,18 +280,19 @@ class Loop:
         was = {name: self._project.files[name].decode() for name in changed}
         parts = [block for name in sorted(changed) for block in blocks(name, was[name], changed[name])]
         pattern = content_id("agent.fix", blocks=[repr(part) for part in parts])
-        applied = self._apply and not self._world.state.dry_run
         held_out = len(set(case.known) - set(case.selecting))
-        fix = self._report.fix(verdict, was, driver, pattern, held_out, applied, [s.exact for s in signatures])
-        if applied:
-            projects.apply(self._project, changed)
+        fix = self._report.fix(verdict, was, driver, pattern, held_out, [s.exact for s in signatures])
         self.status = "fixed"
-        yield from self._remember(fix, basis, before, after, parts, signatures, verdict, driver)
+        yield self._remember(fix, basis, before, after, parts, signatures, verdict, driver)
+        if self._apply and not self._world.state.dry_run:
+            projects.apply(self._project, changed)
+            self.applied = True
 
     def _remember(
-        self, fix: Record, basis: str, before: Record, after: Record, parts: list[object],
+        self, fix: Record, basis: str, before: Record, after: Record, parts: list[Block],
         signatures: list[signature.Signature], verdict: Verdict, driver: str,
-    ) -> Iterator[Record]:  # fmt: skip
+    ) -> Record:  # fmt: skip
+        """Store a fix with all it rests on, and the decision for it, in one transaction."""
         from roadmap_cli.state import records
         from roadmap_cli.why import decisions
 
@@ -307,7 +314,7 @@ class Loop:
                 at=self._world.now(), run_id=self.id,
                 facts={"candidates": self._tried, "driver": driver, "template": fix["template"]},
             )  # fmt: skip
-        yield {**fix, "decision_id": decision["id"]}
+        return {**fix, "decision_id": decision["id"]}
 
     def _earlier(self, tx: Connection, pattern: str, but: str) -> list[Record]:
         """The stored records of the fix that is replayed now."""

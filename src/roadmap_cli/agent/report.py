@@ -74,7 +74,7 @@ class Report:
         )  # fmt: skip
 
     def fix(
-        self, verdict: Verdict, was: Mapping[str, str], driver: str, pattern: str, held_out: int, applied: bool,
+        self, verdict: Verdict, was: Mapping[str, str], driver: str, pattern: str, held_out: int,
         signatures: Sequence[str],
     ) -> Record:  # fmt: skip
         """agent.fix: the repair as a diff."""
@@ -85,14 +85,14 @@ class Report:
         return self._record(
             "agent.fix", driver=driver, template=candidate.template, file=name, line=line,
             files=sorted(candidate.changed), diff=unified_diff(was, candidate.changed), confidence="plausible",
-            held_out_count=held_out, applied=applied, pattern_id=pattern, signatures=sorted(set(signatures))[:_NAMED],
+            held_out_count=held_out, pattern_id=pattern, signatures=sorted(set(signatures))[:_NAMED],
         )  # fmt: skip
 
-    def finished(self, status: str, tried: int, total: int, seconds: float) -> Record:
+    def finished(self, status: str, tried: int, total: int, seconds: float, applied: bool) -> Record:
         """agent.run_finished."""
         return self._record(
             "agent.run_finished", status=status, candidate_count=tried, total_candidate_count=total,
-            duration_ms=round(seconds * 1000),
+            applied=applied, duration_ms=round(seconds * 1000),
         )  # fmt: skip
 
     @staticmethod

@@ -37,7 +37,7 @@ class Spec:
     state           whether it uses the shared state file, and how
     effects         what else it changes: ``files``, ``network``, ``programs``
     streams         it writes a record before it reads the next; False: it must read all input first
-    quick           its work on a record takes microseconds: output is handed on when the input that has arrived is used up
+    quick           its work on a record takes microseconds: output is handed on when what has arrived is used up
     foreign         input lines without a kind are handed to it as they are
     items           it has --on-error although its items are not input records
     output          ``file``: -o names the file that it makes, not a place for records
@@ -188,7 +188,7 @@ def execute(name: str, parser: Callable[..., click.Command], arguments: Sequence
                 _flush_stdout()
     except (KeyboardInterrupt, Terminated, BrokenPipeError, RoadmapError, click.ClickException, OSError) as error:
         code = _answer(error, words)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the one place where a bug becomes words
         code = _internal(error, words)
     if code in (Exit.PIPE, Exit.CANTCREATE):
         _abandon_stdout()
@@ -221,12 +221,16 @@ def _start(command: Command, words: Words, values: Mapping[str, Any]) -> int:
 
 def _pour(produced: Iterable[Record], run: Run) -> None:
     write = run.out.write
-    if run.dry_run:
-        for record in produced:
-            write({**record, "dry_run": True})
-    else:
-        for record in produced:
-            write(record)
+    try:
+        if run.dry_run:
+            for record in produced:
+                write({**record, "dry_run": True})
+        else:
+            for record in produced:
+                write(record)
+    finally:
+        if isinstance(produced, Generator):  # its `finally` runs now, while a second interrupt still ends at once
+            produced.close()
 
 
 def _dressed(run: Run, stream: BinaryIO) -> Any:
@@ -261,7 +265,7 @@ class _NoOutput:
 def _output_place(spec: Spec, name: str | None) -> Generator[BinaryIO]:
     """Standard output, or a file that appears complete or not at all."""
     if name in (None, "-") or spec.output == "file":
-        with open(1, "wb", closefd=False) as stream:  # noqa: PTH123
+        with open(1, "wb", closefd=False) as stream:
             try:
                 yield stream
                 stream.flush()
@@ -324,7 +328,9 @@ def _system_error(error: OSError, words: Words) -> int:
 
 
 def _internal(error: Exception, words: Words) -> int:
-    words.error(f"internal error: {type(error).__name__}: {error}".splitlines()[0], "run it again with -vv and report it")
+    words.error(
+        f"internal error: {type(error).__name__}: {error}".splitlines()[0], "run it again with -vv and report it"
+    )
     _trace(words)
     return Exit.INTERNAL
 
@@ -376,8 +382,8 @@ def _signals() -> Generator[None]:
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for restored, handler in previous.items():
+            signal.signal(restored, handler)
 
 
 # -- help --------------------------------------------------------------------------------------------------------------

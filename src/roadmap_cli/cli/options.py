@@ -39,51 +39,81 @@ def _all(spec: Spec) -> list[tuple[click.Parameter, bool]]:
     return [
         (
             click.Option(
-                ["-i", "--input"], multiple=True, type=file, metavar="FILE",
+                ["-i", "--input"],
+                multiple=True,
+                type=file,
+                metavar="FILE",
                 help="Read records from FILE; may be repeated; '-' is standard input, the default.",
             ),
             bool(spec.reads),
         ),
         (
             click.Option(
-                ["-o", "--output"], type=file, metavar="FILE", required=spec.output == "file",
+                ["-o", "--output"],
+                type=file,
+                metavar="FILE",
+                required=spec.output == "file",
                 help=f"Write {place} to FILE, complete or not at all.",
             ),
             wants_output,
         ),
-        (click.Option(["--json", "dress"], flag_value="json", help="Write JSON Lines, the default in a pipe."), records),
+        (
+            click.Option(["--json", "dress"], flag_value="json", help="Write JSON Lines, the default in a pipe."),
+            records,
+        ),
         (click.Option(["--plain", "dress"], flag_value="plain", help="Write tab-separated columns."), records),
-        (click.Option(["--pretty", "dress"], flag_value="pretty", help="Write for people, the default on a terminal."), records),
         (
             click.Option(
-                ["--on-error"], type=click.Choice(["stop", "skip", "emit"]), default="stop", show_default=True,
+                ["--pretty", "dress"], flag_value="pretty", help="Write for people, the default on a terminal."
+            ),
+            records,
+        ),
+        (
+            click.Option(
+                ["--on-error"],
+                type=click.Choice(["stop", "skip", "emit"]),
+                default="stop",
+                show_default=True,
                 help="What to do about a record that fails: stop, leave it out, or put an error record in its place.",
             ),
             bool(spec.reads) or spec.items,
         ),
         (
             click.Option(
-                ["--state"], type=click.Path(dir_okay=False), metavar="FILE", envvar="ROADMAP_STATE",
+                ["--state"],
+                type=click.Path(dir_okay=False),
+                metavar="FILE",
+                envvar="ROADMAP_STATE",
                 help="Use this state file.",
             ),
             spec.state != "no",
         ),
         (
             click.Option(
-                ["--identity"], type=click.Path(dir_okay=False), metavar="FILE", envvar="ROADMAP_IDENTITY",
+                ["--identity"],
+                type=click.Path(dir_okay=False),
+                metavar="FILE",
+                envvar="ROADMAP_IDENTITY",
                 help="Unlock the state with the age identity in FILE.",
             ),
             spec.state != "no",
         ),
         (
             click.Option(
-                ["--wait"], type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS",
-                envvar="ROADMAP_WAIT", help="How long to wait for a lock.",
+                ["--wait"],
+                type=click.FloatRange(0),
+                default=30.0,
+                show_default=True,
+                metavar="SECONDS",
+                envvar="ROADMAP_WAIT",
+                help="How long to wait for a lock.",
             ),
             spec.state != "no",
         ),
         (
-            click.Option(["--offline"], is_flag=True, envvar="ROADMAP_OFFLINE", help="Refuse every use of the network."),
+            click.Option(
+                ["--offline"], is_flag=True, envvar="ROADMAP_OFFLINE", help="Refuse every use of the network."
+            ),
             "network" in spec.effects,
         ),
         (
@@ -94,7 +124,10 @@ def _all(spec: Spec) -> list[tuple[click.Parameter, bool]]:
         (click.Option(["-v", "--verbose"], count=True, help="Say more; twice adds tracebacks."), True),
         (
             click.Option(
-                ["--color"], type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+                ["--color"],
+                type=click.Choice(["auto", "always", "never"]),
+                default="auto",
+                show_default=True,
                 help="When to use colour.",
             ),
             True,

@@ -108,14 +108,14 @@ class Run:
                 if descriptor != self.stdin:
                     os.close(descriptor)
 
-    def _parsed(self, name: str, number: int, chunk: list[bytes | None]) -> Iterator[Record]:
+    def _parsed(self, name: str, before: int, chunk: list[bytes | None]) -> Iterator[Record]:
         from roadmap_cli.core.stream import LINE_LIMIT_BYTES, parser
 
         parse = parser()
         wanted = self.spec.read_kinds
         everything = "*" in wanted
         foreign = self.spec.foreign
-        for number, text in enumerate(chunk, number + 1):
+        for number, text in enumerate(chunk, before + 1):
             if text is None:
                 limit = LINE_LIMIT_BYTES // 1024**2
                 self._fail(DataError(f"line longer than {limit} MiB", code="long_line"), _Position(name, number, b""))
@@ -332,7 +332,9 @@ class _Item:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         if not isinstance(error, DataError):
             return False
         self._run._fail(error, self._position)

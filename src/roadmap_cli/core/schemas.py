@@ -54,8 +54,8 @@ def problems(record: Record) -> Iterator[Problem]:
     except DataError as error:
         yield Problem("kind", error.message)
         return
-    for error in sorted(validator.iter_errors(record), key=lambda found: list(map(str, found.absolute_path))):
-        yield Problem(".".join(map(str, error.absolute_path)), error.message[:300])
+    for found in sorted(validator.iter_errors(record), key=lambda found: list(map(str, found.absolute_path))):
+        yield Problem(".".join(map(str, found.absolute_path)), found.message[:300])
 
 
 @cache

@@ -89,10 +89,10 @@ NEUTRAL = Grade()
 
 def transform(grade: Grade, red: float, green: float, blue: float) -> tuple[float, float, float]:
     """One colour through a look; all values 0 to 1, gamma-encoded BT.709."""
+    luma = _luma(red, green, blue)
+    r, g, b = (luma + (value - luma) * grade.saturation for value in (red, green, blue))
     tilt = grade.warmth_k / 600 * 0.06
-    r, g, b = red * (1 + tilt), green, blue * (1 - tilt)
-    luma = _luma(r, g, b)
-    r, g, b = (luma + (value - luma) * grade.saturation for value in (r, g, b))
+    r, b = r * (1 + tilt), b * (1 - tilt)
     if grade.sepia:
         brown = (luma * 1.07, luma * 0.95, luma * 0.78)
         r, g, b = (value + (tone - value) * grade.sepia for value, tone in zip((r, g, b), brown, strict=True))

@@ -119,7 +119,7 @@ STYLES: dict[str, Style] = {
     )
 }
 
-#: Stems that name a style, the first in this order wins the tie.
+#: Stems that name a style.
 _STYLE_STEMS: tuple[tuple[str, str], ...] = (
     ("cinema", "cinematic"), ("film", "cinematic"), ("movie", "cinematic"), ("hollywood", "cinematic"),
     ("dramatic", "cinematic"), ("drama", "cinematic"), ("epic", "cinematic"),
@@ -159,6 +159,8 @@ _FILLER_TEXT = (
     "vibe want we with would you your it's"
 )
 _FILLERS = frozenset(_FILLER_TEXT.split())
+#: Stems that name a style only if nothing more definite is said.
+_WEAK = ("film", "movie", "drama", "epic", "talk", "report")
 _NEGATIONS = frozenset({"no", "not", "without", "less", "never", "don't", "dont"})
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*-?\s*(seconds?|secs?|s|minutes?|mins?|m)\b")
 _BLACK_AND_WHITE = re.compile(r"\bblack[\s-]+and[\s-]+white\b|\bb\s*&\s*w\b|\bb/w\b")
@@ -176,7 +178,7 @@ def read(text: str) -> Reading:
         reasons.append(f"length of {float(target):g} s: {match[0].strip()!r}")
         rest = rest.replace(match[0], " ", 1)
     rest = _BLACK_AND_WHITE.sub(" monochrome ", _MUSIC_VIDEO.sub(" music ", _SLOW_MOTION.sub(" slow slow slow ", rest)))
-    style: Style | None = None
+    named: list[tuple[str, str]] = []
     moves: list[tuple[str, str, float | str, str, bool]] = []
     unknown: list[str] = []
     negated = False
@@ -184,25 +186,30 @@ def read(text: str) -> Reading:
         if word in _NEGATIONS:
             negated = True
             continue
-        named = next((name for stem, name in _STYLE_STEMS if word.startswith(stem)), None)
+        name = next((name for stem, name in _STYLE_STEMS if word.startswith(stem)), None)
         move = next((move for move in _MOVES if word.startswith(move[0])), None)
-        if named and not negated and style is None:
-            style = STYLES[named]
-            reasons.append(f"{named} style: {word!r}")
-        elif named and not negated and style and style.name == named:
-            continue
+        if name and not negated:
+            named.append((word, name))
         elif move:
             moves.append((word, *move[1:], negated))
-        elif word in _FILLERS:
-            continue
-        else:
+        elif word not in _FILLERS:
             unknown.append(f"no {word}" if negated else word)
         negated = False
-    result = style or STYLES["plain"]
-    for word, name, change, why, turned in moves:
-        result = _moved(result, name, change, -1 if turned else 1)
+    result = _named(named, reasons)
+    for word, field, change, why, turned in moves:
+        result = _moved(result, field, change, -1 if turned else 1)
         reasons.append(f"{'not ' if turned else ''}{why}: {word!r}")
     return Reading(result, tuple(reasons), tuple(dict.fromkeys(unknown)), target)
+
+
+def _named(named: list[tuple[str, str]], reasons: list[str]) -> Style:
+    """The style of the first word that names one; 'film' and the like only if no other does."""
+    if not named:
+        return STYLES["plain"]
+    word, name = next((pair for pair in named if not pair[0].startswith(_WEAK)), named[0])
+    reasons.append(f"{name} style: {word!r}")
+    reasons += [f"{other} style gives way: {said!r}" for said, other in named if other != name]
+    return STYLES[name]
 
 
 def lasting(reading: Reading, target_s: Fraction) -> Reading:

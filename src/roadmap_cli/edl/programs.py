@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from roadmap_cli.core.errors import CannotCreate, DataError, RoadmapError, Unavailable
+from roadmap_cli.core.errors import CannotCreate, DataError, RoadmapError, TryLater, Unavailable
 
 #: Options of one input or output; an option without a value has None.
 Options = dict[str, str | int | None]
@@ -102,7 +103,7 @@ def run(command: Sequence[str], what: str, data: bytes | None = None) -> bytes:
     with started(command, what, stdin=subprocess.DEVNULL if data is None else subprocess.PIPE) as process:
         output, problems = process.communicate(data)
     if process.returncode:
-        raise failure(problems, what)
+        raise failure(problems, what, process.returncode)
     return output
 
 
@@ -131,8 +132,12 @@ def started(command: Sequence[str], what: str, **pipes: Any) -> Iterator[subproc
         process.wait()
 
 
-def failure(problems: bytes, what: str) -> RoadmapError:
+def failure(problems: bytes, what: str, code: int = 1) -> RoadmapError:
     """One line about a program that failed, from its own words: no room is 73, anything else the data's fault (65)."""
+    if code == -signal.SIGXFSZ:
+        return CannotCreate(f"cannot write {what}: file too large", code="cannot_write")
+    if code < 0:
+        return TryLater(f"{what}: ffmpeg was ended by {signal.Signals(-code).name}", code="ended")
     text = problems.decode(errors="replace")
     for sign in ("No space left on device", "Permission denied", "Read-only file system", "File too large"):
         if sign in text:
@@ -179,7 +184,7 @@ class Drained:
         self._process.wait()
         self._listener.join()
         if self._process.returncode:
-            raise failure(bytes(self._problems), self._what)
+            raise failure(bytes(self._problems), self._what, self._process.returncode)
         return self._problems.decode(errors="replace")
 
     def _listen(self) -> None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from roadmap_cli.core.errors import DataError
 
-_RATIONAL = re.compile(r"(\d{1,12})(?:/(\d{1,12}))?\Z")
+_RATIONAL = re.compile(r"([0-9]{1,12})(?:/([0-9]{1,12}))?\Z")
 
 #: Frame rates cameras and broadcasters use; an uneven source is counted in the nearest of them.
 STANDARD_RATES = tuple(

@@ -62,10 +62,9 @@ def parse(text: str) -> Rule:
     parts: dict[str, str] = {}
     for piece in text.strip().rstrip(";").upper().split(";"):
         name, equals, value = (part.strip() for part in piece.partition("="))
-        if not equals:
-            raise _bad("a part")
-        if value:
-            parts[name] = value
+        if not equals or not value:
+            raise _bad(name if name in (*_RANGES, "FREQ", "UNTIL", "COUNT", "INTERVAL", "BYDAY", "WKST") else "part")
+        parts[name] = value
     frequency = parts.get("FREQ", "")
     if frequency in ("MINUTELY", "SECONDLY"):
         raise DataError("rule repeats more often than once an hour", code="rule_too_dense")

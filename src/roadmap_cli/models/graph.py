@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,20 @@ def build(recipe: str, weights: Path, target: Path) -> None:
         import onnx
     except ImportError:
         raise Unavailable("the package onnx is needed once, to build the model", hint="pip install onnx") from None
-    model = _Bert(read_safetensors(weights)).model()
+    model = of_tensors(read_safetensors(weights))
     onnx.checker.check_model(model)
     try:
         target.write_bytes(model.SerializeToString())
     except OSError as error:
         raise CannotCreate(f"{target} cannot be written: {error.strerror}") from error
+
+
+def of_tensors(tensors: Mapping[str, Any]) -> Any:
+    """The graph as an onnx ModelProto, from float32 tensors under the names of the Hugging Face BERT.
+
+    Raises DataError if one is missing.
+    """
+    return _Bert(tensors).model()
 
 
 def read_safetensors(path: Path) -> dict[str, numpy.ndarray[Any, Any]]:
@@ -57,7 +66,7 @@ def read_safetensors(path: Path) -> dict[str, numpy.ndarray[Any, Any]]:
                 continue
             start, end = entry["data_offsets"]
             tensors[name] = data[8 + length + start : 8 + length + end].view("<f4").reshape(entry["shape"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise DataError(f"not a safetensors file: {path.name}: {error}") from error
     return tensors
 
@@ -65,7 +74,7 @@ def read_safetensors(path: Path) -> dict[str, numpy.ndarray[Any, Any]]:
 class _Bert:
     """The graph under construction: nodes and constants in order."""
 
-    def __init__(self, tensors: dict[str, numpy.ndarray[Any, Any]]):
+    def __init__(self, tensors: Mapping[str, Any]):
         self._tensors = tensors
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
@@ -77,7 +86,7 @@ class _Bert:
 
         words = self._weight("embeddings.word_embeddings.weight")
         width = int(self._tensors["embeddings.word_embeddings.weight"].shape[1])
-        layers = 1 + max(int(name.split(".")[2]) for name in self._tensors if name.startswith("encoder.layer."))
+        layers = len([name for name in self._tensors if name.endswith(".intermediate.dense.weight")])
         self._width, self._heads = width, width // HEAD_WIDTH
 
         length = self._op("Shape", "input_ids", start=1, end=2)

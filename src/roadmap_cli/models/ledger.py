@@ -88,8 +88,8 @@ def record_call(
 def calls(tx: Any, *, run_id: str | None = None, limit: int | None = None) -> Iterator[Record]:
     """The calls as ``model.call`` records, oldest first; `limit` keeps the newest ones."""
     rows = tx.execute(
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM model_call WHERE ?1 IS NULL OR run_id = ?1"
-        " ORDER BY at DESC, id DESC LIMIT ?2) ORDER BY at, id",
+        f"SELECT {_COLUMNS} FROM (SELECT rowid AS place, * FROM model_call WHERE ?1 IS NULL OR run_id = ?1"
+        " ORDER BY at DESC, rowid DESC LIMIT ?2) ORDER BY at, place",
         (run_id, -1 if limit is None else limit),
     ).fetchall()
     names = [name.strip() for name in _COLUMNS.split(",")]

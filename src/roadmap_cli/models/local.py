@@ -98,6 +98,7 @@ class LocalChat(Chat):
             self.close()
             raise Unavailable(f"no memory for model {name!r}: {_Log.last or 'no reason given'}", code="no_memory")
         self._size = int(llama.llama_n_ctx(self._context))
+        self._batch = int(llama.llama_n_batch(self._context))
         self._held: list[int] = []
         self._template = _template(llama, self._model, self._vocab)
 
@@ -174,8 +175,8 @@ class LocalChat(Chat):
             self._llama.llama_memory_clear(memory, False)
             shared = 0
         del self._held[shared:]
-        for start in range(shared, len(prompt), BATCH):
-            self._decode(prompt[start : start + BATCH])
+        for start in range(shared, len(prompt), self._batch):
+            self._decode(prompt[start : start + self._batch])
         return shared
 
     def _decode(self, tokens: list[int]) -> None:

@@ -68,8 +68,8 @@ def finish(state: State, row_id: str, *, outcome: str, status: int | None, bytes
 def requests(tx: Any, *, host: str | None = None, limit: int | None = None) -> Iterator[Record]:
     """The requests as ``net.request`` records, oldest first; `limit` keeps the newest ones."""
     rows = tx.execute(
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM net_request WHERE ?1 IS NULL OR host = ?1"
-        " ORDER BY at DESC, id DESC LIMIT ?2) ORDER BY at, id",
+        f"SELECT {_COLUMNS} FROM (SELECT rowid AS place, * FROM net_request WHERE ?1 IS NULL OR host = ?1"
+        " ORDER BY at DESC, rowid DESC LIMIT ?2) ORDER BY at, place",
         (host, -1 if limit is None else limit),
     ).fetchall()
     for row in rows:

@@ -131,7 +131,9 @@ def _key_and_state(state: Path, keys: KeySource, wait_s: float) -> Iterator[Find
 def _space(state: Path) -> Finding:
     folder = next(parent for parent in (state, *state.absolute().parents) if parent.is_dir())
     free = shutil.disk_usage(folder).free
-    return Finding("disk.space", free >= FREE_BYTES, f"{free:,} bytes free in {folder}", f"make room in {folder}", False)
+    return Finding(
+        "disk.space", free >= FREE_BYTES, f"{free:,} bytes free in {folder}", f"make room in {folder}", False
+    )
 
 
 def _models(environ: Mapping[str, str]) -> Iterator[Finding]:

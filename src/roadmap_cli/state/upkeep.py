@@ -79,7 +79,7 @@ def query(state: State, sql: str, parameters: Sequence[Any] | Mapping[str, Any] 
         try:
             rows = Database(tx, recursive_triggers=False).query(sql, parameters)
             return [{name: _plain(value) for name, value in row.items()} for row in rows]
-        except (dbapi2.Error, ValueError) as error:
+        except (dbapi2.Error, dbapi2.Warning, ValueError) as error:
             if isinstance(error, dbapi2.Error) and failures.primary(error) != failures.READONLY:
                 failure = failures.explain(error, os.fspath(state.path))
                 if failure is not None:
@@ -95,7 +95,7 @@ def query(state: State, sql: str, parameters: Sequence[Any] | Mapping[str, Any] 
 
 def facts(state: State) -> dict[str, Any]:
     """What there is to know about an open state at a glance: size, versions, migrations, rows of each table."""
-    applied = "SELECT family, file FROM state_migration ORDER BY applied_at, family, number"
+    applied = "SELECT family, file FROM state_migration ORDER BY family <> 'base', family, number"
     with state.read() as tx:
         tables = [
             name

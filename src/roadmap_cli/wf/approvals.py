@@ -15,7 +15,7 @@ from roadmap_cli.core.records import Record, require, run_id
 from roadmap_cli.state import records
 from roadmap_cli.wf import planning
 from roadmap_cli.wf.templates import RISKS
-from roadmap_cli.why import decide
+from roadmap_cli.why.decisions import decide
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

@@ -65,9 +65,14 @@ class Engine:
         }
         DBOS(config=config)
         durable = _Steps(stop)
+        self._stop = stop
+        self._ended = threading.Event()
 
         def run(run_id: str) -> Record:
-            return body(run_id, durable)
+            try:
+                return body(run_id, durable)
+            finally:
+                self._ended.set()
 
         self._run = DBOS.workflow(name="roadmap.run", max_recovery_attempts=None)(run)
         self._queue = f"roadmap-{name}"
@@ -94,9 +99,20 @@ class Engine:
             if not self._has_queue:
                 DBOS.register_queue(self._queue, polling_interval_sec=_POLL_S)
                 self._has_queue = True
+            self._ended.clear()
             DBOS.resume_workflow(run_id, queue_name=self._queue)
+            self._await()
         handle: Any = DBOS.retrieve_workflow(run_id)
         return cast(Record, handle.get_result(polling_interval_sec=_POLL_S))
+
+    def _await(self) -> None:
+        """Wait until a run that was put into the queue has gone through its body in a thread of DBOS's."""
+        while not self._ended.wait(_POLL_S):
+            if self._stop.is_set():
+                self._ended.wait(5)  # the body sees the wish at its next step, the step's program within 0.1 s
+                break
+        if self._stop.is_set():
+            raise Stopped
 
     def close(self) -> None:
         """Let go of everything; unfinished runs stay as they are."""

@@ -16,7 +16,7 @@ from roadmap_cli.core.records import Record, content_id, require
 from roadmap_cli.state import records
 from roadmap_cli.wf import patterns
 from roadmap_cli.wf.templates import Clause, Template
-from roadmap_cli.why import decide
+from roadmap_cli.why.decisions import decide
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

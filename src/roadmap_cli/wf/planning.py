@@ -18,7 +18,7 @@ from roadmap_cli.core.records import Record, canonical, content_id, require
 from roadmap_cli.state import records
 from roadmap_cli.wf import lint, matching, patterns, placeholders
 from roadmap_cli.wf.templates import EFFECT_RISK, RISKS, Finding, Step, Template
-from roadmap_cli.why import decide
+from roadmap_cli.why.decisions import decide
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

@@ -372,3 +372,10 @@ class _Reader:
         )
 
 
+
+
+def named(templates: Mapping[str, Template], workflow: str) -> Template:
+    """A template by its workflow's name. Raises DataError if there is none."""
+    if workflow not in templates:
+        raise DataError(f"there is no template for workflow {workflow!r}", hint="name it with --templates")
+    return templates[workflow]

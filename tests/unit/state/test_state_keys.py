@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -146,16 +147,27 @@ def test_an_ssh_key_that_age_cannot_use_is_said(home, tmp_path, form):
     assert "ed25519" in failure.value.hint
 
 
-def test_an_identity_locked_by_a_passphrase(used, tmp_path):
-    locked = private(tmp_path / "locked", pyrage.passphrase.encrypt(used.identity.read_bytes(), "open sesame"))
+def locked_identity(used, tmp_path) -> Path:
+    content = pyrage.passphrase.encrypt(used.identity.read_bytes(), "open sesame")
     used.identity.unlink()
-    word, wrong = private(tmp_path / "word", "open sesame\n"), private(tmp_path / "wrong", "close sesame")
+    return private(tmp_path / "locked", content)
+
+
+def test_an_identity_locked_by_a_passphrase(used, tmp_path):
+    locked, word = locked_identity(used, tmp_path), private(tmp_path / "word", "open sesame\n")
     assert opens(used, used.keys(locked, ROADMAP_PASSPHRASE_FILE=str(word)))
-    for more in ({}, {"ROADMAP_PASSPHRASE_FILE": str(wrong)}):
-        with pytest.raises(ConfigError) as failure:
-            opens(used, used.keys(locked, **more))
-        assert failure.value.code == "identity_locked"
-        assert "ROADMAP_PASSPHRASE_FILE" in failure.value.hint
+    with pytest.raises(ConfigError) as failure:
+        opens(used, used.keys(locked))
+    assert failure.value.code == "identity_locked"
+    assert "ROADMAP_PASSPHRASE_FILE" in failure.value.hint
+
+
+@pytest.mark.slow
+def test_a_wrong_passphrase(used, tmp_path):
+    locked, wrong = locked_identity(used, tmp_path), private(tmp_path / "wrong", "close sesame")
+    with wrong.open("rb") as stream, pytest.raises(ConfigError) as failure:
+        opens(used, used.keys(locked, ROADMAP_PASSPHRASE_FD=str(stream.fileno())))
+    assert failure.value.code == "identity_locked"
 
 
 @pytest.mark.parametrize(
@@ -269,10 +281,6 @@ def test_rekey_waits_for_those_who_use_the_state(used):
     assert failure.value.exit == 75
 
 
-class Killed(BaseException):
-    """Stands for kill -9 at a step: nothing after it runs, nothing is tidied up by the program itself."""
-
-
 def test_a_rekey_that_stops_between_any_two_steps_leaves_a_state_that_opens(used):
     """The four moments, each made by hand as a kill would leave it."""
     path = str(used.path)
@@ -287,7 +295,7 @@ def test_a_rekey_that_stops_between_any_two_steps_leaves_a_state_that_opens(used
             rekey.connections.copy(made, path + ".rekey", content.next_key, wait_s=1)
             made.close()
         if moment == "renamed":
-            os.replace(path + ".rekey", path)
+            Path(path + ".rekey").replace(path)
         assert opens(used, used.keys()), moment
         with used.open():
             pass
@@ -315,28 +323,26 @@ ANYTHING = st.recursive(
 )
 
 
-def source(tmp_path_factory=None) -> keys.KeySource:
+def source() -> keys.KeySource:
     made = keys.KeySource({"HOME": "/nowhere"})
     made._found = identity.parse(SECRET.encode(), "test", str)
     return made
 
 
-def outer(wrapped: object = None, version: object = 1) -> bytes:
-    if wrapped is None:
-        wrapped = keys.sealed(keys.parse_payload(json.dumps(GOOD).encode(), "x"))
-        return wrapped
+SEALED = keys.sealed(keys.parse_payload(json.dumps(GOOD).encode(), "x"))
+
+
+def outer(wrapped: object, version: object = 1) -> bytes:
     return json.dumps({"version": version, "wrapped": wrapped}).encode()
 
 
 def only_config_errors(content: bytes) -> None:
-    try:
+    with suppress(ConfigError):
         keys.opened(keys.wrapped(content, "k"), "k", source())
-    except ConfigError as error:
-        assert "\n" not in error.message
 
 
 def test_the_key_file_of_the_fuzzer_opens():
-    assert keys.opened(keys.wrapped(outer(), "k"), "k", source()).key == bytes.fromhex("ab" * 32)
+    assert keys.opened(keys.wrapped(SEALED, "k"), "k", source()).key == bytes.fromhex("ab" * 32)
 
 
 @given(st.binary(max_size=400))
@@ -346,13 +352,14 @@ def test_fuzz_random_bytes(content):
 
 @given(ANYTHING, ANYTHING)
 def test_fuzz_other_json(version, wrapped):
-    only_config_errors(outer(wrapped, version) if wrapped is not None else b"null")
+    only_config_errors(outer(wrapped, version))
+    only_config_errors(json.dumps(wrapped).encode())
 
 
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_fuzz_mutated_key_file(data):
-    content = bytearray(outer())
+    content = bytearray(SEALED)
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(content) - 1))
         if data.draw(st.booleans()):
@@ -373,10 +380,8 @@ def test_fuzz_mutated_payload(field, value):
 
 @given(st.binary(max_size=300) | st.text().map(str.encode))
 def test_fuzz_identity_file(content):
-    try:
+    with suppress(ConfigError):
         identity.parse(content, "test", lambda: "word")
-    except ConfigError as error:
-        assert "\n" not in error.message
 
 
 def test_deeply_nested_json():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.core.errors import CannotCreate, ConfigError, RoadmapError, TryLater
+from roadmap_cli.core.errors import CannotCreate, ConfigError, DataError, RoadmapError, TryLater
 from roadmap_cli.state import connection, keys, records
 
 
@@ -91,9 +91,8 @@ def test_a_state_opened_for_reading_cannot_be_written(home, event):
 
 def test_an_error_inside_a_transaction_leaves_nothing_of_it(home, event):
     with home.open() as state:
-        with pytest.raises(KeyError), state.write() as tx:
-            records.put(tx, event(1))
-            raise KeyError
+        with pytest.raises(DataError), state.write() as tx:
+            records.put_many(tx, [event(1), {"kind": "life.event"}])
         with state.read() as tx:
             assert records.get(tx, "life_0001") is None
         with state.write() as tx:

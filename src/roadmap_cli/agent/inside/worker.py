@@ -85,6 +85,7 @@ class Recorder:
     def __init__(self, tracer, test_seconds):
         self.outcomes, self.order, self.finished, self.collected = {}, [], False, None
         self.tracer, self.test_seconds = tracer, test_seconds
+        self.wanted = set()
 
     def begin(self, test):
         self.outcomes[test] = {"status": "started"}
@@ -92,9 +93,12 @@ class Recorder:
         if self.tracer:
             self.tracer.test = test
         if self.test_seconds:
-            signal.setitimer(signal.ITIMER_REAL, self.test_seconds)
+            # processor time, so that a busy machine refutes nothing; wall time for what only waits
+            signal.setitimer(signal.ITIMER_VIRTUAL, self.test_seconds)
+            signal.setitimer(signal.ITIMER_REAL, 1 + 4 * self.test_seconds)
 
     def end(self, test, status, error=None):
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         if self.tracer:
             self.tracer.test = None
@@ -130,6 +134,10 @@ class Recorder:
             error = getattr(self, "errors", {}).get(report.nodeid) or {
                 "type": "CollectError", "message": str(report.longrepr)[-2000:], "frames": []}
             self.outcomes["collect:" + (report.nodeid or ".")] = {"status": "error", "error": error}
+
+    def pytest_collection_modifyitems(self, items):
+        if self.wanted:
+            items[:] = [item for item in items if item.nodeid in self.wanted]
 
     def pytest_collection_finish(self, session):
         self.collected = len(session.items)
@@ -227,6 +235,7 @@ class Worker:
                 if memory:
                     resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
                 signal.signal(signal.SIGALRM, too_long)
+                signal.signal(signal.SIGVTALRM, too_long)
                 work(write)
                 code = 0
             finally:
@@ -309,8 +318,7 @@ class Worker:
         import pytest
 
         arguments = [*self.arguments, "-p", "no:cacheprovider", "--capture=fd"]
-        if request.get("tests"):
-            arguments = [word for word in arguments if word.startswith("-")] + request["tests"]
+        recorder.wanted = set(request.get("tests") or ())
         plugins = [recorder] if hook is None else [recorder, hook]
         return int(pytest.main(arguments, plugins=plugins))
 
@@ -397,7 +405,6 @@ class Worker:
                 for name in request["files"]:
                     self.tree.write(name)
                 self.private = (ask_read, answer_write)
-                signal.signal(signal.SIGALRM, too_long)
                 self.session({"test_seconds": None}, answer_write, Loaded(self, ask_read, answer_write))
             finally:
                 os._exit(1)
@@ -494,10 +501,11 @@ class Loaded:
         import gc
 
         gc.collect()
+        live = [item for item in gc.get_objects() if type(item) is type(report)]
         gc.freeze()  # what is shared with the children stays shared
         for line in self.ask:
             request = json.loads(line)
-            swapped = self.swap(request)
+            swapped = self.swap(request, live)
             if swapped is None:
                 result = {"outcomes": {}, "finished": False, "exit": None, "output": "", "unloadable": True}
             else:
@@ -517,21 +525,19 @@ class Loaded:
         for index, item in enumerate(items):
             following = items[index + 1] if index + 1 < len(items) else None
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if request.get("stop_early") and recorder.outcomes[item.nodeid]["status"] not in ("passed", "skipped"):
-                break
+            error = recorder.outcomes[item.nodeid].get("error", {})
+            if error.get("type", "").endswith("TimeLimit"):
+                break  # what loops once loops again
         recorder.finished, recorder.collected = True, len(items)
         report(send, recorder, 0, None)
 
-    def swap(self, request):
+    def swap(self, request, live):
         """Pairs of live function and new code, or None if some change is not inside a function."""
-        import gc
-
         pairs = []
         for name, text in request["files"].items():
             path = os.path.join(self.worker.root, name)
             if path not in self.functions:
-                self.functions[path] = [f for f in gc.get_objects()
-                                        if type(f) is type(report) and f.__code__.co_filename == path]
+                self.functions[path] = [f for f in live if f.__code__.co_filename == path]
             before = self.worker.tree.files[name][0].decode()
             codes = {}
             pair_codes(compile(before, path, "exec"), compile(text, path, "exec"), codes)

@@ -12,7 +12,8 @@ from roadmap_cli.core.records import Record
 main = group(
     "Show the schemas of records and check streams.",
     """Every kind of record has a JSON Schema (draft 2020-12).
-    Schemas are published for readers and tests; commands do not enforce them, and unknown fields are always welcome.""",
+    Schemas are published for readers and tests.
+    Commands do not enforce them, and unknown fields are always welcome.""",
     module=__name__,
     examples={
         "Find a kind": "roadmap-schema list --plain | grep '^error'",

@@ -19,7 +19,7 @@ main = group(
         "Where is it?": "roadmap-state path | jq -r .path",
         "Is it sound?": "roadmap-state check --plain",
         "Ask it something": "roadmap-state query 'select count(*) as records from record' | jq -c .row",
-        "Copy it while it is in use": "roadmap-state backup \"$HOME/backup.db\" | jq .encrypted",
+        "Copy it while it is in use": 'roadmap-state backup "$HOME/backup.db" | jq .encrypted',
     },
     see=("roadmap-keys", "roadmap-doctor", "roadmap-why"),
 )

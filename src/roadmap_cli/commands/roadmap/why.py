@@ -25,7 +25,9 @@ def draw(records: Sequence[Record], console: Any) -> None:
             label.append(visible(record["what"]), style="bold")
             label.append(f"\n{visible(record['why'])}")
             outcome = f"; {record['outcome']}" if "outcome" in record else ""
-            label.append(visible(f"\n{record['at']} by {record['authorised_by']}, {record['command']}{outcome}"), style="dim")
+            label.append(
+                visible(f"\n{record['at']} by {record['authorised_by']}, {record['command']}{outcome}"), style="dim"
+            )
         else:
             label.append(visible(record["kind"]), style="bold")
             label.append(visible(f" {_gist(record)}"))
@@ -40,7 +42,11 @@ def draw(records: Sequence[Record], console: Any) -> None:
 
 def _gist(record: Record) -> str:
     plain = ("kind", "id", "at", "depth", "from_id", "own_from_id")
-    shown = [f"{name} {value}" for name, value in record.items() if name not in plain and isinstance(value, str | int | float)]
+    shown = [
+        f"{name} {value}"
+        for name, value in record.items()
+        if name not in plain and isinstance(value, str | int | float)
+    ]
     text = ", ".join(shown)
     return text if len(text) <= 160 else text[:159] + "…"
 
@@ -51,7 +57,7 @@ def _gist(record: Record) -> str:
     streams=False,
     columns=("depth", "kind", "id", "what", "why"),
     examples={
-        "Why was there a warning?": "life-watch --json | jq -r .why_id | head -n 1 | xargs -r roadmap-why --json | jq -r .kind | head -n 1"
+        "Why was there a warning?": "roadmap-why $(life-watch | jq -r .why_id | head -n 1) | jq -r .kind | head -n 1"
     },
     see=("roadmap-state", "life-watch", "edl-plan", "agent-loop", "wf-run"),
     picture=draw,

@@ -303,7 +303,7 @@ def _order(values: list[str]) -> str:
 
 
 def _decimal(values: list[str]) -> str:
-    """What marks decimals, if the file shows it: a mark with other than three digits after it, or after another mark."""
+    """What marks decimals, if the file shows it: a mark after another mark, or with other than three digits after it."""
     marks: set[str] = set()
     unsure = False
     for value in values:

@@ -98,6 +98,9 @@ def components(data: bytes) -> Iterator[Component]:
                 stack[-1].broken.append(line)
             continue
         if item.name == "BEGIN":
+            if stack and item.value.strip().upper() == "VCALENDAR":  # the one before was not ended
+                yield from _close(stack, stack[0].name)
+                skipping = 0
             if len(stack) >= DEEPEST:
                 skipping += 1
                 continue

@@ -78,8 +78,11 @@ def original_of(change: Event, master: Event | None) -> When:
     wanted = change.replaces
     if wanted is None:
         raise DataError("event replaces nothing", code="bad_series")
-    if master is None or wanted.dated == master.start.dated:
-        return _in_terms_of(master.start, wanted) if master else wanted
+    if master is None:
+        return wanted
+    if wanted.dated == master.start.dated:
+        own = _in_terms_of(master.start, wanted)
+        return master.start.moved(own.utc().astimezone(master.start.zone).replace(tzinfo=None))
     clock = datetime.min.time() if master.start.dated else master.start.local.time()
     return master.start.moved(datetime.combine(wanted.day, clock))
 
@@ -94,7 +97,7 @@ def instances(master: Event, changes: list[Event], window: Window) -> Iterator[I
         found = Instance(original, original, length or master.length, master)
         for local, change in onwards:
             if local <= original.local:
-                moved = change.start.moved(original.local + (change.start.local - local))
+                moved = change.start.moved(change.start.local + (original.local - local))
                 found = Instance(original, moved, change.length, change)
         if window.since <= found.start.utc() <= window.until:
             yield found

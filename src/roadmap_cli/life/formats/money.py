@@ -26,9 +26,9 @@ def amount(text: str, field: str, decimal_mark: str = "") -> str:
     value = value.strip("()")
     for sign in ("-", "−", "–"):
         if value.startswith(sign) or value.endswith(sign):
-            negative, value = not negative, value.strip(sign)
+            negative, value = not negative, value.removeprefix(sign) if value[0] == sign else value.removesuffix(sign)
             break
-    value = value.strip("+")
+    value = value.removeprefix("+")
     mark = decimal_mark or _mark(value)
     other = "," if mark == "." else "."
     whole, point, fraction = value.partition(mark) if mark else (value, "", "")

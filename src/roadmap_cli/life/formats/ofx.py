@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any
 
 from roadmap_cli.core.clock import stamp
@@ -161,7 +160,7 @@ def _moment(text: str) -> tuple[datetime, str]:
         raise DataError("DTPOSTED is not a date", code="bad_time")
     year, month, day, hour, minute, second, offset, part = found.groups()
     try:
-        hours = float(Decimal(f"{offset}.{part or 0}")) if offset else 0.0
+        east = _offset(offset, part)
         local = datetime(
             int(year),
             int(month),
@@ -169,8 +168,17 @@ def _moment(text: str) -> tuple[datetime, str]:
             int(hour or 0),
             int(minute or 0),
             min(int(second or 0), 59),
-            tzinfo=timezone(timedelta(hours=hours)),
+            tzinfo=timezone(east),
         )
         return local.astimezone(UTC), local.date().isoformat()
     except (ValueError, OverflowError):
         raise DataError("DTPOSTED is not a date", code="bad_time") from None
+
+
+def _offset(hours: str | None, part: str | None) -> timedelta:
+    """The distance from GMT. The standard's ".5" is half an hour; banks in India write ".30" for it, too."""
+    if not hours:
+        return timedelta()
+    minutes = int(part) if part in ("15", "30", "45") else float(f"0.{part or 0}") * 60
+    size = timedelta(hours=abs(int(hours)), minutes=minutes)
+    return -size if hours.startswith("-") else size

@@ -31,7 +31,7 @@ CREATE TABLE decision (
     command       TEXT NOT NULL,              -- the command that decided
     authorised_by TEXT NOT NULL,              -- who or what allowed it: user, a policy's id, a plan's id
     run_id        TEXT,                       -- the run it belongs to, if any
-    facts         TEXT CHECK (json_valid(facts)) -- JSON object: numbers and names the reason rests on, if any
+    facts         TEXT CHECK (facts IS NULL OR json_valid(facts)) -- JSON object: numbers and names the reason rests on, if any
 ) STRICT;
 CREATE INDEX decision_by_kind ON decision (decision, at, id);
 CREATE INDEX decision_by_time ON decision (at, id);
@@ -63,8 +63,8 @@ CREATE TABLE model_call (
     model             TEXT NOT NULL,          -- name of the model as in models.toml or at the endpoint
     provider          TEXT NOT NULL,          -- local, or the endpoint's host
     purpose           TEXT NOT NULL,          -- what for, in a word: chat, embed, plan …
-    input_json        TEXT CHECK (json_valid(input_json)),   -- messages or texts sent
-    output_json       TEXT CHECK (json_valid(output_json)),  -- what came back
+    input_json        TEXT CHECK (input_json IS NULL OR json_valid(input_json)),   -- messages or texts sent
+    output_json       TEXT CHECK (output_json IS NULL OR json_valid(output_json)),  -- what came back
     prompt_tokens     INTEGER,                -- tokens read
     completion_tokens INTEGER,                -- tokens written
     latency_ms        INTEGER,                -- from sending to the last token

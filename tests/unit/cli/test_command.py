@@ -1,0 +1,206 @@
+"""cli.command: how a command begins, pours and ends, as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[3] / "src"
+FILTER = """
+import sys; sys.path.insert(0, {src!r})
+import click
+from roadmap_cli.cli import command
+from roadmap_cli.core.errors import *
+@command(reads="t.item", writes="t.item", effects=("files",))
+@click.option("--fail", default="")
+def main(run, fail):
+    '''Pass items on.'''
+    try:
+        for record in run.records():
+            with run.item(record):
+                if record.get("bad"):
+                    raise DataError("it is bad", code="is_bad", hint="make it good")
+                if fail:
+                    raise eval(fail)
+                yield {{**record, "seen": True}}
+    finally:
+        run.words.stream.write("cleaned up\\n")
+sys.exit(main())
+""".format(src=str(SRC))
+
+
+def item(number: int, **more: object) -> bytes:
+    return (
+        json.dumps({"kind": "t.item", "id": f"t_{number}", "at": "2026-11-23T09:00:00.000Z", **more}).encode() + b"\n"
+    )
+
+
+def start(*arguments: str, **more: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", FILTER, *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
+    )  # fmt: skip
+
+
+def run(data: bytes, *arguments: str) -> tuple[int, list[dict], str]:
+    process = start(*arguments)
+    out, err = process.communicate(data, timeout=60)
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
+
+
+def test_unknown_fields_survive_in_their_order():
+    code, (record,), _ = run(item(1, zebra={"a": [1]}, apple="ä"))
+    assert code == 0
+    assert list(record) == ["kind", "id", "at", "zebra", "apple", "seen"]
+
+
+def test_a_dry_run_says_so_in_every_record():
+    _, records, _ = run(item(1) + item(2), "--dry-run")
+    assert [record["dry_run"] for record in records] == [True, True]
+
+
+@pytest.mark.parametrize(("policy", "code", "kinds"), [("stop", 65, ["t.item"]), ("skip", 3, ["t.item", "t.item"]), ("emit", 3, ["t.item", "error", "t.item"])])  # fmt: skip
+def test_one_failed_record_is_dealt_with_as_asked(policy, code, kinds):
+    got, records, err = run(item(1) + item(2, bad=True) + item(3), "--on-error", policy)
+    assert got == code
+    assert [record["kind"] for record in records] == kinds
+    assert "error: <stdin>:2: it is bad\n" in err
+    if policy == "emit":
+        error = records[1]
+        assert (error["code"], error["line"], error["input"]["id"]) == ("is_bad", 2, "t_2")
+
+
+@pytest.mark.parametrize(
+    ("fail", "code", "words"),
+    [
+        ("Negative('nothing found')", 1, "error: nothing found\n"),
+        ("Unavailable('no ffmpeg', hint='apt')", 69, "hint: apt\n"),
+        ("TryLater('locked')", 75, "locked"),
+        ("ConfigError('too new', where='state.db')", 78, "error: state.db: too new\n"),
+        ("ValueError('a bug')", 70, "internal error: ValueError: a bug\n"),
+        ("FileNotFoundError(2, 'No such file', 'x.txt')", 66, "error: x.txt: cannot read: no such file\n"),
+        ("OSError(28, 'No space left on device')", 73, "cannot write: no space left on device\n"),
+        ("KeyboardInterrupt()", 130, ""),
+    ],
+)
+def test_every_failure_has_its_code_and_one_line(fail, code, words):
+    got, _, err = run(item(1), "--fail", fail)
+    assert got == code
+    assert words in err
+    assert "Traceback" not in err
+    assert "cleaned up" in err
+
+
+def test_a_traceback_is_shown_when_asked_for():
+    assert "Traceback" in run(item(1), "--fail", "ValueError('a bug')", "-vv")[2]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_cleanly(number, code):
+    process = start()
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(item(1))
+    process.stdin.flush()
+    assert b"seen" in process.stdout.readline()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (code, b"cleaned up\n")
+
+
+def test_a_reader_that_leaves_midway_ends_it_in_silence():
+    process = start()
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(item(1))
+    process.stdin.flush()
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdin.write(item(2))
+    process.stdin.close()
+    assert process.stderr
+    assert process.stderr.read() == b"cleaned up\n"
+    assert process.wait(30) == 141
+
+
+def test_standard_input_that_is_closed_is_said():
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -c "$1" <&-', sys.executable, FILTER], capture_output=True, timeout=30, check=False
+    )
+    assert done.returncode == 66, done.stderr
+    assert b"<stdin>: cannot read: " in done.stderr
+
+
+def test_several_inputs_are_read_in_order_and_named(tmp_path):
+    (tmp_path / "a").write_bytes(item(1))
+    (tmp_path / "b").write_bytes(item(2) + b"{\n")
+    code, records, err = run(b"", "-i", str(tmp_path / "a"), "-i", str(tmp_path / "b"))
+    assert (code, [record["id"] for record in records]) == (65, ["t_1", "t_2"])
+    assert f"error: {tmp_path / 'b'}:2: " in err
+    assert run(b"", "-i", str(tmp_path / "none"))[0] == 66
+
+
+def test_plain_columns_escape_what_would_break_them():
+    code = start("--plain")
+    out, _ = code.communicate(item(1).replace(b"t_1", b"a\\tb\\n"))
+    assert out == b"t.item\ta\\tb\\n\t2026-11-23T09:00:00.000Z\n"
+
+
+def test_a_terminal_gets_a_table_with_control_characters_made_visible(tmp_path):
+    import pty
+
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", FILTER], stdin=subprocess.PIPE, stdout=follower, stderr=subprocess.DEVNULL,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+    )  # fmt: skip
+    os.close(follower)
+    process.communicate(item(1).replace(b"t_1", b"t_\\u001b[31mred"))
+    shown = os.read(leader, 10_000)
+    os.close(leader)
+    assert b"t_\\x1b[31mred" in shown
+    assert b"\x1b[31m" not in shown
+
+
+def test_memory_stays_flat_over_many_records(tmp_path):
+    source = tmp_path / "many.jsonl"
+    with source.open("wb") as out:
+        for number in range(300_000):
+            out.write(item(number))
+    probe = FILTER.replace(
+        "sys.exit(main())", "code = main(['-i', sys.argv[1]])\nsys.stderr.write(open('/proc/self/status').read())"
+    )
+    sizes = []
+    for count in (3_000, 300_000):
+        part = tmp_path / "part.jsonl"
+        part.write_bytes(b"".join(source.read_bytes().splitlines(keepends=True)[:count]))
+        done = subprocess.run([sys.executable, "-c", probe, str(part)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)  # fmt: skip
+        peak = re.search(rb"VmHWM:\s+(\d+) kB", done.stderr)
+        assert peak
+        sizes.append(int(peak[1]))
+    assert sizes[1] < sizes[0] * 1.1, sizes
+
+
+def test_a_second_interrupt_ends_at_once():
+    stubborn = FILTER.replace('run.words.stream.write("cleaned up\\\\n")', "import time; time.sleep(60)").replace(
+        'run.words.stream.write("cleaned up\\n")', "import time; time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", stubborn], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(item(1))
+    process.stdin.flush()
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == -signal.SIGINT

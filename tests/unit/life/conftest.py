@@ -1,0 +1,53 @@
+"""A state in memory and a plain way to store a file in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.life import reading, store
+from roadmap_cli.life.formats.ical_series import Window
+from roadmap_cli.state import connection, migrate
+from roadmap_cli.state.store import MIGRATIONS
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "life"
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+Ingest = Callable[..., store.Stored]
+
+
+@pytest.fixture
+def tx() -> Iterator[Any]:
+    """An open transaction on an empty state."""
+    made = connection.connect(":memory:", None, wait_s=1)
+    migrate.apply(
+        made, [each for each in migrate.known(MIGRATIONS) if each.family in ("base", "life")], now=lambda: NOW
+    )
+    made.execute("BEGIN")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ingest(tx: Any) -> Ingest:
+    """Store the bytes of a file; errors in it are errors of the test."""
+
+    def into_state(data: bytes, *, now: datetime = NOW, zone: str = "Europe/Berlin") -> store.Stored:
+        source = reading.source_of("file", data)
+        settings = reading.Settings(zone, Window(now - timedelta(days=730), now + timedelta(days=366)))
+        found = list(reading.items(data, source, settings))
+        good = [item for item in found if not isinstance(item, DataError)]
+        assert len(good) == len(found), found
+        return store.add(tx, good, format_name=source.format)
+
+    return into_state
+
+
+@pytest.fixture(scope="session")
+def example() -> dict[str, bytes]:
+    """The files of examples/life by name."""
+    return {path.name: path.read_bytes() for path in EXAMPLES.iterdir()}
