@@ -13,10 +13,11 @@ trap 'rm -rf "$HOME"' EXIT
 trap 'exit 130' INT TERM
 failed=""
 
-for system in ${*:-slm agent edl life wf}; do
+[ $# -gt 0 ] || set -- slm agent edl life wf
+for system in "$@"; do
     printf '\n== %s %s\n\n' "$system" "$(printf '%*s' $((70 - ${#system})) '' | tr ' ' '=')"
     begin=$(date +%s)
-    if "$here/$system.sh"; then word=done; else word=FAILED failed="$failed $system"; fi
+    if "$here/$system.sh"; then word=finished; else word=FAILED; failed="$failed $system"; fi
     printf '\n-- %s: %s in %d s\n' "$system" "$word" "$(($(date +%s) - begin))"
 done
 

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name and module.startswith(error.name):
             return _unknown(name)
-        return _say(Exit.UNAVAILABLE, f"{name}: error: the Python package {error.name!r} is missing", "make install")
+        return _say(Exit.UNAVAILABLE, f"{name}: error: the Python package {error.name!r} is missing", "make setup")
     code: int = command.main(rest)
     return code
 

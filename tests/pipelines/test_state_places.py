@@ -148,15 +148,16 @@ def until_full():
             stored += 10
 first = failing(until_full)
 fill()
-more = {"rekey": failing(lambda: rekey.rekey(path, source())), "backup": failing(lambda: backup.backup(path, source(), disk / "copy.db")),
+more = {"rekey": failing(lambda: rekey.rekey(path, source())),
+    "backup": failing(lambda: backup.backup(path, source(), disk / "copy.db")),
     "plain": failing(lambda: backup.export_plain(path, source(), disk / "plain.db", plain_ok=True))}
 def write():
     with opened() as state, state.write() as tx: records.put_many(tx, map(event, range(10**6, 10**6 + 100)))
 more["write"] = failing(write)
-names = sorted(os.listdir(disk)) 
+names = sorted(os.listdir(disk))
 (disk / "ballast").unlink()
-print(json.dumps({"first": first, "stored": stored, "count": count(), "count_write": count("write"), "names": names, "more": more,
-    "next": keys.read(str(path), source()).next_key is None}))
+print(json.dumps({"first": first, "stored": stored, "count": count(), "count_write": count("write"),
+    "names": names, "more": more, "next": keys.read(str(path), source()).next_key is None}))
 """,
         size="6m",
     )

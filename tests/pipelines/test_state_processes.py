@@ -159,7 +159,8 @@ def test_a_killed_migration_goes_on_where_it_was(place, chance, tmp_path, rounds
             Path(root, "life", f"{total:04d}_step.sql").write_text(
                 f"CREATE TABLE life_step{total} (n INTEGER) STRICT;"
                 f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000)"
-                f" INSERT INTO life_step{total} SELECT n FROM c; INSERT INTO life_step{total} SELECT n FROM life_step{total};"
+                f" INSERT INTO life_step{total} SELECT n FROM c;"
+                f"INSERT INTO life_step{total} SELECT n FROM life_step{total};"
             )
         kills += place.killed("migrate", root, after_s=chance.uniform(0.05, 0.5))[1]
         with place.open("read", migrations=str(root)) as state, state.read() as tx:

@@ -15,7 +15,7 @@ from roadmap_cli.agent.localise import Suspicion
 from roadmap_cli.agent.project import Project, is_test
 from roadmap_cli.agent.source import Edit, Source
 
-_SELECTING = 12
+_SELECTING = 5
 _PARTIAL_KEPT = 4
 
 

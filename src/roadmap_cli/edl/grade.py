@@ -88,15 +88,19 @@ NEUTRAL = Grade()
 
 
 def transform(grade: Grade, red: float, green: float, blue: float) -> tuple[float, float, float]:
-    """One colour through a look; all values 0 to 1, gamma-encoded BT.709."""
+    """One colour through a look; all values 0 to 1, gamma-encoded BT.709.
+
+    The tone curve moves luma and leaves colour differences alone, so that contrast does not give back the colour that
+    `saturation` takes.
+    """
     luma = _luma(red, green, blue)
-    r, g, b = (luma + (value - luma) * grade.saturation for value in (red, green, blue))
+    toned = _curve(luma, grade)
+    r, g, b = (toned + (value - luma) * grade.saturation for value in (red, green, blue))
+    if grade.sepia:
+        brown = (toned * 1.07, toned * 0.95, toned * 0.78)
+        r, g, b = (value + (tone - value) * grade.sepia for value, tone in zip((r, g, b), brown, strict=True))
     tilt = grade.warmth_k / 600 * 0.06
     r, b = r * (1 + tilt), b * (1 - tilt)
-    if grade.sepia:
-        brown = (luma * 1.07, luma * 0.95, luma * 0.78)
-        r, g, b = (value + (tone - value) * grade.sepia for value, tone in zip((r, g, b), brown, strict=True))
-    r, g, b = (_curve(value, grade) for value in (r, g, b))
     if grade.split_tone:
         # Equal and opposite pulls around middle grey; none at black and white, so that these stay neutral.
         pull = grade.split_tone * 4 * min(max(luma, 0.0), 1.0) * (1 - min(max(luma, 0.0), 1.0)) * (2 * luma - 1) * 2

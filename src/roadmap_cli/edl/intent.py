@@ -75,7 +75,7 @@ STYLES: dict[str, Style] = {
             saturation=0.8,
             contrast=1.12,
             lift=0.02,
-            split_tone=0.05,
+            split_tone=0.015,
         ),
         _style("documentary", "1", "9", "1", "1", "1/2", "4132", saturation=0.95, contrast=1.05),
         _style(

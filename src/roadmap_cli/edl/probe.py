@@ -2,7 +2,7 @@
 
 How frames are counted: frame n of a source is the picture shown n/fps seconds after its first picture. For a source of
 constant rate this is the n-th picture. For a source of varying rate (telephones) fps is the standard rate nearest to
-its average: a picture that stays longer counts several times, one that comes and goes between two ticks not at all.
+its usual step: a picture that stays longer counts several times, one that comes and goes between two ticks not at all.
 Scan and render use the same filter for it (`pictures`), so a frame number means the same picture everywhere.
 """
 
@@ -80,7 +80,9 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
     except DataError as error:
         reason = error.message.removeprefix(f"{path}: ")
         if "moov atom not found" in reason:
-            reason = "file is truncated: its index (moov) is missing"
+            with path.open("rb") as file:
+                boxed = file.read(8)[4:] in {b"ftyp", b"mdat", b"free", b"wide", b"skip"}
+            reason = "file is truncated: its index (moov) is missing" if boxed else "not a media file"
         elif "invalid data found" in reason:
             reason = "not a media file"
         raise DataError(reason, where=str(path), code="bad_media") from None
@@ -151,20 +153,29 @@ def _rate(found: Programs, path: Path, video: Mapping[str, Any]) -> tuple[Fracti
         return nominal, False
     if not (nominal or average):
         return Fraction(25), False
-    measured, uneven = _measure(found, path, int(video["index"]), Fraction(video["time_base"]))
-    rate = measured or average or nominal or Fraction(25)
-    if uneven or rate > max(timecode.STANDARD_RATES):
-        return timecode.nearest_standard(rate), uneven
-    near = timecode.nearest_standard(rate)
-    if nominal and abs(nominal / rate - 1) < Fraction(1, 100) and nominal <= max(timecode.STANDARD_RATES):
-        return nominal, False
-    return (near if abs(near / rate - 1) < Fraction(1, 100) else rate.limit_denominator(1001)), False
+    pace = _measure(found, path, int(video["index"]), Fraction(video["time_base"]))
+    if pace is None:
+        return average or nominal or Fraction(25), False
+    if pace.uneven or pace.average > max(timecode.STANDARD_RATES):
+        return timecode.nearest_standard(pace.usual), pace.uneven
+    near = timecode.nearest_standard(pace.average)
+    return (near if abs(near / pace.average - 1) < Fraction(1, 100) else pace.average.limit_denominator(1001)), False
 
 
-def _measure(found: Programs, path: Path, index: int, base: Fraction) -> tuple[Fraction | None, bool]:
-    """Average rate over all packets, and whether more than one step in fifty differs from the usual one by a quarter.
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How pictures follow each other: rates a second, and whether steps differ."""
 
-    Reads time stamps only, through a small window that puts them in order of presentation: constant memory.
+    average: Fraction
+    usual: Fraction
+    uneven: bool
+
+
+def _measure(found: Programs, path: Path, index: int, base: Fraction) -> _Pace | None:
+    """The pace of a stream, from time stamps alone; None if there are too few.
+
+    It is uneven if more than one step in fifty differs from the median step by a quarter. Time stamps come in the order
+    of the file and go through a small window that puts them in order of presentation: constant memory.
     """
     import heapq
 
@@ -190,12 +201,16 @@ def _measure(found: Programs, path: Path, index: int, base: Fraction) -> tuple[F
             take(heapq.heappop(window))
     while window:
         take(heapq.heappop(window))
-    if first is None or count < 2 or last <= first:
-        return None, False
-    usual = max(steps, key=lambda step: steps[step])
-    rounding = max(1, usual // 4)
-    odd = sum(n for step, n in steps.items() if abs(step - usual) > rounding)
-    return Fraction(count - 1) / ((last - first) * base), odd * 50 > count
+    if first is None or not steps:
+        return None
+    below, usual = 0, 0
+    for step in sorted(steps):
+        below += steps[step]
+        usual = step
+        if 2 * below >= sum(steps.values()):
+            break
+    odd = sum(n for step, n in steps.items() if abs(step - usual) > max(1, usual // 4))
+    return _Pace(Fraction(count - 1) / ((last - first) * base), 1 / (usual * base), odd * 50 > count)
 
 
 def _shown_size(video: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -41,7 +41,7 @@ def backup(
         held = _share(path, wait_s)
         try:
             content = keys.read(path, source)
-            connection, key = connections.connect_ours(path, content.keys, wait_s=wait_s)
+            connection, key, _ = connections.connect_to_read(path, content.keys, wait_s=wait_s)
             try:
                 return _write_backup(connection, key, content, goal, wait_s=wait_s)
             finally:
@@ -75,7 +75,9 @@ def restore(
         raise UsageError("the backup is the state itself", hint="name the file that roadmap-state backup wrote")
     with failures.guarding(origin):
         taken = keys.read(origin, source)
-        connection, _ = connections.connect_ours(origin, taken.keys, wait_s=wait_s, immutable=_at_rest(origin))
+        connection, _ = connections.connect_ours(
+            origin, taken.keys, wait_s=wait_s, immutable=connections.at_rest(origin)
+        )
     try:
         with failures.guarding(origin):
             _examine(connection, origin, migrations)
@@ -110,7 +112,7 @@ def export_plain(
         fresh = f"{goal}.tmp-{os.getpid()}"
         try:
             content = keys.read(path, source)
-            connection, _ = connections.connect_ours(path, content.keys, wait_s=wait_s)
+            connection, _, _ = connections.connect_to_read(path, content.keys, wait_s=wait_s)
             try:
                 _decrypt_into(connection, fresh)
             finally:
@@ -148,12 +150,6 @@ def _write_backup(connection: Connection, key: bytes, content: keys.KeyFile, goa
     finally:
         files.remove_database(fresh)
     return size
-
-
-def _at_rest(origin: str) -> bool:
-    """Whether a backup can be read without making files beside it: nothing waits in a write-ahead log."""
-    log = origin + "-wal"
-    return not (os.path.exists(log) and os.path.getsize(log) > 0)
 
 
 def _examine(connection: Connection, origin: str, migrations: str) -> None:
@@ -205,7 +201,7 @@ def _set_aside(path: str, present: keys.KeyFile | None, source: KeySource, *, no
         os.replace(path, kept)
     if os.path.exists(path + files.KEY):
         files.write_private(kept + files.KEY, keys.content_of(path + files.KEY))
-    if not _at_rest(path):
+    if not connections.at_rest(path):
         os.replace(path + "-wal", kept + "-wal")
     for end in files.BESIDE:
         files.remove(path + end)

@@ -108,6 +108,30 @@ def connect_ours(
     raise failures.damaged(path, "the key in its key file does not fit, or its first page is damaged") from refused
 
 
+def connect_to_read(path: str, keys: tuple[bytes, ...], *, wait_s: float) -> tuple[Connection, bytes, bool]:
+    """As `connect_ours`, also where nothing can be written; gives the connection, the key and whether that is so.
+
+    SQLite makes files beside a database even to read it. Where it cannot, the file is read as one that nobody
+    changes, unless its last changes are still in the write-ahead log. Raises ConfigError then.
+    """
+    fixed = not (os.access(os.path.dirname(path), os.W_OK) and os.access(path, os.W_OK))
+    if fixed and not at_rest(path):
+        raise ConfigError(
+            "cannot be read here: its last changes are still in the write-ahead log and the place is read-only",
+            where=path,
+            hint="copy the state, its key file and its -wal file to a place you can write",
+            code="state_read_only",
+        )
+    connection, key = connect_ours(path, keys, wait_s=wait_s, immutable=fixed)
+    return connection, key, fixed
+
+
+def at_rest(path: str) -> bool:
+    """Whether all of a database is in its file, nothing in a write-ahead log beside it."""
+    log = path + "-wal"
+    return not (os.path.exists(log) and os.path.getsize(log) > 0)
+
+
 def create(path: str, key: bytes, *, wait_s: float) -> Connection:
     """Make an empty encrypted state file, mode 0600, and open it. Raises OSError and sqlcipher3 errors."""
     files.create_private(path)

@@ -19,10 +19,22 @@ if TYPE_CHECKING:
 PERM, BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, TOOBIG, NOTADB = 3, 5, 6, 8, 10, 11, 13, 14, 18, 26
 
 
+#: What SQLite says for them: the errors of a backup carry no code.
+SAID = {
+    "database is locked": BUSY,
+    "attempt to write a readonly database": READONLY,
+    "disk I/O error": IOERR,
+    "database disk image is malformed": CORRUPT,
+    "database or disk is full": FULL,
+    "unable to open database file": CANTOPEN,
+    "file is not a database": NOTADB,
+}
+
+
 def primary(error: Error) -> int:
-    """The primary result code of an error, 0 if it carries none."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF
+    """The primary result code of an error, 0 if it has none."""
+    code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code if code > ERROR else SAID.get(str(error), code)
 
 
 def explain(error: Error, path: str) -> RoadmapError | None:

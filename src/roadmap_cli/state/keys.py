@@ -116,7 +116,7 @@ def opened(age: bytes, path: str, keys: KeySource) -> KeyFile:
         plain = pyrage.decrypt(age, [each.secret for each in keys.identities()])
     except pyrage.DecryptError as error:
         if "no matching keys" not in str(error).lower():
-            raise damaged(path, str(error).lower()) from None
+            raise damaged(path, str(error).partition("\n")[0].rstrip(".").lower()) from None
         raise ConfigError(
             f"the identity in {keys.where()} does not open the state's key",
             where=path,

@@ -71,8 +71,7 @@ def finish_log(connection: Connection, path: str) -> None:
 
 def refuse_log(path: str) -> None:
     """Make sure no write-ahead log is left that would be taken for the next file's. Raises TryLater if one is."""
-    log = path + "-wal"
-    if os.path.exists(log) and os.path.getsize(log) > 0:
+    if not connections.at_rest(path):
         raise _used(path)
     for end in files.BESIDE:
         files.remove(path + end)

@@ -204,12 +204,9 @@ class _Opening:
         held = lock.take(self.path + files.LOCK, alone=False, wait_s=self.wait_s, create=False)
         try:
             content = keys.read(self.path, self.source)
-            immutable = not self._can_be_written()
-            if immutable:
-                self._refuse_unfinished()
-            connection, key = connections.connect_ours(self.path, content.keys, wait_s=self.wait_s, immutable=immutable)
+            connection, key, fixed = connections.connect_to_read(self.path, content.keys, wait_s=self.wait_s)
             try:
-                if self._is_behind(connection) or (immutable and private):
+                if self._is_behind(connection) or (fixed and private):
                     copied = self._in_memory(connection)
                     connection.close()
                     connection = copied
@@ -254,20 +251,6 @@ class _Opening:
             migrate.upgrade(connection, self.path, key, self.migrations, wait_s=self.wait_s, now=self.now)
         finally:
             connection.close()
-
-    def _can_be_written(self) -> bool:
-        """Whether SQLite can make its files beside the state: a state in use has them, reading included."""
-        return os.access(os.path.dirname(self.path), os.W_OK) and os.access(self.path, os.W_OK)
-
-    def _refuse_unfinished(self) -> None:
-        log = self.path + "-wal"
-        if os.path.exists(log) and os.path.getsize(log) > 0:
-            raise ConfigError(
-                "cannot be read here: its last changes are still in the write-ahead log and the place is read-only",
-                where=self.path,
-                hint="copy the state, its key file and its -wal file to a place you can write",
-                code="state_read_only",
-            )
 
     def _in_memory(self, source: Connection | None) -> Connection:
         """A state in memory: empty, or with all that `source` holds, and with the present schema."""

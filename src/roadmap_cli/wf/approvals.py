@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def stored_plan(tx: Connection, plan_id: str) -> Record:
-    """A plan as it stands in the state, checked against its own hash. Raises DataError if it is not there or differs."""
+    """A plan as it stands in the state, checked against its own hash. Raises DataError if not there, or changed."""
     found = records.get(tx, plan_id)
     row = tx.execute("SELECT plan_hash FROM wf_plan WHERE plan_id = ?", (plan_id,)).fetchone()
     if found is None or row is None or found.get("kind") != "wf.plan":
@@ -39,7 +39,8 @@ def consider(tx: Connection, plan: Record, *, is_strict: bool, command: str, at:
     """
     kept = stored_plan(tx, require(plan, "id", str))
     if plan.get("plan_hash") != kept["plan_hash"]:
-        raise DataError(f"plan {kept['id']!r} in the input has another hash than the one in the state", code="other_plan")
+        what = f"plan {kept['id']!r} in the input has another hash than the one in the state"
+        raise DataError(what, code="other_plan")
     last = latest(tx, kept["id"])
     if last and not (last["status"] == "approved" and _is_over(last, at)):
         return last
@@ -87,7 +88,7 @@ def decide_on(
 
 
 def standing(tx: Connection, plan: Record, at: datetime) -> tuple[str, Record | None]:
-    """What a run asks before it begins: ``approved``, ``waiting``, ``denied``, ``expired`` or ``refused``, and the record.
+    """Whether a plan may run: ``approved``, ``waiting``, ``denied``, ``expired`` or ``refused``, with the last approval.
 
     ``refused`` is an approval that does not fit: given for another hash, or by who asked for the plan.
     """
@@ -165,7 +166,8 @@ def _record(
         found["expires_at"] = clock.stamp(expires_at)
     records.put(tx, found)
     tx.execute(
-        "INSERT INTO wf_approval(approval_id, plan_id, plan_hash, status, approver, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO wf_approval(approval_id, plan_id, plan_hash, status, approver, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         (found["id"], plan["id"], plan["plan_hash"], status, approver, found.get("expires_at")),
     )
     words = {"approved": "approved", "denied": "denied", "waiting": "left for a person to approve"}

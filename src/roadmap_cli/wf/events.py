@@ -170,10 +170,10 @@ def keep(tx: Connection, events: Sequence[Record]) -> list[Record]:
 
 
 def _is_open(tx: Connection, event_id: str) -> bool:
-    return tx.execute(f"{_OPEN} AND e.event_id = ?", (event_id,)).fetchone() is not None  # noqa: S608
+    return tx.execute(f"{_OPEN} AND e.event_id = ?", (event_id,)).fetchone() is not None
 
 
 def unfinished(tx: Connection) -> Iterable[Record]:
     """The stored events that no later command has finished with, oldest first."""
-    rows = tx.execute(f"{_OPEN} ORDER BY e.received_at, e.event_id").fetchall()  # noqa: S608
+    rows = tx.execute(f"{_OPEN} ORDER BY e.received_at, e.event_id").fetchall()
     return [event for (identity,) in rows if (event := records.get(tx, identity))]

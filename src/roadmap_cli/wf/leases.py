@@ -4,8 +4,6 @@ The rule kept here: a run is taken up again only when the process that worked on
 started for it are gone. A clock that jumps, or a lease that runs out too early, cannot break it.
 """
 
-# ruff: noqa: PTH - descriptors are the point here
-
 from __future__ import annotations
 
 import fcntl
@@ -46,7 +44,7 @@ def hold(state: Path, run_id: str, wait_s: float) -> Iterator[int]:
 def forget(state: Path, run_id: str) -> None:
     """Remove the lock file of a run whose end is committed: whoever still waits for it will see that it has ended."""
     with suppress(FileNotFoundError):
-        os.unlink(_path(state, run_id))
+        Path(_path(state, run_id)).unlink()
 
 
 def _path(state: Path, run_id: str) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from roadmap_cli.wf import placeholders
 from roadmap_cli.wf.templates import ROLE_EFFECTS, Finding, Step, Template
 
-
 #: The first words of placeholders.
 _HEADS = ("inputs", "steps", "event", "template", "run")
 
@@ -89,8 +88,10 @@ def _references(template: Template) -> Iterator[Finding]:
         if any(name.partition(".")[0] in _HEADS for name in placeholders.names(step.shell)):
             message = f"step {step.name!r} puts a value into shell text; pass it by 'environment' and write \"$NAME\""
             yield _fault(template, at, "shell", "shell_injection", message)
-        if step.action == "command" and any(placeholders.names(step.command[0])) and "template." not in step.command[0]:
-            yield _fault(template, at, "command", "command_injection", f"step {step.name!r} takes its program from a value")
+        program = step.command[0] if step.action == "command" else ""
+        if any(name != "template.directory" for name in placeholders.names(program)):
+            message = f"step {step.name!r} takes its program from a value"
+            yield _fault(template, at, "command", "command_injection", message)
 
 
 def _unknown(name: str, inputs: set[str], earlier: set[str]) -> tuple[str, str] | None:

@@ -95,7 +95,7 @@ def _tried(event: Record, template: Template) -> list[Record] | None:
 
 
 def field(event: Record, path: str) -> Any:
-    """The value of an event at a dotted path such as ``data.labels.service``; a field whose name has dots also works."""
+    """The value of an event at a dotted path such as ``data.labels.service``; names with dots are found too."""
     value: Any = event
     rest = path
     while rest:

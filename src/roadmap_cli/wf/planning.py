@@ -32,7 +32,7 @@ LATER = ("steps", "run")
 def plan(
     template: Template, match: Record, event: Record, *, requested_by: str, directory: Path, at: datetime
 ) -> Record:
-    """The wf.plan for a match. Raises DataError for a missing or refused input, or a template changed since matching."""
+    """The wf.plan for a match. Raises DataError for a missing or refused input or a template changed meanwhile."""
     if template.sha256 != match.get("template_sha256"):
         raise DataError(
             f"template {template.workflow!r} has changed since event {event['id']!r} was matched",

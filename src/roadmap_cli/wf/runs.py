@@ -1,7 +1,7 @@
 """Runs of approved plans: begun once, taken up where they were left, every step's end stored before it is told.
 
-The rule kept here: a step whose end is committed is never done again, and a step that was cut off is done again with the
-same idempotency key. A step's end is committed here first and then by the engine, so a crash between the two costs
+The rule kept here: a step whose end is committed is never done again, and a step that was cut off is done again with
+the same idempotency key. A step's end is committed here first and then by the engine, so a crash between the two costs
 nothing.
 """
 
@@ -306,7 +306,7 @@ def idempotency_key(identity: str, step: str) -> str:
 def retry_after(retry: Mapping[str, Any], attempt: int) -> float:
     """Seconds to wait after a failed attempt: exponential, with a random part so that many do not come back at once."""
     wait = min(retry["first_s"] * retry["factor"] ** (attempt - 1), retry["most_s"])
-    return float(round(wait * (1 + retry["jitter_ratio"] * random.uniform(-1, 1)), 3))  # noqa: S311
+    return float(round(wait * (1 + retry["jitter_ratio"] * random.uniform(-1, 1)), 3))
 
 
 def _lookup(identity: str, directory: str, outputs: Mapping[str, Any]) -> Callable[[str], Any]:

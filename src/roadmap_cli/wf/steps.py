@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
@@ -85,7 +85,9 @@ def _performed(
     try:
         child = _Child([program, *command[1:]], stdin, directory, environ, around.lease)
     except OSError as error:
-        return _failed("permanent", f"{command[0]!r} cannot be run: {(error.strerror or str(error)).lower()}", exit_code=126)
+        return _failed(
+            "permanent", f"{command[0]!r} cannot be run: {(error.strerror or str(error)).lower()}", exit_code=126
+        )
     problem = child.watch(step["timeout_s"], around.stop)
     return _outcome(step, child, problem)
 
@@ -135,7 +137,12 @@ def _read_output(data: bytes, sort: str) -> Any:
 
 
 def _failed(failure: str, reason: str, **more: Any) -> Record:
-    return {"status": "failed", "failure": failure, "reason": reason, **{key: each for key, each in more.items() if each != ""}}
+    return {
+        "status": "failed",
+        "failure": failure,
+        "reason": reason,
+        **{key: each for key, each in more.items() if each != ""},
+    }
 
 
 def _unchanged(pinned: Record) -> None:
@@ -206,7 +213,10 @@ class _Child:
         ended = os.pidfd_open(self.process.pid)
         try:
             selector.register(ended, selectors.EVENT_READ, None)
-            for pipe, wanted in ((self.process.stdout, selectors.EVENT_READ), (self.process.stderr, selectors.EVENT_READ)):
+            for pipe, wanted in (
+                (self.process.stdout, selectors.EVENT_READ),
+                (self.process.stderr, selectors.EVENT_READ),
+            ):
                 self._add(selector, pipe, wanted)
             self._add(selector, self.process.stdin, selectors.EVENT_WRITE)
             while True:
@@ -231,13 +241,13 @@ class _Child:
             os.close(ended)
 
     @staticmethod
-    def _add(selector: selectors.BaseSelector, pipe: Any, wanted: int) -> None:
+    def _add(selector: selectors.BaseSelector, pipe: IO[bytes] | None, wanted: int) -> None:
         if pipe is not None:
             os.set_blocking(pipe.fileno(), False)
             selector.register(pipe, wanted, pipe)
 
-    def _serve(self, selector: selectors.BaseSelector, pipe: Any) -> None:
-        if pipe is self.process.stdin:
+    def _serve(self, selector: selectors.BaseSelector, pipe: IO[bytes]) -> None:
+        if pipe == self.process.stdin:
             try:
                 self.stdin = self.stdin[os.write(pipe.fileno(), self.stdin[:65536]) :]
             except BlockingIOError:
@@ -250,7 +260,7 @@ class _Child:
         elif not self._read(pipe):
             selector.unregister(pipe)
 
-    def _read(self, pipe: Any) -> bool:
+    def _read(self, pipe: IO[bytes]) -> bool:
         try:
             data = os.read(pipe.fileno(), 65536)
         except BlockingIOError:

@@ -522,6 +522,7 @@ class Loaded:
         recorder = next(p for p in session.config.pluginmanager.get_plugins() if isinstance(p, Recorder))
         recorder.test_seconds = request.get("test_seconds")
         recorder.outcomes.clear()
+        session.config.option.tbstyle = "native"  # a pretty traceback costs more than most tests
         for index, item in enumerate(items):
             following = items[index + 1] if index + 1 < len(items) else None
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

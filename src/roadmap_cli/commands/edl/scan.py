@@ -34,7 +34,7 @@ def main(run: Run, files: tuple[Path, ...]) -> Iterable[Record]:
     Cuts are found by PySceneDetect's adaptive detector.
     Positions are whole frames with an exact rate.
     Frame n is the picture shown n/fps seconds after the first one; a file of varying rate is counted at the standard
-    rate nearest to its average, which is said in a warning.
+    rate nearest to its usual step, which is said in a warning.
 
     What was measured is remembered by the file's content: the same bytes are not decoded a second time, wherever they
     lie.

@@ -75,5 +75,6 @@ def main(
                 with run.state.write() as tx:
                     standing = approvals.consider(tx, plan, is_strict=strict, command=run.command, at=run.now())
                 if standing["status"] == "waiting":
-                    run.warn(f"plan {plan['id']} waits: {standing['why']}; 'wf-approve --approve {plan['id']}' allows it")
+                    how = f"'wf-approve --approve {plan['id']}' allows it"
+                    run.warn(f"plan {plan['id']} waits: {standing['why']}; {how}")
                 yield standing

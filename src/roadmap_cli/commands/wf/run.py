@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import IO
 
@@ -44,11 +45,9 @@ def main(run: Run, resume: bool, database: IO[str] | None) -> Iterator[Record]:
     It ends with 1 if a run failed or a plan was denied, and with 75 if a plan still waits for approval.
     """
     from roadmap_cli.core.errors import Negative, TryLater
-    from roadmap_cli.wf import library, runs
+    from roadmap_cli.wf import engine, library, runs
 
-    def launch(body: runs.Body, stop: runs.threading.Event) -> runs.Engine:
-        from roadmap_cli.wf import engine
-
+    def launch(body: engine.Body, stop: threading.Event) -> engine.Engine:
         place = engine.postgres(database.read().strip()) if database else engine.sqlite(run.state.another)
         return engine.Engine(body, place, stop)
 

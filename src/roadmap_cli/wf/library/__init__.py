@@ -10,7 +10,7 @@ from roadmap_cli.core import paths
 
 
 def places(named: Sequence[str], environ: Mapping[str, str]) -> list[Path]:
-    """The files and folders to read templates from: those named, else the user's folder and the one that comes along."""
+    """Where to read templates from: the places named, else the user's folder and the one that comes along."""
     if named:
         return [Path(each) for each in named]
     own = paths.config_directory(environ) / "workflows"

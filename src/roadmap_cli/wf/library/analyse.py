@@ -4,16 +4,20 @@ The reasoning is a rule, said in the answer: effects follow causes, so of all me
 that did not die down is the best candidate; its certainty is its share of the errors in the last third of the window.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 
 
-def main():
+def main() -> None:
+    """Read the question from standard input, write the answer to standard output."""
     facts = json.load(sys.stdin)
     alive = [each for each in facts["messages"] if each["late"] > 0]
     errors = [each for each in alive if each["level"] in ("ERROR", "FATAL")] or alive
     if not errors:
-        json.dump({"cause": "", "why": "the log holds no errors around the time of the alert", "certainty_ratio": 0}, sys.stdout)
+        nothing = {"cause": "", "why": "the log holds no errors around the time of the alert", "certainty_ratio": 0}
+        json.dump(nothing, sys.stdout)
         return
     cause = min(errors, key=lambda each: (each["first_at"], -each["count"]))
     late = sum(each["late"] for each in errors)
@@ -28,4 +32,5 @@ def main():
     json.dump(answer, sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,25 +4,33 @@ Lines look like ``2026-11-23T08:55:01Z ERROR component: message``. Numbers in me
 which differ by them count as one message. Reads nothing outside the working directory.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
 
 WINDOW = timedelta(minutes=15)
 LINE = re.compile(r"(\S+) (ERROR|WARN|FATAL|INFO|DEBUG) (.*)")
 MOST_BYTES = 64 * 1024 * 1024
 
 
-def moment(text):
+def moment(text: str) -> datetime:
+    """An RFC 3339 time; digits beyond microseconds are cut off, for Python before 3.11."""
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00"))
 
 
-def main():
+def main() -> None:
+    """Read the question from standard input, write the answer to standard output."""
     asked = json.load(sys.stdin)
     started = moment(asked["started"])
-    facts = {"log": asked["log"], "lines_count": 0, "messages": []}
+    facts: Record = {"log": asked["log"], "lines_count": 0, "messages": []}
     if asked["log"]:
         path = Path(asked["log"]).resolve()
         if not path.is_relative_to(Path.cwd().resolve()):
@@ -32,8 +40,9 @@ def main():
     json.dump(facts, sys.stdout)
 
 
-def count(lines, started):
-    found = {}
+def count(lines: Iterable[str], started: datetime) -> Record:
+    """The messages of the lines near `started`, each with how often, since when, and how often in the last third."""
+    found: dict[str, Record] = {}
     total = 0
     for number, line in enumerate(lines, 1):
         matched = LINE.match(line)
@@ -57,4 +66,5 @@ def count(lines, started):
     return {"lines_count": total, "messages": sorted(found.values(), key=lambda each: each["first_at"])}
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Fuzz the parsers for a given time: the record reader and the key file. A crash is written down and ends it with 1.
+
+usage: tools/fuzz.py SECONDS [stream|keys]
+Inputs are grown from seeds by mutation and kept when they reach new lines of ours (a small coverage-guided fuzzer:
+sys.settrace on the parser's modules). Only the errors a parser promises may leave it, and none may take over a second.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from roadmap_cli.core.errors import ConfigError, DataError  # noqa: E402
+
+SLOWEST_S = 1.0
+TOKENS = [
+    b'{"kind":"a.b","id":"x","at":"2026-11-23T09:00:00.000Z"}', b'"', b"\\", b"\\u0000", b"\\ud800", b"{", b"}", b"[", b"]",
+    b":", b",", b" :", b"\t:", b"NaN", b"-0", b"1e999", b"9" * 400, b"\xff", b"\xef\xbb\xbf", b"\0", b"\n", b"\r\n", b"null",
+    b'"version":', b'"wrapped":', b"-----BEGIN AGE ENCRYPTED FILE-----\n", b"-----END AGE ENCRYPTED FILE-----\n",
+    b"age-encryption.org/v1\n", b"-> X25519 ", b"--- ", b"A" * 64,
+]  # fmt: skip
+
+
+def mutate(seed: bytes, corpus: list[bytes], chance: random.Random) -> bytes:
+    data = bytearray(seed)
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        at = chance.randrange(len(data) + 1)
+        match chance.randrange(7):
+            case 0 if data:
+                data[at % len(data)] ^= 1 << chance.randrange(8)
+            case 1:
+                data[at:at] = chance.choice(TOKENS)
+            case 2:
+                del data[at : at + chance.randrange(1, 16)]
+            case 3:
+                end = at + chance.randrange(1, 64)
+                data[at:at] = data[at:end] * chance.randrange(1, 4)
+            case 4:
+                other = chance.choice(corpus)
+                cut = chance.randrange(len(other) + 1)
+                data[at:] = other[cut:]
+            case 5:
+                data[at:at] = chance.randbytes(chance.randrange(1, 9))
+            case 6:
+                data = data[:at]
+    return bytes(data[:65536])
+
+
+def covered(action: Callable[[bytes], object], data: bytes, folder: str) -> set[tuple[str, int]]:
+    lines: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if folder not in frame.f_code.co_filename:
+            return None
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        action(data)
+    finally:
+        sys.settrace(None)
+    return lines
+
+
+def read_stream(data: bytes) -> None:
+    from roadmap_cli.core import stream
+
+    source, sink = os.pipe()
+    os.write(sink, data[:60_000])
+    os.close(sink)
+    parse = stream.parser()
+    try:
+        for chunk in stream.Lines(source, limit_bytes=8192).chunks():
+            for line in chunk:
+                if line is None:
+                    continue
+                try:
+                    record = parse(line)
+                except DataError as error:
+                    assert "\n" not in error.message, error.message
+                else:
+                    assert type(record) is dict
+    finally:
+        os.close(source)
+
+
+def key_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes]]:
+    from roadmap_cli.core import clock
+    from roadmap_cli.state import keys
+
+    state = str(folder / "state.db")
+    source = keys.KeySource({"HOME": str(folder)})
+    keys.make(state, source, clock.system)
+    seed = (folder / "state.db.key").read_bytes()
+    plain = b'{"key":"%s","recipients":[{"recipient":"age1x","label":"l","added_at":"t"}]}' % (b"ab" * 32)
+
+    def read(data: bytes) -> None:
+        for action in (
+            lambda: keys.opened(keys.wrapped(data, state), state, source),
+            lambda: keys.parse_payload(data, state),
+        ):
+            try:
+                action()
+            except ConfigError as error:
+                assert "\n" not in error.message, error.message
+
+    return read, [seed, plain]
+
+
+def fuzz(name: str, action: Callable[[bytes], object], corpus: list[bytes], seconds: float, chance: random.Random) -> bool:
+    seen: set[tuple[str, int]] = set()
+    end = time.monotonic() + seconds
+    runs = 0
+    while time.monotonic() < end:
+        data = mutate(chance.choice(corpus), corpus, chance)
+        begin = time.monotonic()
+        try:
+            new = covered(action, data, "roadmap_cli") - seen
+        except Exception as error:
+            crash = Path(tempfile.gettempdir()) / f"fuzz-{name}-{runs}.bin"
+            crash.write_bytes(data)
+            print(f"fuzz: {name}: {type(error).__name__}: {error}; input in {crash}", file=sys.stderr)
+            return False
+        if time.monotonic() - begin > SLOWEST_S:
+            crash = Path(tempfile.gettempdir()) / f"fuzz-{name}-slow-{runs}.bin"
+            crash.write_bytes(data)
+            print(f"fuzz: {name}: over {SLOWEST_S} s; input in {crash}", file=sys.stderr)
+            return False
+        if new:
+            seen |= new
+            corpus.append(data)
+        runs += 1
+    print(f"fuzz: {name}: {runs} inputs in {seconds:.0f} s, {len(seen)} lines reached, no crash", file=sys.stderr)
+    return True
+
+
+def main() -> int:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600
+    names = sys.argv[2:] or ["stream", "keys"]
+    seed = int(time.time())
+    print(f"fuzz: seed {seed}", file=sys.stderr)
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        targets: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
+            "stream": (read_stream, [token + b"\n" for token in TOKENS]),
+            "keys": key_reader(Path(folder)),
+        }
+        sound = [fuzz(name, *targets[name], seconds / len(names), chance) for name in names]
+    return 0 if all(sound) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
