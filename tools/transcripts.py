@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,11 +79,11 @@ def world(home: Path) -> dict[str, str]:
     }
 
 
-def run(shell: str, home: Path) -> tuple[str, int]:
-    """Run one step; both streams together, and the exit code."""
+def run(shell: str, home: Path, inside: Sequence[str] = ()) -> tuple[str, int]:
+    """Run one step, in another program's care if one is given; both streams together, and the exit code."""
     (home / "tmp").mkdir(exist_ok=True)
     done = subprocess.run(
-        ["/bin/sh", "-c", shell],
+        [*inside, "/bin/sh", "-c", shell],
         cwd=ROOT,
         env=world(home),
         stdin=subprocess.DEVNULL,

@@ -112,9 +112,9 @@ STYLES: dict[str, Style] = {
             "2151",
             saturation=0.9,
             contrast=0.9,
-            brightness=0.04,
+            brightness=0.02,
             warmth_k=150,
-            lift=0.05,
+            lift=0.02,
         ),
     )
 }
@@ -192,7 +192,9 @@ def read(text: str) -> Reading:
             named.append((word, name))
         elif move:
             moves.append((word, *move[1:], negated))
-        elif word not in _FILLERS:
+        elif word in _FILLERS:
+            continue
+        else:
             unknown.append(f"no {word}" if negated else word)
         negated = False
     result = _named(named, reasons)

@@ -82,8 +82,8 @@ def plan(sources: Sequence[Record], shots: Sequence[Record], words: str, reading
         shots=[shot["id"] for shot in shots],
     )
     parts = _parts(shots, by_id, reading)
+    _trim(parts, reading, fps)
     kept, dropped = _select(parts, reading, fps)
-    _trim(kept, reading, fps)
     _cap(kept, reading, fps)
     if target_s is not None:
         _fit(kept, timecode.round_half_up(target_s * fps), fps, reading)

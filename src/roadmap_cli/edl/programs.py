@@ -44,6 +44,11 @@ class Programs:
         done = subprocess.run([self.ffmpeg, "-version"], capture_output=True, check=False)
         return done.stdout.decode(errors="replace").partition("\n")[0]
 
+    def has_filter(self, name: str) -> bool:
+        """Whether this ffmpeg was built with a filter."""
+        done = subprocess.run([self.ffmpeg, "-hide_banner", "-h", f"filter={name}"], capture_output=True, check=False)
+        return done.stdout.startswith(b"Filter ")
+
 
 def find(path: str | None) -> Programs:
     """Look for the programs on a search path. Raises Unavailable with the command that installs them."""

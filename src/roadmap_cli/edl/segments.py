@@ -224,7 +224,7 @@ def intact(place: Path, frames: int) -> int | None:
 
 
 def _retime(piece: Piece, shape: Shape) -> Chain:
-    """Speed and rate: source pictures, stamped in 1/fps, onto the programme's frames. Nearest picture, none blended.
+    """Speed and rate: source pictures, stamped in 1/fps, onto the programme's frames. Each goes to the nearest frame.
 
     The clock in between is fine enough that every picture's time is a whole number of ticks.
     """

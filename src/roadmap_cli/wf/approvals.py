@@ -88,7 +88,7 @@ def decide_on(
 
 
 def standing(tx: Connection, plan: Record, at: datetime) -> tuple[str, Record | None]:
-    """Whether a plan may run: ``approved``, ``waiting``, ``denied``, ``expired`` or ``refused``, with the last approval.
+    """Whether a plan may run: ``approved``, ``waiting``, ``denied``, ``expired``, ``refused``; and its last approval.
 
     ``refused`` is an approval that does not fit: given for another hash, or by who asked for the plan.
     """

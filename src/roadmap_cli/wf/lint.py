@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from roadmap_cli.wf import placeholders
-from roadmap_cli.wf.templates import ROLE_EFFECTS, Finding, Step, Template
+from roadmap_cli.wf.templates import EFFECT_RISK, ROLE_EFFECTS, Finding, Step, Template
 
 #: The first words of placeholders.
 _HEADS = ("inputs", "steps", "event", "template", "run")
@@ -88,7 +88,7 @@ def _references(template: Template) -> Iterator[Finding]:
         if any(name.partition(".")[0] in _HEADS for name in placeholders.names(step.shell)):
             message = f"step {step.name!r} puts a value into shell text; pass it by 'environment' and write \"$NAME\""
             yield _fault(template, at, "shell", "shell_injection", message)
-        program = step.command[0] if step.action == "command" else ""
+        program = step.command[0] if step.command else ""
         if any(name != "template.directory" for name in placeholders.names(program)):
             message = f"step {step.name!r} takes its program from a value"
             yield _fault(template, at, "command", "command_injection", message)
@@ -111,7 +111,7 @@ def _unknown(name: str, inputs: set[str], earlier: set[str]) -> tuple[str, str] 
 def _rights(template: Template) -> Iterator[Finding]:
     for at, step in enumerate(template.steps):
         for effect in step.effects:
-            if effect not in ROLE_EFFECTS[step.role]:
+            if effect in EFFECT_RISK and step.role in ROLE_EFFECTS and effect not in ROLE_EFFECTS[step.role]:
                 allowed = ", ".join(sorted(ROLE_EFFECTS[step.role]))
                 message = f"role {step.role!r} may not have effect {effect!r}; it may: {allowed}"
                 yield _fault(template, at, "effects", "role_exceeded", message)

@@ -155,8 +155,7 @@ def check(path: Path) -> tuple[Template | None, list[Finding]]:
         return None, [Finding(str(path), int(line) if line.isdigit() else 1, "error", error.code, error.message)]
     reader = _Reader(document)
     template = reader.template(path.resolve().parent, hashlib.sha256(data).hexdigest())
-    if not any(each.severity == "error" for each in reader.findings):
-        reader.findings += lint.findings(template)
+    reader.findings += lint.findings(template)
     reader.findings.sort(key=lambda each: each.line)
     usable = not any(each.severity == "error" for each in reader.findings)
     return (template if usable else None), reader.findings

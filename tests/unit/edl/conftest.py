@@ -159,7 +159,9 @@ def measure() -> SimpleNamespace:
 
     def numbers(path: Path) -> list[int]:
         """The number each picture tells, as the clip 'numbers' writes it."""
-        grey = numpy.frombuffer(decoded(path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p"), "u1")
+        grey = numpy.frombuffer(
+            decoded(path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p"), "u1"
+        )
         luma = grey.reshape(-1, 64 * 64 * 3 // 2)[:, : 64 * 64].mean(axis=1)
         return [round((float(value) - 16) / 3) for value in luma]
 
@@ -181,5 +183,3 @@ def measure() -> SimpleNamespace:
         return [int(at) for n, at in enumerate(loud) if n == 0 or at - loud[n - 1] > RATE // 20]
 
     return SimpleNamespace(numbers=numbers, colour=colour, clicks=clicks, decoded=decoded)
-
-

@@ -26,7 +26,9 @@ def test_rationals_go_through_text(value):
     assert timecode.rational(timecode.spell(value)) == value
 
 
-@pytest.mark.parametrize("text", ["", "0/1", "1/0", "-25", "25.0", "25/", " 25", "1e3", "٣/1", None, 25, 29.97, "1/2/3"])
+@pytest.mark.parametrize(
+    "text", ["", "0/1", "1/0", "-25", "25.0", "25/", " 25", "1e3", "٣/1", None, 25, 29.97, "1/2/3"]
+)
 def test_what_is_no_rational_is_named(text):
     with pytest.raises(DataError, match="field 'fps' is not a positive rational"):
         timecode.rational(text, field="fps")
@@ -40,7 +42,9 @@ def test_samples_of_cuts_are_a_partition_of_the_programme(fps, lengths, rate):
         joints.append(joints[-1] + length)
     samples = [timecode.sample_at(joint, fps, rate) for joint in joints]
     assert samples == sorted(samples)
-    assert all(abs(Fraction(at) - joint * rate / fps) <= Fraction(1, 2) for at, joint in zip(samples, joints, strict=True))
+    assert all(
+        abs(Fraction(at) - joint * rate / fps) <= Fraction(1, 2) for at, joint in zip(samples, joints, strict=True)
+    )
 
 
 @given(RATES, RATES, st.fractions("1/2", 2, max_denominator=20), st.integers(1, 100_000))
@@ -99,7 +103,9 @@ def test_words_move_numbers_in_the_right_direction():
     assert intent.read("desaturated").style.grade.saturation < 1
 
 
-@pytest.mark.parametrize(("words", "seconds"), [("90 seconds", 90), ("1.5 min", 90), ("a 20s clip", 20), ("30-second", 30)])
+@pytest.mark.parametrize(
+    ("words", "seconds"), [("90 seconds", 90), ("1.5 min", 90), ("a 20s clip", 20), ("30-second", 30)]
+)
 def test_a_length_in_the_words(words, seconds):
     assert intent.read(words).target_s == seconds
 
@@ -191,7 +197,9 @@ def footage(draw):
     return sources, found
 
 
-WORDS = st.sampled_from(["", "make it cinematic", "5 second trailer", "slow noir", "fast vlog 3 seconds", "dreamy 20 s"])
+WORDS = st.sampled_from(
+    ["", "make it cinematic", "5 second trailer", "slow noir", "fast vlog 3 seconds", "dreamy 20 s"]
+)
 
 
 @settings(max_examples=150)

