@@ -118,7 +118,9 @@ def key_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes]]:
     return read, [seed, plain]
 
 
-def fuzz(name: str, action: Callable[[bytes], object], corpus: list[bytes], seconds: float, chance: random.Random) -> bool:
+def fuzz(
+    name: str, action: Callable[[bytes], object], corpus: list[bytes], seconds: float, chance: random.Random
+) -> bool:
     seen: set[tuple[str, int]] = set()
     end = time.monotonic() + seconds
     runs = 0

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import transcripts
 from generated import ROOT, settle
 from roadmap_cli.cli import surface
+from roadmap_cli.cli.command import folded
 from roadmap_cli.cli.surface import Entry, Option
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import MEANING, Exit
@@ -243,7 +244,11 @@ def _examples(entry: Entry) -> list[str]:
         cut += ["..."] if len(output) > _OUTPUT_LINES else []
         shown = "\n".join(line for line in cut if line)
         lines += [".Pp"] if number else []
-        lines += [escape(phrase.rstrip(".:")) + ":", ".Bd -literal -offset indent", literal(f"$ {shell}")]
+        lines += [
+            escape(phrase.rstrip(".:")) + ":",
+            ".Bd -literal -offset indent",
+            literal("$ " + "\n".join(folded(shell, 66))),
+        ]
         lines += [literal(shown)] if shown else []
         lines.append(".Ed")
     return lines

@@ -81,6 +81,18 @@ def test_every_command_tells_about_itself(entry):
     assert {see for part in (entry, *entry.parts) for see in part.spec.see} <= known
 
 
+def test_a_folded_example_is_the_same_command():
+    from roadmap_cli.cli.command import folded
+
+    for entry in ENTRIES:
+        for part in (entry, *entry.parts):
+            for line in part.spec.examples.values():
+                together = " ".join(piece.removesuffix("\\").strip() for piece in folded(line))
+                assert together.split() == line.split()
+                done = subprocess.run(["sh", "-n", "-c", "\n".join(folded(line))], capture_output=True, check=False)
+                assert done.returncode == 0, done.stderr
+
+
 def test_every_kind_that_is_written_or_read_has_a_schema_that_describes_each_field():
     from jsonschema import Draft202012Validator
 

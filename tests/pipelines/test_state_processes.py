@@ -142,7 +142,7 @@ def test_killed_writers_lose_nothing_announced_leave_nothing_half_and_nothing_in
     assert found_in_the_clear(place.home.parent, word) == [str(plain)], "the search itself works"
 
 
-@pytest.mark.parametrize("rounds", [6, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(15, marks=pytest.mark.slow)])
 def test_a_killed_migration_goes_on_where_it_was(place, chance, tmp_path, rounds):
     root = tmp_path / "migrations"
     (root / "base").mkdir(parents=True)
@@ -175,7 +175,7 @@ def test_a_killed_migration_goes_on_where_it_was(place, chance, tmp_path, rounds
 
 
 @pytest.mark.parametrize("action", ["rekeys", "restores"])
-@pytest.mark.parametrize("rounds", [6, pytest.param(80, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [6, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_killed_rekey_or_restore_leaves_a_state_that_opens_with_everything_in_it(place, chance, action, rounds):
     with place.open() as state, state.write() as tx:
         records.put_many(

@@ -58,7 +58,7 @@ class Bench:
 
     def __init__(self, project: Project, command: TestCommand, limits: Limits) -> None:
         self._project, self._command = project, command
-        readable = (*command.readable, _WORKER, *project.environments)
+        readable = (*command.readable, _WORKER.parent, *project.environments)
         self.sandbox = Sandbox(Grant(project.root, private=True, readable=readable, environ=command.environ), limits)
         self._process: Process | None = None
         self._buffer = b""
@@ -67,7 +67,7 @@ class Bench:
     def __enter__(self) -> Bench:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
@@ -172,7 +172,8 @@ def _outcome_of_command(answer: Mapping[str, Any], root: Path) -> dict[str, dict
     """A command counts as one test: its exit status, and the last Python traceback it printed, if any."""
     if answer.get("exit") == 0 and answer.get("finished"):
         return {"command": {"status": "passed"}}
-    frames, words = [], ""
+    frames: list[dict[str, Any]] = []
+    words = ""
     for line in answer.get("output", "").splitlines():
         if line.startswith("Traceback (most recent"):
             frames = []

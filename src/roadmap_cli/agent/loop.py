@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _FLUSH_S = 0.2
 _RESTARTS = 5
-_FIRST_TEST_S = 10.0
+_FIRST_TEST_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ class Loop:
         folder = Path(stored.project) if stored else folder
         test = stored.test_command if stored else test
         if folder is None or test is None:
-            raise UsageError("a project folder and --test are needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY")
+            raise UsageError(
+                "a project folder and --test are needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY"
+            )
         self._project = projects.read(folder)
         self._digest = self._project.digest
         if stored and stored.digest != self._digest:
@@ -80,9 +82,7 @@ class Loop:
                 hint=f"start anew: {world.command} --test {test!r} {folder}",
             )  # fmt: skip
         self._command = toolchain.understand(test, self._project.root, world.environ, world.interpreter)
-        limits = Limits(
-            wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes
-        )
+        limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
         self._bench = Bench(self._project, self._command, limits)
         with world.state.read() as tx:
             previous = stored or memory.unfinished(tx, str(self._project.root), test, self._digest)
@@ -145,7 +145,10 @@ class Loop:
             yield from self._succeed(verdict, before, fix.id, "replay", signatures, case)
             return
         second = self._bench.run(
-            {}, trace=self._project.sources(), test_seconds=_FIRST_TEST_S * 2, seconds=self._bounds.suite_seconds * 4
+            {},
+            trace=self._project.sources(),
+            test_seconds=max(1.0, 5 * case.test_seconds),
+            seconds=self._bounds.suite_seconds * 4,
         )
         flaky = sorted(set(first.failing) ^ set(second.failing)) if second.finished else []
         if flaky:
@@ -267,7 +270,13 @@ class Loop:
             self._write(lambda tx: memory.note_attempts(tx, self.id, name, self._suite, attempts, self._at()))
 
     def _succeed(
-        self, verdict: Verdict, before: Record, basis: str, driver: str, signatures: list[signature.Signature], case: Case
+        self,
+        verdict: Verdict,
+        before: Record,
+        basis: str,
+        driver: str,
+        signatures: list[signature.Signature],
+        case: Case,
     ) -> Iterator[Record]:
         """Prove it once more, then store fix and decision, write the files if asked to, and only then announce."""
         proof = self._bench.run(verdict.candidate.changed, test_seconds=case.test_seconds, seconds=case.run_seconds)

@@ -91,7 +91,8 @@ def set_status(tx: Connection, run_id: str, status: str, signature: str | None, 
 def refuted(tx: Connection, signature: str, suite: str) -> frozenset[str]:
     """The patches that are known not to repair this failure."""
     rows = tx.execute(
-        "SELECT patch FROM agent_attempt WHERE signature = ? AND suite = ? AND outcome != 'confirmed'", (signature, suite)
+        "SELECT patch FROM agent_attempt WHERE signature = ? AND suite = ? AND outcome != 'confirmed'",
+        (signature, suite),
     )
     return frozenset(patch for (patch,) in rows)
 

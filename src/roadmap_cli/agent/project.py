@@ -88,7 +88,7 @@ def read(folder: Path) -> Project:
             path = here / name
             relative = path.relative_to(root).as_posix()
             if path.is_symlink():
-                links[relative] = os.readlink(path)
+                links[relative] = str(path.readlink())
                 continue
             if not path.is_file():
                 continue  # a socket, a pipe or a device

@@ -38,7 +38,9 @@ def carry(sandbox: Sandbox, process: Process, stdin: int, stdout: int, stderr: i
     """
     started = time.monotonic()
     popen = process.popen
-    assert popen.stdin and popen.stdout and popen.stderr
+    assert popen.stdin
+    assert popen.stdout
+    assert popen.stderr
     watch = _Watch(sandbox, process.pid)
     moved, stopped = 0, None
     ways = {popen.stdout.fileno(): stdout, popen.stderr.fileno(): stderr}

@@ -107,7 +107,7 @@ class Process:
     def __enter__(self) -> Process:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
 
@@ -215,7 +215,7 @@ class Sandbox:
         for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
             top = Path("/", name)
             if top.is_symlink():
-                words += ["--symlink", os.readlink(top), str(top)]
+                words += ["--symlink", str(top.readlink()), str(top)]
             elif top.is_dir():
                 words += ["--ro-bind", str(top), str(top)]
         words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]

@@ -172,7 +172,9 @@ class Search:
             quick = self._quick(candidate, case, selecting)
             left = len(selecting) - len(set(quick.passing) & set(selecting))
             if not quick.finished or left:
-                return Verdict(candidate, "partial" if quick.finished and left < len(selecting) else "refuted", left, quick)
+                return Verdict(
+                    candidate, "partial" if quick.finished and left < len(selecting) else "refuted", left, quick
+                )
         run = self.whole(candidate.changed, case)
         if is_green(run, case.known):
             return Verdict(candidate, "confirmed", 0, run)

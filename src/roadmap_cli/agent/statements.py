@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from roadmap_cli.agent.source import Edit, Scope, Source
 from roadmap_cli.agent.templates import expressions
@@ -54,7 +55,7 @@ def _statement(source: Source, node: ast.stmt, conditions: list[str]) -> Iterato
         case ast.AugAssign():
             yield from _augmented(source, node)
         case ast.Assign(targets=[ast.Name(id=name)]) if not isinstance(node.value, ast.Constant):
-            start, end = source.span(node)
+            start = source.span(node)[0]
             after = source.span(node.value)[0]
             yield Edit(start, after, f"{name} += ", "accumulate", 0.6, node.lineno)
             yield _replace(source, node.value, f"{source.segment(node.value)}.copy()", "copy", 0.3)
@@ -81,7 +82,9 @@ def _statement(source: Source, node: ast.stmt, conditions: list[str]) -> Iterato
             return
         case ast.Expr():
             yield _replace(source, node, f"return {source.segment(node)}", "add_return", 0.9)
-    if not isinstance(node, ast.Pass | ast.Return | ast.FunctionDef | ast.If | ast.For | ast.While | ast.With | ast.Try):
+    if not isinstance(
+        node, ast.Pass | ast.Return | ast.FunctionDef | ast.If | ast.For | ast.While | ast.With | ast.Try
+    ):
         yield _replace(source, node, "pass", "drop_statement", 0.6)
 
 
@@ -145,14 +148,14 @@ def _nesting(source: Source, owner: ast.AST, block: list[ast.stmt]) -> Iterator[
     if compound and len(block) > 1 and alone_on_line and last.end_lineno is not None:
         assert isinstance(owner, ast.stmt)
         yield _moved(source, last, last.col_offset - owner.col_offset, "move_out", 0.9)
-    for before, statement in zip(block, block[1:], strict=False):
+    for before, statement in pairwise(block):
         if isinstance(before, ast.For | ast.While | ast.If | ast.With) and before.body[0].lineno != before.lineno:
             inside = (before.orelse or before.body) if isinstance(before, ast.If) else before.body
             deeper = inside[-1].col_offset - statement.col_offset
             if deeper > 0:
                 yield _moved(source, statement, -deeper, "move_in", 0.8)
-    for one, two in zip(block, block[1:], strict=False):
-        simple = isinstance(one, ast.Assign | ast.AugAssign | ast.Expr) and isinstance(two, ast.Assign | ast.AugAssign | ast.Expr)
+    for one, two in pairwise(block):
+        simple = all(isinstance(each, ast.Assign | ast.AugAssign | ast.Expr) for each in (one, two))
         if simple and one.end_lineno != two.lineno:
             start, end = source.span(one)[0], source.span(two)[1]
             gap = source.content[source.span(one)[1] : source.span(two)[0]].decode()

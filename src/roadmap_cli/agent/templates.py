@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from roadmap_cli.agent.source import Edit, Scope, Source
 
@@ -39,16 +40,24 @@ _OPERATORS: dict[type[ast.operator], tuple[str, tuple[tuple[str, float], ...]]] 
     ast.RShift: (">>", (("<<", 1.5),)),
 }
 _TWINS: dict[str, tuple[str, ...]] = {}
-for _group in (
+for _family in (
     *("min max", "any all", "startswith endswith", "lower upper casefold", "strip lstrip rstrip", "find rfind index"),
     *("floor ceil round", "int float round", "keys values items", "add discard", "append extend", "pop popleft"),
     *("append appendleft", "split rsplit", "partition rpartition", "sorted reversed", "union intersection difference"),
     *("removeprefix removesuffix", "isdigit isalpha isalnum", "list set tuple", "bisect_left bisect_right", "sum len"),
-    *("ljust rjust", "search match fullmatch", "get pop", "title capitalize", "sin cos", "remove discard", "insert append"),
+    *(
+        "ljust rjust",
+        "search match fullmatch",
+        "get pop",
+        "title capitalize",
+        "sin cos",
+        "remove discard",
+        "insert append",
+    ),
     *("days seconds", "ValueError KeyError IndexError TypeError", "isspace isdigit"),
 ):
-    for _name in _group.split():
-        _TWINS[_name] = (*_TWINS.get(_name, ()), *(n for n in _group.split() if n != _name))
+    for _twin in _family.split():
+        _TWINS[_twin] = (*_TWINS.get(_twin, ()), *(n for n in _family.split() if n != _twin))
 _SIMPLE = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Tuple, ast.Dict, ast.JoinedStr)
 
 
@@ -138,7 +147,7 @@ def _compare(source: Source, node: ast.Compare) -> Iterator[Edit]:
 
 def _boolean(source: Source, node: ast.BoolOp) -> Iterator[Edit]:
     spelled, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-    for left, right in zip(node.values, node.values[1:], strict=False):
+    for left, right in pairwise(node.values):
         place = _between(source, left, right, rf"\b{spelled}\b")
         if place:
             yield Edit(*place, other, "and_or", 2.5, left.end_lineno or node.lineno)
@@ -220,6 +229,9 @@ def _name(source: Source, node: ast.Name, parent: ast.AST | None, names: list[st
                 yield _replace(source, node, other, "variable", 1.6 / max(2, len(names) - 1))
     for other in _TWINS.get(node.id, ()):
         yield _replace(source, node, other, "function", 1.0)
+    if isinstance(parent, ast.BinOp) and node.id in names:
+        yield _replace(source, node, f"({node.id} + 1)", "step", 0.4)
+        yield _replace(source, node, f"({node.id} - 1)", "step", 0.4)
     if isinstance(parent, ast.Return | ast.Call | ast.Assign) and node.id in names:
         yield _replace(source, node, f"{node.id} + 1", "step", 0.4)
         yield _replace(source, node, f"{node.id} - 1", "step", 0.4)
@@ -228,7 +240,7 @@ def _name(source: Source, node: ast.Name, parent: ast.AST | None, names: list[st
 
 
 def _attribute(source: Source, node: ast.Attribute, scope: Scope) -> Iterator[Edit]:
-    start, end = source.span(node)
+    end = source.span(node)[1]
     name_start = end - len(node.attr.encode())
     if source.content[name_start:end].decode() != node.attr:
         return
@@ -247,16 +259,20 @@ def _attribute(source: Source, node: ast.Attribute, scope: Scope) -> Iterator[Ed
 
 def _call(source: Source, node: ast.Call, names: list[str]) -> Iterator[Edit]:
     plain = [argument for argument in node.args if not isinstance(argument, ast.Starred)]
-    for one, two in zip(plain, plain[1:], strict=False):
+    for one, two in pairwise(plain):
         start, end = source.span(one)[0], source.span(two)[1]
         gap = source.content[source.span(one)[1] : source.span(two)[0]].decode()
         yield Edit(start, end, _text(source, two) + gap + _text(source, one), "swap_arguments", 1.2, one.lineno)
     if len(plain) > 1:
         for at, argument in enumerate(plain):
             if at + 1 < len(plain):
-                yield Edit(source.span(argument)[0], source.span(plain[at + 1])[0], "", "drop_argument", 0.4, node.lineno)
+                yield Edit(
+                    source.span(argument)[0], source.span(plain[at + 1])[0], "", "drop_argument", 0.4, node.lineno
+                )
             else:
-                yield Edit(source.span(plain[at - 1])[1], source.span(argument)[1], "", "drop_argument", 0.4, node.lineno)
+                yield Edit(
+                    source.span(plain[at - 1])[1], source.span(argument)[1], "", "drop_argument", 0.4, node.lineno
+                )
     function = node.func
     if isinstance(function, ast.Name) and function.id == "range" and plain:
         for argument in plain[:2]:
@@ -269,7 +285,9 @@ def _call(source: Source, node: ast.Call, names: list[str]) -> Iterator[Edit]:
     if isinstance(function, ast.Attribute):
         yield _replace(source, node, _text(source, function.value), "drop_call", 0.5)
         if function.attr == "pop":
-            yield _replace(source, node, f"{_text(source, function.value)}.pop({'' if node.args else '0'})", "function", 1.2)
+            yield _replace(
+                source, node, f"{_text(source, function.value)}.pop({'' if node.args else '0'})", "function", 1.2
+            )
         if function.attr == "split" and not node.args:
             yield _replace(source, node, f"{_text(source, function.value)}.split(',')", "function", 0.3)
         if function.attr == "split" and len(node.args) == 1:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from roadmap_cli.core.errors import Unavailable, UsageError
 
+_NEVER_SHOWN = (Path("/"), Path("/root"), Path("/home"), Path("/etc"), Path("/var"), Path("/opt"))
 Framework = Literal["pytest", "unittest", "command"]
 
 
@@ -125,17 +126,21 @@ def _installation(interpreter: str) -> list[Path]:
         folders.append(environment)
     real = Path(os.path.realpath(path))
     base = real.parent.parent
-    if not any((base / name).glob("python3*") for name in ("lib", "lib64")) or base in (Path("/"), Path.home()):
+    if (
+        not any((base / name).glob("python3*") for name in ("lib", "lib64"))
+        or base in _NEVER_SHOWN
+        or base.parent == Path("/home")
+    ):
         raise Unavailable(f"{interpreter}: its installation cannot be shown to the sandbox",
                           hint="use a Python in a folder of its own")  # fmt: skip
     folders.append(base)
     # a chain of links (pyenv, uv) must resolve inside as well
     link = path
     while link.is_symlink():
-        target = Path(os.readlink(link))
+        target = link.readlink()
         link = target if target.is_absolute() else link.parent / target
-        place = Path(os.path.normpath(link.parent.parent))
-        if any(place.glob("lib/python3*")) and place not in folders:
+        place = Path(os.path.realpath(link.parent)).parent
+        if place not in _NEVER_SHOWN and any(place.glob("lib/python3*")) and place not in folders:
             folders.append(place)
     return folders
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -407,12 +408,41 @@ def _version_option(name: str) -> click.Option:
 def _epilog(spec: Spec) -> str:
     lines: list[str] = []
     if spec.reads:
-        lines.append(f"Reads {_listed(spec.reads)}.")
+        lines += _wrapped(f"Reads {_listed(spec.reads)}.")
     if spec.writes:
-        lines.append(f"Writes {_listed(spec.writes)}.")
+        lines += _wrapped(f"Writes {_listed(spec.writes)}.")
     for phrase, line in spec.examples.items():
-        lines.append(f"\n{phrase}:\n    {line}")
+        lines += ["", f"{phrase}:", *(f"    {part}" for part in folded(line))]
     return "\n".join(lines)
+
+
+def folded(line: str, columns: int = 74) -> list[str]:
+    """A shell line in parts that are still one command: broken behind ``|`` and ``&&``, else before a word."""
+    parts: list[str] = []
+    for word in re.split(r"(?<=\|) |(?<=&&) |(?<=;) ", line):
+        joined = f"{parts[-1]} {word}" if parts else word
+        if parts and len(joined) <= columns:
+            parts[-1] = joined
+        else:
+            parts.append(f"  {word}" if parts else word)
+    return [piece for part in parts for piece in _at_words(part, columns)]
+
+
+def _at_words(part: str, columns: int) -> list[str]:
+    if len(part) <= columns:
+        return [part]
+    at = max(part.rfind(" -", 0, columns - 2), part.rfind(" <", 0, columns - 2))
+    if at < 4:
+        at = part.rfind(" ", 0, columns - 2)
+    if at < 4:
+        return [part]
+    return [f"{part[:at]} \\", *_at_words(f"    {part[at + 1 :]}", columns)]
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 79, break_long_words=False)
 
 
 def _listed(kinds: Sequence[str]) -> str:

@@ -273,6 +273,9 @@ class Run:
 
             if self.spec.state == "no":
                 raise AssertionError(f"{self.command} declares no use of the state")
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the key in plain text
             self._state = State.open(
                 self.state_path,
                 mode="write" if self.spec.state == "write" else "read",

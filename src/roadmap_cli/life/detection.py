@@ -11,6 +11,8 @@ from roadmap_cli.life.formats.text import as_utf8, decode
 #: So much of a file is looked at.
 HEAD_BYTES = 64 * 1024
 
+#: Control characters that no text has.
+_BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]|\0\0")
 _OTHERS = (
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
     (re.compile(rb"\x1f\x8b"), "compressed with gzip"),
@@ -39,7 +41,7 @@ def detect(data: bytes) -> str:
             raise _unknown(f"the file is {what}")
     if head.startswith(b"{"):
         return "jsonl"
-    if head.count(b"\0") < len(head) // 100 + 1 and not head.startswith(b"<") and bank_csv.looks_like(decode(head)):
+    if not _BINARY.search(head) and not head.startswith(b"<") and bank_csv.looks_like(decode(head)):
         return "csv"
     raise _unknown("not a calendar, a bank statement or a stream of records")
 

@@ -26,6 +26,8 @@ class Tally:
     added: Counter[str] = field(default_factory=Counter)
     known: int = 0
     withdrawn: int = 0
+    cut: list[str] = field(default_factory=list)
+    """Where a series begins that has more instances than are taken."""
 
     def count(self, stored: store.Stored) -> None:
         """Add what came of one batch."""
@@ -42,32 +44,33 @@ class Tally:
 
 
 def ingest(
-    state: State, items: Iterable[Item], format_name: str, tally: Tally, failed: Callable[[DataError], None]
+    state: State, items: Iterable[Item], source: Record, tally: Tally, failed: Callable[[DataError], None]
 ) -> Iterator[Record]:
-    """Store items and give the records that were new, after their commit.
+    """Store the items of one source and give the records that were new, after their commit.
 
-    `failed` gets what is malformed, in its place: after what came before it is stored. What it raises ends the work.
+    `source` is its life.source record, stored together with the first items. `failed` gets what is malformed, in its
+    place: after what came before it is stored. What it raises ends the work.
     """
+    head = [source]
     batch: list[Group | Record] = []
     size = 0
     for item in items:
+        if not isinstance(item, DataError):
+            batch.append(item)
+            size += len(item.events) if isinstance(item, Group) else 1
+            if isinstance(item, Group) and item.cut:
+                tally.cut.append(f"{item.events[0]['source']}:{item.events[0]['source_line']}")
+        if batch and (isinstance(item, DataError) or size >= BATCH_RECORDS):
+            yield from commit(state, [*head, *batch], source["format"], tally)
+            head, batch, size = [], [], 0
         if isinstance(item, DataError):
-            yield from commit(state, batch, format_name, tally)
-            batch, size = [], 0
             failed(item)
-            continue
-        batch.append(item)
-        size += len(item.events) if isinstance(item, Group) else 1
-        if size >= BATCH_RECORDS:
-            yield from commit(state, batch, format_name, tally)
-            batch, size = [], 0
-    yield from commit(state, batch, format_name, tally)
+    if batch:
+        yield from commit(state, [*head, *batch], source["format"], tally)
 
 
-def commit(state: State, batch: list[Group | Record], format_name: str, tally: Tally) -> list[Record]:
+def commit(state: State, batch: Iterable[Group | Record], format_name: str, tally: Tally) -> list[Record]:
     """Store one batch in one transaction; the records that were new."""
-    if not batch:
-        return []
     with state.write() as tx:
         stored = store.add(tx, batch, format_name=format_name)
     tally.count(stored)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.detection import detect
@@ -22,6 +23,21 @@ class Settings:
     window: Window
     charset: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, now: datetime, *, zone: str, past_days: int, future_days: int, charset: str | None, mapping: Sequence[str]
+    ) -> Settings:
+        """From the options of life-ingest. Raises DataError (zone, charset) and UsageError (mapping)."""
+        from roadmap_cli.life.formats import bank_csv, text
+        from roadmap_cli.life.zones import named
+
+        return cls(
+            named(zone).key,
+            Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
+            text.known(charset) if charset else None,
+            bank_csv.mapping(mapping),
+        )
 
 
 def source_of(name: str, data: bytes) -> Source:

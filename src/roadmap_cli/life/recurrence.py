@@ -20,8 +20,9 @@ DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 MOST_PERIODS = 50_000
 #: Times a day that BYHOUR, BYMINUTE and BYSECOND may name together: every quarter of an hour.
 MOST_A_DAY = 96
-#: Years without any result after which a rule is taken to give no more. Leap years may be eight years apart (1904).
-BARREN_YEARS = 9
+#: Years without any result after which a rule is taken to give no more: 29 February falls on a given weekday only every
+#: 28 years, or 40 where a century has no leap year.
+BARREN_YEARS = 40
 
 _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)\Z")
 _RANGES = {

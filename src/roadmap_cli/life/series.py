@@ -25,6 +25,8 @@ LONGEST_MEETING = timedelta(hours=12)
 LEAST_WITH_PEOPLE = 0.1
 #: A payment of the same amount to the same payee in so many different months is a standing one, not spending.
 STANDING_MONTHS = 3
+#: Data begins after the last silence longer than this.
+LONGEST_SILENCE = timedelta(days=45)
 #: Movements between the person's own accounts, by the words of OFX (TRNTYPE).
 TRANSFERS = ("xfer",)
 
@@ -118,10 +120,28 @@ def meetings(tx: Connection, since: datetime, until: datetime) -> list[Meeting]:
     return [meeting for meeting in found if timedelta() < meeting.end - meeting.start < LONGEST_MEETING]
 
 
-def calendar_span(tx: Connection, zone: ZoneInfo) -> tuple[date, date] | None:
-    """The first and last local day with an event; None without events."""
-    first, last = tx.execute("SELECT min(start_at), max(start_at) FROM life_event WHERE is_current = 1").fetchone()
-    return (parse(first).astimezone(zone).date(), parse(last).astimezone(zone).date()) if first else None
+def last_meeting(tx: Connection) -> datetime | None:
+    """When the last timed event begins that is known, booked ones included; None without any."""
+    (last,) = tx.execute(
+        "SELECT max(start_at) FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 0"
+    ).fetchone()
+    return parse(last) if last else None
+
+
+def unbroken(days: Iterable[date]) -> tuple[date, date] | None:
+    """The first and last of the given days, the first after the last silence longer than LONGEST_SILENCE.
+
+    What lies before a long silence is another time of life, or only a birthday; it must not pass for quiet weeks.
+    """
+    ordered = sorted(set(days))
+    if not ordered:
+        return None
+    first = ordered[-1]
+    for day in reversed(ordered):
+        if first - day > LONGEST_SILENCE:
+            break
+        first = day
+    return first, ordered[-1]
 
 
 def loads(found: Sequence[Meeting], since: date, until: date, working: WorkingTime) -> list[DayLoad]:
@@ -177,12 +197,12 @@ def purchases(tx: Connection, until: date) -> dict[str, list[Purchase]]:
     return dict(found)
 
 
-def bank_span(tx: Connection, unit: str, until: date) -> tuple[date, date] | None:
-    """The first and last day, up to `until`, with a transaction in a currency."""
-    first, last = tx.execute(
-        "SELECT min(date), max(date) FROM life_transaction WHERE currency = ? AND date <= ?", (unit, until.isoformat())
-    ).fetchone()
-    return (date.fromisoformat(first), date.fromisoformat(last)) if first else None
+def bank_days(tx: Connection, unit: str, until: date) -> list[date]:
+    """The days up to `until` with a transaction of any sort in a currency."""
+    rows = tx.execute(
+        "SELECT DISTINCT date FROM life_transaction WHERE currency = ? AND date <= ?", (unit, until.isoformat())
+    ).fetchall()
+    return [date.fromisoformat(day) for (day,) in rows]
 
 
 def _union(blocks: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:

@@ -35,8 +35,8 @@ def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) ->
             _add_group(tx, item, stored)
         elif item["kind"] == "life.transaction":
             _add_transaction(tx, item, stored, format_name)
-        else:
-            _put(tx, item, stored)
+        elif records.put(tx, item):  # the source
+            stored.new.append(item)
     return stored
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 #: Ids a warning shows; its decision has all of them.
 SHOWN_EVIDENCE = 12
-#: Data that ends earlier than this before today is too old to warn by.
-STALE = timedelta(days=45)
 #: After a warning, a pattern that has cleared may be warned of again.
 REST = timedelta(days=14)
 
@@ -52,21 +50,26 @@ def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, Zon
     report = Report()
     yesterday = now.astimezone(zone).date() - timedelta(days=1)
     bought = series.purchases(tx, yesterday)
-    calendar = series.calendar_span(tx, zone)
-    looks = len(bought) + (len(warnings.LOAD) + 1 if calendar else 0)  # one more for what they show together
-    if calendar and _recent("calendar", calendar[1], yesterday, report):
-        until = min(yesterday, calendar[1])
+    last = series.last_meeting(tx)
+    looks = len(bought) + (len(warnings.LOAD) + 1 if last else 0)  # one more for what they show together
+    if last is not None and _fresh("calendar", last.astimezone(zone).date(), yesterday, report):
+        until = min(yesterday, last.astimezone(zone).date())
         reach = baseline.STRETCH_DAYS * 2 + baseline.STEP_DAYS * (baseline.MOST_STRETCHES - 1)
-        since = max(calendar[0], until - timedelta(days=reach - 1))
-        if since <= until:
-            found = series.meetings(tx, working.bounds(since)[0], working.bounds(until)[1])
+        begin, end = working.bounds(until - timedelta(days=reach - 1))[0], working.bounds(until)[1]
+        found = series.meetings(tx, begin, end)
+        span = series.unbroken(meeting.start.astimezone(zone).date() for meeting in found)
+        if span is not None and _fresh("calendar", span[1], until, report):
+            since = max(span[0], begin.astimezone(zone).date())
             warnings.load_finding(
                 found, since, until, working, budget=settings.false_alarms, looks=looks, report=report
             )
-    spans = {unit: span for unit in bought if (span := series.bank_span(tx, unit, yesterday))}
-    fresh = {
-        unit: bought[unit] for unit, span in spans.items() if _recent(f"spending in {unit}", span[1], yesterday, report)
+    spans = {
+        unit: span
+        for unit in bought
+        if (span := series.unbroken(series.bank_days(tx, unit, yesterday)))
+        and _fresh(f"spending in {unit}", span[1], yesterday, report)
     }
+    fresh = {unit: bought[unit] for unit in spans}
     warnings.spending_finding(fresh, spans, budget=settings.false_alarms, looks=looks, report=report)
     return report, zone
 
@@ -79,8 +82,8 @@ def _usable(zone: str | None) -> str:
         return "UTC"
 
 
-def _recent(what: str, last: date, yesterday: date, report: Report) -> bool:
-    if yesterday - last <= STALE:
+def _fresh(what: str, last: date, yesterday: date, report: Report) -> bool:
+    if yesterday - last <= series.LONGEST_SILENCE:
         return True
     report.untold.append(f"{what}: nothing since {last}")
     return False

@@ -99,8 +99,12 @@ class EndpointChat(Chat):
         if options.stop:
             body["stop"] = list(options.stop)
         if options.schema is not None:
-            schema = {"name": "reply", "schema": dict(options.schema), "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+            schema = dict(options.schema)
+            body["response_format"] = (
+                {"type": "json_object", "schema": schema}
+                if self._endpoint.schema_as == "json_object"
+                else {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
+            )
         if piecewise:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body

@@ -162,7 +162,7 @@ class _Bert:
         self._nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def _tensor(self, name: str) -> numpy.ndarray[Any, Any]:
+    def _tensor(self, name: str) -> Any:
         try:
             return self._tensors[name]
         except KeyError:

@@ -20,9 +20,11 @@ from roadmap_cli.models.chat import Chat, Options, Tally
 from roadmap_cli.models.ledger import Ledger
 
 BATCH = 512
+#: Most tokens of a prompt computed together; smaller ones are slower, larger ones leave less to keep between calls.
+BLOCK = 256
 DEFAULT_CONTEXT = 4096
 #: Of weights, below which one more thread costs more in waiting for each other than it brings.
-BYTES_PER_THREAD = 64 << 20
+BYTES_PER_THREAD = 128 << 20
 _MAGIC = b"GGUF"
 
 
@@ -98,8 +100,8 @@ class LocalChat(Chat):
             self.close()
             raise Unavailable(f"no memory for model {name!r}: {_Log.last or 'no reason given'}", code="no_memory")
         self._size = int(llama.llama_n_ctx(self._context))
-        self._batch = int(llama.llama_n_batch(self._context))
-        self._held: list[int] = []
+        self._held: list[int] = []  # the tokens in the model's memory
+        self._whole = 0  # how many of them, from the start, were the prompt
         self._template = _template(llama, self._model, self._vocab)
 
     @property
@@ -164,20 +166,40 @@ class LocalChat(Chat):
             yield rest
 
     def _take_in(self, prompt: list[int]) -> int:
-        """Bring the context to the state after the prompt; return how many of its tokens were there already."""
-        shared = 0
-        for held, wanted in zip(self._held, prompt[:-1], strict=False):
+        """Bring the context to the state after the prompt; return how many of its tokens were there already.
+
+        llama.cpp's numbers depend a little on how a prompt is cut up. So it is cut where its own tokens say, and what
+        is kept from the call before ends at such a place: a reply never depends on what was asked earlier.
+        """
+        cuts = self._cuts(prompt)
+        same = 0
+        for held, wanted in zip(self._held[: self._whole], prompt, strict=False):
             if held != wanted:
                 break
-            shared += 1
+            same += 1
+        kept = max((cut for cut in cuts if cut <= same and cut < len(prompt)), default=0)
         memory = self._llama.llama_get_memory(self._context)
-        if not self._llama.llama_memory_seq_rm(memory, 0, shared, -1):  # a recurrent model cannot go back half-way
+        if not self._llama.llama_memory_seq_rm(memory, 0, kept, -1):  # a recurrent model cannot go back half-way
             self._llama.llama_memory_clear(memory, False)
-            shared = 0
-        del self._held[shared:]
-        for start in range(shared, len(prompt), self._batch):
-            self._decode(prompt[start : start + self._batch])
-        return shared
+            kept = 0
+        del self._held[kept:]
+        self._whole = kept
+        start = kept
+        for end in [*(cut for cut in cuts if kept < cut < len(prompt)), len(prompt)]:
+            self._decode(prompt[start:end])
+            start = end
+        self._whole = len(prompt)
+        return kept
+
+    def _cuts(self, prompt: list[int]) -> list[int]:
+        """Where a prompt is cut: after each message, and after `BLOCK` tokens without one. The beginning decides."""
+        block = min(BLOCK, int(self._llama.llama_n_batch(self._context)))
+        cuts, last = list[int](), 0
+        for place, token in enumerate(prompt, 1):
+            if place - last == block or self._llama.llama_vocab_is_eog(self._vocab, token):
+                cuts.append(place)
+                last = place
+        return cuts
 
     def _decode(self, tokens: list[int]) -> None:
         block = (self._llama.llama_token * len(tokens))(*tokens)
@@ -185,6 +207,7 @@ class LocalChat(Chat):
         if status != 0:
             self._llama.llama_memory_clear(self._llama.llama_get_memory(self._context), False)
             self._held.clear()
+            self._whole = 0
             raise Unavailable(
                 f"llama.cpp cannot go on (status {status}): {_Log.last or 'no reason given'}", code="no_memory"
             )

@@ -72,7 +72,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A service that speaks the OpenAI chat interface. Prices are per million tokens, in `currency`."""
+    """A service that speaks the OpenAI chat interface. Prices are per million tokens, in `currency`.
+
+    `schema_as` is how a schema is sent: ``json_schema`` as OpenAI has it, ``json_object`` for servers that want it as
+    ``{"type": "json_object", "schema": …}``.
+    """
 
     name: str
     url: str
@@ -83,6 +87,7 @@ class Endpoint:
     price_out: float | None = None
     currency: str | None = None
     timeout_s: float = 300.0
+    schema_as: str = "json_schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +271,8 @@ def _endpoints(document: Mapping[str, Any], where: str) -> dict[str, Endpoint]:
             raise ConfigError(
                 f"endpoint {name!r} needs url and model and may have only: {known}", where=where
             ) from None
+        if found[name].schema_as not in ("json_schema", "json_object"):
+            raise ConfigError(f"endpoint {name!r}: schema_as is json_schema or json_object", where=where)
         for field in ("url", "model"):
             if not isinstance(getattr(found[name], field), str):
                 raise ConfigError(f"endpoint {name!r}: {field} is not text", where=where)

@@ -6,6 +6,7 @@ A backup is two files, ``FILE`` and ``FILE.key``; each can be opened by the reci
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import CannotCreate, ConfigError, InputMissing, UsageError
@@ -35,7 +36,7 @@ def backup(
     Each file appears complete. Raises CannotCreate (there is one already and not `replace`; no space),
     InputMissing (no state), ConfigError (cannot be opened), TryLater.
     """
-    path, goal = os.path.abspath(state), os.path.abspath(target)
+    path, goal = os.path.realpath(state), os.path.abspath(target)
     with failures.guarding(path):
         _refuse_existing(goal, replace, path)
         held = _share(path, wait_s)
@@ -68,7 +69,7 @@ def restore(
     Raises InputMissing (no backup), ConfigError (backup damaged, newer or not to be opened), TryLater (state in use),
     CannotCreate.
     """
-    path, origin = os.path.abspath(state), os.path.abspath(copy)
+    path, origin = os.path.realpath(state), os.path.realpath(copy)
     if not os.path.isfile(origin):
         raise InputMissing("no backup there", where=origin, hint="name the file that roadmap-state backup wrote")
     if os.path.exists(path) and os.path.samefile(path, origin):
@@ -105,7 +106,7 @@ def export_plain(
     """
     if not plain_ok:
         raise UsageError("the export would not be encrypted", hint="say --plain-ok if that is what you want")
-    path, goal = os.path.abspath(state), os.path.abspath(target)
+    path, goal = os.path.realpath(state), os.path.abspath(target)
     with failures.guarding(path):
         _refuse_existing(goal, replace, path)
         held = _share(path, wait_s)
@@ -187,14 +188,13 @@ def _set_aside(path: str, present: keys.KeyFile | None, source: KeySource, *, no
         return None
     kept = files.unused(f"{path}.bak-{stamp(now())[:19].replace(':', '')}Z")
     if present is not None:
-        try:
+        # Damaged, perhaps: that is why it is replaced. Its log is then kept beside it.
+        with suppress(ConfigError), failures.guarding(path):
             old, _ = connections.connect_ours(path, present.keys, wait_s=wait_s)
             try:
                 rekey.finish_log(old, path)
             finally:
                 old.close()
-        except ConfigError:
-            pass  # damaged: that is why it is replaced; its log is kept beside it
     try:
         os.link(path, kept)
     except OSError:  # a file system without links: for a moment there is no state, and a rerun puts it there

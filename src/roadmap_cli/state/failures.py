@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from sqlite3 import Error
 
 # Primary result codes of SQLite (https://www.sqlite.org/rescode.html), here so that nothing heavy is imported.
-PERM, BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, TOOBIG, NOTADB = 3, 5, 6, 8, 10, 11, 13, 14, 18, 26
+ERROR, PERM, BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL = 1, 3, 5, 6, 8, 10, 11, 13
+CANTOPEN, TOOBIG, NOTADB = 14, 18, 26
 
 
-#: What SQLite says for them: the errors of a backup carry no code.
+#: What SQLite says for them: the errors of a backup carry no code, those of an export the most general.
 SAID = {
     "database is locked": BUSY,
     "attempt to write a readonly database": READONLY,

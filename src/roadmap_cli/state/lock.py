@@ -56,6 +56,8 @@ def take(path: str, *, alone: bool, wait_s: float, create: bool = True) -> Lock 
         except OSError:
             return None
     try:
+        if create and os.fstat(descriptor).st_mode & 0o777 != 0o600:
+            os.fchmod(descriptor, 0o600)  # the umask took something away
         _wait(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH, time.monotonic() + wait_s, path)
     except BaseException:
         os.close(descriptor)
@@ -83,7 +85,7 @@ def one_at_a_time(path: str | PathLike[str], job: str, wait_s: float) -> Iterato
     """
     if not job or not all(letter.isalnum() or letter in "-_." for letter in job) or job.startswith("."):
         raise UsageError(f"not a name for a job: {job!r}")
-    state = os.fspath(path)
+    state = os.path.realpath(path)
     name = f"{state}.{job}{files.LOCK}"
     try:
         files.make_directory(os.path.dirname(state))

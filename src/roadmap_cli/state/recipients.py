@@ -26,7 +26,7 @@ NOT_REVOKED = "whoever was removed may still know the data key and can read back
 
 def listed(state: str | PathLike[str], source: KeySource) -> list[dict[str, str]]:
     """The recipients, each with recipient, label and added_at. Raises ConfigError if the key file cannot be opened."""
-    path = os.path.abspath(state)
+    path = os.path.realpath(state)
     with failures.guarding(path):
         return keys.read(path, source).recipients
 
@@ -40,7 +40,7 @@ def add(
     Raises UsageError (no recipient), ConfigError (key file cannot be opened), TryLater, CannotCreate.
     """
     line, _, comment = keys.parse_recipient(recipient)
-    path = os.path.abspath(state)
+    path = os.path.realpath(state)
     with failures.guarding(path), _changing(path, wait_s):
         content = keys.read(path, source)
         if any(each["recipient"] == line for each in content.recipients):
@@ -56,7 +56,7 @@ def remove(state: str | PathLike[str], source: KeySource, name: str, *, wait_s: 
     Raises Negative (no such recipient), UsageError (several have this label; it is the last one, or the only one of
     the user's own), ConfigError (key file cannot be opened), TryLater, CannotCreate.
     """
-    path = os.path.abspath(state)
+    path = os.path.realpath(state)
     wanted = " ".join(name.split()[:2]) if name.startswith("ssh-") else name
     with failures.guarding(path), _changing(path, wait_s):
         content = keys.read(path, source)
@@ -81,7 +81,7 @@ def remove(state: str | PathLike[str], source: KeySource, name: str, *, wait_s: 
 
 def rewrap(state: str | PathLike[str], source: KeySource, *, wait_s: float = 30.0) -> None:
     """Wrap the data key anew to the same recipients. Raises ConfigError, TryLater, CannotCreate."""
-    path = os.path.abspath(state)
+    path = os.path.realpath(state)
     with failures.guarding(path), _changing(path, wait_s):
         keys.write(path, keys.read(path, source))
 
@@ -93,7 +93,7 @@ def rotate(state: str | PathLike[str], source: KeySource, *, now: Clock, wait_s:
     steps, it goes on where it was when run again. Gives the old and the new recipient; tell the user `NOT_REVOKED`.
     Raises ConfigError (cannot be opened, or the identity is not a file of age's), TryLater, CannotCreate.
     """
-    path = os.path.abspath(state)
+    path = os.path.realpath(state)
     with failures.guarding(path), _changing(path, wait_s):
         content = keys.read(path, source)
         present = {each["recipient"] for each in content.recipients}

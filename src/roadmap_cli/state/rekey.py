@@ -29,7 +29,7 @@ def rekey(state: str | PathLike[str], source: KeySource, *, wait_s: float = 30.0
     Older backups keep the older key. Needs as much free space as the state has. Raises TryLater (in use),
     ConfigError (cannot be opened), CannotCreate (no space, read-only).
     """
-    path = os.path.abspath(state)
+    path = os.path.realpath(state)
     with failures.guarding(path), lock.alone(path, wait_s=wait_s), key_lock(path, wait_s=wait_s):
         content = _settle(path, source, wait_s=wait_s)
         connection, _ = connections.connect_ours(path, content.keys, wait_s=wait_s)

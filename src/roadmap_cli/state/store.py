@@ -67,7 +67,7 @@ class State:
         Raises TryLater (in use), ConfigError (wrong key, damaged, newer, not ours), CannotCreate (cannot be written),
         Unavailable (a part of the schema needs sqlite-vec and it is missing).
         """
-        opening = _Opening(os.path.abspath(path), keys, wait_s, now, migrations)
+        opening = _Opening(os.path.realpath(path), keys, wait_s, now, migrations)
         changing = mode == "write" and not dry_run
         with failures.guarding(opening.path):
             connection, key, held = opening.for_change() if changing else opening.for_reading(private=mode == "write")

@@ -79,8 +79,7 @@ def decide_on(
         raise Negative(f"{approver!r} asked for plan {plan_id!r} and cannot approve it", code="self_approval")
     last = latest(tx, plan_id)
     if last and last["status"] == "denied" and is_approved:
-        hint = "send its event through wf-match and wf-plan again to have a new plan"
-        raise Negative(f"plan {plan_id!r} was denied by {last['approver']}", hint=hint, code="denied")
+        raise Negative(f"plan {plan_id!r} was denied by {last['approver']}, and a denial stands", code="denied")
     return _record(
         tx, plan, "approved" if is_approved else "denied", at, command=command, why=why, approver=f"user:{approver}",
         expires_at=at + timedelta(seconds=valid_s) if is_approved else None,

@@ -7,6 +7,7 @@ ever used. No quantifier around a quantifier or an alternation, no look-around, 
 from __future__ import annotations
 
 import re
+import warnings
 
 from roadmap_cli.core.errors import DataError
 
@@ -22,8 +23,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
     if len(pattern) > MOST_PATTERN:
         raise DataError(f"pattern longer than {MOST_PATTERN} characters", code="bad_pattern")
     try:
-        found = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # a pattern whose meaning will change says nothing certain
+            found = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError, FutureWarning) as error:
         raise DataError(f"not a regular expression: {pattern!r}: {error}", code="bad_pattern") from None
     _refuse_runaway(pattern)
     return found

@@ -25,7 +25,9 @@ _LITERAL = "$${"
 def names(value: Any) -> Iterator[str]:
     """The names of all placeholders in a value, however deep; a malformed one gives whatever stands there."""
     if isinstance(value, str):
-        yield from (match[1] for match in _PLACEHOLDER.finditer(value) if match[0] != _LITERAL)
+        for match in _PLACEHOLDER.finditer(value):
+            if match[0] != _LITERAL:
+                yield match[1] if match[0].endswith("}") else match[0]
     elif isinstance(value, dict):
         for each in value.values():
             yield from names(each)

@@ -20,6 +20,9 @@ MOST_DEPTH = 32
 #: Where a value stands in the file: the keys and positions that lead to it.
 Way = tuple[str | int, ...]
 
+_STANDARD = "tag:yaml.org,2002:"
+#: What PyYAML takes untagged values for; what they are is decided here.
+_KNOWN_TAGS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS: Mapping[str, bool | None] = {
@@ -85,13 +88,15 @@ class _Reader:
             raise self.fault(line, f"more than {MOST_VALUES} values", "too_large")
         if depth > MOST_DEPTH:
             raise self.fault(line, f"nested more than {MOST_DEPTH} deep", "too_deep")
+        if node.tag.removeprefix(_STANDARD) not in _KNOWN_TAGS:
+            raise self.fault(line, f"tag {node.tag!r} is not allowed", "bad_yaml")
         self.lines.setdefault(way, line)
         match node.id:
             case "mapping":
                 return self.mapping(node, way, depth)
             case "sequence":
                 return [self.value(item, (*way, at), depth + 1) for at, item in enumerate(node.value)]
-        return self.scalar(node, line)
+        return self.scalar(node)
 
     def mapping(self, node: Any, way: Way, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -106,9 +111,8 @@ class _Reader:
             found[key] = self.value(value_node, (*way, key), depth + 1)
         return found
 
-    def scalar(self, node: Any, line: int) -> Any:
-        if node.tag.startswith("!") or node.tag.startswith("tag:yaml.org,2002:python"):
-            raise self.fault(line, f"tag {node.tag!r} is not allowed", "bad_yaml")
+    @staticmethod
+    def scalar(node: Any) -> Any:
         text: str = node.value
         if node.style is not None:
             return text

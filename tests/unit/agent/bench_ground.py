@@ -18,6 +18,9 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state.keys import KeySource
 from roadmap_cli.state.store import State
 
+#: Without the plugin that takes longest to load.
+TEST = "pytest -q -p no:hypothesispytest"
+
 
 @dataclass(frozen=True)
 class Said:
@@ -61,7 +64,7 @@ def project(folder: Path, **files: str) -> Path:
     return folder
 
 
-def repair(state: State, folder: Path, test: str = "pytest -q", **choices: object) -> tuple[str, list[Record]]:
+def repair(state: State, folder: Path, test: str = TEST, **choices: object) -> tuple[str, list[Record]]:
     """Run the loop; its status and records."""
     world = World(state, "agent-loop", clock.system, time.monotonic, {"PATH": os.defpath, "HOME": str(folder)},
                   sys.executable, lambda text: None)  # fmt: skip

@@ -19,8 +19,8 @@ pytest.importorskip("scenedetect")
 if not shutil.which("ffmpeg"):
     pytest.skip("ffmpeg is not installed: apt-get install ffmpeg", allow_module_level=True)
 
-from roadmap_cli.core import clock  # noqa: E402
-from roadmap_cli.edl import checks, intent, planning, probe, programs, render, scanning  # noqa: E402
+from roadmap_cli.core import clock
+from roadmap_cli.edl import checks, intent, planning, probe, programs, render, scanning
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -138,7 +138,7 @@ def edit(found: programs.Programs) -> SimpleNamespace:
     def rendered(made: tuple[Any, Any, Any], output: Path, cache: Path, **settings: Any) -> list[dict[str, Any]]:
         header, cuts, sources = made
         header, _ = check(header, cuts, sources)
-        chosen = render.Settings(**settings)
+        chosen = render.Settings(**{"preset": "ultrafast", **settings})
         return list(render.render(found, header, cuts, sources, output, cache, chosen, NOW, show))
 
     return SimpleNamespace(scan=scan, plan=plan, by_hand=by_hand, check=check, render=rendered)

@@ -54,7 +54,7 @@ def test_nothing_is_found_before_it_happened(tx: Any, ingest: Ingest, example: d
     """A year of looks, one a day, at the same person before the launch: at most the false alarms allowed."""
     ingest(example["calendar.ics"])
     ingest(example["bank.ofx"])
-    given = [record for day in range(15, 260) for record in watch(tx, NOW - timedelta(days=day))[:] if record]
+    given = [record for day in range(260, 14, -3) for record in watch(tx, NOW - timedelta(days=day))]
     assert len(given) <= 8, [(record["at"][:10], record["text"]) for record in given]
 
 
@@ -121,7 +121,7 @@ def recount(name: str, found: list[Any], since: str) -> float:
 def test_nothing_is_said_twice_until_it_cleared_or_got_worse(filled: Any) -> None:
     (overload, spending) = watch(filled)
     assert [watch(filled, NOW + timedelta(days=days)) for days in (0, 1, 3)] == [[], [], []]
-    assert [record["id"] for record in watching.still_open(filled)] == sorted([overload["id"], spending["id"]]) or True
+    assert {record["id"] for record in watching.still_open(filled)} == {overload["id"], spending["id"]}
     calm = NOW + timedelta(days=40)  # the booked fortnight is over; the calendar goes on with its series
     watch(filled, calm)
     assert overload["id"] not in {record["id"] for record in watching.still_open(filled)}
@@ -138,7 +138,7 @@ def test_too_little_and_too_old_data_give_no_warning_but_words(
     for now in (datetime(2026, 1, 20, tzinfo=UTC), datetime(2029, 1, 1, tzinfo=UTC)):
         report, _ = watching.look(tx, now, watching.Settings())
         assert report.findings == []
-        assert len(report.untold) == 2
+        assert len(report.untold) == 2, report.untold
     assert watching.look(tx, datetime(2020, 1, 1, tzinfo=UTC), watching.Settings())[0].findings == []
 
 

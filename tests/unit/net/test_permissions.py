@@ -16,7 +16,13 @@ AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
 def found(state: State, **changed: object) -> bool:
-    asked: dict[str, object] = {"host": "api.example.org", "port": 443, "purpose": "model-call", "kinds": ["a.b"], "at": AT}
+    asked: dict[str, object] = {
+        "host": "api.example.org",
+        "port": 443,
+        "purpose": "model-call",
+        "kinds": ["a.b"],
+        "at": AT,
+    }
     with state.read() as tx:
         return permissions.find(tx, **{**asked, **changed}) is not None  # type: ignore[arg-type]
 
@@ -63,7 +69,9 @@ def test_an_end_in_the_past_is_refused(state: State) -> None:
         permissions.grant(tx, host="a.b", purpose="x", kinds=[], at=AT, expires_at=AT)
 
 
-@pytest.mark.parametrize("host", ["", "https://a.b", "a b", "a/b", "*", "*.a.b", "a.b:", "a.b:123456", "user@a.b", "a..b" * 100, "-a"])
+@pytest.mark.parametrize(
+    "host", ["", "https://a.b", "a b", "a/b", "*", "*.a.b", "a.b:", "a.b:123456", "user@a.b", "a..b" * 100, "-a"]
+)
 def test_what_is_no_host(host: str) -> None:
     with pytest.raises(UsageError):
         permissions.host_name(host)

@@ -44,7 +44,9 @@ def cut_off(handler: Any) -> None:
     handler.close_connection = True
 
 
-def test_this_machine_needs_no_permission_but_is_written_down(server: Any, transport: Transport, audited: Audited) -> None:
+def test_this_machine_needs_no_permission_but_is_written_down(
+    server: Any, transport: Transport, audited: Audited
+) -> None:
     response, body = transport.request(
         "POST", server.url + "/x?token=secret#f", purpose="p", kinds=["a.b"], content=b"data", headers={"X-Y": "z"}
     )
@@ -83,7 +85,9 @@ def test_without_permission_nothing_is_sent_and_the_hint_permits_it(
     with state.write() as tx:
         permission = permissions.grant(tx, host="api.example.org", purpose="model-call", kinds=["slm.prompt"], at=AT)
     with pytest.raises(RoadmapError) as now:
-        transport.request("POST", "https://api.example.org/v1", purpose="model-call", kinds=["slm.prompt"], attempts=1, timeout_s=2)
+        transport.request(
+            "POST", "https://api.example.org/v1", purpose="model-call", kinds=["slm.prompt"], attempts=1, timeout_s=2
+        )
     assert now.value.code != "not_permitted"
     assert audited()[-1]["permission_id"] == permission.id
 
@@ -104,14 +108,21 @@ def test_without_a_state_nothing_is_sent(server: Any) -> None:
     assert server.seen == []
 
 
-def test_a_redirect_to_a_host_without_permission_is_refused(server: Any, transport: Transport, audited: Audited) -> None:
+def test_a_redirect_to_a_host_without_permission_is_refused(
+    server: Any, transport: Transport, audited: Audited
+) -> None:
     server.answer = answer(302, Location="https://elsewhere.example/take")
     with pytest.raises(ConfigError, match=r"elsewhere\.example"):
         transport.request("GET", server.url, purpose="p", headers={"Authorization": "Bearer secret"})
-    assert [(row["host"], row["outcome"]) for row in audited()] == [("127.0.0.1", "redirected"), ("elsewhere.example", "refused")]
+    assert [(row["host"], row["outcome"]) for row in audited()] == [
+        ("127.0.0.1", "redirected"),
+        ("elsewhere.example", "refused"),
+    ]
 
 
-def test_a_redirect_on_the_same_host_is_followed_and_each_hop_is_a_row(server: Any, transport: Transport, audited: Audited) -> None:
+def test_a_redirect_on_the_same_host_is_followed_and_each_hop_is_a_row(
+    server: Any, transport: Transport, audited: Audited
+) -> None:
     server.answer = in_turn(answer(303, Location="/there"), answer(200, b"there"))
     assert transport.request("POST", server.url + "/here", purpose="p", content=b"x")[1] == b"there"
     assert [seen[:2] for seen in server.seen] == [("POST", "/here"), ("GET", "/there")]
@@ -144,9 +155,13 @@ def test_a_named_host_may_send_on_only_to_encrypted_ones(server: Any, transport:
         transport.request("GET", server.url, purpose="p", named_by_user=True)
 
 
-def test_busy_servers_are_asked_again_as_they_wish(server: Any, transport: Transport, pauses: list[float], audited: Audited) -> None:
+def test_busy_servers_are_asked_again_as_they_wish(
+    server: Any, transport: Transport, pauses: list[float], audited: Audited
+) -> None:
     later = "Mon, 23 Nov 2026 09:00:07 GMT"
-    server.answer = in_turn(answer(429, Retry_After="3"), answer(503, Retry_After=later), answer(500), answer(200, b"ok"))
+    server.answer = in_turn(
+        answer(429, Retry_After="3"), answer(503, Retry_After=later), answer(500), answer(200, b"ok")
+    )
     assert transport.request("GET", server.url, purpose="p")[1] == b"ok"
     assert pauses[:2] == [3.0, 7.0]
     assert 1.0 <= pauses[2] <= 2.0
@@ -212,7 +227,13 @@ def test_user_and_password_in_a_url_are_not_written_down(server: Any, transport:
 
 @pytest.mark.parametrize(
     ("host", "address"),
-    [("evil.example", "127.0.0.1"), ("evil.example", "169.254.169.254"), ("evil.example", "::1"), ("evil.example", "0.0.0.0"), ("localhost", "10.0.0.1")],
+    [
+        ("evil.example", "127.0.0.1"),
+        ("evil.example", "169.254.169.254"),
+        ("evil.example", "::1"),
+        ("evil.example", "0.0.0.0"),
+        ("localhost", "10.0.0.1"),
+    ],
 )
 def test_a_name_must_not_stand_for_this_machine(host: str, address: str) -> None:
     number = addresses.number(address)
@@ -221,7 +242,18 @@ def test_a_name_must_not_stand_for_this_machine(host: str, address: str) -> None
         addresses.judge(host, number)
 
 
-@pytest.mark.parametrize(("host", "expected"), [("localhost", True), ("127.9.9.9", True), ("[::1]", True), ("::ffff:127.0.0.1", True), ("127.0.0.1.example", False), ("10.0.0.1", False), ("notlocalhost", False)])
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.9.9.9", True),
+        ("[::1]", True),
+        ("::ffff:127.0.0.1", True),
+        ("127.0.0.1.example", False),
+        ("10.0.0.1", False),
+        ("notlocalhost", False),
+    ],
+)
 def test_what_is_this_machine(host: str, expected: bool) -> None:
     assert addresses.is_loopback(host) is expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -90,6 +91,7 @@ def test_restore_after_the_state_the_key_file_or_both_are_lost_or_damaged(used, 
         lambda: (broken(used.path), broken(key)),
         lambda: key.unlink(),
         lambda: used.path.unlink(),
+        lambda: os.truncate(used.path, used.path.stat().st_size // 2 + 1000),
     ):
         damage()
         assert not is_sound(used)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.core.errors import CannotCreate, ConfigError, DataError, RoadmapError, TryLater
-from roadmap_cli.state import connection, keys, records
+from roadmap_cli.state import connection, keys, records, rekey
 
 
 def fill(home, event, count=50):
@@ -45,9 +45,7 @@ def test_directories_are_0700_and_files_0600_whatever_the_umask(home, event, uma
     finally:
         os.umask(old)
     assert {each.name for each in modes} >= {"state.db", "state.db-wal", "state.db-shm", "state.db.key", "identity.txt"}
-    locks = {each for each in modes if each.name.endswith(".lock")}
-    assert {mode for each, mode in modes.items() if each not in locks} == {0o600}
-    assert not any(modes[each] & 0o077 for each in locks)
+    assert set(modes.values()) == {0o600}
     for folder in (home.path.parent, home.path.parent.parent, home.identity.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
@@ -161,6 +159,17 @@ def test_a_name_with_signs_that_mean_something_in_a_uri(home, event):
     assert path.stat().st_size > 0
     with home.open("read", path=path) as state, state.read() as tx:
         assert records.get(tx, "life_0001")
+
+
+def test_a_symbolic_link_stays_one_and_leads_to_the_same_state(home, event):
+    fill(home, event, 3)
+    link = home.root / "link.db"
+    link.symlink_to(home.path)
+    rekey.rekey(link, home.keys())
+    assert link.is_symlink()
+    with home.open("read", path=link) as one, home.open("read") as two, one.read() as left, two.read() as right:
+        assert list(records.find(left)) == list(records.find(right)) != []
+    assert {each.name for each in home.root.iterdir() if each.is_file() or each.is_symlink()} == {"link.db"}
 
 
 def fails(home, **options) -> RoadmapError:

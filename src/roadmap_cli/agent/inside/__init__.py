@@ -1,1 +1,1 @@
-"""Programs that run inside the sandbox, in the project's own interpreter: standard library only, Python 3.8 and later."""
+"""What runs inside the sandbox, in the project's own interpreter: standard library only, Python 3.8 and later."""

@@ -40,22 +40,39 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 
 
 @command(
-    writes=("agent.run_started", "agent.test_result", "agent.suspicion", "agent.candidate", "agent.fix", "agent.run_finished"),
+    writes=(
+        "agent.run_started",
+        "agent.test_result",
+        "agent.suspicion",
+        "agent.candidate",
+        "agent.fix",
+        "agent.run_finished",
+    ),
     state="write",
     effects=("files", "programs"),
     columns=("at", "kind", "status", "phase", "file", "line"),
     examples={
-        "Repair a project and see the diff": "agent-loop --test 'pytest -q' fix-the-parser/ | jq -r '.diff // empty'",
+        "Repair a project and see the diff": "agent-loop --test 'pytest -q' fix-the-parser/ | jq -j '.diff // empty'",
         "Write the repair to the project": "agent-loop --test 'pytest -q' --apply fix-the-parser/",
     },
     see=("agent-sandbox", "roadmap-why"),
     picture=_picture,
 )
-@click.option("--test", metavar="COMMAND", help="The command that runs the tests; split as a shell does, not run by one.")
-@click.option("--max-iterations", type=click.IntRange(1), default=2000, show_default=True, metavar="N", help="Candidates.")
-@click.option("--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="Time to look for a repair.")
-@click.option("--suite-seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="Time for one run of all tests.")
-@click.option("--memory-bytes", type=click.IntRange(64 << 20), default=1 << 30, show_default=True, help="Memory of the sandbox.")
+@click.option(
+    "--test", metavar="COMMAND", help="The command that runs the tests; split as a shell does, not run by one."
+)
+@click.option(
+    "--max-iterations", type=click.IntRange(1), default=2000, show_default=True, metavar="N", help="Candidates."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="Time to look for a repair."
+)
+@click.option(
+    "--suite-seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="Time for one run of all tests."
+)
+@click.option(
+    "--memory-bytes", type=click.IntRange(64 << 20), default=1 << 30, show_default=True, help="Memory of the sandbox."
+)
 @click.option("--apply", is_flag=True, help="Write the repair to the project, if its files are still what they were.")
 @click.option("--candidates", is_flag=True, help="Write a record for each candidate, too.")
 @click.option("--resume", metavar="RUN", help="Go on with a paused run; folder and test command are its own.")

@@ -26,14 +26,20 @@ _MIB = 1 << 20
               help="The only writable folder; the current one by default.")  # fmt: skip
 @click.option("--read", "readable", multiple=True, type=click.Path(path_type=Path, exists=True), metavar="PATH",
               help="Let it read PATH, too; may be repeated.")  # fmt: skip
-@click.option("--setenv", multiple=True, metavar="NAME=VALUE", help="Set a variable in its otherwise clean environment.")
+@click.option(
+    "--setenv", multiple=True, metavar="NAME=VALUE", help="Set a variable in its otherwise clean environment."
+)
 @click.option("--seconds", type=click.FloatRange(0), default=600.0, show_default=True, help="Wall time; then exit 124.")
 @click.option("--cpu-seconds", type=click.IntRange(1), default=600, show_default=True, help="CPU time of each process.")
 @click.option("--memory-bytes", type=click.IntRange(_MIB), default=1024 * _MIB, show_default=True, help="Memory.")
 @click.option("--processes", type=click.IntRange(1), default=256, show_default=True, help="Processes and threads.")
 @click.option("--file-bytes", type=click.IntRange(0), default=1024 * _MIB, show_default=True, help="Size of one file.")
-@click.option("--disk-bytes", type=click.IntRange(0), default=1024 * _MIB, show_default=True, help="Growth of the folder.")
-@click.option("--output-bytes", type=click.IntRange(0), default=1024 * _MIB, show_default=True, help="Size of its output.")
+@click.option(
+    "--disk-bytes", type=click.IntRange(0), default=1024 * _MIB, show_default=True, help="Growth of the folder."
+)
+@click.option(
+    "--output-bytes", type=click.IntRange(0), default=1024 * _MIB, show_default=True, help="Size of its output."
+)
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Append the agent.sandbox record to FILE.")  # fmt: skip
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND [ARGUMENT]...")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +14,10 @@ from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
     from roadmap_cli.life.ingestion import Tally
-    from roadmap_cli.life.items import Item
     from roadmap_cli.life.reading import Settings
+
+
+PAST, FUTURE = click.IntRange(0, 36_500), click.IntRange(0, 3_650)
 
 
 @command(
@@ -33,38 +34,12 @@ if TYPE_CHECKING:
     see=("life-watch", "roadmap-why"),
 )
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(allow_dash=True))
-@click.option(
-    "--timezone",
-    metavar="ZONE",
-    help="Time zone of times that name none; default: the calendar's, else this machine's.",
-)
-@click.option(
-    "--map", "mappings", metavar="FIELD=COLUMN", multiple=True, help="Which column of a CSV holds what; see below."
-)
+@click.option("--timezone", metavar="ZONE", help="Zone of times that name none; default: the file's or machine's.")
+@click.option("--map", "mapping", metavar="FIELD=COLUMN", multiple=True, help="Which column of a CSV holds what.")
 @click.option("--charset", metavar="NAME", help="Character set of files that are not UTF-8 and do not name theirs.")
-@click.option(
-    "--past-days",
-    type=click.IntRange(0, 36_500),
-    default=730,
-    show_default=True,
-    help="Write recurring events out from so many days ago.",
-)
-@click.option(
-    "--future-days",
-    type=click.IntRange(0, 3_650),
-    default=366,
-    show_default=True,
-    help="Write recurring events out until so many days ahead.",
-)
-def main(
-    run: Run,
-    files: tuple[str, ...],
-    timezone: str | None,
-    mappings: tuple[str, ...],
-    charset: str | None,
-    past_days: int,
-    future_days: int,
-) -> Iterable[Record]:
+@click.option("--past-days", type=PAST, default=730, show_default=True, help="Begin of recurring events, days ago.")
+@click.option("--future-days", type=FUTURE, default=366, show_default=True, help="End of recurring events, days ahead.")
+def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> Iterable[Record]:
     """Read calendars and bank statements into the state.
 
     What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CSV of a bank, or JSON Lines of life.event
@@ -83,42 +58,27 @@ def main(
     order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
     A statement that comes as OFX and as CSV is counted once.
     """
-    from roadmap_cli.life.formats import bank_csv, text
-    from roadmap_cli.life.formats.ical_series import Window
     from roadmap_cli.life.ingestion import Tally
     from roadmap_cli.life.reading import Settings
-    from roadmap_cli.life.zones import named
 
-    now = run.now()
-    settings = Settings(
-        zone=named(timezone).key if timezone else _machine_zone(run),
-        window=Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
-        charset=text.known(charset) if charset else None,
-        mapping=bank_csv.mapping(mappings),
-    )
+    settings = Settings.of(run.now(), zone=timezone or _machine_zone(run), **how)
     tally = Tally()
     for name in files:
         yield from _file(run, name, settings, tally)
     if not files:
         yield from _records(run, tally)
+    for where in tally.cut:
+        run.warn(f"{where}: series has too many events; the later ones are left out")
     run.note(tally.words())
 
 
 def _file(run: Run, name: str, settings: Settings, tally: Tally) -> Iterator[Record]:
     """Store what stands in one file; give what is new."""
     from roadmap_cli.life import ingestion, reading
-    from roadmap_cli.life.items import Group
 
     def failed(error: DataError) -> None:
         with run.item():
             raise error
-
-    def told(items: Iterator[Item]) -> Iterator[Item]:
-        for item in items:
-            if isinstance(item, Group) and item.cut:
-                where = f"{name}:{item.events[0]['source_line']}"
-                run.warn(f"{where}: series has more than {len(item.events)} events; the rest is left out")
-            yield item
 
     state = run.state  # first of all: without its key nothing is read
     data = _bytes(run, name)
@@ -127,8 +87,8 @@ def _file(run: Run, name: str, settings: Settings, tally: Tally) -> Iterator[Rec
     except DataError as error:
         failed(error)
         return
-    yield from ingestion.commit(state, [source.record(run.stamp())], source.format, ingestion.Tally())
-    yield from ingestion.ingest(state, told(reading.items(data, source, settings)), source.format, tally, failed)
+    items = reading.items(data, source, settings)
+    yield from ingestion.ingest(state, items, source.record(run.stamp()), tally, failed)
 
 
 def _records(run: Run, tally: Tally) -> Iterator[Record]:
@@ -141,7 +101,8 @@ def _records(run: Run, tally: Tally) -> Iterator[Record]:
         for record in batch:
             with run.item(record):
                 good.append(jsonl.item(record))
-        yield from ingestion.commit(run.state, good, "jsonl", tally)
+        if good:
+            yield from ingestion.commit(run.state, good, "jsonl", tally)
 
 
 def _bytes(run: Run, name: str) -> bytes:

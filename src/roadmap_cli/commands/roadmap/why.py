@@ -12,6 +12,9 @@ from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.records import Record
 
 
+_BOOKKEEPING = frozenset(("kind", "id", "depth"))
+
+
 def draw(records: Sequence[Record], console: Any) -> None:
     """The chain as a tree: decisions in bold with their reason, records with what names them."""
     from rich.text import Text
@@ -22,15 +25,13 @@ def draw(records: Sequence[Record], console: Any) -> None:
         depth = int(record.get("depth", 0))
         label = Text()
         if "decision" in record:
-            label.append(visible(record["what"]), style="bold")
-            label.append(f"\n{visible(record['why'])}")
             outcome = f"; {record['outcome']}" if "outcome" in record else ""
-            label.append(
-                visible(f"\n{record['at']} by {record['authorised_by']}, {record['command']}{outcome}"), style="dim"
-            )
+            label.append(visible(record["what"]), style="bold")
+            label.append(f"\n{visible(record['why'])}\n")
+            label.append(visible(f"{record['at']} by {record['authorised_by']}, {record['command']}{outcome}"), style="dim")
         else:
             label.append(visible(record["kind"]), style="bold")
-            label.append(visible(f" {_gist(record)}"))
+            label.append(f" {visible(_gist(record))}")
         label.append(f"\n{visible(str(record['id']))}", style="dim")
         parent = branches.get(depth - 1)
         branches[depth] = parent.add(label) if parent else Tree(label, guide_style="dim")
@@ -41,14 +42,14 @@ def draw(records: Sequence[Record], console: Any) -> None:
 
 
 def _gist(record: Record) -> str:
-    plain = ("kind", "id", "at", "depth", "from_id", "own_from_id")
+    """What a raw record says, without ids and bookkeeping, in two lines at most."""
     shown = [
         f"{name} {value}"
         for name, value in record.items()
-        if name not in plain and isinstance(value, str | int | float)
+        if isinstance(value, str | int | float) and name not in _BOOKKEEPING and not name.endswith("_id")
     ]
     text = ", ".join(shown)
-    return text if len(text) <= 160 else text[:159] + "…"
+    return text if len(text) <= 140 else text[:139] + "…"
 
 
 @command(

@@ -20,14 +20,13 @@ from roadmap_cli.core.records import Record
         "Approve what a stored policy allows":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match | wf-plan | wf-approve --plain",
         "See what waits for a person": "wf-approve --list",
-        "Approve a plan, then run it": "wf-approve --approve wf_k3v7… --as bob --because 'seen with ops' | wf-run",
     },
     see=("wf-plan", "wf-run", "roadmap-why"),
 )  # fmt: skip
 @click.option("--approve", "approved", metavar="PLAN_ID", help="Approve this plan; read no input.")
 @click.option("--deny", "denied", metavar="PLAN_ID", help="Deny this plan, also while it runs; read no input.")
 @click.option("--list", "wants_list", is_flag=True, help="Write what waits for a person; read no input.")
-@click.option("--as", "name", metavar="NAME", help="Who approves or denies. Default: your login name.")
+@click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
 @click.option("--because", default="", metavar="TEXT", help="Why, in words that stay with the decision.")
 @click.option("--hash", "plan_hash", metavar="HASH", help="Approve only if the plan has this hash.")
 @click.option(

@@ -20,7 +20,7 @@ from roadmap_cli.core.records import Record
     columns=("at", "id", "type", "subject"),
     examples={
         "Take a recorded Alertmanager webhook": "wf-listen --from alertmanager -i examples/wf/alertmanager.json",
-        "Serve an endpoint for Alertmanager": "wf-listen --from alertmanager --http 127.0.0.1:9095 | wf-match",
+        "Write again what was left unfinished": "wf-listen --replay --plain",
     },
     see=("wf-match", "life-watch"),
 )
@@ -48,8 +48,8 @@ def main(
     A repeated delivery is counted and not written again, unless the first one never got as far as wf-approve or
     wf-run: so a pipeline that was killed is made whole by sending the same thing again, or by --replay.
 
-    With --http it serves until it is terminated and answers 200 when the events are stored, 400 to what is no such
-    webhook, and 503 when the sender should come again.
+    With --http 127.0.0.1:9095 it serves until it is terminated and answers 200 when the events are stored, 400 to what
+    is no such webhook, and 503 when the sender should come again.
     """
     from roadmap_cli.wf import events
 

@@ -28,7 +28,7 @@ from roadmap_cli.core.records import Record
     help="Use the templates in this file or folder; may be repeated. Default: yours and those that come along.",
 )  # fmt: skip
 @click.option("--check", type=click.Path(), multiple=True, metavar="PATH", help="Check templates; plan nothing.")
-@click.option("--as", "name", metavar="NAME", help="Who asks for the plan. Default: your login name.")
+@click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
 @click.option(
     "--directory", type=click.Path(file_okay=False, exists=True), default=".", show_default=True, metavar="FOLDER",
     help="Where the steps will run.",

@@ -22,7 +22,7 @@ from roadmap_cli.core.records import Record
     examples={
         "Run what an alert asks for":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match"
-            " | wf-plan --directory $HOME --templates examples/wf/disk.yaml | wf-approve | wf-run | jq -r .kind",
+            " | wf-plan --directory $HOME | wf-approve | wf-run --plain",
         "Go on after a crash, from cron": "wf-run --resume",
     },
     see=("wf-approve", "roadmap-why"),

@@ -16,113 +16,16 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.life.formats.bank_headings import HEADINGS, NO_AMOUNT
 from roadmap_cli.life.formats.money import SIGNS, account_fields, amount, currency
 from roadmap_cli.life.items import Source
 
-#: Words in a column's heading that tell what it holds, most telling first; lower case, as banks in several languages
-#: write them. The first column that fits wins; those for a balance are never taken for an amount.
-HEADINGS: dict[str, tuple[str, ...]] = {
-    "date": (
-        "booking date",
-        "transaction date",
-        "posting date",
-        "posted date",
-        "buchungstag",
-        "buchungsdatum",
-        "bokföringsdag",
-        "date de comptabilisation",
-        "fecha de operación",
-        "fecha operación",
-        "data contabile",
-        "boekdatum",
-        "started date",
-        "completed date",
-        "date opération",
-        "date",
-        "datum",
-        "fecha",
-        "data",
-        "buchung",
-        "posted",
-        "valuta",
-    ),
-    "amount": (
-        "transaction amount",
-        "amount",
-        "betrag",
-        "umsatz",
-        "importe",
-        "importo",
-        "montant",
-        "bedrag",
-        "belopp",
-        "valor",
-        "kwota",
-        "value",
-    ),
-    "debit": (
-        "paid out",
-        "money out",
-        "debit",
-        "débit",
-        "soll",
-        "withdrawal",
-        "ausgang",
-        "belastung",
-        "cargo",
-        "uscite",
-    ),
-    "credit": (
-        "paid in",
-        "money in",
-        "credit",
-        "crédit",
-        "haben",
-        "deposit",
-        "eingang",
-        "gutschrift",
-        "abono",
-        "entrate",
-    ),
-    "payee": (
-        "payee",
-        "merchant",
-        "counterparty",
-        "name zahlungsbeteiligter",
-        "beguenstigter",
-        "begünstigter",
-        "empfänger",
-        "auftraggeber",
-        "beneficiary",
-        "tegenpartij",
-        "name",
-        "description",
-        "libellé",
-        "concepto",
-        "descrizione",
-        "omschrijving",
-        "text",
-        "details",
-    ),
-    "memo": ("memo", "verwendungszweck", "purpose", "reference", "notes", "narrative", "mededelingen", "buchungstext"),
-    "currency": ("currency", "währung", "waehrung", "devise", "divisa", "valuta", "munt", "ccy"),
-    "account": (
-        "account number",
-        "auftragskonto",
-        "iban auftragskonto",
-        "account",
-        "konto",
-        "kontonummer",
-        "compte",
-        "rekening",
-    ),
-}
-_NO_AMOUNT = ("balance", "saldo", "solde", "kontostand")
 OPTIONS = ("order", "decimal", "delimiter")
 ORDERS = ("dmy", "mdy", "ymd")
 #: Rows searched for the headings: some banks put a dozen lines of their own first.
 PREAMBLE_ROWS = 40
 LONGEST_FIELD = 1 << 16
+MOST_COLUMNS = 200
 
 _DATE = re.compile(r"\s*(\d{1,4})([-./ ])(\d{1,2})\2(\d{1,4})(?:[T ,].*)?\Z", re.ASCII | re.DOTALL)
 _COMPACT = re.compile(r"\s*(\d{4})(\d\d)(\d\d)\s*\Z", re.ASCII)
@@ -202,6 +105,8 @@ def _rows(text: str, delimiter: str | None) -> list[tuple[int, list[str]]]:
     line = 1
     try:
         for row in reader:
+            if len(row) > MOST_COLUMNS:
+                raise DataError(f"more than {MOST_COLUMNS} columns", where=str(line), code="bad_csv")
             found.append((line, row))
             line = reader.line_num + 1
     except csv.Error:
@@ -268,7 +173,7 @@ def _fitting(titles: list[str], words: tuple[str, ...], taken: set[int]) -> int 
     open_places = [
         place
         for place, title in enumerate(titles)
-        if place not in taken and title and not any(word in title for word in _NO_AMOUNT)
+        if place not in taken and title and not any(word in title for word in NO_AMOUNT)
     ]
     for fits in (str.__eq__, str.startswith, _has_word):
         for word in words:
@@ -303,7 +208,7 @@ def _order(values: list[str]) -> str:
 
 
 def _decimal(values: list[str]) -> str:
-    """What marks decimals, if the file shows it: a mark after another mark, or with other than three digits after it."""
+    """What marks decimals, if the file shows it: a mark after another, or with other than three digits after it."""
     marks: set[str] = set()
     unsure = False
     for value in values:

@@ -20,7 +20,7 @@ DEEPEST = 8
 
 _ENDING = re.compile(rb"\r\n|\n|\r")
 _NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*([;:])")
-_PARAMETER = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)([;:])')
+_PARAMETER = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*+((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)([;:])')
 _CARET = {"^n": "\n", "^'": '"', "^^": "^"}
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from roadmap_cli.core.clock import parse as moment
+from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.core.records import Record, content_id, require
+from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.core.stream import parser
 from roadmap_cli.life.formats.money import amount, currency
 from roadmap_cli.life.items import Group, Source
@@ -32,21 +34,39 @@ def item(record: Record) -> Group | Record:
 
     Raises DataError for another kind, a missing or wrong field.
     """
-    kind = require(record, "kind", str)
+    kind = _text(record, "kind")
     if kind not in KINDS:
         raise DataError("not a life.event or life.transaction", code="wrong_kind")
-    at = require(record, "at", str)
-    began = moment(at)
-    known = {name: value for name, value in record.items() if isinstance(value, (str, bool, int))}
-    known.pop("kind", None)
+    began = _time(record, "at")
+    known = {name: value for name, value in record.items() if name != "kind" and isinstance(value, (str, bool))}
     full = {**record, "id": str(record.get("id") or content_id(kind, **known))}
+    full["at"] = stamp(began)
     if kind == "life.transaction":
-        full["amount"] = amount(require(full, "amount", str), "amount", ".")
-        full["currency"] = currency(require(full, "currency", str), "currency")
+        full["amount"] = amount(_text(full, "amount"), "amount", ".")
+        full["currency"] = currency(_text(full, "currency"), "currency")
         full.setdefault("date", began.date().isoformat())
+        _time({"date": f"{_text(full, 'date')}T00:00:00Z"}, "date")
         return full
-    if moment(full.setdefault("ends_at", at)) < began:
+    ended = _time(full, "ends_at") if "ends_at" in full else began
+    if ended < began:
         raise DataError("event ends before it begins", code="bad_time")
+    full["ends_at"] = stamp(ended)
+    full.setdefault("title", "")
     uid = str(full.setdefault("uid", full["id"]))
     modified = str(full.get("modified_at", ""))
-    return Group(uid, whole=False, modified=modified, since=at, until=at, events=(full,))
+    return Group(uid, whole=False, modified=modified, since=full["at"], until=full["at"], events=(full,))
+
+
+def _text(record: Record, field: str) -> str:
+    value = record.get(field)
+    if not isinstance(value, str):
+        raise DataError(f"field {field!r} is missing or not text", code="wrong_type")
+    return value
+
+
+def _time(record: Record, field: str) -> datetime:
+    """A time of a record. The error does not show what stands there."""
+    try:
+        return moment(_text(record, field))
+    except DataError:
+        raise DataError(f"field {field!r} is not a time", code="bad_time") from None

@@ -21,7 +21,6 @@ from roadmap_cli.life.formats.text import decode, known
 from roadmap_cli.life.items import Source
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]{0,63})\s*(/?)>([^<]*)")
-_CDATA = re.compile(r"<!\[CDATA\[([^\]]*(?:\](?!\]>)[^\]]*)*)\]\]>")
 _HEADER = re.compile(r"(ENCODING|CHARSET)\s*:\s*([A-Za-z0-9_-]+)", re.IGNORECASE)
 _XML_HEADER = re.compile(r"<\?xml[^>]{0,200}encoding=[\"']([A-Za-z0-9_-]+)", re.IGNORECASE)
 _DATE = re.compile(
@@ -52,8 +51,7 @@ def read(data: bytes, source: Source) -> Iterator[Record | DataError]:
     if re.search(r"<!(?:DOCTYPE|ENTITY)", content, re.IGNORECASE):
         yield source.placed(DataError("document type declarations are not read", code="dtd_refused"))
         return
-    if "<![CDATA[" in content:
-        content = _CDATA.sub(lambda found: html.escape(found[1], quote=False), content)
+    content = _without_cdata(content)
     statement = _Statement()
     seen: dict[str, int] = {}
     for entry, valid_in in _entries(content, statement):
@@ -63,6 +61,16 @@ def read(data: bytes, source: Source) -> Iterator[Record | DataError]:
             yield source.placed(error, entry.line)
         else:
             yield record
+
+
+def _without_cdata(content: str) -> str:
+    """CDATA sections as escaped text."""
+    before, *sections = content.split("<![CDATA[")
+    pieces = [before]
+    for section in sections:
+        text, _, after = section.partition("]]>")
+        pieces += [html.escape(text, quote=False), after]
+    return "".join(pieces)
 
 
 def _declared(head: bytes) -> str | None:

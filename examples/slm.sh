@@ -1,0 +1,26 @@
+#!/bin/sh
+# A small language model at work on this machine, with no network: prompts, JSON of a given shape, nearest texts.
+set -eu
+here=$(dirname -- "$(readlink -f -- "$0")")
+PATH=$here/../bin:$PATH
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+slm-models pull --quiet >/dev/null
+
+echo "# Fifty prompts, the first five replies"
+slm-run <"$here/prompts.jsonl" >"$work/replies.jsonl"
+head -n 5 "$work/replies.jsonl" | jq -r '"\(.prompt)\n  \(.text | gsub("\n"; " "))"'
+jq -s -r '"\(length) replies, \(map(.completion_tokens) | add) tokens in \(map(.latency_ms) | add / 1000) s"' "$work/replies.jsonl"
+
+echo
+echo "# A reply that must fit a JSON Schema"
+printf '%s' '{"type":"object","properties":{"language":{"enum":["French","German","Spanish"]}},"required":["language"]}' >"$work/schema.json"
+echo 'In which language is this: Wo ist der Bahnhof?' | slm-run --text --schema "$work/schema.json" | jq -c .value
+
+echo
+echo "# Which prompts are nearest in meaning to the question"
+{ echo '{"prompt":"How can I save money on groceries and cooking?"}'; cat "$here/prompts.jsonl"; } |
+    slm-embed --field prompt |
+    jq -s -r '.[0].vector as $q | .[1:] | map({text, near: ([.vector, $q] | transpose | map(.[0] * .[1]) | add)})
+              | sort_by(-.near) | .[:3][] | "  \(.near * 100 | round / 100)  \(.text)"'

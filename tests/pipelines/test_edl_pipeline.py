@@ -1,0 +1,207 @@
+"""The edl pipeline as a shell runs it: from a clip to a file, killed and resumed, on a full disk, with bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import transcripts
+
+ROOT = Path(__file__).parents[2]
+CLIP = ROOT / "examples/bikes.mp4"
+
+pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed: apt-get install ffmpeg")
+
+
+def records(output: bytes) -> list[dict]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def of_kind(kind: str, stream: list[dict]) -> list[dict]:
+    return [record for record in stream if record["kind"] == kind]
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory) -> bytes:
+    """A checked plan of the real clip, made in a home of its own; rendering it needs no state."""
+    home = tmp_path_factory.mktemp("planner")
+    (home / "tmp").mkdir()
+    stream = b""
+    for words in (["edl-scan", CLIP], ["edl-plan", "--intent", "make it cinematic"], ["edl-check"]):
+        done = subprocess.run(
+            [ROOT / "bin" / words[0], *words[1:]], input=stream, env=transcripts.world(home), capture_output=True,
+            check=True, cwd=ROOT,
+        )  # fmt: skip
+        stream = done.stdout
+    return stream
+
+
+def test_the_pipeline_as_written_gives_a_playable_file(world, tmp_path):
+    line = (
+        f"edl-scan {CLIP} | edl-plan --intent 'make it cinematic' | edl-check | edl-render -o out.mp4"
+        " | roadmap-schema validate"
+    )
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], env=world, cwd=tmp_path, capture_output=True, check=False, timeout=200
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    subprocess.run(["ffmpeg", "-v", "error", "-xerror", "-i", tmp_path / "out.mp4", "-f", "null", "-"], check=True)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["out.mp4"]
+
+
+def test_a_second_scan_decodes_nothing_and_says_the_same(shell, world, tmp_path):
+    first = shell(["edl-scan", str(CLIP)])
+    shutil.copy(CLIP, tmp_path / "elsewhere.mp4")
+    second = shell(["edl-scan", "-v", str(tmp_path / "elsewhere.mp4")], env={"ROADMAP_NOW": "2027-01-01T00:00:00Z"})
+    assert b"known content, not decoded again" in second.stderr
+    assert second.stdout == first.stdout.replace(str(CLIP).encode(), str(tmp_path / "elsewhere.mp4").encode())
+
+
+def test_every_cut_leads_to_its_shot_and_its_source(shell):
+    planned = shell(["edl-plan", "--intent", "make it cinematic"], shell(["edl-scan", str(CLIP)]).stdout)
+    for cut in of_kind("edl.cut", records(planned.stdout)):
+        done = shell(["roadmap-why", cut["why_id"]])
+        assert done.returncode == 0, done.stderr
+        chain = {record["id"]: record for record in records(done.stdout)}
+        assert cut["shot_id"] in chain
+        assert cut["source_id"] in chain
+        assert {"edl.cut_chosen", "edl.style_chosen"} <= {r.get("decision") for r in chain.values()}
+
+
+def test_planning_again_finds_the_same_plan_and_decisions(shell):
+    scanned = shell(["edl-scan", str(CLIP)]).stdout
+    first = shell(["edl-plan", "--intent", "noir"], scanned).stdout
+    later = shell(["edl-plan", "--intent", "noir"], scanned, env={"ROADMAP_NOW": "2027-01-01T00:00:00Z"}).stdout
+    assert first == later
+
+
+def test_dry_runs_change_nothing(shell, checked, home, tmp_path):
+    before = sorted(home.rglob("*"))
+    done = shell(["edl-render", "--dry-run", "-o", "out.mp4"], checked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = records(done.stdout)
+    assert [record["cached"] for record in of_kind("edl.segment", told)] == [False] * 5
+    assert all(record["dry_run"] for record in told)
+    assert sorted(home.rglob("*")) == before
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_stopped(shell, world, checked, tmp_path):
+    command = [ROOT / "bin/edl-render", "-o", "out.mp4", "--cache", "cache", "--preset", "superfast"]
+    (tmp_path / "out.mp4").write_bytes(b"the film of yesterday")
+    process = subprocess.Popen(
+        command, env=world, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        process.stdin.write(checked)
+        process.stdin.close()
+        done = json.loads(process.stdout.readline())
+        os.kill(process.pid, signal.SIGKILL)
+    assert (done["kind"], done["cached"]) == ("edl.segment", False)
+    assert (tmp_path / "out.mp4").read_bytes() == b"the film of yesterday"
+    again = shell(["edl-render", "-o", "out.mp4", "--cache", "cache", "--preset", "superfast"], checked, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    told = records(again.stdout)
+    assert of_kind("edl.segment", told)[0] == {**done, "cached": True, "elapsed_ms": told[0]["elapsed_ms"]}
+    assert of_kind("edl.render", told)[0]["frames_encoded"] < 291
+    third = records(
+        shell(
+            ["edl-render", "-o", "out.mp4", "--cache", "cache", "--preset", "superfast"], checked, cwd=tmp_path
+        ).stdout
+    )
+    assert of_kind("edl.render", third)[0]["frames_encoded"] == 0
+    left = [path for path in tmp_path.rglob("*.part") if "home" not in path.parts]
+    assert len(left) <= 1, "at most what an orphaned encoder still had open"
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_terminated_it_leaves_nothing_half(world, checked, tmp_path):
+    process = subprocess.Popen(
+        [ROOT / "bin/edl-render", "-o", "out.mp4", "--cache", "cache", "--preset", "superfast"],
+        env=world, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        process.stdin.write(checked)
+        process.stdin.close()
+        process.stdout.readline()
+        process.terminate()
+        process.stdout.read()
+    assert process.returncode == 143
+    assert not list(tmp_path.rglob("*.part"))
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_full_disk_is_one_line_and_no_half_file(world, checked, tmp_path):
+    place = tmp_path / "small"
+    place.mkdir()
+    (tmp_path / "plan.jsonl").write_bytes(checked)
+    mounted = f"mount -t tmpfs -o size=200k none {place}"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mounted], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespaces: cannot make a small disk")
+    for cache, output in (("small/cache", "out.mp4"), ("cache", "small/out.mp4")):
+        line = f"{mounted} && edl-render -q --preset ultrafast -o {output} --cache {cache} < plan.jsonl; code=$?; find {place} -name '*.part'; exit $code"
+        done = subprocess.run(
+            ["unshare", "-rm", "sh", "-c", line], env=world, cwd=tmp_path, capture_output=True, check=False
+        )
+        assert done.returncode == 73, done.stderr
+        assert b"no space left on device" in done.stderr
+        assert done.stderr.count(b"\n") == 1
+        assert b".part" not in done.stdout
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_plan_with_errors_stops_the_pipe_at_the_check(shell, checked, tmp_path):
+    stream = records(checked)
+    for record in of_kind("edl.cut", stream)[:1]:
+        record["out_frame"] = 9999
+    broken = b"".join(json.dumps(record).encode() + b"\n" for record in stream)
+    refused = shell(["edl-render", "-o", "out.mp4"], broken, cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (65, b"")
+    assert b"plan was changed after it was checked" in refused.stderr
+    done = shell(["edl-check"], broken)
+    assert done.returncode == 1
+    assert b"edl-check: error: cut 0: ends at frame 9999, its source has 250\n" in done.stderr
+    told = records(done.stdout)
+    assert of_kind("edl.plan", told)[0]["checked"] is False
+    assert "range" in {finding["rule"] for finding in of_kind("edl.finding", told)}
+    refused = shell(["edl-render", "-o", "out.mp4"], done.stdout, cwd=tmp_path)
+    assert refused.returncode == 65
+    assert b"edl-render: error: plan has 2 errors\n" in refused.stderr
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_bad_files_are_one_line_each_and_the_good_ones_go_on(shell, tmp_path):
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "words.mp4").write_text("no film")
+    names = [str(tmp_path / "empty.mp4"), str(CLIP), str(tmp_path / "words.mp4")]
+    done = shell(["edl-scan", "--on-error", "skip", *names])
+    assert done.returncode == 3
+    assert len(of_kind("edl.shot", records(done.stdout))) == 6
+    assert done.stderr.decode().splitlines() == [
+        f"edl-scan: error: {names[0]}: file is empty",
+        f"edl-scan: error: {names[2]}: not a media file",
+    ]
+    done = shell(["edl-scan", str(tmp_path / "no.mp4")])
+    assert done.returncode == 66
+
+
+def test_without_ffmpeg_the_way_to_get_it_is_said(shell, world, tmp_path):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("sh", "readlink", "env"):
+        (programs / name).symlink_to(shutil.which(name))
+    done = shell(["edl-scan", str(CLIP)], env={"PATH": str(programs)})
+    assert done.returncode == 69
+    assert done.stderr == b"edl-scan: error: ffmpeg is not installed\nedl-scan: hint: apt-get install ffmpeg\n"
+
+
+def test_words_that_are_not_understood_are_said(shell):
+    done = shell(["edl-plan", "--intent", "wobbly noir"], shell(["edl-scan", str(CLIP)]).stdout)
+    assert done.stderr == b"edl-plan: warning: not understood, and left out: 'wobbly'\n"
+    assert of_kind("edl.plan", records(done.stdout))[0]["unknown_words"] == ["wobbly"]
