@@ -95,4 +95,8 @@ fi
 
 # -- models: kept in a folder of the checkout's that tests and examples share ------------------------------------------------
 
-PATH=$root/bin:$PATH ROADMAP_MODELS=${ROADMAP_MODELS:-$root/.cache/models} "$root/bin/slm-models" pull --quiet >/dev/null
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+(umask 077 && "$venv/bin/python" -c 'from pyrage import x25519; print(x25519.Identity.generate())' >"$scratch/identity")
+ROADMAP_STATE=$scratch/state.db ROADMAP_IDENTITY=$scratch/identity ROADMAP_MODELS=${ROADMAP_MODELS:-$root/.cache/models} \
+    "$root/bin/slm-models" pull --quiet >/dev/null

@@ -4,7 +4,7 @@ complete -c wf-approve -f
 complete -c wf-approve -l approve -x -d 'Approve this plan'
 complete -c wf-approve -l deny -x -d 'Deny this plan, also while it runs'
 complete -c wf-approve -l list -d 'Write what waits for a person'
-complete -c wf-approve -l as -x -d 'Who approves or denies'
+complete -c wf-approve -l as -x -d 'Act in this name'
 complete -c wf-approve -l because -x -d 'Why, in words that stay with the decision'
 complete -c wf-approve -l hash -x -d 'Approve only if the plan has this hash'
 complete -c wf-approve -l valid-hours -x -d 'How long an approval holds'

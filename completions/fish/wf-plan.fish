@@ -3,7 +3,7 @@
 complete -c wf-plan -f
 complete -c wf-plan -l templates -r -F -d 'Use the templates in this file or folder'
 complete -c wf-plan -l check -r -F -d 'Check templates'
-complete -c wf-plan -l as -x -d 'Who asks for the plan'
+complete -c wf-plan -l as -x -d 'Act in this name'
 complete -c wf-plan -l directory -r -F -d 'Where the steps will run'
 complete -c wf-plan -s i -l input -r -F -d 'Read records from FILE'
 complete -c wf-plan -s o -l output -r -F -d 'Write records to FILE, complete or not at all'

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 import transcripts
 
 #: Enter a network namespace with nothing but a loopback device, which is brought up where `ip` is there.
@@ -34,7 +35,9 @@ def test_there_is_no_network_in_the_namespace():
 
 
 @pytest.mark.skipif(bool(REASON), reason=REASON)
-@pytest.mark.parametrize("name", sorted(path.stem for path in transcripts.FOLDER.glob("*.md") if path.stem not in ONLINE))
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in transcripts.FOLDER.glob("*.md") if path.stem not in ONLINE)
+)
 def test_a_transcript_passes_without_any_network(name):
     with tempfile.TemporaryDirectory() as home:
         for step in transcripts.read(transcripts.FOLDER / f"{name}.md"):

@@ -37,7 +37,9 @@ def calendars(word: str, folder: Path, count: int) -> list[str]:
 
 def lines(word: str, folder: Path) -> Iterator[tuple[list[str], bytes]]:
     """Command lines with their input: each puts the word where it would be kept."""
-    texts = "".join(f'{{"kind":"slm.text","id":"t_{n}","at":"2026-11-23T09:00:00.000Z","text":"{word} {n}"}}\n' for n in range(20))
+    texts = "".join(
+        f'{{"kind":"slm.text","id":"t_{n}","at":"2026-11-23T09:00:00.000Z","text":"{word} {n}"}}\n' for n in range(20)
+    )
     prompts = "".join(f'{{"prompt":"{word} {n}"}}\n' for n in range(4))
     yield ["life-ingest", *calendars(word, folder, 30)], b""
     yield ["life-watch"], b""
@@ -56,7 +58,9 @@ def places_of(word: str, *folders: Path) -> list[str]:
     return found
 
 
-def kill_at_random(words: list[str], data: bytes, world: dict[str, str], longest_s: float, chance: random.Random) -> None:
+def kill_at_random(
+    words: list[str], data: bytes, world: dict[str, str], longest_s: float, chance: random.Random
+) -> None:
     process = subprocess.Popen(
         [str(ROOT / "bin" / words[0]), *words[1:]], env=world, cwd=world["HOME"], start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -85,7 +89,12 @@ def battle(world: dict[str, str], home: Path, folder: Path, rounds: int) -> None
         assert not places_of(word, home), f"round {number}, seed {seed}"
     for words, data in lines(word, folder):  # and once to the end, so that there is something to find
         done = subprocess.run(
-            [str(ROOT / "bin" / words[0]), *words[1:]], env=world, cwd=home, input=data, capture_output=True, check=False
+            [str(ROOT / "bin" / words[0]), *words[1:]],
+            env=world,
+            cwd=home,
+            input=data,
+            capture_output=True,
+            check=False,
         )
         assert done.returncode in (0, 1), (words[0], done.stderr)
     assert not places_of(word, home, Path("/dev/shm"))
@@ -94,7 +103,9 @@ def battle(world: dict[str, str], home: Path, folder: Path, rounds: int) -> None
         env=world, capture_output=True, check=True,
     )  # fmt: skip
     assert b'"n":0' not in kept.stdout, "the word was never stored: the test would show nothing"
-    checked = subprocess.run([str(ROOT / "bin" / "roadmap-state"), "check"], env=world, capture_output=True, check=False)
+    checked = subprocess.run(
+        [str(ROOT / "bin" / "roadmap-state"), "check"], env=world, capture_output=True, check=False
+    )
     assert checked.returncode == 0, checked.stdout
 
 

@@ -70,6 +70,11 @@ class Bench:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def open(self) -> tuple[str, ...]:
+        """Make the sandbox now; the names of the protections in force. Raises Unavailable."""
+        self._started()
+        return self.sandbox.protections
+
     def close(self) -> None:
         """End the sandbox and everything in it."""
         if self._process is not None:
@@ -89,8 +94,8 @@ class Bench:
     ) -> TestRun:
         """Run tests (all, unless some are named) with some files changed.
 
-        `test_seconds` is processor time; `trace` names the files whose executed lines are wanted; `swap` lets the bench keep the tests loaded and
-        exchange changed functions in a fork of that session.
+        `test_seconds` is processor time of one test, `seconds` wall time of all. `trace` names the files whose executed
+        lines are wanted; `swap` lets the bench keep the tests loaded and exchange changed functions in a fork of that.
         """
         request = {
             "files": dict(changed), "tests": list(tests), "trace": list(trace), "swap": swap,

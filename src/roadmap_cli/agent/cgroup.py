@@ -63,8 +63,17 @@ def _set(folder: Path, name: str, value: int) -> bool:
     return True
 
 
+def _remove_abandoned(parent: Path) -> None:
+    """Remove empty groups whose maker was killed before it could; one that is in use cannot be removed."""
+    for folder in parent.glob("roadmap-*-*"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            with suppress(OSError):
+                folder.rmdir()
+
+
 def _make(parent: Path, name: str) -> Path | None:
     folder = parent / name
+    _remove_abandoned(parent)
     try:
         folder.mkdir()
     except OSError:

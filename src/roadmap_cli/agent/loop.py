@@ -117,7 +117,9 @@ class Loop:
             tx, self.id, str(self._project.root), self._command.text, self._digest, self._at()))  # fmt: skip
         try:
             with self._bench:
-                yield self._report.started(self._project.root, self._command, self._digest, self._resumed, self._bench)
+                yield self._report.started(
+                    self._project.root, self._command, self._digest, self._resumed, self._bench.open()
+                )
                 yield from self._work()
         finally:
             self._flush()

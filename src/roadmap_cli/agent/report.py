@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from roadmap_cli.agent.bench import Bench, TestRun
+from roadmap_cli.agent.bench import TestRun
 from roadmap_cli.agent.localise import Suspicion, top
 from roadmap_cli.agent.search import Verdict
 from roadmap_cli.agent.source import unified_diff
@@ -30,12 +30,19 @@ class Report:
         self.kept.append(record)
         return record
 
-    def started(self, folder: Path, command: TestCommand, digest: str, resumed: bool, bench: Bench) -> Record:
+    def started(
+        self, folder: Path, command: TestCommand, digest: str, resumed: bool, protections: Sequence[str]
+    ) -> Record:
         """agent.run_started."""
         return self._record(
-            "agent.run_started", project=str(folder), test=command.text, framework=command.framework, digest=digest,
+            "agent.run_started",
+            project=str(folder),
+            test=command.text,
+            framework=command.framework,
+            digest=digest,
             resumed=resumed,
-        )  # fmt: skip
+            protections=list(protections),
+        )
 
     def test_result(self, phase: str, run: TestRun, flaky: Sequence[str] = ()) -> Record:
         """agent.test_result: what a run of the whole suite said."""

@@ -233,8 +233,8 @@ def _name(source: Source, node: ast.Name, parent: ast.AST | None, names: list[st
         yield _replace(source, node, f"({node.id} + 1)", "step", 0.4)
         yield _replace(source, node, f"({node.id} - 1)", "step", 0.4)
     if isinstance(parent, ast.Return | ast.Call | ast.Assign) and node.id in names:
-        yield _replace(source, node, f"{node.id} + 1", "step", 0.4)
-        yield _replace(source, node, f"{node.id} - 1", "step", 0.4)
+        yield _replace(source, node, f"{node.id} + 1", "step", 0.7)
+        yield _replace(source, node, f"{node.id} - 1", "step", 0.7)
         for wrapper in ("list", "sorted", "str", "int", "abs", "len"):
             yield _replace(source, node, f"{wrapper}({node.id})", "convert", 0.15)
 

@@ -138,27 +138,39 @@ class Run:
 
     def lines(self) -> Iterator[str]:
         """The input as lines of text, for commands that also take plain text. Broken UTF-8 is a record's failure."""
+        for batch in self.line_batches():
+            yield from batch
+
+    def line_batches(self, size: int = 1) -> Iterator[list[str]]:
+        """The same lines in lists of those that have arrived already, at most `size` long."""
         from roadmap_cli.core.stream import Lines
 
         for name, descriptor in self._sources():
-            reader = Lines(descriptor)
             number = 0
             try:
-                for chunk in reader.chunks():
-                    for text in chunk:
-                        number += 1
-                        self._here = (name, number, text or b"")
-                        with self.item():
-                            if text is None:
-                                raise DataError("line too long", code="long_line")
-                            try:
-                                line = text.decode()
-                            except UnicodeDecodeError as wrong:
-                                raise DataError(f"not UTF-8 at column {wrong.start + 1}", code="bad_text") from None
-                            yield line.removesuffix("\r")
+                for chunk in Lines(descriptor).chunks():
+                    for first in range(0, len(chunk), size):
+                        part = chunk[first : first + size]
+                        yield list(self._decoded(name, number + first, part))
+                    number += len(chunk)
+                    self.out.rest()
+            except OSError as error:
+                raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
             finally:
                 if descriptor != self.stdin:
                     os.close(descriptor)
+
+    def _decoded(self, name: str, before: int, lines: list[bytes | None]) -> Iterator[str]:
+        for number, text in enumerate(lines, before + 1):
+            self._here = (name, number, text or b"")
+            with self.item():
+                if text is None:
+                    raise DataError("line too long", code="long_line")
+                try:
+                    line = text.decode()
+                except UnicodeDecodeError as wrong:
+                    raise DataError(f"not UTF-8 at column {wrong.start + 1}", code="bad_text") from None
+                yield line.removesuffix("\r")
 
     def _sources(self) -> Iterator[tuple[str, int]]:
         for name in self.choices.input or ("-",):
@@ -291,7 +303,7 @@ class Run:
         from roadmap_cli.net.transport import Transport
 
         state = self.state if self.spec.state != "no" else None
-        return Transport(state, command=self.command, offline=self.offline, now=self.clock)
+        return Transport(state, command=self.command, offline=self.offline, now=self.clock, environ=self.environ)
 
     @property
     def output_path(self) -> Path:

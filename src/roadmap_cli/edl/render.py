@@ -206,12 +206,19 @@ def _pieces(found: Programs, cuts: Sequence[Record], sources: Mapping[str, Recor
 def _join(
     found: Programs, done: Sequence[Encoded], sound: Programme | None, shape: Shape, container: str, part: Path
 ) -> None:
-    """Copy the segments one after the other beside the sound. Time stamps are set back onto whole frames: the list
-    reader adds up lengths rounded to microseconds.
+    """Copy the segments one after the other beside the sound.
+
+    The list says how long each one lasts, in microseconds rounded from the start: what a segment says of itself is
+    rounded to milliseconds and adds up. Time stamps are then set back onto whole frames.
     """
     import ffmpeg
 
-    listing = "ffconcat version 1.0\n" + "".join(f"file {_quoted(encoded.path)}\n" for encoded in done)
+    listing, frame, told = ["ffconcat version 1.0"], 0, 0
+    for encoded in done:
+        frame += encoded.frames
+        until = timecode.sample_at(frame, shape.fps, 1_000_000)
+        listing += [f"file {_quoted(encoded.path)}", f"duration {until - told}us"]
+        told = until
     inputs = [ffmpeg.input("pipe:0", format="concat", safe=0, **programs.LOCAL_ONLY)["v:0"]]
     if sound:
         inputs.append(ffmpeg.input(programs.local(sound.path), **programs.LOCAL_ONLY)["a:0"])
@@ -225,7 +232,7 @@ def _join(
         "fflags": "+bitexact",
     }
     node = ffmpeg.output(*inputs, str(part), **options)
-    programs.run(programs.arguments(found, node, "-y", "-xerror"), str(part), listing.encode())
+    programs.run(programs.arguments(found, node, "-y", "-xerror"), str(part), "\n".join([*listing, ""]).encode())
 
 
 def _quoted(path: Path) -> str:

@@ -39,7 +39,7 @@ PACKAGES: Mapping[str, Mapping[str, str]] = {
     "slm": {"llama_cpp": "llama-cpp-python", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers"},
     "agent": {"pyseccomp": "pyseccomp"},
     "edl": {"ffmpeg": "ffmpeg-python", "scenedetect": "scenedetect-headless", "cv2": "opencv-python-headless"},
-    "life": {"icalendar": "icalendar", "dateutil": "python-dateutil"},
+    "life": {"icalendar": "icalendar"},
     "wf": {"dbos": "dbos", "sqlalchemy": "SQLAlchemy", "yaml": "PyYAML"},
 }
 #: Program → Debian package, by the family that needs it.

@@ -216,6 +216,7 @@ def _decrypt_into(connection: Connection, fresh: str) -> None:
     """
     files.remove_database(fresh)
     files.create_private(fresh)
+    connection.execute("PRAGMA foreign_keys = OFF")  # tables are copied one by one, in no order of reference
     connection.execute("ATTACH ? AS plain KEY ''", (fresh,))
     try:
         connection.execute("BEGIN")

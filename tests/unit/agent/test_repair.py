@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -90,12 +89,12 @@ def test_second_meeting_is_solved_by_replay_wherever_the_lines_have_moved(tmp_pa
     with open_state(tmp_path) as state:
         first, _ = repair(state, folder)
         (folder / "span.py").write_text("'''Moved.'''\n\nimport math\n\n\n" + (folder / "span.py").read_text())
-        started = time.process_time()
         second, records = repair(state, folder)
-        assert time.process_time() - started < 2
     assert (first, second) == ("fixed", "fixed")
     assert of_kind(records, "agent.fix")[0]["driver"] == "replay"
     assert records[-1]["candidate_count"] == 0
+    own_ms = records[-1]["duration_ms"] - of_kind(records, "agent.test_result")[0]["duration_ms"]
+    assert own_ms < 2000, "beyond the first run of the tests themselves"
 
 
 def test_the_fix_is_a_decision_with_evidence(tmp_path: Path, folder: Path) -> None:

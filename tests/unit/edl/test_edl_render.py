@@ -41,6 +41,13 @@ def test_every_picture_is_the_one_the_plan_names(edit, numbered, measure, tmp_pa
     assert not [problem for record in records for problem in schemas.problems(record)]
 
 
+def test_many_short_cuts_do_not_drift(edit, numbered, measure, tmp_path):
+    """A frame lasts 33.37 ms and containers round to whole ones: sixty joints would be half a frame out."""
+    made = edit.by_hand(numbered, [(n % 7, n % 7 + 4) for n in range(70)])
+    assert edit.render(made, tmp_path / "out.mp4", tmp_path / "cache")[-1]["frames"] == 280
+    assert measure.numbers(tmp_path / "out.mp4") == [n % 7 + k for n in range(70) for k in range(4)]
+
+
 def test_speed_shows_the_nearest_picture(edit, numbered, measure, tmp_path):
     """Each picture goes to the frame nearest to its time, so what is shown is at most 0.6 pictures off at 4/5."""
     made = edit.by_hand(numbered, [(90, 130)], speed="4/5")

@@ -52,8 +52,12 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     effects=("files", "programs"),
     columns=("at", "kind", "status", "phase", "file", "line"),
     examples={
-        "Repair a project and see the diff": "agent-loop --test 'pytest -q' fix-the-parser/ | jq -j '.diff // empty'",
-        "Write the repair to the project": "agent-loop --test 'pytest -q' --apply fix-the-parser/",
+        "Repair a project and see the diff": (
+            "agent-loop --test 'pytest -q' examples/fix-the-parser/ | jq -j '.diff // empty'"
+        ),
+        "Write the repair to the project": (
+            "agent-loop --test 'pytest -q' --apply $HOME/fix-the-parser/ | jq -r '.driver // empty'"
+        ),
     },
     see=("agent-sandbox", "roadmap-why"),
     picture=_picture,
@@ -78,7 +82,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 @click.option("--resume", metavar="RUN", help="Go on with a paused run; folder and test command are its own.")
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path), metavar="DIRECTORY")
 def main(
-    run: Run, test: str | None, max_iterations: int, seconds: float, suite_seconds: float, memory_bytes: int, apply: bool,
+    run: Run, test: str | None, max_iterations: int, seconds: float, suite_seconds: float, memory_bytes: int,
+    apply: bool,
     candidates: bool, resume: str | None, folder: Path | None,
 ) -> Iterable[Record]:  # fmt: skip
     """Repair a project until its failing tests pass.

@@ -17,8 +17,10 @@ _MIB = 1 << 20
     runs_program=True,
     effects=("files", "programs"),
     examples={
-        "Run a build without network": "agent-sandbox -- make",
-        "Keep a record of what was in force": "agent-sandbox --report report.jsonl -- python3 script.py",
+        "Run a program without network": "echo data | agent-sandbox --project $HOME/project -- wc -c",
+        "Keep a record of what was in force": (
+            "agent-sandbox --project $HOME/project --report $HOME/report.jsonl -- sh -c ': > .git/hooks/pre-commit'"
+        ),
     },
     see=("agent-loop",),
 )

@@ -24,7 +24,7 @@ main = group(
     module=__name__,
     examples={
         "Let prompts go to a service for a month": (
-            "roadmap-permit add api.example.org --purpose model-call --kind slm.prompt --for 30d --plain | cut -f 1-4"
+            "roadmap-permit add api.example.org --purpose model-call --kind slm.prompt --for 30d --plain | cut -f 1-5"
         ),
         "See what has left": "roadmap-permit log --plain",
     },
@@ -46,7 +46,7 @@ def list_(run: Run, every: bool) -> Iterable[Record]:
 
 @main.command(writes="net.permission", state="write", columns=COLUMNS)
 @click.argument("host", metavar="HOST[:PORT]")
-@click.option("--purpose", required=True, metavar="NAME", help="What for, as the refusal named it: model-call.")
+@click.option("--purpose", required=True, metavar="NAME", help="What the requests are for, as a refusal names it: model-call.")
 @click.option(
     "--kind", "kinds", multiple=True, metavar="KIND", help="A kind of record that may be sent; else every kind."
 )
@@ -68,7 +68,7 @@ def add(run: Run, host: str, purpose: str, kinds: tuple[str, ...], duration: str
 
 @main.command(writes="net.permission", state="write", columns=COLUMNS)
 @click.argument("host", metavar="HOST|ID")
-@click.option("--purpose", metavar="NAME", help="Only for this purpose.")
+@click.option("--purpose", metavar="NAME", help="What the requests are for, as a refusal names it: model-call.")
 def remove(run: Run, host: str, purpose: str | None) -> Iterable[Record]:
     """Take back the permissions of a host, or one by its id.
 

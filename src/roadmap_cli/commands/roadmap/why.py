@@ -11,7 +11,6 @@ from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.records import Record
 
-
 _BOOKKEEPING = frozenset(("kind", "id", "depth"))
 
 
@@ -28,7 +27,8 @@ def draw(records: Sequence[Record], console: Any) -> None:
             outcome = f"; {record['outcome']}" if "outcome" in record else ""
             label.append(visible(record["what"]), style="bold")
             label.append(f"\n{visible(record['why'])}\n")
-            label.append(visible(f"{record['at']} by {record['authorised_by']}, {record['command']}{outcome}"), style="dim")
+            by = f"{record['at']} by {record['authorised_by']}, {record['command']}{outcome}"
+            label.append(visible(by), style="dim")
         else:
             label.append(visible(record["kind"]), style="bold")
             label.append(f" {visible(_gist(record))}")

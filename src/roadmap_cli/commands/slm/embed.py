@@ -24,11 +24,11 @@ BATCH = 256
     columns=("id", "text", "dimensions"),
     examples={
         "Embed the lines of a file": "head -n 3 LICENSE | slm-embed --text | jq -c '.dimensions'",
-        "Embed another field of records": "life-ingest calendar.ics | slm-embed --field title",
+        "Embed another field of records": "life-ingest examples/life/calendar.ics | head -n 9 | slm-embed --field title | jq -s length",
     },
     see=("slm-models", "slm-run"),
 )
-@click.option("--text", is_flag=True, help="Read each line as a text; empty lines are left out.")
+@click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
 @click.option("--field", default="text", show_default=True, metavar="NAME", help="The field that holds the text.")
 @click.option("--model", metavar="NAME", help="The embedding model; else the default.")
 def main(run: Run, text: bool, field: str, model: str | None) -> Iterable[Record]:
@@ -73,6 +73,6 @@ def _embedded(run: Run, embedder: Embedder, batch: list[Record], field: str) -> 
 
 
 def _texts(run: Run) -> Iterator[list[Record]]:
-    for line in run.lines():
-        if line.strip():
-            yield [{"text": line}]
+    for lines in run.line_batches(BATCH):
+        if texts := [{"text": line} for line in lines if line.strip()]:
+            yield texts

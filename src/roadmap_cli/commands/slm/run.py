@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     effects="network",
     columns=("id", "text", "prompt_tokens", "completion_tokens", "latency_ms"),
     examples={
-        "Answer a file of prompts": "head -n 2 examples/prompts.jsonl | slm-run | jq -r 'has(\"text\")'",
-        "Ask for JSON of a certain shape": "slm-run --text --schema person.json < letters.txt | jq .value",
+        "Answer a file of prompts": (
+            "head -n 2 examples/prompts.jsonl | slm-run --max-tokens 8 | jq -r '.custom_id, .model, has(\"text\")'"
+        ),
+        "Ask for JSON of a certain shape": (
+            "echo 'Is water wet?' | slm-run --text --schema examples/yes-or-no.json | jq '.value | has(\"answer\")'"
+        ),
     },
     see=("slm-models", "slm-embed", "jq"),
 )
-@click.option("--text", is_flag=True, help="Read each line as a prompt in plain text.")
+@click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
 @click.option("--model", metavar="NAME", help="The model, endpoint or GGUF file; else ROADMAP_MODEL, else the default.")
 @click.option("--system", metavar="TEXT", help="The system message, where a prompt brings none.")
 @click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest reply in tokens.")

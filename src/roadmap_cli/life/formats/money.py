@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import content_id
@@ -70,5 +71,9 @@ def account_fields(number: str, bank: str = "") -> dict[str, str]:
     plain = re.sub(r"\s", "", number)
     if not plain:
         return {}
-    identity = content_id("life.account", number=plain, bank=re.sub(r"\s", "", bank))
-    return {"account_id": identity, "account": f"…{plain[-4:]}"}
+    return {"account_id": _account_id(plain, re.sub(r"\s", "", bank)), "account": f"…{plain[-4:]}"}
+
+
+@lru_cache(maxsize=64)  # a statement has one account and many lines
+def _account_id(number: str, bank: str) -> str:
+    return content_id("life.account", number=number, bank=bank)
