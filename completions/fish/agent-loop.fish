@@ -3,9 +3,9 @@
 complete -c agent-loop -f
 complete -c agent-loop -l test -x -d 'The command that runs the tests'
 complete -c agent-loop -l max-iterations -x -d 'Candidates'
-complete -c agent-loop -l seconds -x -d 'Time to look for a repair'
+complete -c agent-loop -l seconds -x -d 'Most wall time it may take'
 complete -c agent-loop -l suite-seconds -x -d 'Time for one run of all tests'
-complete -c agent-loop -l memory-bytes -x -d 'Memory of the sandbox'
+complete -c agent-loop -l memory-bytes -x -d 'Most memory that what runs may take'
 complete -c agent-loop -l apply -d 'Write the repair to the project, if its files are still what they were'
 complete -c agent-loop -l candidates -d 'Write a record for each candidate, too'
 complete -c agent-loop -l resume -x -d 'Go on with a paused run'

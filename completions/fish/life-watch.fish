@@ -3,7 +3,7 @@
 complete -c life-watch -f
 complete -c life-watch -l false-alarms -x -d 'False alarms allowed in 30 days'
 complete -c life-watch -l working-hours -x -d 'Working hours, Monday to Friday'
-complete -c life-watch -l timezone -x -d 'Time zone whose days are counted'
+complete -c life-watch -l timezone -x -d 'Time zone of days and of times that name none'
 complete -c life-watch -l open -d 'Write again what was warned of and has not cleared'
 complete -c life-watch -l fail-on-warning -d 'Exit 1 if anything is written'
 complete -c life-watch -s o -l output -r -F -d 'Write records to FILE, complete or not at all'

@@ -3,7 +3,7 @@
 complete -c slm-embed -f
 complete -c slm-embed -l text -d 'Read lines of plain text'
 complete -c slm-embed -l field -x -d 'The field that holds the text'
-complete -c slm-embed -l model -x -d 'The embedding model'
+complete -c slm-embed -l model -x -d 'Name of the model'
 complete -c slm-embed -s i -l input -r -F -d 'Read records from FILE'
 complete -c slm-embed -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c slm-embed -l json -d 'Write JSON Lines, the default in a pipe'

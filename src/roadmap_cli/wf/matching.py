@@ -128,9 +128,7 @@ def _holds(condition: Clause, value: Any) -> bool:
     return condition.pattern is not None and patterns.whole(condition.pattern, text)
 
 
-def keep(
-    tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, command: str, at: datetime
-) -> list[Record]:
+def keep(tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, command: str, at: datetime) -> list[Record]:
     """Store events with their matches (None: nothing matches) and decide; gives the matches to announce, in order.
 
     A match that is stored already comes back as it was stored.

@@ -88,8 +88,7 @@ def inputs(template: Template, event: Record) -> Record:
             value = ""
         if each.pattern and not patterns.whole(each.pattern, placeholders.as_text(value)):
             raise DataError(
-                f"input {each.name!r} is refused: {placeholders.as_text(value)[:60]!r} is not"
-                f" {each.pattern.pattern!r}",
+                f"input {each.name!r} is refused: {placeholders.as_text(value)[:60]!r} is not {each.pattern.pattern!r}",
                 where=template.document.where(("inputs", each.name)),
                 code="refused_input",
             )

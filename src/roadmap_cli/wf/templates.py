@@ -371,8 +371,6 @@ class _Reader:
         )
 
 
-
-
 def named(templates: Mapping[str, Template], workflow: str) -> Template:
     """A template by its workflow's name. Raises DataError if there is none."""
     if workflow not in templates:

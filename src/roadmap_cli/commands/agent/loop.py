@@ -69,13 +69,17 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     "--max-iterations", type=click.IntRange(1), default=2000, show_default=True, metavar="N", help="Candidates."
 )
 @click.option(
-    "--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="Time to look for a repair."
+    "--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="Most wall time it may take."
 )
 @click.option(
     "--suite-seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="Time for one run of all tests."
 )
 @click.option(
-    "--memory-bytes", type=click.IntRange(64 << 20), default=1 << 30, show_default=True, help="Memory of the sandbox."
+    "--memory-bytes",
+    type=click.IntRange(64 << 20),
+    default=1 << 30,
+    show_default=True,
+    help="Most memory that what runs may take.",
 )
 @click.option("--apply", is_flag=True, help="Write the repair to the project, if its files are still what they were.")
 @click.option("--candidates", is_flag=True, help="Write a record for each candidate, too.")

@@ -31,9 +31,17 @@ _MIB = 1 << 20
 @click.option(
     "--setenv", multiple=True, metavar="NAME=VALUE", help="Set a variable in its otherwise clean environment."
 )
-@click.option("--seconds", type=click.FloatRange(0), default=600.0, show_default=True, help="Wall time; then exit 124.")
+@click.option(
+    "--seconds", type=click.FloatRange(0), default=600.0, show_default=True, help="Most wall time it may take."
+)
 @click.option("--cpu-seconds", type=click.IntRange(1), default=600, show_default=True, help="CPU time of each process.")
-@click.option("--memory-bytes", type=click.IntRange(_MIB), default=1024 * _MIB, show_default=True, help="Memory.")
+@click.option(
+    "--memory-bytes",
+    type=click.IntRange(_MIB),
+    default=1024 * _MIB,
+    show_default=True,
+    help="Most memory that what runs may take.",
+)
 @click.option("--processes", type=click.IntRange(1), default=256, show_default=True, help="Processes and threads.")
 @click.option("--file-bytes", type=click.IntRange(0), default=1024 * _MIB, show_default=True, help="Size of one file.")
 @click.option(

@@ -34,7 +34,7 @@ PAST, FUTURE = click.IntRange(0, 36_500), click.IntRange(0, 3_650)
     see=("life-watch", "roadmap-why"),
 )
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(allow_dash=True))
-@click.option("--timezone", metavar="ZONE", help="Zone of times that name none; default: the file's or machine's.")
+@click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
 @click.option("--map", "mapping", metavar="FIELD=COLUMN", multiple=True, help="Which column of a CSV holds what.")
 @click.option("--charset", metavar="NAME", help="Character set of files that are not UTF-8 and do not name theirs.")
 @click.option("--past-days", type=PAST, default=730, show_default=True, help="Begin of recurring events, days ago.")
@@ -42,6 +42,7 @@ PAST, FUTURE = click.IntRange(0, 36_500), click.IntRange(0, 3_650)
 def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> Iterable[Record]:
     """Read calendars and bank statements into the state.
 
+    Times that name no zone are in --timezone, else in the zone the file names, else in the machine's.
     What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CSV of a bank, or JSON Lines of life.event
     and life.transaction records.
     FILE '-' is such a file on standard input; without FILE, records are read from there.

@@ -36,9 +36,7 @@ from roadmap_cli.core.records import Record
     metavar="HH:MM-HH:MM",
     help="Working hours, Monday to Friday.",
 )
-@click.option(
-    "--timezone", metavar="ZONE", help="Time zone whose days are counted; default: the one most events are in."
-)
+@click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
 @click.option("--open", "also_open", is_flag=True, help="Write again what was warned of and has not cleared.")
 @click.option("--fail-on-warning", is_flag=True, help="Exit 1 if anything is written.")
 def main(
@@ -46,6 +44,7 @@ def main(
 ) -> Iterable[Record]:
     """Warn of what is unusual in the last two weeks.
 
+    Days are those of --timezone, else of the zone most events are in.
     Counts, day by day, hours and number of meetings, meetings outside working hours, the longest free block of a
     workday, and everyday spending in each currency; without today, which is not over.
     The last two weeks are compared with the two-week stretches of the half year before: their median is what is usual,

@@ -26,7 +26,7 @@ main = group(
     module=__name__,
     examples={
         "Who can open it?": "roadmap-keys show --plain",
-        "Let a second device in": 'roadmap-keys add --label laptop "$(tail -n 1 examples/keys/laptop.pub)"',
+        "Let a second device in": "roadmap-keys add --label laptop examples/keys/laptop.pub | jq -r .label",
         "Make a new identity for yourself": "roadmap-keys rotate | jq -r .change",
         "Encrypt everything anew": "roadmap-keys rekey | jq -r .change",
     },

@@ -46,7 +46,9 @@ def list_(run: Run, every: bool) -> Iterable[Record]:
 
 @main.command(writes="net.permission", state="write", columns=COLUMNS)
 @click.argument("host", metavar="HOST[:PORT]")
-@click.option("--purpose", required=True, metavar="NAME", help="What the requests are for, as a refusal names it: model-call.")
+@click.option(
+    "--purpose", required=True, metavar="NAME", help="What the requests are for, as a refusal names it: model-call."
+)
 @click.option(
     "--kind", "kinds", multiple=True, metavar="KIND", help="A kind of record that may be sent; else every kind."
 )

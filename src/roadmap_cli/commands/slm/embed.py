@@ -24,13 +24,15 @@ BATCH = 256
     columns=("id", "text", "dimensions"),
     examples={
         "Embed the lines of a file": "head -n 3 LICENSE | slm-embed --text | jq -c '.dimensions'",
-        "Embed another field of records": "life-ingest examples/life/calendar.ics | head -n 9 | slm-embed --field title | jq -s length",
+        "Embed another field of records": (
+            "life-ingest examples/life/calendar.ics | head -n 9 | slm-embed --field title | jq -s length"
+        ),
     },
     see=("slm-models", "slm-run"),
 )
 @click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
 @click.option("--field", default="text", show_default=True, metavar="NAME", help="The field that holds the text.")
-@click.option("--model", metavar="NAME", help="The embedding model; else the default.")
+@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
 def main(run: Run, text: bool, field: str, model: str | None) -> Iterable[Record]:
     """Turn texts into vectors.
 

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
             "echo 'Is water wet?' | slm-run --text --schema examples/yes-or-no.json | jq '.value | has(\"answer\")'"
         ),
     },
-    see=("slm-models", "slm-embed", "jq"),
+    see=("slm-models", "slm-embed"),
 )
 @click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
-@click.option("--model", metavar="NAME", help="The model, endpoint or GGUF file; else ROADMAP_MODEL, else the default.")
+@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
 @click.option("--system", metavar="TEXT", help="The system message, where a prompt brings none.")
 @click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest reply in tokens.")
 @click.option(
@@ -65,7 +65,8 @@ def main(
     What else a line holds is handed on with its reply, and what it says about max_tokens, temperature, top_p, seed,
     stop and response_format wins over the options.
 
-    The model runs on this machine unless --model names an endpoint of models.toml.
+    The model is the one of --model, else of ROADMAP_MODEL, else the default: a name of slm-models(1), a GGUF file, or
+    an endpoint of models.toml, which alone is asked over the network.
     Every call is written into the ledger before its reply is announced.
     """
     from roadmap_cli.models import constrained
