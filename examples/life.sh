@@ -7,7 +7,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here/../bin:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export ROADMAP_STATE="$work/state.db" ROADMAP_NOW=2026-11-23T09:00:00Z
+: "${ROADMAP_STATE:=$work/state.db}"
+export ROADMAP_STATE ROADMAP_NOW=2026-11-23T09:00:00Z
 cd "$here/life"
 
 echo '== a year goes in, and what is unusual comes out'

@@ -6,7 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here/../bin:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export ROADMAP_STATE="$work/state.db"
+: "${ROADMAP_STATE:=$work/state.db}"
+export ROADMAP_STATE
 cp "$here/wf/checkout.log" "$work"
 webhook=$here/wf/alertmanager.json
 
