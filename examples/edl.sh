@@ -9,6 +9,8 @@ clip=${1:-$here/examples/bikes.mp4}
 intent=${2:-make it cinematic}
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
+: "${ROADMAP_STATE:=$work/state.db}"
+export ROADMAP_STATE
 output=${3:-$work/out.mp4}
 
 edl-scan "$clip" > "$work/scan.jsonl"

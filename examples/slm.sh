@@ -5,11 +5,13 @@ here=$(dirname -- "$(readlink -f -- "$0")")
 PATH=$here/../bin:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+: "${ROADMAP_STATE:=$work/state.db}"
+export ROADMAP_STATE
 
 slm-models pull --quiet >/dev/null
 
 echo "# Fifty prompts, the first five replies"
-slm-run <"$here/prompts.jsonl" >"$work/replies.jsonl"
+slm-run --max-tokens 48 <"$here/prompts.jsonl" >"$work/replies.jsonl"
 head -n 5 "$work/replies.jsonl" | jq -r '"\(.prompt)\n  \(.text | gsub("\n"; " "))"'
 jq -s -r '"\(length) replies, \(map(.completion_tokens) | add) tokens in \(map(.latency_ms) | add / 1000) s"' "$work/replies.jsonl"
 
