@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import transcripts
 from generated import ROOT, settle
 from roadmap_cli.cli import surface
-from roadmap_cli.cli.command import folded
+from roadmap_cli.cli.help import folded
 from roadmap_cli.cli.surface import Entry, Option
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import MEANING, Exit

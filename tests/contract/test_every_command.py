@@ -82,7 +82,7 @@ def test_every_command_tells_about_itself(entry):
 
 
 def test_a_folded_example_is_the_same_command():
-    from roadmap_cli.cli.command import folded
+    from roadmap_cli.cli.help import folded
 
     for entry in ENTRIES:
         for part in (entry, *entry.parts):

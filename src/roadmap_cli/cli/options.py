@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from roadmap_cli.cli.command import Spec
+    from roadmap_cli.cli.spec import Spec
 
 #: The names under which the shared options arrive; they are the helper's, never the command's.
 SHARED = (

@@ -17,8 +17,8 @@ from roadmap_cli.core.errors import DataError, InputMissing, RoadmapError
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.cli.command import Spec
     from roadmap_cli.cli.render import Output
+    from roadmap_cli.cli.spec import Spec
     from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.keys import KeySource
     from roadmap_cli.state.store import State

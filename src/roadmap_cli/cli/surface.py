@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from roadmap_cli.cli.command import Command, Group, Spec
+from roadmap_cli.cli.command import Command, Group
+from roadmap_cli.cli.spec import Spec
 from roadmap_cli.cli.terminal import Words
 
 #: Where the commands are. Named, not imported: they stand above this layer and are loaded one by one.

@@ -1,6 +1,6 @@
 """The exit codes, and one exception for each: the only way a failure travels.
 
-Family code raises one of these; `cli.command` is the one place that turns it into words and a number.
+Family code raises one of these; `cli.execution` is the one place that turns it into words and a number.
 Numbers 65 to 78 are those of BSD sysexits.h, used where a script can act differently on them.
 """
 

@@ -1,4 +1,4 @@
-"""cli.command: how a command begins, pours and ends, as a shell sees it."""
+"""cli.execution: how a command begins, pours and ends, as a shell sees it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,241 @@
+"""The one place where a command meets the system.
+
+Read `execute` from the top: parse, run, write; then every way it can end becomes words and a number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO
+
+import click
+
+from roadmap_cli.cli.run import Run, parameters
+from roadmap_cli.cli.spec import Spec
+from roadmap_cli.cli.terminal import Words
+from roadmap_cli.core.errors import Exit, RoadmapError
+from roadmap_cli.core.records import Record
+
+Function = Callable[..., Iterable[Record] | None]
+#: Runs a command with parsed values and gives its exit code.
+Start = Callable[[Spec, Function, Words, Mapping[str, Any]], int]
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def execute(name: str, parser: Callable[..., click.Command], arguments: Sequence[str]) -> int:
+    """Parse the arguments, run the command, and turn whatever happened into words and an exit code."""
+    words = Words(name, sys.stderr, os.environ)
+    try:
+        with _signals():
+            try:
+                code = _invoke(parser(words, _start), name, list(arguments))
+            finally:
+                _flush_stdout()
+    except (KeyboardInterrupt, Terminated, BrokenPipeError, RoadmapError, click.ClickException, OSError) as error:
+        code = _answer(error, words)
+    except Exception as error:  # noqa: BLE001  the one place where a bug becomes words
+        code = _internal(error, words)
+    if code in (Exit.PIPE, Exit.CANTCREATE):
+        _abandon_stdout()
+    return int(code)
+
+
+def _invoke(command: click.Command, name: str, arguments: list[str]) -> int:
+    try:
+        with command.make_context(name, arguments) as context:
+            return int(command.invoke(context) or 0)
+    except click.exceptions.Exit as finished:
+        return int(finished.exit_code)
+
+
+def _start(spec: Spec, function: Function, words: Words, values: Mapping[str, Any]) -> int:
+    choices, own = parameters(values)
+    words.name = spec.name
+    words.quiet, words.verbosity, words.colour = choices.quiet, choices.verbose, choices.color
+    with _output_place(spec, choices.output) as stream:
+        run = Run(spec, choices, os.environ, words, _NoOutput())
+        try:
+            if not spec.runs_program:
+                run.out = _dressed(run, stream)
+            _pour(function(run, **own) or (), run)
+            run.out.close()
+        finally:
+            run.close()
+    return run.exit_code or (Exit.PARTIAL if run.partial else Exit.OK)
+
+
+def _pour(produced: Iterable[Record], run: Run) -> None:
+    write = run.out.write
+    try:
+        if run.dry_run:
+            for record in produced:
+                write({**record, "dry_run": True})
+        else:
+            for record in produced:
+                write(record)
+    finally:
+        if isinstance(produced, Generator):  # its `finally` runs now, while a second interrupt still ends at once
+            produced.close()
+
+
+def _dressed(run: Run, stream: BinaryIO) -> Any:
+    from roadmap_cli.cli import render
+
+    spec, choices = run.spec, run.choices
+    dress = choices.dress or ("pretty" if choices.output in (None, "-") and os.isatty(stream.fileno()) else "json")
+    if dress == "plain":
+        return render.PlainOutput(stream, spec.columns)
+    if dress == "pretty":
+        return render.PrettyOutput(stream, run.environ, choices.color, spec.columns, spec.streams, spec.picture)
+    return render.JsonOutput(stream, at_once=not spec.quick)
+
+
+class _NoOutput:
+    """For a command whose standard output belongs to the program it runs."""
+
+    def write(self, record: Record) -> None:
+        raise AssertionError("this command writes no records")
+
+    def raw(self, line: bytes) -> None:
+        raise AssertionError("this command writes no records")
+
+    def rest(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+@contextlib.contextmanager
+def _output_place(spec: Spec, name: str | None) -> Generator[BinaryIO]:
+    """Standard output, or a file that appears complete or not at all."""
+    if name in (None, "-") or spec.output == "file":
+        with open(1, "wb", closefd=False) as stream:
+            try:
+                yield stream
+                stream.flush()
+            except BaseException:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+                raise
+        return
+    assert name is not None
+    path = Path(name)
+    if path.exists() and not path.is_file():  # a device or a named pipe: nothing to rename over
+        with path.open("wb") as stream:
+            yield stream
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# -- endings -----------------------------------------------------------------------------------------------------------
+
+
+def _answer(error: BaseException, words: Words) -> int:
+    match error:
+        case KeyboardInterrupt():
+            return Exit.INTERRUPTED
+        case Terminated():
+            return Exit.TERMINATED
+        case BrokenPipeError():
+            return Exit.PIPE
+        case RoadmapError():
+            if error.message:
+                words.error(str(error), error.hint)
+            _trace(words)
+            return error.exit
+        case click.ClickException():
+            command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else words.name
+            words.error(_lower(error.format_message()), f"see '{command} --help'")
+            return Exit.USAGE
+        case OSError():
+            return _system_error(error, words)
+    raise AssertionError(error)
+
+
+def _system_error(error: OSError, words: Words) -> int:
+    place = f"{error.filename}: " if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    unwritable = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+    unnamed = error.filename is None or error.errno in (errno.EACCES, errno.EPERM, errno.EEXIST)
+    verb = "cannot write" if unwritable or unnamed else "cannot read"
+    words.error(f"{place}{verb}: {reason}")
+    _trace(words)
+    return Exit.CANTCREATE if unwritable or unnamed else Exit.NOINPUT
+
+
+def _internal(error: Exception, words: Words) -> int:
+    words.error(
+        f"internal error: {type(error).__name__}: {error}".splitlines()[0], "run it again with -vv and report it"
+    )
+    _trace(words)
+    return Exit.INTERNAL
+
+
+def _trace(words: Words) -> None:
+    if words.verbosity > 1:
+        import traceback
+
+        words.trace(traceback.format_exc())
+
+
+def _lower(message: str) -> str:
+    line = " ".join(message.split()).rstrip(".").replace('"', "'")
+    return line[:1].lower() + line[1:]
+
+
+def _flush_stdout() -> None:
+    """Help text goes through sys.stdout; what it could not deliver must not be lost in silence at exit."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def _abandon_stdout() -> None:
+    """Point standard output at nothing, so that no later flush complains again."""
+    with contextlib.suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.close(nothing)
+
+
+@contextlib.contextmanager
+def _signals() -> Generator[None]:
+    """SIGINT and SIGTERM raise, so that `finally` runs; a second SIGINT ends at once."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    previous: dict[int, Any] = {}
+    try:
+        for number, handler in ((signal.SIGINT, interrupt), (signal.SIGTERM, terminate)):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, handler)
+    except ValueError:  # not in the main thread: the embedder handles signals
+        previous = {}
+    try:
+        yield
+    finally:
+        for restored, handler in previous.items():
+            signal.signal(restored, handler)

@@ -1,0 +1,100 @@
+"""Help as it is shown: at most 79 columns, with the kinds of records and examples as they are typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from roadmap_cli import __version__
+from roadmap_cli.cli.spec import Spec
+
+#: What every click command of ours is made with.
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 79}
+
+
+def version_option(name: str) -> click.Option:
+    """The option that shows the version and ends."""
+
+    def show(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value and not context.resilient_parsing:
+            click.echo(f"{name.partition(' ')[0]} (roadmap-cli) {__version__}")
+            context.exit()
+
+    return click.Option(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=show, help="Show the version."
+    )
+
+
+def epilog(spec: Spec) -> str:
+    """What a command reads and writes, and its examples."""
+    lines: list[str] = []
+    if spec.reads:
+        lines += _wrapped(f"Reads {_listed(spec.reads)}.")
+    if spec.writes:
+        lines += _wrapped(f"Writes {_listed(spec.writes)}.")
+    for phrase, line in spec.examples.items():
+        lines += ["", f"{phrase}:", *(f"    {part}" for part in folded(line))]
+    return "\n".join(lines)
+
+
+def folded(line: str, columns: int = 74) -> list[str]:
+    """A shell line in parts that are still one command: broken behind ``|`` and ``&&``, else before a word."""
+    parts: list[str] = []
+    for word in re.split(r"(?<=\|) |(?<=&&) |(?<=;) ", line):
+        joined = f"{parts[-1]} {word}" if parts else word
+        if parts and len(joined) <= columns:
+            parts[-1] = joined
+        else:
+            parts.append(f"  {word}" if parts else word)
+    return [piece for part in parts for piece in _at_words(part, columns)]
+
+
+def _at_words(part: str, columns: int) -> list[str]:
+    if len(part) <= columns:
+        return [part]
+    at = max(part.rfind(" -", 0, columns - 2), part.rfind(" <", 0, columns - 2))
+    if at < 4:
+        at = part.rfind(" ", 0, columns - 2)
+    if at < 4:
+        return [part]
+    return [f"{part[:at]} \\", *_at_words(f"    {part[at + 1 :]}", columns)]
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 79, break_long_words=False)
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    named = ["any" if kind == "*" else kind for kind in kinds]
+    return ", ".join(named) + " records"
+
+
+class HelpfulCommand(click.Command):
+    """A command whose help fits a terminal, its examples as they are typed."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what it reads and writes, and the examples, unwrapped."""
+        if self.epilog:
+            formatter.write_paragraph()
+            for line in self.epilog.splitlines():
+                formatter.write(line.rstrip() + "\n")
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write help in at most 79 columns."""
+        formatter.width = min(79, max(formatter.width, 40))
+        super().format_help(ctx, formatter)
+
+
+class HelpfulGroup(click.Group, HelpfulCommand):
+    """The same with actions; a call without one is told what there is."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the action."""
+        if not ctx._protected_args and not ctx.args:
+            raise click.UsageError(f"an action is needed: {', '.join(self.commands)}", ctx)
+        return super().invoke(ctx)
