@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +13,11 @@ import pytest
 import transcripts
 
 #: Enter a network namespace with nothing but a loopback device, which is brought up where `ip` is there.
-ALONE = ["unshare", "--map-root-user", "--net", "--", "sh", "-c", 'ip link set lo up 2>/dev/null; exec "$@"', "sh"]
+ALONE = [
+    "unshare",
+    *(["--map-root-user"] if os.geteuid() else []),
+    *["--net", "--", "sh", "-c", 'ip link set lo up 2>/dev/null; exec "$@"', "sh"],
+]
 #: Commands whose transcript needs the network by nature.
 ONLINE: set[str] = set()
 

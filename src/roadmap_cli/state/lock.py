@@ -18,7 +18,7 @@ from roadmap_cli.state.failures import of_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from os import PathLike
 
 #: Seconds between two tries, growing from the first to the second.
@@ -74,6 +74,27 @@ def alone(name: str, *, wait_s: float) -> Iterator[None]:
     finally:
         if held:
             held.release()
+
+
+def alone_unless(name: str, settled: Callable[[], bool], work: Callable[[], None], *, wait_s: float) -> None:
+    """Do `work` holding the lock of a file alone, unless what it is for has been settled by another meanwhile.
+
+    Without the second look a pipeline would wait for itself: while one command waits to be alone, the next, for which
+    the work is done already, may hold the lock shared and wait for the first one's output. Raises TryLater, OSError.
+    """
+    deadline = time.monotonic() + wait_s
+    pause, longest = TRY_EVERY_S
+    while not settled():
+        try:
+            with alone(name, wait_s=0):
+                if not settled():
+                    work()
+                return
+        except TryLater:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(pause)
+            pause = min(pause * 2, longest)
 
 
 @contextmanager

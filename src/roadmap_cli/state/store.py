@@ -168,9 +168,7 @@ class _Opening:
         """The connection, its key and the shared lock, the schema being the present one."""
         if not self.exists():
             files.make_directory(os.path.dirname(self.path))
-            with lock.alone(self.path, wait_s=self.wait_s):
-                if not self.exists():
-                    self._create()
+            lock.alone_unless(self.path, self.exists, self._create, wait_s=self.wait_s)
         while True:
             held = lock.take(self.path + files.LOCK, alone=False, wait_s=self.wait_s)
             try:
@@ -190,8 +188,7 @@ class _Opening:
                 raise
             if held:
                 held.release()
-            with lock.alone(self.path, wait_s=self.wait_s):
-                self._put_in_order()
+            lock.alone_unless(self.path, self._in_order, self._put_in_order, wait_s=self.wait_s)
 
     def for_reading(self, *, private: bool) -> tuple[Connection, bytes | None, lock.Lock | None]:
         """The connection, its key and the shared lock, with nothing made or changed.
@@ -240,6 +237,19 @@ class _Opening:
 
     def _leftovers(self) -> bool:
         return any(os.path.lexists(self.path + end) for end in files.FRESH)
+
+    def _in_order(self) -> bool:
+        """Whether another process has put it in order meanwhile."""
+        if self._leftovers():
+            return False
+        content = keys.read(self.path, self.source)
+        if content.next_key is not None:
+            return False
+        connection, _ = connections.connect_ours(self.path, content.keys, wait_s=self.wait_s)
+        try:
+            return not self._is_behind(connection)
+        finally:
+            connection.close()
 
     def _put_in_order(self) -> None:
         """Migrate, finish a rekey, remove what a killed process left; the lock is held alone."""

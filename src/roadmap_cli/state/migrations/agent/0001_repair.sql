@@ -17,7 +17,7 @@ CREATE TABLE agent_attempt (
     signature TEXT NOT NULL,           -- of the failing run
     suite TEXT NOT NULL,               -- SHA-256 of the test files and the test command
     patch TEXT NOT NULL,               -- the patch's id: its function, its place in it, its text
-    run_id TEXT NOT NULL REFERENCES agent_run (id),
+    run_id TEXT NOT NULL REFERENCES agent_run (id), -- the run it was tried in
     outcome TEXT NOT NULL,             -- refuted, partial, regressed, confirmed
     failing INTEGER NOT NULL,          -- how many tests failed with it
     at TEXT NOT NULL,                  -- RFC 3339
@@ -26,7 +26,7 @@ CREATE TABLE agent_attempt (
 
 CREATE TABLE agent_fix (
     id TEXT PRIMARY KEY,               -- the id of the agent.fix record
-    run_id TEXT NOT NULL REFERENCES agent_run (id),
+    run_id TEXT NOT NULL REFERENCES agent_run (id), -- the run it was tried in
     driver TEXT NOT NULL,              -- replay, template
     template TEXT NOT NULL,            -- which template made it, joined by + for several edits
     blocks TEXT NOT NULL,              -- JSON: the changed lines of each file with their surroundings

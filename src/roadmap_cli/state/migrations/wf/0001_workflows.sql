@@ -51,7 +51,7 @@ CREATE INDEX wf_approval_plan ON wf_approval(plan_id, number);
 
 CREATE TABLE wf_run (
     run_id      TEXT PRIMARY KEY,                -- id of the run, and of the workflow in the durable engine
-    plan_id     TEXT NOT NULL UNIQUE REFERENCES wf_plan(plan_id),
+    plan_id     TEXT NOT NULL UNIQUE REFERENCES wf_plan(plan_id), -- the approved plan it carries out, once
     status      TEXT NOT NULL,                   -- running, succeeded or failed
     started_at  TEXT NOT NULL,                   -- RFC 3339
     finished_at TEXT,                            -- RFC 3339
