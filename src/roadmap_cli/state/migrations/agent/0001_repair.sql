@@ -26,7 +26,7 @@ CREATE TABLE agent_attempt (
 
 CREATE TABLE agent_fix (
     id TEXT PRIMARY KEY,               -- the id of the agent.fix record
-    run_id TEXT NOT NULL REFERENCES agent_run (id), -- the run it was tried in
+    run_id TEXT NOT NULL REFERENCES agent_run (id), -- the run that found it
     driver TEXT NOT NULL,              -- replay, template
     template TEXT NOT NULL,            -- which template made it, joined by + for several edits
     blocks TEXT NOT NULL,              -- JSON: the changed lines of each file with their surroundings
@@ -38,7 +38,7 @@ CREATE TABLE agent_fix (
 CREATE TABLE agent_fix_signature (
     signature TEXT NOT NULL,           -- of one failing test
     level TEXT NOT NULL,               -- exact or loose
-    fix_id TEXT NOT NULL REFERENCES agent_fix (id),
+    fix_id TEXT NOT NULL REFERENCES agent_fix (id), -- the fix that answers it
     PRIMARY KEY (signature, level, fix_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -14,7 +14,7 @@ CREATE INDEX wf_event_unmatched ON wf_event(received_at) WHERE matched_at IS NUL
 
 CREATE TABLE wf_match (
     match_id     TEXT PRIMARY KEY,               -- id of the wf.match record
-    event_id     TEXT NOT NULL REFERENCES wf_event(event_id),
+    event_id     TEXT NOT NULL REFERENCES wf_event(event_id), -- the event that was matched
     workflow     TEXT,                           -- the workflow chosen; NULL if a person must choose
     is_ambiguous INTEGER NOT NULL                -- 1 if several workflows match equally well
 ) STRICT;
@@ -22,7 +22,7 @@ CREATE INDEX wf_match_event ON wf_match(event_id);
 
 CREATE TABLE wf_plan (
     plan_id      TEXT PRIMARY KEY,               -- id of the wf.plan record
-    match_id     TEXT NOT NULL REFERENCES wf_match(match_id),
+    match_id     TEXT NOT NULL REFERENCES wf_match(match_id), -- the match it was made for
     plan_hash    TEXT NOT NULL,                  -- SHA-256 of the plan's canonical form, hex
     workflow     TEXT NOT NULL,                  -- name of the workflow
     risk         TEXT NOT NULL,                  -- low, medium or high
@@ -41,7 +41,7 @@ INSERT INTO wf_policy(name, most_risk, valid_s, is_active) VALUES ('low-risk', '
 CREATE TABLE wf_approval (
     number      INTEGER PRIMARY KEY,             -- order in which they were given
     approval_id TEXT NOT NULL UNIQUE,            -- id of the wf.approval record
-    plan_id     TEXT NOT NULL REFERENCES wf_plan(plan_id),
+    plan_id     TEXT NOT NULL REFERENCES wf_plan(plan_id), -- the plan it is about
     plan_hash   TEXT NOT NULL,                   -- the plan it is bound to
     status      TEXT NOT NULL,                   -- waiting, approved or denied
     approver    TEXT,                            -- who: user:NAME or policy:NAME; NULL while waiting
@@ -60,7 +60,7 @@ CREATE TABLE wf_run (
 CREATE INDEX wf_run_unfinished ON wf_run(started_at) WHERE finished_at IS NULL;
 
 CREATE TABLE wf_step (
-    run_id      TEXT NOT NULL REFERENCES wf_run(run_id),
+    run_id      TEXT NOT NULL REFERENCES wf_run(run_id), -- the run it is a step of
     step        TEXT NOT NULL,                   -- name of the step
     attempt     INTEGER NOT NULL,                -- 1 for the first
     workflow    TEXT NOT NULL,                   -- name of the workflow, for estimates
