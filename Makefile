@@ -29,10 +29,11 @@ test-all: setup-dev lint ## Run all tests, the slow ones too
 
 .PHONY: lint lint-fast
 lint-fast:
+	@mkdir -p .cache
 	$(PY) -m ruff format --check --quiet src tests tools
 	$(PY) -m ruff check --quiet src tests tools
 	$(PY) -m mypy
-	.venv/bin/lint-imports --no-logo >.cache/lint-imports.log 2>&1 || { cat .cache/lint-imports.log; exit 1; }
+	.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter >.cache/lint-imports.log 2>&1 || { cat .cache/lint-imports.log; exit 1; }
 lint: lint-fast ## Check style, types, layers, pages, completions, shell scripts
 	mandoc -T lint -W warning man/man1/*.1 man/man5/*.5 man/man7/*.7
 	shellcheck -s bash completions/bash/*

@@ -49,7 +49,7 @@ def _per_second(count: int, work: Callable[[], object]) -> float:
 def bench_replies() -> None:
     """Short replies with a shared system prompt: ours against llama-cpp-python's create_chat_completion."""
     from roadmap_cli.models import registry
-    from roadmap_cli.models.chat import open_chat
+    from roadmap_cli.models.selection import open_chat
 
     found = registry.load(ENVIRON)
     path = found.file(found.model("smollm2-135m-instruct"))

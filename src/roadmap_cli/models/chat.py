@@ -9,15 +9,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, UsageError
-from roadmap_cli.models import constrained, registry
+from roadmap_cli.core.errors import DataError, RoadmapError, UsageError
+from roadmap_cli.models import constrained
 from roadmap_cli.models.ledger import Call, Ledger
 
 if TYPE_CHECKING:
-    from roadmap_cli.net.transport import Transport
+    pass
 
 Message = Mapping[str, str]
 ROLES = frozenset({"system", "user", "assistant"})
@@ -235,46 +234,6 @@ class Chat(ABC):
 
     def close(self) -> None:  # noqa: B027 - an endpoint has nothing to let go of
         """Let go of memory and connections."""
-
-
-def open_chat(
-    name: str | None,
-    *,
-    environ: Mapping[str, str],
-    ledger: Ledger | None,
-    transport: Transport | None = None,
-    kinds: Sequence[str] = (PROMPT_KIND,),
-    context_size: int | None = None,
-    threads: int | None = None,
-) -> Chat:
-    """Open a model by name; None takes ``ROADMAP_MODEL``, else the registry's default for chat.
-
-    `ledger` None writes no calls down: for looking at a model, not for using it. `transport` is needed for endpoints
-    only, and `kinds` are the kinds of records whose content the prompts will carry: the permission must cover them.
-    `context_size` (tokens) and `threads` matter for in-process models; by default 4096, or what the model was made
-    for if that is less, and every processor this process may use.
-
-    Raises ConfigError (unknown name, damaged weights, endpoint without a transport), Unavailable (weights not pulled,
-    llama-cpp-python not installed), InputMissing and DataError (a path to no file or to no GGUF file).
-    """
-    found = registry.load(environ)
-    name = name or environ.get("ROADMAP_MODEL") or found.defaults["chat"]
-    if name in found.endpoints:
-        from roadmap_cli.models.endpoint import EndpointChat
-
-        if transport is None:
-            raise ConfigError(f"endpoint {name!r} needs the network, which this command does not use")
-        return EndpointChat(found.endpoints[name], transport=transport, environ=environ, kinds=kinds, ledger=ledger)
-    from roadmap_cli.models.local import LocalChat
-
-    if name.endswith(".gguf") or "/" in name:
-        path, shown = Path(name).expanduser(), Path(name).stem
-    else:
-        model = found.model(name)
-        if model.task != "chat":
-            raise ConfigError(f"model {name!r} is for {model.task!r}, not for chat", hint="slm-models list")
-        path, shown = found.file(model), model.name
-    return LocalChat(shown, path, ledger=ledger, context_size=context_size, threads=threads)
 
 
 def check_messages(messages: Sequence[Message]) -> list[dict[str, str]]:

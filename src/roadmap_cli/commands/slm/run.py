@@ -70,8 +70,9 @@ def main(
     Every call is written into the ledger before its reply is announced.
     """
     from roadmap_cli.models import constrained
-    from roadmap_cli.models.chat import Options, open_chat
+    from roadmap_cli.models.chat import Options
     from roadmap_cli.models.ledger import Ledger
+    from roadmap_cli.models.selection import open_chat
     from roadmap_cli.slm import prompts
 
     options = Options(max_tokens, temperature, seed=seed, schema=constrained.load(schema) if schema else None)
