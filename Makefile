@@ -27,6 +27,13 @@ test: setup-dev lint-fast ## Run the tests (under ten minutes)
 test-all: setup-dev lint ## Run all tests, the slow ones too
 	$(PY) -m pytest -m ''
 
+.PHONY: cover
+cover: setup-dev ## Run the tests and tell what they do not reach
+	rm -f .cache/coverage*
+	COVERAGE_FILE=.cache/coverage $(PY) -m coverage run -m pytest
+	COVERAGE_FILE=.cache/coverage $(PY) -m coverage combine --quiet
+	COVERAGE_FILE=.cache/coverage $(PY) -m coverage report
+
 .PHONY: lint lint-fast
 lint-fast:
 	@mkdir -p .cache
