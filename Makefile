@@ -82,5 +82,5 @@ release: ## Make a release: make release VERSION=1.2.0
 	tools/release.sh "$(VERSION)"
 
 .PHONY: clean
-clean: ## Remove what can be made again
-	rm -rf .cache build dist .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove what can be made again (not the environment, nor the models)
+	rm -rf .cache/import-linter .cache/coverage* .cache/*.log build dist .pytest_cache .mypy_cache .ruff_cache

@@ -11,7 +11,7 @@ export ROADMAP_STATE
 slm-models pull --quiet >/dev/null
 
 echo "# Fifty prompts, the first five replies"
-slm-run --max-tokens 48 <"$here/prompts.jsonl" >"$work/replies.jsonl"
+slm-run <"$here/prompts.jsonl" >"$work/replies.jsonl"
 head -n 5 "$work/replies.jsonl" | jq -r '"\(.prompt)\n  \(.text | gsub("\n"; " "))"'
 jq -s -r '"\(length) replies, \(map(.completion_tokens) | add) tokens in \(map(.latency_ms) | add / 1000) s"' "$work/replies.jsonl"
 

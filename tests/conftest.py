@@ -25,7 +25,7 @@ Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the person's own settings."""
     for name in list(os.environ):
-        if name.startswith(("ROADMAP_", "XDG_")) and name not in ("ROADMAP_MODELS", "ROADMAP_TEST_MODELS"):
+        if name.startswith(("ROADMAP_", "XDG_")) and name != "ROADMAP_MODELS":
             monkeypatch.delenv(name)
 
 

@@ -63,8 +63,8 @@ def read(path: Path) -> Iterator[Step]:
 
 def world(home: Path) -> dict[str, str]:
     """The environment a session runs in: nothing of the person's, a temporary home, a clock that stands still."""
-    kept = {name: os.environ[name] for name in ("ROADMAP_TEST_MODELS", "COVERAGE_PROCESS_START") if name in os.environ}
-    models = os.environ.get("ROADMAP_TEST_MODELS", str(ROOT / ".cache" / "models"))
+    kept = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START",) if name in os.environ}
+    models = os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))
     return {
         **kept,
         "PATH": f"{ROOT / 'bin'}:/usr/bin:/bin",

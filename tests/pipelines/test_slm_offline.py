@@ -19,7 +19,7 @@ Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 @pytest.fixture(scope="module", autouse=True)
 def weights(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Fetch the default models once."""
-    folder = os.environ.get("ROADMAP_TEST_MODELS", str(ROOT / ".cache" / "models"))
+    folder = os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))
     environ = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home")), "ROADMAP_MODELS": folder}
     subprocess.run([ROOT / "bin/slm-models", "pull", "--quiet"], env=environ, check=True, stdout=subprocess.DEVNULL)
 

@@ -26,7 +26,7 @@ class Command:
         self.own_params: list[click.Parameter] = list(reversed(getattr(function, "__click_params__", [])))
 
     def __call__(self, arguments: Sequence[str] | None = None) -> int:
-        """Run it as the shell would. Returns the exit code; never raises."""
+        """Run it as the shell would. Returns the exit code, whatever happens."""
         return execute(self.spec.name, self.click_command, sys.argv[1:] if arguments is None else arguments)
 
     def click_command(self, words: Words, start: Start) -> click.Command:
@@ -61,7 +61,7 @@ class Group:
         return declare
 
     def __call__(self, arguments: Sequence[str] | None = None) -> int:
-        """Run an action as the shell would. Returns the exit code; never raises."""
+        """Run an action as the shell would. Returns the exit code, whatever happens."""
         return execute(self.spec.name, self.click_command, sys.argv[1:] if arguments is None else arguments)
 
     def click_command(self, words: Words, start: Start) -> click.Command:
@@ -73,7 +73,6 @@ class Group:
             help=f"{self.spec.phrase}\n\n{self.spec.text}",
             epilog=helps.epilog(self.spec),
             context_settings=helps.SETTINGS,
-            no_args_is_help=False,
         )
 
 
@@ -88,7 +87,7 @@ def command(**declared: Any) -> Callable[[Function], Command]:
 
 def group(phrase: str, text: str, *, module: str, **declared: Any) -> Group:
     """Declare a command with actions. `module` is ``__name__``."""
-    return Group(Spec(name=_name_of(module), phrase=phrase, text=_paragraphs(text), **declared))
+    return Group(Spec(name=_name_of(module), phrase=phrase, text=_paragraphs(text), **_plurals(declared)))
 
 
 def _name_of(module: str) -> str:
@@ -96,12 +95,18 @@ def _name_of(module: str) -> str:
 
 
 def _spec(function: Function, name: str, declared: Mapping[str, Any]) -> Spec:
+    values = _plurals(declared)
+    phrase, _, text = (function.__doc__ or "").strip().partition("\n")
+    return Spec(name=name, phrase=phrase.strip(), text=_paragraphs(text), **values)
+
+
+def _plurals(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be one text or several, always as several."""
     values = dict(declared)
     for plural in ("reads", "writes", "effects", "columns", "see"):
         value = values.get(plural, ())
         values[plural] = (value,) if isinstance(value, str) and value else tuple(value or ())
-    phrase, _, text = (function.__doc__ or "").strip().partition("\n")
-    return Spec(name=name, phrase=phrase.strip(), text=_paragraphs(text), **values)
+    return values
 
 
 def _paragraphs(text: str) -> str:

@@ -20,7 +20,7 @@ import click
 from roadmap_cli.cli.run import Run, parameters
 from roadmap_cli.cli.spec import Spec
 from roadmap_cli.cli.terminal import Words
-from roadmap_cli.core.errors import Exit, RoadmapError
+from roadmap_cli.core.errors import CannotCreate, Exit, RoadmapError
 from roadmap_cli.core.records import Record
 
 Function = Callable[..., Iterable[Record] | None]
@@ -69,6 +69,12 @@ def _start(spec: Spec, function: Function, words: Words, values: Mapping[str, An
                 run.out = _dressed(run, stream)
             _pour(function(run, **own) or (), run)
             run.out.close()
+        except BrokenPipeError:
+            raise
+        except BaseException:
+            with contextlib.suppress(OSError):  # what was written before it failed is shown in every dress
+                run.out.close()
+            raise
         finally:
             run.close()
     return run.exit_code or (Exit.PARTIAL if run.partial else Exit.OK)
@@ -101,7 +107,7 @@ def _dressed(run: Run, stream: BinaryIO) -> Any:
 
 
 class _NoOutput:
-    """For a command whose standard output belongs to the program it runs."""
+    """Until there is an output, and for a command whose standard output belongs to the program it runs."""
 
     def write(self, record: Record) -> None:
         raise AssertionError("this command writes no records")
@@ -130,20 +136,36 @@ def _output_place(spec: Spec, name: str | None) -> Generator[BinaryIO]:
                 raise
         return
     assert name is not None
-    path = Path(name)
-    if path.exists() and not path.is_file():  # a device or a named pipe: nothing to rename over
+    path = Path(os.path.realpath(name))
+    try:
+        with _file_place(path) as stream:
+            yield stream
+    except OSError as error:
+        if error.filename in (None, str(path)) or ".part" in str(error.filename):
+            raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=name) from None
+        raise
+
+
+@contextlib.contextmanager
+def _file_place(path: Path) -> Generator[BinaryIO]:
+    if path.exists() and not path.is_file() and not path.is_dir():  # a device or a named pipe: nothing to rename over
         with path.open("wb") as stream:
             yield stream
         return
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
+            if path.exists():
+                os.fchmod(stream.fileno(), path.stat().st_mode & 0o7777)
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 # -- endings -----------------------------------------------------------------------------------------------------------
@@ -155,7 +177,7 @@ def _answer(error: BaseException, words: Words) -> int:
             return Exit.INTERRUPTED
         case Terminated():
             return Exit.TERMINATED
-        case BrokenPipeError():
+        case BrokenPipeError() if _reader_is_gone():
             return Exit.PIPE
         case RoadmapError():
             if error.message:
@@ -171,15 +193,29 @@ def _answer(error: BaseException, words: Words) -> int:
     raise AssertionError(error)
 
 
+def _reader_is_gone() -> bool:
+    """Whether it is standard output that nobody reads any more, and not some other pipe."""
+    import select
+
+    try:
+        poll = select.poll()
+        poll.register(1, select.POLLOUT)
+        return any(event & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, event in poll.poll(0))
+    except OSError:
+        return True
+
+
 def _system_error(error: OSError, words: Words) -> int:
+    """What nobody nearer to it put into words. Places that are written to say so themselves where they open them."""
     place = f"{error.filename}: " if error.filename else ""
     reason = (error.strerror or str(error)).lower()
-    unwritable = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
-    unnamed = error.filename is None or error.errno in (errno.EACCES, errno.EPERM, errno.EEXIST)
-    verb = "cannot write" if unwritable or unnamed else "cannot read"
-    words.error(f"{place}{verb}: {reason}")
+    unwritable = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EPIPE)
+    if unwritable or not error.filename:
+        words.error(f"{place}cannot write: {reason}")
+    else:
+        words.error(f"{place}cannot be opened: {reason}")
     _trace(words)
-    return Exit.CANTCREATE if unwritable or unnamed else Exit.NOINPUT
+    return Exit.CANTCREATE if unwritable or not error.filename else Exit.NOINPUT
 
 
 def _internal(error: Exception, words: Words) -> int:

@@ -91,10 +91,25 @@ class HelpfulCommand(click.Command):
 
 
 class HelpfulGroup(click.Group, HelpfulCommand):
-    """The same with actions; a call without one is told what there is."""
+    """The same with actions; a call without one, or with one that is none, is told what there is."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the action."""
-        if not ctx._protected_args and not ctx.args:
-            raise click.UsageError(f"an action is needed: {', '.join(self.commands)}", ctx)
-        return super().invoke(ctx)
+    def __init__(self, name: str, **declared: Any) -> None:
+        super().__init__(name, invoke_without_command=True, callback=self._need_an_action, **declared)
+
+    def _need_an_action(self) -> None:
+        context = click.get_current_context()
+        if context.invoked_subcommand is None:
+            raise click.UsageError(f"an action is needed: {', '.join(self.commands)}", context)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The action of this name. Raises click.UsageError with the names there are."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None and not ctx.resilient_parsing:
+            raise click.UsageError(f"no action {cmd_name!r}: there are {', '.join(self.commands)}", ctx)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the actions under the name that the documentation gives them."""
+        rows = [(name, command.get_short_help_str(60)) for name, command in self.commands.items()]
+        with formatter.section("Actions"):
+            formatter.write_dl(rows)

@@ -9,22 +9,6 @@ import click
 if TYPE_CHECKING:
     from roadmap_cli.cli.spec import Spec
 
-#: The names under which the shared options arrive; they are the helper's, never the command's.
-SHARED = (
-    "input",
-    "output",
-    "dress",
-    "state",
-    "identity",
-    "wait",
-    "offline",
-    "dry_run",
-    "on_error",
-    "quiet",
-    "verbose",
-    "color",
-)
-
 
 def shared(spec: Spec) -> list[click.Parameter]:
     """The shared options of a command, in the order in which help shows them."""

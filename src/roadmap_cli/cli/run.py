@@ -50,9 +50,38 @@ class _Position(NamedTuple):
     text: bytes
 
 
+class _Other(NamedTuple):
+    """A line that is not for the command: a record that passes through, or, with an error, none at all."""
+
+    position: _Position
+    error: DataError | None
+
+
+def _next(chunks: Iterator[list[bytes | None]], name: str) -> list[bytes | None]:
+    """The next lines, none at the end. Raises InputMissing if they cannot be read."""
+    try:
+        return next(chunks, [])
+    except OSError as error:
+        raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=name) from None
+
+
+def _too_long() -> DataError:
+    from roadmap_cli.core.stream import LINE_LIMIT_BYTES
+
+    return DataError(f"line longer than {LINE_LIMIT_BYTES // 1024**2} MiB", code="long_line")
+
+
+def _from_a_dry_run() -> DataError:
+    return DataError(
+        "the record comes from a dry run: what it tells has not happened",
+        hint="run this command with --dry-run, too, or the one before without",
+        code="dry_run",
+    )
+
+
 @dataclass(slots=True)
 class Run:
-    """What a command function gets. Tests build one from plain values; nothing needs patching."""
+    """What a command function gets: all of the outside world comes through here."""
 
     spec: Spec
     choices: Choices
@@ -63,114 +92,131 @@ class Run:
     partial: bool = False
     exit_code: int = 0
     _state: State | None = None
-    _here: tuple[str, int, bytes] | None = None
-    _batch: dict[int, tuple[str, int, bytes]] = field(default_factory=dict)
+    _here: _Position | None = None
+    _positions: dict[int, _Position] = field(default_factory=dict)
 
     # -- records ---------------------------------------------------------------------------------------------------
 
     def records(self) -> Iterator[Record]:
         """The input records of the kinds this command reads, one at a time; all others pass through as they came."""
+        remembers = not self.spec.streams
         for chunk in self._chunks():
-            yield from chunk
+            for record in chunk:
+                if isinstance(record, _Other):
+                    self._let_pass(record)
+                    continue
+                if remembers and self._here:
+                    self._positions[id(record)] = self._here
+                yield record
 
     def batches(self, size: int = 500) -> Iterator[list[Record]]:
         """The same records in lists of those that have arrived already, at most `size` long.
 
-        For bulk work: do it, commit, yield the results. A list never waits for input that is not there yet.
+        For bulk work: do it, commit, yield the results. A list never waits for input that is not there yet, and ends
+        where a record passes through, so that the order stays.
         """
         for chunk in self._chunks():
             batch: list[Record] = []
             for record in chunk:
+                if isinstance(record, _Other):
+                    if batch:
+                        yield batch
+                        batch, self._positions = [], {}
+                    self._let_pass(record)
+                    continue
                 batch.append(record)
                 if self._here:
-                    self._batch[id(record)] = self._here
+                    self._positions[id(record)] = self._here
                 if len(batch) >= size:
                     yield batch
-                    batch, self._batch = [], {}
+                    batch, self._positions = [], {}
             if batch:
                 yield batch
-                self._batch = {}
+                self._positions = {}
 
-    def _chunks(self) -> Iterator[Iterator[Record]]:
+    def _chunks(self) -> Iterator[Iterator[Record | _Other]]:
+        for name, before, chunk in self._raw_chunks():
+            yield self._parsed(name, before, chunk)
+
+    def _raw_chunks(self) -> Iterator[tuple[str, int, list[bytes | None]]]:
+        """Lines as they arrive: where they stand, how many came before, and their text."""
         from roadmap_cli.core.stream import Lines
 
         for name, descriptor in self._sources():
-            lines = Lines(descriptor)
             number = 0
+            chunks = Lines(descriptor).chunks()
             try:
-                for chunk in lines.chunks():
-                    yield self._parsed(name, number, chunk)
+                while chunk := _next(chunks, name):
+                    yield name, number, chunk
                     number += len(chunk)
                     self.out.rest()
-            except OSError as error:
-                raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
             finally:
                 if descriptor != self.stdin:
                     os.close(descriptor)
 
-    def _parsed(self, name: str, before: int, chunk: list[bytes | None]) -> Iterator[Record]:
-        from roadmap_cli.core.stream import LINE_LIMIT_BYTES, parser
+    def _parsed(self, name: str, before: int, chunk: list[bytes | None]) -> Iterator[Record | _Other]:
+        from roadmap_cli.core.stream import parser
 
         parse = parser()
         wanted = self.spec.read_kinds
         everything = "*" in wanted
         foreign = self.spec.foreign
+        refuses_dry = self.spec.has_effects and not self.choices.dry_run
         for number, text in enumerate(chunk, before + 1):
             if text is None:
-                limit = LINE_LIMIT_BYTES // 1024**2
-                self._fail(DataError(f"line longer than {limit} MiB", code="long_line"), _Position(name, number, b""))
+                yield _Other(_Position(name, number, b""), _too_long())
                 continue
             try:
                 record = parse(text)
             except DataError as error:
                 if text and not text.isspace():
-                    self._fail(error, _Position(name, number, text))
+                    yield _Other(_Position(name, number, text), error)
                 continue
             kind = record.get("kind")
             if kind in wanted or everything or (kind is None and foreign):
-                self._here = (name, number, text)
+                if refuses_dry and record.get("dry_run") is True:
+                    yield _Other(_Position(name, number, text), _from_a_dry_run())
+                    continue
+                self._here = _Position(name, number, text)
                 yield record
             elif type(kind) is str:
-                self.out.raw(text)
+                yield _Other(_Position(name, number, text), None)
             else:
                 problem = "field 'kind' is missing" if kind is None else "field 'kind' is not text"
-                self._fail(DataError(problem, code="bad_kind"), _Position(name, number, text))
+                yield _Other(_Position(name, number, text), DataError(problem, code="bad_kind"))
+
+    def _let_pass(self, other: _Other) -> None:
+        """Hand on a record that is not for this command, or deal with a line that is none."""
+        if other.error:
+            self._fail(other.error, other.position)
+        else:
+            self.out.raw(other.position.text)
 
     def lines(self) -> Iterator[str]:
         """The input as lines of text, for commands that also take plain text. Broken UTF-8 is a record's failure."""
-        for batch in self.line_batches():
-            yield from batch
+        for batch in self.texts(1):
+            for record in batch:
+                yield record["text"]
 
-    def line_batches(self, size: int = 1) -> Iterator[list[str]]:
-        """The same lines in lists of those that have arrived already, at most `size` long."""
-        from roadmap_cli.core.stream import Lines
+    def texts(self, size: int = 500) -> Iterator[list[Record]]:
+        """The lines that have arrived as records with one field, 'text', in lists at most `size` long."""
+        for name, before, chunk in self._raw_chunks():
+            for first in range(0, len(chunk), size):
+                self._positions = {}
+                yield list(self._decoded(name, before + first, chunk[first : first + size]))
 
-        for name, descriptor in self._sources():
-            number = 0
-            try:
-                for chunk in Lines(descriptor).chunks():
-                    for first in range(0, len(chunk), size):
-                        part = chunk[first : first + size]
-                        yield list(self._decoded(name, number + first, part))
-                    number += len(chunk)
-                    self.out.rest()
-            except OSError as error:
-                raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
-            finally:
-                if descriptor != self.stdin:
-                    os.close(descriptor)
-
-    def _decoded(self, name: str, before: int, lines: list[bytes | None]) -> Iterator[str]:
+    def _decoded(self, name: str, before: int, lines: list[bytes | None]) -> Iterator[Record]:
         for number, text in enumerate(lines, before + 1):
-            self._here = (name, number, text or b"")
+            self._here = _Position(name, number, text or b"")
             with self.item():
                 if text is None:
-                    raise DataError("line too long", code="long_line")
+                    raise _too_long()
                 try:
-                    line = text.decode()
+                    record: Record = {"text": text.decode().removesuffix("\r")}
                 except UnicodeDecodeError as wrong:
                     raise DataError(f"not UTF-8 at column {wrong.start + 1}", code="bad_text") from None
-                yield line.removesuffix("\r")
+                self._positions[id(record)] = self._here
+                yield record
 
     def _sources(self) -> Iterator[tuple[str, int]]:
         for name in self.choices.input or ("-",):
@@ -181,7 +227,7 @@ class Run:
             try:
                 descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
+                raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=name) from None
             yield name, descriptor
 
     def _say_what_it_waits_for(self) -> None:
@@ -198,8 +244,8 @@ class Run:
 
         What is then done is the person's choice (``--on-error``).
         """
-        here = self._batch.get(id(record), self._here) if record is not None else self._here
-        return _Item(self, _Position(*here) if here else None)
+        here = self._positions.get(id(record), self._here) if record is not None else self._here
+        return _Item(self, here)
 
     def _fail(self, error: RoadmapError, position: _Position | None) -> None:
         if position and not error.where:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,8 +124,3 @@ def _option(parameter: click.Parameter, context: click.Context) -> Option:
         environment=environment if isinstance(environment, str) else ", ".join(environment),
         operand=is_operand,
     )
-
-
-def kinds(found: Sequence[Entry]) -> set[str]:
-    """Every kind that these commands write."""
-    return {kind for one in found for part in one.parts for kind in part.spec.writes if kind != "*"}

@@ -1,7 +1,7 @@
 """JSON Lines in and out: UTF-8, one object a line, strict, in constant memory.
 
 The reader asks the system only for what is there (`os.read`), so a line that has arrived is handed on before the
-next is awaited. The writer sends each record at once, unless it writes to a regular file.
+next is awaited. The writer sends each record at once; to a regular file, or when told so, it gathers them.
 Format: roadmap-records(5); RFC 8259 with unique names (RFC 7493) and no NaN.
 """
 
@@ -26,6 +26,7 @@ class Lines:
     """The lines of a file descriptor, in chunks of those that have already arrived."""
 
     def __init__(self, descriptor: int, limit_bytes: int = LINE_LIMIT_BYTES) -> None:
+        """`limit_bytes` guards memory: lines shorter than one read (256 KiB) pass in any case."""
         self.descriptor = descriptor
         self.limit_bytes = limit_bytes
 
@@ -46,10 +47,9 @@ class Lines:
             too_long = skipping or held_bytes + len(head) > self.limit_bytes
             first = None if too_long else b"".join((*held, head))
             lines: list[bytes | None] = [first]
-            lines += rest.split(b"\n")
-            tail = lines.pop() if newline else b""
-            assert tail is not None
-            held, held_bytes, skipping = ([tail], len(tail), False) if tail else ([], 0, False)
+            *whole, tail = rest.split(b"\n")
+            lines += whole
+            held, held_bytes, skipping = ([tail] if tail else []), len(tail), False
             yield lines
         if skipping:
             yield [None]
@@ -139,7 +139,7 @@ class Writer:
         import orjson
 
         self._stream = stream
-        self._line = partial(orjson.dumps, default=None, option=orjson.OPT_APPEND_NEWLINE)
+        self._line = partial(orjson.dumps, option=orjson.OPT_APPEND_NEWLINE)
         descriptor = stream.fileno()
         regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
         #: Writes a line as it is, its end of line included.
@@ -150,12 +150,8 @@ class Writer:
         self.rest: Callable[[], object] = _nothing if regular or at_once else stream.flush
 
     def write(self, record: Record) -> None:
-        """Write one record. Raises DataError if it holds what JSON has not, and what OSError the system gives."""
-        try:
-            line = self._line(record)
-        except TypeError as error:
-            raise DataError(f"record {record.get('id')!r} cannot be written: {error}", code="not_json") from None
-        self.raw(line)
+        """Write one record. Raises TypeError if it holds what JSON has not (a bug of who made it), and OSError."""
+        self.raw(self._line(record))
 
     def close(self) -> None:
         """Hand on what is held."""

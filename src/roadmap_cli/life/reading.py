@@ -28,12 +28,12 @@ class Settings:
     def of(
         cls, now: datetime, *, zone: str, past_days: int, future_days: int, charset: str | None, mapping: Sequence[str]
     ) -> Settings:
-        """From the options of life-ingest. Raises DataError (zone, charset) and UsageError (mapping)."""
+        """From the options of life-ingest. Raises DataError (charset) and UsageError (zone, mapping)."""
         from roadmap_cli.life.formats import bank_csv, text
-        from roadmap_cli.life.zones import named
+        from roadmap_cli.life.zones import chosen
 
         return cls(
-            named(zone).key,
+            chosen(zone),
             Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
             text.known(charset) if charset else None,
             bank_csv.mapping(mapping),

@@ -17,7 +17,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import baseline, series, warnings
 from roadmap_cli.life.series import WorkingTime
 from roadmap_cli.life.warnings import Finding, Report
-from roadmap_cli.life.zones import named
+from roadmap_cli.life.zones import chosen, named
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
@@ -43,9 +43,9 @@ class Settings:
 def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, ZoneInfo]:
     """Everything there is to say today, said before or not, and the zone whose days were counted.
 
-    Whole days only: today is left out. Raises DataError for an unknown zone, UsageError for wrong working hours.
+    Whole days only: today is left out. Raises UsageError for an unknown zone or wrong working hours.
     """
-    zone = named(settings.zone or _usable(series.home_zone(tx)))
+    zone = named(chosen(settings.zone) if settings.zone else _usable(series.home_zone(tx)))
     working = WorkingTime.of(settings.working_hours, zone)
     report = Report()
     yesterday = now.astimezone(zone).date() - timedelta(days=1)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import DataError, UsageError
 
 
 def named(name: str) -> ZoneInfo:
@@ -18,6 +18,14 @@ def named(name: str) -> ZoneInfo:
     if zone is None:
         raise DataError(f"unknown time zone {name!r}", code="bad_zone", hint="write it as Europe/Berlin")
     return zone
+
+
+def chosen(name: str) -> str:
+    """The same for a zone that the person chose. Raises UsageError."""
+    try:
+        return named(name).key
+    except DataError as error:
+        raise UsageError(error.message, hint=error.hint) from None
 
 
 def of_machine(variable: str | None, link: str | None) -> str:

@@ -75,7 +75,7 @@ class State:
                 connection.execute("PRAGMA query_only = ON")
             elif dry_run:
                 connection.execute("PRAGMA cache_spill = OFF")  # nothing of a transaction reaches the disk
-        return cls(Path(path), connection, mode=mode, dry_run=dry_run, key=key, held=held)
+        return cls(Path(opening.path), connection, mode=mode, dry_run=dry_run, key=key, held=held)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -129,10 +129,12 @@ class State:
 
     def close(self) -> None:
         """Close it. May be called twice."""
-        with failures.guarding(os.fspath(self.path)):
-            self._connection.close()
-        if self._held:
-            self._held.release()
+        try:
+            with failures.guarding(os.fspath(self.path)):
+                self._connection.close()
+        finally:
+            if self._held:
+                self._held.release()
 
     def __enter__(self) -> State:
         return self

@@ -86,7 +86,7 @@ def test_one_failed_record_is_dealt_with_as_asked(policy, code, kinds):
         ("TryLater('locked')", 75, "locked"),
         ("ConfigError('too new', where='state.db')", 78, "error: state.db: too new\n"),
         ("ValueError('a bug')", 70, "internal error: ValueError: a bug\n"),
-        ("FileNotFoundError(2, 'No such file', 'x.txt')", 66, "error: x.txt: cannot read: no such file\n"),
+        ("FileNotFoundError(2, 'No such file', 'x.txt')", 66, "error: x.txt: cannot be opened: no such file\n"),
         ("OSError(28, 'No space left on device')", 73, "cannot write: no space left on device\n"),
         ("KeyboardInterrupt()", 130, ""),
     ],
@@ -204,3 +204,73 @@ def test_a_second_interrupt_ends_at_once():
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == -signal.SIGINT
+
+
+def test_a_record_from_a_dry_run_is_refused_by_a_command_with_effects():
+    code, records, err = run(item(1, dry_run=True))
+    assert (code, records) == (65, [])
+    assert "comes from a dry run" in err
+    assert run(item(1, dry_run=True), "--dry-run")[0] == 0
+
+
+SLOW_STARTER = FILTER.replace('reads="t.item",', 'reads="t.item", streams=False,').replace(
+    "for record in run.records():", "for record in list(run.records()):"
+)
+
+
+def test_a_failure_is_told_with_its_own_line_even_when_all_was_read_first():
+    done = subprocess.run(
+        [sys.executable, "-c", SLOW_STARTER, "--on-error", "emit"],
+        input=item(1, bad=True) + item(2) + item(3), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    error = json.loads(done.stdout.splitlines()[0])
+    assert (error["line"], error["input"]["id"]) == (1, "t_1")
+    assert b"<stdin>:1: it is bad" in done.stderr
+
+
+BATCHES = FILTER.replace(
+    "for record in run.records():", "for record in (one for batch in run.batches() for one in batch):"
+)
+
+
+def test_batches_keep_the_order_of_a_mixed_stream():
+    other = b'{"kind":"t.other","id":"o","at":"2026-11-23T09:00:00.000Z"}\n'
+    done = subprocess.run(
+        [sys.executable, "-c", BATCHES, "--on-error", "emit"],
+        input=item(1) + other + item(2) + b"{bad\n" + item(3), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert [json.loads(line)["kind"] for line in done.stdout.splitlines()] == [
+        "t.item", "t.other", "t.item", "error", "t.item",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("dress", ["--json", "--plain", "--pretty"])
+def test_every_dress_shows_what_was_written_before_a_failure(dress):
+    script = FILTER.replace('reads="t.item",', 'reads="t.item", streams=False,')
+    done = subprocess.run(
+        [sys.executable, "-c", script, dress], input=item(1) + item(2) + item(3, bad=True), capture_output=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 65
+    assert b"t_1" in done.stdout
+    assert b"t_2" in done.stdout
+
+
+def test_an_output_file_keeps_its_mode_and_its_link_and_its_place_is_named(tmp_path):
+    real = tmp_path / "private"
+    real.write_text("before")
+    real.chmod(0o600)
+    (tmp_path / "link").symlink_to(real)
+    assert run(item(1), "-o", str(tmp_path / "link"))[0] == 0
+    assert (tmp_path / "link").is_symlink()
+    assert b"t_1" in real.read_bytes()
+    assert real.stat().st_mode & 0o777 == 0o600
+    code, _, err = run(item(1), "-o", str(tmp_path / "no" / "x.jsonl"))
+    assert (code, err.count("\n")) == (73, 1)
+    assert f"{tmp_path}/no/x.jsonl: cannot write: no such file or directory" in err
+
+
+def test_another_pipe_that_breaks_is_not_taken_for_standard_output():
+    code, _, err = run(item(1), "--fail", "BrokenPipeError(32, 'Broken pipe')")
+    assert code == 73
+    assert "broken pipe" in err

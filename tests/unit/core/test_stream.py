@@ -152,7 +152,6 @@ def test_a_writer_writes_at_once_to_a_pipe_and_holds_back_when_told_to():
         os.close(source)
 
 
-def test_what_json_has_not_is_refused(tmp_path: Path):
-    with (tmp_path / "out").open("wb") as out:
-        with pytest.raises(DataError, match="'x_1' cannot be written"):
-            stream.Writer(out).write({"id": "x_1", "what": object()})
+def test_what_json_has_not_is_a_bug_of_its_maker(tmp_path: Path):
+    with (tmp_path / "out").open("wb") as out, pytest.raises(TypeError):
+        stream.Writer(out).write({"id": "x_1", "what": object()})

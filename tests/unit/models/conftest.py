@@ -27,7 +27,7 @@ AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which the default models are installed."""
     home = tmp_path_factory.mktemp("weights")
-    folder = os.environ.get("ROADMAP_TEST_MODELS", str(ROOT / ".cache" / "models"))
+    folder = os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))
     environ = {"HOME": str(home), "ROADMAP_MODELS": folder}
     found = registry.load(environ)
     with State.open(home / "state.db", mode="write", keys=KeySource(environ, None), now=clock.system) as state:

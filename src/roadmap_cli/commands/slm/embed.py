@@ -75,6 +75,6 @@ def _embedded(run: Run, embedder: Embedder, batch: list[Record], field: str) -> 
 
 
 def _texts(run: Run) -> Iterator[list[Record]]:
-    for lines in run.line_batches(BATCH):
-        if texts := [{"text": line} for line in lines if line.strip()]:
+    for batch in run.texts(BATCH):
+        if texts := [record for record in batch if record["text"].strip()]:
             yield texts

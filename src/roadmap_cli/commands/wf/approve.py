@@ -54,8 +54,13 @@ def main(
 
     An approval for another hash, one that has expired, and one by who asked for the plan are worth nothing.
     """
+    from roadmap_cli.core.errors import UsageError
     from roadmap_cli.wf import approvals, people
 
+    if wants_list + (approved is not None) + (denied is not None) > 1:
+        raise UsageError("--approve, --deny and --list exclude each other")
+    if "" in (approved, denied):
+        raise UsageError("the plan has no id", hint="wf-approve --list shows what waits")
     if wants_list:
         with run.state.read() as tx:
             found = list(approvals.waiting(tx))
