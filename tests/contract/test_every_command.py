@@ -211,6 +211,30 @@ def test_one_line_in_gives_one_line_out_while_the_pipe_is_open(part, world, tmp_
     assert process.returncode == 0
 
 
+#: A line for which a streaming command writes at least one record of its own.
+SAMPLES = {
+    "life-ingest": b'{"kind":"life.event","id":"life_1","at":"2026-11-20T09:00:00.000Z","title":"Dentist"}\n',
+    "slm-embed": b'{"kind":"life.event","id":"life_1","at":"2026-11-20T09:00:00.000Z","text":"Dentist"}\n',
+    "slm-run": b'{"prompt":"Say yes.","max_tokens":1}\n',
+    "roadmap-schema validate": b'{"kind":"no.schema","id":"x_1","at":"2026-11-20T09:00:00.000Z"}\n',
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_comes_of_a_line_is_written_before_the_next_is_there(name, world, tmp_path):
+    process = subprocess.Popen(
+        [ROOT / "bin" / name.split()[0], *name.split()[1:]], env=world, cwd=tmp_path,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stdout
+    with process:
+        process.stdin.write(SAMPLES[name])
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"]
+        process.stdin.close()
+
+
 @each([part for part in READERS if "*" not in part.spec.reads])
 def test_the_reader_goes_away(part, world, tmp_path):
     source, sink = os.pipe()
