@@ -162,7 +162,18 @@ def test_version_and_unknown_option(part, shell):
     assert re.fullmatch(rb"[a-z -]+: error: [^\n]+\n[a-z -]+: hint: [^\n]+\n", done.stderr)
 
 
-@each(READERS)
+@each([part for part in READERS if part.spec.output == "file"])
+def test_a_command_that_makes_a_file_says_when_there_is_nothing_to_make_it_from(part, shell, tmp_path):
+    done = shell(words(part), UNKNOWN, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (65, UNKNOWN)
+    assert b" in the input\n" in done.stderr
+
+
+#: Commands for which no input is an answer like any other.
+FILTERS = [part for part in READERS if part.spec.output == "records"]
+
+
+@each(FILTERS)
 def test_empty_input_gives_nothing_and_silence(part, shell, tmp_path):
     done = shell([*words(part), "--quiet"], cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -176,7 +187,7 @@ def test_a_bad_line_is_named(part, shell, tmp_path):
     assert b": error: <stdin>:1: " in done.stderr
 
 
-@each(READERS)
+@each(FILTERS)
 def test_on_error_emit_puts_an_error_record_in_its_place(part, shell, tmp_path):
     done = shell([*words(part), "--on-error", "emit", "--json"], b'{"kind":\n', cwd=tmp_path)
     assert done.returncode == 3, done.stderr
@@ -187,7 +198,7 @@ def test_on_error_emit_puts_an_error_record_in_its_place(part, shell, tmp_path):
     assert (done.returncode, done.stdout) == (3, b"")
 
 
-@each([part for part in READERS if "*" not in part.spec.reads])
+@each([part for part in FILTERS if "*" not in part.spec.reads])
 def test_unknown_kinds_and_errors_pass_through_untouched(part, shell, tmp_path):
     error = b'{"kind":"error","id":"e_1","at":"2026-11-23T09:00:00.000Z","code":"x","message":"y"}\n'
     done = shell(words(part), UNKNOWN + error, cwd=tmp_path)
@@ -195,7 +206,7 @@ def test_unknown_kinds_and_errors_pass_through_untouched(part, shell, tmp_path):
     assert done.returncode == 0
 
 
-@each([part for part in READERS if "*" not in part.spec.reads and part.spec.streams])
+@each([part for part in FILTERS if "*" not in part.spec.reads and part.spec.streams])
 def test_one_line_in_gives_one_line_out_while_the_pipe_is_open(part, world, tmp_path):
     process = subprocess.Popen(
         [ROOT / "bin" / words(part)[0], *words(part)[1:]], env=world, cwd=tmp_path,
@@ -289,7 +300,7 @@ def test_a_dry_run_or_a_reader_changes_no_state(part, shell, home, tmp_path):
     assert _state_hash(home) == before
 
 
-@each([part for part in READERS if "*" not in part.spec.reads])
+@each([part for part in FILTERS if "*" not in part.spec.reads])
 def test_a_person_at_a_terminal_is_told_what_is_awaited(part, world, tmp_path):
     """No help, no prompt: one line, and the command waits."""
     leader, follower = pty.openpty()

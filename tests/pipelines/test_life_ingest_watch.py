@@ -141,4 +141,4 @@ def test_a_file_on_standard_input_and_one_that_is_missing(shell: Shell) -> None:
     assert shell(["life-ingest", "nowhere.ics"]).returncode == 66
     assert shell(["life-ingest", "examples"]).returncode == 66
     assert shell(["life-ingest", "--map", "colour=red", "examples/life/bank.csv"]).returncode == 2
-    assert shell(["life-ingest", "--timezone", "Atlantis", "examples/life/bank.csv"]).returncode == 65
+    assert shell(["life-ingest", "--timezone", "Atlantis", "examples/life/bank.csv"]).returncode == 2

@@ -162,7 +162,7 @@ def test_a_killed_migration_goes_on_where_it_was(place, chance, tmp_path, rounds
                 f" INSERT INTO life_step{total} SELECT n FROM c;"
                 f"INSERT INTO life_step{total} SELECT n FROM life_step{total};"
             )
-        kills += place.killed("migrate", root, after_s=chance.uniform(0.05, 0.5))[1]
+        kills += place.killed("migrate", root, after_s=chance.uniform(0.05, 0.5) if kills else 0.15)[1]
         with place.open("read", migrations=str(root)) as state, state.read() as tx:
             assert len(list(records.find(tx, kind="a"))) == 2000
         with place.open(migrations=str(root)) as state, state.read() as tx:

@@ -98,7 +98,8 @@ def _dressed(run: Run, stream: BinaryIO) -> Any:
     from roadmap_cli.cli import render
 
     spec, choices = run.spec, run.choices
-    dress = choices.dress or ("pretty" if choices.output in (None, "-") and os.isatty(stream.fileno()) else "json")
+    on_stdout = choices.output in (None, "-") or spec.output == "file"
+    dress = choices.dress or ("pretty" if on_stdout and os.isatty(stream.fileno()) else "json")
     if dress == "plain":
         return render.PlainOutput(stream, spec.columns)
     if dress == "pretty":
@@ -116,6 +117,9 @@ class _NoOutput:
         raise AssertionError("this command writes no records")
 
     def rest(self) -> None:
+        return None
+
+    def deliver(self) -> None:
         return None
 
     def close(self) -> None:

@@ -31,6 +31,9 @@ class Output(Protocol):
     def rest(self) -> object:
         """Hand on what is held, before a wait for input."""
 
+    def deliver(self) -> None:
+        """Hand on what can be handed on, wherever it goes."""
+
     def close(self) -> None:
         """Hand on what is held, at the end."""
 
@@ -43,7 +46,7 @@ class JsonOutput:
         self.write = writer.write
         self._raw = writer.raw
         self.rest = writer.rest
-        self.close = writer.close
+        self.deliver = self.close = writer.close
 
     def raw(self, line: bytes) -> None:
         """Write a line as it came."""
@@ -57,7 +60,7 @@ class PlainOutput:
         self._writer = Writer(stream)
         self._columns = tuple(columns) or _DEFAULT_COLUMNS
         self.rest = self._writer.rest
-        self.close = self._writer.close
+        self.deliver = self.close = self._writer.close
 
     def write(self, record: Record) -> None:
         """Write a record's columns; tab, newline and backslash inside a field are escaped."""
@@ -87,7 +90,7 @@ class PrettyOutput:
         self._streams = streams and picture is None
         self._picture = picture
         self._held: list[Record] = []
-        self._headed = False
+        self._widths: list[int] = []
 
     def write(self, record: Record) -> None:
         """Show a record now, or hold it for the table or picture."""
@@ -105,6 +108,9 @@ class PrettyOutput:
     def rest(self) -> None:
         """A table is shown when it is whole."""
 
+    def deliver(self) -> None:
+        """A table is shown when it is whole."""
+
     def close(self) -> None:
         """Show what is held."""
         if self._held:
@@ -116,13 +122,25 @@ class PrettyOutput:
         self._text.detach()
 
     def _row(self, record: Record) -> None:
-        if not self._headed:
-            self._headed = True
-            self._console.print("  ".join(self._columns), style="bold", soft_wrap=True)
-        parts = [visible(cell(record.get(name))) for name in self._columns]
-        line = "  ".join(parts)
+        """One line at once: columns as wide as anything in them so far, the last one cut at the terminal's edge."""
+        declared = set(self._columns) - set(_DEFAULT_COLUMNS)
+        if declared and not declared & record.keys():  # of another kind than the table is for
+            told = {name: value for name, value in record.items() if name not in _DEFAULT_COLUMNS}
+            pairs = (f"{name} {one_line(value)}" for name, value in told.items())
+            self._line(f"{record.get('kind', '')}  {', '.join(pairs)}")
+            return
+        cells = [one_line(record.get(name)) for name in self._columns]
+        if not self._widths:
+            self._widths = [max(len(name), len(text)) for name, text in zip(self._columns, cells, strict=True)]
+            self._line(
+                "  ".join(name.ljust(wide) for name, wide in zip(self._columns, self._widths, strict=True)), "bold"
+            )
+        self._widths = [max(wide, len(text)) for wide, text in zip(self._widths, cells, strict=True)]
+        self._line("  ".join(text.ljust(wide) for text, wide in zip(cells, self._widths, strict=True)).rstrip())
+
+    def _line(self, text: str, style: str | None = None) -> None:
         limit = self._console.width
-        self._console.print(line if len(line) <= limit else line[: limit - 1] + "…", soft_wrap=True)
+        self._console.print(text if len(text) <= limit else text[: limit - 1] + "…", style=style, soft_wrap=True)
 
     def _table(self) -> None:
         from rich.table import Table
@@ -133,7 +151,7 @@ class PrettyOutput:
             numeric = all(isinstance(record.get(name, 0), int | float) for record in self._held)
             table.add_column(name, justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True)
         for record in self._held:
-            table.add_row(*(visible(cell(record.get(name))) for name in present))
+            table.add_row(*(one_line(record.get(name)) for name in present))
         self._console.print(table)
         self._held = []
 
@@ -149,6 +167,11 @@ def cell(value: Any) -> str:
     import orjson
 
     return orjson.dumps(value).decode()
+
+
+def one_line(value: Any) -> str:
+    """A value for a line on a terminal: line breaks are spaces, other control characters visible."""
+    return visible(" ".join(cell(value).split("\n")))
 
 
 def _escape(text: str) -> str:

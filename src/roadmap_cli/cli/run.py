@@ -376,6 +376,10 @@ class Run:
         """Show how far a long piece of work is, if somebody looks on."""
         return self.words.progress(what, total)
 
+    def deliver(self) -> None:
+        """Make sure that what was yielded has reached its place: before noting that somebody was told."""
+        self.out.deliver()
+
     def close(self) -> None:
         """Let go of the state."""
         if self._state is not None:

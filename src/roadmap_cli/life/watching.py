@@ -6,7 +6,7 @@ again after the rest. Everything said is a decision in `why`, resting on the rec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -107,6 +107,21 @@ def still_open(tx: Connection) -> Iterator[Record]:
         found = records.get(tx, name)
         if found is not None:
             yield found
+
+
+def untold(tx: Connection) -> Iterator[Record]:
+    """The warnings whose record has not reached any output yet, oldest first: the new, and those a full disk ate."""
+    for (name,) in tx.execute("SELECT id FROM life_warning WHERE told_at IS NULL ORDER BY at, id").fetchall():
+        found = records.get(tx, name)
+        if found is not None:
+            yield found
+
+
+def tell(tx: Connection, ids: Iterable[str], now: datetime) -> None:
+    """Note that the records of these warnings have reached their output."""
+    tx.executemany(
+        "UPDATE life_warning SET told_at = ? WHERE id = ? AND told_at IS NULL", [(stamp(now), i) for i in ids]
+    )
 
 
 def _is_news(tx: Connection, finding: Finding, now: datetime) -> bool:

@@ -76,6 +76,7 @@ def examine(
         for program, package in PROGRAMS[family].items():
             yield _program(program, package, environ)
     yield from _key_and_state(state, keys, wait_s)
+    yield _writable(state)
     yield _space(state)
     if "slm" in named:
         yield from _models(environ)
@@ -126,6 +127,16 @@ def _key_and_state(state: Path, keys: KeySource, wait_s: float) -> Iterator[Find
             yield Finding("state.open", True, f"{state} ({state.stat().st_size:,} bytes)")
     except RoadmapError as error:
         yield Finding("state.open", False, str(error), error.hint or "roadmap-state check")
+
+
+def _writable(state: Path) -> Finding:
+    folder = next(parent for parent in state.absolute().parents if parent.is_dir())
+    places = [folder, *([state] if state.exists() else [])]
+    locked = next((place for place in places if not os.access(place, os.W_OK)), None)
+    detail = f"{locked} cannot be written" if locked else f"{folder} can be written"
+    return Finding(
+        "state.writable", locked is None, detail, f"make {locked} writable, or name another with --state FILE"
+    )
 
 
 def _space(state: Path) -> Finding:

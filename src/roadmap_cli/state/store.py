@@ -8,6 +8,7 @@ No transaction spans a read of input or a write of output, and what was announce
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -162,9 +163,14 @@ class _Opening:
     def exists(self) -> bool:
         """Whether there is a state; an empty file without a key file, as mktemp makes it, is not one yet."""
         try:
-            return os.stat(self.path).st_size > 0 or os.path.exists(self.path + files.KEY)
+            found = os.stat(self.path)
         except FileNotFoundError:
             return False
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigError(
+                "not a regular file", where=self.path, hint="name another with --state FILE", code="no_file"
+            )
+        return found.st_size > 0 or os.path.exists(self.path + files.KEY)
 
     def for_change(self) -> tuple[Connection, bytes, lock.Lock | None]:
         """The connection, its key and the shared lock, the schema being the present one."""
@@ -199,6 +205,7 @@ class _Opening:
         not allow: it gets a copy in memory.
         """
         if not self.exists():
+            self._refuse_lost()
             return self._in_memory(None), None, None
         held = lock.take(self.path + files.LOCK, alone=False, wait_s=self.wait_s, create=False)
         try:
@@ -229,13 +236,30 @@ class _Opening:
     def _create(self) -> None:
         from roadmap_cli.state import migrate
 
-        try:
+        fresh, key_file = self.path + ".new", self.path + files.KEY
+        if os.path.exists(key_file):
+            self._refuse_lost()
             content = keys.read(self.path, self.source)  # made by a process that was killed before the state was
-        except ConfigError as error:
-            if error.code != "no_key_file":
-                raise
+        else:
+            if not os.path.lexists(fresh):
+                files.create_private(fresh)  # tells a state that is not made yet from one that was lost
             content = keys.make(self.path, self.source, self.now)
-        migrate.create(self.path, content.key, self.migrations, wait_s=self.wait_s, now=self.now)
+        try:
+            migrate.create(self.path, content.key, self.migrations, wait_s=self.wait_s, now=self.now)
+        except BaseException:
+            if not os.path.exists(self.path):
+                os.unlink(key_file)  # nothing was ever encrypted with it
+            raise
+
+    def _refuse_lost(self) -> None:
+        """A key file without its state: a new, empty one would hide that everything is gone."""
+        if os.path.exists(self.path + files.KEY) and not os.path.lexists(self.path + ".new"):
+            raise ConfigError(
+                "the state file is missing, though its key file is there",
+                where=self.path,
+                hint="bring it back: roadmap-state restore FILE; to begin anew, remove the key file beside it",
+                code="state_lost",
+            )
 
     def _leftovers(self) -> bool:
         return any(os.path.lexists(self.path + end) for end in files.FRESH)

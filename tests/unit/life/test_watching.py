@@ -15,7 +15,7 @@ import pytest
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.clock import parse
-from roadmap_cli.core.errors import DataError, UsageError
+from roadmap_cli.core.errors import UsageError
 from roadmap_cli.life import baseline, series, warnings, watching
 from roadmap_cli.life.series import Meeting, Purchase, WorkingTime
 from roadmap_cli.life.store import Stored
@@ -149,7 +149,7 @@ def test_an_empty_state_is_quiet(tx: Any) -> None:
 def test_wrong_settings(tx: Any) -> None:
     with pytest.raises(UsageError):
         watch(tx, working_hours="18:00-08:00")
-    with pytest.raises(DataError):
+    with pytest.raises(UsageError, match="Europe/Atlantis"):
         watch(tx, zone="Europe/Atlantis")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
 
@@ -70,7 +71,7 @@ def main(run: Run, preview: int | None, preset: str, quality: int, cache: Path |
 
     plan, cuts, sources = checks.gather(run.records())
     if plan is None:
-        return
+        raise DataError("no plan in the input", hint="edl-scan, edl-plan and edl-check come before", code="no_plan")
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
     settings = render.Settings(preset=preset, quality=quality, preview_width=preview)

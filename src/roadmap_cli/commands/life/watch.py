@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.records import Record
+
+
+def draw(records: Sequence[Record], console: Any) -> None:
+    """Each warning as a paragraph: how bad and what, what would clear it, where to look further."""
+    from rich.text import Text
+
+    for record in records:
+        head = Text(visible(f"{record.get('severity', '')}: "), style="bold")
+        head.append(visible(str(record.get("text", ""))), style="not bold")
+        console.print(head)
+        console.print(visible(f"  clears when {record.get('clears_when', '')}"), style="dim")
+        console.print(
+            visible(f"  rests on {record.get('evidence_count', 0)} records: roadmap-why {record.get('why_id', '')}")
+        )
 
 
 @command(
     writes="life.warning",
     state="write",
-    columns=("severity", "text", "clears_when", "evidence_count", "why_id"),
+    columns=("severity", "since", "until", "evidence_count", "why_id", "text", "clears_when"),
+    picture=draw,
     examples={
         "Warn of what is unusual": "life-watch | jq -r .text",
         "Look every six hours from cron": "echo '0 */6 * * * life-watch --plain'",
@@ -65,14 +82,22 @@ def main(
     from roadmap_cli.life import watching
 
     settings = watching.Settings(false_alarms, working_hours, timezone)
+    if not run.state_path.exists():
+        run.detail("nothing is known yet; life-ingest takes in calendars and bank statements")
+        return
     with run.state.write() as tx:
         known = list(watching.still_open(tx)) if also_open else []
-        given, report = watching.watch(tx, run.now(), settings, command=run.command)
+        _, report = watching.watch(tx, run.now(), settings, command=run.command)
         still = {record["id"] for record in watching.still_open(tx)} if also_open else set()
+        untold = list(watching.untold(tx))
     for words in report.untold:
         run.detail(words)
-    written = [*(record for record in known if record["id"] in still), *given]
+    new = {record["id"] for record in untold}
+    written = [*(record for record in known if record["id"] in still - new), *untold]
     yield from written
+    run.deliver()
+    with run.state.write() as tx:
+        watching.tell(tx, new, run.now())
     if not written:
         run.detail("nothing new to warn of")
     if written and fail_on_warning:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     foreign=True,
     state="write",
     effects="network",
-    columns=("id", "text", "prompt_tokens", "completion_tokens", "latency_ms"),
+    columns=("prompt_tokens", "completion_tokens", "latency_ms", "text"),
     examples={
         "Answer a file of prompts": (
             "head -n 2 examples/prompts.jsonl | slm-run --max-tokens 8 | jq -r '.custom_id, .model, has(\"text\")'"

@@ -41,6 +41,7 @@ CREATE TABLE life_warning (
     until_date TEXT NOT NULL,    -- last day it looked at
     severity   INTEGER NOT NULL, -- 1 low, 2 medium, 3 high
     why_id     TEXT NOT NULL REFERENCES decision (id), -- the decision, with its evidence
-    cleared_at TEXT              -- when what would clear it had come; absent while it is open
+    cleared_at TEXT,             -- when what would clear it had come; absent while it is open
+    told_at    TEXT              -- when its record had reached the output; absent: it is written again
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX life_warning_by_pattern ON life_warning (pattern, at);
