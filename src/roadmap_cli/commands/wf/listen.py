@@ -47,6 +47,7 @@ def main(
     source and id; for a record by its id; else by its whole text.
     A repeated delivery is counted and not written again, unless the first one never got as far as wf-approve or
     wf-run: so a pipeline that was killed is made whole by sending the same thing again, or by --replay.
+    An event that wf-match has found no template for is finished with, too.
 
     With --http 127.0.0.1:9095 it serves until it is terminated and answers 200 when the events are stored, 400 to what
     is no such webhook, and 503 when the sender should come again.
