@@ -64,10 +64,9 @@ NAMES: dict[str, tuple[tuple[str, int], ...]] = {
         (r"Ryzen \d (?:PRO )?9[89]55HX", 2025), (r"Ryzen Z1", 2023), (r"Ryzen Z2", 2025),
     ),
     "EPYC": (
-        (r"EPYC 7\d\d1", 2017), (r"EPYC 7[\dFH]\d?2", 2019), (r"EPYC 7\d\d3|EPYC 7[\dF]\d3X?", 2021),
-        (r"EPYC 9[\dF]\d4|EPYC 9\d\d4", 2022), (r"EPYC 8\d\d4", 2023), (r"EPYC [94]\d\d5|EPYC 9\d\w5", 2024),
-        (r"EPYC 4\d\d4", 2024), (r"EPYC-Rome", 2019), (r"EPYC-Milan", 2021), (r"EPYC-Genoa", 2022),
-        (r"EPYC-Turin", 2024),
+        (r"EPYC 7\w\d1", 2017), (r"EPYC 7\w\d2", 2019), (r"EPYC 7\w\d3", 2021), (r"EPYC 9\w\d4", 2022),
+        (r"EPYC 8\d\d4", 2023), (r"EPYC [94]\w\d5", 2024), (r"EPYC 4\d\d4", 2024), (r"EPYC-Rome", 2019),
+        (r"EPYC-Milan", 2021), (r"EPYC-Genoa", 2022), (r"EPYC-Turin", 2024),
     ),
     "AMD": (
         (r"Athlon (?:Silver|Gold) [37]\d2\dU", 2022), (r"Athlon (?:Silver|Gold)", 2020), (r"Athlon 3000G", 2019),
@@ -207,7 +206,9 @@ FLOORS: dict[str, int] = {
 
 def of_name(text: str) -> Launch | None:
     """When a processor of this name came out (``Intel(R) Core(TM) i5-8250U CPU @ 1.60GHz``), or None."""
-    generation = re.search(r"\bi[3579][- ](\d{3,5})", text) or re.search(r"\b(?:m[357]|M|i[57])-(\d)Y", text)
+    generation = re.search(r"\bi[3579](?:-| +|  *CPU +)(\d{3,5})", text) or re.search(
+        r"\b(?:m[357]|M|i[57])-(\d)Y", text
+    )
     for literal, rules in NAMES.items():
         found = _first(rules, text) if literal in text else None
         if found:
