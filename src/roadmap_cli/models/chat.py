@@ -72,12 +72,17 @@ class Reply:
 
 @dataclass(slots=True)
 class Tally:
-    """What a provider fills in while it generates."""
+    """What a provider fills in while it generates; `purpose` is told to it.
+
+    `call_id` is the row in the ledger if the provider writes it (a running slm-serve does).
+    """
 
     finish: str = "stop"
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int = 0
+    purpose: str = "chat"
+    call_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -162,7 +167,7 @@ class Chat(ABC):
         self, stream: Stream, messages: list[dict[str, str]], options: Options, purpose: str, piecewise: bool
     ) -> Iterator[str]:
         """Pass the pieces on; whatever happens, one row goes into the ledger."""
-        tally, said = Tally(), []
+        tally, said = Tally(purpose=purpose), []
         started = time.perf_counter()
         error: str | None = None
         whole = False
@@ -181,7 +186,7 @@ class Chat(ABC):
             latency_ms = round((time.perf_counter() - started) * 1000)
             price, currency = self._price(tally)
             text = "".join(said)
-            call_id = None
+            call_id = tally.call_id
             if self._ledger is not None:
                 call_id = self._ledger.record(
                     Call(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.clock import Clock, stamp
@@ -42,15 +43,21 @@ class Call:
 class Ledger:
     """Writes calls on behalf of one command and run, each in a transaction of its own.
 
-    With `held`, calls are kept until `flush`: for a command that commits many records at once.
+    With `held`, calls are kept until `flush`: for a command that commits many records at once. `state` may be what
+    opens it, asked when the first call is written, if `place` says where it is.
     """
 
-    state: State
+    state: State | Callable[[], State]
     command: str
     now: Clock
     run_id: str | None = None
     held: bool = False
+    place: Path = Path()
     _waiting: list[tuple[str, datetime, Call]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not callable(self.state):
+            self.place = self.state.path
 
     def record(self, call: Call) -> str:
         """Write a call down, or keep it for `flush`; return the id of its row."""
@@ -65,6 +72,8 @@ class Ledger:
         """Commit what was kept, in one transaction."""
         if not self._waiting:
             return
+        if callable(self.state):
+            self.state = self.state()
         with self.state.write() as tx:
             for row_id, at, call in self._waiting:
                 record_call(tx, call, row_id=row_id, command=self.command, at=at, run_id=self.run_id)
