@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError, RoadmapError, UsageError
-from roadmap_cli.models import constrained
-from roadmap_cli.models.ledger import Call, Ledger
 
 if TYPE_CHECKING:
-    pass
+    from roadmap_cli.models.ledger import Ledger
 
 Message = Mapping[str, str]
 ROLES = frozenset({"system", "user", "assistant"})
@@ -46,6 +44,8 @@ class Options:
         if "" in self.stop:
             raise UsageError("a stop text must not be empty")
         if self.schema is not None:
+            from roadmap_cli.models import constrained
+
             constrained.check_schema(self.schema)
 
 
@@ -177,6 +177,8 @@ class Chat(ABC):
                 said.append(piece)
                 yield piece
             if options.schema is not None:
+                from roadmap_cli.models import constrained
+
                 value = constrained.judge("".join(said), options.schema, cut_off=tally.finish == "length")
             whole = True
         except RoadmapError as failure:
@@ -188,6 +190,8 @@ class Chat(ABC):
             text = "".join(said)
             call_id = tally.call_id
             if self._ledger is not None:
+                from roadmap_cli.models.ledger import Call
+
                 call_id = self._ledger.record(
                     Call(
                         model=self.name,

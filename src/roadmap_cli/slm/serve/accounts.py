@@ -19,7 +19,7 @@ from roadmap_cli.state.store import State
 
 T = TypeVar("T")
 #: How long the state stays open after the last write.
-LINGER_S = 10.0
+LINGER_S = 3.0
 _Work = tuple[Callable[[Connection], Any], "Future[Any]"]
 
 

@@ -21,14 +21,15 @@ def ask(path: Path, method: str, place: str, body: Mapping[str, Any] | None = No
     head = f"{method} {place} HTTP/1.1\r\nHost: slm\r\nConnection: close\r\nContent-Length: {len(content)}\r\n\r\n"
     answer = b""
     try:
-        with connection:
-            connection.sendall(head.encode() + content)
-            while piece := connection.recv(1 << 16):
-                answer += piece
+        connection.sendall(head.encode() + content)
+        while piece := connection.recv(1 << 16):
+            answer += piece
     except TimeoutError:
         raise TryLater(f"no answer within {wait_s:g} s", where=str(path), code="busy") from None
     except OSError as error:
         raise Unavailable(f"it went away: {error.strerror}", where=str(path), code="server_gone") from None
+    finally:
+        connection.close()
     status, value = _parsed(answer, path)
     if status == 200:
         return value

@@ -91,7 +91,9 @@ class Routes:
         if request.method == "GET" and request.path.startswith("/v1/models/"):
             self._model(connection, unquote(request.path.removeprefix("/v1/models/")))
             return
-        others = [method for method, path in (*self._paths, *self._own) if path == request.path]
+        others = [
+            method for method, path in (*self._paths, *(self._own if request.trusted else ())) if path == request.path
+        ]
         if others:
             connection.answer(405, _error(f"{request.path} takes {others[0]}", "method"), {"Allow": others[0]})
         else:
