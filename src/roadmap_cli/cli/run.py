@@ -19,6 +19,7 @@ from roadmap_cli.core.records import Record
 if TYPE_CHECKING:
     from roadmap_cli.cli.render import Output
     from roadmap_cli.cli.spec import Spec
+    from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.keys import KeySource
     from roadmap_cli.state.store import State
@@ -327,22 +328,26 @@ class Run:
     def state(self) -> State:
         """The shared state file, opened when first asked for."""
         if self._state is None:
-            from roadmap_cli.state.store import State
-
-            if self.spec.state == "no":
-                raise AssertionError(f"{self.command} declares no use of the state")
-            import resource
-
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the key in plain text
-            self._state = State.open(
-                self.state_path,
-                mode="write" if self.spec.state == "write" else "read",
-                keys=self.keys,
-                wait_s=self.choices.wait,
-                dry_run=self.dry_run,
-                now=self.clock,
-            )
+            self._state = self.open_state()
         return self._state
+
+    def open_state(self) -> State:
+        """The shared state file, opened anew: for a server that lets it go in between. The caller closes it."""
+        from roadmap_cli.state.store import State
+
+        if self.spec.state == "no":
+            raise AssertionError(f"{self.command} declares no use of the state")
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the key in plain text
+        return State.open(
+            self.state_path,
+            mode="write" if self.spec.state == "write" else "read",
+            keys=self.keys,
+            wait_s=self.choices.wait,
+            dry_run=self.dry_run,
+            now=self.clock,
+        )
 
     def transport(self) -> Transport:
         """The guarded way to the network."""
@@ -350,6 +355,12 @@ class Run:
 
         state = self.state if self.spec.state != "no" else None
         return Transport(state, command=self.command, offline=self.offline, now=self.clock, environ=self.environ)
+
+    def ledger(self, run_id: str | None = None, *, held: bool = False) -> Ledger:
+        """The ledger of model calls. The state is opened when this process writes the first one, a server none."""
+        from roadmap_cli.models.ledger import Ledger
+
+        return Ledger(lambda: self.state, self.command, self.clock, run_id, held, self.state_path)
 
     @property
     def output_path(self) -> Path:

@@ -5,6 +5,8 @@ A relative XDG variable is ignored, as the XDG Base Directory Specification 0.8 
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,6 +50,22 @@ def models_directory(environ: Mapping[str, str]) -> Path:
     if environ.get("ROADMAP_MODELS"):
         return Path(environ["ROADMAP_MODELS"])
     return data_directory(environ) / "models"
+
+
+def slm_socket(environ: Mapping[str, str], state: Path | None = None) -> Path:
+    """Where slm-serve listens: ``slm.sock`` in ``$XDG_RUNTIME_DIR/roadmap``, else beside the state file.
+
+    One server for one state file, into which it writes the calls: with another `state` than the usual one the name
+    holds the beginning of a hash of its path.
+    """
+    usual = state_file({name: value for name, value in environ.items() if name != "ROADMAP_STATE"})
+    state = state_file(environ) if state is None else state
+    place = os.path.realpath(state)
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    folder = Path(runtime) / APP if runtime.startswith("/") else Path(place).parent
+    if place == os.path.realpath(usual):
+        return folder / "slm.sock"
+    return folder / f"slm-{zlib.crc32(os.fsencode(place)):08x}.sock"
 
 
 def cache_directory(environ: Mapping[str, str]) -> Path:

@@ -35,10 +35,10 @@ def content_id(kind: str, **fields: Identifying) -> str:
 
 def run_id(kind: str, at: datetime) -> str:
     """A new id that sorts by time: 48 bits of milliseconds and 80 random bits (the layout of ULID)."""
-    import secrets
+    import os
 
     milliseconds = int(at.timestamp() * 1000) & (1 << 48) - 1
-    return f"{_family(kind)}_{_crockford((milliseconds << 80) | secrets.randbits(80))}"
+    return f"{_family(kind)}_{_crockford((milliseconds << 80) | int.from_bytes(os.urandom(10)))}"
 
 
 def canonical(value: Any) -> bytes:

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError, RoadmapError, UsageError
-from roadmap_cli.models import constrained
-from roadmap_cli.models.ledger import Call, Ledger
 
 if TYPE_CHECKING:
-    pass
+    from roadmap_cli.models.ledger import Ledger
 
 Message = Mapping[str, str]
 ROLES = frozenset({"system", "user", "assistant"})
@@ -46,6 +44,8 @@ class Options:
         if "" in self.stop:
             raise UsageError("a stop text must not be empty")
         if self.schema is not None:
+            from roadmap_cli.models import constrained
+
             constrained.check_schema(self.schema)
 
 
@@ -72,12 +72,17 @@ class Reply:
 
 @dataclass(slots=True)
 class Tally:
-    """What a provider fills in while it generates."""
+    """What a provider fills in while it generates; `purpose` is told to it.
+
+    `call_id` is the row in the ledger if the provider writes it (a running slm-serve does).
+    """
 
     finish: str = "stop"
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int = 0
+    purpose: str = "chat"
+    call_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -162,7 +167,7 @@ class Chat(ABC):
         self, stream: Stream, messages: list[dict[str, str]], options: Options, purpose: str, piecewise: bool
     ) -> Iterator[str]:
         """Pass the pieces on; whatever happens, one row goes into the ledger."""
-        tally, said = Tally(), []
+        tally, said = Tally(purpose=purpose), []
         started = time.perf_counter()
         error: str | None = None
         whole = False
@@ -172,6 +177,8 @@ class Chat(ABC):
                 said.append(piece)
                 yield piece
             if options.schema is not None:
+                from roadmap_cli.models import constrained
+
                 value = constrained.judge("".join(said), options.schema, cut_off=tally.finish == "length")
             whole = True
         except RoadmapError as failure:
@@ -181,8 +188,10 @@ class Chat(ABC):
             latency_ms = round((time.perf_counter() - started) * 1000)
             price, currency = self._price(tally)
             text = "".join(said)
-            call_id = None
+            call_id = tally.call_id
             if self._ledger is not None:
+                from roadmap_cli.models.ledger import Call
+
                 call_id = self._ledger.record(
                     Call(
                         model=self.name,

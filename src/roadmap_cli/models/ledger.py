@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roadmap_cli.core.clock import Clock, stamp
 from roadmap_cli.core.records import Record, run_id
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from roadmap_cli.state.store import State
 
 _COLUMNS = (
@@ -20,8 +20,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call. `price_microunits` is in millionths of the currency; what is unknown is None."""
 
     model: str
@@ -38,19 +37,38 @@ class Call:
     error: str | None = None
 
 
-@dataclass(slots=True)
 class Ledger:
     """Writes calls on behalf of one command and run, each in a transaction of its own.
 
-    With `held`, calls are kept until `flush`: for a command that commits many records at once.
+    With `held`, calls are kept until `flush`: for a command that commits many records at once. `state` may be what
+    opens it, asked when the first call is written, if `place` says where it is.
     """
 
-    state: State
-    command: str
-    now: Clock
-    run_id: str | None = None
-    held: bool = False
-    _waiting: list[tuple[str, datetime, Call]] = field(default_factory=list)
+    __slots__ = ("_state", "_waiting", "command", "held", "now", "place", "run_id")
+
+    def __init__(
+        self,
+        state: State | Callable[[], State],
+        command: str,
+        now: Clock,
+        run_id: str | None = None,
+        held: bool = False,
+        place: Path | None = None,
+    ) -> None:
+        self._state = state
+        self.command = command
+        self.now = now
+        self.run_id = run_id
+        self.held = held
+        self.place = place if callable(state) else state.path
+        self._waiting: list[tuple[str, datetime, Call]] = []
+
+    @property
+    def state(self) -> State:
+        """The state that the calls go into, opened when first asked for."""
+        if callable(self._state):
+            self._state = self._state()
+        return self._state
 
     def record(self, call: Call) -> str:
         """Write a call down, or keep it for `flush`; return the id of its row."""
@@ -92,6 +110,8 @@ def calls(tx: Any, *, run_id: str | None = None, limit: int | None = None) -> It
         " ORDER BY at DESC, rowid DESC LIMIT ?2) ORDER BY at, place",
         (run_id, -1 if limit is None else limit),
     ).fetchall()
+    import json
+
     names = [name.strip() for name in _COLUMNS.split(",")]
     for row in rows:
         values = dict(zip(names, row, strict=True))
@@ -107,4 +127,6 @@ def new_id(at: datetime) -> str:
 
 
 def _json(value: Any) -> str:
+    import json
+
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

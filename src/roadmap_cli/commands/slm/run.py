@@ -71,19 +71,18 @@ def main(
     """
     from roadmap_cli.models import constrained
     from roadmap_cli.models.chat import Options
-    from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.models.selection import open_chat
     from roadmap_cli.slm import prompts
 
     options = Options(max_tokens, temperature, seed=seed, schema=constrained.load(schema) if schema else None)
     options.check()
-    ledger = Ledger(run.state, run.command, run.clock, run_id=run.new_id("slm.run"))
+    ledger = run.ledger(run.new_id("slm.run"))
     chat = None
     try:
-        with run.transport() as transport, run.progress("prompts", _lines(run)) as bar:
+        with run.progress("prompts", _lines(run)) as bar:
             rate = _Rate()
             for record in _texts(run) if text else run.records():
-                chat = chat or open_chat(model, environ=run.environ, ledger=ledger, transport=transport)
+                chat = chat or open_chat(model, environ=run.environ, ledger=ledger, transport=run.transport)
                 with run.item():
                     reply = prompts.ask(chat, prompts.read(record, options, system))
                     yield prompts.answered(record, reply, reply_id=run.new_id("slm.reply"), at=run.stamp())
