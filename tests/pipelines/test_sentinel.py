@@ -44,6 +44,8 @@ def lines(word: str, folder: Path) -> Iterator[tuple[list[str], bytes]]:
     yield ["life-ingest", *calendars(word, folder, 30)], b""
     yield ["life-watch"], b""
     yield ["wf-listen", "--from", "alertmanager"], ALERT.format(word=word, number=secrets.randbits(63)).encode()
+    yield ["roadmap-permit", "add", f"{word}.example.org", "--purpose", "model-call"], b""
+    yield ["roadmap-keys", "add", "--label", word, str(ROOT / "examples/keys/laptop.pub")], b""
     yield ["slm-embed"], texts.encode()
     yield ["slm-run", "--max-tokens", "4"], prompts.encode()
 
