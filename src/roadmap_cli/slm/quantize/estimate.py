@@ -25,7 +25,7 @@ KV_BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 #: Tokens computed together by `models.local`.
 BATCH = 256
 #: Of a process with Python, numpy and llama.cpp before a model is loaded.
-PROCESS_BYTES = 58 << 20
+PROCESS_BYTES = 45 << 20
 #: Of a token in the vocabulary: text, score, merges, maps.
 TOKEN_BYTES = 350
 #: Graph, thread stacks, allocator slack.

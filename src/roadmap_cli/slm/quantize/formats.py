@@ -28,8 +28,8 @@ class Gate:
     ratio: float
 
 
-#: By bits. Those for 8 and 4 leave about three times what Llama 3 8B loses (llama.cpp's tools/perplexity/README.md), since
-#: small models lose more; those for 5 and 6 lie in between.
+#: By bits. Those for 8 and 4 leave about three times what Llama 3 8B loses (llama.cpp's tools/perplexity/README.md),
+#: since small models lose more; those for 5 and 6 lie in between.
 GATES: dict[int, Gate] = {
     16: Gate(0.002, 0.99, 1.005),
     8: Gate(0.01, 0.97, 1.01),
