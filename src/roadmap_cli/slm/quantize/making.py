@@ -190,6 +190,10 @@ def refusal(format_name: str, found: Mapping[str, Any]) -> str | None:
         said.append(f"KL divergence {found['kl_divergence']:.4f}, at most {gate.kl:g} is allowed")
     if not found["top1_ratio"] >= gate.top1:
         said.append(f"the likeliest token is the same at {found['top1_ratio']:.1%} of places, not {gate.top1:.0%}")
-    if not found["perplexity_ratio"] <= gate.ratio:
-        said.append(f"perplexity {found['perplexity_ratio']:.3f} times the source's, at most {gate.ratio:g} is allowed")
+    if not found["perplexity_ratio"] - 2 * found["perplexity_ratio_error"] <= gate.ratio:
+        error = found["perplexity_ratio_error"]
+        said.append(
+            f"perplexity {found['perplexity_ratio']:.3f} ± {error:.3f} times the source's, at most {gate.ratio:g} is "
+            "allowed"
+        )
     return "; ".join(said) or None
