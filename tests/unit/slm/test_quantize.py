@@ -177,7 +177,7 @@ def test_sizes_are_told_to_the_byte(tmp_path, tiny, environ):
 
 
 def test_the_machine_decides_and_says_why(tiny, environ):
-    assert [each.format for each in planned(tiny, environ, name="laptop-2018").candidates][0] == "Q4_K_M"
+    assert planned(tiny, environ, name="laptop-2018").candidates[0].format == "Q4_K_M"
     assert planned(tiny, environ, name="server").candidates[0].format == "Q8_0"
     found = planned(tiny, environ, name="pi-4")
     assert [each.format for each in found.candidates] == ["Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"]

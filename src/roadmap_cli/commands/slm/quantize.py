@@ -29,7 +29,7 @@ COLUMNS = (
     columns=COLUMNS,
     examples={
         "See what would be done for a phone": (
-            "slm-quantize smollm2-135m-instruct --for phone-4gb --dry-run 2>$HOME/warnings | jq -c '[.format, .fits]'"
+            "slm-quantize smollm2-135m-instruct --for phone-4gb --dry-run --quiet | jq -c '[.format, .target, .fits]'"
         ),
     },
     see=("slm-device", "slm-models", "slm-run"),

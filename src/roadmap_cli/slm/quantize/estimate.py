@@ -95,7 +95,13 @@ def file_bytes(header: Header, types: Mapping[str, str]) -> int:
     Raises ValueError if a type's blocks do not fit a tensor's rows.
     """
     pad = header.alignment
-    return header.data_offset + sum(-(-tensor_bytes(each, types) // pad) * pad for each in header.tensors)
+    # llama.cpp writes these two, of 4 bytes each, where the source has none
+    added = sum(
+        len(key) + 16 for key in ("general.quantization_version", "general.file_type") if key not in header.values
+    )
+    return -(-(header.header_bytes + added) // pad) * pad + sum(
+        -(-tensor_bytes(each, types) // pad) * pad for each in header.tensors
+    )
 
 
 def tensor_bytes(tensor: Tensor, types: Mapping[str, str]) -> int:

@@ -70,7 +70,7 @@ def make(
     room = target.room_bytes
     warnings = list(_warnings(source, target, found, wanted, room))
     if wanted:
-        return Plan(source, target, tuple(found), "as you said", tuple(warnings))
+        return Plan(source, target, tuple(found), "as you said", (*warnings, *_gains_nothing(source, found[0])))
     fitting = [each for each in found if room is None or each.need.total_bytes <= room]
     if not fitting:
         least = min(found, key=lambda each: each.need.total_bytes)
@@ -89,7 +89,7 @@ def make(
         why = f"{first.format}, since {start} does not fit {target.name}: {target.policy.why['bits']}"
     exact = {name: place for place, name in enumerate(formats.CHOICES)}
     better = [each for each in reversed(fitting) if exact[each.format] < exact[first.format]]
-    return Plan(source, target, (first, *better), why, tuple(warnings))
+    return Plan(source, target, (first, *better), why, (*warnings, *_gains_nothing(source, first)))
 
 
 def _weighed(
@@ -138,6 +138,13 @@ def _warnings(
     if wanted and formats.bits(wanted) < 4:
         said.append(f"{wanted} has fewer than 4 bits: models of up to 3 billion weights lose too much")
     return said
+
+
+def _gains_nothing(source: Header, made: Candidate) -> list[str]:
+    if source.main_type in header.EXACT or made.file_bytes < source.file_bytes:
+        return []
+    return [f"{made.format} makes it larger than the source and no better: {_mib(made.file_bytes)}, not "
+            f"{_mib(source.file_bytes)}; use the source as it is"]  # fmt: skip
 
 
 def _mib(count: int) -> str:
