@@ -12,10 +12,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny_llama import HEADS, KV_HEADS, LAYERS, WIDTH, publish
-
+from make_llama import TINY, publish
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.slm.quantize import convert, estimate, formats, header, making, plan, target, work
 from roadmap_cli.slm.quantize.worker import summary
@@ -69,7 +66,7 @@ def reference(tensors: dict, tokens: list[int]):
     """Logits by the definition of the model (Hugging Face's modeling_llama), in float64."""
     import numpy as np
 
-    size = WIDTH // HEADS
+    size = TINY.width // TINY.heads
     weights = {name: values.astype(np.float64) for name, values in tensors.items()}
 
     def norm(x, w):
@@ -83,18 +80,18 @@ def reference(tensors: dict, tokens: list[int]):
         return x * cos + half * sin
 
     x = weights["model.embed_tokens.weight"][tokens]
-    for layer in range(LAYERS):
+    for layer in range(TINY.layers):
         at = f"model.layers.{layer}"
         h = norm(x, weights[f"{at}.input_layernorm.weight"])
         q, k, v = (
             (h @ weights[f"{at}.self_attn.{name}_proj.weight"].T).reshape(len(tokens), -1, size).transpose(1, 0, 2)
             for name in "qkv"
         )
-        q, k = turned(q), np.repeat(turned(k), HEADS // KV_HEADS, 0)
+        q, k = turned(q), np.repeat(turned(k), TINY.heads // TINY.kv_heads, 0)
         scores = q @ k.transpose(0, 2, 1) / np.sqrt(size) + np.triu(np.full((len(tokens),) * 2, -np.inf), 1)
         shares = np.exp(scores - scores.max(-1, keepdims=True))
         shares /= shares.sum(-1, keepdims=True)
-        mixed = (shares @ np.repeat(v, HEADS // KV_HEADS, 0)).transpose(1, 0, 2).reshape(len(tokens), -1)
+        mixed = (shares @ np.repeat(v, TINY.heads // TINY.kv_heads, 0)).transpose(1, 0, 2).reshape(len(tokens), -1)
         x = x + mixed @ weights[f"{at}.self_attn.o_proj.weight"].T
         h = norm(x, weights[f"{at}.post_attention_layernorm.weight"])
         gate = h @ weights[f"{at}.mlp.gate_proj.weight"].T

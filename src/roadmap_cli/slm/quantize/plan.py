@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.core.errors import Negative, UsageError
+from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.slm.quantize import estimate, formats, header, work
 from roadmap_cli.slm.quantize.estimate import Need
 from roadmap_cli.slm.quantize.header import Header
@@ -65,6 +65,12 @@ def make(
 
     Raises Negative if nothing of at least 4 bits fits the machine, DataError if llama.cpp does not take the source.
     """
+    parts = source.values.get("split.count")
+    if isinstance(parts, int) and parts > 1:
+        raise DataError(
+            f"one of {parts} parts of a model", where=str(source.path), code="split_model",
+            hint="join them with llama.cpp's llama-gguf-split --merge",
+        )  # fmt: skip
     names = [wanted] if wanted else list(formats.CHOICES)
     found = _weighed(source, target, names, tensors, context_size, environ)
     room = target.room_bytes

@@ -1,11 +1,27 @@
-"""A small model of a real architecture with random weights, as it would be published."""
+"""A small model of a real architecture with random weights, as it would be published: for tests and benchmarks."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-WIDTH, HEADS, KV_HEADS, LAYERS, INNER = 256, 4, 2, 2, 512
+
+@dataclass(frozen=True)
+class Shape:
+    """The numbers of a config.json; a vocabulary of 0 is as small as it can be."""
+
+    width: int = 256
+    heads: int = 4
+    kv_heads: int = 2
+    layers: int = 2
+    inner: int = 512
+    vocabulary: int = 0
+    context: int = 1024
+
+
+TINY = Shape()
 
 
 def vocabulary() -> tuple[dict[str, int], list[str]]:
@@ -30,7 +46,7 @@ def vocabulary() -> tuple[dict[str, int], list[str]]:
     return vocab, merges
 
 
-def write_safetensors(path: Path, tensors: dict) -> None:
+def write_safetensors(path: Path, tensors: dict[str, Any]) -> None:
     header, blobs, at = {}, [], 0
     for name, (kind, array) in tensors.items():
         data = array.tobytes()
@@ -41,7 +57,7 @@ def write_safetensors(path: Path, tensors: dict) -> None:
     path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(blobs))
 
 
-def publish(folder: Path, *, kind: str = "F32", sure: float = 1) -> dict:
+def publish(folder: Path, *, kind: str = "F32", sure: float = 1, shape: Shape = TINY) -> dict[str, Any]:
     """Write config.json, tokenizer.json and model.safetensors of a random Llama; give its tensors as float32.
 
     The larger `sure`, the more a token predicts itself, and the surer the model is of the likeliest one.
@@ -50,25 +66,25 @@ def publish(folder: Path, *, kind: str = "F32", sure: float = 1) -> dict:
 
     chance = numpy.random.default_rng(7)
     vocab, merges = vocabulary()
-    size = len(vocab) + 1
-    kv = WIDTH // HEADS * KV_HEADS
+    size = max(len(vocab) + 1, shape.vocabulary)
+    kv = shape.width // shape.heads * shape.kv_heads
 
-    def random(*shape: int, scale: float) -> numpy.ndarray:
-        values = chance.standard_normal(shape).astype(numpy.float32) * scale
+    def random(*sizes: int, scale: float) -> Any:
+        values = chance.standard_normal(sizes).astype(numpy.float32) * scale
         return (values.view(numpy.uint32) & 0xFFFF0000).view(numpy.float32)  # what BF16 holds exactly
 
     tensors = {
-        "model.embed_tokens.weight": random(size, WIDTH, scale=0.08 * sure),
-        "model.norm.weight": random(WIDTH, scale=0.1) + 1,
+        "model.embed_tokens.weight": random(size, shape.width, scale=0.08 * sure),
+        "model.norm.weight": random(shape.width, scale=0.1) + 1,
     }
-    for layer in range(LAYERS):
+    for layer in range(shape.layers):
         at = f"model.layers.{layer}"
         tensors |= {
-            f"{at}.input_layernorm.weight": random(WIDTH, scale=0.1) + 1, f"{at}.post_attention_layernorm.weight": random(WIDTH, scale=0.1) + 1,
-            f"{at}.self_attn.q_proj.weight": random(WIDTH, WIDTH, scale=0.06), f"{at}.self_attn.k_proj.weight": random(kv, WIDTH, scale=0.06),
-            f"{at}.self_attn.v_proj.weight": random(kv, WIDTH, scale=0.06), f"{at}.self_attn.o_proj.weight": random(WIDTH, WIDTH, scale=0.06),
-            f"{at}.mlp.gate_proj.weight": random(INNER, WIDTH, scale=0.06), f"{at}.mlp.up_proj.weight": random(INNER, WIDTH, scale=0.06),
-            f"{at}.mlp.down_proj.weight": random(WIDTH, INNER, scale=0.06),
+            f"{at}.input_layernorm.weight": random(shape.width, scale=0.1) + 1, f"{at}.post_attention_layernorm.weight": random(shape.width, scale=0.1) + 1,
+            f"{at}.self_attn.q_proj.weight": random(shape.width, shape.width, scale=0.06), f"{at}.self_attn.k_proj.weight": random(kv, shape.width, scale=0.06),
+            f"{at}.self_attn.v_proj.weight": random(kv, shape.width, scale=0.06), f"{at}.self_attn.o_proj.weight": random(shape.width, shape.width, scale=0.06),
+            f"{at}.mlp.gate_proj.weight": random(shape.inner, shape.width, scale=0.06), f"{at}.mlp.up_proj.weight": random(shape.inner, shape.width, scale=0.06),
+            f"{at}.mlp.down_proj.weight": random(shape.width, shape.inner, scale=0.06),
         }  # fmt: skip
     folder.mkdir()
     stored = {
@@ -80,8 +96,8 @@ def publish(folder: Path, *, kind: str = "F32", sure: float = 1) -> dict:
         {name: ("F32" if values.dtype == numpy.float32 else "BF16", values) for name, values in stored.items()},
     )
     config = {
-        "architectures": ["LlamaForCausalLM"], "hidden_size": WIDTH, "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS,
-        "num_hidden_layers": LAYERS, "intermediate_size": INNER, "vocab_size": size, "max_position_embeddings": 1024,
+        "architectures": ["LlamaForCausalLM"], "hidden_size": shape.width, "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads,
+        "num_hidden_layers": shape.layers, "intermediate_size": shape.inner, "vocab_size": size, "max_position_embeddings": shape.context,
         "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": True, "bos_token_id": size - 1, "eos_token_id": size - 1,
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
