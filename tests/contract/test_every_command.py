@@ -27,6 +27,7 @@ READERS = [part for part in PARTS if part.spec.reads]
 ARGUMENTS: dict[str, list[str]] = {
     "edl-plan": ["--intent", "cinematic"],
     "edl-render": ["-o", "out.mp4"],
+    "slm-quantize": ["smollm2-135m-instruct"],
 }
 UNKNOWN = b'{"kind":"test.unknown","id":"test_1","at":"2026-11-23T09:00:00.000Z","n":1.50,"deep":{"a":[1,2]}}\n'
 #: What --help must not import: each costs more than click itself.
