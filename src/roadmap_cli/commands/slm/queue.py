@@ -22,8 +22,8 @@ SYSROOT = click.option(
     "--sysroot",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="/",
-    metavar="DIRECTORY",
-    help="Look for /proc and /sys in DIRECTORY.",
+    metavar="DIR",
+    help="Look at the files below DIR, those of another machine, instead of this one.",
 )
 
 main = group(
@@ -116,7 +116,7 @@ def add(
 
 @main.command(name="list", writes="slm.request", state="read", columns=COLUMNS)
 @click.option(
-    "--state",
+    "--only",
     "states",
     type=click.Choice(["waiting", "taken", "answered", "failed", "expired", "cancelled"]),
     multiple=True,
@@ -198,7 +198,7 @@ def drain(run: Run, sysroot: Path, slot: str, max_width: int, low: float) -> Ite
             bar.advance(1)
             yield record
     if work.deferred and not work.burst_id:
-        raise TryLater(f"{work.deferred} requests wait for energy or a cooler device", hint="slm-queue plan")
+        raise TryLater(f"requests wait for energy or a cooler device: {work.deferred}", hint="slm-queue plan")
     if work.left:
         run.detail(f"{work.left} requests wait for their turn")
 

@@ -6,13 +6,13 @@ its lock is free. A reply that comes too late, to a request that is no longer th
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.clock import Clock, stamp
@@ -42,10 +42,10 @@ _POWER = ("on_battery", "percent", "charging", "power_saver", "temperature_c", "
 class Held:
     """The lock that says that this process lives, under a name of its own beside the state."""
 
-    def __init__(self, state_path: str, token: str) -> None:
+    def __init__(self, state_path: Path, token: str) -> None:
         self.name = token
         self._state = state_path
-        self._lock = lock.take(_lock_file(state_path, token), alone=True, wait_s=0)
+        self._lock = lock.take(str(_lock_file(state_path, token)), alone=True, wait_s=0)
 
     def is_held(self, name: str) -> bool:
         """Whether the process of a name lives. The file of one that does not is removed."""
@@ -53,25 +53,25 @@ class Held:
             return False
         path = _lock_file(self._state, name)
         try:
-            found = lock.take(path, alone=True, wait_s=0, create=False)
+            found = lock.take(str(path), alone=True, wait_s=0, create=False)
         except TryLater:
             return True
         if found is not None:
             with suppress(OSError):
-                os.unlink(path)
+                path.unlink()
             found.release()
         return False
 
     def release(self) -> None:
         """Let go, and leave no file."""
         with suppress(OSError):
-            os.unlink(_lock_file(self._state, self.name))
+            _lock_file(self._state, self.name).unlink()
         if self._lock:
             self._lock.release()
 
 
-def _lock_file(state_path: str, name: str) -> str:
-    return f"{state_path}.{name}.lock"
+def _lock_file(state_path: Path, name: str) -> Path:
+    return state_path.with_name(f"{state_path.name}.{name}.lock")
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class Drain:
 
         Raises what opening a model raises (nothing is lost then), and RoadmapError of the state.
         """
-        self._held = Held(os.fspath(self.state.path), run_id("slm.drain", self.now()).replace("_", "-"))
+        self._held = Held(Path(self.state.path), run_id("slm.drain", self.now()).replace("_", "-"))
         told: dict[str, int] = {"answered": 0, "failed": 0, "expired": 0, "put_off": 0}
         reason, width = "", 0
         started = self.now()
