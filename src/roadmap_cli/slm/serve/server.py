@@ -31,6 +31,8 @@ from roadmap_cli.state.store import State
 LOOK_S = 1.0
 #: How soon to look again while memory is short.
 AGAIN_S = 0.5
+#: Two events this far apart tell how fast memory goes.
+FALL_S = 3.0
 CONNECTIONS = 512
 
 
@@ -76,6 +78,7 @@ class Server:
         self._looking: asyncio.TimerHandle | None = None
         self._relieving: asyncio.Task[None] | None = None
         self._last_event = ""
+        self._seen: tuple[int | None, float] = (None, 0.0)
         self._stopping = False
         self._started_at = clock.stamp(now())
 
@@ -230,7 +233,7 @@ class Server:
             self._look_soon()
             return
         budget, started = memory.budget(self._group), time.monotonic()
-        relief = policy.relieve(event.level, event.whole, budget, self.pool.loaded())
+        relief = policy.relieve(event.level, event.whole, budget, self.pool.loaded(), fall=self._fall(budget, started))
         self._level = relief.level
         if relief.level == 0:
             return
@@ -240,6 +243,14 @@ class Server:
         if relief.unload or relief.shrink:
             self._detail(f"memory is short ({self._last_event}): {', '.join(relief.unload) or 'nothing'} unloaded")
             self._relieving = asyncio.get_running_loop().create_task(self._do(relief, started))
+
+    def _fall(self, budget: memory.Budget, now: float) -> int:
+        """The level by how fast memory went since the last event, if that was just now."""
+        before, at = self._seen
+        self._seen = (budget.available, now)
+        if before is None or budget.available is None or now - at > FALL_S:
+            return 0
+        return policy.level_of_fall(budget, before - budget.available, now - at)
 
     async def _do(self, relief: policy.Relief, started: float) -> None:
         await self.pool.relieve(relief.level, relief)
