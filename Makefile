@@ -21,11 +21,11 @@ demo: setup ## Run the five main pipelines on real input
 
 .PHONY: test
 test: setup-dev lint-fast ## Run the tests (under ten minutes)
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
 
 .PHONY: test-all
 test-all: setup-dev lint ## Run all tests, the slow ones too
-	$(PY) -m pytest -m ''
+	$(PY) -m pytest -n auto -m ''
 
 .PHONY: cover
 cover: setup-dev ## Run the tests and tell what they do not reach

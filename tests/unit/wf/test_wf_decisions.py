@@ -15,7 +15,7 @@ from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import approvals, events, matching, planning, templates
+from roadmap_cli.wf import approvals, events, loading, matching, planning
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 Simple = Callable[..., Path]
@@ -23,7 +23,7 @@ Simple = Callable[..., Path]
 
 def plan_of(state: State, webhook: Record, path: Path, requested_by: str = "alice") -> Record:
     """All the way from a webhook to a stored plan."""
-    template = templates.load(path)
+    template = loading.load(path)
     with state.write() as tx:
         [event] = events.keep(tx, events.from_alertmanager(webhook, NOW))
         match = matching.match(event, [template], NOW)
@@ -106,7 +106,7 @@ def test_objects_have_one_identity_each() -> None:
 
 def test_two_equal_templates_are_a_question_and_a_person_answers(state: State, webhook: Record, simple: Simple) -> None:
     [event] = events.from_alertmanager(webhook, NOW)
-    known = [templates.load(simple(name)) for name in ("one", "two")]
+    known = [loading.load(simple(name)) for name in ("one", "two")]
     found = matching.match(event, known, NOW)
     assert found
     assert found["ambiguous"]
@@ -124,12 +124,12 @@ def test_the_template_with_more_conditions_wins(webhook: Record, simple: Simple)
     narrow = simple("narrow")
     clause = "trigger: {type: alertmanager.alert.firing, where: [{field: data.labels.service, matches: 'check.*'}]}"
     narrow.write_text(narrow.read_text().replace("trigger: {type: alertmanager.alert.firing}", clause))
-    found = matching.match(event, [templates.load(simple("wide")), templates.load(narrow)], NOW)
+    found = matching.match(event, [loading.load(simple("wide")), loading.load(narrow)], NOW)
     assert found
     assert (found["workflow"], found["certainty_ratio"]) == ("narrow", 0.6667)
     assert found["clauses"][1]["found"] == "checkout"
     event["data"]["labels"]["service"] = "other"
-    found = matching.match(event, [templates.load(narrow)], NOW)
+    found = matching.match(event, [loading.load(narrow)], NOW)
     assert found is None
 
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.wf import lint, patterns, placeholders, templates, yamlfile
+from roadmap_cli.wf import lint, loading, patterns, placeholders, templates, yamlfile
 
 ROOT = Path(__file__).parents[3]
 Write = Callable[[str, str], Path]
 
 
 def codes(path: Path) -> list[tuple[int, str]]:
-    return [(each.line, each.code) for each in templates.check(path)[1]]
+    return [(each.line, each.code) for each in loading.check(path)[1]]
 
 
 @pytest.mark.parametrize("path", ["examples/wf/disk.yaml", "src/roadmap_cli/wf/library/incident.yaml"])
@@ -143,7 +143,7 @@ def test_a_role_cannot_have_what_is_not_its_own(simple: Callable[..., Path]) -> 
 def test_shell_may_use_its_own_variables(simple: Callable[..., Path]) -> None:
     path = simple(more="    shell: 'echo \"${NAME}\"'\n    environment: {NAME: x}")
     assert [each for _, each in codes(path)] == ["shell_step"]
-    assert templates.load(path).steps[0].action == "shell"
+    assert loading.load(path).steps[0].action == "shell"
 
 
 def test_order_keeps_what_is_written_where_it_may() -> None:

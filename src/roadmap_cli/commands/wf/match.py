@@ -39,7 +39,7 @@ def main(run: Run, templates: tuple[str, ...], choose: str | None) -> Iterator[R
     Your own templates are the .yaml files in the folder workflows of the configuration directory.
     """
     from roadmap_cli.wf import library, matching
-    from roadmap_cli.wf.templates import load_all
+    from roadmap_cli.wf.loading import load_all
 
     known = load_all(library.places(templates, run.environ))
     for batch in run.batches(500):

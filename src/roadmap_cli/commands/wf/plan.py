@@ -48,16 +48,15 @@ def main(
     from pathlib import Path
 
     from roadmap_cli.core.errors import Negative
-    from roadmap_cli.wf import library, people, planning
-    from roadmap_cli.wf import templates as forms
+    from roadmap_cli.wf import library, loading, people, planning
 
     if check:
-        faults = [each for path in forms.found([Path(each) for each in check]) for each in forms.check(path)[1]]
+        faults = [each for path in loading.found([Path(each) for each in check]) for each in loading.check(path)[1]]
         yield from planning.findings(faults, run.now())
         if any(each.severity == "error" for each in faults):
             raise Negative
         return
-    known = {each.workflow: each for each in forms.load_all(library.places(templates, run.environ))}
+    known = {each.workflow: each for each in loading.load_all(library.places(templates, run.environ))}
     requested_by = people.user(name)
     for match in run.records():
         if match.get("ambiguous"):
@@ -66,7 +65,7 @@ def main(
         with run.item(match):
             with run.state.read() as tx:
                 kept, event = planning.stored(tx, match)
-            template = forms.named(known, kept["workflow"])
+            template = loading.named(known, kept["workflow"])
             place = Path(directory).resolve()
             found = planning.plan(template, kept, event, requested_by=requested_by, directory=place, at=run.now())
             with run.state.write() as tx:

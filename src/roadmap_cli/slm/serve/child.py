@@ -121,8 +121,8 @@ class _ChatModel:
 
     def __init__(self, asked: dict[str, Any]) -> None:
         from roadmap_cli.models import processors
-        from roadmap_cli.models.local import library
-        from roadmap_cli.slm.serve.single import Engine, EngineSettings
+        from roadmap_cli.models.engine import Engine, EngineSettings
+        from roadmap_cli.models.llama import library
 
         path = Path(asked["path"])
         settings = EngineSettings(**asked["settings"])

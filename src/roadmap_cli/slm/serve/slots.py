@@ -119,12 +119,12 @@ class Catalogue:
         return [(name, model.task) for name, model in sorted(found.models.items()) if found.installed(model)]
 
     def _of_file(self, name: str, task: str) -> Slot:
-        from roadmap_cli.models.local import _check_file
+        from roadmap_cli.models.llama import check_file
 
         path = Path(os.path.realpath(Path(name).expanduser()))
         if task != "chat":
             raise ConfigError(f"{name!r} is a file; models for {task!r} have names", code="wrong_task")
-        _check_file(path)
+        check_file(path)
         slot = self.slots.get(str(path))
         if slot is None:
             if path.suffix != ".gguf":
