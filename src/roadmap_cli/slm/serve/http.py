@@ -51,6 +51,8 @@ class Request:
         return value
 
 
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 Handler = Callable[["Connection", Request], Awaitable[None]]
 LineTaker = Callable[[bytes], None]
 
@@ -95,6 +97,10 @@ class Connection(asyncio.Protocol):
         """A client is there."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self.closing:  # too many, or the server stops
+            transport.write(_BUSY)
+            transport.close()
+            return
         self._all.add(self)
         self._wait_for_request()
 

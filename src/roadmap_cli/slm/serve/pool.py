@@ -90,7 +90,7 @@ class Pool:
             )
         slot.claims += 1
         self._stop_expiry(slot)
-        slot.last_used = time.monotonic()
+        slot.last_used, slot.shrunk = time.monotonic(), False
         try:
             process = await self._ready(slot)
             number, queue = next(self._numbers), asyncio.Queue[dict[str, Any]]()
@@ -301,13 +301,29 @@ class Pool:
         return {"kept_sequences": said["sequences"], "kept_bytes": said["bytes"]}
 
     async def shrink(self, slot: Slot) -> None:
-        """Have an idle model drop what it can compute again."""
-        if slot.state != "ready" or slot.busy or slot.process is None:
+        """Have an idle model keep on disk what it worked out, and give that memory back."""
+        if slot.state != "ready" or slot.busy or slot.shrunk or slot.process is None:
             return
+        slot.shrunk, slot.kept_at = True, time.monotonic()
         try:
-            async with asyncio.timeout(SAVE_SHORT_S):
-                await slot.process.call("drop")
+            async with asyncio.timeout(SAVE_S):
+                self._saved(slot, await slot.process.call("drop"))
         except (TimeoutError, RoadmapError):
+            return
+        slot.size = memory.of_process(slot.process.pid) or slot.size
+
+    def keep_ahead(self) -> None:
+        """Have idle models keep what they worked out, so that letting them go takes no time: memory runs low."""
+        for slot in self.catalogue.slots.values():
+            if slot.state == "ready" and not slot.busy and slot.kept_at < slot.last_used:
+                slot.kept_at = time.monotonic()
+                self._task(self._keep(slot))
+
+    async def _keep(self, slot: Slot) -> None:
+        try:
+            if slot.process is not None:
+                self._saved(slot, await slot.process.call("save"))
+        except RoadmapError:
             return
 
     async def relieve(self, level: int, relief: policy.Relief) -> float:
