@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +77,9 @@ class Pool:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    async def ask(self, slot: Slot, what: str, request: Mapping[str, Any], *, patient: bool) -> AsyncIterator[Any]:
+    async def ask(
+        self, slot: Slot, what: str, request: Mapping[str, Any], *, patient: bool
+    ) -> AsyncGenerator[Any, None]:
         """Send a request to a model, loading it first; its events: ``piece``, then ``done`` or ``count``.
 
         `patient`: wait however many are before it (our own clients hold back by themselves). Raises TryLater (too
@@ -182,10 +184,16 @@ class Pool:
             except BaseException as error:
                 process.kill()
                 slot.state, slot.process = "cold", None
-                slot.problem = str(error) or type(error).__name__
                 self.metrics.count("load_failures")
                 self._tell_change()
-                raise
+                if isinstance(error, Unavailable) and error.code == "model_crashed":
+                    error = Unavailable(
+                        f"model {slot.name!r} cannot be loaded: {error.message.partition(';')[0]}",
+                        hint="its file may be damaged: slm-models verify",
+                        code="model_crashed",
+                    )
+                slot.problem = str(error) or type(error).__name__
+                raise error from None
             slot.state = "ready"
             slot.loads += 1
             slot.load_ms = (time.monotonic() - started) * 1000

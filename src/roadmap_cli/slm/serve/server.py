@@ -162,9 +162,10 @@ class Server:
 
     async def _listen(self, place: Any, routes: Routes) -> asyncio.Server:
         loop, trusted = asyncio.get_running_loop(), place is self._sockets.own
+        admit = None if trusted else routes.admit
 
         def accept() -> Connection:
-            made = Connection(routes.handle, trusted=trusted, connections=self._connections)
+            made = Connection(routes.handle, admit=admit, connections=self._connections)
             made.closing = len(self._connections) >= CONNECTIONS or self._stopping
             return made
 
