@@ -1,0 +1,269 @@
+"""How much each piece of a conversation bears on a question: shared words, likeness of meaning, time, speaker.
+
+A piece's score is a weighted sum of what `SIGNALS` names; e to its power is proportional to the chance that the
+question's answer rests on it (McFadden's conditional logit). The weights were fitted on three conversations of LoCoMo
+(arXiv 2402.17753), each held out in turn; see tools/bench/window.py for what that showed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.slm.window import dates
+from roadmap_cli.slm.window.terms import Terms
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+#: BM25's constants (Robertson and Zaragoza 2009), the second b for whole sittings.
+K1, B, B_SITTING = 1.2, 0.75, 0.5
+#: What a piece shows, and what that is worth: with vectors, and without them.
+SIGNALS: dict[str, tuple[float, float]] = {
+    "words": (0.71, 1.42),
+    "words_around": (4.05, 5.86),
+    "words_sitting": (7.24, 8.92),
+    "meaning": (4.55, 0.0),
+    "meaning_around": (7.09, 0.0),
+    "meaning_sitting": (1.48, 0.0),
+    "speaker": (2.20, 2.82),
+    "length": (1.00, 0.63),
+    "question": (-0.37, -0.46),
+    "answer": (0.42, 0.63),
+    "tells_time": (2.41, 2.50),
+    "date": (3.87, 3.97),
+}
+_LONGEST = 100  # words beyond which a piece does not gain by its length
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A piece as it is searched. `text` is what is said, with the speaker's name before it."""
+
+    text: str
+    words: int
+    sitting: int
+    speaker: str | None = None
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The score of each entry, what each signal adds to it, and the stems of the question."""
+
+    values: Array
+    parts: dict[str, Array]
+    stems: list[str]
+    signals: dict[str, Array]
+
+
+@dataclass(slots=True)
+class Index:
+    """All pieces of one conversation, in order. Pieces are added at the end; sittings never fall."""
+
+    terms: Terms = field(default_factory=Terms)
+    entries: list[Entry] = field(default_factory=list)
+    _postings: dict[str, tuple[list[int], list[int]]] = field(default_factory=dict)
+    _columns: _Columns | None = None
+    _vectors: list[Array] = field(default_factory=list)
+
+    def add(self, entries: Sequence[Entry], vectors: Array | None) -> None:
+        """Put pieces at the end; `vectors` is float32 [len(entries), dimensions], of length one, or None: unknown.
+
+        Either all pieces have vectors or none has.
+        """
+        first = len(self.entries)
+        for place, stems in enumerate(self.terms.split([entry.text for entry in entries]), first):
+            for stem, count in Counter(stems).items():
+                places, counts = self._postings.setdefault(stem, ([], []))
+                places.append(place)
+                counts.append(count)
+        self.entries += entries
+        if vectors is not None:
+            self._vectors.append(vectors)
+        self._columns = None
+
+    def holding(self, stem: str) -> set[int]:
+        """The places of the entries that hold a stem."""
+        return set(self._postings.get(stem, ((), ()))[0])
+
+    def rank(self, question: str, vector: Array | None, today: date | None) -> Scores:
+        """The score of each entry for a question. `vector` is the question's; None leaves meaning out."""
+        import numpy
+
+        columns = self._columns = self._columns or _Columns.of(self)
+        stems = self.terms.telling(question)
+        signals = self._of_words(columns, stems)
+        has_meaning = False
+        if vector is not None and columns.vectors is not None:
+            has_meaning = True
+            signals |= _of_meaning(columns, vector)
+        signals |= self._of_speaker(columns, question)
+        signals |= {"length": columns.length, "question": columns.asks, "answer": columns.answers}
+        signals |= self._of_time(columns, question, today)
+        parts = {name: SIGNALS[name][0 if has_meaning else 1] * value for name, value in signals.items()}
+        return Scores(numpy.sum(list(parts.values()), axis=0), parts, stems, signals)
+
+    def _of_words(self, columns: _Columns, stems: Sequence[str]) -> dict[str, Array]:
+        """BM25 over pieces, over each with the ones beside it, and over sittings; 1 is about what a piece can have."""
+        import numpy
+
+        total, alone, around, sitting = 0.0, *(numpy.zeros(len(self.entries), numpy.float32) for _ in range(3))
+        for stem in stems:
+            places, counts = self._postings.get(stem, ((), ()))
+            total += _rarity(len(self.entries), len(places))
+            if not places:
+                continue
+            held = numpy.zeros(len(self.entries), numpy.float32)
+            held[numpy.array(places)] = counts
+            alone += _bm25(held, columns.lengths, B)
+            around += _bm25(columns.around(held), columns.lengths_around, B)
+            sitting += _bm25(numpy.bincount(columns.sittings, held), columns.lengths_sitting, B_SITTING)[
+                columns.sittings
+            ]
+        scale = total or 1.0
+        return {"words": alone / scale, "words_around": around / scale, "words_sitting": sitting / scale}
+
+    def _of_speaker(self, columns: _Columns, question: str) -> dict[str, Array]:
+        """Half above or below nothing, if the question names one speaker."""
+        import numpy
+
+        said = set(question.lower().replace("'s", " ").replace("\u2019s", " ").translate(_MARKS).split())
+        asked = [name for name in columns.speakers if name and set(name.split()) & said]
+        if len(asked) != 1:
+            return {"speaker": numpy.zeros(len(self.entries), numpy.float32)}
+        return {"speaker": (columns.speaker == columns.speakers.index(asked[0])) - numpy.float32(0.5)}
+
+    def _of_time(self, columns: _Columns, question: str, today: date | None) -> dict[str, Array]:
+        import numpy
+
+        none = numpy.zeros(len(self.entries), numpy.float32)
+        days = [day for day in columns.days if day is not None]
+        years = (min(days).year, max(days).year) if days else None
+        close = none
+        if spans := dates.spans(question, today, years):
+            worth = {day: max(span.closeness(day) for span in spans) for day in set(days)}
+            close = numpy.array([worth.get(day, 0.0) if day else 0.0 for day in columns.days], numpy.float32)
+        return {"tells_time": columns.tells_time if dates.asks_for_time(question) else none, "date": close}
+
+
+_MARKS = str.maketrans(dict.fromkeys(".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d/", " "))
+
+
+@dataclass(slots=True)
+class _Columns:
+    """What of the entries no question changes, as arrays."""
+
+    sittings: Array
+    starts: Array  # the place of the first entry of each sitting
+    beside: Array  # whether an entry and the one after it are of one sitting
+    lengths: Array
+    lengths_around: Array
+    lengths_sitting: Array
+    length: Array
+    asks: Array
+    answers: Array
+    tells_time: Array
+    speakers: list[str | None]
+    speaker: Array
+    days: list[date | None]
+    vectors: Array | None
+    wide: Array | None
+
+    @classmethod
+    def of(cls, index: Index) -> _Columns:
+        import numpy
+
+        entries = index.entries
+        sittings = numpy.array([entry.sitting for entry in entries], numpy.int64)
+        _, sittings = numpy.unique(sittings, return_inverse=True)
+        beside = sittings[1:] == sittings[:-1]
+        lengths = numpy.zeros(len(entries), numpy.float32)
+        for places, counts in index._postings.values():
+            numpy.add.at(lengths, places, counts)
+        asks = numpy.array([entry.text.rstrip().endswith("?") for entry in entries], numpy.float32)
+        answers = numpy.zeros_like(asks)
+        answers[1:] = asks[:-1] * beside
+        speakers = list(dict.fromkeys(entry.speaker.lower() if entry.speaker else None for entry in entries))
+        order = {name: place for place, name in enumerate(speakers)}
+        vectors = numpy.concatenate(index._vectors) if index._vectors else None
+        made = cls(
+            sittings=sittings,
+            starts=numpy.flatnonzero(numpy.concatenate(([True], ~beside))),
+            beside=beside,
+            lengths=lengths,
+            lengths_around=lengths,
+            lengths_sitting=numpy.bincount(sittings, lengths),
+            length=numpy.log([max(1, min(entry.words, _LONGEST)) for entry in entries]).astype(numpy.float32),
+            asks=asks,
+            answers=answers,
+            tells_time=numpy.array([bool(dates.TIME_WORDS.search(entry.text)) for entry in entries], numpy.float32),
+            speakers=speakers,
+            speaker=numpy.array([order[entry.speaker.lower() if entry.speaker else None] for entry in entries]),
+            days=[entry.day for entry in entries],
+            vectors=vectors,
+            wide=None,
+        )
+        made.lengths_around = made.around(lengths)
+        if vectors is not None:
+            made.wide = _wide(vectors, sittings)
+        return made
+
+    def around(self, values: Array) -> Array:
+        """Each value with those of the entries before and after it in the same sitting added."""
+        total = values.copy()
+        total[1:] += values[:-1] * self.beside
+        total[:-1] += values[1:] * self.beside
+        return total
+
+
+def _wide(vectors: Array, sittings: Array) -> Array:
+    """The direction of each vector taken together with the two before and the two after it in its sitting."""
+    import numpy
+
+    total = vectors.copy()
+    for step in (1, 2):
+        same = (sittings[step:] == sittings[:-step])[:, None]
+        total[step:] += vectors[:-step] * same
+        total[:-step] += vectors[step:] * same
+    total /= numpy.maximum(numpy.linalg.norm(total, axis=1, keepdims=True), 1e-9)
+    return total
+
+
+def _of_meaning(columns: _Columns, vector: Array) -> dict[str, Array]:
+    import numpy
+
+    assert columns.vectors is not None
+    assert columns.wide is not None
+    near = columns.vectors @ vector
+    order = numpy.lexsort((-near, columns.sittings))
+    ranked = near[order]
+    place = numpy.arange(len(near)) - columns.starts[columns.sittings]
+    sums = numpy.bincount(columns.sittings, numpy.where(place < 3, ranked, 0.0))
+    counts = numpy.minimum(numpy.bincount(columns.sittings), 3)
+    return {
+        "meaning": near,
+        "meaning_around": columns.wide @ vector,
+        "meaning_sitting": (sums / counts).astype(numpy.float32)[columns.sittings],
+    }
+
+
+def _rarity(total: int, holding: int) -> float:
+    import math
+
+    return math.log(1 + (total - holding + 0.5) / (holding + 0.5))
+
+
+def _bm25(held: Array, lengths: Array, b: float) -> Array:
+    """What one stem adds for each text, from how often it holds it."""
+    import numpy
+
+    holding = int(numpy.count_nonzero(held))
+    relative = lengths / max(float(lengths.mean()), 1e-9)
+    found: Array = _rarity(len(held), holding) * held * (K1 + 1) / (held + K1 * (1 - b + b * relative))
+    return found
