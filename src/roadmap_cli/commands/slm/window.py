@@ -29,7 +29,7 @@ if TYPE_CHECKING:
             "slm-window --budget 120 -i examples/chat.jsonl --prompt | slm-run --max-tokens 8 | jq -r .finish"
         ),
     },
-    see=("slm-run", "slm-embed"),
+    see=("slm-chat", "slm-run", "slm-embed"),
 )
 @click.option("--budget", type=click.IntRange(1), default=1500, show_default=True, help="Size of the window.")
 @click.option(

@@ -14,11 +14,11 @@ from roadmap_cli.core import clock, records
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.slm.window import terms
+from roadmap_cli.slm.window.chunking import Piece, count_words
 from roadmap_cli.slm.window.conversation import KIND, Message, read
 from roadmap_cli.state import records as stored
 
 if TYPE_CHECKING:
-    from roadmap_cli.slm.window.chunking import Piece
     from roadmap_cli.state.connection import Connection
 
 CHAT = "slm.chat"
@@ -46,6 +46,7 @@ class Stored:
     position: int
     record: Record
     message: Message
+    pieces: list[Piece]
     in_window: dict[int, bool]
     why: dict[int, str]
 
@@ -135,13 +136,13 @@ def messages(tx: Connection, chat: Chat, after: int = 0) -> list[Stored]:
     """The messages of a conversation in order, without those taken back; only those beyond a position."""
     import orjson
 
-    places: dict[str, dict[int, tuple[str, str]]] = {}
-    for message_id, part, place, why in tx.execute(
-        "SELECT message_id, part, place, why FROM slm_piece JOIN slm_message ON slm_message.id = message_id"
+    cut: dict[str, list[tuple[int, int, bool, str]]] = {}
+    for message_id, first, last, place, why in tx.execute(
+        "SELECT message_id, first, last, place, why FROM slm_piece JOIN slm_message ON slm_message.id = message_id"
         " WHERE chat_id = ? AND position > ? ORDER BY message_id, part",
         (chat.id, after),
     ):
-        places.setdefault(message_id, {})[part] = (place, why)
+        cut.setdefault(message_id, []).append((first, last, place == "window", why))
     found = []
     for name, position, pinned, body in tx.execute(
         "SELECT slm_message.id, position, pinned, body FROM slm_message JOIN record ON record.id = slm_message.id"
@@ -150,10 +151,11 @@ def messages(tx: Connection, chat: Chat, after: int = 0) -> list[Stored]:
     ):
         record: Record = orjson.loads(body)
         record["pinned"] = bool(pinned)
-        held = places.get(name, {})
-        in_window = {part: place == "window" for part, (place, _) in held.items()}
-        why = {part: words for part, (_, words) in held.items()}
-        found.append(Stored(name, position, record, read(record), in_window, why))
+        message, held = read(record), cut.get(name, [])
+        pieces = [Piece(first, last, count_words(message.content[first:last])) for first, last, _, _ in held]
+        in_window = {part: seen for part, (_, _, seen, _) in enumerate(held)}
+        why = {part: words for part, (_, _, _, words) in enumerate(held)}
+        found.append(Stored(name, position, record, message, pieces, in_window, why))
     return found
 
 

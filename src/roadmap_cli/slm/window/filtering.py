@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import DataError, Unavailable
@@ -136,8 +136,12 @@ def vectors(
     now: Clock,
     warn: Callable[[str], None],
     run: str | None = None,
+    place: Any = None,
 ) -> Vectors | None:
-    """Vectors by the default embedding model, or None, said once, where it is not here."""
+    """Vectors by the default embedding model, or None, said once, where it is not here.
+
+    `run` is the run the calls belong to; `place` where the vectors are kept, if not in the state.
+    """
     from roadmap_cli.models import registry
     from roadmap_cli.models.embed import Embedder, open_embedder
     from roadmap_cli.models.ledger import Ledger
@@ -154,7 +158,7 @@ def vectors(
     def open_it() -> Embedder:
         return open_embedder(None, environ=environ, ledger=ledger)
 
-    return Vectors(state, open_it, now().date().isoformat())
+    return Vectors(place or state, open_it, now().date().isoformat())
 
 
 def checked(record: Record) -> Record:

@@ -70,7 +70,10 @@ class Index:
     entries: list[Entry] = field(default_factory=list)
     _postings: dict[str, tuple[list[int], list[int]]] = field(default_factory=dict)
     _columns: _Columns | None = None
-    _vectors: list[Array] = field(default_factory=list)
+    _lengths: list[int] = field(default_factory=list)  # of each entry, in stems
+    _tells_time: list[bool] = field(default_factory=list)
+    _vectors: _Rows | None = None
+    _wide: _Rows | None = None
 
     def add(self, entries: Sequence[Entry], vectors: Array | None) -> None:
         """Put pieces at the end; `vectors` is float32 [len(entries), dimensions], of length one, or None: unknown.
@@ -79,14 +82,21 @@ class Index:
         """
         first = len(self.entries)
         for place, stems in enumerate(self.terms.split([entry.text for entry in entries]), first):
+            self._lengths.append(len(stems))
             for stem, count in Counter(stems).items():
                 places, counts = self._postings.setdefault(stem, ([], []))
                 places.append(place)
                 counts.append(count)
         self.entries += entries
-        if vectors is not None:
-            self._vectors.append(vectors)
+        self._tells_time += [bool(dates.TIME_WORDS.search(entry.text)) for entry in entries]
         self._columns = None
+        if vectors is not None:
+            if self._vectors is None or self._wide is None:
+                self._vectors, self._wide = _Rows(vectors.shape[1]), _Rows(vectors.shape[1])
+            self._vectors.put(first, vectors)
+            start = max(0, first - 4)  # the last two before the new ones have new neighbours, and these have two more
+            sittings = [entry.sitting for entry in self.entries[start:]]
+            self._wide.put(max(0, first - 2), _wide(self._vectors.rows[start:], sittings)[max(0, first - 2) - start :])
 
     def holding(self, stem: str) -> set[int]:
         """The places of the entries that hold a stem."""
@@ -96,13 +106,13 @@ class Index:
         """The score of each entry for a question. `vector` is the question's; None leaves meaning out."""
         import numpy
 
-        columns = self._columns = self._columns or _Columns.of(self)
+        columns = self._columns = self._columns or _Columns.of(self.entries, self._lengths, self._tells_time)
         stems = self.terms.telling(question)
         signals = self._of_words(columns, stems)
         has_meaning = False
-        if vector is not None and columns.vectors is not None:
+        if vector is not None and self._vectors is not None and self._wide is not None:
             has_meaning = True
-            signals |= _of_meaning(columns, vector)
+            signals |= _of_meaning(columns, self._vectors.rows @ vector, self._wide.rows @ vector)
         signals |= self._of_speaker(columns, question)
         signals |= {"length": columns.length, "question": columns.asks, "answer": columns.answers}
         signals |= self._of_time(columns, question, today)
@@ -155,6 +165,34 @@ class Index:
 _MARKS = str.maketrans(dict.fromkeys(".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d/", " "))
 
 
+class _Rows:
+    """Rows of numbers that grow at the end, in room that doubles."""
+
+    def __init__(self, width: int) -> None:
+        import numpy
+
+        self._room: Array = numpy.empty((64, width), numpy.float32)
+        self._count = 0
+
+    @property
+    def rows(self) -> Array:
+        """All rows."""
+        found: Array = self._room[: self._count]
+        return found
+
+    def put(self, first: int, rows: Array) -> None:
+        """Put rows at a place, over those that are there and beyond them."""
+        import numpy
+
+        end = first + len(rows)
+        if end > len(self._room):
+            grown = numpy.empty((max(end, 2 * len(self._room)), self._room.shape[1]), numpy.float32)
+            grown[: self._count] = self.rows
+            self._room = grown
+        self._room[first:end] = rows
+        self._count = max(self._count, end)
+
+
 @dataclass(slots=True)
 class _Columns:
     """What of the entries no question changes, as arrays."""
@@ -172,26 +210,20 @@ class _Columns:
     speakers: list[str | None]
     speaker: Array
     days: list[date | None]
-    vectors: Array | None
-    wide: Array | None
 
     @classmethod
-    def of(cls, index: Index) -> _Columns:
+    def of(cls, entries: Sequence[Entry], stems: Sequence[int], tells_time: Sequence[bool]) -> _Columns:
         import numpy
 
-        entries = index.entries
-        sittings = numpy.array([entry.sitting for entry in entries], numpy.int64)
-        _, sittings = numpy.unique(sittings, return_inverse=True)
+        _, sittings = numpy.unique([entry.sitting for entry in entries], return_inverse=True)
         beside = sittings[1:] == sittings[:-1]
-        lengths = numpy.zeros(len(entries), numpy.float32)
-        for places, counts in index._postings.values():
-            numpy.add.at(lengths, places, counts)
+        lengths = numpy.array(stems, numpy.float32)
         asks = numpy.array([entry.text.rstrip().endswith("?") for entry in entries], numpy.float32)
         answers = numpy.zeros_like(asks)
         answers[1:] = asks[:-1] * beside
-        speakers = list(dict.fromkeys(entry.speaker.lower() if entry.speaker else None for entry in entries))
+        names = [entry.speaker.lower() if entry.speaker else None for entry in entries]
+        speakers = list(dict.fromkeys(names))
         order = {name: place for place, name in enumerate(speakers)}
-        vectors = numpy.concatenate(index._vectors) if index._vectors else None
         made = cls(
             sittings=sittings,
             starts=numpy.flatnonzero(numpy.concatenate(([True], ~beside))),
@@ -202,16 +234,12 @@ class _Columns:
             length=numpy.log([max(1, min(entry.words, _LONGEST)) for entry in entries]).astype(numpy.float32),
             asks=asks,
             answers=answers,
-            tells_time=numpy.array([bool(dates.TIME_WORDS.search(entry.text)) for entry in entries], numpy.float32),
+            tells_time=numpy.array(tells_time, numpy.float32),
             speakers=speakers,
-            speaker=numpy.array([order[entry.speaker.lower() if entry.speaker else None] for entry in entries]),
+            speaker=numpy.array([order[name] for name in names]),
             days=[entry.day for entry in entries],
-            vectors=vectors,
-            wide=None,
         )
         made.lengths_around = made.around(lengths)
-        if vectors is not None:
-            made.wide = _wide(vectors, sittings)
         return made
 
     def around(self, values: Array) -> Array:
@@ -222,35 +250,29 @@ class _Columns:
         return total
 
 
-def _wide(vectors: Array, sittings: Array) -> Array:
+def _wide(vectors: Array, sittings: Sequence[int]) -> Array:
     """The direction of each vector taken together with the two before and the two after it in its sitting."""
     import numpy
 
-    total = vectors.copy()
+    total, numbers = vectors.copy(), numpy.array(sittings)
     for step in (1, 2):
-        same = (sittings[step:] == sittings[:-step])[:, None]
+        same = (numbers[step:] == numbers[:-step])[:, None]
         total[step:] += vectors[:-step] * same
         total[:-step] += vectors[step:] * same
     total /= numpy.maximum(numpy.linalg.norm(total, axis=1, keepdims=True), 1e-9)
     return total
 
 
-def _of_meaning(columns: _Columns, vector: Array) -> dict[str, Array]:
+def _of_meaning(columns: _Columns, near: Array, around: Array) -> dict[str, Array]:
+    """Closeness of each entry, of it with its surroundings, and of the three best of its sitting."""
     import numpy
 
-    assert columns.vectors is not None
-    assert columns.wide is not None
-    near = columns.vectors @ vector
     order = numpy.lexsort((-near, columns.sittings))
-    ranked = near[order]
     place = numpy.arange(len(near)) - columns.starts[columns.sittings]
-    sums = numpy.bincount(columns.sittings, numpy.where(place < 3, ranked, 0.0))
+    sums = numpy.bincount(columns.sittings, numpy.where(place < 3, near[order], 0.0))
     counts = numpy.minimum(numpy.bincount(columns.sittings), 3)
-    return {
-        "meaning": near,
-        "meaning_around": columns.wide @ vector,
-        "meaning_sitting": (sums / counts).astype(numpy.float32)[columns.sittings],
-    }
+    sitting = (sums / counts).astype(numpy.float32)[columns.sittings]
+    return {"meaning": near, "meaning_around": around, "meaning_sitting": sitting}
 
 
 def _rarity(total: int, holding: int) -> float:

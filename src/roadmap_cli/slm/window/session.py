@@ -171,7 +171,9 @@ class Session:
         first = len(self.stored) - len(fresh)
         self._places |= {one.id: place for place, one in enumerate(fresh, first)}
         everything = named([one.message for one in self.stored])
-        self.conversation.add(everything[-len(fresh) :], sittings(everything)[-len(fresh) :])
+        self.conversation.add(
+            everything[-len(fresh) :], sittings(everything)[-len(fresh) :], [one.pieces for one in fresh]
+        )
 
 
 def single(

@@ -124,16 +124,24 @@ class Conversation:
     _counts: list[int] = field(default_factory=list)  # how many parts each message has
     _waiting: list[tuple[Part, int]] = field(default_factory=list)
 
-    def add(self, messages: Sequence[Message], sittings: Sequence[int]) -> None:
-        """Put messages at the end; `sittings` is the number of each one's sitting, from `conversation.sittings`."""
-        for message, sitting in zip(messages, sittings, strict=True):
+    def add(
+        self,
+        messages: Sequence[Message],
+        sittings: Sequence[int],
+        cut: Sequence[Sequence[chunking.Piece]] | None = None,
+    ) -> None:
+        """Put messages at the end; `sittings` is the number of each one's sitting, from `conversation.sittings`.
+
+        `cut` are the pieces of each message, where that was done before.
+        """
+        for number, (message, sitting) in enumerate(zip(messages, sittings, strict=True)):
             place = len(self.messages)
             self.messages.append(message)
-            whole = chunking.pieces(message.content, self.embed)
+            whole = cut[number] if cut is not None else chunking.pieces(message.content, self.embed)
             self._counts.append(len(whole))
-            for number, piece in enumerate(whole):
+            for part_number, piece in enumerate(whole):
                 size = self.budget.count(message.content[piece.start : piece.end])
-                part = Part(place, number, piece, size)
+                part = Part(place, part_number, piece, size)
                 self.parts.append(part)
                 self._waiting.append((part, sitting))
 
