@@ -234,7 +234,7 @@ def _turns(talk: Talk, embed: Any) -> list[float]:
         conversation.add([message], [numbers[place]])
         if message.role == "user":
             window = conversation.window(place, previous=previous)
-            previous = frozenset(fate.part.key for fate in window.kept)
+            previous = window.order
             spent.append(time.perf_counter() - started)
     return spent[len(spent) // 2 :]
 
@@ -279,7 +279,7 @@ def _print_chat(everything: list[Talk], open_embedder: Any) -> None:
                 conversation.add([message], [numbers[place]])
                 if message.role == "user":
                     window = conversation.window(place, previous=previous)
-                    previous = frozenset(fate.part.key for fate in window.kept)
+                    previous = window.order
                     if window.reuse is not None and window.archived:
                         reuse.append(window.reuse)
             _figure(

@@ -65,7 +65,7 @@ def test_everything_stays_where_it_fits():
     conversation = held(chatter(6), 1000)
     window = conversation.window(5)
     assert not window.archived
-    assert {fate.why for fate in window.fates} == {"all of it fits", "among the last turns", "the question"}
+    assert {fate.why for fate in window.kept} == {"all of it fits", "among the last turns", "the question"}
 
 
 def test_what_has_to_stay_but_does_not_fit_is_said():
@@ -100,7 +100,7 @@ def test_a_running_window_grows_only_at_its_end_until_it_must_be_cut():
         if message.role == "user":
             window = conversation.window(number, previous=previous)
             reuses.append(window.reuse)
-            previous = frozenset(fate.part.key for fate in window.kept)
+            previous = window.order
             assert window.used <= 200
     kept = [reuse for reuse in reuses if reuse is not None]
     assert sum(reuse > 0.8 for reuse in kept) > 0.6 * len(kept)
@@ -123,9 +123,10 @@ def test_nothing_is_lost_whatever_comes(items, question, budget, recent):
     except DataError:
         return
     assert window.used <= budget
-    assert len(window.fates) == len(conversation.parts)
+    fates = sorted([*window.kept, *window.archived], key=lambda fate: fate.part.key)
+    assert [fate.part for fate in fates] == conversation.parts
     whole: dict[int, str] = {}
-    for fate in window.fates:
+    for fate in fates:
         whole[fate.part.message] = whole.get(fate.part.message, "") + conversation.text(fate.part)
         assert fate.why
     assert whole == {place: message.content for place, message in enumerate(messages)}

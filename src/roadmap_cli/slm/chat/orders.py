@@ -71,10 +71,7 @@ def _why(talk: Talk, text: str) -> Outcome:
     if talk.last is None:
         raise DataError("nothing was asked yet", code="no_window")
     window, moves = talk.last
-    budget = talk.session.budget
-    lines = [
-        f"{window.used} of {budget.size} {budget.unit}, {len(window.archived)} of {len(window.fates)} pieces archived"
-    ]
+    lines = [window.in_words(talk.session.budget)]
 
     def line(mark: str, fate: Fate) -> str:
         return f"{mark} {fate.place:8}  {_short(talk.session.conversation.text(fate.part), 40):40}  {fate.why}"

@@ -191,6 +191,7 @@ class Talk:
         if reply and reply.call_id:
             told["call_id"] = reply.call_id
         self.session.add([told])
+        self.session.prepare()
 
     def _take_back(self, ids: list[str]) -> None:
         if ids:

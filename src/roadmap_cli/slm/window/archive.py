@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
 CHAT = "slm.chat"
-#: Why a piece is in the window before any window was made.
-NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +38,17 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored message: its record, and which of its pieces the model saw last, with why each is where it is."""
+    """A stored message: its record and its pieces; `seats` tells where each stood in the last window (None: new).
+
+    A seat of -1 is the archive.
+    """
 
     id: str
     position: int
     record: Record
     message: Message
     pieces: list[Piece]
-    in_window: dict[int, bool]
-    why: dict[int, str]
+    seats: list[int | None]
 
 
 _CHATS = (
@@ -122,8 +122,8 @@ def append(tx: Connection, chat: Chat, record: Record, pieces: Sequence[Piece], 
     )
     for part, piece in enumerate(pieces):
         row_id = tx.execute(
-            "INSERT INTO slm_piece (message_id, part, first, last, place, why) VALUES (?, ?, ?, ?, 'window', ?)",
-            (name, part, piece.start, piece.end, NEW),
+            "INSERT INTO slm_piece (message_id, part, first, last, place, why) VALUES (?, ?, ?, ?, 'new', 'new')",
+            (name, part, piece.start, piece.end),
         ).lastrowid
         said = message.content[piece.start : piece.end]
         text = f"{message.name}: {said}" if message.name else said
@@ -136,13 +136,13 @@ def messages(tx: Connection, chat: Chat, after: int = 0) -> list[Stored]:
     """The messages of a conversation in order, without those taken back; only those beyond a position."""
     import orjson
 
-    cut: dict[str, list[tuple[int, int, bool, str]]] = {}
-    for message_id, first, last, place, why in tx.execute(
-        "SELECT message_id, first, last, place, why FROM slm_piece JOIN slm_message ON slm_message.id = message_id"
+    cut: dict[str, list[tuple[int, int, int | None]]] = {}
+    for message_id, first, last, place, seat in tx.execute(
+        "SELECT message_id, first, last, place, seat FROM slm_piece JOIN slm_message ON slm_message.id = message_id"
         " WHERE chat_id = ? AND position > ? ORDER BY message_id, part",
         (chat.id, after),
     ):
-        cut.setdefault(message_id, []).append((first, last, place == "window", why))
+        cut.setdefault(message_id, []).append((first, last, -1 if place == "archive" else seat))
     found = []
     for name, position, pinned, body in tx.execute(
         "SELECT slm_message.id, position, pinned, body FROM slm_message JOIN record ON record.id = slm_message.id"
@@ -152,19 +152,25 @@ def messages(tx: Connection, chat: Chat, after: int = 0) -> list[Stored]:
         record: Record = orjson.loads(body)
         record["pinned"] = bool(pinned)
         message, held = read(record), cut.get(name, [])
-        pieces = [Piece(first, last, count_words(message.content[first:last])) for first, last, _, _ in held]
-        in_window = {part: seen for part, (_, _, seen, _) in enumerate(held)}
-        why = {part: words for part, (_, _, _, words) in enumerate(held)}
-        found.append(Stored(name, position, record, message, pieces, in_window, why))
+        pieces = [Piece(first, last, count_words(message.content[first:last])) for first, last, _ in held]
+        found.append(Stored(name, position, record, message, pieces, [seat for _, _, seat in held]))
     return found
 
 
-def place(tx: Connection, moves: Iterable[tuple[str, int, bool, str]], decision_id: str | None) -> None:
-    """Note where pieces are now: message id, part, whether the model sees it, why."""
+def place(tx: Connection, moves: Iterable[tuple[str, int, str]], decision_id: str | None) -> None:
+    """Note that pieces went into the window or the archive: message id, part, why. A seat makes the difference."""
     tx.executemany(
-        "UPDATE slm_piece SET place = ?, why = ?, decision_id = coalesce(?, decision_id)"
-        " WHERE message_id = ? AND part = ?",
-        [("window" if seen else "archive", why, decision_id, name, part) for name, part, seen, why in moves],
+        "UPDATE slm_piece SET why = ?, decision_id = coalesce(?, decision_id) WHERE message_id = ? AND part = ?",
+        [(why, decision_id, name, part) for name, part, why in moves],
+    )
+
+
+def seat(tx: Connection, seats: Iterable[tuple[str, int, int]]) -> None:
+    """Note where pieces stand in the window now: message id, part, seat; -1 is the archive."""
+    tx.executemany(
+        "UPDATE slm_piece SET place = iif(?1 < 0, 'archive', 'window'), seat = iif(?1 < 0, NULL, ?1)"
+        " WHERE message_id = ?2 AND part = ?3",
+        [(number, name, part) for name, part, number in seats],
     )
 
 

@@ -34,9 +34,7 @@ def archived(conversation: Conversation, window: Window, sources: Sequence[Recor
 
 def report(window: Window, budget: Budget, *, window_id: str, at: str, moves: Moves | None) -> Record:
     """What a window was, as an ``slm.window`` record."""
-    summary = (
-        f"{window.used} of {budget.size} {budget.unit}; {len(window.archived)} of {len(window.fates)} pieces archived"
-    )
+    summary = window.in_words(budget)
     return {"kind": WINDOW, "id": window_id, "at": at, "why": summary, **facts(window, budget, moves)}
 
 
@@ -46,9 +44,9 @@ def facts(window: Window, budget: Budget, moves: Moves | None) -> Record:
         "budget": budget.size,
         "unit": budget.unit,
         "used": window.used,
-        "pieces_count": len(window.fates),
-        "kept_count": len(window.kept),
-        "archived_count": len(window.archived),
+        "pieces_count": window.pieces_count,
+        "kept_count": len(window.order),
+        "archived_count": window.archived_count,
     }
     if window.reuse is not None:
         told["prefix_reuse"] = window.reuse
@@ -60,7 +58,8 @@ def facts(window: Window, budget: Budget, moves: Moves | None) -> Record:
 
 def pieces(window: Window) -> list[Record]:
     """Where each piece is and why, for a prompt: which message of the input, which piece of it."""
-    return [{"message": fate.part.message + 1, "part": fate.part.number, **_fate([fate])} for fate in window.fates]
+    fates = sorted([*window.kept, *window.archived], key=lambda fate: fate.part.key)
+    return [{"message": fate.part.message + 1, "part": fate.part.number, **_fate([fate])} for fate in fates]
 
 
 def messages(conversation: Conversation, window: Window, question: str | None) -> list[dict[str, str]]:

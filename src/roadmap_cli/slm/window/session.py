@@ -12,7 +12,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.slm.window import archive, chunking
 from roadmap_cli.slm.window.conversation import Message, named, read, sittings
-from roadmap_cli.slm.window.window import Budget, Conversation, Embed, Fate, Window
+from roadmap_cli.slm.window.window import Budget, Conversation, Embed, Fate, Key, Window
 from roadmap_cli.why import decisions
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ class Session:
     recent: int
     stored: list[archive.Stored] = field(default_factory=list)
     conversation: Conversation = field(init=False)
-    _places: dict[str, int] = field(default_factory=dict)  # where in `stored` the message of an id is
 
     def __post_init__(self) -> None:
         self.load()
@@ -65,7 +64,6 @@ class Session:
         if tx is not None:
             self.stored = archive.messages(tx, self.chat)
         self.conversation = Conversation(self.budget, self.embed)
-        self._places = {}
         self._index(self.stored)
 
     def add(self, items: Iterable[Record]) -> list[str]:
@@ -83,6 +81,10 @@ class Session:
         self._index(fresh)
         return [name for name in ids if name is not None]
 
+    def prepare(self) -> None:
+        """Embed and index what was said, so that the next question need not wait for it."""
+        self.conversation.prepare()
+
     def window(self, question: str | None = None, *, today: datetime | None = None) -> tuple[Window, Moves]:
         """The window for a question, by default the last message of the user; where its pieces are is stored.
 
@@ -96,22 +98,23 @@ class Session:
             asked = users[-1]
         else:
             asked = question
-        before = {
-            (place, part): seen for place, one in enumerate(self.stored) for part, seen in one.in_window.items()
-        }  # fmt: skip
-        whys = {(place, part): why for place, one in enumerate(self.stored) for part, why in one.why.items()}
-        seen_last = frozenset(key for key, seen in before.items() if seen and whys[key] != archive.NEW)
+        seats = {(place, part): seat for place, one in enumerate(self.stored) for part, seat in enumerate(one.seats)}
+        seated = sorted((seat, key) for key, seat in seats.items() if seat is not None and seat >= 0)
         window = self.conversation.window(
-            asked, recent=self.recent, previous=seen_last or None, today=(today or self.now()).date()
+            asked,
+            recent=self.recent,
+            previous=[key for _, key in seated] or None,
+            today=(today or self.now()).date(),
         )
-        return window, self._note(window, before, seen_last, self.conversation.messages[asked].content if
-                                  isinstance(asked, int) else asked)  # fmt: skip
+        said = self.conversation.messages[asked].content if isinstance(asked, int) else asked
+        return window, self._note(window, seats, said)
 
-    def _note(
-        self, window: Window, before: Mapping[tuple[int, int], bool], seen_last: frozenset[tuple[int, int]], asked: str
-    ) -> Moves:
-        gone = [fate for fate in window.archived if before.get(fate.part.key, True)]
-        back = [fate for fate in window.kept if not before.get(fate.part.key, True)]
+    def _note(self, window: Window, before: Mapping[Key, int | None], asked: str) -> Moves:
+        """Store where each piece is now, and a decision for what left the window and one for what came back."""
+        after = dict.fromkeys(before, -1) | {key: number for number, key in enumerate(window.order)}
+        gone = [window.fate(key) for key, seat in before.items() if after[key] < 0 and seat != -1]
+        back = [window.fate(key) for key in window.order if before[key] == -1]
+        new = [window.fate(key) for key in window.order if before[key] is None]
         at = self.now()
         ids: list[str] = []
         with self.state.write() as tx:
@@ -120,11 +123,11 @@ class Session:
                     decision = self._decided(tx, kind, verb, fates, window, asked, at)
                     archive.place(tx, self._moved(fates), decision)
                     ids.append(decision)
-            stays = [fate for fate in window.kept if before.get(fate.part.key, False)]
-            archive.place(tx, self._moved(stays), None)
-        for name, part, seen, why in self._moved([*gone, *window.kept]):
-            place = self._places[name]
-            self.stored[place].in_window[part], self.stored[place].why[part] = seen, why
+            archive.place(tx, self._moved(new), None)
+            changed = [(key, seat) for key, seat in after.items() if before[key] != seat]
+            archive.seat(tx, [(self.stored[place].id, part, seat) for (place, part), seat in changed])
+        for (place, part), seat in changed:
+            self.stored[place].seats[part] = seat
         return Moves(gone, back, ids)
 
     def _decided(
@@ -161,15 +164,13 @@ class Session:
         )
         return str(decision["id"])
 
-    def _moved(self, fates: Sequence[Fate]) -> list[tuple[str, int, bool, str]]:
-        return [(self.stored[one.part.message].id, one.part.number, one.is_kept, one.why) for one in fates]
+    def _moved(self, fates: Sequence[Fate]) -> list[tuple[str, int, str]]:
+        return [(self.stored[one.part.message].id, one.part.number, one.why) for one in fates]
 
     def _index(self, fresh: Sequence[archive.Stored]) -> None:
         """Put messages into the index; sittings count from the beginning, so all of them are looked at."""
         if not fresh:
             return
-        first = len(self.stored) - len(fresh)
-        self._places |= {one.id: place for place, one in enumerate(fresh, first)}
         everything = named([one.message for one in self.stored])
         self.conversation.add(
             everything[-len(fresh) :], sittings(everything)[-len(fresh) :], [one.pieces for one in fresh]

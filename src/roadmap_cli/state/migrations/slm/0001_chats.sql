@@ -24,7 +24,8 @@ CREATE TABLE slm_piece (
     part        INTEGER NOT NULL,          -- 0, 1, 2 … within the message
     first       INTEGER NOT NULL,          -- its first character in the message's content
     last        INTEGER NOT NULL,          -- the character after its last
-    place       TEXT NOT NULL CHECK (place IN ('window', 'archive')), -- whether the model sees it now
+    place       TEXT NOT NULL CHECK (place IN ('new', 'window', 'archive')), -- whether the model saw it last; new: not asked since
+    seat        INTEGER,                   -- 0, 1, 2 … as it stood in the last window; NULL for what was not in it
     why         TEXT NOT NULL,             -- why it is there, in words
     decision_id TEXT,                      -- the decision that put it there, if there was one
     UNIQUE (message_id, part)
