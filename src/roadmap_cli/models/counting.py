@@ -57,7 +57,7 @@ def open_counter(name: str | None, environ: Mapping[str, str]) -> Counter:
         return Counter(name, is_estimate=True)
     try:
         path = Path(name).expanduser() if name.endswith(".gguf") or "/" in name else found.file(found.model(name))
-        from roadmap_cli.models.local import library
+        from roadmap_cli.models.llama import library
 
         llama = library()
     except Unavailable:

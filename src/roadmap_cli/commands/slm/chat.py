@@ -101,7 +101,6 @@ def _opened(
     """The conversation, with its model and what counts and embeds for it."""
     from contextlib import ExitStack
 
-    from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.models.selection import open_chat
     from roadmap_cli.slm.chat import opening
     from roadmap_cli.slm.chat.talk import Manner, Talk
@@ -109,18 +108,17 @@ def _opened(
 
     model = options.pop("model")
     with ExitStack() as held:
-        transport = held.enter_context(run.transport())
         if run.dry_run:
             place, chat = held.enter_context(opening.private(run.state, fresh, resume, run.clock, run.keys))
         else:
             place, chat = run.state, opening.opened(run.state, fresh, resume, run.now())
-        ledger = Ledger(run.state, run.command, run.clock, run_id=chat.id)
-        embed = filtering.vectors(run.state, run.environ, run.command, run.clock, run.warn, chat.id, place)
+        ledger = None if run.dry_run else run.ledger(chat.id)
+        embed = filtering.vectors(place, run.environ, ledger, run.now(), run.warn)
         if embed is not None:
             held.callback(embed.close)
 
         def open_model(name: str | None) -> Chat:
-            return open_chat(name, environ=run.environ, ledger=ledger, transport=transport)
+            return open_chat(name, environ=run.environ, ledger=ledger, transport=run.transport)
 
         talking = Talk(place, chat, open_model, embed, run.command, run.clock, Manner(**options), model or chat.model)
         held.callback(talking.close)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.clock import Clock
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.slm.window import archive, prompt
 from roadmap_cli.slm.window.session import Moves, Session
@@ -75,6 +75,7 @@ class Talk:
         """
         if not text.strip():
             raise DataError("the message is empty", code="empty_prompt")
+        self._look_after()
         size, room = self.opened.count_tokens(text), self._budget().size
         if size > room:
             raise DataError(
@@ -98,6 +99,7 @@ class Talk:
         last = next((place for place in range(len(stored) - 1, -1, -1) if stored[place].message.role == "user"), None)
         if last is None:
             raise DataError("there is nothing to answer yet", code="no_question")
+        self._look_after()
         self._retries += 1
         self._take_back([one.id for one in stored[last + 1 :] if one.message.role == "assistant"])
         yield from self._answered()
@@ -193,6 +195,15 @@ class Talk:
         self.session.add([told])
         self.session.prepare()
 
+    def _look_after(self) -> None:
+        """Open the model again if the server that had it went away while nobody spoke."""
+        if self._opened is None:
+            return
+        try:
+            self._opened.count_tokens("")
+        except Unavailable:
+            self.close()
+
     def _take_back(self, ids: list[str]) -> None:
         if ids:
             with self.state.write() as tx:
@@ -200,10 +211,9 @@ class Talk:
                 self.session.load(tx)
 
     def _budget(self) -> Budget:
-        model = self.opened
-        context = model.context_size or ASSUMED_CONTEXT
+        context = self.opened.context_size or ASSUMED_CONTEXT
         size = int((context - min(self.manner.max_tokens, context // 2)) * (1 - SPARE))
-        return Budget(size, "tokens", lambda text: model.count_tokens(text) + AROUND)
+        return Budget(size, "tokens", lambda text: self.opened.count_tokens(text) + AROUND)
 
 
 def _is_note(one: archive.Stored) -> bool:

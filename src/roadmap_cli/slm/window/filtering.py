@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.clock import Clock
@@ -17,6 +18,7 @@ from roadmap_cli.slm.window.vectors import Vectors
 from roadmap_cli.slm.window.window import RECENT, Budget, Conversation, Window
 
 if TYPE_CHECKING:
+    from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.state.store import State
 
 
@@ -107,21 +109,16 @@ class Filter:
 
 @contextmanager
 def opened(
-    state: State,
-    settings: Settings,
-    environ: Mapping[str, str],
-    command: str,
-    now: Clock,
-    warn: Callable[[str], None],
+    state: State, settings: Settings, environ: Mapping[str, str], ledger: Ledger, warn: Callable[[str], None]
 ) -> Iterator[Filter]:
-    """A filter with what it needs; models are opened when the first conversation comes, and closed at the end."""
+    """A filter with what it needs; the embedding model is opened when it is first asked, all is closed at the end."""
     from roadmap_cli.models.counting import open_counter
 
     counter = open_counter(settings.model, environ) if settings.unit == "tokens" else None
     count = counter or chunking.count_words
-    embed = vectors(state, environ, command, now, warn)
+    embed = vectors(state, environ, ledger, ledger.now(), warn)
     try:
-        yield Filter(state, settings, Budget(settings.budget, settings.unit, count), embed, command, now)
+        yield Filter(state, settings, Budget(settings.budget, settings.unit, count), embed, ledger.command, ledger.now)
     finally:
         if embed is not None:
             embed.close()
@@ -130,21 +127,14 @@ def opened(
 
 
 def vectors(
-    state: State,
-    environ: Mapping[str, str],
-    command: str,
-    now: Clock,
-    warn: Callable[[str], None],
-    run: str | None = None,
-    place: Any = None,
+    place: Any, environ: Mapping[str, str], ledger: Ledger | None, now: datetime, warn: Callable[[str], None]
 ) -> Vectors | None:
     """Vectors by the default embedding model, or None, said once, where it is not here.
 
-    `run` is the run the calls belong to; `place` where the vectors are kept, if not in the state.
+    `place` is the state that keeps them; without a `ledger` the calls are not written down.
     """
     from roadmap_cli.models import registry
     from roadmap_cli.models.embed import Embedder, open_embedder
-    from roadmap_cli.models.ledger import Ledger
 
     found = registry.load(environ)
     model = found.model(found.defaults["embed"])
@@ -153,12 +143,11 @@ def vectors(
     except Unavailable as error:
         warn(f"{error.message}: only words count; {error.hint}")
         return None
-    ledger = Ledger(state, command, now, run_id=run or run_id("slm.run", now()))
 
     def open_it() -> Embedder:
         return open_embedder(None, environ=environ, ledger=ledger)
 
-    return Vectors(place or state, open_it, now().date().isoformat())
+    return Vectors(place, open_it, now.date().isoformat())
 
 
 def checked(record: Record) -> Record:
