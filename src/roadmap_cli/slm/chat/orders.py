@@ -80,7 +80,7 @@ def _why(talk: Talk, text: str) -> Outcome:
     lines += [line("-", fate) for fate in moves.archived]
     moved = {fate.part.key for fate in (*moves.recalled, *moves.archived)}
     lines += [line(" ", fate) for fate in window.kept if fate.part.key not in moved]
-    lines += [f"roadmap-why show {name}" for name in moves.decision_ids]
+    lines += [f"roadmap-why {name}" for name in moves.decision_ids]
     return Outcome(lines)
 
 
