@@ -1,6 +1,6 @@
 """How much of what a question rests on is in the window: LoCoMo, with recency and BM25 in the same run.
 
-    tools/bench/window.py [FILE] [--signals]
+    tools/bench/window.py [FILE]
 
 FILE is LoCoMo's JSON (https://github.com/snap-research/locomo, CC BY-NC 4.0: not part of this project); by default the
 development conversations beside the checkout, if they are there. A question counts if it is not adversarial
@@ -137,16 +137,15 @@ def run(path: Path) -> None:
     from roadmap_cli.models.embed import open_embedder
 
     methods: dict[str, dict[int, list[list[float]]]] = {}
-    spent: dict[str, list[float]] = {"with vectors": [], "turn": []}
     with open_embedder(None, environ=ENVIRON, ledger=None) as embedder:
         everything = list(talks(path))
         for talk in everything:
             sizes = [len(message.content.split()) for message in talk.messages]
-            bm25 = Bm25(talk.messages)
+            bm25, embed = Bm25(talk.messages), Remembering(embedder.embed)
             ours = {
-                "slm-window": _Ours(talk, embedder.embed),
+                "slm-window": _Ours(talk, embed),
                 "slm-window, words only": _Ours(talk, None),
-                "slm-window, no speakers, no times": _Ours(_bare(talk), embedder.embed),
+                "slm-window, no speakers, no times": _Ours(_bare(talk), embed),
             }
             orders: dict[str, Callable[[str], Sequence[int]]] = {
                 "recency": Recency(len(sizes)),
@@ -159,59 +158,48 @@ def run(path: Path) -> None:
             for question in talk.questions:
                 for name, window in ours.items():
                     for budget, kept in window.kept(question.text).items():
-                        methods[name][budget][-1].append(_share(question, kept))
+                        methods[name][budget][-1].append(share(question, kept))
                 for name, order in orders.items():
                     found = order(question.text)
                     for budget in BUDGETS:
                         kept = filled(found, sizes, budget, neighbours=name.endswith("neighbours"))
-                        methods[name][budget][-1].append(_share(question, kept))
-            spent["with vectors"] += ours["slm-window"].spent
-        spent["turn"] = _turns(everything[0], embedder.embed)
+                        methods[name][budget][-1].append(share(question, kept))
+        chat(max(everything, key=lambda talk: len(talk.messages)), embedder.embed)
     _print(methods, [talk.name for talk in everything])
-    _print_times(spent)
-    _print_chat(everything, open_embedder)
 
 
 class _Ours:
     """The window over a whole conversation, its turns embedded once."""
 
     def __init__(self, talk: Talk, embed: Any) -> None:
-        self.embed = embed
-        self.spent: list[float] = []
-        self.windows = {}
-        known = _Remembering(embed) if embed else None
-        for budget in BUDGETS:
-            self.windows[budget] = Conversation(Budget(budget), known)
-            self.windows[budget].add(talk.messages, sittings(talk.messages))
-            self.windows[budget].window("hello")
-        if known:
-            known.questions = True
+        self.windows = {budget: Conversation(Budget(budget), embed) for budget in BUDGETS}
+        for conversation in self.windows.values():
+            conversation.add(talk.messages, sittings(talk.messages))
 
     def kept(self, question: str) -> dict[int, set[int]]:
         """Which turns are whole in the window of each budget."""
         found = {}
         for budget, conversation in self.windows.items():
-            started = time.thread_time(), time.perf_counter()
             window = conversation.window(question, recent=RECENT)
-            self.spent.append(time.perf_counter() - started[1])
             found[budget] = {one.message for one in window.shown if one.is_whole}
         return found
 
 
-class _Remembering:
-    """Embeds each turn once for all budgets; a question each time, for the clock."""
+class Remembering:
+    """Embeds each text once, as the state does it for slm-window."""
 
     def __init__(self, embed: Any) -> None:
-        self.embed = embed
-        self.known: dict[tuple[str, ...], Any] = {}
-        self.questions = False
+        self._embed = embed
+        self._known: dict[str, Any] = {}
 
     def __call__(self, texts: Sequence[str]) -> Any:
-        if self.questions:
-            return self.embed(texts)
-        if (key := tuple(texts)) not in self.known:
-            self.known[key] = self.embed(texts)
-        return self.known[key]
+        """The vectors of texts."""
+        import numpy
+
+        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if missing:
+            self._known |= dict(zip(missing, self._embed(missing), strict=True))
+        return numpy.stack([self._known[text] for text in texts])
 
 
 def _bare(talk: Talk) -> Talk:
@@ -219,24 +207,61 @@ def _bare(talk: Talk) -> Talk:
     return Talk(talk.name, [Message(one.role, one.content) for one in talk.messages], talk.questions)
 
 
-def _share(question: Question, kept: set[int]) -> float:
+def share(question: Question, kept: set[int]) -> float:
+    """How much of what a question rests on is among some turns."""
     return sum(place in kept for place in question.evidence) / len(question.evidence)
 
 
-def _turns(talk: Talk, embed: Any) -> list[float]:
-    """Seconds for each turn of a running chat: the turn before taken in, the window for the next one made."""
+@dataclass(slots=True)
+class Spent:
+    """Milliseconds by the clock and of the processor, of one kind of work."""
+
+    wall: list[float]
+    processor: list[float]
+
+    def time(self, work: Callable[[], Any]) -> Any:
+        """Do something and note what it took."""
+        started, used = time.perf_counter(), time.process_time()
+        result = work()
+        self.processor.append(1000 * (time.process_time() - used))
+        self.wall.append(1000 * (time.perf_counter() - started))
+        return result
+
+
+def chat(talk: Talk, embed: Any) -> None:
+    """A running chat: what a turn takes, and how much of the prompt stays as it was from turn to turn."""
     conversation = Conversation(Budget(1500), embed)
-    spent: list[float] = []
-    previous = None
-    numbers = sittings(talk.messages)
+    asked, taken_in = Spent([], []), Spent([], [])
+    numbers, previous, reuse = sittings(talk.messages), None, list[float]()
     for place, message in enumerate(talk.messages):
-        started = time.perf_counter()
         conversation.add([message], [numbers[place]])
         if message.role == "user":
-            window = conversation.window(place, previous=previous)
+            window = asked.time(lambda place=place, previous=previous: conversation.window(place, previous=previous))
             previous = window.order
-            spent.append(time.perf_counter() - started)
-    return spent[len(spent) // 2 :]
+            if window.reuse is not None and window.archived_count:
+                reuse.append(window.reuse)
+        else:
+            taken_in.time(conversation.prepare)
+    for name, spent in (("window for the next message, its embedding included", asked),
+                        ("taking in a turn that arrived, in a running chat", taken_in)):  # fmt: skip
+        half = len(spent.wall) // 2  # the second half: the conversation is long by then
+        _figure(
+            f"{name}, {len(talk.messages)} turns",
+            "ms",
+            round(statistics.median(spent.wall[half:]), 1),
+            p95=round(sorted(spent.wall[half:])[int(half * 0.95)], 1),
+            processor=round(statistics.median(spent.processor[half:]), 1),
+            load=round(os.getloadavg()[0], 1),
+        )
+    _figure(
+        "prompt unchanged from turn to turn once the window is full, 1500 words",
+        "share of words",
+        round(statistics.mean(reuse), 3),
+        median=round(statistics.median(reuse), 3),
+        peer="a window of the last 1500 words",
+        peer_value=0.0,
+        turns=len(reuse),
+    )
 
 
 def _print(methods: dict[str, dict[int, list[list[float]]]], names: list[str]) -> None:
@@ -254,42 +279,6 @@ def _print(methods: dict[str, dict[int, list[list[float]]]], names: list[str]) -
                     talk: round(statistics.mean(values), 3) for talk, values in zip(names, per_talk, strict=True)
                 },
                 questions=len(shares),
-            )
-
-
-def _print_times(spent: dict[str, list[float]]) -> None:
-    for name, seconds in spent.items():
-        ordered = sorted(1000 * second for second in seconds)
-        _figure(
-            {"with vectors": "window for a question", "turn": "turn of a running chat"}[name],
-            "ms",
-            round(statistics.median(ordered), 1),
-            p95=round(ordered[int(len(ordered) * 0.95)], 1),
-            load=round(os.getloadavg()[0], 1),
-        )
-
-
-def _print_chat(everything: list[Talk], open_embedder: Any) -> None:
-    """A running chat: how much of the prompt stays as it was, against a window that only slides."""
-    with open_embedder(None, environ=ENVIRON, ledger=None) as embedder:
-        for talk in everything[:1]:
-            conversation = Conversation(Budget(1500), embedder.embed)
-            numbers, previous, reuse = sittings(talk.messages), None, []
-            for place, message in enumerate(talk.messages):
-                conversation.add([message], [numbers[place]])
-                if message.role == "user":
-                    window = conversation.window(place, previous=previous)
-                    previous = window.order
-                    if window.reuse is not None and window.archived:
-                        reuse.append(window.reuse)
-            _figure(
-                "prompt unchanged from turn to turn once the window is full, 1500 words",
-                "share of words",
-                round(statistics.mean(reuse), 3),
-                median=round(statistics.median(reuse), 3),
-                peer="a window of the last 1500 words",
-                peer_value=0.0,
-                turns=len(reuse),
             )
 
 

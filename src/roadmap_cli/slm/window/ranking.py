@@ -2,7 +2,11 @@
 
 A piece's score is a weighted sum of what `SIGNALS` names; e to its power is proportional to the chance that the
 question's answer rests on it (McFadden's conditional logit). The weights were fitted on three conversations of LoCoMo
-(arXiv 2402.17753), each held out in turn; see tools/bench/window.py for what that showed.
+(arXiv 2402.17753) by tools/fit_window.py, which also tells what they are worth on one they have not seen.
+
+Tried, and no better on conversations held out: scores of whole sittings, embedding a turn with the one before it or
+with its surroundings, whether a turn is a question, reciprocal-rank fusion (much worse), relevance feedback on words
+or on vectors, and maximal marginal relevance.
 """
 
 from __future__ import annotations
@@ -21,22 +25,19 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
-#: BM25's constants (Robertson and Zaragoza 2009), the second b for whole sittings.
-K1, B, B_SITTING = 1.2, 0.75, 0.5
+#: BM25's constants (Robertson and Zaragoza 2009).
+K1, B = 1.2, 0.75
 #: What a piece shows, and what that is worth: with vectors, and without them.
 SIGNALS: dict[str, tuple[float, float]] = {
-    "words": (0.71, 1.42),
-    "words_around": (4.05, 5.86),
-    "words_sitting": (7.24, 8.92),
-    "meaning": (4.55, 0.0),
-    "meaning_around": (7.09, 0.0),
-    "meaning_sitting": (1.48, 0.0),
-    "speaker": (2.20, 2.82),
-    "length": (1.00, 0.63),
-    "question": (-0.37, -0.46),
-    "answer": (0.42, 0.63),
-    "tells_time": (2.41, 2.50),
-    "date": (3.87, 3.97),
+    "words": (0.57, 1.24),
+    "words_around": (6.43, 9.22),
+    "meaning": (4.75, 0.0),
+    "meaning_around": (8.33, 0.0),
+    "speaker": (2.21, 2.90),
+    "length": (1.15, 0.77),
+    "answer": (0.46, 0.68),
+    "tells_time": (2.36, 2.49),
+    "date": (3.97, 4.15),
 }
 _LONGEST = 100  # words beyond which a piece does not gain by its length
 
@@ -112,18 +113,18 @@ class Index:
         has_meaning = False
         if vector is not None and self._vectors is not None and self._wide is not None:
             has_meaning = True
-            signals |= _of_meaning(columns, self._vectors.rows @ vector, self._wide.rows @ vector)
+            signals |= {"meaning": self._vectors.rows @ vector, "meaning_around": self._wide.rows @ vector}
         signals |= self._of_speaker(columns, question)
-        signals |= {"length": columns.length, "question": columns.asks, "answer": columns.answers}
+        signals |= {"length": columns.length, "answer": columns.answers}
         signals |= self._of_time(columns, question, today)
         parts = {name: SIGNALS[name][0 if has_meaning else 1] * value for name, value in signals.items()}
         return Scores(numpy.sum(list(parts.values()), axis=0), parts, stems, signals)
 
     def _of_words(self, columns: _Columns, stems: Sequence[str]) -> dict[str, Array]:
-        """BM25 over pieces, over each with the ones beside it, and over sittings; 1 is about what a piece can have."""
+        """BM25 over pieces, and over each with the ones beside it; 1 is about the most a piece can have."""
         import numpy
 
-        total, alone, around, sitting = 0.0, *(numpy.zeros(len(self.entries), numpy.float32) for _ in range(3))
+        total, alone, around = 0.0, *(numpy.zeros(len(self.entries), numpy.float32) for _ in range(2))
         for stem in stems:
             places, counts = self._postings.get(stem, ((), ()))
             total += _rarity(len(self.entries), len(places))
@@ -131,13 +132,10 @@ class Index:
                 continue
             held = numpy.zeros(len(self.entries), numpy.float32)
             held[numpy.array(places)] = counts
-            alone += _bm25(held, columns.lengths, B)
-            around += _bm25(columns.around(held), columns.lengths_around, B)
-            sitting += _bm25(numpy.bincount(columns.sittings, held), columns.lengths_sitting, B_SITTING)[
-                columns.sittings
-            ]
+            alone += _bm25(held, columns.lengths)
+            around += _bm25(columns.around(held), columns.lengths_around)
         scale = total or 1.0
-        return {"words": alone / scale, "words_around": around / scale, "words_sitting": sitting / scale}
+        return {"words": alone / scale, "words_around": around / scale}
 
     def _of_speaker(self, columns: _Columns, question: str) -> dict[str, Array]:
         """Half above or below nothing, if the question names one speaker."""
@@ -197,14 +195,10 @@ class _Rows:
 class _Columns:
     """What of the entries no question changes, as arrays."""
 
-    sittings: Array
-    starts: Array  # the place of the first entry of each sitting
     beside: Array  # whether an entry and the one after it are of one sitting
     lengths: Array
     lengths_around: Array
-    lengths_sitting: Array
     length: Array
-    asks: Array
     answers: Array
     tells_time: Array
     speakers: list[str | None]
@@ -215,7 +209,7 @@ class _Columns:
     def of(cls, entries: Sequence[Entry], stems: Sequence[int], tells_time: Sequence[bool]) -> _Columns:
         import numpy
 
-        _, sittings = numpy.unique([entry.sitting for entry in entries], return_inverse=True)
+        sittings = numpy.array([entry.sitting for entry in entries])
         beside = sittings[1:] == sittings[:-1]
         lengths = numpy.array(stems, numpy.float32)
         asks = numpy.array([entry.text.rstrip().endswith("?") for entry in entries], numpy.float32)
@@ -225,14 +219,10 @@ class _Columns:
         speakers = list(dict.fromkeys(names))
         order = {name: place for place, name in enumerate(speakers)}
         made = cls(
-            sittings=sittings,
-            starts=numpy.flatnonzero(numpy.concatenate(([True], ~beside))),
             beside=beside,
             lengths=lengths,
             lengths_around=lengths,
-            lengths_sitting=numpy.bincount(sittings, lengths),
             length=numpy.log([max(1, min(entry.words, _LONGEST)) for entry in entries]).astype(numpy.float32),
-            asks=asks,
             answers=answers,
             tells_time=numpy.array(tells_time, numpy.float32),
             speakers=speakers,
@@ -263,29 +253,17 @@ def _wide(vectors: Array, sittings: Sequence[int]) -> Array:
     return total
 
 
-def _of_meaning(columns: _Columns, near: Array, around: Array) -> dict[str, Array]:
-    """Closeness of each entry, of it with its surroundings, and of the three best of its sitting."""
-    import numpy
-
-    order = numpy.lexsort((-near, columns.sittings))
-    place = numpy.arange(len(near)) - columns.starts[columns.sittings]
-    sums = numpy.bincount(columns.sittings, numpy.where(place < 3, near[order], 0.0))
-    counts = numpy.minimum(numpy.bincount(columns.sittings), 3)
-    sitting = (sums / counts).astype(numpy.float32)[columns.sittings]
-    return {"meaning": near, "meaning_around": around, "meaning_sitting": sitting}
-
-
 def _rarity(total: int, holding: int) -> float:
     import math
 
     return math.log(1 + (total - holding + 0.5) / (holding + 0.5))
 
 
-def _bm25(held: Array, lengths: Array, b: float) -> Array:
+def _bm25(held: Array, lengths: Array) -> Array:
     """What one stem adds for each text, from how often it holds it."""
     import numpy
 
     holding = int(numpy.count_nonzero(held))
     relative = lengths / max(float(lengths.mean()), 1e-9)
-    found: Array = _rarity(len(held), holding) * held * (K1 + 1) / (held + K1 * (1 - b + b * relative))
+    found: Array = _rarity(len(held), holding) * held * (K1 + 1) / (held + K1 * (1 - B + B * relative))
     return found

@@ -51,7 +51,6 @@ class Reasons:
         together: dict[str, Any] = {}
         for name, values in self.scores.parts.items():
             name = {"words_around": "words", "meaning_around": "meaning"}.get(name, name)
-            name = "sitting" if name.endswith("_sitting") else name
             together[name] = together.get(name, 0.0) + values - values.mean()
         return list(together), numpy.array(list(together.values()))
 
@@ -68,8 +67,6 @@ class Reasons:
                 return f"shares {', '.join(shared)}" if shared else "stands beside words of the question"
             case "meaning":
                 return f"is close in meaning ({float(self.scores.signals['meaning'][place]):.2f})"
-            case "sitting":
-                return "is from a sitting about it"
             case "speaker":
                 return f"is by {self.index.entries[place].speaker}, whom the question names"
             case "date":
