@@ -28,7 +28,7 @@ class Dialogue:
         self._words = words
         self._readline: Any = None
         self._before: Any = None
-        self._may_stop = False
+        self._may_stop = True  # until the first turn Ctrl-C ends the program, as it does anywhere
         self._column = 0
 
     def __enter__(self) -> Dialogue:
@@ -136,7 +136,7 @@ class Dialogue:
         return found[number] if number < len(found) else None
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        """Ctrl-C: stops what is being said or typed, and nothing else."""
+        """Ctrl-C: stops what is being said or typed, and nothing else, so that what was said is stored in peace."""
         if self._may_stop:
             self._may_stop = False
             raise KeyboardInterrupt

@@ -113,7 +113,7 @@ def _opened(
         else:
             place, chat = run.state, opening.opened(run.state, fresh, resume, run.now())
         ledger = None if run.dry_run else run.ledger(chat.id)
-        embed = filtering.vectors(place, run.environ, ledger, run.now(), run.warn)
+        embed = filtering.vectors(place, run.environ, ledger, run.now(), run.warn, run.progress)
         if embed is not None:
             held.callback(embed.close)
 

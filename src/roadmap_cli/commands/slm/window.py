@@ -70,7 +70,8 @@ def main(run: Run, **options: Any) -> Iterable[Record]:
     from roadmap_cli.slm.window import filtering
 
     settings = filtering.Settings(**options)
-    with filtering.opened(run.state, settings, run.environ, run.ledger(run.new_id("slm.run")), run.warn) as window:
+    ledger = run.ledger(run.new_id("slm.run"))
+    with filtering.opened(run.state, settings, run.environ, ledger, run.warn, run.progress) as window:
         said: list[Record] = []
         for record in run.records():
             with run.item(record):

@@ -14,7 +14,7 @@ from roadmap_cli.core.records import Record, run_id
 from roadmap_cli.slm.window import archive, chunking, records
 from roadmap_cli.slm.window.conversation import read, read_all
 from roadmap_cli.slm.window.session import Moves, Session, single
-from roadmap_cli.slm.window.vectors import Vectors
+from roadmap_cli.slm.window.vectors import Progress, Vectors
 from roadmap_cli.slm.window.window import RECENT, Budget, Conversation, Window
 
 if TYPE_CHECKING:
@@ -109,14 +109,19 @@ class Filter:
 
 @contextmanager
 def opened(
-    state: State, settings: Settings, environ: Mapping[str, str], ledger: Ledger, warn: Callable[[str], None]
+    state: State,
+    settings: Settings,
+    environ: Mapping[str, str],
+    ledger: Ledger,
+    warn: Callable[[str], None],
+    progress: Progress,
 ) -> Iterator[Filter]:
     """A filter with what it needs; the embedding model is opened when it is first asked, all is closed at the end."""
     from roadmap_cli.models.counting import open_counter
 
     counter = open_counter(settings.model, environ) if settings.unit == "tokens" else None
     count = counter or chunking.count_words
-    embed = vectors(state, environ, ledger, ledger.now(), warn)
+    embed = vectors(state, environ, ledger, ledger.now(), warn, progress)
     try:
         yield Filter(state, settings, Budget(settings.budget, settings.unit, count), embed, ledger.command, ledger.now)
     finally:
@@ -127,7 +132,12 @@ def opened(
 
 
 def vectors(
-    place: Any, environ: Mapping[str, str], ledger: Ledger | None, now: datetime, warn: Callable[[str], None]
+    place: Any,
+    environ: Mapping[str, str],
+    ledger: Ledger | None,
+    now: datetime,
+    warn: Callable[[str], None],
+    progress: Progress,
 ) -> Vectors | None:
     """Vectors by the default embedding model, or None, said once, where it is not here.
 
@@ -147,7 +157,7 @@ def vectors(
     def open_it() -> Embedder:
         return open_embedder(None, environ=environ, ledger=ledger)
 
-    return Vectors(place, open_it, now.date().isoformat())
+    return Vectors(place, open_it, now.date().isoformat(), progress)
 
 
 def checked(record: Record) -> Record:
