@@ -78,6 +78,19 @@ def test_retry_and_edit_take_back_what_they_replace(talk):
         next(talk.retry())
 
 
+def test_why_tells_of_the_window_there_was_whatever_came_since(talk):
+    with pytest.raises(DataError, match="nothing was asked yet"):
+        orders.obey(talk, "/why")
+    talk.answer("Say one.")
+    before = told(orders.obey(talk, "/why"))
+    assert "0 of 1 pieces archived" in before
+    assert "Say one." in before
+    orders.obey(talk, "/pin A note.")
+    orders.obey(talk, "/system Be kind.")
+    talk.unsay()
+    assert told(orders.obey(talk, "/why")) == before
+
+
 def test_pins_and_system_messages(talk):
     assert "there is no system message" in told(orders.obey(talk, "/system"))
     orders.obey(talk, "/system Be kind.")

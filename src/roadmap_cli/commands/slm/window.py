@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,31 @@ from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
     pass
+
+
+def draw(records: Sequence[Record], console: Any) -> None:
+    """The window as it is read: who says what, under it where it stands and why; the figures below a line."""
+    from rich.text import Text
+
+    from roadmap_cli.cli.render import one_line
+
+    for record in records:
+        if record.get("kind") == "slm.message":
+            speaker = one_line(record.get("name") or record.get("role"))
+            said = Text.assemble((f"{speaker}: ", "bold"), one_line(record.get("content")))
+            said.truncate(console.width, overflow="ellipsis")
+            place = str(record.get("place", ""))
+            why = f", {record['why']}" if record.get("why") not in (place, None) else ""
+            console.print(said, style="dim" if place == "archived" else "")
+            console.print(Text(f"    {place}{why}", "dim"), soft_wrap=True)
+        elif record.get("kind") == "slm.prompt":
+            for message in record.get("messages", []):
+                said = Text.assemble((f"{one_line(message.get('role'))}: ", "bold"), one_line(message.get("content")))
+                console.print(said, soft_wrap=True)
+        elif record.get("kind") == "slm.window":
+            console.rule(one_line(record.get("why")), style="dim")
+        else:
+            console.print(one_line(record), soft_wrap=True)
 
 
 @command(
@@ -30,6 +55,7 @@ if TYPE_CHECKING:
         ),
     },
     see=("slm-chat", "slm-run", "slm-embed"),
+    picture=draw,
 )
 @click.option("--budget", type=click.IntRange(1), default=1500, show_default=True, help="Size of the window.")
 @click.option(

@@ -74,7 +74,7 @@ def _why(talk: Talk, text: str) -> Outcome:
     lines = [window.in_words(talk.session.budget)]
 
     def line(mark: str, fate: Fate) -> str:
-        return f"{mark} {fate.place:8}  {_short(talk.session.conversation.text(fate.part), 40):40}  {fate.why}"
+        return f"{mark} {fate.place:8}  {_short(window.text(fate), 40):40}  {fate.why}"
 
     lines += [line("+", fate) for fate in moves.recalled]
     lines += [line("-", fate) for fate in moves.archived]

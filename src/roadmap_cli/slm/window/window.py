@@ -95,9 +95,9 @@ class Window:
     shown: list[Shown]
     used: int
     reuse: float | None
-    _parts: Sequence[Part]
+    _conversation: Conversation
+    _count: int  # of the parts there were
     _fate: Callable[[int], Fate]
-    _places: dict[Key, int]
 
     @cached_property
     def kept(self) -> list[Fate]:
@@ -108,17 +108,18 @@ class Window:
     def archived(self) -> list[Fate]:
         """What it does not see now, by time."""
         kept = set(self.order)
-        return [self._fate(place) for place, part in enumerate(self._parts) if part.key not in kept]
+        parts = self._conversation.parts[: self._count]
+        return [self._fate(place) for place, part in enumerate(parts) if part.key not in kept]
 
     @property
     def pieces_count(self) -> int:
         """Pieces there are, in the window or not."""
-        return len(self._parts)
+        return self._count
 
     @property
     def archived_count(self) -> int:
         """Pieces that are not in the window."""
-        return len(self._parts) - len(self.order)
+        return self._count - len(self.order)
 
     def in_words(self, budget: Budget) -> str:
         """Its figures for a person."""
@@ -127,7 +128,11 @@ class Window:
 
     def fate(self, key: Key) -> Fate:
         """What became of a part."""
-        return self._fate(self._places[key])
+        return self._fate(self._conversation.place(key))
+
+    def text(self, fate: Fate) -> str:
+        """What a part says."""
+        return self._conversation.text(fate.part)
 
 
 @dataclass(slots=True)
@@ -169,6 +174,10 @@ class Conversation:
     def text(self, part: Part) -> str:
         """What a part says."""
         return self.messages[part.message].content[part.piece.start : part.piece.end]
+
+    def place(self, key: Key) -> int:
+        """Where in `parts` a part is."""
+        return self._places[key]
 
     def window(
         self,
@@ -348,7 +357,7 @@ class Conversation:
                     break
                 same += self.parts[place].size
             reuse = round(same / used, 3) if used else 1.0
-        return Window(keys, self._shown(order), used, reuse, self.parts, fate, self._places)
+        return Window(keys, self._shown(order), used, reuse, self, len(self.parts), fate)
 
     def _order(self, forced: dict[int, str], kept: dict[int, str], previous: Sequence[Key]) -> list[int]:
         """Where the parts stand: as before, as far as they were there; what comes back before the recent ones."""
