@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.slm.window import dates, prompt
 from roadmap_cli.slm.window.conversation import Message, named, read, sittings
+from roadmap_cli.slm.window.terms import Terms
 from roadmap_cli.slm.window.window import Budget, Conversation
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -132,6 +133,28 @@ def test_nothing_is_lost_whatever_comes(items, question, budget, recent):
     assert whole == {place: message.content for place, message in enumerate(messages)}
     sent = prompt.messages(window.shown, messages, question)
     assert all(one["role"] != other["role"] for one, other in pairwise(sent))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.text(alphabet=st.characters(max_codepoint=127), max_size=40), st.text(max_size=40)), max_size=6
+    )
+)
+def test_the_short_way_to_stems_is_as_the_tokenizer_goes(texts):
+    terms = Terms()
+    assert terms.split(texts) == terms._tokenized(texts)
+    assert terms.split(texts) == terms._tokenized(texts)
+    terms.close()
+
+
+def test_stems_of_words():
+    terms = Terms()
+    assert terms.split(["Running dogs ran."]) == [["run", "dog", "ran"]]
+    assert terms.split(["Café 東京"]) == [["cafe", "東", "京"]]
+    assert terms.telling("When did they adopt the dogs?") == ["adopt", "dog"]
+    assert terms.telling("who are you") == ["who", "ar", "you"]
+    terms.close()
 
 
 def test_speakers_are_read_from_the_text_where_nearly_all_messages_begin_with_one():

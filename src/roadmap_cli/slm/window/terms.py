@@ -9,6 +9,7 @@ from typing import Any
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 #: Scripts without spaces between words: each character is one.
 _UNSPACED = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f])")
+_WORD = re.compile("[a-z0-9]+")
 #: English words that say nothing of what a question is about.
 _STOPS = """
 a an the and or but if of in on at to for with from by about as is are was were be been being am do does did done has
@@ -28,10 +29,23 @@ class Terms:
         self._connection: Any = connection.connect(":memory:", None, wait_s=0)
         self._connection.execute(f"CREATE VIRTUAL TABLE said USING fts5(text, tokenize='{TOKENIZER}')")
         self._connection.execute("CREATE VIRTUAL TABLE term USING fts5vocab(said, instance)")
+        self._stems: dict[str, str] = {}  # of words of ASCII that were met before
         self._stops = {stem for stems in self.split(sorted(STOP_WORDS)) for stem in stems}
 
     def split(self, texts: Sequence[str]) -> list[list[str]]:
         """The stems of each text, in order."""
+        plain = [_WORD.findall(text.lower()) if text.isascii() else None for text in texts]
+        new = {word for words in plain if words for word in words if word not in self._stems}
+        if new:
+            ordered = sorted(new)
+            for word, stems in zip(ordered, self._tokenized(ordered), strict=True):
+                self._stems[word] = stems[0]
+        rest = iter(self._tokenized([text for text, words in zip(texts, plain, strict=True) if words is None]))
+        return [next(rest) if words is None else [self._stems[word] for word in words] for words in plain]
+
+    def _tokenized(self, texts: Sequence[str]) -> list[list[str]]:
+        if not texts:
+            return []
         found: list[list[str]] = [[] for _ in texts]
         self._connection.executemany(
             "INSERT INTO said (rowid, text) VALUES (?, ?)", ((place, spaced(text)) for place, text in enumerate(texts))
