@@ -1,6 +1,6 @@
-"""Fuzz the parsers for a given time: the record reader, the key file, GGUF and safetensors headers. A crash is written down and ends it with 1.
+"""Fuzz the parsers for a given time. A crash is written down and ends it with 1.
 
-usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors]
+usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages]
 Inputs are grown from seeds by mutation and kept when they reach new lines of ours (a small coverage-guided fuzzer:
 sys.settrace on the parser's modules). Only the errors a parser promises may leave it, and none may take over a second of CPU.
 """
@@ -169,6 +169,32 @@ def safetensors_reader(folder: Path) -> tuple[Callable[[bytes], object], list[by
     return read, [len(head).to_bytes(8, "little") + head + bytes(16)]
 
 
+def read_messages(data: bytes) -> None:
+    """A conversation of whatever lines there are: a window is made or a DataError says why not, nothing is lost."""
+    from roadmap_cli.core import stream
+    from roadmap_cli.slm.window import conversation, prompt
+    from roadmap_cli.slm.window.window import Budget, Conversation
+
+    parse, found = stream.parser(), []
+    for line in data.split(b"\n"):
+        try:
+            found.append(conversation.read(parse(line)))
+        except DataError as error:
+            assert "\n" not in error.message, error.message
+    found = conversation.named(found)
+    whole = Conversation(Budget(20))
+    whole.add(found, conversation.sittings(found))
+    try:
+        window = whole.window(data[-80:].decode("utf-8", "replace"))
+    except DataError:
+        return
+    assert window.used <= 20
+    assert len(window.kept) + len(window.archived) == len(whole.parts)
+    said = "".join(whole.text(part) for part in whole.parts)
+    assert said == "".join(message.content for message in found)
+    prompt.messages(window.shown, found)
+
+
 def fuzz(
     name: str, action: Callable[[bytes], object], corpus: list[bytes], seconds: float, chance: random.Random
 ) -> bool:
@@ -200,7 +226,7 @@ def fuzz(
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600
-    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors"]
+    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages"]
     seed = int(time.time())
     print(f"fuzz: seed {seed}", file=sys.stderr)
     chance = random.Random(seed)
@@ -210,6 +236,15 @@ def main() -> int:
             "keys": key_reader(Path(folder)),
             "gguf": gguf_reader(Path(folder)),
             "safetensors": safetensors_reader(Path(folder)),
+            "messages": (
+                read_messages,
+                [
+                    b'{"role":"user","name":"Ana","at":"2026-11-23T09:00:00Z","content":"Where was I last May 2025?"}\n'
+                    * 3,
+                    b'{"role":"assistant","session":3,"pinned":true,"content":[{"text":"```\\ncode\\n```\\n- a\\n\\nb. c"}]}\n',
+                    b'{"role":"user","content":"Ben: ' + b"word " * 300 + b'"}\n',
+                ],
+            ),
         }
         sound = [fuzz(name, *targets[name], seconds / len(names), chance) for name in names]
     return 0 if all(sound) else 1
