@@ -36,7 +36,7 @@ COLUMNS = (
 )
 @click.argument("model", metavar="MODEL")
 @click.option(
-    "--for", "target", default="this", show_default=True, metavar="DEVICE", help="The machine it is for: see below."
+    "--for", "target", default="this", show_default=True, metavar="DEVICE", help="The machine it is for."
 )
 @click.option("--type", "wanted", metavar="FORMAT", help="Take FORMAT (Q8_0, Q4_K_M and so on), whatever the machine.")
 @click.option("--name", metavar="NAME", help="The name of the result; else the model's with the format behind it.")
