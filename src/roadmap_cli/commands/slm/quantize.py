@@ -35,9 +35,7 @@ COLUMNS = (
     see=("slm-device", "slm-models", "slm-run"),
 )
 @click.argument("model", metavar="MODEL")
-@click.option(
-    "--for", "target", default="this", show_default=True, metavar="DEVICE", help="The machine it is for."
-)
+@click.option("--for", "target", default="this", show_default=True, metavar="DEVICE", help="The machine it is for.")
 @click.option("--type", "wanted", metavar="FORMAT", help="Take FORMAT (Q8_0, Q4_K_M and so on), whatever the machine.")
 @click.option("--name", metavar="NAME", help="The name of the result; else the model's with the format behind it.")
 @click.option(
