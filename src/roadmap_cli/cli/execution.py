@@ -34,6 +34,7 @@ class Terminated(BaseException):
 
 def execute(name: str, parser: Callable[..., click.Command], arguments: Sequence[str]) -> int:
     """Parse the arguments, run the command, and turn whatever happened into words and an exit code."""
+    _occupy_standard_descriptors()
     words = Words(name, sys.stderr, os.environ)
     try:
         with _signals():
@@ -240,6 +241,27 @@ def _trace(words: Words) -> None:
 def _lower(message: str) -> str:
     line = " ".join(message.split()).rstrip(".").replace('"', "'")
     return line[:1].lower() + line[1:]
+
+
+def _occupy_standard_descriptors() -> None:
+    """Put a stand-in where the caller closed standard input, output or error (``>&-``).
+
+    The next file to be opened would get its number, and be read or written in its place. The stand-ins of input and
+    output fail when used, as the closed ones would; what is said on the third is lost, as it was meant to be.
+    """
+    for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, flags)
+            if opened != number:  # a lower one was closed meanwhile
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  lives as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _flush_stdout() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,12 +58,42 @@ class _Other(NamedTuple):
     error: DataError | None
 
 
-def _next(chunks: Iterator[list[bytes | None]], name: str) -> list[bytes | None]:
-    """The next lines, none at the end. Raises InputMissing if they cannot be read."""
+class Arrival(NamedTuple):
+    """An input line in `Run.arriving`: a record to work on; None for what goes to `Run.let_pass` in its turn."""
+
+    record: Record | None
+    position: _Position
+    error: DataError | None = None
+
+
+def _next(chunks: Iterator[list[bytes | None]], name: str) -> list[bytes | None] | None:
+    """The next lines, None at the end. Raises InputMissing if they cannot be read."""
     try:
-        return next(chunks, [])
+        return next(chunks, None)
     except OSError as error:
         raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=name) from None
+
+
+def _is_readable(descriptor: int) -> bool:
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(0))
+
+
+def _text_arrival(position: _Position, text: bytes | None) -> Iterator[Arrival]:
+    if text is None:
+        yield Arrival(None, position, _too_long())
+        return
+    try:
+        line = text.decode().removesuffix("\r")
+    except UnicodeDecodeError as wrong:
+        error = DataError(f"not UTF-8 at column {wrong.start + 1}", code="bad_text")
+        yield Arrival(None, position, error)
+        return
+    if line:
+        yield Arrival({"text": line}, position)
 
 
 def _too_long() -> DataError:
@@ -135,22 +165,54 @@ class Run:
                 yield batch
                 self._positions = {}
 
+    def arriving(self, wait: Callable[[], bool], *, texts: bool = False) -> Iterator[Arrival | None]:
+        """Every line as it arrives, for commands that work on several at once and keep the order themselves.
+
+        While `wait()` is false and nothing has arrived, None comes instead, again and again: time for other work.
+        With `texts` a line is the text of a record's field 'text', and empty ones are left out. What has no record
+        goes to `let_pass` when its turn comes; the work on one goes into ``item(at=…)``.
+        """
+        for name, before, chunk in self._raw_chunks(wait):
+            if not chunk:
+                yield None
+            elif texts:
+                for number, text in enumerate(chunk, before + 1):
+                    if text is None or not text.isspace():
+                        yield from _text_arrival(_Position(name, number, text or b""), text)
+            else:
+                for record in self._parsed(name, before, chunk):
+                    if isinstance(record, _Other):
+                        yield Arrival(None, *record)
+                    else:
+                        assert self._here
+                        yield Arrival(record, self._here)
+
+    def let_pass(self, arrival: Arrival) -> None:
+        """Hand on a line of `arriving` that is not for this command, or deal with one that is no record."""
+        self._let_pass(_Other(arrival.position, arrival.error))
+
     def _chunks(self) -> Iterator[Iterator[Record | _Other]]:
         for name, before, chunk in self._raw_chunks():
             yield self._parsed(name, before, chunk)
 
-    def _raw_chunks(self) -> Iterator[tuple[str, int, list[bytes | None]]]:
-        """Lines as they arrive: where they stand, how many came before, and their text."""
+    def _raw_chunks(self, wait: Callable[[], bool] | None = None) -> Iterator[tuple[str, int, list[bytes | None]]]:
+        """Lines as they arrive: where they stand, how many came before, and their text. See `arriving` for `wait`."""
         from roadmap_cli.core.stream import Lines
 
         for name, descriptor in self._sources():
             number = 0
-            chunks = Lines(descriptor).chunks()
+            chunks = Lines(descriptor).chunks(at_once=wait is not None)
             try:
-                while chunk := _next(chunks, name):
-                    yield name, number, chunk
-                    number += len(chunk)
-                    self.out.rest()
+                while True:
+                    while wait is not None and not wait() and not _is_readable(descriptor):
+                        yield name, number, []
+                    chunk = _next(chunks, name)
+                    if chunk is None:
+                        break
+                    if chunk:
+                        yield name, number, chunk
+                        number += len(chunk)
+                        self.out.rest()
             finally:
                 if descriptor != self.stdin:
                     os.close(descriptor)
@@ -240,15 +302,27 @@ class Run:
             kinds = " or ".join(sorted(self.spec.read_kinds - {"*"})) or "any"
             self.words.note(f"reading {kinds} records from the terminal; end with Ctrl-D")
 
-    def item(self, record: Record | None = None) -> AbstractContextManager[None]:
+    def item(
+        self,
+        record: Record | None = None,
+        *,
+        at: _Position | None = None,
+        more: Callable[[DataError], Record] | None = None,
+    ) -> AbstractContextManager[None]:
         """Around the work on one record: a DataError inside is that record's failure, and the loop goes on.
 
-        What is then done is the person's choice (``--on-error``).
+        What is then done is the person's choice (``--on-error``). `at` is where a line of `arriving` stood, and
+        `more` gives fields that an ``error`` record has besides.
         """
         here = self._positions.get(id(record), self._here) if record is not None else self._here
-        return _Item(self, here)
+        return _Item(self, at or here, more)
 
-    def _fail(self, error: RoadmapError, position: _Position | None) -> None:
+    def _fail(
+        self,
+        error: RoadmapError,
+        position: _Position | None,
+        more: Callable[[DataError], Record] | None = None,
+    ) -> None:
         if position and not error.where:
             error.where = f"{position.name}:{position.number}"
         if self.choices.on_error == "stop":
@@ -256,7 +330,8 @@ class Run:
         self.partial = True
         self.words.error(str(error), error.hint)
         if self.choices.on_error == "emit":
-            self.out.write(self._error_record(error, position))
+            fields = more(error) if more is not None and isinstance(error, DataError) else {}
+            self.out.write(self._error_record(error, position) | fields)
 
     def _error_record(self, error: RoadmapError, position: _Position | None) -> Record:
         record: Record = {
@@ -401,9 +476,10 @@ class Run:
 class _Item:
     """One record's failure is caught here; anything else goes on."""
 
-    def __init__(self, run: Run, position: _Position | None) -> None:
+    def __init__(self, run: Run, position: _Position | None, more: Callable[[DataError], Record] | None) -> None:
         self._run = run
         self._position = position
+        self._more = more
 
     def __enter__(self) -> None:
         return None
@@ -413,7 +489,7 @@ class _Item:
     ) -> bool:
         if not isinstance(error, DataError):
             return False
-        self._run._fail(error, self._position)
+        self._run._fail(error, self._position, self._more)
         return True
 
 

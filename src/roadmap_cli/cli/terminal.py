@@ -113,9 +113,21 @@ class Words:
     def _write(self, text: str) -> None:
         if self._bar:
             self._bar.erase()
-        with contextlib.suppress(OSError, ValueError):  # nobody listens: the exit code still speaks
+        try:
             self.stream.write(text)
             self.stream.flush()
+        except (OSError, ValueError):  # nobody listens: the exit code still speaks
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let what could not be said go nowhere: Python would try again at exit, and change the exit code to 120."""
+        with contextlib.suppress(OSError, ValueError):
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(nothing, self.stream.fileno())
+                self.stream.flush()
+            finally:
+                os.close(nothing)
 
 
 class Progress:

@@ -30,8 +30,11 @@ class Lines:
         self.descriptor = descriptor
         self.limit_bytes = limit_bytes
 
-    def chunks(self) -> Iterator[list[bytes | None]]:
-        """Lists of lines as they arrive; None stands for a line over the limit. The last may lack its end of line."""
+    def chunks(self, *, at_once: bool = False) -> Iterator[list[bytes | None]]:
+        """Lists of lines as they arrive; None stands for a line over the limit. The last may lack its end of line.
+
+        With `at_once`, a read that ended no line gives an empty list, for whoever has other things to do meanwhile.
+        """
         held: list[bytes] = []
         held_bytes = 0
         skipping = False
@@ -43,6 +46,8 @@ class Lines:
                     skipping, held = True, []
                 elif not skipping:
                     held.append(head)
+                if at_once:
+                    yield []
                 continue
             too_long = skipping or held_bytes + len(head) > self.limit_bytes
             first = None if too_long else b"".join((*held, head))

@@ -139,6 +139,10 @@ class Chat(ABC):
         UsageError (options without meaning), and what the provider raises: Unavailable, TryLater, ConfigError.
         """
         options = Options(max_tokens, temperature, top_p, seed, tuple(stop), schema)
+        return self.ask(messages, options, purpose=purpose)
+
+    def ask(self, messages: Sequence[Message], options: Options, *, purpose: str = "chat") -> Reply:
+        """As `complete`, with the options in one piece."""
         return self._start(messages, options, purpose, piecewise=False).reply
 
     def stream(
@@ -167,60 +171,36 @@ class Chat(ABC):
         self, stream: Stream, messages: list[dict[str, str]], options: Options, purpose: str, piecewise: bool
     ) -> Iterator[str]:
         """Pass the pieces on; whatever happens, one row goes into the ledger."""
-        tally, said = Tally(purpose=purpose), []
+        tally, said = Tally(purpose=purpose), list[str]()
         started = time.perf_counter()
-        error: str | None = None
+        error: RoadmapError | None = None
         whole = False
-        value = None
         try:
             for piece in self._generate(messages, options, tally, piecewise):
                 said.append(piece)
                 yield piece
-            if options.schema is not None:
-                from roadmap_cli.models import constrained
-
-                value = constrained.judge("".join(said), options.schema, cut_off=tally.finish == "length")
             whole = True
         except RoadmapError as failure:
-            error = f"{failure.code}: {failure.message}"
+            error = failure
             raise
         finally:
-            latency_ms = round((time.perf_counter() - started) * 1000)
-            price, currency = self._price(tally)
-            text = "".join(said)
-            call_id = tally.call_id
-            if self._ledger is not None:
-                from roadmap_cli.models.ledger import Call
-
-                call_id = self._ledger.record(
-                    Call(
-                        model=self.name,
-                        provider=self.provider,
-                        purpose=purpose,
-                        input={"messages": messages, "options": _plain(options)},
-                        output={"text": text},
-                        latency_ms=latency_ms,
-                        prompt_tokens=tally.prompt_tokens,
-                        completion_tokens=tally.completion_tokens,
-                        price_microunits=price,
-                        currency=currency,
-                        finish=tally.finish if whole else None if error else "cancelled",
-                        error=error,
-                    )
-                )
-        stream._reply = Reply(
-            text=text,
-            model=self.name,
-            finish=tally.finish,
-            latency_ms=latency_ms,
-            prompt_tokens=tally.prompt_tokens,
-            completion_tokens=tally.completion_tokens,
-            cached_tokens=tally.cached_tokens,
-            price_microunits=price,
-            currency=currency,
-            value=value,
-            call_id=call_id,
-        )
+            settled = settle(
+                "".join(said),
+                tally,
+                model=self.name,
+                provider=self.provider,
+                purpose=purpose,
+                messages=messages,
+                options=options,
+                started=started,
+                price=self._price(tally),
+                ledger=self._ledger,
+                error=error,
+                cancelled=not whole and error is None,
+            )
+        if isinstance(settled, RoadmapError):
+            raise settled
+        stream._reply = settled
 
     def _price(self, tally: Tally) -> tuple[int | None, str | None]:
         """Millionths of a currency, and the currency: nothing for a model on this machine."""
@@ -243,6 +223,72 @@ class Chat(ABC):
 
     def close(self) -> None:  # noqa: B027 - an endpoint has nothing to let go of
         """Let go of memory and connections."""
+
+
+def settle(
+    text: str,
+    tally: Tally,
+    *,
+    model: str,
+    provider: str,
+    purpose: str,
+    messages: list[dict[str, str]],
+    options: Options,
+    started: float,
+    price: tuple[int | None, str | None],
+    ledger: Ledger | None,
+    error: RoadmapError | None = None,
+    cancelled: bool = False,
+) -> Reply | RoadmapError:
+    """The end of a call: what came of it is held against the schema, and one row goes into the ledger.
+
+    `started` is of ``time.perf_counter``, `price` in millionths of a currency, and the currency. Returns the error
+    where there is one: the one given, or that the reply does not fit.
+    """
+    latency_ms = round((time.perf_counter() - started) * 1000)
+    value = None
+    if options.schema is not None and error is None and not cancelled:
+        from roadmap_cli.models import constrained
+
+        try:
+            value = constrained.judge(text, options.schema, cut_off=tally.finish == "length")
+        except RoadmapError as unfit:
+            error = unfit
+    call_id = tally.call_id
+    if ledger is not None:
+        from roadmap_cli.models.ledger import Call
+
+        call_id = ledger.record(
+            Call(
+                model=model,
+                provider=provider,
+                purpose=purpose,
+                input={"messages": messages, "options": _plain(options)},
+                output={"text": text},
+                latency_ms=latency_ms,
+                prompt_tokens=tally.prompt_tokens,
+                completion_tokens=tally.completion_tokens,
+                price_microunits=price[0],
+                currency=price[1],
+                finish=None if error else "cancelled" if cancelled else tally.finish,
+                error=f"{error.code}: {error.message}" if error else None,
+            )
+        )
+    if error is not None:
+        return error
+    return Reply(
+        text=text,
+        model=model,
+        finish=tally.finish,
+        latency_ms=latency_ms,
+        prompt_tokens=tally.prompt_tokens,
+        completion_tokens=tally.completion_tokens,
+        cached_tokens=tally.cached_tokens,
+        price_microunits=price[0],
+        currency=price[1],
+        value=value,
+        call_id=call_id,
+    )
 
 
 def check_messages(messages: Sequence[Message]) -> list[dict[str, str]]:

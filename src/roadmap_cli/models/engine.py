@@ -31,10 +31,12 @@ from roadmap_cli.models.llama import Weights, last_error
 DEFAULT_CONTEXT = 4096
 #: Most tokens in one call of llama.cpp.
 BATCH = 512
-#: Cells of key-value memory set aside for each sequence beyond the first, which gets a whole context.
-CELLS_PER_SEQUENCE = 512
+#: Cells of key-value memory that several sequences share: two whole contexts, or this if that is more.
+FEWEST_CELLS = 4096
 #: Of weights, below which one more thread costs more in waiting for each other than it brings.
 BYTES_PER_THREAD = 128 << 20
+#: Characters for each token of the context, from which on only the beginning of a text is looked at first.
+FAR_TOO_LONG = 16
 #: A beginning shorter than this is not waited for, nor kept on disk.
 WORTH_SHARING = 32
 _TYPES = {"f16": (1, 2.0), "q8_0": (8, 34 / 32)}  # ggml's number of the type, bytes for each number
@@ -142,7 +144,8 @@ class Engine:
             self.close()
             raise UsageError(f"a context of {wanted} tokens: model {name!r} takes 8 to {weights.trained}")
         self.context_size = wanted or min(DEFAULT_CONTEXT, weights.trained)
-        self.cells = self.context_size + (self.sequences - 1) * min(CELLS_PER_SEQUENCE, self.context_size)
+        self.cells = min(self.sequences * self.context_size, max(2 * self.context_size, FEWEST_CELLS))
+        self.written = self.read = 0  # in the last step: tokens written, tokens of prompts read
         self._places = [_Sequence(number) for number in range(self.sequences)]
         self._queue: deque[_Request] = deque()
         self._tickets = 0
@@ -214,9 +217,12 @@ class Engine:
         if isinstance(messages, str):
             if not messages:
                 raise DataError("the prompt is empty", code="empty_prompt")
+            self._refuse_far_too_long([messages])
             prompt = self._weights.text_prompt(messages)
         else:
-            prompt = self._weights.prompt(check_messages(messages))
+            checked = check_messages(messages)
+            self._refuse_far_too_long([message["content"] for message in checked])
+            prompt = self._weights.prompt(checked)
         tally = tally or Tally()
         tally.prompt_tokens, tally.completion_tokens = len(prompt), 0
         if len(prompt) >= self.context_size:
@@ -229,6 +235,16 @@ class Engine:
         speech = _Speech(options.stop)
         self._queue.append(_Request(self._tickets, prompt, self._cuts(prompt), options, tally, sampler, speech))
         return self._tickets
+
+    def _refuse_far_too_long(self, texts: Sequence[str]) -> None:
+        """Spare the work of making tokens of a text whose beginning alone is longer than the context."""
+        most = self.context_size * FAR_TOO_LONG
+        for text in texts:
+            if len(text) > most and len(self._weights.tokens(text[:most], control=False)) > self.context_size:
+                raise DataError(
+                    f"the prompt has {len(text)} characters, far more than the context of {self.context_size} tokens",
+                    code="prompt_too_long",
+                )
 
     def _cuts(self, prompt: Sequence[int]) -> list[int]:
         return [cut for cut in self._weights.cuts(prompt) if cut < len(prompt)]
@@ -286,7 +302,7 @@ class Engine:
         if status != 0:
             self._fail_all(status)
             return
-        last = -1
+        last, self.written, self.read = -1, 0, 0
         for place, tokens in parts:
             last += len(tokens)
             request = place.request
@@ -295,6 +311,9 @@ class Engine:
             place.used = self._steps
             if len(place.held) <= len(request.prompt):
                 place.whole = len(place.held)
+                self.read += len(tokens)
+            else:
+                self.written += 1
             if len(place.held) >= len(request.prompt):
                 self._write(place, request, last)
 

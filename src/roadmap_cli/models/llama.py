@@ -9,6 +9,7 @@ import ctypes
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from roadmap_cli.models.chat import Options
 
 #: Most tokens of a prompt computed together; smaller ones are slower, larger ones leave less to keep between calls.
 BLOCK = 256
+#: Texts of which is remembered whether they hold spellings of control tokens.
+PLAIN_TEXTS = 16
 _MAGIC = b"GGUF"
 
 
@@ -81,6 +84,8 @@ class Weights:
         #: Whether the memory of a sequence can be cut at any token: not in recurrent models.
         self.can_go_back = not (llama.llama_model_is_recurrent(self.model) or llama.llama_model_is_hybrid(self.model))
         self._template = _template(llama, self.model, self.vocabulary)
+        self._spellings: dict[int, bytes] = {}
+        self._plain: dict[str, bool] = {}
 
     def close(self) -> None:
         """Free the weights."""
@@ -125,7 +130,7 @@ class Weights:
 
     def cuts(self, prompt: Sequence[int]) -> list[int]:
         """Where a prompt is cut: after each message, and after `BLOCK` tokens without one. The beginning decides."""
-        ends, cuts, last = self._ends(), list[int](), 0
+        ends, cuts, last = self._ends, list[int](), 0
         for place, token in enumerate(prompt, 1):
             if place - last == BLOCK or token in ends:
                 cuts.append(place)
@@ -144,6 +149,12 @@ class Weights:
 
     def spelled(self, token: int) -> bytes:
         """The bytes of a token; control tokens have none."""
+        found = self._spellings.get(token)
+        if found is None:
+            found = self._spellings[token] = self._spell(token)
+        return found
+
+    def _spell(self, token: int) -> bytes:
         room = 128
         out = ctypes.create_string_buffer(room)
         count = self.llama.llama_token_to_piece(self.vocabulary, token, out, room, 0, False)
@@ -154,16 +165,25 @@ class Weights:
 
     def ends_generation(self, token: int) -> bool:
         """Whether the model says with this token that it is finished."""
-        return bool(self.llama.llama_vocab_is_eog(self.vocabulary, token))
+        return token in self._ends
 
     def _is_plain(self, text: str) -> bool:
-        return self.tokens(text, control=True) == self.tokens(text, control=False)
+        """Whether a text holds no spelling of a control token. What was asked last, a system message say, is kept."""
+        found = self._plain.get(text)
+        if found is None:
+            found = self.tokens(text, control=True) == self.tokens(text, control=False)
+            if len(self._plain) >= PLAIN_TEXTS:
+                self._plain.pop(next(iter(self._plain)))
+        else:
+            del self._plain[text]
+        self._plain[text] = found
+        return found
 
+    @cached_property
     def _ends(self) -> frozenset[int]:
-        if not hasattr(self, "_end_tokens"):
-            count = int(self.llama.llama_vocab_n_tokens(self.vocabulary))
-            self._end_tokens = frozenset(token for token in range(count) if self.ends_generation(token))
-        return self._end_tokens
+        llama, vocabulary = self.llama, self.vocabulary
+        count = int(llama.llama_vocab_n_tokens(vocabulary))
+        return frozenset(token for token in range(count) if llama.llama_vocab_is_eog(vocabulary, token))
 
     # -- choosing tokens ---------------------------------------------------------------------------------------------
 

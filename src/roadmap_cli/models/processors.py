@@ -17,6 +17,11 @@ def available(root: Path = Path("/")) -> int:
     return max(1, min(counts))
 
 
+def quota(root: Path = Path("/")) -> float | None:
+    """How many processors' worth of time the control groups grant; None if nothing limits it."""
+    return min(_quotas(root), default=None)
+
+
 def _quotas(root: Path) -> list[float]:
     found = []
     try:

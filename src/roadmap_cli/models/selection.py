@@ -10,8 +10,13 @@ from roadmap_cli.core.errors import ConfigError
 from roadmap_cli.models.chat import PROMPT_KIND, Chat
 
 if TYPE_CHECKING:
+    from roadmap_cli.models.batch import Batch
     from roadmap_cli.models.ledger import Ledger
+    from roadmap_cli.models.registry import Endpoint
     from roadmap_cli.net.transport import Transport
+
+#: Requests in flight at a warm server unless told otherwise; it says how many it takes.
+WARM_WIDTH = 8
 
 
 def open_chat(
@@ -42,25 +47,82 @@ def open_chat(
         opened = warm.open_model(name or environ.get("ROADMAP_MODEL") or None, environ=environ, ledger=ledger)
         if opened is not None:
             return warm.WarmChat(opened, ledger)
+    found = _find(name, environ)
+    if isinstance(found, tuple):
+        from roadmap_cli.models.local import LocalChat
+
+        return LocalChat(*found, ledger=ledger, context_size=context_size, threads=threads)
+    return _endpoint(found, environ, ledger, transport, kinds)
+
+
+def open_batch(
+    name: str | None,
+    *,
+    environ: Mapping[str, str],
+    ledger: Ledger | None,
+    transport: Transport | Callable[[], Transport] | None = None,
+    kinds: Sequence[str] = (PROMPT_KIND,),
+    width: int | None = None,
+    context_size: int | None = None,
+    threads: int | None = None,
+    purpose: str = "batch",
+) -> Batch:
+    """Open a model for many requests at once; names, choice and errors are those of `open_chat`.
+
+    `width` is how many are to be in flight; by default what the server says, or what this machine does best.
+    """
+    if context_size is None and threads is None:
+        from roadmap_cli.models import warm
+
+        wanted = name or environ.get("ROADMAP_MODEL") or None
+        opened = warm.open_model(wanted, environ=environ, ledger=ledger, width=width or WARM_WIDTH)
+        if opened is not None:
+            return warm.WarmBatch(opened, ledger, purpose=purpose)
+    from roadmap_cli.models.batch import ChatBatch, LocalBatch
+
+    found = _find(name, environ)
+    if isinstance(found, tuple):
+        from roadmap_cli.core import paths
+
+        return LocalBatch(
+            *found,
+            ledger=ledger,
+            width=width,
+            context_size=context_size,
+            threads=threads,
+            purpose=purpose,
+            memory=paths.cache_directory(environ) / "batch-widths.json",
+        )
+    return ChatBatch(_endpoint(found, environ, ledger, transport, kinds), purpose=purpose)
+
+
+def _find(name: str | None, environ: Mapping[str, str]) -> Endpoint | tuple[str, Path]:
+    """The endpoint of a name, or the name to show and the file of a model on this machine."""
     from roadmap_cli.models import registry
 
     found = registry.load(environ)
     name = name or environ.get("ROADMAP_MODEL") or found.defaults["chat"]
     if name in found.endpoints:
-        from roadmap_cli.models.endpoint import EndpointChat
-
-        if callable(transport):
-            transport = transport()
-        if transport is None:
-            raise ConfigError(f"endpoint {name!r} needs the network, which this command does not use")
-        return EndpointChat(found.endpoints[name], transport=transport, environ=environ, kinds=kinds, ledger=ledger)
-    from roadmap_cli.models.local import LocalChat
-
+        return found.endpoints[name]
     if name.endswith(".gguf") or "/" in name:
-        path, shown = Path(name).expanduser(), Path(name).stem
-    else:
-        model = found.model(name)
-        if model.task != "chat":
-            raise ConfigError(f"model {name!r} is for {model.task!r}, not for chat", hint="slm-models list")
-        path, shown = found.file(model), model.name
-    return LocalChat(shown, path, ledger=ledger, context_size=context_size, threads=threads)
+        return Path(name).stem, Path(name).expanduser()
+    model = found.model(name)
+    if model.task != "chat":
+        raise ConfigError(f"model {name!r} is for {model.task!r}, not for chat", hint="slm-models list")
+    return model.name, found.file(model)
+
+
+def _endpoint(
+    endpoint: Endpoint,
+    environ: Mapping[str, str],
+    ledger: Ledger | None,
+    transport: Transport | Callable[[], Transport] | None,
+    kinds: Sequence[str],
+) -> Chat:
+    from roadmap_cli.models.endpoint import EndpointChat
+
+    if callable(transport):
+        transport = transport()
+    if transport is None:
+        raise ConfigError(f"endpoint {endpoint.name!r} needs the network, which this command does not use")
+    return EndpointChat(endpoint, transport=transport, environ=environ, kinds=kinds, ledger=ledger)

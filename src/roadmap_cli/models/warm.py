@@ -28,6 +28,7 @@ from roadmap_cli.core.errors import (
     Unavailable,
     UsageError,
 )
+from roadmap_cli.models.batch import Batch
 from roadmap_cli.models.chat import Chat, Message, Options, Reply, Tally, check_messages
 
 if TYPE_CHECKING:
@@ -272,11 +273,8 @@ class WarmChat(Chat):
                     opened.lines.send({"cancel": key})
 
 
-class WarmBatch:
-    """Many prompts in flight at a running slm-serve, answered as they finish.
-
-    The interface of `models.batch.Batch`: `submit`, `results`, `wait`.
-    """
+class WarmBatch(Batch):
+    """Many prompts in flight at a running slm-serve, answered as they finish."""
 
     def __init__(self, opened: _Opened, ledger: Ledger | None, *, purpose: str = "batch") -> None:
         self.name = opened.name
@@ -284,12 +282,6 @@ class WarmBatch:
         self._opened = opened
         self._purpose = purpose
         self._flying: dict[int, tuple[int, Options]] = {}
-
-    def __enter__(self) -> WarmBatch:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def flying(self) -> int:
@@ -316,11 +308,6 @@ class WarmBatch:
             key, options = ours
             found.append((key, self._result(answer, options)))
         return found
-
-    def results(self) -> Iterator[tuple[int, Reply | RoadmapError]]:
-        """Answers as they come, until nothing is in flight."""
-        while self._flying:
-            yield from self.wait()
 
     def close(self) -> None:
         """End the connection: what is in flight is given up, the model stays warm."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import DataError, RoadmapError
 from roadmap_cli.core.records import Record
-from roadmap_cli.models.chat import Chat, Options, Reply
+from roadmap_cli.models.chat import Options, Reply
+from roadmap_cli.slm import resume
 
 BATCH_URL = "/v1/chat/completions"
 _HEAD = ("kind", "id", "at")
@@ -51,24 +53,10 @@ def read(record: Record, options: Options, system: str | None) -> Prompt:
         messages = settings.get("messages")
         if not isinstance(messages, list):
             raise DataError("field 'messages' is not a list", code="wrong_type")
+        messages = [_message(message) for message in messages]
     if system is not None and not any(isinstance(item, dict) and item.get("role") == "system" for item in messages):
         messages = [{"role": "system", "content": system}, *messages]
     return Prompt(tuple(messages), _options(settings, options))
-
-
-def ask(chat: Chat, prompt: Prompt, *, purpose: str = "run") -> Reply:
-    """The reply of a model to a prompt. Raises what `Chat.complete` raises."""
-    options = prompt.options
-    return chat.complete(
-        prompt.messages,
-        max_tokens=options.max_tokens,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        seed=options.seed,
-        schema=options.schema,
-        stop=options.stop,
-        purpose=purpose,
-    )
 
 
 def answered(record: Record, reply: Reply, *, reply_id: str, at: str) -> Record:
@@ -79,6 +67,8 @@ def answered(record: Record, reply: Reply, *, reply_id: str, at: str) -> Record:
     made: Record = {"kind": "slm.reply", "id": reply_id, "at": at}
     if isinstance(record.get("id"), str):
         made["from_id"] = record["id"]
+    elif "custom_id" not in record:
+        made[resume.HASH_FIELD] = resume.hash_of(record)
     made |= {name: value for name, value in record.items() if name not in _HEAD}
     made |= {"text": reply.text, "model": reply.model, "finish": reply.finish}
     if reply.value is not None:
@@ -88,15 +78,25 @@ def answered(record: Record, reply: Reply, *, reply_id: str, at: str) -> Record:
             made[name] = getattr(reply, name)
     made["latency_ms"] = reply.latency_ms
     if "body" in record:
-        made["response"] = {"status_code": 200, "request_id": reply_id, "body": _completion(reply, reply_id)}
+        made["response"] = {"status_code": 200, "request_id": reply_id, "body": _completion(reply, reply_id, at)}
+        made["error"] = None
     return made
 
 
-def _completion(reply: Reply, reply_id: str) -> dict[str, Any]:
+def refused(record: Record, error: RoadmapError) -> Record:
+    """What the ``error`` record of a batch line has besides, so that it is what its format asks for, too."""
+    if "body" not in record:
+        return {}
+    made: Record = {"response": None, "error": {"code": error.code, "message": error.message}}
+    return ({"custom_id": record["custom_id"]} if "custom_id" in record else {}) | made
+
+
+def _completion(reply: Reply, reply_id: str, at: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": reply.text}
     body: dict[str, Any] = {
         "id": reply_id,
         "object": "chat.completion",
+        "created": int(datetime.fromisoformat(at).timestamp()),
         "model": reply.model,
         "choices": [{"index": 0, "message": message, "finish_reason": reply.finish}],
     }
@@ -105,6 +105,7 @@ def _completion(reply: Reply, reply_id: str) -> dict[str, Any]:
             "prompt_tokens": reply.prompt_tokens,
             "completion_tokens": reply.completion_tokens,
             "total_tokens": reply.prompt_tokens + reply.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": reply.cached_tokens},
         }
     return body
 
@@ -119,9 +120,25 @@ def _body(record: Record) -> dict[str, Any]:
     return body
 
 
+def _message(message: Any) -> Any:
+    """A message in the shapes of the OpenAI interface as one with plain text; what else it is, is judged later."""
+    if not isinstance(message, dict):
+        return message
+    role, content = message.get("role"), message.get("content")
+    if isinstance(content, list):
+        parts = [
+            part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in content
+        ]
+        if not all(isinstance(part, str) for part in parts):
+            raise DataError("a message has parts that are not text", code="bad_message")
+        content = "".join(part for part in parts if part)
+    return {"role": "system" if role == "developer" else role, "content": content}
+
+
 def _options(settings: Mapping[str, Any], options: Options) -> Options:
     found: dict[str, Any] = {}
     numbers: dict[str, tuple[type, ...]] = {
+        "max_completion_tokens": (int,),
         "max_tokens": (int,),
         "temperature": (int, float),
         "top_p": (int, float),
@@ -134,6 +151,8 @@ def _options(settings: Mapping[str, Any], options: Options) -> Options:
         if not isinstance(value, types) or isinstance(value, bool):
             raise DataError(f"field {name!r} is not a number that fits: {value!r}", code="wrong_type")
         found[name] = value
+    if "max_completion_tokens" in found:  # the newer name for it
+        found["max_tokens"] = found.pop("max_completion_tokens")
     stop = settings.get("stop")
     if stop is not None:
         stops = [stop] if isinstance(stop, str) else stop

@@ -52,7 +52,7 @@ def test_what_is_no_prompt_is_refused(line: dict[str, Any]) -> None:
 
 def test_a_reply_keeps_what_the_line_held() -> None:
     line = {"id": "mine", "label": 3, "prompt": "x"}
-    reply = prompts.answered(line, REPLY, reply_id="slm_1", at="t")
+    reply = prompts.answered(line, REPLY, reply_id="slm_1", at="2026-11-23T09:00:00.000Z")
     assert list(reply)[:4] == ["kind", "id", "at", "from_id"]
     assert (reply["id"], reply["from_id"], reply["label"], reply["prompt"], reply["text"]) == (
         "slm_1",
@@ -65,9 +65,13 @@ def test_a_reply_keeps_what_the_line_held() -> None:
 
 
 def test_a_batch_line_gets_a_completion_back() -> None:
-    reply = prompts.answered({"custom_id": "a", "body": {"messages": []}}, REPLY, reply_id="slm_1", at="t")
+    reply = prompts.answered(
+        {"custom_id": "a", "body": {"messages": []}}, REPLY, reply_id="slm_1", at="2026-11-23T09:00:00.000Z"
+    )
     assert reply["custom_id"] == "a"
     assert reply["response"]["status_code"] == 200
     body = reply["response"]["body"]
     assert body["choices"][0]["message"] == {"role": "assistant", "content": "Hi."}
-    assert body["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    usage = body["usage"]
+    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (3, 2, 5)
+    assert reply["error"] is None

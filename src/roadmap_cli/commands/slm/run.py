@@ -6,16 +6,21 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
+    from roadmap_cli.cli.run import Arrival
     from roadmap_cli.models.chat import Reply
+    from roadmap_cli.slm.resume import Answered
 
 
 @command(
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
     examples={
         "Answer a file of prompts": (
             "head -n 2 examples/prompts.jsonl | slm-run --max-tokens 8 | jq -r '.custom_id, .model, has(\"text\")'"
+        ),
+        "Go on with a run that was stopped": (
+            "head -n 5 examples/prompts.jsonl | slm-run --resume $HOME/out.jsonl >> $HOME/out.jsonl"
         ),
         "Ask for JSON of a certain shape": (
             "echo 'Is water wet?' | slm-run --text --schema examples/yes-or-no.json | jq '.value | has(\"answer\")'"
@@ -49,6 +57,22 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A JSON Schema that each reply must fit; the parsed reply is the field 'value'.",
 )
+@click.option(
+    "--order",
+    type=click.Choice(["input", "finished"]),
+    default="input",
+    show_default=True,
+    help="Write replies in the order of the prompts, or each as soon as it is finished.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1, 64), metavar="N", help="Prompts in flight at once; else what runs best."
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT",
+    help="Leave out what the file OUT has answered; write on with '>> OUT' or '-o OUT'.",
+)
 def main(
     run: Run,
     text: bool,
@@ -58,6 +82,9 @@ def main(
     temperature: float,
     seed: int,
     schema: Path | None,
+    order: str,
+    batch_size: int | None,
+    resume: Path | None,
 ) -> Iterable[Record]:
     """Answer many prompts with a model.
 
@@ -67,29 +94,74 @@ def main(
 
     The model is the one of --model, else of ROADMAP_MODEL, else the default: a name of slm-models(1), a GGUF file, or
     an endpoint of models.toml, which alone is asked over the network.
+    A running slm-serve that has the model answers; else the model is loaded here.
     Every call is written into the ledger before its reply is announced.
+
+    Prompts that have arrived are worked on together, several in flight, and what they share at their beginning is
+    read once. How many run best on this machine is found out while working, and remembered. Replies come in the order
+    of the prompts; with --order finished none waits for another. No reply waits for input that is not there yet.
+
+    A run that was stopped goes on with --resume: prompts are known by custom_id, else by id, else by what they say,
+    each reply counts once, and errors are asked again. A last line that was cut off is taken away.
+    A failed line of the OpenAI batch format gets, with --on-error emit, the error of that format.
     """
     from roadmap_cli.models import constrained
-    from roadmap_cli.models.chat import Options
-    from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.models.chat import Options, Reply
+    from roadmap_cli.models.selection import open_batch
     from roadmap_cli.slm import prompts
+    from roadmap_cli.slm.flight import Flight
 
     options = Options(max_tokens, temperature, seed=seed, schema=constrained.load(schema) if schema else None)
     options.check()
-    ledger = run.ledger(run.new_id("slm.run"))
-    chat = None
-    try:
-        with run.progress("prompts", _lines(run)) as bar:
-            rate = _Rate()
-            for record in _texts(run) if text else run.records():
-                chat = chat or open_chat(model, environ=run.environ, ledger=ledger, transport=run.transport)
-                with run.item():
-                    reply = prompts.ask(chat, prompts.read(record, options, system))
-                    yield prompts.answered(record, reply, reply_id=run.new_id("slm.reply"), at=run.stamp())
-                    bar.advance(1, rate.words(reply))
-    finally:
-        if chat is not None:
-            chat.close()
+    ledger = run.ledger(run.new_id("slm.run"), held=True)
+    flight: Flight[Arrival] = Flight(
+        lambda: open_batch(
+            model, environ=run.environ, ledger=ledger, transport=run.transport, width=batch_size, purpose="run"
+        ),
+        ordered=order == "input",
+    )
+    rate = _Rate()
+
+    def told() -> Iterator[Record]:
+        for arrival, result in flight.told():
+            record = arrival.record
+            if record is None:
+                run.let_pass(arrival)
+                continue
+            with run.item(at=arrival.position, more=partial(prompts.refused, record)):
+                if not isinstance(result, Reply):
+                    assert result is not None
+                    raise result
+                yield prompts.answered(record, result, reply_id=run.new_id("slm.reply"), at=run.stamp())
+                bar.advance(1, rate.words(result))
+
+    with ExitStack() as held:
+        answered = held.enter_context(_answered(run, resume)) if resume else None
+        bar = held.enter_context(run.progress("prompts", _lines(run)))
+        held.callback(flight.close)
+        for arrival in run.arriving(lambda: not flight.busy, texts=text):
+            if arrival is None:
+                flight.work()
+            elif arrival.record is None:
+                flight.put(arrival)
+            else:
+                record = {"prompt": arrival.record["text"]} if text else arrival.record
+                if answered is not None and answered.take(record):
+                    bar.advance(1)
+                    continue
+                arrival = arrival._replace(record=record)
+                try:
+                    flight.ask(arrival, prompts.read(record, options, system))
+                except DataError as error:
+                    flight.put(arrival, error)
+            yield from told()
+            while flight.full:
+                flight.work()
+                yield from told()
+        while flight.busy:
+            flight.work()
+            yield from told()
+        run.detail(rate.summary(flight.width))
 
 
 class _Rate:
@@ -97,17 +169,38 @@ class _Rate:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._tokens = 0
+        self._tokens = self._replies = 0
 
     def words(self, reply: Reply) -> str:
         self._tokens += reply.completion_tokens or 0
-        return f"{self._tokens / max(time.monotonic() - self._started, 1e-3):.1f} tokens/s"
+        self._replies += 1
+        return f"{self._tokens / self._seconds:.1f} tokens/s"
+
+    def summary(self, width: int) -> str:
+        """What was done, in one line."""
+        return (
+            f"{self._replies} replies, {self._tokens} tokens in {self._seconds:.1f} s:"
+            f" {self._tokens / self._seconds:.1f} tokens/s, at most {width} prompts in flight"
+        )
+
+    @property
+    def _seconds(self) -> float:
+        return max(time.monotonic() - self._started, 1e-3)
 
 
-def _texts(run: Run) -> Iterator[Record]:
-    for line in run.lines():
-        if line.strip():
-            yield {"prompt": line}
+@contextmanager
+def _answered(run: Run, path: Path) -> Iterator[Answered]:
+    """What an earlier run answered; its output is made fit to go on with."""
+    from roadmap_cli.slm.resume import Answered
+
+    with closing(Answered(path)) as answered:
+        if run.choices.output and os.path.realpath(run.choices.output) == os.path.realpath(path):
+            for line in answered.lines():
+                run.out.raw(line)
+        elif answered.is_written_to(1) and (torn := answered.mend(1)):
+            run.warn(f"{path}: took away a torn last line of {torn} bytes")
+        run.detail(f"{len(answered)} prompts are answered in {path}")
+        yield answered
 
 
 def _lines(run: Run) -> int | None:

@@ -147,15 +147,16 @@ def _percent(batteries: list[dict[str, str]], where: str) -> Fact:
     for full, now in (("energy_full", "energy_now"), ("charge_full", "charge_now")):
         pairs = [(_whole(each.get(now)), _whole(each.get(full))) for each in batteries]
         if len(batteries) > 1 and all(held is not None and whole for held, whole in pairs):
-            share = 100 * sum(held or 0 for held, _ in pairs) / sum(whole or 0 for _, whole in pairs)
-            return Fact("percent", round(min(100.0, max(0.0, share)), 1), where, 1.0, f"{now} of {full}")
-    shares = [share for each in batteries if (share := _whole(each.get("capacity"))) is not None and 0 <= share <= 100]
+            ratio = 100 * sum(held or 0 for held, _ in pairs) / sum(whole or 0 for _, whole in pairs)
+            return Fact("percent", round(min(100.0, max(0.0, ratio)), 1), where, 1.0, f"{now} of {full}")
+    told = [_whole(each.get("capacity")) for each in batteries]
+    shares = [each for each in told if each is not None and 0 <= each <= 100]
     if shares:
         return Fact("percent", round(sum(shares) / len(shares), 1), where, 1.0, f"capacity of {where}")
     levels = {"Critical": 3.0, "Low": 12.0, "Normal": 60.0, "High": 85.0, "Full": 100.0}
-    named = [levels[level] for each in batteries if (level := each.get("capacity_level", "")) in levels]
-    if named:
-        return Fact("percent", min(named), where, 0.4, f"capacity_level of {where}, roughly")
+    guesses = [levels[level] for each in batteries if (level := each.get("capacity_level", "")) in levels]
+    if guesses:
+        return Fact("percent", min(guesses), where, 0.4, f"capacity_level of {where}, roughly")
     return unknown("percent", f"{where} does not tell its charge", where)
 
 

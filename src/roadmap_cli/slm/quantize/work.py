@@ -1,0 +1,91 @@
+"""Hands a task to the worker process and tells how it goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from roadmap_cli.core.errors import CannotCreate, DataError, RoadmapError, Unavailable
+from roadmap_cli.slm.quantize.worker import iterate
+
+_ROOT = Path(__file__).parents[3]
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from roadmap_cli.slm.quantize.worker import main; sys.exit(main())"
+)
+
+
+def run(
+    task: Mapping[str, Any],
+    *,
+    where: str,
+    environ: Mapping[str, str],
+    event: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Do a task in a process of its own; the fields of its last event.
+
+    `where` is the file a message is about. Raises DataError (a model llama.cpp does not take, or gives up on),
+    CannotCreate (the disk is full), Unavailable (no llama-cpp-python, no memory). The child ends with this process.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", _START, str(_ROOT)], env=dict(environ), text=True, encoding="utf-8",
+        errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    last: dict[str, Any] = {}
+    try:
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise AssertionError("three pipes were asked for")
+        with process.stdin as sink:
+            sink.write(json.dumps(dict(task)) + "\n")
+        os.set_blocking(process.stderr.fileno(), False)
+        for last in iterate(process.stdout):
+            event(last)
+        process.wait()
+        words = (process.stderr.read() or "").strip().splitlines()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+    if last.get("event") == "done" and process.returncode == 0:
+        return last
+    raise _failure(task, last, process.returncode, words, where)
+
+
+def _failure(task: Mapping[str, Any], last: Mapping[str, Any], code: int, words: list[str], where: str) -> RoadmapError:
+    target = task.get("target")
+    if target and _is_full(Path(target)):
+        return CannotCreate(
+            "no space left on device", where=str(Path(target).parent), hint="make room, then run it again"
+        )
+    if last.get("event") == "failed":
+        message, name = str(last["message"]), str(last["code"])
+        if name in ("no_llama", "no_memory"):
+            return Unavailable(message, where=where if name == "no_memory" else None, code=name)
+        return DataError(message, where=where, code=name)
+    said = words[-1][:200] if words else "no reason given"
+    if code == -signal.SIGKILL:
+        return Unavailable(
+            "the process that computed was killed, probably for want of memory", where=where, code="no_memory"
+        )
+    if code < 0:
+        return DataError(
+            f"llama.cpp gave up on it ({signal.Signals(-code).name}): {said}", where=where, code="bad_model"
+        )
+    return Unavailable(f"the process that computes ended with {code}: {said}", where=where)
+
+
+def _is_full(target: Path) -> bool:
+    """Whether the place of a target has less than a mebibyte left."""
+    try:
+        free = os.statvfs(target.parent)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < 1 << 20
