@@ -46,7 +46,7 @@ main = group(
 @click.option(
     "--queue", type=click.IntRange(0), default=64, show_default=True, help="Most requests waiting, per model."
 )
-@click.option("--context-size", type=click.IntRange(8), metavar="TOKENS", help="Context of each sequence in tokens.")
+@click.option("--context-size", type=click.IntRange(8), metavar="TOKENS", help="Tokens of prompt and reply together.")
 @click.option("--threads", type=click.IntRange(1), metavar="COUNT", help="Threads that compute; else as many as help.")
 @click.option(
     "--kv-type",
