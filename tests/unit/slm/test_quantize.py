@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -268,6 +269,14 @@ def test_the_figures_of_two_distributions_by_hand():
     assert found["kl_divergence"] == pytest.approx(0.15)
     assert found["top1_ratio"] == 0.5
     assert found["perplexity_ratio"] == pytest.approx(2.718281828**0.1)
+
+
+def test_a_hopeless_result_is_not_read_to_the_end(tmp_path, tiny, environ):
+    with_, worst = shop(tmp_path, tiny, environ), planned(tiny, environ, "Q2_K").candidates[0]
+    with_.settings = dataclasses.replace(with_.settings, chunks=4, text=with_.settings.text * 4)
+    found = with_.verified(with_.quantized(worst, None), "Q8_0")  # held to the gate of 8 bits
+    assert found["tokens"] < 4 * 255
+    assert making.refusal("Q8_0", found)
 
 
 def test_importance_is_learnt_and_changes_what_is_made(tmp_path, tiny, environ):
