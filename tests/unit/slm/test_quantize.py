@@ -453,3 +453,24 @@ def test_an_interrupt_ends_the_child_too(tiny, world, home):
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")
     assert all(not Path(f"/proc/{child}").exists() for child in found)
+
+
+@pytest.mark.slow
+def test_a_damaged_file_ends_in_an_error_or_a_model_whatever_llama_cpp_thinks_of_it(tmp_path, tiny, environ):
+    import random
+
+    from roadmap_cli.core.errors import RoadmapError
+
+    data, chance, told = tiny.read_bytes(), random.Random(3), header.read(tiny)
+    path = tmp_path / "damaged.gguf"
+    for _ in range(30):
+        broken = bytearray(data)
+        for _ in range(chance.choice((1, 1, 2, 4))):
+            broken[chance.randrange(told.header_bytes)] = chance.choice((0, 255, chance.randrange(256)))
+        path.write_bytes(broken)
+        try:
+            best = planned(path, environ, "Q8_0").candidates[0]
+            with_ = shop(tmp_path, path, environ)
+            with_.verified(with_.quantized(best, None), "Q8_0")
+        except RoadmapError as error:
+            assert error.exit in (65, 69), error
