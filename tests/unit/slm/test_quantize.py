@@ -371,6 +371,18 @@ def test_from_published_files_to_an_answer(published, shell, home):
     assert "tiny" not in (home / ".config/roadmap/models.toml").read_text()
 
 
+def test_what_is_refused_keeps_nothing(published, shell, home):
+    models = {"ROADMAP_MODELS": str(home / "models")}
+    done = shell(["slm-quantize", str(published), "--type", "Q2_K", "--tensor", ".=Q2_K", "--chunks", "1"], env=models)
+    if done.returncode == 0:
+        pytest.skip("the small model does not mind two bits")
+    assert (done.returncode, done.stdout) == (1, b""), done.stderr
+    assert b"is refused: " in done.stderr
+    assert b": hint: " in done.stderr
+    assert [path.suffix for path in (home / "models").iterdir()] == [".lock"]
+    assert not (home / ".config/roadmap/models.toml").exists()
+
+
 def test_settings_of_the_person_stay_as_they_are(tmp_path):
     from roadmap_cli.models import registry
     from roadmap_cli.slm.quantize import place as places
