@@ -176,6 +176,37 @@ def test_a_failure_reaches_the_command_as_it_would_without_a_server(server, shel
     assert (warm.returncode, json.loads(warm.stdout)["code"]) == (3, "prompt_too_long")
 
 
+def test_a_command_at_a_warm_server_imports_next_to_nothing_and_opens_no_state(server):
+    probe = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r})\n"
+        "from roadmap_cli.commands.slm.run import main\n"
+        "code = main(['--text', '--max-tokens', '1'])\n"
+        "sys.stderr.write(repr([code, sorted(sys.modules)]))"
+    )
+    done = subprocess.run(
+        [ROOT / ".venv/bin/python", "-P", "-c", probe],
+        input=b"Hello\n",
+        env=server.world,
+        capture_output=True,
+        check=True,
+    )
+    code, modules = eval(done.stderr)
+    assert code == 0
+    heavy = {
+        "httpx",
+        "asyncio",
+        "sqlcipher3",
+        "pyrage",
+        "llama_cpp",
+        "numpy",
+        "tomllib",
+        "subprocess",
+        "socket",
+        "secrets",
+    }
+    assert not heavy & set(modules)
+
+
 # -- bad input ---------------------------------------------------------------------------------------------------------
 
 
@@ -215,7 +246,7 @@ def test_what_is_no_http_ends_only_its_own_connection(server):
     ):
         connection = server.raw()
         connection.sendall(junk)
-        assert b"400" in connection.recv(1 << 16)[:20] or connection.recv(1) == b""
+        assert connection.recv(1 << 16)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 505")
         connection.close()
     connection = server.raw()
     connection.sendall(
@@ -339,7 +370,7 @@ def test_metrics_are_what_prometheus_reads(server):
 
 def test_what_was_worked_out_survives_an_unload_and_the_server_and_is_never_in_the_clear(world, home):
     sentinel = "XYLOPHONE-SENTINEL-77"
-    conversation = [{"role": "user", "content": f"Remember {sentinel}. " + "The tide rises and falls. " * 100}]
+    conversation = [{"role": "user", "content": f"Remember {sentinel}. " + "The tide rises and falls. " * 30}]
     body = {"messages": conversation, "max_tokens": 4, "temperature": 0}
     with running(world, home) as server:
         first = server.request("POST", "/v1/chat/completions", body)[1]
@@ -433,7 +464,7 @@ def test_a_full_disk_costs_what_was_to_be_kept_and_nothing_else(world, home):
         pytest.skip(f"no small file system: {made.stderr.decode().strip()}")
     try:
         with running(world, home) as server:
-            server.chat("The tide rises and falls. " * 100)
+            server.chat("The tide rises and falls. " * 40)
             assert server.request("POST", "/slm/unload", {})[0] == 200
             assert b"could not be kept: no space left on device" in server.errors.read_bytes()
             assert not list(cache.rglob("*.part"))

@@ -120,7 +120,6 @@ class _ChatModel:
     """A language model under the engine."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
-        from roadmap_cli.models import processors
         from roadmap_cli.models.engine import Engine, EngineSettings
         from roadmap_cli.models.llama import library
 
@@ -131,10 +130,9 @@ class _ChatModel:
         self._tickets: dict[int, int] = {}  # the engine's number → the server's
         self._schemas: dict[int, Any] = {}
         self._texts: dict[int, list[str]] = {}
-        self._saved: set[tuple[int, ...]] = set()
+        self._dropped = False
         self.restored = 0
         self.problem: str | None = None
-        self._threads = processors.available()
         if self._store is not None:
             self.restored = self._restore()
 
@@ -167,7 +165,11 @@ class _ChatModel:
             )
             return {"is": "events", "events": [{"ticket": asked["ticket"], "count": counted}]}
         if what == "drop":
-            return {"is": "dropped", "freed": self._engine.drop_caches()}
+            said = self._save()
+            if self._engine.busy or said.get("problem"):
+                return {**said, "is": "dropped", "freed": 0}
+            self._dropped = True
+            return {**said, "is": "dropped", "freed": self._engine.drop_caches()}
         if what == "save":
             return self._save()
         raise DataError(f"a chat model does not {what!r}", code="wrong_task")
@@ -184,6 +186,8 @@ class _ChatModel:
     def _submit(self, asked: dict[str, Any]) -> None:
         from roadmap_cli.models.chat import Options
 
+        if self._dropped:
+            self._dropped, self.restored = False, self._restore()
         wanted = asked["options"]
         options = Options(**{**wanted, "stop": tuple(wanted["stop"])})
         number = self._engine.submit(asked.get("messages") or asked["text"], options)
@@ -250,7 +254,7 @@ class _ChatModel:
 
     def _restore(self) -> int:
         try:
-            return int(self._engine.restore(self._store.read()))
+            return int(self._engine.restore(self._store.read(self._engine.sequences)))
         except (RoadmapError, OSError) as error:
             self.problem = str(error)
             return 0

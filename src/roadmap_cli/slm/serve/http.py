@@ -51,7 +51,11 @@ class Request:
         return value
 
 
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 Handler = Callable[["Connection", Request], Awaitable[None]]
+#: Judges a request by its path and headers, before its body is read; refuses it itself.
+Admit = Callable[["Connection", str, Mapping[str, str]], bool]
 LineTaker = Callable[[bytes], None]
 
 
@@ -62,9 +66,9 @@ class Gone(Exception):
 class Connection(asyncio.Protocol):
     """One client. Requests are taken one after the other."""
 
-    def __init__(self, handler: Handler, *, trusted: bool, connections: set[Connection]) -> None:
+    def __init__(self, handler: Handler, *, admit: Admit | None, connections: set[Connection]) -> None:
         self._handler = handler
-        self._trusted = trusted
+        self._admit = admit  # None: it is the user's own socket
         self._all = connections
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD_BYTES)
         self._transport: asyncio.Transport | None = None
@@ -95,6 +99,10 @@ class Connection(asyncio.Protocol):
         """A client is there."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self.closing:  # too many, or the server stops
+            transport.write(_BUSY)
+            transport.close()
+            return
         self._all.add(self)
         self._wait_for_request()
 
@@ -139,6 +147,12 @@ class Connection(asyncio.Protocol):
             if isinstance(event, h11.Request):
                 self._head = event
                 self._body.clear()
+                if event.http_version not in (b"1.0", b"1.1"):
+                    self._refuse(505, f"HTTP {event.http_version.decode()} is not spoken here")
+                    return
+                if self._admit is not None and not self._admit(self, *_place(event)):
+                    self.close()
+                    return
             elif isinstance(event, h11.Data):
                 self._body += event.data
                 if len(self._body) > MOST_BODY_BYTES:
@@ -154,10 +168,9 @@ class Connection(asyncio.Protocol):
 
     def _begin(self) -> None:
         assert self._head is not None
-        headers = {bytes(name).decode("latin-1"): bytes(value).decode("latin-1") for name, value in self._head.headers}
-        path = bytes(self._head.target).decode("latin-1").partition("?")[0]
+        path, headers = _place(self._head)
         method = bytes(self._head.method).decode("latin-1")
-        request = Request(method, path, headers, bytes(self._body), self._trusted)
+        request = Request(method, path, headers, bytes(self._body), self._admit is None)
         self._body.clear()
         self._task = asyncio.get_running_loop().create_task(self._handle(request))
 
@@ -280,6 +293,12 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _place(head: h11.Request) -> tuple[str, dict[str, str]]:
+    """The path of a request, and its headers with their names in lower case."""
+    headers = {bytes(name).decode("latin-1"): bytes(value).decode("latin-1") for name, value in head.headers}
+    return bytes(head.target).decode("latin-1").partition("?")[0], headers
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -20,7 +20,8 @@ from pathlib import Path
 from roadmap_cli.state import files
 
 #: Together, for one model; the oldest go first.
-MOST_BYTES = 1 << 30
+MOST_BYTES = 512 << 20
+MOST_FILES = 32
 END = ".kv"
 _PART = ".part"
 _MAGIC = b"roadmap-kv 1\n"
@@ -46,6 +47,7 @@ class Store:
         self._recipient = self._identity.to_public()
         self._key = hashlib.blake2b(secret.encode(), digest_size=32).digest()
         self._folder = folder
+        self._known: dict[Path, tuple[int, ...]] = {}
 
     def write(self, kept: Kept) -> int:
         """Keep a sequence, unless it is kept already; bytes written. Raises OSError (disk full) with nothing left."""
@@ -54,6 +56,7 @@ class Store:
         tokens = array("i", kept.tokens).tobytes()
         files.make_directory(os.fspath(self._folder))
         place = self._folder / (hashlib.blake2b(tokens, key=self._key, digest_size=16).hexdigest() + END)
+        self._replace(place, kept.tokens)
         if place.exists():
             with contextlib.suppress(OSError):
                 os.utime(place)
@@ -73,27 +76,39 @@ class Store:
                 part.unlink()
         return written
 
-    def read(self) -> Iterator[Kept]:
-        """The kept sequences, newest first. What cannot be read is removed."""
+    def _replace(self, place: Path, tokens: tuple[int, ...]) -> None:
+        """Remove what is a beginning of the tokens: the chat has gone on."""
+        for path, others in list(self._known.items()):
+            if path != place and tokens[: len(others)] == others:
+                del self._known[path]
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        self._known[place] = tokens
+
+    def read(self, most: int = MOST_FILES) -> Iterator[Kept]:
+        """The kept sequences, newest first, `most` at the most. What cannot be read is removed."""
         import pyrage
 
-        for path in sorted(self._files(), key=_age, reverse=True):
+        for path in sorted(self._files(), key=_age, reverse=True)[:most]:
             out = io.BytesIO()
             try:
                 with path.open("rb") as source:
                     pyrage.decrypt_io(source, out, [self._identity])
-                yield parse(out.getvalue())
+                found = parse(out.getvalue())
             except (OSError, ValueError, pyrage.DecryptError):
                 with contextlib.suppress(OSError):
                     path.unlink()
+                continue
+            self._known[path] = found.tokens
+            yield found
 
     def trim(self, most_bytes: int = MOST_BYTES) -> int:
         """Remove the oldest beyond `most_bytes`, and what a killed process left; bytes kept."""
         kept = 0
-        for path in sorted(self._files(), key=_age, reverse=True):
+        for number, path in enumerate(sorted(self._files(), key=_age, reverse=True)):
             with contextlib.suppress(OSError):
                 kept += path.stat().st_size
-                if kept > most_bytes:
+                if kept > most_bytes or number >= MOST_FILES:
                     kept -= path.stat().st_size
                     path.unlink()
         if self._folder.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ import orjson
 from roadmap_cli.core.errors import DataError, RoadmapError
 from roadmap_cli.models.chat import Options, check_messages
 from roadmap_cli.models.warm import plain, told
-from roadmap_cli.slm.serve.http import Connection
+from roadmap_cli.slm.serve.http import Connection, Gone
 from roadmap_cli.slm.serve.service import Caller, Service
 from roadmap_cli.slm.serve.slots import Slot
 
@@ -93,6 +94,8 @@ class Lines:
             await self._reply(key, said, self._slot)
         except RoadmapError as error:
             self._connection.line({"key": key, "failed": told(error)})
+        except Gone:
+            self._connection.close()
         finally:
             self._tasks.pop(key, None)
 
@@ -105,13 +108,14 @@ class Lines:
             self._caller.command, self._caller.run_id, str(said.get("purpose") or "chat"), self._caller.writes
         )
         piecewise, text = said.get("piecewise") is True, list[str]()
-        async for event in self._service.reply(slot, request, caller, patient=True):
-            if "piece" in event:
-                if piecewise:
-                    self._connection.line({"key": key, "piece": event["piece"]})
-                    await self._connection.drained()
+        async with aclosing(self._service.reply(slot, request, caller, patient=True)) as events:
+            async for event in events:
+                if "piece" in event:
+                    if piecewise:
+                        self._connection.line({"key": key, "piece": event["piece"]})
+                        await self._connection.drained()
+                    else:
+                        text.append(event["piece"])
                 else:
-                    text.append(event["piece"])
-            else:
-                done = event["done"] if piecewise else {**event["done"], "text": "".join(text)}
-                self._connection.line({"key": key, "done": done})
+                    done = event["done"] if piecewise else {**event["done"], "text": "".join(text)}
+                    self._connection.line({"key": key, "done": done})

@@ -18,6 +18,10 @@ LOW = (0.15, 0.08, 0.04)
 HIGH = 0.20
 #: Free share without our models above which the machine's pressure is not of our making.
 NOT_OURS = 0.30
+#: Seconds until nothing is left, at the speed at which memory has just been taken, below which the level is 2, 3.
+SECONDS_LEFT = (3.0, 1.0)
+#: Free share above which that speed means nothing yet.
+FALLING = 0.35
 #: Share of all memory that a model may ever need.
 CEILING = 0.95
 #: How long after the last pressure nothing is loaded ahead of need, and loading needs the higher mark.
@@ -66,24 +70,37 @@ def level_of(budget: Budget) -> int:
     return 0 if ratio is None else sum(ratio < mark for mark in LOW)
 
 
+def level_of_fall(budget: Budget, fell_by: int, seconds: float) -> int:
+    """How short memory will be: 2 or 3 if it is gone within moments at the speed of the last `seconds`, else 0."""
+    ratio = budget.free_ratio
+    if ratio is None or ratio > FALLING or fell_by <= 0 or seconds <= 0 or budget.available is None:
+        return 0
+    left_s = max(budget.available, 0) / (fell_by / seconds)
+    return 3 if left_s < SECONDS_LEFT[1] else 2 if left_s < SECONDS_LEFT[0] else 0
+
+
 def victims(models: Iterable[Loaded], *, pinned_too: bool = False) -> list[Loaded]:
     """The models that may go, first the one that goes first."""
     free = [each for each in models if not each.busy and (pinned_too or not each.pinned)]
     return sorted(free, key=lambda each: (-each.score, each.name))
 
 
-def relieve(told: int, whole: bool, budget: Budget, models: Sequence[Loaded]) -> Relief:
-    """What to do when the kernel has told of pressure of level `told`; `whole`: on the machine, not in our group."""
+def relieve(told: int, whole: bool, budget: Budget, models: Sequence[Loaded], *, fall: int = 0) -> Relief:
+    """What to do when the kernel has told of pressure of level `told`; `whole`: on the machine, not in our group.
+
+    `fall` is the level by how fast memory goes.
+    """
     ours = sum(each.size for each in models)
     if told and whole and budget.ceiling and budget.available is not None:
         without_ours = (budget.available - ours) / budget.ceiling  # cached weights count as available
         if without_ours > NOT_OURS:
             return Relief(0, why=f"{without_ours:.0%} of memory is free beside the models: the pressure is elsewhere")
-    level = max(told, level_of(budget))
+    level = max(told, level_of(budget), fall)
     if level == 0:
         return Relief(0, why="memory is not short")
     idle = victims(models, pinned_too=level == 3)
     why = f"level {level}" + (f", {budget.free_ratio:.1%} of memory free" if budget.free_ratio is not None else "")
+    why += ", and it is going fast" if fall and fall == level else ""
     if level == 1:
         return Relief(1, shrink=tuple(each.name for each in idle), why=why)
     if level == 3 or budget.ceiling is None or budget.available is None:

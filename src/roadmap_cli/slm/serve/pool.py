@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +77,9 @@ class Pool:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    async def ask(self, slot: Slot, what: str, request: Mapping[str, Any], *, patient: bool) -> AsyncIterator[Any]:
+    async def ask(
+        self, slot: Slot, what: str, request: Mapping[str, Any], *, patient: bool
+    ) -> AsyncGenerator[Any, None]:
         """Send a request to a model, loading it first; its events: ``piece``, then ``done`` or ``count``.
 
         `patient`: wait however many are before it (our own clients hold back by themselves). Raises TryLater (too
@@ -90,7 +92,7 @@ class Pool:
             )
         slot.claims += 1
         self._stop_expiry(slot)
-        slot.last_used = time.monotonic()
+        slot.last_used, slot.shrunk = time.monotonic(), False
         try:
             process = await self._ready(slot)
             number, queue = next(self._numbers), asyncio.Queue[dict[str, Any]]()
@@ -182,10 +184,16 @@ class Pool:
             except BaseException as error:
                 process.kill()
                 slot.state, slot.process = "cold", None
-                slot.problem = str(error) or type(error).__name__
                 self.metrics.count("load_failures")
                 self._tell_change()
-                raise
+                if isinstance(error, Unavailable) and error.code == "model_crashed":
+                    error = Unavailable(
+                        f"model {slot.name!r} cannot be loaded: {error.message.partition(';')[0]}",
+                        hint="its file may be damaged: slm-models verify",
+                        code="model_crashed",
+                    )
+                slot.problem = str(error) or type(error).__name__
+                raise error from None
             slot.state = "ready"
             slot.loads += 1
             slot.load_ms = (time.monotonic() - started) * 1000
@@ -301,13 +309,29 @@ class Pool:
         return {"kept_sequences": said["sequences"], "kept_bytes": said["bytes"]}
 
     async def shrink(self, slot: Slot) -> None:
-        """Have an idle model drop what it can compute again."""
-        if slot.state != "ready" or slot.busy or slot.process is None:
+        """Have an idle model keep on disk what it worked out, and give that memory back."""
+        if slot.state != "ready" or slot.busy or slot.shrunk or slot.process is None:
             return
+        slot.shrunk, slot.kept_at = True, time.monotonic()
         try:
-            async with asyncio.timeout(SAVE_SHORT_S):
-                await slot.process.call("drop")
+            async with asyncio.timeout(SAVE_S):
+                self._saved(slot, await slot.process.call("drop"))
         except (TimeoutError, RoadmapError):
+            return
+        slot.size = memory.of_process(slot.process.pid) or slot.size
+
+    def keep_ahead(self) -> None:
+        """Have idle models keep what they worked out, so that letting them go takes no time: memory runs low."""
+        for slot in self.catalogue.slots.values():
+            if slot.state == "ready" and not slot.busy and slot.kept_at < slot.last_used:
+                slot.kept_at = time.monotonic()
+                self._task(self._keep(slot))
+
+    async def _keep(self, slot: Slot) -> None:
+        try:
+            if slot.process is not None:
+                self._saved(slot, await slot.process.call("save"))
+        except RoadmapError:
             return
 
     async def relieve(self, level: int, relief: policy.Relief) -> float:

@@ -24,7 +24,7 @@ WINDOW_US = 2_000_000
 #: Share of the window that some task, or all of them, waited for memory → level.
 TRIGGERS = (("some", 200_000, 1), ("some", 400_000, 2), ("full", 200_000, 3))
 #: Share of a group's limit in use at which to look.
-MARKS = (0.80, 0.85, 0.90, 0.95)
+MARKS = (0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.93, 0.96)
 
 
 @dataclass(frozen=True, slots=True)

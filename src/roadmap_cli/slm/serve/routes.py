@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import unquote
 
@@ -81,8 +82,6 @@ class Routes:
             self._service.metrics.request(known, status)
 
     async def _route(self, connection: Connection, request: Request) -> None:
-        if not request.trusted and not self._admitted(connection, request):
-            return
         place = (request.method, request.path)
         found = self._paths.get(place) or (self._own.get(place) if request.trusted else None)
         if found is not None:
@@ -99,21 +98,21 @@ class Routes:
         else:
             connection.answer(404, _error(f"no such path: {request.path[:200]}", "no_path"))
 
-    def _admitted(self, connection: Connection, request: Request) -> bool:
-        """Whether a request on the port may be answered; it has been refused if not."""
-        host = request.headers.get("host", "").rpartition(":")
-        name = (host[0] if host[0] and host[2].isdigit() else request.headers.get("host", "")).lower()
+    def admit(self, connection: Connection, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request on the port may send its body and be answered; it has been refused if not."""
+        host = headers.get("host", "").rpartition(":")
+        name = (host[0] if host[0] and host[2].isdigit() else headers.get("host", "")).lower()
         if name not in _LOCAL_HOSTS:
             connection.answer(403, _error(f"not a name of this machine: {name[:100]!r}", "wrong_host"))
             return False
-        if request.path == "/health":
+        if path == "/health":
             return True
         if self._token is None:
-            if "origin" in request.headers:
+            if "origin" in headers:
                 connection.answer(403, _error("requests of web pages need a token", "web_page"))
                 return False
             return True
-        given = request.headers.get("authorization", "").partition(" ")
+        given = headers.get("authorization", "").partition(" ")
         if given[0].lower() == "bearer" and hmac.compare_digest(given[2].strip().encode(), self._token.encode()):
             return True
         connection.answer(401, _error("a wrong token, or none", "invalid_api_key"), {"WWW-Authenticate": "Bearer"})
@@ -140,29 +139,29 @@ class Routes:
         slot = self._slot(asked.model, request)
         shape = openai.Shape(is_chat=is_chat, model=slot.name, created=int(time.time()))
         caller = Caller(purpose="chat" if is_chat else "complete")
-        events = self._service.reply(slot, asked.request, caller, patient=False)
-        if not asked.stream:
-            text, done = [asked.echo], {}
-            async for event in events:
-                if "piece" in event:
-                    text.append(event["piece"])
-                else:
-                    done = event["done"]
-            connection.answer(200, shape.whole("".join(text), done))
-            return
-        try:
-            await self._stream(connection, shape, events, asked)
-        except RoadmapError as error:
-            if not connection.began:
-                raise
-            await connection.event(openai.error_body(error))
-            connection.end_events()
+        async with aclosing(self._service.reply(slot, asked.request, caller, patient=False)) as events:
+            if not asked.stream:
+                text, done = [asked.echo], {}
+                async for event in events:
+                    if "piece" in event:
+                        text.append(event["piece"])
+                    else:
+                        done = event["done"]
+                connection.answer(200, shape.whole("".join(text), done))
+                return
+            try:
+                await self._stream(connection, shape, events, asked)
+            except RoadmapError as error:
+                if not connection.began:
+                    raise
+                await connection.event(openai.error_body(error))
+                connection.end_events()
 
     async def _stream(self, connection: Connection, shape: openai.Shape, events: Any, asked: openai.Asked) -> None:
         async for event in events:
             if not connection.began:
                 connection.begin_events()
-                await connection.event(shape.piece(asked.echo or None if not asked.echo else asked.echo, first=True))
+                await connection.event(shape.piece(asked.echo or None, first=True))
             if "piece" in event:
                 await connection.event(shape.piece(event["piece"]))
                 continue

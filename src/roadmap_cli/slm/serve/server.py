@@ -29,8 +29,11 @@ from roadmap_cli.state.store import State
 
 #: How often to look at the numbers while models are loaded, where the kernel tells of nothing by itself.
 LOOK_S = 1.0
-#: How soon to look again while memory is short.
+#: How soon to look again while memory is short; each time twice as late, up to a minute.
 AGAIN_S = 0.5
+LATEST_AGAIN_S = 60.0
+#: Two events this far apart tell how fast memory goes.
+FALL_S = 3.0
 CONNECTIONS = 512
 
 
@@ -76,6 +79,8 @@ class Server:
         self._looking: asyncio.TimerHandle | None = None
         self._relieving: asyncio.Task[None] | None = None
         self._last_event = ""
+        self._again_s = AGAIN_S
+        self._seen: tuple[int | None, float] = (None, 0.0)
         self._stopping = False
         self._started_at = clock.stamp(now())
 
@@ -157,9 +162,10 @@ class Server:
 
     async def _listen(self, place: Any, routes: Routes) -> asyncio.Server:
         loop, trusted = asyncio.get_running_loop(), place is self._sockets.own
+        admit = None if trusted else routes.admit
 
         def accept() -> Connection:
-            made = Connection(routes.handle, trusted=trusted, connections=self._connections)
+            made = Connection(routes.handle, admit=admit, connections=self._connections)
             made.closing = len(self._connections) >= CONNECTIONS or self._stopping
             return made
 
@@ -207,6 +213,7 @@ class Server:
         event = self._watch.take()
         if event is not None:
             self._metrics.count("pressure_events")
+            self._again_s = AGAIN_S
             self._relieve(event)
 
     def _look_again(self) -> None:
@@ -230,9 +237,11 @@ class Server:
             self._look_soon()
             return
         budget, started = memory.budget(self._group), time.monotonic()
-        relief = policy.relieve(event.level, event.whole, budget, self.pool.loaded())
+        relief = policy.relieve(event.level, event.whole, budget, self.pool.loaded(), fall=self._fall(budget, started))
         self._level = relief.level
         if relief.level == 0:
+            if budget.free_ratio is not None and budget.free_ratio < policy.FALLING:
+                self.pool.keep_ahead()
             return
         self.pool.pressed_at = started
         self._last_event = f"{event.source}; {relief.why}"
@@ -240,6 +249,14 @@ class Server:
         if relief.unload or relief.shrink:
             self._detail(f"memory is short ({self._last_event}): {', '.join(relief.unload) or 'nothing'} unloaded")
             self._relieving = asyncio.get_running_loop().create_task(self._do(relief, started))
+
+    def _fall(self, budget: memory.Budget, now: float) -> int:
+        """The level by how fast memory went since the last event, if that was just now."""
+        before, at = self._seen
+        self._seen = (budget.available, now)
+        if before is None or budget.available is None or now - at > FALL_S:
+            return 0
+        return policy.level_of_fall(budget, before - budget.available, now - at)
 
     async def _do(self, relief: policy.Relief, started: float) -> None:
         await self.pool.relieve(relief.level, relief)
@@ -249,7 +266,8 @@ class Server:
     def _look_soon(self) -> None:
         """Once more in a moment, as long as there is something that could still be let go."""
         if self._again is None and any(slot.state == "ready" for slot in self.pool.catalogue.slots.values()):
-            self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._look_again)
+            self._again = asyncio.get_running_loop().call_later(self._again_s, self._look_again)
+            self._again_s = min(self._again_s * 2, LATEST_AGAIN_S)
 
     # -- what is written down, and shown -------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,8 @@ from roadmap_cli.slm.serve.slots import Slot
 COMMAND = "slm-serve"
 #: How long a reply waits for its row in the ledger before it goes out without the row's id.
 LEDGER_S = 10.0
+#: Refusals before any model was asked: not a call.
+_NOT_CALLED = frozenset({"queue_full", "no_memory", "model_too_large", "loading"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +59,28 @@ class Service:
 
     async def reply(
         self, slot: Slot, request: Mapping[str, Any], caller: Caller, *, patient: bool
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """The reply of a language model: ``piece`` events, then one ``done`` with its tokens, time and call's id."""
         at, started = self._now(), time.monotonic()
         said: list[str] = []
         done: dict[str, Any] = {}
         error: str | None = None
         self._used(slot)
+        called = True
         try:
-            async for event in self.pool.ask(slot, "submit", request, patient=patient):
-                if "piece" in event:
-                    if not said:
-                        self.metrics.span("first_token_seconds", time.monotonic() - started)
-                    said.append(event["piece"])
-                    yield event
-                else:
-                    done = event["done"]
+            async with aclosing(self.pool.ask(slot, "submit", request, patient=patient)) as events:
+                async for event in events:
+                    if "piece" in event:
+                        if not said:
+                            self.metrics.span("first_token_seconds", time.monotonic() - started)
+                        said.append(event["piece"])
+                        yield event
+                    else:
+                        done = event["done"]
             error = done.pop("unfit", None)
         except RoadmapError as failure:
             error = f"{failure.code}: {failure.message}"
+            called = failure.code not in _NOT_CALLED
             raise
         finally:
             seconds = time.monotonic() - started
@@ -97,7 +103,7 @@ class Service:
                 finish=done.get("finish") or (None if error else "cancelled"),
                 error=error,
             )
-            written = self._write(call, caller, at)
+            written = self._write(call, caller, at) if called else None
         yield {"done": {**done, "latency_ms": call.latency_ms, "call_id": await self._id(written)}}
 
     async def embed(self, slot: Slot, texts: list[str], caller: Caller) -> dict[str, Any]:

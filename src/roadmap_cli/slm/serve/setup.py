@@ -33,6 +33,7 @@ def of(given: Mapping[str, Any], *, environ: Mapping[str, str], state: Path) -> 
             code="no_token",
         )
     engine = {name: given[name] for name in ("context_size", "sequences", "threads", "kv_type")}
+    engine["exact"] = False  # the next turn of a chat reads nothing twice
     return Setup(
         socket=paths.slm_socket(environ, state),
         state=state,

@@ -51,6 +51,8 @@ class Slot:
     crashes: list[float] = field(default_factory=list)
     problem: str | None = None
     loads: int = 0
+    kept_at: float = 0.0
+    shrunk: bool = False
 
     @property
     def busy(self) -> bool:
