@@ -46,8 +46,8 @@ _TYPES = {"f16": (1, 2.0), "q8_0": (8, 34 / 32)}  # ggml's number of the type, b
 class EngineSettings:
     """How a model is set up. `context_size` is that of one sequence in tokens; by default 4096 or what it takes.
 
-    `exact` False takes over replies, too, not only prompts: the next turn of a chat reads nothing twice, but its
-    last digits may differ from those of a fresh start.
+    `exact` False takes over replies, too, not only prompts, and reads a prompt in as few pieces as there is room for:
+    the next turn of a chat reads nothing twice, but its last digits may differ from those of a fresh start.
     """
 
     context_size: int | None = None
@@ -332,7 +332,11 @@ class Engine:
             if request.next is not None:
                 continue
             start = len(place.held)
-            end = next((cut for cut in request.cuts if cut > start), len(request.prompt))
+            end = len(request.prompt)
+            if self.settings.exact:
+                end = next((cut for cut in request.cuts if cut > start), end)
+            elif room >= WORTH_SHARING:
+                end = min(end, start + room)
             if end - start <= room:
                 parts.append((place, request.prompt[start:end]))
                 room -= end - start
