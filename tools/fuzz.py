@@ -1,6 +1,6 @@
-"""Fuzz the parsers for a given time: the record reader and the key file. A crash is written down and ends it with 1.
+"""Fuzz the parsers for a given time. A crash is written down and ends it with 1.
 
-usage: tools/fuzz.py SECONDS [stream|keys]
+usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages]
 Inputs are grown from seeds by mutation and kept when they reach new lines of ours (a small coverage-guided fuzzer:
 sys.settrace on the parser's modules). Only the errors a parser promises may leave it, and none may take over a second of CPU.
 """
@@ -118,6 +118,83 @@ def key_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes]]:
     return read, [seed, plain]
 
 
+def gguf_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes]]:
+    import struct
+
+    from roadmap_cli.core.errors import InputMissing
+    from roadmap_cli.slm.quantize import estimate, header
+
+    def text(value: bytes) -> bytes:
+        return struct.pack("<Q", len(value)) + value
+
+    keys = [
+        text(b"general.architecture") + struct.pack("<I", 8) + text(b"llama"),
+        *(text(b"llama." + name) + struct.pack("<II", 4, value) for name, value in (
+            (b"block_count", 2), (b"embedding_length", 64), (b"attention.head_count", 4), (b"context_length", 128))),
+        text(b"tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"b"),
+        text(b"nested") + struct.pack("<IIQIQI", 9, 9, 1, 4, 1, 7), text(b"general.alignment") + struct.pack("<II", 4, 32),
+    ]  # fmt: skip
+    tensor = text(b"token_embd.weight") + struct.pack("<IQQIQ", 2, 64, 2, 8, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(keys)) + b"".join(keys) + tensor
+    path = folder / "fuzzed.gguf"
+
+    def read(data: bytes) -> None:
+        path.write_bytes(data)
+        try:
+            found = header.read(path)
+            estimate.file_bytes(found, {})
+            estimate.need(found, {}, context_size=2048, instructions=["avx2"])
+        except (DataError, InputMissing) as error:
+            assert "\n" not in error.message, error.message
+
+    return read, [head + bytes(-len(head) % 32) + bytes(160), head]
+
+
+def safetensors_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes]]:
+    from roadmap_cli.core.errors import InputMissing
+    from roadmap_cli.slm.quantize import safetensors
+
+    place = folder / "fuzzed"
+    place.mkdir()
+    head = b'{"a.weight":{"dtype":"BF16","shape":[2,4],"data_offsets":[0,16]},"__metadata__":{"format":"pt"}}'
+
+    def read(data: bytes) -> None:
+        (place / "model.safetensors").write_bytes(data)
+        try:
+            for entry in safetensors.entries(place).values():
+                safetensors.array(entry)
+        except (DataError, InputMissing) as error:
+            assert "\n" not in error.message, error.message
+
+    return read, [len(head).to_bytes(8, "little") + head + bytes(16)]
+
+
+def read_messages(data: bytes) -> None:
+    """A conversation of whatever lines there are: a window is made or a DataError says why not, nothing is lost."""
+    from roadmap_cli.core import stream
+    from roadmap_cli.slm.window import conversation, prompt
+    from roadmap_cli.slm.window.window import Budget, Conversation
+
+    parse, found = stream.parser(), []
+    for line in data.split(b"\n"):
+        try:
+            found.append(conversation.read(parse(line)))
+        except DataError as error:
+            assert "\n" not in error.message, error.message
+    found = conversation.named(found)
+    whole = Conversation(Budget(20))
+    whole.add(found, conversation.sittings(found))
+    try:
+        window = whole.window(data[-80:].decode("utf-8", "replace"))
+    except DataError:
+        return
+    assert window.used <= 20
+    assert len(window.kept) + len(window.archived) == len(whole.parts)
+    said = "".join(whole.text(part) for part in whole.parts)
+    assert said == "".join(message.content for message in found)
+    prompt.messages(window.shown, found)
+
+
 def fuzz(
     name: str, action: Callable[[bytes], object], corpus: list[bytes], seconds: float, chance: random.Random
 ) -> bool:
@@ -149,7 +226,7 @@ def fuzz(
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600
-    names = sys.argv[2:] or ["stream", "keys"]
+    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages"]
     seed = int(time.time())
     print(f"fuzz: seed {seed}", file=sys.stderr)
     chance = random.Random(seed)
@@ -157,6 +234,17 @@ def main() -> int:
         targets: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
             "stream": (read_stream, [token + b"\n" for token in TOKENS]),
             "keys": key_reader(Path(folder)),
+            "gguf": gguf_reader(Path(folder)),
+            "safetensors": safetensors_reader(Path(folder)),
+            "messages": (
+                read_messages,
+                [
+                    b'{"role":"user","name":"Ana","at":"2026-11-23T09:00:00Z","content":"Where was I last May 2025?"}\n'
+                    * 3,
+                    b'{"role":"assistant","session":3,"pinned":true,"content":[{"text":"```\\ncode\\n```\\n- a\\n\\nb. c"}]}\n',
+                    b'{"role":"user","content":"Ben: ' + b"word " * 300 + b'"}\n',
+                ],
+            ),
         }
         sound = [fuzz(name, *targets[name], seconds / len(names), chance) for name in names]
     return 0 if all(sound) else 1

@@ -45,8 +45,9 @@ class Command:
 class Group:
     """A command with actions (``roadmap-state check``): each action is a command of its own."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, default: str | None = None) -> None:
         self.spec = spec
+        self.default = default
         self.actions: dict[str, Command] = {}
 
     def command(self, name: str | None = None, **declared: Any) -> Callable[[Function], Command]:
@@ -68,6 +69,7 @@ class Group:
         """The click group that finds the action."""
         return helps.HelpfulGroup(
             self.spec.name,
+            default=self.default,
             commands={name: command.click_command(words, start) for name, command in self.actions.items()},
             params=[helps.version_option(self.spec.name)],
             help=f"{self.spec.phrase}\n\n{self.spec.text}",
@@ -85,9 +87,9 @@ def command(**declared: Any) -> Callable[[Function], Command]:
     return declare
 
 
-def group(phrase: str, text: str, *, module: str, **declared: Any) -> Group:
-    """Declare a command with actions. `module` is ``__name__``."""
-    return Group(Spec(name=_name_of(module), phrase=phrase, text=_paragraphs(text), **_plurals(declared)))
+def group(phrase: str, text: str, *, module: str, default: str | None = None, **declared: Any) -> Group:
+    """Declare a command with actions. `module` is ``__name__``; `default` the action that a call without one means."""
+    return Group(Spec(name=_name_of(module), phrase=phrase, text=_paragraphs(text), **_plurals(declared)), default)
 
 
 def _name_of(module: str) -> str:

@@ -91,10 +91,21 @@ class HelpfulCommand(click.Command):
 
 
 class HelpfulGroup(click.Group, HelpfulCommand):
-    """The same with actions; a call without one, or with one that is none, is told what there is."""
+    """The same with actions; a call without one, or with one that is none, is told what there is.
 
-    def __init__(self, name: str, **declared: Any) -> None:
+    With a `default`, a call without an action is one of it.
+    """
+
+    def __init__(self, name: str, default: str | None = None, **declared: Any) -> None:
         super().__init__(name, invoke_without_command=True, callback=self._need_an_action, **declared)
+        self._default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default action first where the first word is none."""
+        own = ("--version", *SETTINGS["help_option_names"])
+        if self._default and (not args or (args[0].startswith("-") and args[0] not in own)):
+            args = [self._default, *args]
+        return super().parse_args(ctx, args)
 
     def _need_an_action(self) -> None:
         context = click.get_current_context()

@@ -5,13 +5,15 @@ Times in records are RFC 3339 in UTC with milliseconds and a Z: ``2026-11-23T09:
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from roadmap_cli.core.errors import ConfigError, DataError
+from roadmap_cli.core.errors import ConfigError, DataError, UsageError
 
 Clock = Callable[[], datetime]
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def system() -> datetime:
@@ -51,3 +53,11 @@ def parse(text: str) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError:
         raise DataError(f"time outside the calendar: {text!r}", code="bad_time") from None
+
+
+def length(text: str) -> timedelta:
+    """Read a length of time as people type it: 30m, 12h, 30d, 8w. Raises UsageError for anything else."""
+    parts = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text)
+    if not parts:
+        raise UsageError(f"not a length of time: {text!r}", hint="write it as 12h, 30d or 8w")
+    return int(parts[1]) * _UNITS[parts[2]]

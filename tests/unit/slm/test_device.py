@@ -313,3 +313,46 @@ def test_this_machine_by_measure():
     found = bandwidth.measure(1, device.memory.usable_bytes)
     assert found.value is None or 1e8 < found.value < 1e13
     assert bandwidth.measure(4, 1 << 20).value is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asker", ["busctl", "gdbus"])
+def test_a_real_upower_interface_on_a_real_bus(tmp_path, asker):
+    """python-dbusmock's UPower behind a dbus-daemon of our own: its answers are spelled as the real one's."""
+    import shutil
+    import subprocess
+    import time
+
+    if not shutil.which("dbus-daemon") or not shutil.which(asker):
+        pytest.skip(f"dbus-daemon or {asker} is missing")
+    if subprocess.run(["/usr/bin/python3", "-c", "import dbusmock"], capture_output=True, check=False).returncode:
+        pytest.skip("python3-dbusmock is missing")
+    socket = tmp_path / "run/dbus/system_bus_socket"
+    socket.parent.mkdir(parents=True)
+    address = f"unix:path={socket}"
+    environ = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address, "DBUS_SESSION_BUS_ADDRESS": address}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    bus = subprocess.Popen(["dbus-daemon", "--session", f"--address={address}", "--nofork"], **quiet)
+    mock = None
+    try:
+        while not socket.exists():
+            time.sleep(0.05)
+        mock = subprocess.Popen(
+            ["/usr/bin/python3", "-m", "dbusmock", "--system", "--template", "upower"], env=environ, **quiet
+        )
+        setup = ["gdbus", "call", "--system", "-d", "org.freedesktop.UPower", "-o", "/org/freedesktop/UPower", "-m",
+                 "org.freedesktop.DBus.Mock.SetupDisplayDevice", "2", "1", "33.0", "10.0", "50.0", "10.0", "3600", "0", "true",
+                 "battery-good", "3"]  # fmt: skip
+        for _ in range(100):
+            if subprocess.run(setup, env=environ, **quiet, check=False).returncode == 0:
+                break
+            time.sleep(0.1)
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / asker).symlink_to(str(shutil.which(asker)))
+        found = power(tmp_path, {"PATH": str(tmp_path / "bin")})
+        assert (found.on_battery, found.percent, found.charging) == (False, 33.0, True)
+    finally:
+        for process in (mock, bus):
+            if process:
+                process.kill()
+                process.wait()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
 from roadmap_cli.cli import Run, group
-from roadmap_cli.core.errors import Negative, UsageError
+from roadmap_cli.core.errors import Negative
 from roadmap_cli.core.records import Record
 
 COLUMNS = ("host", "purpose", "record_kinds", "state", "expires_at", "id")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 main = group(
     "Permit uses of the network, and see them.",
@@ -100,9 +98,6 @@ def log(run: Run, host: str | None, limit: int | None) -> Iterable[Record]:
 
 
 def _end(now: datetime, duration: str | None) -> datetime | None:
-    if duration is None:
-        return None
-    parts = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", duration)
-    if not parts:
-        raise UsageError(f"not a length of time: {duration!r}", hint="write it as 12h, 30d or 8w")
-    return now + int(parts[1]) * _UNITS[parts[2]]
+    from roadmap_cli.core.clock import length
+
+    return None if duration is None else now + length(duration)

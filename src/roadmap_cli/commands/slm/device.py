@@ -63,7 +63,7 @@ def _value(fact: Record) -> str:
             "slm-device | jq -r '[.facts[] | select(.value == null) | .reason] | length > 0'"
         ),
     },
-    see=("slm-models", "slm-run"),
+    see=("slm-quantize", "slm-models", "slm-run"),
     picture=_picture,
 )
 @click.option(

@@ -1,1 +1,1 @@
-"""Lower the precision of a model's weights, knowing beforehand what it costs and proving afterwards that it is sound."""
+"""Lower the precision of a model's weights: told beforehand what it costs, proven afterwards that it is sound."""

@@ -25,7 +25,7 @@ KV_BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 #: Tokens computed together by `models.local`.
 BATCH = 256
 #: Of a process with Python, numpy and llama.cpp before a model is loaded.
-PROCESS_BYTES = 58 << 20
+PROCESS_BYTES = 45 << 20
 #: Of a token in the vocabulary: text, score, merges, maps.
 TOKEN_BYTES = 350
 #: Graph, thread stacks, allocator slack.
@@ -95,7 +95,13 @@ def file_bytes(header: Header, types: Mapping[str, str]) -> int:
     Raises ValueError if a type's blocks do not fit a tensor's rows.
     """
     pad = header.alignment
-    return header.data_offset + sum(-(-tensor_bytes(each, types) // pad) * pad for each in header.tensors)
+    # llama.cpp writes these two, of 4 bytes each, where the source has none
+    added = sum(
+        len(key) + 16 for key in ("general.quantization_version", "general.file_type") if key not in header.values
+    )
+    return -(-(header.header_bytes + added) // pad) * pad + sum(
+        -(-tensor_bytes(each, types) // pad) * pad for each in header.tensors
+    )
 
 
 def tensor_bytes(tensor: Tensor, types: Mapping[str, str]) -> int:

@@ -76,8 +76,13 @@ class Header:
     values: Mapping[str, Value | Length]
     tensors: tuple[Tensor, ...]
     alignment: int
-    data_offset: int
+    header_bytes: int
     file_bytes: int
+
+    @property
+    def data_offset(self) -> int:
+        """Where the tensors' data begins."""
+        return -(-self.header_bytes // self.alignment) * self.alignment
 
     @property
     def architecture(self) -> str:
@@ -172,8 +177,10 @@ class _Reader:
         ):
             raise self.wrong(f"an alignment of {str(alignment)[:40]}, which is no power of two")
         claimed = [self.tensor() for _ in range(tensor_count)]
-        data = -(-self.at // alignment) * alignment
-        return Header(self.path, version, values, self.placed(claimed, data, alignment), alignment, data, self.size)
+        end = self.at
+        data = -(-end // alignment) * alignment
+        placed = self.placed(claimed, data, alignment)
+        return Header(self.path, version, values, placed, alignment, end, self.size)
 
     def placed(self, tensors: list[Tensor], data: int, alignment: int) -> tuple[Tensor, ...]:
         """The same tensors, once they are known to lie in the file, aligned and apart from each other."""

@@ -226,6 +226,10 @@ class Loaded:
             raise Failed("llama.cpp cannot compute the text", "cannot_compute")
         rows = len(tokens) - scored_from
         pointer = self.llama.llama_get_logits(self.context)
+        if not pointer:
+            raise Failed(
+                "it predicts no tokens: a model for embeddings cannot be proven by its predictions", "bad_model"
+            )
         return numpy.ctypeslib.as_array(pointer, shape=(rows, self.size))
 
 

@@ -1,0 +1,252 @@
+"""A model as it is published (config.json, tokenizer.json, safetensors) becomes a GGUF file in F16.
+
+For models of the Llama kind with a byte-level BPE vocabulary: Llama 3 without stretched positions, SmolLM, Mistral with
+such a vocabulary, Qwen 2. Others are refused with the name of the program that can. Names and permutation follow
+llama.cpp's convert_hf_to_gguf.py; the file is written by the package gguf.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roadmap_cli.core.errors import CannotCreate, DataError, InputMissing, Unavailable
+from roadmap_cli.slm.quantize import place, safetensors
+from roadmap_cli.slm.quantize.safetensors import Entry
+
+_ARCHITECTURES = {"LlamaForCausalLM": "llama", "MistralForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2"}
+_OUTSIDE = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
+_INSIDE = {
+    "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}  # fmt: skip
+_LAYER = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)\Z")
+_HINT = "llama.cpp's convert_hf_to_gguf.py makes a GGUF file of it, which this command takes"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The GGUF file, the licence the model's card names, and whether it was made just now."""
+
+    path: Path
+    licence: str
+    made: bool
+
+
+def converted(folder: Path, work: Path) -> Converted:
+    """Convert a folder; a file finished earlier from the same files is taken up again.
+
+    Raises DataError (a model of another kind, broken files), InputMissing, CannotCreate, Unavailable (no gguf package).
+    """
+    config = _json(folder / "config.json")
+    names = config.get("architectures") or ["none"]
+    architecture = _ARCHITECTURES.get(str(names[0]))
+    if architecture is None:
+        raise DataError(
+            f"a model of the architecture {str(names[0])[:60]!r}; {', '.join(_ARCHITECTURES)} can be converted",
+            where=str(folder), hint=_HINT, code="unknown_architecture",
+        )  # fmt: skip
+    scaling = config.get("rope_scaling")
+    if scaling:
+        raise DataError("a model with stretched positions (rope_scaling)", where=str(folder), hint=_HINT)
+    tensors = safetensors.entries(folder)
+    done = work / f"{_stamp(folder)}.gguf"
+    licence = _licence(folder)
+    if done.exists():
+        return Converted(done, licence, made=False)
+    part = done.with_suffix(".part")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        _write(part, folder, architecture, config, tensors)
+        place.sync(part)
+        part.replace(done)
+    except OSError as error:
+        raise CannotCreate((error.strerror or str(error)).lower(), where=str(work)) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return Converted(done, licence, made=True)
+
+
+def _write(
+    part: Path, folder: Path, architecture: str, config: Mapping[str, Any], tensors: Mapping[str, Entry]
+) -> None:
+    import numpy
+
+    try:
+        import gguf
+    except ImportError as error:
+        raise Unavailable(f"gguf does not load: {error}", hint="pip install gguf", code="no_gguf") from error
+    writer = gguf.GGUFWriter(part, architecture)
+    heads, kv_heads = _settings(writer, folder, config)
+    _vocabulary(writer, folder, config)
+    placed: list[tuple[Entry, str]] = []
+    tied = config.get("tie_word_embeddings") is True
+    for entry in tensors.values():
+        name = _name(entry.name)
+        if name is None or (tied and name == "output.weight"):
+            continue
+        if name == "":
+            raise DataError(f"a tensor that no such model has: {entry.name[:80]!r}", where=str(folder), hint=_HINT)
+        placed.append((entry, name))
+    if not any(name == "token_embd.weight" for _, name in placed):
+        raise DataError("the tensor 'model.embed_tokens.weight' is missing", where=str(folder))
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    for entry, name in placed:
+        kind = numpy.float32 if len(entry.shape) == 1 else numpy.float16
+        count = int(numpy.prod(entry.shape, dtype=numpy.int64))
+        writer.add_tensor_info(name, entry.shape, numpy.dtype(kind), count * numpy.dtype(kind).itemsize)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for entry, name in placed:
+        values = safetensors.array(entry)
+        if architecture == "llama" and name.endswith(("attn_q.weight", "attn_k.weight")):
+            values = _permuted(values, heads if "attn_q" in name else kv_heads)
+        values = numpy.ascontiguousarray(values, numpy.float32 if values.ndim == 1 else numpy.float16)
+        if not numpy.isfinite(values).all():
+            raise DataError(f"the tensor {entry.name[:80]!r} has values that F16 cannot hold", where=str(entry.path))
+        writer.write_tensor_data(values)
+    writer.close()
+
+
+def _settings(writer: Any, folder: Path, config: Mapping[str, Any]) -> tuple[int, int]:
+    def number(name: str, default: int | None = None) -> int:
+        value = config.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 31:
+            raise DataError(f"{name} is {str(value)[:40]}", where=str(folder / "config.json"), code="bad_config")
+        return value
+
+    heads, width = number("num_attention_heads"), number("hidden_size")
+    kv_heads = number("num_key_value_heads", heads)
+    size = number("head_dim", max(1, width // heads)) if config.get("head_dim") else width // heads
+    if heads * size % 2 or heads % kv_heads or size < 2 or size % 2:
+        raise DataError("heads and width do not fit each other", where=str(folder / "config.json"), code="bad_config")
+    writer.add_name(folder.resolve().name)
+    writer.add_block_count(number("num_hidden_layers"))
+    writer.add_context_length(number("max_position_embeddings", 2048))
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(number("intermediate_size"))
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv_heads)
+    writer.add_layer_norm_rms_eps(float(config.get("rms_norm_eps", 1e-6)))
+    writer.add_rope_freq_base(float(config.get("rope_theta", 10000.0)))
+    writer.add_rope_dimension_count(size)
+    writer.add_vocab_size(number("vocab_size"))
+    if size * heads != width:
+        writer.add_key_length(size)
+        writer.add_value_length(size)
+    return heads, kv_heads
+
+
+def _vocabulary(writer: Any, folder: Path, config: Mapping[str, Any]) -> None:
+    import gguf
+
+    path = folder / "tokenizer.json"
+    told = _json(path)
+    model = told.get("model")
+    if not isinstance(model, dict) or model.get("type") != "BPE" or not isinstance(model.get("vocab"), dict):
+        raise DataError("not a vocabulary of the BPE kind", where=str(path), hint=_HINT, code="bad_tokenizer")
+    if model.get("byte_fallback"):
+        raise DataError("a SentencePiece vocabulary", where=str(path), hint=_HINT, code="bad_tokenizer")
+    size = int(config["vocab_size"])
+    texts: list[str] = [f"[PAD{number}]" for number in range(size)]
+    kinds = [int(gguf.TokenType.UNUSED)] * size
+    added = [each for each in told.get("added_tokens") or () if isinstance(each, dict)]
+    try:
+        for text, number in model["vocab"].items():
+            texts[number], kinds[number] = text, int(gguf.TokenType.NORMAL)
+        for each in added:
+            kind = gguf.TokenType.CONTROL if each.get("special") else gguf.TokenType.USER_DEFINED
+            texts[each["id"]], kinds[each["id"]] = each["content"], int(kind)
+        merges = [" ".join(each) if isinstance(each, list) else each for each in model.get("merges") or ()]
+    except (IndexError, KeyError, TypeError):
+        raise DataError(f"tokens outside the {size} of config.json", where=str(path), code="bad_tokenizer") from None
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(_splitting(told.get("pre_tokenizer")))
+    writer.add_token_list(texts)
+    writer.add_token_types(kinds)
+    writer.add_token_merges(merges)
+    for name, add in (("bos_token_id", writer.add_bos_token_id), ("eos_token_id", writer.add_eos_token_id)):
+        value = config.get(name)
+        value = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, int) and 0 <= value < size:
+            add(value)
+    more = _json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+    if isinstance(more.get("add_bos_token"), bool):
+        writer.add_add_bos_token(more["add_bos_token"])
+    if isinstance(more.get("chat_template"), str):
+        writer.add_chat_template(more["chat_template"])
+
+
+def _splitting(told: Any) -> str:
+    """llama.cpp's name for the way a text is split before it is encoded, by the pieces of the pre-tokenizer."""
+    text = json.dumps(told)
+    if "Digits" in text and "individual_digits" in text:
+        return "smollm"
+    if "{1,3}" in text and "(?i:'s" in text:
+        return "llama-bpe"
+    if "Split" in text and "(?i:'s" in text:
+        return "qwen2"
+    return "gpt-2"
+
+
+def _name(name: str) -> str | None:
+    """The GGUF name of a tensor; None if it is not needed, empty if it is not known."""
+    if name in _OUTSIDE:
+        return _OUTSIDE[name]
+    if name.endswith("rotary_emb.inv_freq"):
+        return None
+    found = _LAYER.match(name)
+    if found and found[2] in _INSIDE:
+        return f"blk.{found[1]}.{_INSIDE[found[2]]}.{found[3]}"
+    return ""
+
+
+def _permuted(values: Any, heads: int) -> Any:
+    """Rows of a query or key matrix in llama.cpp's order of rotary pairs."""
+    rows, columns = values.shape
+    if rows % (heads * 2):
+        raise DataError(f"{rows} rows cannot be shared by {heads} heads", code="bad_config")
+    return values.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputMissing(f"cannot be read: {(error.strerror or str(error)).lower()}", where=str(path)) from None
+    except (ValueError, RecursionError):
+        raise DataError("not JSON", where=str(path), code="bad_config") from None
+    if not isinstance(found, dict):
+        raise DataError("no JSON object", where=str(path), code="bad_config")
+    return found
+
+
+def _licence(folder: Path) -> str:
+    """What the model's card says in its head, or that it is not stated."""
+    try:
+        head = (folder / "README.md").read_text("utf-8", "replace")[:4000]
+    except OSError:
+        return "not stated"
+    found = re.search(r"^license:\s*([\w.-]+)\s*$", head, re.MULTILINE)
+    return found[1] if found else "not stated"
+
+
+def _stamp(folder: Path) -> str:
+    import hashlib
+
+    told = [
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".json", ".safetensors")
+    ]
+    return hashlib.sha256(json.dumps([str(folder.resolve()), told]).encode()).hexdigest()[:16]
