@@ -25,6 +25,8 @@ STATES = ("waiting", "taken", "answered", "failed", "expired", "cancelled")
 OPEN = ("waiting", "taken")
 #: How long a request may be worked on before another process may take it although the first still lives.
 LEASE = timedelta(minutes=15)
+#: The longest wait after a failure that may pass.
+LONGEST_PAUSE = timedelta(hours=1)
 _COLUMNS = (
     "id, at, priority, due_at, is_late_fine, model, line, options, state, attempts, not_before_at, taken_by,"
     " taken_until_at, reply_id, error_code, error, settled_at"
@@ -52,6 +54,10 @@ class Request:
     error_code: str | None = None
     error: str | None = None
     settled_at: datetime | None = None
+
+    def is_ready(self, now: datetime) -> bool:
+        """Whether no wait after a failure is left. One longer than any stems from a clock that was put back."""
+        return self.not_before_at is None or not now < self.not_before_at <= now + LONGEST_PAUSE
 
     def record(self) -> Record:
         """It as an ``slm.request`` record: what the line held first is under ``line``."""
@@ -166,11 +172,10 @@ def take(
     return taken
 
 
-def keep(tx: Any, ids: Iterable[str], *, by: str, now: datetime, lease: timedelta = LEASE) -> None:
-    """Lengthen the lease of what this process has taken."""
-    tx.executemany(
-        "UPDATE slm_request SET taken_until_at = ? WHERE id = ? AND state = 'taken' AND taken_by = ?",
-        [(stamp(now + lease), name, by) for name in ids],
+def keep(tx: Any, *, by: str, now: datetime, lease: timedelta = LEASE) -> None:
+    """Lengthen the leases of what this process has taken."""
+    tx.execute(
+        "UPDATE slm_request SET taken_until_at = ? WHERE state = 'taken' AND taken_by = ?", (stamp(now + lease), by)
     )
 
 
