@@ -131,3 +131,77 @@ def drain(
         state=state, now=now, power=looked, open_model=lambda name: model, rules=rules or timing.Rules(),
         command="slm-queue drain", sleep=lambda seconds: None,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What came of a stretch of time with requests: when each burst was, and how each request fared."""
+
+    bursts: tuple[datetime, ...]
+    drains: int
+    delays_s: tuple[float, ...]
+    late: int
+    unanswered: int
+
+    @property
+    def most_in_an_hour(self) -> int:
+        """Bursts in the hour that had most of them, wherever it begins."""
+        hour = timedelta(hours=1)
+        return max((sum(first <= each < first + hour for each in self.bursts) for first in self.bursts), default=0)
+
+    def delay_s(self, share: float) -> float:
+        """The delay that a share of the requests did not exceed."""
+        ordered = sorted(self.delays_s)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def simulate(
+    folder: Path,
+    arrivals: Sequence[timedelta],
+    *,
+    priority: str,
+    within: timedelta | None,
+    every: timedelta,
+    lasting: timedelta,
+    device: Callable[[datetime], Power] = lambda at: power(),
+    reply_s: float = 5.0,
+) -> Hour:
+    """Let requests arrive and drains come as time passes, in a real state; a reply takes `reply_s` seconds."""
+    hands = Hands()
+    place = Place(folder, hands)
+    model = Repeating(spend=lambda count: hands.pass_by(timedelta(seconds=reply_s * count)))
+    waiting = sorted(arrivals)
+    bursts: list[datetime] = []
+    drains = 0
+    rules = timing.Rules(every=every, reply_s=reply_s)
+    tick = START
+    with place.open() as state:
+        while tick <= START + lasting:
+            while waiting and START + waiting[0] <= tick:
+                hands.moment = START + waiting.pop(0)
+                made = requests.new(
+                    {"prompt": "word"}, at=hands.moment, priority=priority, options={"max_tokens": 8},
+                    due_at=None if within is None else hands.moment + within,
+                )  # fmt: skip
+                with state.write() as tx:
+                    requests.add(tx, [made])
+            hands.moment = tick
+            work = drain(state, now=hands, model=model, device=lambda: device(hands.moment), rules=rules)
+            drains += 1
+            began = hands.moment
+            if any(record["kind"] == "slm.burst" for record in work.run()):
+                bursts.append(began)
+            tick += every * max(1, -(-(hands.moment - tick) // every))
+        with state.read() as tx:
+            found = requests.every(tx)
+    answered = [each for each in found if each.state == "answered" and each.settled_at is not None]
+    return Hour(
+        tuple(bursts),
+        drains,
+        tuple((each.settled_at - each.at).total_seconds() for each in answered if each.settled_at),
+        sum(
+            each.due_at is not None and each.settled_at is not None and each.settled_at > each.due_at
+            for each in answered
+        ),
+        len(found) - len(answered),
+    )

@@ -183,6 +183,7 @@ def answer(tx: Any, request_id: str, reply: Record, *, by: str, now: datetime) -
     """Store the one reply to a request that this process has taken. False if it has it no more: nothing is stored."""
     row = tx.execute(
         "UPDATE slm_request SET state = 'answered', reply_id = ?, settled_at = ?, taken_by = NULL,"
+        " not_before_at = NULL,"
         " taken_until_at = NULL, error = NULL, error_code = NULL"
         " WHERE id = ? AND state = 'taken' AND taken_by = ? RETURNING id",
         (reply["id"], stamp(now), request_id, by),
@@ -193,8 +194,8 @@ def answer(tx: Any, request_id: str, reply: Record, *, by: str, now: datetime) -
 def fail(tx: Any, request_id: str, code: str, words: str, *, by: str, now: datetime) -> bool:
     """Give a request up: no reply will come."""
     row = tx.execute(
-        "UPDATE slm_request SET state = 'failed', error_code = ?, error = ?, settled_at = ?, taken_by = NULL,"
-        " taken_until_at = NULL WHERE id = ? AND state = 'taken' AND taken_by = ? RETURNING id",
+        "UPDATE slm_request SET state = 'failed', error_code = ?, error = ?, settled_at = ?, not_before_at = NULL,"
+        " taken_by = NULL, taken_until_at = NULL WHERE id = ? AND state = 'taken' AND taken_by = ? RETURNING id",
         (code, words, stamp(now), request_id, by),
     ).fetchone()
     return row is not None

@@ -90,8 +90,12 @@ def turn(requests: Sequence[Request], power: Power, rules: Rules, now: datetime)
             reasons[each.id] = reason
     if reasons:  # the machine is awake: what is allowed at all comes along
         for each in ready:
-            if each.id not in reasons and each.priority <= allowed.allows:
+            if each.id in reasons:
+                continue
+            if each.priority <= allowed.allows:
                 reasons[each.id] = "comes along"
+            elif allowed.allows >= NORMAL and _presses(each, ready, rules, now + rules.slot):
+                reasons[each.id] = "its deadline presses within a slot"  # else each would be a burst of its own
     due = tuple(each for each in ready if each.id in reasons)
     left = tuple(each for each in requests if each.id not in reasons)
     return Turn(due, left, allowed, _words(due, reasons, left, allowed), _next(left, allowed, rules, now))
@@ -110,12 +114,17 @@ def _latest_start(each: Request, ahead: int, rules: Rules) -> datetime | None:
     return each.due_at - rules.reserve - timedelta(seconds=rules.reply_s * (ahead + 1) / max(1, rules.width))
 
 
+def _presses(each: Request, ready: Sequence[Request], rules: Rules, moment: datetime) -> bool:
+    """Whether a deadline could be missed if the request was not begun at the moment, but the next time."""
+    latest = _latest_start(each, sum(other.due_at is not None for other in ready), rules)
+    return latest is not None and latest < moment + rules.every
+
+
 def _reason(each: Request, ready: Sequence[Request], allowed: Conditions, rules: Rules, now: datetime) -> str:
     """Why a request is to be answered now; empty if it can wait or has to."""
     if each.priority == NOW:
         return "somebody waits for it"
-    latest = _latest_start(each, sum(other.due_at is not None for other in ready), rules)
-    presses = latest is not None and latest < now + rules.every
+    presses = _presses(each, ready, rules, now)
     if each.priority > allowed.allows:
         return "its deadline presses" if presses and allowed.allows >= NORMAL else ""
     if presses:
