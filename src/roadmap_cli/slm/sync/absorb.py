@@ -251,6 +251,9 @@ class Absorber:
             return
         me.heard += bool(count)
         tx.execute("UPDATE slm_sync_device SET knew_us = 1 WHERE device_id = ?", (teller,))
+        for device_id in head.stuck:
+            row = tx.execute("SELECT seq FROM slm_sync_device WHERE device_id = ?", (device_id,)).fetchone()
+            me.must_repeat = me.must_repeat or (row is not None and row[0] > head.seen.get(device_id, 0))
         for device_id, (low, high, digest) in head.covers.items():
             if device_id == me.device_id:
                 if low == 0 and head.part == head.parts:
@@ -313,11 +316,13 @@ class Absorber:
 
     def _tell(self, member: Member, number: int, last: int, failure: DataError | None) -> None:
         if isinstance(failure, NotForUs):
-            if member.seq and self._knew_us(member):
+            if member.is_active and member.seq and self._knew_us(member):
                 words = "encrypts to this device no more: it was removed there, or on another device"
                 self._problem(member, "removed", words, REMOVED_HINT, passing=False)
-            else:
+            elif member.is_active:
                 self.result.waiting.append(member.device_id)
+            elif not member.stuck:
+                self._ask_for(member)
             return
         if failure is None:
             words = f"segment {number} is not there, though {last} is"
@@ -329,6 +334,13 @@ class Absorber:
         else:
             hint = DAMAGED_HINT.format(member.card.name)
             self._problem(member, failure.code, f"segment {number}: {failure.message}", hint, passing=False)
+
+    def _ask_for(self, member: Member) -> None:
+        """Have the others repeat what a removed device wrote before it knew this one."""
+        with self.state.write() as tx:
+            tx.execute("UPDATE slm_sync_device SET stuck = 1 WHERE device_id = ?", (member.device_id,))
+            self.me.must_ack = True
+            self.me.save(tx)
 
     def _knew_us(self, member: Member) -> bool:
         """Whether the last segment taken in of a device was encrypted to this one."""

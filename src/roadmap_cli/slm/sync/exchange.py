@@ -185,6 +185,8 @@ class Exchange:
         name = outcome.remote
         if any(problem.code == "forked" and problem.device_id == self.me.device_id for problem in outcome.problems):
             return
+        if self._is_behind_itself(outcome):
+            return
         with self.state.write() as tx:
             publish.make(tx, self.me, self.now(), snapshot=snapshot or self._due(tx, name))
             waiting = tx.execute(
@@ -198,6 +200,19 @@ class Exchange:
             outcome.sent.append(Sent(segment_name, size, count, listed_kinds(kinds)))
             progress(size)
         self._clean(name, place, listed, outcome)
+
+    def _is_behind_itself(self, outcome: Outcome) -> bool:
+        """Whether others have seen more of this device than it knows: its state is an older one, the listing late."""
+        with self.state.read() as tx:
+            seen = max((member.seen.get(self.me.device_id, 0) for member in members.every(tx)), default=0)
+        if seen < self.me.next_seq:
+            return False
+        words = (
+            f"other devices have seen segment {seen} of this device, which it does not know: its state is an older one"
+        )
+        hint = "wait and run it again; if it stays so, become a new device: slm-sync init --renew"
+        outcome.problems.append(Problem("rolled_back", self.me.device_id, words, hint, passing=True))
+        return True
 
     def _due(self, tx: Any, name: str) -> str:
         """The snapshot that is due: all, if the remote lacks segments whose bytes are gone; own, if there are many."""

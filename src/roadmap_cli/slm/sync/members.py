@@ -14,8 +14,8 @@ from roadmap_cli.slm.sync.cards import Card, Signer
 from roadmap_cli.slm.sync.clock import Clock
 
 _COLUMNS = (
-    "device_id, name, verify_key, recipient, signature, added_at, added_by, removed_at, seq, hash, seen, knew_us,"
-    " included_seq, covered_seq"
+    "device_id, name, verify_key, recipient, signature, added_at, added_by, removed_at, seq, hash, seen, stuck,"
+    " knew_us, included_seq, covered_seq"
 )
 
 
@@ -32,15 +32,17 @@ class Me:
     told: str
     heard: int
     must_ack: bool
+    must_repeat: bool
     clock: Clock
 
     def save(self, tx: Any) -> None:
         """Write down what changes as it works."""
         tx.execute(
             "UPDATE slm_sync_self SET kinds = ?, next_seq = ?, last_hash = ?, told = ?, heard = ?, must_ack = ?,"
-            " clock = ?",
+            " must_repeat = ?, clock = ?",
             (
                 *(json.dumps(self.kinds), self.next_seq, self.last_hash, self.told, self.heard, self.must_ack),
+                self.must_repeat,
                 self.clock.last,
             ),
         )
@@ -57,6 +59,7 @@ class Member:
     seq: int
     hash: str
     seen: dict[str, int] = field(default_factory=dict)
+    stuck: bool = False
     included_seq: int | None = None
     covered_seq: int | None = None
 
@@ -74,8 +77,8 @@ class Member:
 def me(tx: Any) -> Me:
     """This device. Raises ConfigError if it was never set up."""
     row = tx.execute(
-        "SELECT device_id, signing_key, age_identity, kinds, next_seq, last_hash, told, heard, must_ack, clock"
-        " FROM slm_sync_self"
+        "SELECT device_id, signing_key, age_identity, kinds, next_seq, last_hash, told, heard, must_ack,"
+        " must_repeat, clock FROM slm_sync_self"
     ).fetchone()
     if row is None:
         raise ConfigError("this device takes no part in any sync yet", hint="slm-sync init", code="no_sync")
@@ -91,7 +94,8 @@ def me(tx: Any) -> Me:
         told=row[6],
         heard=row[7],
         must_ack=bool(row[8]),
-        clock=Clock(row[9]),
+        must_repeat=bool(row[9]),
+        clock=Clock(row[10]),
     )
 
 
@@ -107,8 +111,9 @@ def every(tx: Any) -> list[Member]:
             seq=row[8],
             hash=row[9],
             seen=json.loads(row[10]),
-            included_seq=row[12],
-            covered_seq=row[13],
+            stuck=bool(row[11]),
+            included_seq=row[13],
+            covered_seq=row[14],
         )
         for row in rows
     ]
@@ -117,7 +122,7 @@ def every(tx: Any) -> list[Member]:
 def add(tx: Any, card: Card, *, at: datetime, by: str) -> bool:
     """Trust a device; False if it was known already, removed ones included."""
     done = tx.execute(
-        f"INSERT INTO slm_sync_device ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0, '', '{{}}', 0, NULL, NULL)"
+        f"INSERT INTO slm_sync_device ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0, '', '{{}}', 0, 0, NULL, NULL)"
         " ON CONFLICT DO NOTHING",
         (card.device_id, card.name, card.verify_key, card.recipient, card.signature, stamp(at), by),
     )
@@ -135,7 +140,8 @@ def remove(tx: Any, device_id: str, *, at: datetime) -> bool:
 def advance(tx: Any, device_id: str, seq: int, digest: str) -> bool:
     """Note how far a device's segments were taken in; never back."""
     done = tx.execute(
-        "UPDATE slm_sync_device SET seq = ?, hash = ? WHERE device_id = ? AND seq < ?", (seq, digest, device_id, seq)
+        "UPDATE slm_sync_device SET seq = ?, hash = ?, stuck = 0 WHERE device_id = ? AND seq < ?",
+        (seq, digest, device_id, seq),
     )
     return bool(done.rowcount == 1)
 

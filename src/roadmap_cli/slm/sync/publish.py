@@ -49,6 +49,7 @@ def make(tx: Any, me: Me, now: datetime, *, snapshot: str = "") -> list[int]:
     plan = _plan(tx, me, known, snapshot)
     if plan is None:
         return []
+    whole = plan.where == "1"
     to = [member for member in known if member.is_active]
     batches = list(_batches(_keys(tx, me, plan))) or [[]]
     made = []
@@ -64,6 +65,7 @@ def make(tx: Any, me: Me, now: datetime, *, snapshot: str = "") -> list[int]:
             to=tuple(member.device_id for member in to),
             cards=tuple(member.card for member in known),
             removed=tuple(member.device_id for member in known if not member.is_active),
+            stuck=tuple(member.device_id for member in known if member.stuck),
         )
         _store(tx, me, head, [tree.by_key(tx, *key[:3]) for key in keys], to)
         made.append(head.seq)
@@ -75,6 +77,7 @@ def make(tx: Any, me: Me, now: datetime, *, snapshot: str = "") -> list[int]:
         [(made[0], member.device_id) for member in to],
     )
     me.told, me.must_ack, me.heard = members.told(known), False, 0
+    me.must_repeat = me.must_repeat and not whole
     me.save(tx)
     return made
 
@@ -104,7 +107,7 @@ def _plan(tx: Any, me: Me, known: list[Member], snapshot: str) -> Plan | None:
         return Plan("own = 1", (), mine if me.next_seq > 1 else {})
     covered = [member.covered_seq for member in new]
     is_first = me.next_seq == 1 and not any(member.seq for member in others)
-    if snapshot or (new and None in covered and not is_first):
+    if snapshot or me.must_repeat or (new and None in covered and not is_first):
         whole = {member.device_id: (0, member.seq, member.hash) for member in others if member.seq}
         return Plan("1", (), {**whole, **(mine if me.next_seq > 1 else {})})
     if new and not is_first:

@@ -14,7 +14,6 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 
 NAME = re.compile(r"[1-9][0-9]{0,8}-[0-9a-f]{32}\Z")
-MOST_PARENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,6 @@ def of_plain(value: Any) -> Revision:
     if (
         not all(isinstance(text, str) and text for text in texts)
         or not isinstance(parents, list)
-        or len(parents) > MOST_PARENTS
         or not all(isinstance(parent, str) and NAME.match(parent) for parent in parents)
         or not isinstance(body_hash, str)
         or deleted is (bool(body_hash) or body is not None)

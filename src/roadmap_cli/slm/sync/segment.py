@@ -40,7 +40,8 @@ class Head:
 
     `seen`: up to which number its device has taken in the others' segments. `covers`: device → (from, to, hash): the
     segments beginning here (`part` 1 of `parts`) hold all that is in that device's segments after `from` up to `to`.
-    `to` are the devices it is encrypted to; `cards` and `removed` all devices its device knows.
+    `to` are the devices it is encrypted to; `cards` and `removed` all devices its device knows; `stuck`
+    the removed ones whose segments it cannot read.
     """
 
     device_id: str
@@ -53,6 +54,7 @@ class Head:
     to: tuple[str, ...] = ()
     cards: tuple[Card, ...] = ()
     removed: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """The head as it stands in the payload."""
@@ -68,6 +70,7 @@ class Head:
             "to": list(self.to),
             "cards": [card.plain() for card in self.cards],
             "removed": list(self.removed),
+            "stuck": list(self.stuck),
         }
 
 
@@ -159,6 +162,7 @@ def _head(value: Any) -> Head:
             to=tuple(map(_id, value["to"])),
             cards=tuple(map(cards.of_plain, value["cards"])),
             removed=tuple(map(_id, value["removed"])),
+            stuck=tuple(map(_id, value["stuck"])),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DataError("its head is damaged", code="damaged") from None

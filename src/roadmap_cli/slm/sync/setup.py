@@ -54,7 +54,7 @@ def init(tx: Any, *, name: str, kinds: tuple[str, ...], at: datetime, renew: boo
     card = signer.card(name, str(identity.to_public()))
     tx.execute(
         "INSERT INTO slm_sync_self (one, device_id, signing_key, age_identity, kinds, next_seq, last_hash, told, heard,"
-        " clock, must_ack) VALUES (1, ?, ?, ?, ?, 1, '', '', 0, '', 0)",
+        " clock, must_ack, must_repeat) VALUES (1, ?, ?, ?, ?, 1, '', '', 0, '', 0, 0)",
         (card.device_id, signer.secret, str(identity), json.dumps(chosen)),
     )
     members.add(tx, card, at=at, by="user")

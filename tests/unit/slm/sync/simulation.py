@@ -166,6 +166,16 @@ class Device:
         with self.state.write() as tx:
             self.card = setup.init(tx, name=f"{CANARY}-{name}", kinds=(), at=world.now()).card
         self.pending: dict[str, str | None] = {}
+        self.backup: Any = None
+        self.is_restored = False
+
+    @property
+    def device_id(self) -> str:
+        return self.card.device_id
+
+    def knows(self, other: Device) -> bool:
+        with self.state.read() as tx:
+            return other.device_id in {each.device_id for each in members.every(tx)}
 
     def trust(self, other: Device) -> None:
         with self.state.write() as tx:
@@ -208,7 +218,7 @@ class Device:
         work = Exchange(self.state, self.world.now)
         outcome = exchange.Outcome("r")
         work.sync(action, self.world.place(self), outcome, **more)
-        if action == "run":
+        if action == "run" and not self.is_restored:  # what it wrote after the backup follows what it holds
             table = self.table()
             for record_id, body in before.items():
                 assert table.get(record_id) == body, f"{self.name}: an unsent edit of {record_id} is not shown"
@@ -227,13 +237,26 @@ class Device:
         with self.state.read() as tx:
             return set(tx.execute("SELECT record_id, body FROM slm_sync_revision WHERE body IS NOT NULL").fetchall())
 
-    def snapshot_of_state(self) -> Any:
-        return memory_copy(self.state._connection)
+    def back_up(self) -> None:
+        self.acknowledge()
+        self.backup = memory_copy(self.state._connection), dict(self.pending)
 
-    def go_back_to(self, copy: Any) -> None:
-        """The state is brought back from a backup."""
+    def go_back(self) -> None:
+        """The state is brought back from a backup: what was never sent since is gone, and only that."""
+        with self.state.read() as tx:
+            unsent = set(
+                tx.execute(
+                    "SELECT record_id, body FROM slm_sync_revision WHERE own = 1 AND (seq IS NULL OR seq NOT IN"
+                    " (SELECT seq FROM slm_sync_upload)) AND body IS NOT NULL"
+                ).fetchall()
+            )
+        copy, pending = self.backup
         self.state._connection.close()
         self.state._connection = memory_copy(copy)
+        self.pending = dict(pending)
+        self.is_restored = True
+        elsewhere = set().union(*(other.bodies() for other in self.world.devices))
+        self.world.acknowledged -= unsent - elsewhere
 
 
 class World:
@@ -297,13 +320,30 @@ class World:
         """A sync that may be killed at some step, or fail."""
         if self.chance.random() < self.weather.crash:
             self.steps.left = self.chance.randrange(30)
+        stale = self.memory.weather.stale
+        if device.is_restored:  # an older state and a late listing together make two devices of one: a known limit
+            self.memory.weather.stale = 0
         try:
             device.sync(self.chance.choice(("run", "run", "run", "pull", "push")))
+            device.is_restored = False
         except (Crash, RoadmapError) as error:
-            if isinstance(error, ConfigError):
+            if isinstance(error, ConfigError) and device not in self.left:
                 raise
         finally:
             self.steps.left = None
+            self.memory.weather.stale = stale
+
+    def remove(self) -> None:
+        """A device is lost; a friend removes it."""
+        lost, friend = self.chance.sample(self.devices, 2)
+        stay = [each for each in self.devices if each is not lost]
+        if not all(each.knows(other) for each in stay for other in self.devices):
+            return  # the only one that could bring two others together cannot be spared: a person would have to
+        with friend.state.write() as tx:
+            setup.remove_device(tx, lost.device_id, at=self.now())
+        lost.acknowledge()
+        self.devices.remove(lost)
+        self.left.append(lost)
 
     def resolve(self, device: Device) -> None:
         """A person looks at the conflicts and brings one back."""
@@ -333,6 +373,10 @@ class World:
         for device in self.devices:
             outcome = device.sync()
             assert (outcome.sent, outcome.taken, outcome.problems, outcome.waiting) == ([], [], [], []), outcome
+        known = set().union(*(device.bodies() for device in self.devices))
+        for device in self.left:  # what a removed device wrote counts as far as another had taken it in
+            device.acknowledge()
+            self.acknowledged -= device.bodies() - known
         first, *rest = [device.view() for device in self.devices]
         for other in rest:
             assert other == first, "the devices differ"
@@ -340,6 +384,7 @@ class World:
             assert not device.pending, device.pending
             lost = self.acknowledged - device.bodies()
             assert not lost, f"{device.name} has lost {lost}"
+            assert device.bodies() == self.devices[0].bodies(), "the histories differ"
         assert not any(CANARY.encode() in data for data in self.memory.everything), "plain text on the remote"
         return rounds
 
@@ -367,6 +412,10 @@ def history(seed: int, *, length: int = 14, **more: Any) -> dict[str, int]:
     chance = world.chance
     try:
         with small_segments(chance):
+            removals = chance.random() < 0.3
+            backups = not removals and chance.random() < 0.3
+            if removals or backups:
+                length *= 2
             for _ in range(chance.choice((1, 2, 3))):
                 world.device()
             for _ in range(length):
@@ -378,8 +427,16 @@ def history(seed: int, *, length: int = 14, **more: Any) -> dict[str, int]:
                     world.attempt(device)
                 elif event < 0.94:
                     world.jump()
-                elif event < 0.97 and len(world.devices) < 3:
+                elif event < 0.96 and len(world.devices) < 3:
                     world.device()
+                elif event < 0.97 and world.left:
+                    world.attempt(chance.choice(world.left))
+                elif event < 0.98 and removals and len(world.devices) > 1:
+                    world.remove()
+                elif event < 0.985 and backups:
+                    device.back_up()
+                elif event < 0.99 and device.backup:
+                    device.go_back()
                 else:
                     world.resolve(device)
             while len(world.devices) < 3:
@@ -388,3 +445,83 @@ def history(seed: int, *, length: int = 14, **more: Any) -> dict[str, int]:
         return {"rounds": rounds, "steps": world.steps.count, "writes": len(world.acknowledged)}
     finally:
         world.close()
+
+
+class FaultyPlace:
+    """A real server behind the same weather: late listings, torn uploads, lost answers, repeated requests."""
+
+    is_remote = True
+
+    def __init__(self, inner: Any, world: World):
+        self.inner = inner
+        self.world = world
+
+    def files(self) -> dict[str, int]:
+        world = self.world
+        self._fails()
+        now = self.inner.files()
+        world.memory.past.append(now)
+        shown = world.chance.choice(world.memory.past) if world.chance.random() < world.memory.weather.stale else now
+        return dict(shown)
+
+    def get(self, name: str) -> bytes:
+        self._fails()
+        return self.inner.get(name)
+
+    def put(self, name: str, data: bytes, kinds: Any) -> None:
+        world, weather = self.world, self.world.memory.weather
+        self._fails()
+        assert world.memory.written.setdefault(name, data) == data, "a name was used twice"
+        world.memory.everything += [data, name.encode()]
+        if world.chance.random() < weather.torn:
+            self.inner.put(name, data[: 1 + world.chance.randrange(len(data) - 1)], kinds)
+            raise Unavailable("broke off")
+        self.inner.put(name, data, kinds)
+        if world.chance.random() < weather.twice:
+            self.inner.put(name, data, kinds)
+        if world.chance.random() < weather.lost_answer:
+            raise Unavailable("no answer")
+
+    def delete(self, name: str) -> None:
+        self._fails()
+        self.inner.delete(name)
+
+    def _fails(self) -> None:
+        self.world.steps.step()
+        if self.world.chance.random() < self.world.memory.weather.unreachable:
+            raise Unavailable("not reachable")
+
+
+def server_history(seed: int, peer: Any) -> dict[str, int]:
+    """As `history`, through a real server: each history in a folder or under a prefix of its own."""
+    import peers
+
+    from roadmap_cli.core import clock
+    from roadmap_cli.net.transport import Transport
+    from roadmap_cli.slm.sync.remotes.s3 import S3
+    from roadmap_cli.slm.sync.remotes.webdav import WebDav
+
+    transports = {}
+
+    def place(device: Device) -> FaultyPlace:
+        # A killed process leaves no connection behind.
+        if device in transports:
+            transports[device].close()
+        transport = transports[device] = Transport(
+            device.state, command="slm-sync", offline=False, now=device.world.now, sleep=lambda seconds: None
+        )
+        if peer.name.endswith("s3"):
+            address = f"{peer.url}/bucket/h{seed}"
+            return FaultyPlace(S3(address, "us-east-1", peers.KEYS, transport, clock.system, True), device.world)
+        return FaultyPlace(WebDav(f"{peer.url}/h{seed}", {}, transport), device.world)
+
+    try:
+        result = history(seed, length=12, make_place=place)
+    finally:
+        for transport in transports.values():
+            transport.close()
+    if peer.folder is not None:
+        for path in (peer.folder).rglob("*"):
+            assert CANARY not in str(path)
+            assert not path.is_file() or CANARY.encode() not in path.read_bytes()
+    return result

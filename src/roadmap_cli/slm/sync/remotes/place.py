@@ -81,7 +81,7 @@ def type_of(url: str) -> str:
         return "webdav"
     if scheme == "s3" and re.match(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|\Z)", url):
         return "s3"
-    if scheme == "rclone" and re.match(r"rclone:[\w.+@-][\w.+@ -]*:", url):
+    if scheme == "rclone" and re.match(r"rclone:[\w.+@][\w.+@ -]*:", url):
         return "rclone"
     if url.startswith("/"):
         return "folder"

@@ -72,6 +72,9 @@ class WebDav:
         if name in self._made:
             return
         answer, _ = self._ask("MKCOL", f"{name}/")
+        if answer.status == 409 and "/" not in name:  # the folder that the address names is not there yet itself
+            self._ask("MKCOL", "")
+            answer, _ = self._ask("MKCOL", f"{name}/")
         if answer.status not in (200, 201, 301, 405):  # 405: it is there (RFC 4918, 9.3.1)
             known, _ = self._ask("PROPFIND", f"{name}/", _FIND, headers={"Depth": "0"})
             if known.status != 207:

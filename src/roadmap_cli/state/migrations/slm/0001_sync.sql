@@ -13,7 +13,8 @@ CREATE TABLE slm_sync_self (
     told         TEXT NOT NULL,     -- digest of the list of devices in its last segment
     heard        INTEGER NOT NULL,  -- segments with something in them taken in from others since its last segment
     clock        TEXT NOT NULL,     -- hybrid logical clock, last value given out
-    must_ack     INTEGER NOT NULL   -- 1: another device waits for its word before it removes old segments
+    must_ack     INTEGER NOT NULL,  -- 1: another device waits for its word
+    must_repeat  INTEGER NOT NULL   -- 1: another device cannot read what a removed one wrote: a snapshot is due
 ) STRICT;
 
 -- Every device ever trusted, this one included; a removed one stays removed.
@@ -29,6 +30,7 @@ CREATE TABLE slm_sync_device (
     seq          INTEGER NOT NULL,  -- its last segment taken in here
     hash         TEXT NOT NULL,     -- hash of that segment
     seen         TEXT NOT NULL CHECK (json_valid(seen)), -- JSON: device id → last number it has acknowledged
+    stuck        INTEGER NOT NULL,  -- 1: removed, and what it wrote before cannot be read here: others are asked for it
     knew_us      INTEGER NOT NULL,  -- 1: a segment of it was encrypted to this device
     included_seq INTEGER,           -- first segment of this device encrypted to it; NULL: none yet
     covered_seq  INTEGER            -- up to which number others have sent it this device's segments anew; NULL: not
