@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -34,7 +35,7 @@ class Card:
     @property
     def device_id(self) -> str:
         """Its id, made from its key: 100 bits in base32."""
-        return b32encode(blake2b(self.verify_key, digest_size=13).digest()).decode().lower()[:20]
+        return _id_of(self.verify_key)
 
     @property
     def fingerprint(self) -> str:
@@ -101,7 +102,7 @@ def of_plain(value: Any) -> Card:
         raise DataError("not a device card", code="bad_card") from None
     if not is_name(name) or not re.fullmatch(r"age1[a-z0-9]{58}", recipient):
         raise DataError("not a device card", code="bad_card")
-    if not verified(card.verify_key, _CONTEXT + _signed(name, card.verify_key, recipient), card.signature):
+    if not _is_sound(card):
         raise DataError("the device card is damaged: its signature does not fit", code="bad_card")
     return card
 
@@ -131,6 +132,18 @@ def is_name(name: str) -> bool:
 def same_fingerprint(one: str, other: str) -> bool:
     """Whether two spellings of a fingerprint are the same."""
     return _letters(one) == _letters(other)
+
+
+@lru_cache(maxsize=256)
+def _id_of(verify_key: bytes) -> str:
+    return b32encode(blake2b(verify_key, digest_size=13).digest()).decode().lower()[:20]
+
+
+@lru_cache(maxsize=256)
+def _is_sound(card: Card) -> bool:
+    """Each segment brings the cards of all devices along: they are verified once."""
+    signed = _signed(card.name, card.verify_key, card.recipient)
+    return verified(card.verify_key, _CONTEXT + signed, card.signature)
 
 
 def _letters(text: str) -> str:
