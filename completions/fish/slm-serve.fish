@@ -14,7 +14,7 @@ complete -c slm-serve -n '__fish_seen_subcommand_from start' -l ttl -x -d 'Let g
 complete -c slm-serve -n '__fish_seen_subcommand_from start' -l sequences -x -d 'Replies written together'
 complete -c slm-serve -n '__fish_seen_subcommand_from start' -l queue -x -d 'Most requests waiting, per model'
 complete -c slm-serve -n '__fish_seen_subcommand_from start' -l context-size -x -d 'Tokens of prompt and reply together'
-complete -c slm-serve -n '__fish_seen_subcommand_from start' -l threads -x -d 'Threads that compute, whatever the device'
+complete -c slm-serve -n '__fish_seen_subcommand_from start' -l threads -x -d 'Threads that compute'
 complete -c slm-serve -n '__fish_seen_subcommand_from start' -l kv-type -x -a 'f16 q8_0' -d 'How a context\'s keys and values are held'
 complete -c slm-serve -n '__fish_seen_subcommand_from start' -l load-timeout -x -d 'Seconds a request waits for it'
 complete -c slm-serve -n '__fish_seen_subcommand_from start' -l grace -x -d 'Seconds to finish at the end'

@@ -73,7 +73,8 @@ class LocalBatch(Batch):
     """A model in this process, its requests decoded together.
 
     `latency_ms` of a reply counts from `submit`. `width` None: what this machine is known to do best (`Width`), found
-    out while it works.
+    out while it works. What else is in flight may tip a choice between two nearly equal tokens, since llama.cpp's last
+    digits differ with how much is computed together; with a width of 1 nothing does.
     """
 
     def __init__(
@@ -97,7 +98,8 @@ class LocalBatch(Batch):
         if ledger is not None:
             ledger.held = True  # those that are finished together are committed together
         self._width = Width(path, fixed=width, threads=threads, memory=memory)
-        settings = EngineSettings(context_size, sequences=self._width.most, threads=threads)
+        most = self._width.most
+        settings = EngineSettings(context_size, sequences=most, threads=threads, exact=most == 1)
         self._engine = Engine(name, path, settings)
         self._requests: dict[int, _Flying] = {}
 

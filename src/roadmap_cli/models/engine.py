@@ -26,7 +26,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError, RoadmapError, Unavailable, UsageError
 from roadmap_cli.models import processors
 from roadmap_cli.models.chat import Options, Tally, check_messages
-from roadmap_cli.models.llama import BLOCK, Weights, last_error
+from roadmap_cli.models.llama import Weights, last_error
 
 DEFAULT_CONTEXT = 4096
 #: Most tokens in one call of llama.cpp.
@@ -46,8 +46,8 @@ _TYPES = {"f16": (1, 2.0), "q8_0": (8, 34 / 32)}  # ggml's number of the type, b
 class EngineSettings:
     """How a model is set up. `context_size` is that of one sequence in tokens; by default 4096 or what it takes.
 
-    `exact` False takes over replies, too, not only prompts: the next turn of a chat reads nothing twice, but its
-    last digits may differ from those of a fresh start.
+    `exact` False takes over replies, too, not only prompts, and reads a prompt in as few pieces as there is room for:
+    the next turn of a chat reads nothing twice, but its last digits may differ from those of a fresh start.
     """
 
     context_size: int | None = None
@@ -336,9 +336,11 @@ class Engine:
             if request.next is not None:
                 continue
             start = len(place.held)
-            end = next((cut for cut in request.cuts if cut > start), len(request.prompt))
-            if not self.settings.exact and len(request.prompt) - start <= BLOCK:
-                end = len(request.prompt)  # the next turn of a chat: one call of llama.cpp instead of one a message
+            end = len(request.prompt)
+            if self.settings.exact:
+                end = next((cut for cut in request.cuts if cut > start), end)
+            elif room >= WORTH_SHARING:
+                end = min(end, start + room)
             if end - start <= room:
                 parts.append((place, request.prompt[start:end]))
                 room -= end - start

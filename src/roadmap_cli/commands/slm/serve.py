@@ -47,7 +47,7 @@ main = group(
     "--queue", type=click.IntRange(0), default=64, show_default=True, help="Most requests waiting, per model."
 )
 @click.option("--context-size", type=click.IntRange(8), metavar="TOKENS", help="Tokens of prompt and reply together.")
-@click.option("--threads", type=click.IntRange(1), metavar="COUNT", help="Threads that compute, whatever the device.")
+@click.option("--threads", type=click.IntRange(1), metavar="COUNT", help="Threads that compute; else as many as help.")
 @click.option(
     "--kv-type",
     type=click.Choice(["f16", "q8_0"]),
