@@ -50,7 +50,7 @@ COLUMNS = (
 @click.option(
     "--chunks", type=click.IntRange(1, 1000), default=6, show_default=True, help="Text to verify on, in chunks."
 )
-@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that compute, whatever the device.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that compute; else as many as help.")
 @click.option("--context-size", type=click.IntRange(128), metavar="TOKENS", help="Tokens of prompt and reply together.")
 @click.option("--kv-type", type=click.Choice(["f16", "q8_0"]), help="How a context's keys and values are held.")
 def main(

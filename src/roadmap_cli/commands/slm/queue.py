@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from roadmap_cli.cli import Run, group
-from roadmap_cli.core.errors import TryLater, UsageError
+from roadmap_cli.core.errors import Exit, UsageError
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
     from roadmap_cli.slm.queue.timing import Rules, Turn
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 COLUMNS = ("id", "priority", "state", "at", "due_at", "error")
 IDS = click.argument("ids", nargs=-1, metavar="[ID...]")
 SYSROOT = click.option(
@@ -25,6 +26,22 @@ SYSROOT = click.option(
     metavar="DIR",
     help="Look at the files below DIR, those of another machine, instead of this one.",
 )
+
+
+def _rule_options(function: Function) -> Function:
+    for option in (
+        click.option("--slot", default="15m", show_default=True, metavar="TIME", help="How long work is gathered."),
+        click.option("--every", default="5m", show_default=True, metavar="TIME", help="How often drain is started."),
+        click.option(
+            "--max-width", type=click.IntRange(1), default=8, show_default=True, help="Requests answered together."
+        ),
+        click.option(
+            "--low", type=click.FloatRange(0, 100), default=30.0, show_default=True, help="Battery that is low, in %."
+        ),
+    ):
+        function = option(function)
+    return function
+
 
 main = group(
     "Keep requests to a model until a good moment.",
@@ -145,32 +162,32 @@ def show(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
 
 @main.command(writes="slm.request_plan", state="read", columns=("from_id", "priority", "is_due", "next_at", "why"))
 @SYSROOT
-def plan(run: Run, sysroot: Path) -> Iterable[Record]:
-    """Tell what drain would do now, and when the rest has its turn."""
+@_rule_options
+def plan(run: Run, sysroot: Path, **rules: Any) -> Iterable[Record]:
+    """Tell what drain would do now, and when the rest has its turn.
+
+    Give it the options that drain has.
+    """
     from roadmap_cli.slm.queue import burst
 
-    yield from burst.plan_record(_turn(run, sysroot), run.now())
+    yield from burst.plan_record(_turn(run, sysroot, _rules(**rules)), run.now())
 
 
 @main.command(
-    writes=("slm.reply", "slm.burst"),
+    writes=("slm.reply", "slm.request", "slm.burst"),
     state="write",
     effects="network",
-    columns=("kind", "from_id", "text", "answered_count", "left_count", "why"),
+    columns=("kind", "from_id", "text", "answered_count", "left_count", "why", "state", "error"),
 )
 @SYSROOT
-@click.option("--slot", default="15m", show_default=True, metavar="TIME", help="How long background work is gathered.")
-@click.option(
-    "--max-width", type=click.IntRange(1), default=8, show_default=True, help="Requests answered at the same time."
-)
-@click.option(
-    "--low", type=click.FloatRange(0, 100), default=30.0, show_default=True, help="Battery that is low, in %."
-)
-def drain(run: Run, sysroot: Path, slot: str, max_width: int, low: float) -> Iterable[Record]:
+@_rule_options
+def drain(run: Run, sysroot: Path, **rules: Any) -> Iterable[Record]:
     """Answer what is due, as the device allows, and end.
 
-    Each reply is stored before it is told; an slm.burst record closes the burst.
+    Each reply is stored before it is told, as is a request that failed or expired; an slm.burst record closes the
+    burst.
     The exit code is 75 if requests wait only because of energy or heat, and 0 if nothing was due.
+    What is in no hurry is done at the end of a slot, a deadline early enough for the next drain not to be too late.
     Several may run at once, and any may be killed.
     A request that fails for a reason that may pass is tried again later, five times in all.
     With --dry-run it tells what is due.
@@ -180,7 +197,9 @@ def drain(run: Run, sysroot: Path, slot: str, max_width: int, low: float) -> Ite
     from roadmap_cli.slm.queue import burst
 
     if run.dry_run:
-        yield from (record for record in burst.plan_record(_turn(run, sysroot), run.now()) if record["is_due"])
+        yield from (
+            record for record in burst.plan_record(_turn(run, sysroot, _rules(**rules)), run.now()) if record["is_due"]
+        )
         return
     ledger = run.ledger(run.new_id("slm.run"))
     work = burst.Drain(
@@ -190,7 +209,7 @@ def drain(run: Run, sysroot: Path, slot: str, max_width: int, low: float) -> Ite
         open_model=lambda name: open_batch(
             name, environ=run.environ, ledger=ledger, transport=run.transport, purpose="queue"
         ),
-        rules=_rules(slot, max_width, low),
+        rules=_rules(**rules),
         command=run.command,
     )
     with run.progress("requests", None) as bar:
@@ -198,8 +217,9 @@ def drain(run: Run, sysroot: Path, slot: str, max_width: int, low: float) -> Ite
             bar.advance(1)
             yield record
     if work.deferred and not work.burst_id:
-        raise TryLater(f"requests wait for energy or a cooler device: {work.deferred}", hint="slm-queue plan")
-    if work.left:
+        run.exit_code = Exit.TEMPFAIL
+        run.note(f"requests wait for energy or a cooler device, see slm-queue plan: {work.deferred}")
+    elif work.left:
         run.detail(f"{work.left} requests wait for their turn")
 
 
@@ -243,20 +263,22 @@ def retry(run: Run, ids: tuple[str, ...], within: str | None) -> Iterable[Record
     yield from (each.record() for each in found)
 
 
-def _turn(run: Run, sysroot: Path) -> Turn:
+def _turn(run: Run, sysroot: Path, rules: Rules) -> Turn:
     from roadmap_cli.slm.device.power import power
     from roadmap_cli.slm.queue import requests, timing
 
     with run.state.read() as tx:
         found = [each for each in requests.waiting(tx) if each.state == "waiting"]
-    return timing.turn(found, power(sysroot, run.environ), timing.Rules(), run.now())
+    return timing.turn(found, power(sysroot, run.environ), rules, run.now())
 
 
-def _rules(slot: str, max_width: int, low: float) -> Rules:
+def _rules(slot: str, every: str, max_width: int, low: float) -> Rules:
     from roadmap_cli.core.clock import length
     from roadmap_cli.slm.queue.timing import Rules
 
-    return Rules(slot=length(slot), width=max_width, low_percent=low, critical_percent=min(10.0, low))
+    return Rules(
+        slot=length(slot), every=length(every), width=max_width, low_percent=low, critical_percent=min(10.0, low)
+    )
 
 
 def _deadline(now: datetime, within: str | None, by: str | None) -> datetime | None:

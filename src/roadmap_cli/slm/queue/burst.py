@@ -6,10 +6,10 @@ its lock is free. A reply that comes too late, to a request that is no longer th
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,8 +20,8 @@ from roadmap_cli.core.errors import DataError, RoadmapError, TryLater, Unavailab
 from roadmap_cli.core.records import Record, run_id
 from roadmap_cli.slm.device.power import Power
 from roadmap_cli.slm.queue import requests, timing
-from roadmap_cli.slm.queue.requests import Request
-from roadmap_cli.state import lock
+from roadmap_cli.slm.queue.held import Heartbeat, Held
+from roadmap_cli.slm.queue.requests import LONGEST_PAUSE, Request
 
 if TYPE_CHECKING:
     from roadmap_cli.models.batch import Batch
@@ -33,53 +33,14 @@ LOOK_EVERY_S = 20.0
 MOST_ATTEMPTS = 5
 #: First wait after a failure that may pass; it doubles.
 FIRST_PAUSE = timedelta(seconds=30)
-LONGEST_PAUSE = timedelta(hours=1)
 #: Requests cited as evidence of a decision at the most.
 MOST_CITED = 50
 _POWER = ("on_battery", "percent", "charging", "power_saver", "temperature_c", "is_hot", "is_idle")
 
 
-class Held:
-    """The lock that says that this process lives, under a name of its own beside the state."""
-
-    def __init__(self, state_path: Path, token: str) -> None:
-        self.name = token
-        self._state = state_path
-        self._lock = lock.take(str(_lock_file(state_path, token)), alone=True, wait_s=0)
-
-    def is_held(self, name: str) -> bool:
-        """Whether the process of a name lives. The file of one that does not is removed."""
-        if not name:
-            return False
-        path = _lock_file(self._state, name)
-        try:
-            found = lock.take(str(path), alone=True, wait_s=0, create=False)
-        except TryLater:
-            return True
-        if found is not None:
-            with suppress(OSError):
-                path.unlink()
-            found.release()
-        return False
-
-    def release(self) -> None:
-        """Let go, and leave no file."""
-        with suppress(OSError):
-            _lock_file(self._state, self.name).unlink()
-        if self._lock:
-            self._lock.release()
-
-
-def _lock_file(state_path: Path, name: str) -> Path:
-    return state_path.with_name(f"{state_path.name}.{name}.lock")
-
-
 @dataclass(slots=True)
 class Drain:
-    """One pass over the queue. `power` looks at the device, `open_model` opens a model by name (None: the default).
-
-    `records` has the state read-only for dry runs: nothing is then taken.
-    """
+    """One pass over the queue. `power` looks at the device, `open_model` opens a model by name (None: the default)."""
 
     state: State
     now: Clock
@@ -93,21 +54,28 @@ class Drain:
     deferred: int = 0
     left: int = 0
     next_at: datetime | None = None
+    problem: RoadmapError | None = None
+    _absent: set[str | None] = field(default_factory=set)
     _taken: dict[str, Request] = field(default_factory=dict)
     _held: Held | None = None
+    _beats: Heartbeat = field(init=False)
 
     def run(self) -> Iterator[Record]:
-        """Expire, decide, answer until nothing more is due; replies as they are stored, at last the burst.
+        """Expire, decide, answer until nothing more is due; what is settled once it is stored, at last the burst.
 
-        Raises what opening a model raises (nothing is lost then), and RoadmapError of the state.
+        Raises at the end what opening a model raised (its requests go on waiting), and RoadmapError of the state.
         """
         self._held = Held(Path(self.state.path), run_id("slm.drain", self.now()).replace("_", "-"))
+        self._beats = Heartbeat(self.state, self._held.name, self.now)
         told: dict[str, int] = {"answered": 0, "failed": 0, "expired": 0, "put_off": 0}
         reason, width = "", 0
         started = self.now()
         try:
+            self._beats.start()
             with self.state.write() as tx:
-                told["expired"] = len(requests.expire(tx, self.now()))
+                expired = requests.expire(tx, self.now())
+            told["expired"] = len(expired)
+            yield from (each.record() for each in expired)
             while True:
                 power = self.power()
                 turn = self._turn(power)
@@ -127,6 +95,8 @@ class Drain:
             self._let_go()
         if self.burst_id:
             yield self._burst_record(started, reason, width, told)
+        if self.problem:
+            raise self.problem
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
@@ -138,9 +108,12 @@ class Drain:
         free = [
             each
             for each in open_ones
-            if each.state == "waiting"
-            or (each.taken_until_at is not None and each.taken_until_at <= now)
-            or not self._held.is_held(each.taken_by or "")
+            if each.model not in self._absent
+            and (
+                each.state == "waiting"
+                or (each.taken_until_at is not None and each.taken_until_at <= now)
+                or not self._held.is_held(each.taken_by or "")
+            )
         ]
         return timing.turn(free, power, self.rules, now)
 
@@ -191,32 +164,34 @@ class Drain:
         for each in turn.due:
             by_model.setdefault(each.model, []).append(each)
         for model, chosen in by_model.items():
-            yield from self._with_model(model, chosen, turn.conditions, told)
+            try:
+                batch = self.open_model(model)
+            except RoadmapError as error:  # its requests wait until it is there; those of other models need not
+                self.problem = self.problem or error
+                self._absent.add(model)
+                continue
+            with batch:
+                yield from self._with_model(batch, chosen, turn.conditions, told)
 
     def _with_model(
-        self, model: str | None, chosen: list[Request], allowed: timing.Conditions, told: dict[str, int]
+        self, batch: Batch, chosen: list[Request], allowed: timing.Conditions, told: dict[str, int]
     ) -> Iterator[Record]:
-        waiting = list(chosen)
+        waiting = sorted(chosen, key=lambda each: each.attempts > 1)
         looked = time.monotonic()
-        batch = self.open_model(model)
-        try:
-            while waiting or batch.flying:
-                if time.monotonic() - looked > LOOK_EVERY_S:
-                    allowed, looked = timing.conditions(self.power(), self.rules), time.monotonic()
-                    waiting = [each for each in waiting if each.priority <= allowed.allows]
-                room = max(1, min(allowed.width, batch.width)) - batch.flying
-                if waiting and room > 0:
-                    waiting, now_taken = waiting[room:], self._take(waiting[:room])
-                    for request in now_taken:
-                        yield from self._submit(batch, request, told)
-                    self._keep()
-                begun = time.monotonic()
-                for key, result in batch.wait():
-                    yield from self._settle(self._by_key.pop(key), result, told)
-                if allowed.work_share < 1:
-                    self.sleep((time.monotonic() - begun) * (1 / allowed.work_share - 1))
-        finally:
-            batch.close()
+        while waiting or batch.flying:
+            if time.monotonic() - looked > LOOK_EVERY_S:
+                allowed, looked = timing.conditions(self.power(), self.rules), time.monotonic()
+                waiting = [each for each in waiting if each.priority <= allowed.allows]
+            together = company(waiting, max(1, min(allowed.width, batch.width)), batch.flying)
+            if together:
+                waiting = waiting[len(together) :]
+                for request in self._take(together):
+                    yield from self._submit(batch, request, told)
+            begun = time.monotonic()
+            for key, result in batch.wait():
+                yield from self._settle(self._by_key.pop(key), result, told)
+            if allowed.work_share < 1:
+                self.sleep((time.monotonic() - begun) * (1 / allowed.work_share - 1))
 
     _by_key: dict[int, Request] = field(default_factory=dict)
 
@@ -228,12 +203,6 @@ class Drain:
             )
         self._taken |= {each.id: each for each in taken}
         return taken
-
-    def _keep(self) -> None:
-        assert self._held is not None
-        if self._taken:
-            with self.state.write() as tx:
-                requests.keep(tx, list(self._taken), by=self._held.name, now=self.now())
 
     def _submit(self, batch: Batch, request: Request, told: dict[str, int]) -> Iterator[Record]:
         from roadmap_cli.models.chat import Options
@@ -264,12 +233,12 @@ class Drain:
         assert self._held is not None
         by, now = self._held.name, self.now()
         self._progressed = True
-        self._taken.pop(request.id, None)
         if not isinstance(result, RoadmapError):
             asked = {**request.line, "id": request.id}
             reply = prompts.answered(asked, result, reply_id=run_id("slm.reply", now), at=stamp(now))
             with self.state.write() as tx:
                 is_ours = requests.answer(tx, request.id, reply, by=by, now=now)
+            self._taken.pop(request.id, None)
             if is_ours:
                 told["answered"] += 1
                 yield reply
@@ -281,12 +250,19 @@ class Drain:
                     tx, [request.id], by=by, not_before_at=now + pause, code=result.code, words=str(result)
                 )
                 told["put_off"] += 1
-            elif requests.fail(tx, request.id, result.code, str(result), by=by, now=now):
-                told["failed"] += 1
+                gone = False
+            else:
+                gone = requests.fail(tx, request.id, result.code, str(result), by=by, now=now)
+            (after,) = requests.find(tx, [request.id])
+        self._taken.pop(request.id, None)
+        if gone:
+            told["failed"] += 1
+            yield after.record()
 
     def _let_go(self) -> None:
         """What was taken and not settled waits again; the attempt was not its fault."""
         assert self._held is not None
+        self._beats.stop()
         try:
             if self._taken:
                 with self.state.write() as tx:
@@ -310,6 +286,18 @@ class Drain:
         if self.next_at is not None:
             record["next_at"] = stamp(self.next_at)
         return record
+
+
+def company(waiting: Sequence[Request], width: int, flying: int) -> list[Request]:
+    """Which of the requests, in their order, to take next beside `flying` others, at most `width` together.
+
+    One that was taken before without a result is alone: it may be what ended the process, and is to take no other
+    request with it.
+    """
+    if waiting and waiting[0].attempts:
+        return [waiting[0]] if not flying else []
+    fresh = list(itertools.takewhile(lambda each: not each.attempts, waiting))
+    return fresh[: max(0, width - flying)]
 
 
 def is_passing(error: RoadmapError) -> bool:

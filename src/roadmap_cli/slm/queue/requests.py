@@ -25,6 +25,8 @@ STATES = ("waiting", "taken", "answered", "failed", "expired", "cancelled")
 OPEN = ("waiting", "taken")
 #: How long a request may be worked on before another process may take it although the first still lives.
 LEASE = timedelta(minutes=15)
+#: The longest wait after a failure that may pass.
+LONGEST_PAUSE = timedelta(hours=1)
 _COLUMNS = (
     "id, at, priority, due_at, is_late_fine, model, line, options, state, attempts, not_before_at, taken_by,"
     " taken_until_at, reply_id, error_code, error, settled_at"
@@ -52,6 +54,10 @@ class Request:
     error_code: str | None = None
     error: str | None = None
     settled_at: datetime | None = None
+
+    def is_ready(self, now: datetime) -> bool:
+        """Whether no wait after a failure is left. One longer than any stems from a clock that was put back."""
+        return self.not_before_at is None or not now < self.not_before_at <= now + LONGEST_PAUSE
 
     def record(self) -> Record:
         """It as an ``slm.request`` record: what the line held first is under ``line``."""
@@ -166,11 +172,10 @@ def take(
     return taken
 
 
-def keep(tx: Any, ids: Iterable[str], *, by: str, now: datetime, lease: timedelta = LEASE) -> None:
-    """Lengthen the lease of what this process has taken."""
-    tx.executemany(
-        "UPDATE slm_request SET taken_until_at = ? WHERE id = ? AND state = 'taken' AND taken_by = ?",
-        [(stamp(now + lease), name, by) for name in ids],
+def keep(tx: Any, *, by: str, now: datetime, lease: timedelta = LEASE) -> None:
+    """Lengthen the leases of what this process has taken."""
+    tx.execute(
+        "UPDATE slm_request SET taken_until_at = ? WHERE state = 'taken' AND taken_by = ?", (stamp(now + lease), by)
     )
 
 
@@ -178,6 +183,7 @@ def answer(tx: Any, request_id: str, reply: Record, *, by: str, now: datetime) -
     """Store the one reply to a request that this process has taken. False if it has it no more: nothing is stored."""
     row = tx.execute(
         "UPDATE slm_request SET state = 'answered', reply_id = ?, settled_at = ?, taken_by = NULL,"
+        " not_before_at = NULL,"
         " taken_until_at = NULL, error = NULL, error_code = NULL"
         " WHERE id = ? AND state = 'taken' AND taken_by = ? RETURNING id",
         (reply["id"], stamp(now), request_id, by),
@@ -188,8 +194,8 @@ def answer(tx: Any, request_id: str, reply: Record, *, by: str, now: datetime) -
 def fail(tx: Any, request_id: str, code: str, words: str, *, by: str, now: datetime) -> bool:
     """Give a request up: no reply will come."""
     row = tx.execute(
-        "UPDATE slm_request SET state = 'failed', error_code = ?, error = ?, settled_at = ?, taken_by = NULL,"
-        " taken_until_at = NULL WHERE id = ? AND state = 'taken' AND taken_by = ? RETURNING id",
+        "UPDATE slm_request SET state = 'failed', error_code = ?, error = ?, settled_at = ?, not_before_at = NULL,"
+        " taken_by = NULL, taken_until_at = NULL WHERE id = ? AND state = 'taken' AND taken_by = ? RETURNING id",
         (code, words, stamp(now), request_id, by),
     ).fetchone()
     return row is not None

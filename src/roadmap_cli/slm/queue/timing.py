@@ -24,6 +24,7 @@ class Rules:
     slot             how long background work is gathered
     low_percent      below, on battery, only what is in a hurry is done
     critical_percent below, on battery, only what somebody waits for now
+    every            how often the queue is looked at: what cannot wait until the next time is done now
     reserve          time left between the end of a burst and the deadline it is for
     reply_s          how long one reply is taken to need, until bursts have shown it
     width            requests answered together when nothing is against it
@@ -32,6 +33,7 @@ class Rules:
     slot: timedelta = timedelta(minutes=15)
     low_percent: float = 30.0
     critical_percent: float = 10.0
+    every: timedelta = timedelta(minutes=5)
     reserve: timedelta = timedelta(minutes=2)
     reply_s: float = 10.0
     width: int = 8
@@ -80,7 +82,7 @@ def conditions(power: Power, rules: Rules) -> Conditions:
 def turn(requests: Sequence[Request], power: Power, rules: Rules, now: datetime) -> Turn:
     """Decide for the open requests. Those of processes that still work on them are left out by the caller."""
     allowed = conditions(power, rules)
-    ready = [each for each in requests if each.not_before_at is None or each.not_before_at <= now]
+    ready = [each for each in requests if each.is_ready(now)]
     reasons: dict[str, str] = {}
     for each in ready:
         reason = _reason(each, ready, allowed, rules, now)
@@ -88,8 +90,12 @@ def turn(requests: Sequence[Request], power: Power, rules: Rules, now: datetime)
             reasons[each.id] = reason
     if reasons:  # the machine is awake: what is allowed at all comes along
         for each in ready:
-            if each.id not in reasons and each.priority <= allowed.allows:
+            if each.id in reasons:
+                continue
+            if each.priority <= allowed.allows:
                 reasons[each.id] = "comes along"
+            elif allowed.allows >= NORMAL and _presses(each, ready, rules, now + rules.slot):
+                reasons[each.id] = "its deadline presses within a slot"  # else each would be a burst of its own
     due = tuple(each for each in ready if each.id in reasons)
     left = tuple(each for each in requests if each.id not in reasons)
     return Turn(due, left, allowed, _words(due, reasons, left, allowed), _next(left, allowed, rules, now))
@@ -108,26 +114,32 @@ def _latest_start(each: Request, ahead: int, rules: Rules) -> datetime | None:
     return each.due_at - rules.reserve - timedelta(seconds=rules.reply_s * (ahead + 1) / max(1, rules.width))
 
 
+def _presses(each: Request, ready: Sequence[Request], rules: Rules, moment: datetime) -> bool:
+    """Whether a deadline could be missed if the request was not begun at the moment, but the next time."""
+    latest = _latest_start(each, sum(other.due_at is not None for other in ready), rules)
+    return latest is not None and latest < moment + rules.every
+
+
 def _reason(each: Request, ready: Sequence[Request], allowed: Conditions, rules: Rules, now: datetime) -> str:
     """Why a request is to be answered now; empty if it can wait or has to."""
     if each.priority == NOW:
         return "somebody waits for it"
-    latest = _latest_start(each, sum(other.due_at is not None for other in ready), rules)
-    presses = latest is not None and latest <= now
+    presses = _presses(each, ready, rules, now)
     if each.priority > allowed.allows:
         return "its deadline presses" if presses and allowed.allows >= NORMAL else ""
     if presses:
         return "its deadline presses"
     if each.priority == NORMAL and allowed.allows == BACKGROUND:
         return "nothing is against it"
-    return "its slot has come" if slot_end(each.at, rules.slot) <= now else ""
+    has_come = slot_end(each.at, rules.slot) <= now or each.at > now  # added before the clock was put back
+    return "its slot has come" if has_come else ""
 
 
 def _next(left: Sequence[Request], allowed: Conditions, rules: Rules, now: datetime) -> datetime | None:
     moments = []
     for each in left:
         latest = _latest_start(each, sum(other.due_at is not None for other in left), rules)
-        if each.not_before_at is not None and each.not_before_at > now:
+        if each.not_before_at is not None and not each.is_ready(now):
             moments.append(each.not_before_at)
         elif each.priority <= allowed.allows:
             moments.append(min(slot_end(each.at, rules.slot), latest or datetime.max.replace(tzinfo=UTC)))
