@@ -15,8 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from roadmap_cli.core import paths
 from roadmap_cli.core.errors import (
     CannotCreate,
@@ -88,6 +86,8 @@ class Lines:
 
     def send(self, value: Mapping[str, Any]) -> None:
         """Send one object. Raises Unavailable if the server is gone."""
+        import orjson
+
         try:
             self._connection.sendall(orjson.dumps(value) + b"\n")
         except OSError as error:
@@ -142,6 +142,8 @@ class Lines:
         self._ready.extend(line for line in whole if line)
 
     def _object(self, line: bytes) -> dict[str, Any]:
+        import orjson
+
         try:
             value = orjson.loads(line)
         except ValueError:
@@ -200,6 +202,8 @@ def open_model(
     if ledger is not None:
         hello |= {"state": os.path.realpath(state), "command": ledger.command, "run_id": ledger.run_id}
     head = f"GET /slm/lines HTTP/1.1\r\nHost: slm\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
+    import orjson
+
     try:
         connection.sendall(head.encode() + orjson.dumps({"hello": hello}) + b"\n")
         agreed = lines.skip_head()

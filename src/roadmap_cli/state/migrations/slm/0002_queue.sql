@@ -8,7 +8,7 @@ CREATE TABLE slm_request (
     model          TEXT,                   -- name of the model; absent: the default one
     line           TEXT NOT NULL CHECK (json_valid(line)),    -- the line as it came: prompt, messages or body, and what else it held
     options        TEXT NOT NULL CHECK (json_valid(options)), -- how the reply is made, where the line does not say so
-    state          TEXT NOT NULL CHECK (state IN ('waiting', 'taken', 'answered', 'failed', 'expired', 'cancelled')),
+    state          TEXT NOT NULL CHECK (state IN ('waiting', 'taken', 'answered', 'failed', 'expired', 'cancelled')), -- where it stands; taken: a process works on it
     attempts       INTEGER NOT NULL,       -- times it was taken
     not_before_at  TEXT,                   -- after a failure that may pass: not taken again before this
     taken_by       TEXT,                   -- name of the lock that the process holds which took it
