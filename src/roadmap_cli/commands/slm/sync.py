@@ -58,7 +58,7 @@ _now = click.option("--now", "anyway", is_flag=True, help="Even on a metered net
 def init(run: Run, name: str | None, renew: bool) -> Iterable[Record]:
     """Make keys for this device, so that it can take part.
 
-    Records of all kinds of slm are synced then; slm-sync select chooses others.
+    Prompts, replies and the messages of chats are synced then; slm-sync select chooses others.
     """
     import socket
 

@@ -16,7 +16,8 @@ from roadmap_cli.slm.sync.members import Me, Member
 from roadmap_cli.slm.sync.remotes import place
 from roadmap_cli.slm.sync.remotes.place import Remote
 
-DEFAULT_KINDS = ("slm.*",)
+#: What people wrote and were answered; not what machines noted of themselves.
+DEFAULT_KINDS = ("slm.message", "slm.prompt", "slm.reply")
 
 
 def init(tx: Any, *, name: str, kinds: tuple[str, ...], at: datetime, renew: bool = False) -> Member:

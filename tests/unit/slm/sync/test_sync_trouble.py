@@ -6,8 +6,8 @@ import pytest
 import simulation
 from simulation import Device, World
 
-from roadmap_cli.core.errors import ConfigError, DataError, Negative, RoadmapError, UsageError
-from roadmap_cli.slm.sync import changes, conflicts, exchange, members, publish, revision, segment, setup, tree
+from roadmap_cli.core.errors import ConfigError, DataError, Negative, RoadmapError, TryLater, UsageError
+from roadmap_cli.slm.sync import changes, conflicts, exchange, members, publish, revision, segment, session, setup, tree
 
 
 def codes(outcome: exchange.Outcome) -> list[str]:
@@ -413,3 +413,24 @@ def test_a_second_remote_gets_everything_though_the_bytes_are_gone(world, pair):
     work.sync("run", second, again)
     assert again.sent == []
     assert publish.MOST_RECORDS == 1000
+
+
+def test_a_low_battery_puts_a_sync_off(world, pair, tmp_path):
+    one, _ = pair
+    supply = tmp_path / "sys/class/power_supply/BAT0"
+    supply.mkdir(parents=True)
+    for name, text in {"type": "Battery", "present": "1", "status": "Discharging", "capacity": "12"}.items():
+        (supply / name).write_text(f"{text}\n")
+    work = session.Session(
+        one.state,
+        lambda: None,
+        clock=world.now,
+        command="slm-sync run",
+        environ={"PATH": "/nonexistent"},
+        sysroot=tmp_path,
+    )
+    with (
+        pytest.raises(TryLater, match=r"the battery is in use, 12 % left"),
+        work.prepared((), "run", wait_s=0, anyway=False),
+    ):
+        pass
