@@ -77,7 +77,9 @@ def open_batch(
         wanted = name or environ.get("ROADMAP_MODEL") or None
         opened = warm.open_model(wanted, environ=environ, ledger=ledger, width=width or WARM_WIDTH)
         if opened is not None:
-            return warm.WarmBatch(opened, ledger, purpose=purpose)
+            batch = warm.WarmBatch(opened, ledger, purpose=purpose)
+            batch.width = min(width or batch.width, batch.width)
+            return batch
     from roadmap_cli.models.batch import ChatBatch, LocalBatch
 
     found = _find(name, environ)

@@ -124,14 +124,30 @@ def test_ten_megabytes_are_refused_without_being_read(engine: Engine) -> None:
     assert caught.value.code == "prompt_too_long"
 
 
-def test_when_the_room_is_short_all_are_answered_all_the_same(path: Path) -> None:
-    """Four sequences of up to 256 tokens, whose prompts and replies need more cells than there are."""
-    engine = Engine("small", path, EngineSettings(context_size=256, sequences=4))
-    engine.cells = 300  # admission takes as much for granted as there would be on a smaller machine
-    tickets = [engine.submit(ask("la " * (20 * number)), Options(max_tokens=40)) for number in range(1, 8)]
-    _, ends = run(engine, *tickets)
+@pytest.mark.parametrize("exact", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("believed", [pytest.param(512, marks=pytest.mark.slow), 100_000])
+def test_when_the_room_is_short_all_are_answered_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch, exact: bool, believed: int
+) -> None:
+    """Four sequences of up to 256 tokens over 512 cells: once known beforehand, once found out by llama.cpp."""
+    monkeypatch.setattr("roadmap_cli.models.engine.FEWEST_CELLS", 0)
+    engine = Engine("small", path, EngineSettings(context_size=256, sequences=4, exact=exact))
+    assert engine.cells == 512
+    engine.cells = believed
+    dice = random.Random(5)
+    lengths = [dice.randint(100, 150) for _ in range(7)]
+    tickets = [
+        engine.submit(ask(f"{number} " + "la " * length), Options(max_tokens=60, temperature=1.0))
+        for number, length in enumerate(lengths)
+    ]
+    texts, ends = run(engine, *tickets)
     assert set(ends) == set(tickets)
-    assert all(isinstance(end, Done) for end in ends.values())
+    for ticket in tickets:
+        end = ends[ticket]
+        assert isinstance(end, Done), end
+        assert end.tally.completion_tokens is not None
+        assert end.tally.completion_tokens == 60 or end.tally.finish == "stop"
+        assert texts[ticket] or end.tally.completion_tokens == 0
     engine.close()
 
 
