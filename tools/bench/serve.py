@@ -129,14 +129,18 @@ def bench_first_token() -> None:
         try:
             mine: list[float] = []
             theirs: list[float] = []
+            spent: tuple[list[float], list[float]] = ([], [])  # processor time of a whole turn, ours and theirs
             long = "The tide rises and falls twice a day, and the boats in the harbour rise and fall with it. " * 66
             talks = {id(mine): [{"role": "user", "content": long}], id(theirs): [{"role": "user", "content": long}]}
             for turn in range(9):  # each side has its own chat, which goes on; the first turn reads it all
                 for connect, times in ((ours, mine), (peer.connection, theirs)):
                     talk = talks[id(times)]
+                    pids = [peer.process.pid] if times is theirs else [server.process.pid, server.model().get("pid", 0)]
+                    before = sum(serving.cpu_seconds(pid) for pid in pids if pid)
                     first, text, usage = _first_piece(connect(), talk)
                     if turn:
                         times.append(first * 1000)
+                        spent[times is theirs].append(sum(serving.cpu_seconds(pid) for pid in pids) - before)
                     if connect is ours:
                         last, told = list(talk), usage
                     talk += [{"role": "assistant", "content": text}, {"role": "user", "content": "And then?"}]
@@ -144,7 +148,8 @@ def bench_first_token() -> None:
             _figure(
                 "next turn of a 1,500-token chat, time to first token", "ms", mine,
                 peer="llama-cpp-python server, same file", peer_value=round(statistics.median(theirs), 1),
-                difference_ms=round(statistics.median(differences), 1), prompt_tokens=told["prompt_tokens"],
+                difference_ms=round(statistics.median(differences), 1),
+                turn_cpu_ms=round(statistics.median(spent[0]) * 1000), peer_turn_cpu_ms=round(statistics.median(spent[1]) * 1000), prompt_tokens=told["prompt_tokens"],
                 cached_tokens=told["prompt_tokens_details"]["cached_tokens"],
             )  # fmt: skip
             again, cached = [], []
