@@ -106,3 +106,13 @@ def test_an_answer_can_be_traced_to_what_was_known_of_energy(place: Place) -> No
     )
     kinds = {json.loads(line).get("kind") for line in done.stdout.splitlines()}
     assert b"slm.power" in done.stdout, kinds
+
+
+def test_wait_ends_when_another_process_has_answered(place: Place) -> None:
+    ids = add(place, 2)
+    waiting = subprocess.Popen(["slm-queue", "wait", *ids, "--json"], env=place, stdout=subprocess.PIPE)
+    call(place, "drain", "--quiet")
+    out, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
+    assert {each["id"]: each["state"] for each in lines_of(out)} == dict.fromkeys(ids, "answered")
+    assert call(place, "wait") == []

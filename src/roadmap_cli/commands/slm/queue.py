@@ -240,6 +240,32 @@ def results(run: Run, ids: tuple[str, ...], new_only: bool) -> Iterable[Record]:
             requests.mark_told(tx, [name for name, _ in found], run.now())
 
 
+@main.command(writes="slm.request", state="read", columns=COLUMNS)
+@IDS
+@click.option("--timeout", metavar="TIME", help="The longest wait: a number and m, h, d or w; without it, any.")
+def wait(run: Run, ids: tuple[str, ...], timeout: str | None) -> Iterable[Record]:
+    """Wait until requests have come to an end, those named or all that are open, and write them as they do.
+
+    It answers none itself: drain does, in another process.
+    The exit code is 1 if one came to another end than an answer, and 75 if one is still open after the time.
+    """
+    from roadmap_cli.core.clock import length
+    from roadmap_cli.slm.queue import outcome, requests
+
+    limit = None if timeout is None else length(timeout).total_seconds()
+    with run.state.read() as tx:
+        chosen = ids or [each.id for each in requests.waiting(tx)]
+    states = set()
+    for each in outcome.settled(run.state, chosen, limit_s=limit):
+        states.add(each.state)
+        yield each.record()
+    if not states.isdisjoint(requests.OPEN):
+        run.exit_code = Exit.TEMPFAIL
+        run.note("the time is over; what is still open, and why, tells slm-queue plan")
+    elif states - {"answered"}:
+        run.exit_code = Exit.NEGATIVE
+
+
 @main.command(writes="slm.request", state="write", columns=COLUMNS)
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 def cancel(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
