@@ -26,3 +26,7 @@ echo "# Which prompts are nearest in meaning to the question"
     slm-embed --field prompt |
     jq -s -r '.[0].vector as $q | .[1:] | map({text, near: ([.vector, $q] | transpose | map(.[0] * .[1]) | add)})
               | sort_by(-.near) | .[:3][] | "  \(.near * 100 | round / 100)  \(.text)"'
+
+echo
+echo "# Four days of messages: what of them bears on the question, and why"
+slm-window --budget 90 --recent 0 -i "$here/chat.jsonl" --query 'Where is the car?' | jq -r '"  \(.content // "") (\(.why))"'

@@ -5,7 +5,7 @@ complete -c slm-device -l sysroot -r -F -d 'Look at the files below DIR, those o
 complete -c slm-device -l measure -d 'Measure how fast memory can be read, which takes a second'
 complete -c slm-device -l device-year -x -d 'Take the device to be of YEAR'
 complete -c slm-device -l bits -x -a '4 8' -d 'Bits per weight, whatever the device'
-complete -c slm-device -l threads -x -d 'Threads that compute, whatever the device'
+complete -c slm-device -l threads -x -d 'Threads that compute'
 complete -c slm-device -l context-size -x -d 'Tokens of prompt and reply together'
 complete -c slm-device -l kv-type -x -a 'f16 q8_0' -d 'How a context\'s keys and values are held'
 complete -c slm-device -s o -l output -r -F -d 'Write records to FILE, complete or not at all'

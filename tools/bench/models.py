@@ -1,4 +1,4 @@
-"""The model layer beside the libraries it stands on, in the same run: replies, embeddings, starting up."""
+"""Embeddings beside the library they stand on, in the same run. Replies are in replies.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
@@ -46,42 +45,6 @@ def _per_second(count: int, work: Callable[[], object]) -> float:
     return count / (time.perf_counter() - started)
 
 
-def bench_replies() -> None:
-    """Short replies with a shared system prompt: ours against llama-cpp-python's create_chat_completion."""
-    from roadmap_cli.models import registry
-    from roadmap_cli.models.selection import open_chat
-
-    found = registry.load(ENVIRON)
-    path = found.file(found.model("smollm2-135m-instruct"))
-    system = "You answer questions of travellers. " * 40
-    prompts = _prompts(6)
-
-    def conversation(prompt: str) -> Any:
-        return [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
-
-    with open_chat(None, environ=ENVIRON, ledger=None, context_size=2048) as chat:
-        import llama_cpp
-
-        peer = llama_cpp.Llama(str(path), n_ctx=2048, verbose=False)
-
-        def ours() -> None:
-            for prompt in prompts:
-                chat.complete(conversation(prompt), max_tokens=16)
-
-        def theirs() -> None:
-            for prompt in prompts:
-                peer.create_chat_completion(conversation(prompt), max_tokens=16, temperature=0.0)
-
-        _figure(
-            "16-token replies, shared system prompt of 300 tokens",
-            "replies per second",
-            "llama-cpp-python create_chat_completion, same file",
-            lambda: _per_second(len(prompts), ours),
-            lambda: _per_second(len(prompts), theirs),
-        )
-        peer.close()
-
-
 def bench_embeddings() -> None:
     """Embeddings in batches: ours against one text at a time through onnxruntime with its default settings."""
     import numpy
@@ -115,4 +78,3 @@ def bench_embeddings() -> None:
 
 if __name__ == "__main__":
     bench_embeddings()
-    bench_replies()

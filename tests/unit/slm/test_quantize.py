@@ -351,8 +351,44 @@ def test_from_published_files_to_an_answer(published, shell, home):
     ]
     answer = shell(["slm-run", "--model", "tiny"], b'{"prompt":"the","max_tokens":2}\n', env=models)
     assert json.loads(answer.stdout)["model"] == "tiny", answer.stderr
-    again = shell(["slm-quantize", "tiny", "--type", "F16", "--name", "smollm2-135m-instruct"], env=models)
-    assert again.returncode == 2
+    again = shell(
+        ["slm-quantize", str(published), "--type", "q4_0", "--chunks", "1", "--name", "tiny", "--quiet"], env=models
+    )
+    settings = (home / ".config/roadmap/models.toml").read_text()
+    assert (again.returncode, settings.count("\n[model.")) in ((0, 1), (1, 1)), again.stderr
+    taken = shell(["slm-quantize", "tiny", "--type", "F16", "--name", "smollm2-135m-instruct"], env=models)
+    assert taken.returncode == 2
+    assert shell(["slm-models", "remove", "tiny"], env=models).returncode == 0
+    assert "tiny" not in (home / ".config/roadmap/models.toml").read_text()
+
+
+def test_settings_of_the_person_stay_as_they_are(tmp_path):
+    from roadmap_cli.models import registry
+    from roadmap_cli.slm.quantize import place as places
+
+    environ = {"HOME": str(tmp_path), "ROADMAP_MODELS": str(tmp_path / "models")}
+    settings = places.settings_file(environ)
+    settings.parent.mkdir(parents=True)
+    own = (
+        '# mine\n[default]\nchat = "x"\n[model.x]\n[[model.x.file]]\nname = "x.gguf"\nsources = [{ path = "/x.gguf" }]'
+    )
+    settings.write_text(own)
+    found = registry.load(environ)
+    with pytest.raises(UsageError, match="already"):
+        places.check_name(found, environ, "x")
+    for round_ in range(2):
+        made = tmp_path / "made"
+        made.write_bytes(b"w" * (5 + round_))
+        places.install(
+            found, environ, "y", made, title='a "title"', licence="MIT", origin=None, source="file z", at="t"
+        )
+        text = settings.read_text()
+        assert text.startswith(own)
+        assert text.count("\n[model.") == 2
+        entry = registry.load(environ).model("y")
+        assert (entry.title, registry.load(environ).file(entry).read_bytes()) == ('a "title"', b"w" * (5 + round_))
+    places.forget(environ, "y")
+    assert settings.read_text().rstrip("\n") == own
 
 
 def test_killed_at_any_moment_the_next_run_ends_with_the_same_model(published, tiny, world, home):
@@ -372,3 +408,39 @@ def test_killed_at_any_moment_the_next_run_ends_with_the_same_model(published, t
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert header.read(Path(record["path"])).file_bytes == record["size_bytes"]
+
+
+@pytest.mark.slow
+def test_killed_at_many_random_moments(tiny, world, home):
+    import random
+
+    environ = {**world, "ROADMAP_MODELS": str(home / "models")}
+    words = [ROOT / "bin/slm-quantize", str(tiny), "--type", "Q8_0", "--chunks", "3", "--name", "tiny-killed"]
+    chance = random.Random(5)
+    for _ in range(25):
+        process = subprocess.Popen(words, env=environ, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.05, 4))
+        process.kill()
+        process.wait()
+        note = home / "models/tiny-killed/installed.json"
+        if note.exists():
+            facts = json.loads(note.read_text())["files"]["tiny-killed.gguf"]
+            assert (note.parent / "tiny-killed.gguf").stat().st_size == facts["size"]
+        listed = subprocess.run([ROOT / "bin/slm-models", "list"], env=environ, capture_output=True, check=False)
+        assert listed.returncode == 0, listed.stderr
+    done = subprocess.run(words, env=environ, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_interrupt_ends_the_child_too(tiny, world, home):
+    environ = {**world, "ROADMAP_MODELS": str(home / "models")}
+    words = [ROOT / "bin/slm-quantize", str(tiny), "--type", "Q8_0", "--chunks", "3", "--name", "tiny-stopped"]
+    process = subprocess.Popen(words, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    end = time.monotonic() + 60
+    while not (found := children.read_text().split()) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"")
+    assert all(not Path(f"/proc/{child}").exists() for child in found)

@@ -10,7 +10,9 @@ from roadmap_cli.slm.window.chunking import LEAST, MOST, count_words, pieces
 TEXTS = st.lists(
     st.one_of(
         st.text(max_size=60),
-        st.sampled_from(["\n\n", "```\n", "- ", "\n", ". ", "word " * 50, "# Head\n", "x" * 500, "e\u0301", "\r\n"]),
+        st.sampled_from(
+            ["日本語" * 60, "\n\n", "```\n", "- ", "\n", ". ", "word " * 50, "# Head\n", "x" * 500, "e\u0301", "\r\n"]
+        ),
     ),
     max_size=60,
 ).map("".join)
@@ -48,3 +50,14 @@ def test_a_text_is_cut_where_its_meaning_turns():
     text = cats * 3 + stocks * 6
     first = pieces(text, embed)[0]
     assert text[first.start : first.end] == cats * 3
+
+
+def test_long_lines_of_code_and_words_without_spaces_are_cut_too():
+    code = "```\n" + "x = 1 " * 400 + "\n```\n"
+    assert max(piece.words for piece in pieces(code)) <= MOST
+    assert count_words("x" * 40) == 1
+    assert count_words("a " + "x" * 81) == 4
+    blob = "QUJD" * 10_000
+    found = pieces(blob)
+    assert sum(piece.words for piece in found) == count_words(blob) == 1000
+    assert max(piece.words for piece in found) <= MOST

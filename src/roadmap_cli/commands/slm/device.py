@@ -76,7 +76,7 @@ def _value(fact: Record) -> str:
 @click.option("--measure", is_flag=True, help="Measure how fast memory can be read, which takes a second.")
 @click.option("--device-year", type=click.IntRange(1990, 2100), metavar="YEAR", help="Take the device to be of YEAR.")
 @click.option("--bits", type=click.Choice(["4", "8"]), help="Bits per weight, whatever the device.")
-@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that compute, whatever the device.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that compute; else as many as help.")
 @click.option("--context-size", type=click.IntRange(128), metavar="TOKENS", help="Tokens of prompt and reply together.")
 @click.option("--kv-type", type=click.Choice(["f16", "q8_0"]), help="How a context's keys and values are held.")
 def main(run: Run, sysroot: Path, measure: bool, bits: str | None, **chosen: Any) -> Iterable[Record]:

@@ -95,14 +95,19 @@ def pull(run: Run, names: tuple[str, ...], given: Path | None) -> Iterable[Recor
 @main.command(writes="slm.model", effects="files", columns=COLUMNS)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def remove(run: Run, names: tuple[str, ...]) -> Iterable[Record]:
-    """Delete the weights of models from this machine."""
+    """Delete the weights of models from this machine.
+
+    One that slm-quantize(1) made is then no longer known by its name.
+    """
     from roadmap_cli.slm import catalogue
+    from roadmap_cli.slm.quantize import place
 
     found = catalogue.load(run.environ)
     freed = 0
     for model in catalogue.chosen(found, names):
         if not run.dry_run:
             freed += found.remove(model)
+            place.forget(run.environ, model.name)
         yield catalogue.described(found, model, run.now())
     run.note(f"{freed / 1e6:.1f} MB freed")
 

@@ -35,9 +35,7 @@ COLUMNS = (
     see=("slm-device", "slm-models", "slm-run"),
 )
 @click.argument("model", metavar="MODEL")
-@click.option(
-    "--for", "target", default="this", show_default=True, metavar="DEVICE", help="The machine it is for: see below."
-)
+@click.option("--for", "target", default="this", show_default=True, metavar="DEVICE", help="The machine it is for.")
 @click.option("--type", "wanted", metavar="FORMAT", help="Take FORMAT (Q8_0, Q4_K_M and so on), whatever the machine.")
 @click.option("--name", metavar="NAME", help="The name of the result; else the model's with the format behind it.")
 @click.option(
@@ -52,7 +50,7 @@ COLUMNS = (
 @click.option(
     "--chunks", type=click.IntRange(1, 1000), default=6, show_default=True, help="Text to verify on, in chunks."
 )
-@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that compute, whatever the device.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Threads that compute; else as many as help.")
 @click.option("--context-size", type=click.IntRange(128), metavar="TOKENS", help="Tokens of prompt and reply together.")
 @click.option("--kv-type", type=click.Choice(["f16", "q8_0"]), help="How a context's keys and values are held.")
 def main(

@@ -46,9 +46,15 @@ main = group(
 @click.option(
     "--queue", type=click.IntRange(0), default=64, show_default=True, help="Most requests waiting, per model."
 )
-@click.option("--context-size", type=click.IntRange(8), metavar="TOKENS", help="Context of each sequence in tokens.")
-@click.option("--threads", type=click.IntRange(1), metavar="COUNT", help="Threads of each model; else as many as help.")
-@click.option("--kv-type", type=click.Choice(["f16", "q8_0"]), default="f16", show_default=True, help="Type of the KV.")
+@click.option("--context-size", type=click.IntRange(8), metavar="TOKENS", help="Tokens of prompt and reply together.")
+@click.option("--threads", type=click.IntRange(1), metavar="COUNT", help="Threads that compute; else as many as help.")
+@click.option(
+    "--kv-type",
+    type=click.Choice(["f16", "q8_0"]),
+    default="f16",
+    show_default=True,
+    help="How a context's keys and values are held.",
+)
 @click.option(
     "--load-timeout", type=click.FloatRange(1), default=120, show_default=True, help="Seconds a request waits for it."
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from roadmap_cli.slm.device import memory as memories
 from roadmap_cli.slm.device import power as powers
@@ -23,8 +22,7 @@ _VIRTUAL = re.compile(r"QEMU|KVM|VMware|VirtualBox|innotek|Xen|Bochs|Microsoft C
                       re.IGNORECASE)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """A machine as it was looked at: facts by name, and those of memory and power as objects."""
 
     facts: Mapping[str, Fact]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from roadmap_cli.slm.device.probe import Fact, Machine, unknown
 
@@ -20,8 +21,7 @@ _NO_LIMIT = 1 << 60
 _PRESSURE = re.compile(r"^(some|full) avg10=([0-9.]+) .*total=(\d+)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """Memory in bytes; None is unknown, and `reason` says why. Pressure: per cent of the last 10 s, and microseconds.
 
     total_bytes, available_bytes   of the machine
@@ -40,7 +40,7 @@ class Memory:
     full_avg10: float | None
     some_total_us: int | None
     full_total_us: int | None
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = MappingProxyType({})
 
     @property
     def usable_bytes(self) -> int | None:
@@ -72,7 +72,7 @@ def of_machine(machine: Machine) -> Memory:
     """The same for a machine that is already at hand."""
     found = [*_meminfo(machine), *_group(machine), *_pressure(machine)]
     facts = {fact.name: fact for fact in found}
-    values = {name: facts[name].value for name in Memory.__slots__ if name in facts}
+    values = {name: facts[name].value for name in Memory._fields if name in facts}
     return Memory(**values, facts=facts)  # type: ignore[arg-type]
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.slm.device.facts import Device
@@ -24,8 +23,7 @@ KV_TYPES = ("f16", "q8_0")
 CHOICES = ("device_year", "bits", "quantization", "threads", "context_size", "kv_type")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What to do on a machine; `why` has a sentence for each."""
 
     bits: int

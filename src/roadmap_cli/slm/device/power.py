@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from roadmap_cli.slm.device.probe import Fact, Machine, Runner, run_program, unknown
 
@@ -27,8 +27,7 @@ _NETWORK = "org.freedesktop.NetworkManager"
 _METERED = {"1": (True, 1.0), "3": (True, 0.6), "2": (False, 1.0), "4": (False, 0.6)}
 
 
-@dataclass(frozen=True, slots=True)
-class Power:
+class Power(NamedTuple):
     """What is known now; None is unknown, and `reason` says why. To use energy freely, ask ``on_battery is False``.
 
     on_battery     the battery is what feeds the machine
@@ -49,7 +48,7 @@ class Power:
     is_hot: bool | None
     is_metered: bool | None
     is_idle: bool | None
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = MappingProxyType({})
 
     def reason(self, name: str) -> str:
         """Where a value comes from, or why it is not known."""
@@ -73,7 +72,7 @@ def of_machine(machine: Machine) -> Power:
         _idle(machine),
     ]
     facts = {fact.name: fact for fact in found}
-    return Power(**{name: facts[name].value for name in Power.__slots__ if name in facts}, facts=facts)  # type: ignore[arg-type]
+    return Power(**{name: facts[name].value for name in Power._fields if name in facts}, facts=facts)  # type: ignore[arg-type]
 
 
 # -- battery -----------------------------------------------------------------------------------------------------------

@@ -20,8 +20,7 @@ LONGEST_FILE = 1 << 20
 PATIENCE_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One thing known, or not known and why. `confidence` is 0 to 1: 1 is read as it stands, 0 is unknown."""
 
     name: str

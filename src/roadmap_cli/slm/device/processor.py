@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from roadmap_cli.models import processors
 from roadmap_cli.slm.device import years
@@ -21,14 +21,13 @@ INSTRUCTIONS = (
 LITTLE = 0.75
 
 
-@dataclass(frozen=True, slots=True)
-class CpuInfo:
+class CpuInfo(NamedTuple):
     """/proc/cpuinfo: the first processor's lines, every ARM (implementer, part), and all flags."""
 
     fields: Mapping[str, str]
     parts: tuple[tuple[int, int], ...]
     flags: frozenset[str]
-    count: int
+    online: int
     reason: str
 
 
@@ -124,8 +123,8 @@ def _cores(machine: Machine, info: CpuInfo) -> list[Fact]:
     online = spans(machine.read(f"{folder}/online").text or "")
     if not online:
         online = [int(name[3:]) for name in machine.names(folder) if re.fullmatch(r"cpu\d+", name)]
-    if not online and info.count:
-        online = list(range(info.count))
+    if not online and info.online:
+        online = list(range(info.online))
     if not online:
         return [unknown(name, f"there is no {folder}/online") for name in ("cores_total", "cores_usable", "cores_big")]
     found = [Fact("cores_total", len(online), folder, 1.0, "processors that are online")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from roadmap_cli.core.records import Record, content_id
@@ -16,7 +15,7 @@ LASTING = ("cpu_model", "architecture", "board", "device_year", "cores_total", "
 
 def with_fact(device: Device, fact: Fact) -> Device:
     """The same machine, and one more thing known about it."""
-    return replace(device, facts={**device.facts, fact.name: fact})
+    return device._replace(facts={**device.facts, fact.name: fact})
 
 
 def record(device: Device, policy: Policy, *, year: int | None, at: str, host: str) -> Record:

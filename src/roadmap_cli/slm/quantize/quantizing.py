@@ -180,6 +180,8 @@ def carried_out(
         record["importance_text"] = str(settings.importance_text)
     if refused:
         record["refused"] = refused
+        record["why"] += "".join(f"; {each['format']} was refused: {each['why']}" for each in refused)
+        record["why"] += f"; so {candidate.format}"
     if shop.resumed:
         record["resumed"] = shop.resumed
     return record
@@ -201,15 +203,13 @@ def decided(tx: Any, record: Record, device: Record | None, *, command: str, at:
 
     stored = [each for each in (record, device) if each is not None]
     records.put_many(tx, stored)
-    why = record["why"]
-    for each in record.get("refused", []):
-        why += f"; {each['format']} was refused: {each['why']}"
     proof = (
         f"on {record['tokens']} tokens KL divergence {record['kl_divergence']:.4f} ± {record['kl_error']:.4f}, same "
         f"likeliest token at {record['top1_ratio']:.1%}, perplexity {record['perplexity_ratio']:.3f} times the source's"
     )
     return decisions.decide(
-        tx, kind="slm.quantization_chosen", what=f"{record['format']} for {record['name']}", why=f"{why}; {proof}",
+        tx, kind="slm.quantization_chosen", what=f"{record['format']} for {record['name']}",
+        why=f"{record['why']}; {proof}",
         evidence=[each["id"] for each in stored], command=command, at=at,
         facts={name: record[name] for name in ("size_bytes", "predicted_size_bytes", "predicted_memory_bytes")},
     )  # fmt: skip

@@ -15,14 +15,19 @@ from typing import Any
 #: Words below which a piece is not ended because of its meaning, and above which it is ended anyway.
 LEAST = 60
 MOST = 220
+#: Characters without white space that count as one word: so that neither Chinese nor Base64 counts for nothing.
+LONGEST = 40
+#: Most paragraphs and sentences whose meaning is compared; a longer text is cut by its structure alone.
+COMPARED = 400
 #: How much less alike than the average two neighbours must be, in standard deviations, for a cut.
 TURN = 0.5
 
 _FENCE = re.compile(r"^(```|~~~)", re.MULTILINE)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]|#{1,6} )")
+_LINE = re.compile(r"\n")
 _SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"')\]”’]*\s+|\n")
-_WORD = re.compile(r"\s+")
+_WORD = re.compile(rf"\s+|\S{{{LONGEST}}}")
 
 Embed = Callable[[Sequence[str]], Any]
 
@@ -45,7 +50,7 @@ def pieces(text: str, embed: Embed | None = None) -> list[Piece]:
     if total <= MOST:
         return [Piece(0, len(text), total)]
     units = _units(text)
-    turns = _turns(text, units, embed) if embed and len(units) > 2 else [False] * len(units)
+    turns = _turns(text, units, embed) if embed and 2 < len(units) <= COMPARED else [False] * len(units)
     found: list[Piece] = []
     start, held = 0, 0
     for number, (begin, end) in enumerate(units):
@@ -62,15 +67,19 @@ def pieces(text: str, embed: Embed | None = None) -> list[Piece]:
 
 
 def count_words(text: str) -> int:
-    """Words: what stands between white space."""
-    return len(text.split())
+    """Words: what stands between white space; what is longer than 40 characters counts as several."""
+    words = text.split()
+    count = len(words)
+    if len(text) > LONGEST and max(map(len, words), default=0) > LONGEST:
+        count += sum((len(word) - 1) // LONGEST for word in words)
+    return count
 
 
 def _units(text: str) -> list[tuple[int, int]]:
     """Paragraphs, list items and code blocks; what of them is too long, in sentences, then in words."""
     units: list[tuple[int, int]] = []
     for begin, end, is_code in _blocks(text):
-        cuts = (re.compile(r"\n"),) if is_code else (_PARAGRAPH, _ITEM, _SENTENCE, _WORD)
+        cuts = (_LINE, _WORD) if is_code else (_PARAGRAPH, _ITEM, _SENTENCE, _WORD)
         if is_code and count_words(text[begin:end]) <= MOST:
             units.append((begin, end))
         else:

@@ -32,6 +32,8 @@ RECALL = 0.02
 LOW_WATER = 0.75
 #: What stands for what was left out of the middle of a message.
 GAP = " […] "
+#: Pieces of one message from which on only words tell what it is about: embedding a book takes too long.
+BOOK = 1000
 #: Most words of a question that are searched for; from the end, where a long message asks.
 QUESTION_WORDS = 120
 
@@ -306,13 +308,17 @@ class Conversation:
         if self.embed is None:
             self._index.add(entries, None)
             return {}
-        texts = dict.fromkeys([*(entry.text for entry in entries), *asked])
-        wanted = [text for text in texts if text not in self._asked]
+        short = [len(self._of(part.message)) < BOOK for part, _ in ready]
+        told = [entry.text for entry, is_short in zip(entries, short, strict=True) if is_short]
+        wanted = [text for text in dict.fromkeys([*told, *asked]) if text not in self._asked]
         known = self._asked | (dict(zip(wanted, self.embed(wanted), strict=True)) if wanted else {})
         if entries:
             import numpy
 
-            self._index.add(entries, numpy.stack([known[entry.text] for entry in entries]))
+            width = len(next(iter(known.values()))) if known else self.embed([""]).shape[1]
+            none = numpy.zeros(width, numpy.float32)
+            rows = [known[one.text] if is_short else none for one, is_short in zip(entries, short, strict=True)]
+            self._index.add(entries, numpy.stack(rows))
         if asked:
             self._asked = {text: known[text] for text in asked}
         return known
