@@ -93,6 +93,35 @@ def pull(run: Run, names: tuple[str, ...], given: Path | None) -> Iterable[Recor
 
 
 @main.command(writes="slm.model", effects="files", columns=COLUMNS)
+@click.argument("name", metavar="NAME")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--title", metavar="TEXT", help="What it is, in a line; else what the file says.")
+@click.option("--licence", metavar="TEXT", default="not stated", show_default=True, help="Its licence.")
+@click.option("--origin", metavar="URL", help="Where it comes from.")
+def add(run: Run, name: str, path: Path, title: str | None, licence: str, origin: str | None) -> Iterable[Record]:
+    """Give a name to a GGUF file of your own.
+
+    The file is copied to where the models are and its hash kept in models.toml, so that verify knows it again.
+    Afterwards slm-run --model NAME and all other commands know the name.
+    The same file under the same name once more changes nothing.
+    """
+    from roadmap_cli.slm import adding, catalogue
+
+    model = adding.entry(name, path, title=title, licence=licence, origin=origin)
+    if run.dry_run:
+        found = catalogue.load(run.environ)
+        adding.refuse_taken(found, model)
+        yield catalogue.described(adding.planned(found, model), model, run.now())
+        return
+    with run.transport() as transport, run.progress(f"adding {name}", model.size) as bar:
+        found, is_new = adding.add(
+            model, path, environ=run.environ, transport=transport, at=run.now(), wait_s=30, progress=bar.advance
+        )
+    yield catalogue.described(found, found.model(name), run.now())
+    run.note(f"added {name}" if is_new else f"{name} is there already")
+
+
+@main.command(writes="slm.model", effects="files", columns=COLUMNS)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def remove(run: Run, names: tuple[str, ...]) -> Iterable[Record]:
     """Delete the weights of models from this machine.
