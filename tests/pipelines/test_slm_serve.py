@@ -512,8 +512,16 @@ def test_systemd_can_hand_over_the_sockets(world, home):
         each.close()
 
 
-def test_unused_models_go_after_the_time_that_was_said(world, home):
+def test_unused_models_go_after_the_time_that_was_said_and_why_is_written_down(world, home, shell):
     with running(world, home, "--ttl", "0.5") as server:
         server.chat()
         wait_until(lambda: server.model()["state"] == "cold", 10)
         assert serving.alive(server.process.pid)
+    asked = shell(
+        ["roadmap-state", "query", "select id, what, why from decision where decision = 'slm.eviction_chosen'"]
+    )
+    decision = json.loads(asked.stdout)["row"]
+    assert decision["why"] == "not used for 0.5 s"
+    chain = shell(["roadmap-why", decision["id"]])
+    kinds = [json.loads(line)["kind"] for line in chain.stdout.splitlines()]
+    assert kinds == ["why.decision", "slm.memory_seen"]

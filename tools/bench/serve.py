@@ -130,19 +130,16 @@ def bench_first_token() -> None:
             mine: list[float] = []
             theirs: list[float] = []
             long = "The tide rises and falls twice a day, and the boats in the harbour rise and fall with it. " * 66
-            for turn in range(7):
-                talk = [{"role": "user", "content": f"Chat {turn}. {long}"}]
+            talks = {id(mine): [{"role": "user", "content": long}], id(theirs): [{"role": "user", "content": long}]}
+            for turn in range(9):  # each side has its own chat, which goes on; the first turn reads it all
                 for connect, times in ((ours, mine), (peer.connection, theirs)):
-                    _, text, _ = _first_piece(connect(), talk)
-                    following = [
-                        *talk,
-                        {"role": "assistant", "content": text},
-                        {"role": "user", "content": "And then?"},
-                    ]
-                    first, _, usage = _first_piece(connect(), following)
-                    times.append(first * 1000)
+                    talk = talks[id(times)]
+                    first, text, usage = _first_piece(connect(), talk)
+                    if turn:
+                        times.append(first * 1000)
                     if connect is ours:
-                        last, told = following, usage
+                        last, told = list(talk), usage
+                    talk += [{"role": "assistant", "content": text}, {"role": "user", "content": "And then?"}]
             differences = [a - b for a, b in zip(mine, theirs, strict=True)]
             _figure(
                 "next turn of a 1,500-token chat, time to first token", "ms", mine,

@@ -231,7 +231,7 @@ class Spent:
 def chat(talk: Talk, embed: Any) -> None:
     """A running chat: what a turn takes, and how much of the prompt stays as it was from turn to turn."""
     conversation = Conversation(Budget(1500), embed)
-    asked, taken_in = Spent([], []), Spent([], [])
+    asked, taken_in, alone = Spent([], []), Spent([], []), Spent([], [])
     numbers, previous, reuse = sittings(talk.messages), None, list[float]()
     for place, message in enumerate(talk.messages):
         conversation.add([message], [numbers[place]])
@@ -240,10 +240,13 @@ def chat(talk: Talk, embed: Any) -> None:
             previous = window.order
             if window.reuse is not None and window.archived_count:
                 reuse.append(window.reuse)
+            if place % 3 == 0:
+                alone.time(lambda text=message.content: embed([text]))
         else:
             taken_in.time(conversation.prepare)
     for name, spent in (("window for the next message, its embedding included", asked),
-                        ("taking in a turn that arrived, in a running chat", taken_in)):  # fmt: skip
+                        ("of that, the embedding alone", alone),
+        ("taking in a turn that arrived, in a running chat", taken_in)):  # fmt: skip
         half = len(spent.wall) // 2  # the second half: the conversation is long by then
         _figure(
             f"{name}, {len(talk.messages)} turns",

@@ -1,4 +1,4 @@
-"""A person and a program taking turns on a terminal: lines in, text out as it comes, Ctrl-C and Ctrl-D.
+"""A person and a program taking turns on a terminal: lines in, text out as it comes, Ctrl-C and Ctrl-D, hang-ups.
 
 What is typed stays in memory: no history file is read or written.
 """
@@ -27,7 +27,8 @@ class Dialogue:
         self._coloured = wants_colour(colour, environ, self._out.isatty())
         self._words = words
         self._readline: Any = None
-        self._before: Any = None
+        self._before: dict[int, Any] = {}
+        self._is_gone = False
         self._may_stop = True  # until the first turn Ctrl-C ends the program, as it does anywhere
         self._column = 0
 
@@ -43,14 +44,16 @@ class Dialogue:
             readline.parse_and_bind("tab: complete")
             readline.parse_and_bind("set enable-bracketed-paste on")
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupted)
+            for number in (signal.SIGINT, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._interrupted)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         if self._readline is not None:
             self._readline.clear_history()
             self._readline.set_completer(None)
@@ -63,7 +66,7 @@ class Dialogue:
 
     def ask(self, prompt: str, draft: str = "") -> str | None:
         """One message; None at the end of input. Ctrl-C empties the line. `draft` stands there to be changed."""
-        while True:
+        while not self._is_gone:
             try:
                 self._may_stop = True
                 text = self._message(prompt, draft)
@@ -79,6 +82,7 @@ class Dialogue:
             if text.strip():
                 self.remember([text])
                 return text
+        return None
 
     def show(self, pieces: Iterator[str]) -> bool:
         """Write text as it comes; False if Ctrl-C stopped it. What raises on the way goes on up, after a line end."""
@@ -136,7 +140,11 @@ class Dialogue:
         return found[number] if number < len(found) else None
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        """Ctrl-C: stops what is being said or typed, and nothing else, so that what was said is stored in peace."""
+        """Ctrl-C: stops what is being said or typed, and nothing else, so that what was said is stored in peace.
+
+        So does a terminal that is closed; then nothing is asked any more.
+        """
+        self._is_gone = self._is_gone or number == signal.SIGHUP
         if self._may_stop:
             self._may_stop = False
             raise KeyboardInterrupt

@@ -73,7 +73,8 @@ class LocalBatch(Batch):
     """A model in this process, its requests decoded together.
 
     `latency_ms` of a reply counts from `submit`. `width` None: what this machine is known to do best (`Width`), found
-    out while it works.
+    out while it works. What else is in flight may tip a choice between two nearly equal tokens, since llama.cpp's last
+    digits differ with how much is computed together; with a width of 1 nothing does.
     """
 
     def __init__(
@@ -94,8 +95,11 @@ class LocalBatch(Batch):
 
         self.name = name
         self._ledger, self._purpose = ledger, purpose
+        if ledger is not None:
+            ledger.held = True  # those that are finished together are committed together
         self._width = Width(path, fixed=width, threads=threads, memory=memory)
-        settings = EngineSettings(context_size, sequences=self._width.most, threads=threads)
+        most = self._width.most
+        settings = EngineSettings(context_size, sequences=most, threads=threads, exact=most == 1)
         self._engine = Engine(name, path, settings)
         self._requests: dict[int, _Flying] = {}
 
@@ -123,6 +127,7 @@ class LocalBatch(Batch):
             ticket = self._engine.submit(checked, options, flying.tally)
         except RoadmapError as error:
             self._settle(flying, error)
+            self._commit()
             raise
         self._requests[ticket] = flying
 
@@ -144,8 +149,7 @@ class LocalBatch(Batch):
                     finished.append((flying.key, self._settle(flying, event.error)))
                 else:
                     requests[event.ticket].said.append(event.text)
-        if self._ledger is not None:
-            self._ledger.flush()
+        self._commit()
         return finished
 
     def close(self) -> None:
@@ -154,9 +158,14 @@ class LocalBatch(Batch):
             for flying in self._requests.values():
                 self._settle(flying, None, cancelled=True)
             self._requests.clear()
+            self._commit()
         finally:
             self._width.remember()
             self._engine.close()
+
+    def _commit(self) -> None:
+        if self._ledger is not None:
+            self._ledger.flush()
 
     def _settle(self, flying: _Flying, error: RoadmapError | None, *, cancelled: bool = False) -> Reply | RoadmapError:
         return settle(

@@ -181,11 +181,22 @@ class Transport:
             self._finish(row_id, response, outcome)
 
     @contextmanager
-    def by_program(self, program: str, *, host: str, what: str, purpose: str) -> Iterator[Callable[[int], None]]:
+    def by_program(
+        self,
+        program: str,
+        *,
+        host: str,
+        what: str,
+        purpose: str,
+        kinds: Sequence[str] = (),
+        bytes_out: int = 0,
+        named_by_user: bool = True,
+    ) -> Iterator[Callable[[int], None]]:
         """Audit a network access that another program makes because the user's command asked for it.
 
-        `host` is the host if it is known, else words for it. Yields a function to call with the bytes received.
-        Raises Unavailable when offline.
+        `host` is the host if it is known, else words for it. Unless it is `named_by_user` a stored permission must
+        cover it, as in `stream`. Yields a function to call with the bytes received.
+        Raises Unavailable when offline, ConfigError if not permitted.
         """
         received = 0
 
@@ -193,9 +204,10 @@ class Transport:
             nonlocal received
             received = count
 
-        call = _Call(purpose, (), 0.0, 0, True)
-        self._refuse_if_shut(host, program, what, call, 0)
-        row_id = self._begin(host, program, what, call, 0, "sending", None)
+        call = _Call(purpose, tuple(kinds), 0.0, 0, named_by_user)
+        self._refuse_if_shut(host, program, what, call, bytes_out)
+        permission_id = self._permission(host, 0, program, what, call, bytes_out)
+        row_id = self._begin(host, program, what, call, bytes_out, "sending", permission_id)
         outcome = "failed"
         try:
             yield note
@@ -240,7 +252,7 @@ class Transport:
         parts = urlsplit(url)
         host, port = _place(url)
         self._refuse_if_shut(host, method, url, call, len(content))
-        permission_id = self._permission(host, port, method, url, call, content)
+        permission_id = self._permission(host, port, method, url, call, len(content))
         row_id = self._begin(host, method, url, call, len(content), "sending", permission_id)
         proxy = routes.proxy(parts.scheme, host, self._environ)
         try:
@@ -293,14 +305,14 @@ class Transport:
                 lasting = error
         raise lasting
 
-    def _permission(self, host: str, port: int, method: str, url: str, call: _Call, content: bytes) -> str | None:
+    def _permission(self, host: str, port: int, method: str, url: str, call: _Call, size: int) -> str | None:
         if addresses.is_loopback(host) or call.named_by_user or self._state is None:
             return None
         with self._state.read() as tx:
             found = permissions.find(tx, host=host, port=port, purpose=call.purpose, kinds=call.kinds, at=self._now())
         if found is not None:
             return found.id
-        self._begin(host, method, url, call, len(content), "refused", None)
+        self._begin(host, method, url, call, size, "refused", None)
         raise ConfigError(
             f"no permission to send {_kinds(call.kinds)} to {host!r} for {call.purpose!r}",
             hint=f"roadmap-permit add {host} --purpose {call.purpose}"

@@ -36,7 +36,7 @@ PACKAGES: Mapping[str, Mapping[str, str]] = {
         "httpx": "httpx",
         "jsonschema": "jsonschema",
     },
-    "slm": {"llama_cpp": "llama-cpp-python", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers"},
+    "slm": {"llama_cpp": "llama-cpp-python", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers", "gguf": "gguf"},
     "agent": {"pyseccomp": "pyseccomp"},
     "edl": {"ffmpeg": "ffmpeg-python", "scenedetect": "scenedetect-headless", "cv2": "opencv-python-headless"},
     "life": {"icalendar": "icalendar"},

@@ -39,6 +39,24 @@ def put_many(tx: Connection, records: Iterable[Record]) -> int:
     return tx.total_changes - before
 
 
+def check(record: Record) -> None:
+    """Raise DataError if a record cannot be stored: kind, id or at is missing or no such thing, or it is not JSON."""
+    _row(record)
+
+
+def replace(tx: Connection, record: Record, body: str | None = None) -> None:
+    """Store a record in place of the one with its id, if there is one: for what was changed on another device.
+
+    `body` is its JSON text, if that is to be kept to the letter. Raises DataError as `put` does.
+    """
+    name, kind, at, text = _row(record)
+    tx.execute(
+        "INSERT INTO record (id, kind, at, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " kind = excluded.kind, at = excluded.at, body = excluded.body",
+        (name, kind, at, text if body is None else body),
+    )
+
+
 def get(tx: Connection, id: str) -> Record | None:
     """The record with an id, as it was given, or None."""
     import orjson

@@ -14,6 +14,7 @@ from roadmap_cli.models.selection import open_chat
 from roadmap_cli.slm.chat import opening, orders
 from roadmap_cli.slm.chat.talk import Manner, Talk
 from roadmap_cli.slm.chat.turns import moves_in_words
+from roadmap_cli.slm.window import archive
 from roadmap_cli.state.keys import KeySource
 from roadmap_cli.state.store import State
 
@@ -109,6 +110,20 @@ def test_what_is_too_long_or_empty_is_said_before_it_is_stored(talk):
     with pytest.raises(DataError, match="the message is empty"):
         talk.answer("  ")
     assert talk.messages() == []
+
+
+def test_a_conversation_in_which_nothing_was_said_is_not_kept(talk):
+    assert talk.messages() == []
+    talk.close()
+    with talk.state.read() as tx:
+        assert archive.chats(tx) == []
+
+
+def test_the_model_a_conversation_is_held_with_is_remembered(talk):
+    orders.obey(talk, "/model smollm2-135m-instruct")
+    talk.answer("Hello.")
+    with talk.state.read() as tx:
+        assert archive.need(tx, "small").model == "smollm2-135m-instruct"
 
 
 def test_a_model_that_is_none_leaves_the_one_there_was(talk):

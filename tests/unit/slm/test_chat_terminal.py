@@ -57,12 +57,13 @@ class Screen:
 
     def ends(self):
         """Wait for its end; give the exit code."""
+        ends = time.monotonic() + 60
         try:
-            while os.read(self.leader, 65536):
-                pass
+            while select.select([self.leader], [], [], max(0.0, ends - time.monotonic()))[0]:
+                os.read(self.leader, 65536)
         except OSError:
             pass
-        code = self.process.wait(60)
+        code = self.process.wait(10)
         os.close(self.leader)
         return code
 
@@ -120,6 +121,7 @@ def test_a_conversation_with_orders_and_what_it_leaves_behind(screen, shell, hom
     chat.until("user: Say zanzibarquux")
     chat.type("/save " + str(home / "saved.jsonl") + "\n")
     chat.until("saved to")
+    chat.until(PROMPT)  # a Ctrl-D before it is taken by the terminal itself
     chat.type("\x04")
     assert chat.ends() == 0
 
@@ -154,6 +156,17 @@ def test_ctrl_c_stops_a_reply_and_keeps_what_came(screen, shell):
     assert len(said[1]["content"]) > 10
     calls = told(shell, "roadmap-state", "query", "select finish from model_call where purpose = 'chat'")
     assert [one["row"]["finish"] for one in calls] == ["cancelled"]
+
+
+def test_a_terminal_that_is_closed_in_the_middle_of_a_reply(screen, shell):
+    chat = screen("--new", "cut", "--max-tokens", "2000", "--temperature", "0")
+    chat.type("Write a very long story about the sea.\n")
+    chat.until(r"sea\.\r\n(?:[^\r\n]+[ .]){4}")
+    os.close(chat.leader)  # the kernel sends SIGHUP, and nothing can be written any more
+    chat.process.wait(60)
+    said = told(shell, "slm-chat", "show", "cut", "--json")
+    assert [one["role"] for one in said] == ["user", "assistant"]
+    assert said[1]["finish"] == "cancelled"
 
 
 def test_going_on_with_a_conversation_shows_its_end(screen, shell):

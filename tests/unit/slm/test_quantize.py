@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -270,6 +271,14 @@ def test_the_figures_of_two_distributions_by_hand():
     assert found["perplexity_ratio"] == pytest.approx(2.718281828**0.1)
 
 
+def test_a_hopeless_result_is_not_read_to_the_end(tmp_path, tiny, environ):
+    with_, worst = shop(tmp_path, tiny, environ), planned(tiny, environ, "Q2_K").candidates[0]
+    with_.settings = dataclasses.replace(with_.settings, chunks=4, text=with_.settings.text * 4)
+    found = with_.verified(with_.quantized(worst, None), "Q8_0")  # held to the gate of 8 bits
+    assert found["tokens"] < 4 * 255
+    assert making.refusal("Q8_0", found)
+
+
 def test_importance_is_learnt_and_changes_what_is_made(tmp_path, tiny, environ):
     np = pytest.importorskip("numpy")
     text = tmp_path / "text.txt"
@@ -362,6 +371,18 @@ def test_from_published_files_to_an_answer(published, shell, home):
     assert "tiny" not in (home / ".config/roadmap/models.toml").read_text()
 
 
+def test_what_is_refused_keeps_nothing(published, shell, home):
+    models = {"ROADMAP_MODELS": str(home / "models")}
+    done = shell(["slm-quantize", str(published), "--type", "Q2_K", "--tensor", ".=Q2_K", "--chunks", "1"], env=models)
+    if done.returncode == 0:
+        pytest.skip("the small model does not mind two bits")
+    assert (done.returncode, done.stdout) == (1, b""), done.stderr
+    assert b"is refused: " in done.stderr
+    assert b": hint: " in done.stderr
+    assert [path.suffix for path in (home / "models").iterdir()] == [".lock"]
+    assert not (home / ".config/roadmap/models.toml").exists()
+
+
 def test_settings_of_the_person_stay_as_they_are(tmp_path):
     from roadmap_cli.models import registry
     from roadmap_cli.slm.quantize import place as places
@@ -444,3 +465,24 @@ def test_an_interrupt_ends_the_child_too(tiny, world, home):
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")
     assert all(not Path(f"/proc/{child}").exists() for child in found)
+
+
+@pytest.mark.slow
+def test_a_damaged_file_ends_in_an_error_or_a_model_whatever_llama_cpp_thinks_of_it(tmp_path, tiny, environ):
+    import random
+
+    from roadmap_cli.core.errors import RoadmapError
+
+    data, chance, told = tiny.read_bytes(), random.Random(3), header.read(tiny)
+    path = tmp_path / "damaged.gguf"
+    for _ in range(30):
+        broken = bytearray(data)
+        for _ in range(chance.choice((1, 1, 2, 4))):
+            broken[chance.randrange(told.header_bytes)] = chance.choice((0, 255, chance.randrange(256)))
+        path.write_bytes(broken)
+        try:
+            best = planned(path, environ, "Q8_0").candidates[0]
+            with_ = shop(tmp_path, path, environ)
+            with_.verified(with_.quantized(best, None), "Q8_0")
+        except RoadmapError as error:
+            assert error.exit in (65, 69), error

@@ -113,7 +113,7 @@ def main(
 
     options = Options(max_tokens, temperature, seed=seed, schema=constrained.load(schema) if schema else None)
     options.check()
-    ledger = run.ledger(run.new_id("slm.run"), held=True)
+    ledger = run.ledger(run.new_id("slm.run"))
     flight: Flight[Arrival] = Flight(
         lambda: open_batch(
             model, environ=run.environ, ledger=ledger, transport=run.transport, width=batch_size, purpose="run"
@@ -134,6 +134,7 @@ def main(
                     raise result
                 yield prompts.answered(record, result, reply_id=run.new_id("slm.reply"), at=run.stamp())
                 bar.advance(1, rate.words(result))
+        run.deliver()  # what is written down as told is in the file, whatever ends this run
 
     with ExitStack() as held:
         answered = held.enter_context(_answered(run, resume)) if resume else None

@@ -87,7 +87,7 @@ def main(run: Run, **options: Any) -> Iterable[Record]:
 
     With --chat all of it is kept, encrypted: what leaves the window is in the archive of slm-chat(1), comes back when
     it bears on a question, and each move is a decision for roadmap-why(1).
-    Feeding the same ids again adds nothing.
+    Feeding the same ids again adds nothing; with --query there need not be a message at all.
     Without it nothing but vectors of the texts is kept, so that they need not be computed again.
 
     Tokens are counted by the tokenizer of --model; for an endpoint they are estimated at 3.6 bytes each.
@@ -107,8 +107,8 @@ def main(run: Run, **options: Any) -> Iterable[Record]:
                     yield record
                 else:
                     said.append(filtering.checked(record))
-        if said:
-            with run.item(said[-1]):
+        if said or (settings.chat and settings.query):
+            with run.item(said[-1] if said else None):
                 yield from _conversation(run, window, said)
 
 

@@ -66,6 +66,9 @@ class Talk:
         """The model, loaded when first asked for."""
         if self._opened is None:
             self._opened = self.open_model(self.model)
+            if self.model is not None and self.model != self.chat.model:
+                with self.state.write() as tx:
+                    archive.held_with(tx, self.chat, self.model)
         return self._opened
 
     def say(self, text: str) -> Iterator[str]:
@@ -147,6 +150,8 @@ class Talk:
         if self._opened is not None:
             self._opened.close()
         self._opened, self.model, self._session = fresh, model, None
+        with self.state.write() as tx:
+            archive.held_with(tx, self.chat, model)
         return fresh.name
 
     def messages(self) -> list[Record]:
@@ -154,7 +159,12 @@ class Talk:
         return [one.record for one in self.session.stored]
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the model, and of the conversation if nothing was ever said in it."""
+        self._let_go()
+        with self.state.write() as tx:
+            archive.drop_if_empty(tx, self.chat)
+
+    def _let_go(self) -> None:
         if self._opened is not None:
             self._opened.close()
             self._opened = None
@@ -202,7 +212,7 @@ class Talk:
         try:
             self._opened.count_tokens("")
         except Unavailable:
-            self.close()
+            self._let_go()
 
     def _take_back(self, ids: list[str]) -> None:
         if ids:

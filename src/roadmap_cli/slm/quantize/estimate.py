@@ -4,7 +4,8 @@ Peak resident memory of one process that answers with it through llama.cpp on th
 
     weights   all tensors, mapped from the file (the kernel can take clean pages back and read them again)
     repacked  copies of matrices that llama.cpp lays out anew for the processor: they cannot be given back
-    cache     keys and values: context × layers × heads × (key + value) × bytes; touched in full at the start
+    cache     keys and values: context × heads of all layers × (key + value) × bytes, touched in full at the start;
+              layers with a sliding window need less, which is not counted
     compute   activations of one batch, the mask, logits
     overhead  Python, llama.cpp, the vocabulary
 
@@ -61,7 +62,8 @@ class Shape:
     layers: int
     width: int
     feed_forward: int
-    key_values: int  # of keys and values together, one token and one layer
+    key_values: int  # of keys and values together, one token, the widest layer
+    cached: int  # of keys and values together, one token, all layers
     vocabulary: int
     trained_context: int
 
@@ -83,9 +85,11 @@ def shape(header: Header) -> Shape:
     kv_heads = header.number("attention.head_count_kv") or heads or 1
     if min(layers, width, key, value, kv_heads) < 0 or layers > 10_000 or width > 1 << 24 or kv_heads > 1 << 16:
         raise DataError("impossible numbers of layers, width or heads", where=str(header.path), code="bad_gguf")
+    told = header.values.get(f"{header.architecture}.attention.head_count_kv")
+    each_layer = [heads for heads in told if isinstance(heads, int)] if isinstance(told, list) else [kv_heads] * layers
     return Shape(
         layers, width, header.number("feed_forward_length") or 4 * width, kv_heads * (key + value),
-        header.vocabulary, header.number("context_length") or 2048,
+        sum(each_layer) * (key + value), header.vocabulary, header.number("context_length") or 2048,
     )  # fmt: skip
 
 
@@ -136,7 +140,7 @@ def need(
     return Need(
         weights_bytes=weights,
         repacked_bytes=repacked,
-        cache_bytes=round(context_size * told.layers * told.key_values * KV_BYTES[kv_type]),
+        cache_bytes=round(context_size * told.cached * KV_BYTES[kv_type]),
         compute_bytes=activations + mask + 4 * told.vocabulary + CONTEXT_BYTES,
         overhead_bytes=PROCESS_BYTES + TOKEN_BYTES * told.vocabulary,
     )

@@ -113,7 +113,8 @@ class Workshop:
     def verified(self, made: Path, name: str) -> dict[str, Any]:
         """How far a file is from its source on the text: the fields of `worker.summary`. No chunk is done twice."""
         rows_file = made.with_suffix(f".{self._stamp(self.settings.text, str(self.settings.chunks))}.rows")
-        known = _rows(rows_file)
+        known = _rows(rows_file)[: self.settings.chunks]
+        gate = formats.gate(name)
         if known:
             self.resumed.append(f"{len(known)} chunks of verification")
 
@@ -126,7 +127,7 @@ class Workshop:
 
             done = self._work(
                 {"action": "verify", "target": str(made), "text": self.settings.text, "chunks": self.settings.chunks,
-                 "known": known},
+                 "known": known, "gate": {"kl": gate.kl, "top1": gate.top1}},
                 f"verifying {name}", str(self.source.path), keep,
             )  # fmt: skip
         return dict(done["summary"])

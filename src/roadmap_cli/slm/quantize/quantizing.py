@@ -71,6 +71,9 @@ def weights(
         note(f"converted {folder} to F16: {found.path}")
     try:
         yield Source(found.path, folder.resolve().name.lower(), found.licence, None)
+    except Negative:  # there is nothing to go on with
+        shutil.rmtree(work, ignore_errors=True)
+        raise
     finally:
         if dry_run:
             shutil.rmtree(work, ignore_errors=True)

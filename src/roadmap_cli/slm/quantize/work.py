@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,28 +34,28 @@ def run(
     `where` is the file a message is about. Raises DataError (a model llama.cpp does not take, or gives up on),
     CannotCreate (the disk is full), Unavailable (no llama-cpp-python, no memory). The child ends with this process.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", _START, str(_ROOT)], env=dict(environ), text=True, encoding="utf-8",
-        errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    last: dict[str, Any] = {}
-    try:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise AssertionError("three pipes were asked for")
-        with process.stdin as sink:
-            sink.write(json.dumps(dict(task)) + "\n")
-        os.set_blocking(process.stderr.fileno(), False)
-        for last in iterate(process.stdout):
-            event(last)
-        process.wait()
-        words = (process.stderr.read() or "").strip().splitlines()
-    finally:
-        if process.poll() is None:
-            process.kill()
+    with tempfile.TemporaryFile() as said:  # a pipe that nobody empties would hold the child up
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, str(_ROOT)], env={**environ, "GGML_NO_BACKTRACE": "1"}, text=True,
+            encoding="utf-8", errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
+        )  # fmt: skip
+        last: dict[str, Any] = {}
+        try:
+            if process.stdin is None or process.stdout is None:
+                raise AssertionError("two pipes were asked for")
+            with contextlib.suppress(BrokenPipeError), process.stdin as sink:
+                sink.write(json.dumps(dict(task)) + "\n")
+            for last in iterate(process.stdout):
+                event(last)
             process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream:
-                stream.close()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if process.stdout:
+                process.stdout.close()
+        said.seek(0)
+        words = said.read(1 << 20).decode("utf-8", "replace").strip().splitlines()
     if last.get("event") == "done" and process.returncode == 0:
         return last
     raise _failure(task, last, process.returncode, words, where)
@@ -70,7 +72,8 @@ def _failure(task: Mapping[str, Any], last: Mapping[str, Any], code: int, words:
         if name in ("no_llama", "no_memory"):
             return Unavailable(message, where=where if name == "no_memory" else None, code=name)
         return DataError(message, where=where, code=name)
-    said = words[-1][:200] if words else "no reason given"
+    asserted = [line for line in words if "ASSERT" in line]
+    said = (asserted or words or ["no reason given"])[-1][:200]
     if code == -signal.SIGKILL:
         return Unavailable(
             "the process that computed was killed, probably for want of memory", where=where, code="no_memory"

@@ -256,6 +256,8 @@ def _verify(task: dict[str, Any], send: Send) -> dict[str, Any]:
         raise Failed(f"the text has fewer than {source.chunk} tokens", "bad_text")
     known: list[list[float]] = task.get("known", [])
     half = source.chunk // 2
+    if known and _hopeless(summary(known), task.get("gate")):
+        chunks = chunks[: len(known)]
     for number, tokens in enumerate(chunks[len(known) :], len(known) + 1):
         p = _log_probabilities(source.compute(tokens, half)[:-1])
         q = _log_probabilities(ours.compute(tokens, half)[:-1])
@@ -272,7 +274,17 @@ def _verify(task: dict[str, Any], send: Send) -> dict[str, Any]:
         ]  # fmt: skip
         known.append([float(each) for each in row])
         send({"event": "chunk", "done": number, "of": len(chunks), "row": known[-1]})
-    return {"summary": summary(known), "chunks": len(chunks)}
+        if _hopeless(summary(known), task.get("gate")):
+            break
+    return {"summary": summary(known), "chunks": len(known)}
+
+
+def _hopeless(found: dict[str, float], gate: dict[str, float] | None) -> bool:
+    """Whether what was seen so far is outside the gate by more than four standard errors: more text changes nothing."""
+    return gate is not None and (
+        found["kl_divergence"] - 4 * found["kl_error"] > gate["kl"]
+        or found["top1_ratio"] + 4 * found["top1_error"] < gate["top1"]
+    )
 
 
 def _log_probabilities(logits: Any) -> Any:

@@ -80,13 +80,14 @@ class Connection(asyncio.Protocol):
         self._writable.set()
         self._lines: LineTaker | None = None
         self._lost: Callable[[], None] = lambda: None
+        self._pending: Callable[[], bool] = lambda: False
         self._held = b""
         self.closing = False
 
     @property
     def busy(self) -> bool:
-        """Whether a request is being answered."""
-        return self._task is not None and not self._task.done()
+        """Whether a request is being answered, or lines are."""
+        return (self._task is not None and not self._task.done()) or self._pending()
 
     @property
     def began(self) -> bool:
@@ -250,11 +251,14 @@ class Connection(asyncio.Protocol):
 
     # -- lines ---------------------------------------------------------------------------------------------------------
 
-    def upgrade(self, take: LineTaker, lost: Callable[[], None]) -> None:
-        """Go over to JSON Lines; `take` gets each line, `lost` is called when the client has gone."""
+    def upgrade(self, take: LineTaker, lost: Callable[[], None], pending: Callable[[], bool]) -> None:
+        """Go over to JSON Lines; `take` gets each line, `lost` is called when the client has gone.
+
+        `pending` tells whether an answer is still to come.
+        """
         headers = [("Connection", "Upgrade"), ("Upgrade", PROTOCOL)]
         self._send(h11.InformationalResponse(status_code=101, headers=headers))
-        self._lines, self._lost = take, lost
+        self._lines, self._lost, self._pending = take, lost, pending
         self._take_lines(self._h11.trailing_data[0])
 
     def line(self, value: Any) -> None:
@@ -276,7 +280,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Close when the answer that is under way is out; at once if there is none."""
         self.closing = True
-        if not self.busy and self._lines is None:
+        if not self.busy:
             self.close()
 
     def close(self) -> None:

@@ -50,6 +50,10 @@ class Lines:
         except (ValueError, KeyError, TypeError) as error:
             self._connection.line({"key": key, "failed": told(DataError(f"not a request: {error}", code="bad_body"))})
 
+    def pending(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._tasks)
+
     def lost(self) -> None:
         """The client has gone: nothing is done for it any more."""
         for task in self._tasks.values():

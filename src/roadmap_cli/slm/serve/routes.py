@@ -211,7 +211,7 @@ class Routes:
             connection.answer(426, _error(f"Upgrade: {PROTOCOL} is missing", "no_upgrade"), {"Upgrade": PROTOCOL})
             return
         lines = Lines(connection, self._service, self._control.identity)
-        connection.upgrade(lines.take, lines.lost)
+        connection.upgrade(lines.take, lines.lost, lines.pending)
 
     async def _status(self, connection: Connection, request: Request) -> None:
         connection.answer(200, self._control.status())

@@ -191,9 +191,7 @@ class Server:
         end = loop.time() + self._setup.grace_s
         for connection in list(self._connections):
             connection.finish()
-        while any(slot.claims for slot in self.pool.catalogue.slots.values()) and loop.time() < end:
-            if not self._connections:
-                break
+        while any(connection.busy for connection in self._connections) and loop.time() < end:
             await asyncio.sleep(0.05)
         for connection in list(self._connections):
             connection.close()

@@ -174,6 +174,18 @@ def seat(tx: Connection, seats: Iterable[tuple[str, int, int]]) -> None:
     )
 
 
+def held_with(tx: Connection, chat: Chat, model: str) -> None:
+    """Note the model a conversation is held with, as the user names it."""
+    tx.execute("UPDATE slm_chat SET model = ? WHERE id = ?", (model, chat.id))
+
+
+def drop_if_empty(tx: Connection, chat: Chat) -> None:
+    """Delete a conversation in which nothing was ever said."""
+    tx.execute(
+        "DELETE FROM slm_chat WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM slm_message WHERE chat_id = ?1)", (chat.id,)
+    )
+
+
 def pin(tx: Connection, message_id: str, pinned: bool) -> None:
     """Keep a message in the window whatever is asked, or no longer."""
     tx.execute("UPDATE slm_message SET pinned = ? WHERE id = ?", (int(pinned), message_id))
