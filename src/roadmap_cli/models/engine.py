@@ -26,7 +26,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError, RoadmapError, Unavailable, UsageError
 from roadmap_cli.models import processors
 from roadmap_cli.models.chat import Options, Tally, check_messages
-from roadmap_cli.models.llama import BLOCK, Weights, last_error
+from roadmap_cli.models.llama import Weights, last_error
 
 DEFAULT_CONTEXT = 4096
 #: Most tokens in one call of llama.cpp.
