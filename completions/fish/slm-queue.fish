@@ -97,7 +97,7 @@ complete -c slm-queue -n '__fish_seen_subcommand_from drain' -s v -l verbose -d 
 complete -c slm-queue -n '__fish_seen_subcommand_from drain' -l color -x -a 'auto always never' -d 'When to use colour'
 complete -c slm-queue -n '__fish_seen_subcommand_from drain' -l version -d 'Show the version'
 complete -c slm-queue -n '__fish_seen_subcommand_from drain' -s h -l help -d 'Show this message and exit'
-complete -c slm-queue -n '__fish_seen_subcommand_from results' -l new -d 'Only replies that were not told before'
+complete -c slm-queue -n '__fish_seen_subcommand_from results' -l unread -d 'Only replies that were not told before'
 complete -c slm-queue -n '__fish_seen_subcommand_from results' -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c slm-queue -n '__fish_seen_subcommand_from results' -l json -d 'Write JSON Lines, the default in a pipe'
 complete -c slm-queue -n '__fish_seen_subcommand_from results' -l plain -d 'Write tab-separated columns'

@@ -57,7 +57,7 @@ main = group(
         ),
         "See what would be done now": "slm-queue plan | jq -r .conditions | sort -u",
         "Answer what is due": "slm-queue drain --max-width 4 --quiet | jq -r .kind",
-        "Take the replies that are new": "slm-queue results --new | jq -r 'has(\"text\")'",
+        "Take the replies not read yet": "slm-queue results --unread | jq -r 'has(\"text\")'",
     },
     see=("slm-run", "slm-serve", "slm-device", "roadmap-why"),
 )
@@ -225,16 +225,16 @@ def drain(run: Run, sysroot: Path, **rules: Any) -> Iterable[Record]:
 
 @main.command(writes="slm.reply", state="write", columns=("from_id", "model", "finish", "text"))
 @IDS
-@click.option("--new", "new_only", is_flag=True, help="Only replies that were not told before; then they were.")
-def results(run: Run, ids: tuple[str, ...], new_only: bool) -> Iterable[Record]:
+@click.option("--unread", "unread_only", is_flag=True, help="Only replies that were not told before; then they were.")
+def results(run: Run, ids: tuple[str, ...], unread_only: bool) -> Iterable[Record]:
     """Write the replies to requests, of all that are answered or of those named."""
     from roadmap_cli.slm.queue import requests
 
     with run.state.read() as tx:
-        found = requests.replies(tx, ids, new_only=new_only)
+        found = requests.replies(tx, ids, unread_only=unread_only)
     for _, reply in found:
         yield reply
-    if new_only and found:
+    if unread_only and found:
         run.deliver()
         with run.state.write() as tx:
             requests.mark_told(tx, [name for name, _ in found], run.now())

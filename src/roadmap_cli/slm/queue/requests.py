@@ -254,8 +254,8 @@ def retry(tx: Any, ids: Sequence[str], due_at: datetime | None) -> list[Request]
     return find(tx, ids)
 
 
-def replies(tx: Any, ids: Sequence[str], *, new_only: bool) -> list[tuple[str, Record]]:
-    """Replies with the ids of their requests, in the order they came; `new_only` leaves out those told already."""
+def replies(tx: Any, ids: Sequence[str], *, unread_only: bool) -> list[tuple[str, Record]]:
+    """Replies with the ids of their requests, in the order they came; `unread_only` leaves out those told already."""
     if ids:
         chosen = [each for each in find(tx, ids) if each.reply_id]
         pairs = [(each.id, each.reply_id or "") for each in chosen]
@@ -263,7 +263,7 @@ def replies(tx: Any, ids: Sequence[str], *, new_only: bool) -> list[tuple[str, R
         pairs = tx.execute(
             "SELECT id, reply_id FROM slm_request WHERE state = 'answered' AND (?1 = 0 OR told_at IS NULL)"
             " ORDER BY settled_at, id",
-            (int(new_only),),
+            (int(unread_only),),
         ).fetchall()
     found = ((name, records.get(tx, reply_id)) for name, reply_id in pairs)
     return [(name, reply) for name, reply in found if reply is not None]
