@@ -295,6 +295,7 @@ def _turn(run: Run, sysroot: Path, rules: Rules) -> Turn:
 
     with run.state.read() as tx:
         found = [each for each in requests.waiting(tx) if each.state == "waiting"]
+        rules = rules.at_pace(requests.reply_s(tx))
     return timing.turn(found, power(sysroot, run.environ), rules, run.now())
 
 

@@ -269,6 +269,15 @@ def replies(tx: Any, ids: Sequence[str], *, unread_only: bool) -> list[tuple[str
     return [(name, reply) for name, reply in found if reply is not None]
 
 
+def reply_s(tx: Any) -> float | None:
+    """Seconds within which nine of ten replies of the queue came lately, from the ledger; None without any."""
+    rows = tx.execute(
+        "SELECT latency_ms FROM (SELECT purpose, latency_ms, error FROM model_call ORDER BY at DESC LIMIT 500)"
+        " WHERE purpose = 'queue' AND error IS NULL AND latency_ms IS NOT NULL ORDER BY latency_ms"
+    ).fetchall()
+    return rows[len(rows) * 9 // 10][0] / 1000 if rows else None
+
+
 def mark_told(tx: Any, ids: Iterable[str], now: datetime) -> None:
     """Note that the replies to these requests have been told."""
     tx.executemany("UPDATE slm_request SET told_at = ? WHERE id = ?", [(stamp(now), name) for name in ids])
