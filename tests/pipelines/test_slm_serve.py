@@ -525,3 +525,50 @@ def test_unused_models_go_after_the_time_that_was_said_and_why_is_written_down(w
     chain = shell(["roadmap-why", decision["id"]])
     kinds = [json.loads(line)["kind"] for line in chain.stdout.splitlines()]
     assert kinds == ["why.decision", "slm.memory_seen"]
+
+
+def test_what_is_used_each_morning_is_there_before_it_is_asked_for(world, home, shell):
+    from datetime import UTC, datetime, timedelta
+
+    from roadmap_cli.core import clock
+    from roadmap_cli.slm.serve import usage
+    from roadmap_cli.state.keys import KeySource
+    from roadmap_cli.state.store import State
+
+    monday = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # the time that ROADMAP_NOW tells the server
+    with State.open(
+        home / ".local/state/roadmap/state.db", mode="write", keys=KeySource(world), now=clock.system
+    ) as state, state.write() as tx:  # fmt: skip
+        for days in (3, 4, 5, 6, 7):
+            usage.note(tx, MODEL, monday - timedelta(days=days) + timedelta(minutes=5))
+    process = subprocess.Popen(
+        [ROOT / "bin/slm-serve", "start", "--json"], env=world, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout
+    try:
+        process.stdout.readline()
+
+        def ready() -> bool:
+            done = shell(["slm-serve", "status"])
+            return any(
+                json.loads(line).get("name") == MODEL and json.loads(line)["state"] == "ready"
+                for line in done.stdout.splitlines()
+            )
+
+        wait_until(ready, 60)
+        asked = shell(["slm-run", "--text", "--max-tokens", "1"], b"Good morning.\n")
+        assert asked.returncode == 0, asked.stderr
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stdout.close()
+    rows = shell(
+        [
+            "roadmap-state",
+            "query",
+            "select why, (select outcome from outcome where decision_id = id) as outcome from decision where decision = 'slm.preload_chosen'",
+        ]
+    )
+    row = json.loads(rows.stdout)["row"]
+    assert "working days" in row["why"]
+    assert row["outcome"] == "used"

@@ -458,8 +458,16 @@ def test_an_interrupt_ends_the_child_too(tiny, world, home):
     words = [ROOT / "bin/slm-quantize", str(tiny), "--type", "Q8_0", "--chunks", "3", "--name", "tiny-stopped"]
     process = subprocess.Popen(words, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+    def workers() -> list[str]:
+        return [
+            child
+            for child in children.read_text().split()
+            if b"quantize.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+
     end = time.monotonic() + 60
-    while not (found := children.read_text().split()) and time.monotonic() < end:
+    while not (found := workers()) and time.monotonic() < end:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)

@@ -169,6 +169,20 @@ def test_a_stale_socket_is_replaced_and_anything_else_is_left(tmp_path):
     assert path.read_text() == "precious"
 
 
+def test_a_socket_that_systemd_holds_is_left(tmp_path):
+    path = tmp_path / "slm.sock"
+    held = socket.socket(socket.AF_UNIX)
+    held.bind(str(path))
+    held.listen()
+    with pytest.raises(TryLater, match="systemd"):
+        sockets.Sockets(path).open(None, {})
+    assert path.exists()
+    held.close()
+    again = sockets.Sockets(path)
+    again.open(None, {})
+    again.close()
+
+
 @pytest.mark.parametrize("text", ["0.0.0.0:80", "example.org:80", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", ""])
 def test_only_loopback_is_listened_on(text):
     with pytest.raises(UsageError):

@@ -14,8 +14,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from roadmap_cli.core.errors import CannotCreate, TryLater, UsageError
-from roadmap_cli.models.warm import address
+from roadmap_cli.core.errors import CannotCreate, RoadmapError, TryLater, UsageError
+from roadmap_cli.models.warm import address, connect
 from roadmap_cli.state import files
 
 _FIRST_DESCRIPTOR = 3
@@ -71,6 +71,7 @@ class Sockets:
             with contextlib.suppress(FileNotFoundError):
                 if not stat.S_ISSOCK(path.lstat().st_mode):
                     raise CannotCreate("not a socket: it is in the way", where=str(path))
+                self._refuse_other()
                 path.unlink()  # of a server that was killed: the lock says that none lives
             own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             name, held = address(path)
@@ -84,9 +85,25 @@ class Sockets:
             found = path.lstat()
             self._made = (found.st_dev, found.st_ino)
             own.listen(BACKLOG)
+        except RoadmapError:
+            self.close()
+            raise
         except OSError as error:
+            self.close()
             raise CannotCreate(f"no socket here: {(error.strerror or str(error)).lower()}", where=str(path)) from None
         self.own = own
+
+    def _refuse_other(self) -> None:
+        """Leave a socket that somebody listens on: systemd, before it has started a server."""
+        other = connect(self.path, 1.0)
+        if other is not None:
+            other.close()
+            raise TryLater(
+                "somebody listens there already, perhaps systemd",
+                where=str(self.path),
+                hint="systemctl --user status slm-serve.socket",
+                code="already_running",
+            )
 
     def _take_lock(self) -> None:
         lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
