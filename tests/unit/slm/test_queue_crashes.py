@@ -179,3 +179,31 @@ Queue.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestQueue = Queue.TestCase
+
+
+def test_a_prompt_that_kills_its_process_is_given_up_and_takes_no_other_with_it(tmp_path):
+    """As a model that crashes on one input: eight come with it the first time, none is blamed for it."""
+    hands = Hands()
+    place = Place(tmp_path, hands)
+    place.open().close()
+    names = {place.add(word, priority="now"): word for word in ["killer", *(f"good {number}" for number in range(8))]}
+    ends = []
+    for _ in range(9):
+        child = os.fork()
+        if not child:
+            code = 70
+            try:
+                with place.open() as state:
+                    list(drain(state, now=hands, model=Repeating(width=4, is_mended=False)).run())
+                code = 0
+            finally:
+                os._exit(code)
+        ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        hands.pass_by(timedelta(minutes=5))
+        if ends[-1] == 0:
+            break
+    with place.open() as state, state.read() as tx:
+        found = {names[each.id]: each for each in requests.every(tx)}
+    assert ends == [9] * 5 + [0]
+    assert (found["killer"].state, found["killer"].error_code) == ("failed", "too_many_attempts")
+    assert {each.state for word, each in found.items() if word != "killer"} == {"answered"}

@@ -257,6 +257,24 @@ def test_only_who_has_taken_a_request_settles_it(place, hands):
             requests.find(tx, ["slm_none"])
 
 
+def test_a_slow_device_begins_earlier_as_its_ledger_shows(place, hands):
+    from roadmap_cli.models.ledger import Call, record_call
+
+    waits = request(within=60 * MINUTE)
+    battery = power(on_battery=True, percent=60.0)
+    with place.open() as state, state.write() as tx:
+        assert requests.reply_s(tx) is None
+        for latency_ms in range(1000, 11_000, 1000):
+            call = Call("m", "local", "queue", {}, {}, latency_ms * 240)
+            record_call(tx, call, command="slm-queue drain", at=hands())
+        record_call(tx, Call("m", "local", "chat", {}, {}, 1), command="slm-chat", at=hands())
+        found = requests.reply_s(tx)
+    assert found == 2400.0
+    moment = START + 48 * MINUTE
+    assert not timing.turn([waits], battery, RULES.at_pace(None), moment).due
+    assert timing.turn([waits], battery, RULES.at_pace(found), moment).due
+
+
 def test_a_heartbeat_keeps_the_lease_while_a_reply_takes_long(place, hands):
     from roadmap_cli.slm.queue.held import Heartbeat
 

@@ -57,7 +57,7 @@ main = group(
         ),
         "See what would be done now": "slm-queue plan | jq -r .conditions | sort -u",
         "Answer what is due": "slm-queue drain --max-width 4 --quiet | jq -r .kind",
-        "Take the replies that are new": "slm-queue results --new | jq -r 'has(\"text\")'",
+        "Take the replies not read yet": "slm-queue results --unread | jq -r 'has(\"text\")'",
     },
     see=("slm-run", "slm-serve", "slm-device", "roadmap-why"),
 )
@@ -225,19 +225,45 @@ def drain(run: Run, sysroot: Path, **rules: Any) -> Iterable[Record]:
 
 @main.command(writes="slm.reply", state="write", columns=("from_id", "model", "finish", "text"))
 @IDS
-@click.option("--new", "new_only", is_flag=True, help="Only replies that were not told before; then they were.")
-def results(run: Run, ids: tuple[str, ...], new_only: bool) -> Iterable[Record]:
+@click.option("--unread", "unread_only", is_flag=True, help="Only replies that were not told before; then they were.")
+def results(run: Run, ids: tuple[str, ...], unread_only: bool) -> Iterable[Record]:
     """Write the replies to requests, of all that are answered or of those named."""
     from roadmap_cli.slm.queue import requests
 
     with run.state.read() as tx:
-        found = requests.replies(tx, ids, new_only=new_only)
+        found = requests.replies(tx, ids, unread_only=unread_only)
     for _, reply in found:
         yield reply
-    if new_only and found:
+    if unread_only and found:
         run.deliver()
         with run.state.write() as tx:
             requests.mark_told(tx, [name for name, _ in found], run.now())
+
+
+@main.command(writes="slm.request", state="read", columns=COLUMNS)
+@IDS
+@click.option("--timeout", metavar="TIME", help="The longest wait: a number and m, h, d or w; without it, any.")
+def wait(run: Run, ids: tuple[str, ...], timeout: str | None) -> Iterable[Record]:
+    """Wait until requests have come to an end, those named or all that are open, and write them as they do.
+
+    It answers none itself: drain does, in another process.
+    The exit code is 1 if one came to another end than an answer, and 75 if one is still open after the time.
+    """
+    from roadmap_cli.core.clock import length
+    from roadmap_cli.slm.queue import outcome, requests
+
+    limit = None if timeout is None else length(timeout).total_seconds()
+    with run.state.read() as tx:
+        chosen = ids or [each.id for each in requests.waiting(tx)]
+    states = set()
+    for each in outcome.settled(run.state, chosen, limit_s=limit):
+        states.add(each.state)
+        yield each.record()
+    if not states.isdisjoint(requests.OPEN):
+        run.exit_code = Exit.TEMPFAIL
+        run.note("the time is over; what is still open, and why, tells slm-queue plan")
+    elif states - {"answered"}:
+        run.exit_code = Exit.NEGATIVE
 
 
 @main.command(writes="slm.request", state="write", columns=COLUMNS)
@@ -269,6 +295,7 @@ def _turn(run: Run, sysroot: Path, rules: Rules) -> Turn:
 
     with run.state.read() as tx:
         found = [each for each in requests.waiting(tx) if each.state == "waiting"]
+        rules = rules.at_pace(requests.reply_s(tx))
     return timing.turn(found, power(sysroot, run.environ), rules, run.now())
 
 

@@ -105,6 +105,7 @@ class Drain:
         now = self.now()
         with self.state.read() as tx:
             open_ones = requests.waiting(tx)
+            rules = self.rules.at_pace(requests.reply_s(tx))
         free = [
             each
             for each in open_ones
@@ -115,7 +116,7 @@ class Drain:
                 or not self._held.is_held(each.taken_by or "")
             )
         ]
-        return timing.turn(free, power, self.rules, now)
+        return timing.turn(free, power, rules, now)
 
     def _note_burst(self, turn: timing.Turn, power: Power) -> str:
         return self._decide(

@@ -254,8 +254,8 @@ def retry(tx: Any, ids: Sequence[str], due_at: datetime | None) -> list[Request]
     return find(tx, ids)
 
 
-def replies(tx: Any, ids: Sequence[str], *, new_only: bool) -> list[tuple[str, Record]]:
-    """Replies with the ids of their requests, in the order they came; `new_only` leaves out those told already."""
+def replies(tx: Any, ids: Sequence[str], *, unread_only: bool) -> list[tuple[str, Record]]:
+    """Replies with the ids of their requests, in the order they came; `unread_only` leaves out those told already."""
     if ids:
         chosen = [each for each in find(tx, ids) if each.reply_id]
         pairs = [(each.id, each.reply_id or "") for each in chosen]
@@ -263,10 +263,19 @@ def replies(tx: Any, ids: Sequence[str], *, new_only: bool) -> list[tuple[str, R
         pairs = tx.execute(
             "SELECT id, reply_id FROM slm_request WHERE state = 'answered' AND (?1 = 0 OR told_at IS NULL)"
             " ORDER BY settled_at, id",
-            (int(new_only),),
+            (int(unread_only),),
         ).fetchall()
     found = ((name, records.get(tx, reply_id)) for name, reply_id in pairs)
     return [(name, reply) for name, reply in found if reply is not None]
+
+
+def reply_s(tx: Any) -> float | None:
+    """Seconds within which nine of ten replies of the queue came lately, from the ledger; None without any."""
+    rows = tx.execute(
+        "SELECT latency_ms FROM (SELECT purpose, latency_ms, error FROM model_call ORDER BY at DESC LIMIT 500)"
+        " WHERE purpose = 'queue' AND error IS NULL AND latency_ms IS NOT NULL ORDER BY latency_ms"
+    ).fetchall()
+    return rows[len(rows) * 9 // 10][0] / 1000 if rows else None
 
 
 def mark_told(tx: Any, ids: Iterable[str], now: datetime) -> None:

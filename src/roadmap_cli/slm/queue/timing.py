@@ -8,7 +8,7 @@ when a deadline would else be missed, or one when something is done anyway.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from roadmap_cli.slm.device.power import Power
@@ -26,7 +26,7 @@ class Rules:
     critical_percent below, on battery, only what somebody waits for now
     every            how often the queue is looked at: what cannot wait until the next time is done now
     reserve          time left between the end of a burst and the deadline it is for
-    reply_s          how long one reply is taken to need, until bursts have shown it
+    reply_s          how long one reply is taken to need, until the ledger shows it
     width            requests answered together when nothing is against it
     """
 
@@ -37,6 +37,10 @@ class Rules:
     reserve: timedelta = timedelta(minutes=2)
     reply_s: float = 10.0
     width: int = 8
+
+    def at_pace(self, reply_s: float | None) -> Rules:
+        """The same with the time that replies were found to need; None is not known."""
+        return self if reply_s is None else replace(self, reply_s=max(0.1, reply_s))
 
 
 @dataclass(frozen=True, slots=True)

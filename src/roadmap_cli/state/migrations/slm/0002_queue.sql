@@ -17,7 +17,7 @@ CREATE TABLE slm_request (
     error_code     TEXT,                   -- code of the last failure
     error          TEXT,                   -- its words
     settled_at     TEXT,                   -- when it was answered, failed, expired or cancelled
-    told_at        TEXT                    -- when 'results --new' told its reply
+    told_at        TEXT                    -- when 'results --unread' told its reply
 ) STRICT;
 CREATE INDEX slm_request_by_turn ON slm_request (state, priority, due_at, at, id);
 CREATE INDEX slm_request_by_time ON slm_request (at, id);
