@@ -6,8 +6,10 @@ and ``[65]`` if the exit code is not 0. In expected lines the character ``…`` 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,6 +79,23 @@ def world(home: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "COLUMNS": "80",
     }
+
+
+#: Enter a network namespace with nothing but a loopback device, which is brought up where `ip` is there.
+ALONE = (
+    "unshare",
+    *(("--map-root-user",) if os.geteuid() else ()),
+    *("--net", "--", "sh", "-c", 'ip link set lo up 2>/dev/null; exec "$@"', "sh"),
+)
+
+
+@functools.cache
+def why_not_alone() -> str:
+    """Why nothing can be run without a network here; empty if it can."""
+    if not shutil.which("unshare"):
+        return "unshare is not installed"
+    done = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"no network namespaces here: {done.stderr.strip()}"
 
 
 def run(shell: str, home: Path, inside: Sequence[str] = ()) -> tuple[str, int]:

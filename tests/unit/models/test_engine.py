@@ -125,7 +125,7 @@ def test_ten_megabytes_are_refused_without_being_read(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("exact", [True, pytest.param(False, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("believed", [pytest.param(512, marks=pytest.mark.slow), 100_000])
+@pytest.mark.parametrize("believed", [512, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_when_the_room_is_short_all_are_answered_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch, exact: bool, believed: int
 ) -> None:
