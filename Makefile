@@ -44,7 +44,7 @@ lint-fast:
 lint: lint-fast ## Check style, types, layers, pages, completions, shell scripts
 	mandoc -T lint -W warning man/man1/*.1 man/man5/*.5 man/man7/*.7
 	shellcheck -s bash completions/bash/*
-	shellcheck bin/_launch tools/*.sh examples/*.sh .ci/run
+	shellcheck bin/_launch tools/*.sh examples/*.sh share/schedule/slm-queue-termux .ci/run
 	for file in completions/zsh/_*; do zsh -n "$$file" || exit 1; done
 	for file in completions/fish/*.fish; do fish -n "$$file" || exit 1; done
 	$(MAKE) --no-print-directory surface CHECK=--check
