@@ -11,9 +11,10 @@ export ROADMAP_STATE
 slm-models pull --quiet >/dev/null
 
 echo "# Fifty prompts, the first five replies"
-slm-run <"$here/prompts.jsonl" >"$work/replies.jsonl"
+began=$(date +%s)
+slm-run --max-tokens 64 <"$here/prompts.jsonl" >"$work/replies.jsonl"
 head -n 5 "$work/replies.jsonl" | jq -r '"\(.prompt)\n  \(.text | gsub("\n"; " "))"'
-jq -s -r '"\(length) replies, \(map(.completion_tokens) | add) tokens in \(map(.latency_ms) | add / 1000) s"' "$work/replies.jsonl"
+jq -s -r --arg s "$(($(date +%s) - began))" '"\(length) replies, \(map(.completion_tokens) | add) tokens in \($s) s, the model loaded"' "$work/replies.jsonl"
 
 echo
 echo "# A reply that must fit a JSON Schema"
