@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roadmap_cli.net.transport import Transport
 
 _NOT_FOUND = (3, 4)  # rclone's exit codes: directory, file not found
+_GONE = "is a directory or doesn't exist"  # what older ones say instead, with code 1; a segment is no directory
 _TIMEOUT_S = 600
 
 
@@ -62,7 +63,7 @@ class Rclone:
     def delete(self, name: str) -> None:
         """Remove a segment."""
         code, _ = self._run(["deletefile"], name)
-        if code not in _NOT_FOUND:
+        if code not in _NOT_FOUND and _GONE not in self._said:
             self._expect(code)
 
     def _run(self, words: list[str], name: str, data: bytes = b"", kinds: Sequence[str] = ()) -> tuple[int, bytes]:
