@@ -10,7 +10,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,9 @@ class Drain:
     problem: RoadmapError | None = None
     _absent: set[str | None] = field(default_factory=set)
     _taken: dict[str, Request] = field(default_factory=dict)
+    _by_key: dict[int, Request] = field(default_factory=dict)
+    _keys: Iterator[int] = field(default_factory=itertools.count)
+    _progressed: bool = False
     _held: Held | None = None
     _beats: Heartbeat = field(init=False)
 
@@ -156,8 +159,6 @@ class Drain:
 
     # -- answering ---------------------------------------------------------------------------------------------------
 
-    _progressed: bool = False
-
     def _work(self, turn: timing.Turn, told: dict[str, int]) -> Iterator[Record]:
         """Answer what is due, model by model, as long as the device allows it."""
         self._progressed = False
@@ -194,8 +195,6 @@ class Drain:
             if allowed.work_share < 1:
                 self.sleep((time.monotonic() - begun) * (1 / allowed.work_share - 1))
 
-    _by_key: dict[int, Request] = field(default_factory=dict)
-
     def _take(self, chosen: Sequence[Request]) -> list[Request]:
         assert self._held is not None
         with self.state.write() as tx:
@@ -218,14 +217,11 @@ class Drain:
         system = wanted.pop("system", None)
         try:
             prompt = prompts.read(dict(request.line), Options(**wanted), system)
-            key = len(self._keys)
-            self._keys.append(request.id)
+            key = next(self._keys)
             batch.submit(key, prompt.messages, prompt.options)
             self._by_key[key] = request
         except (DataError, UsageError) as error:
             yield from self._settle(request, error, told)
-
-    _keys: list[str] = field(default_factory=list)
 
     def _settle(self, request: Request, result: Any, told: dict[str, int]) -> Iterator[Record]:
         """Store how a request ended, then tell it."""
@@ -323,7 +319,7 @@ def plan_record(turn: timing.Turn, at: datetime) -> list[Record]:
     told = []
     for is_due, chosen in ((True, turn.due), (False, turn.left)):
         for each in chosen:
-            record: Record = {**replace(each).record(), "kind": "slm.request_plan", "from_id": each.id}
+            record: Record = {**each.record(), "kind": "slm.request_plan", "from_id": each.id}
             record["id"] = run_id("slm.request_plan", at)
             record["at"] = stamp(at)
             record |= {"is_due": is_due, "why": turn.why, "conditions": turn.conditions.why}
