@@ -82,14 +82,20 @@ def _is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def _text_arrival(position: _Position, text: bytes | None) -> Iterator[Arrival]:
-    if text is None:
-        yield Arrival(None, position, _too_long())
-        return
+def _decoded_line(line: bytes | None) -> str:
+    """A line of plain text; None is one that was too long. Raises DataError."""
+    if line is None:
+        raise _too_long()
     try:
-        line = text.decode().removesuffix("\r")
+        return line.decode().removesuffix("\r")
     except UnicodeDecodeError as wrong:
-        error = DataError(f"not UTF-8 at column {wrong.start + 1}", code="bad_text")
+        raise DataError(f"not UTF-8 at column {wrong.start + 1}", code="bad_text") from None
+
+
+def _text_arrival(position: _Position, text: bytes | None) -> Iterator[Arrival]:
+    try:
+        line = _decoded_line(text)
+    except DataError as error:
         yield Arrival(None, position, error)
         return
     if line:
@@ -272,12 +278,7 @@ class Run:
         for number, text in enumerate(lines, before + 1):
             self._here = _Position(name, number, text or b"")
             with self.item():
-                if text is None:
-                    raise _too_long()
-                try:
-                    record: Record = {"text": text.decode().removesuffix("\r")}
-                except UnicodeDecodeError as wrong:
-                    raise DataError(f"not UTF-8 at column {wrong.start + 1}", code="bad_text") from None
+                record: Record = {"text": _decoded_line(text)}
                 self._positions[id(record)] = self._here
                 yield record
 
