@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from roadmap_cli.agent import localise, memory, signature, toolchain
 from roadmap_cli.agent import project as projects
 from roadmap_cli.agent.bench import Bench, TestRun, is_green
+from roadmap_cli.agent.driver import Candidate, Case, Verdict
 from roadmap_cli.agent.report import Report
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.search import Candidate, Case, Search, Verdict
+from roadmap_cli.agent.search import Search
 from roadmap_cli.agent.source import Block, blocks, reapply
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError, UsageError
@@ -169,7 +170,8 @@ class Loop:
         known = [test for test in first.outcomes if first.outcomes[test]["status"] != "skipped"]
         known = [test for test in known if not test.startswith("collect:")]
         slowest = max((first.outcomes[test].get("seconds", 0.0) for test in first.passing), default=0.1)
-        return Case(failing, known, min(_FIRST_TEST_S, max(0.2, 10 * slowest)), {})
+        errors = {test: first.outcomes[test].get("error") or {} for test in failing}
+        return Case(failing, known, min(_FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
 
     def _localise(self, case: Case, run: TestRun) -> None:
         passing = [test for test in run.passing if test in case.known]

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from roadmap_cli.agent.bench import TestRun
+from roadmap_cli.agent.driver import Verdict
 from roadmap_cli.agent.localise import Suspicion, top
-from roadmap_cli.agent.search import Verdict
 from roadmap_cli.agent.source import unified_diff
 from roadmap_cli.agent.toolchain import TestCommand
 from roadmap_cli.core.clock import stamp

@@ -7,61 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from roadmap_cli.agent import localise, source, statements
 from roadmap_cli.agent.bench import Bench, TestRun, is_green
-from roadmap_cli.agent.localise import Suspicion
+from roadmap_cli.agent.driver import Candidate, Case, Verdict
 from roadmap_cli.agent.project import Project, is_test
 from roadmap_cli.agent.source import Edit, Source
 
-_SELECTING = 5
 _PARTIAL_KEPT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """The project's changed files with one edit or two, and where they came from."""
-
-    changed: Mapping[str, str]
-    patch: str
-    template: str
-    file: str
-    line: int
-    function: str
-    score: float
-    swap: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the tests said of a candidate: confirmed, partial, regressed or refuted; `run` is the deciding run."""
-
-    candidate: Candidate
-    outcome: str
-    failing: int
-    run: TestRun
-
-
-@dataclass(slots=True)
-class Case:
-    """The failure to repair: which tests must become green, which must stay so, and how long a test may take."""
-
-    failing: list[str]
-    known: list[str]
-    test_seconds: float
-    suspicion: Suspicion
-    imported: Mapping[str, Collection[int]] = field(default_factory=dict)
-
-    @property
-    def selecting(self) -> list[str]:
-        """The failing tests that candidates are tried on first; none if they could not even be collected."""
-        return [] if any(t.startswith("collect:") for t in self.failing) else self.failing[:_SELECTING]
-
-    @property
-    def run_seconds(self) -> float:
-        """How long a whole run may take."""
-        return 10.0 + self.test_seconds * min(20, len(self.known) + len(self.failing))
 
 
 def ranked(
