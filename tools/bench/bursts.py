@@ -3,7 +3,7 @@
 Prints one JSON record per figure. The peer answers each request when it comes, as a command in a loop does.
 Bursts and delays come from simulated hours (a clock set by hand, the real queue in a real state); what waking costs is
 measured: an hour played through quickly with real processes and the default model, beside one slm-run for each.
-Usage: python tools/bench/queue.py [--hours N] [--requests N] [--no-model]
+Usage: python tools/bench/bursts.py [--hours N] [--requests N] [--no-model]
 """
 
 from __future__ import annotations
