@@ -8,10 +8,14 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/roadmap
 venv=$root/.venv
 llama=0.3.36
-# Portable code (AVX2), not -march=native: a wheel may be carried to another machine. ROADMAP_NATIVE=1 builds for this one.
-flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"
-case $(uname -m) in x86_64 | amd64) ;; *) flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF" ;; esac
-[ "${ROADMAP_NATIVE:-}" = 1 ] && flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=ON"
+# Code for this machine's processor, which may be twice as fast; ROADMAP_PORTABLE=1 builds what any with AVX2 can run.
+# What is built is kept under the processor's abilities, so a checkout or a cache that moves is never run elsewhere.
+flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=ON"
+processor=$(uname -m)$(sed -n '/^\(flags\|Features\)[[:space:]]*:/{p;q;}' /proc/cpuinfo 2>/dev/null)
+if [ "${ROADMAP_PORTABLE:-}" = 1 ]; then
+    flags="-DLLAVA_BUILD=OFF -DGGML_NATIVE=OFF" processor=$(uname -m)
+    case $processor in x86_64 | amd64) flags="$flags -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON" ;; esac
+fi
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -71,11 +75,12 @@ if [ ! -f "$stamp" ] || ! cmp -s "$lock" "$stamp"; then
     cp "$lock" "$stamp"
 fi
 
-# -- llama.cpp: built once, kept as a wheel under its version and flags ---------------------------------------------------
+# -- llama.cpp: built once, kept as a wheel under its version, flags and processor -----------------------------------------
 
-if ! "$venv/bin/python" -c 'import importlib.metadata as m, sys; sys.exit(m.version("llama-cpp-python") != sys.argv[1])' "$llama" 2>/dev/null; then
-    tag=$("$venv/bin/python" -c 'import sys, hashlib, platform; print("cp%d%d-%s-%s" % (*sys.version_info[:2], platform.machine(), hashlib.sha256(sys.argv[1].encode()).hexdigest()[:12]))' "$flags")
-    wheels=$cache/wheels/llama-cpp-python-$llama-$tag
+tag=$("$venv/bin/python" -c 'import sys, hashlib, platform; print("%s-cp%d%d-%s-%s" % (sys.argv[1], *sys.version_info[:2], platform.machine(), hashlib.sha256("\n".join(sys.argv[2:]).encode()).hexdigest()[:12]))' "$llama" "$flags" "$processor")
+stamp=$venv/.ready-llama
+if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$tag" ]; then
+    wheels=$cache/wheels/llama-cpp-python-$tag
     if [ -z "$(find "$wheels" -name '*.whl' 2>/dev/null)" ]; then
         say "building llama.cpp once (about six minutes on two cores)"
         mkdir -p "$wheels.part.$$"
@@ -90,7 +95,8 @@ if ! "$venv/bin/python" -c 'import importlib.metadata as m, sys; sys.exit(m.vers
         rm -rf "$wheels"
         mv "$wheels.part.$$" "$wheels"
     fi
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index "$wheels"/*.whl
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$wheels"/*.whl
+    echo "$tag" >"$stamp"
 fi
 
 # -- models: kept in a folder of the checkout's that tests and examples share ------------------------------------------------

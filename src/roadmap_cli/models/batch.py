@@ -27,6 +27,7 @@ class Batch(ABC):
 
     name: str
     width: int
+    remark: str = ""
 
     def __enter__(self) -> Batch:
         return self
@@ -88,12 +89,16 @@ class LocalBatch(Batch):
         threads: int | None = None,
         purpose: str = "batch",
         memory: Path | None = None,
+        remark: str = "",
     ) -> None:
-        """`memory` is the file in which the best width is remembered. Raises what `Engine` raises."""
+        """`memory` is the file in which the best width is remembered, `remark` what is to be said of the file.
+
+        Raises what `Engine` raises.
+        """
         from roadmap_cli.models.engine import Engine, EngineSettings
         from roadmap_cli.models.width import Width
 
-        self.name = name
+        self.name, self.remark = name, remark
         self._ledger, self._purpose = ledger, purpose
         if ledger is not None:
             ledger.held = True  # those that are finished together are committed together

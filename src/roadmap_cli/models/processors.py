@@ -17,6 +17,18 @@ def available(root: Path = Path("/")) -> int:
     return max(1, min(counts))
 
 
+def name() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith(("model name", "Hardware", "CPU part")):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return os.uname().machine
+
+
 def quota(root: Path = Path("/")) -> float | None:
     """How many processors' worth of time the control groups grant; None if nothing limits it."""
     return min(_quotas(root), default=None)

@@ -66,10 +66,13 @@ def open_batch(
     context_size: int | None = None,
     threads: int | None = None,
     purpose: str = "batch",
+    expected: int | None = None,
 ) -> Batch:
     """Open a model for many requests at once; names, choice and errors are those of `open_chat`.
 
     `width` is how many are to be in flight; by default what the server says, or what this machine does best.
+    `expected` is how many requests will come, if that is known: for many, a model in this process may be computed in
+    a faster format (`working_copy`).
     """
     if context_size is None and threads is None:
         from roadmap_cli.models import warm
@@ -85,15 +88,23 @@ def open_batch(
     found = _find(name, environ)
     if isinstance(found, tuple):
         from roadmap_cli.core import paths
+        from roadmap_cli.models import working_copy
 
+        shown, path = found
+        cache = paths.cache_directory(environ)
+        choice = working_copy.Choice(path)
+        if width != 1:  # a width of 1 is for those who want the same answers everywhere
+            choice = working_copy.choose(path, folder=cache / "copies", environ=environ, expected=expected)
         return LocalBatch(
-            *found,
+            shown,
+            choice.path,
             ledger=ledger,
             width=width,
             context_size=context_size,
             threads=threads,
             purpose=purpose,
-            memory=paths.cache_directory(environ) / "batch-widths.json",
+            memory=cache / "batch-widths.json",
+            remark=choice.remark,
         )
     return ChatBatch(_endpoint(found, environ, ledger, transport, kinds), purpose=purpose)
 

@@ -37,7 +37,7 @@ class Width:
         """`path` is the model's file, `memory` where to remember. `fixed` is taken as it is."""
         self._memory = memory
         size = path.stat().st_size if path.exists() else 0
-        self._key = f"{path.name} {size} {_processor()} {threads or processors.available()}"
+        self._key = f"{path.name} {size} {processors.name()} {threads or processors.available()}"
         known = None if fixed else _read(memory).get(self._key)
         self._settled = bool(fixed or known)
         self._known = known
@@ -99,15 +99,3 @@ def _read(memory: Path | None) -> dict[str, int]:
     if not isinstance(found, dict):
         return {}
     return {key: value for key, value in found.items() if value in CANDIDATES and not isinstance(value, bool)}
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith(("model name", "Hardware", "CPU part")):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return os.uname().machine

@@ -56,6 +56,11 @@ class Flight(Generic[T]):
         """Prompts in flight at the most, by now."""
         return self._batch.width if self._batch else 0
 
+    @property
+    def remark(self) -> str:
+        """What is to be said of the model that answers, if anything."""
+        return self._batch.remark if self._batch else ""
+
     def ask(self, item: T, prompt: Prompt) -> None:
         """Send a prompt on its way; a DataError at once is its answer."""
         if self._batch is None:

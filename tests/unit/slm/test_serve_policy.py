@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roadmap_cli.models.memory import Budget
 from roadmap_cli.slm.serve import policy
-from roadmap_cli.slm.serve.memory import Budget
 from roadmap_cli.slm.serve.policy import Loaded
 
 GB = 10**9

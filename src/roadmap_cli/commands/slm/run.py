@@ -98,7 +98,9 @@ def main(
     Every call is written into the ledger before its reply is announced.
 
     Prompts that have arrived are worked on together, several in flight, and what they share at their beginning is
-    read once. How many run best on this machine is found out while working, and remembered. Replies come in the order
+    read once. How many run best on this machine is found out while working, and remembered. For a file of many prompts
+    a copy of the model in a format that this processor computes faster in batches is tried and, if it is worth its
+    room, kept in the cache; ROADMAP_COPIES=never leaves that out, as --batch-size 1 does. Replies come in the order
     of the prompts; with --order finished none waits for another. No reply waits for input that is not there yet.
 
     A run that was stopped goes on with --resume: prompts are known by custom_id, else by id, else by what they say,
@@ -114,9 +116,16 @@ def main(
     options = Options(max_tokens, temperature, seed=seed, schema=constrained.load(schema) if schema else None)
     options.check()
     ledger = run.ledger(run.new_id("slm.run"))
+    lines = _lines(run)
     flight: Flight[Arrival] = Flight(
         lambda: open_batch(
-            model, environ=run.environ, ledger=ledger, transport=run.transport, width=batch_size, purpose="run"
+            model,
+            environ=run.environ,
+            ledger=ledger,
+            transport=run.transport,
+            width=batch_size,
+            purpose="run",
+            expected=lines,
         ),
         ordered=order == "input",
     )
@@ -138,7 +147,7 @@ def main(
 
     with ExitStack() as held:
         answered = held.enter_context(_answered(run, resume)) if resume else None
-        bar = held.enter_context(run.progress("prompts", _lines(run)))
+        bar = held.enter_context(run.progress("prompts", lines))
         held.callback(flight.close)
         for arrival in run.arriving(lambda: not flight.busy, texts=text):
             if arrival is None:
@@ -162,6 +171,8 @@ def main(
         while flight.busy:
             flight.work()
             yield from told()
+        if flight.remark:
+            run.detail(flight.remark)
         run.detail(rate.summary(flight.width))
 
 
@@ -205,8 +216,8 @@ def _answered(run: Run, path: Path) -> Iterator[Answered]:
 
 
 def _lines(run: Run) -> int | None:
-    """How many lines are to come, if standard input is a file; asked only if somebody looks on."""
-    if run.choices.input or not run.words.shows_notes or not stat.S_ISREG(os.fstat(run.stdin).st_mode):
+    """How many lines are to come, if standard input is a file."""
+    if run.choices.input or not stat.S_ISREG(os.fstat(run.stdin).st_mode):
         return None
     place, count = os.lseek(run.stdin, 0, os.SEEK_CUR), 0
     while block := os.pread(run.stdin, 1 << 20, place):

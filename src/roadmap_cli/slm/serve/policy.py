@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from roadmap_cli.slm.serve.memory import Budget
+from roadmap_cli.models.memory import Budget
 
 #: Free share of memory below which the level is 1, 2, 3.
 LOW = (0.15, 0.08, 0.04)

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLater, Unavailable
+from roadmap_cli.models import memory
 from roadmap_cli.models.warm import failure
-from roadmap_cli.slm.serve import memory, policy
+from roadmap_cli.slm.serve import policy
 from roadmap_cli.slm.serve.metrics import Metrics
 from roadmap_cli.slm.serve.process import Process, crashed
 from roadmap_cli.slm.serve.slots import Catalogue, Slot

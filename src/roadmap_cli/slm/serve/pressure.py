@@ -18,7 +18,7 @@ import select
 from dataclasses import dataclass
 from pathlib import Path
 
-from roadmap_cli.slm.serve.memory import Group
+from roadmap_cli.models.memory import Group
 
 WINDOW_US = 2_000_000
 #: Share of the window that some task, or all of them, waited for memory → level.

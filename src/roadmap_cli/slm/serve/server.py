@@ -15,7 +15,8 @@ from roadmap_cli.core import clock, paths
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import RoadmapError, UsageError
 from roadmap_cli.core.records import Record, run_id
-from roadmap_cli.slm.serve import memory, policy, sockets, store
+from roadmap_cli.models import memory
+from roadmap_cli.slm.serve import policy, sockets, store
 from roadmap_cli.slm.serve.accounts import Accounts
 from roadmap_cli.slm.serve.foresight import Foresight
 from roadmap_cli.slm.serve.http import Connection
