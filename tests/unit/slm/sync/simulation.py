@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from roadmap_cli.core.errors import ConfigError, RoadmapError, Unavailable
 from roadmap_cli.slm.sync import changes, conflicts, exchange, members, publish, setup, tree
@@ -138,7 +139,7 @@ class MemoryPlace:
         assert self.written.setdefault(name, data) == data, "a name was used twice"
         self.everything += [data, name.encode()]
         if self.chance.random() < self.weather.torn:
-            self.data[name] = data[: self.chance.randrange(len(data))]
+            self.data[name] = data[: int(len(data) * self.chance.random())]  # lengths differ: age adds what it likes
             raise Unavailable("broke off")
         self.data[name] = data
         if self.chance.random() < self.weather.lost_answer:
@@ -156,6 +157,13 @@ class MemoryPlace:
             raise Unavailable("not reachable")
 
 
+@contextmanager
+def same_names(chance: random.Random):
+    """Devices get the same signing keys, and with them the same names, for the same seed: their order decides much."""
+    with mock.patch.object(setup.os, "urandom", chance.randbytes):
+        yield
+
+
 class Device:
     """A user's device."""
 
@@ -163,11 +171,12 @@ class Device:
         self.world = world
         self.name = name
         self.state = state or memory_state(world.steps)
-        with self.state.write() as tx:
+        with self.state.write() as tx, same_names(world.chance):
             self.card = setup.init(tx, name=f"{CANARY}-{name}", kinds=(), at=world.now()).card
         self.pending: dict[str, str | None] = {}
         self.backup: Any = None
         self.is_restored = False
+        self.introduced: list[Device] = []
 
     @property
     def device_id(self) -> str:
@@ -269,6 +278,9 @@ class Device:
         self.state._connection = memory_copy(copy)
         self.pending = dict(pending)
         self.is_restored = True
+        for friend in self.introduced:  # of whom the backup knew nothing: syncs name strangers, and a person adds them
+            if not self.knows(friend) and friend in self.world.devices:
+                self.trust(friend)
         elsewhere = set().union(*(other.bodies() for other in self.world.devices))
         self.world.acknowledged -= unsent - elsewhere
 
@@ -306,6 +318,8 @@ class World:
             friend = self.chance.choice(self.devices)
             friend.trust(made)
             made.trust(friend)
+            friend.introduced.append(made)
+            made.introduced.append(friend)
         self.devices.append(made)
         return made
 
@@ -488,7 +502,7 @@ class FaultyPlace:
         assert world.memory.written.setdefault(name, data) == data, "a name was used twice"
         world.memory.everything += [data, name.encode()]
         if world.chance.random() < weather.torn:
-            self.inner.put(name, data[: 1 + world.chance.randrange(len(data) - 1)], kinds)
+            self.inner.put(name, data[: 1 + int((len(data) - 1) * world.chance.random())], kinds)
             raise Unavailable("broke off")
         self.inner.put(name, data, kinds)
         if world.chance.random() < weather.twice:
