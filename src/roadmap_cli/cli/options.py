@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from roadmap_cli.cli.spec import Spec
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def reply_options(max_tokens: int) -> Callable[[Function], Function]:
+    """The options of a command that asks a model: model, system, max_tokens (with its default), temperature, seed."""
+    declared = (
+        click.option("--model", metavar="NAME", help="Name of the model; else the default one."),
+        click.option("--system", metavar="TEXT", help="The system message, where a prompt brings none."),
+        click.option(
+            "--max-tokens", type=click.IntRange(1), default=max_tokens, show_default=True,
+            help="Longest reply in tokens.",
+        ),
+        click.option(
+            "--temperature", type=click.FloatRange(0, 5), default=0.2, show_default=True,
+            help="0 takes the likeliest token.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Start of the random numbers."
+        ),
+    )  # fmt: skip
+
+    def declare(function: Function) -> Function:
+        for option in reversed(declared):
+            function = option(function)
+        return function
+
+    return declare
 
 
 def shared(spec: Spec) -> list[click.Parameter]:

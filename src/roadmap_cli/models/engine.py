@@ -124,6 +124,11 @@ class _Sequence:
     used: int = 0  # when it was last worked on, in steps
 
 
+def cells(sequences: int, context_size: int) -> int:
+    """Tokens that all sequences may hold together: not all of them are full at once."""
+    return min(sequences * context_size, max(2 * context_size, FEWEST_CELLS))
+
+
 class Engine:
     """A loaded model and its sequences. Not for several threads at once; `step` does the work.
 
@@ -144,7 +149,7 @@ class Engine:
             self.close()
             raise UsageError(f"a context of {wanted} tokens: model {name!r} takes 8 to {weights.trained}")
         self.context_size = wanted or min(DEFAULT_CONTEXT, weights.trained)
-        self.cells = min(self.sequences * self.context_size, max(2 * self.context_size, FEWEST_CELLS))
+        self.cells = cells(self.sequences, self.context_size)
         self.written = self.read = 0  # in the last step: tokens written, tokens of prompts read
         self._places = [_Sequence(number) for number in range(self.sequences)]
         self._queue: deque[_Request] = deque()

@@ -109,6 +109,14 @@ def open_batch(
     return ChatBatch(_endpoint(found, environ, ledger, transport, kinds), purpose=purpose)
 
 
+def is_endpoint(name: str | None, *, environ: Mapping[str, str]) -> bool:
+    """Whether a model (None: the default one) is asked over the network. Raises ConfigError for broken settings."""
+    from roadmap_cli.models import registry
+
+    found = registry.load(environ)
+    return (name or environ.get("ROADMAP_MODEL") or found.defaults["chat"]) in found.endpoints
+
+
 def _find(name: str | None, environ: Mapping[str, str]) -> Endpoint | tuple[str, Path]:
     """The endpoint of a name, or the name to show and the file of a model on this machine."""
     from roadmap_cli.models import registry

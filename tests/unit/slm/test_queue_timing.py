@@ -90,6 +90,22 @@ def test_a_pause_after_a_failure_is_kept_unless_the_clock_was_put_back():
     assert timing.turn([request(at=START)], power(), RULES, START - timedelta(hours=5)).due
 
 
+def test_a_metered_network_holds_back_background_requests_to_endpoints_until_their_deadline_presses():
+    far, here = request(model="far"), request(model="here")
+    asked = request("normal", model="far")
+    pressing = request(within=20 * MINUTE, model="far")
+
+    def due(*found, **known):
+        turn = timing.turn(found, power(**known), RULES, START + 15 * MINUTE, lambda model: model == "far")
+        return turn.due, turn.why
+
+    assert due(far, here)[0] == (far, here)
+    assert due(far, here, is_metered=True)[0] == (here,)
+    assert due(far, is_metered=True) == ((), "the network costs by volume: background requests to endpoints wait")
+    assert due(far, asked, is_metered=True)[0] == (asked,)
+    assert due(far, pressing, is_metered=True)[0] == (pressing,)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(requests.PRIORITIES), st.none() | st.integers(1, 300)), max_size=12),
     st.integers(0, 400),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roadmap_cli.cli import Run, group
+from roadmap_cli.cli import Run, group, reply_options
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -45,13 +45,7 @@ main = group(
     "--new", "fresh", metavar="NAME", help="Begin a conversation of this name; by default one named by the time."
 )
 @click.option("--resume", metavar="NAME", help="Go on with this conversation; 'last' is the one last spoken in.")
-@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
-@click.option("--system", metavar="TEXT", help="The system message, where a prompt brings none.")
-@click.option("--max-tokens", type=click.IntRange(1), default=512, show_default=True, help="Longest reply in tokens.")
-@click.option(
-    "--temperature", type=click.FloatRange(0, 5), default=0.2, show_default=True, help="0 takes the likeliest token."
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Start of the random numbers.")
+@reply_options(max_tokens=512)
 def talk(run: Run, fresh: str | None, resume: str | None, system: str | None, **options: Any) -> Iterable[Record]:
     """Talk with a model.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from roadmap_cli.cli import Run, group
+from roadmap_cli.cli import Run, group, reply_options
 from roadmap_cli.core.errors import Exit, UsageError
 from roadmap_cli.core.records import Record
 
@@ -75,13 +75,7 @@ main = group(
 @click.option("--by", metavar="MOMENT", help="The deadline, as 2026-12-24T18:00:00Z.")
 @click.option("--late", is_flag=True, help="Answer after the deadline, too; else what is late expires.")
 @click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
-@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
-@click.option("--system", metavar="TEXT", help="The system message, where a prompt brings none.")
-@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest reply in tokens.")
-@click.option(
-    "--temperature", type=click.FloatRange(0, 5), default=0.2, show_default=True, help="0 takes the likeliest token."
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Start of the random numbers.")
+@reply_options(max_tokens=256)
 def add(
     run: Run,
     priority: str,
@@ -187,6 +181,7 @@ def drain(run: Run, sysroot: Path, **rules: Any) -> Iterable[Record]:
     Each reply is stored before it is told, as is a request that failed or expired; an slm.burst record closes the
     burst.
     The exit code is 75 if requests wait only because of energy or heat, and 0 if nothing was due.
+    Where the network costs by volume, background requests to endpoints wait, until their deadline presses.
     What is in no hurry is done at the end of a slot, a deadline early enough for the next drain not to be too late.
     Several may run at once, and any may be killed.
     A request that fails for a reason that may pass is tried again later, five times in all.
@@ -211,6 +206,7 @@ def drain(run: Run, sysroot: Path, **rules: Any) -> Iterable[Record]:
         ),
         rules=_rules(**rules),
         command=run.command,
+        is_remote=_is_remote(run),
     )
     with run.progress("requests", None) as bar:
         for record in work.run():
@@ -289,6 +285,14 @@ def retry(run: Run, ids: tuple[str, ...], within: str | None) -> Iterable[Record
     yield from (each.record() for each in found)
 
 
+def _is_remote(run: Run) -> Callable[[str | None], bool]:
+    from functools import partial
+
+    from roadmap_cli.models.selection import is_endpoint
+
+    return partial(is_endpoint, environ=run.environ)
+
+
 def _turn(run: Run, sysroot: Path, rules: Rules) -> Turn:
     from roadmap_cli.slm.device.power import power
     from roadmap_cli.slm.queue import requests, timing
@@ -296,7 +300,7 @@ def _turn(run: Run, sysroot: Path, rules: Rules) -> Turn:
     with run.state.read() as tx:
         found = [each for each in requests.waiting(tx) if each.state == "waiting"]
         rules = rules.at_pace(requests.reply_s(tx))
-    return timing.turn(found, power(sysroot, run.environ), rules, run.now())
+    return timing.turn(found, power(sysroot, run.environ), rules, run.now(), _is_remote(run))
 
 
 def _rules(slot: str, every: str, max_width: int, low: float) -> Rules:

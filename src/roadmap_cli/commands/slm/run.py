@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roadmap_cli.cli import Run, command
+from roadmap_cli.cli import Run, command, reply_options
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
@@ -44,13 +44,7 @@ if TYPE_CHECKING:
     see=("slm-models", "slm-embed"),
 )
 @click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
-@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
-@click.option("--system", metavar="TEXT", help="The system message, where a prompt brings none.")
-@click.option("--max-tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest reply in tokens.")
-@click.option(
-    "--temperature", type=click.FloatRange(0, 5), default=0.2, show_default=True, help="0 takes the likeliest token."
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Start of the random numbers.")
+@reply_options(max_tokens=256)
 @click.option(
     "--schema",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.models.engine import cells
 from roadmap_cli.slm.quantize.header import TYPES, Header, Tensor, row_bytes
 
 #: Bytes of a value of keys and values, by type.
@@ -66,6 +67,7 @@ class Shape:
     cached: int  # of keys and values together, one token, all layers
     vocabulary: int
     trained_context: int
+    heads: int
 
 
 def shape(header: Header) -> Shape:
@@ -89,7 +91,7 @@ def shape(header: Header) -> Shape:
     each_layer = [heads for heads in told if isinstance(heads, int)] if isinstance(told, list) else [kv_heads] * layers
     return Shape(
         layers, width, header.number("feed_forward_length") or 4 * width, kv_heads * (key + value),
-        sum(each_layer) * (key + value), header.vocabulary, header.number("context_length") or 2048,
+        sum(each_layer) * (key + value), header.vocabulary, header.number("context_length") or 2048, heads or 1,
     )  # fmt: skip
 
 
@@ -123,10 +125,14 @@ def need(
     instructions: Iterable[str] = (),
     repack: bool = True,
     batch: int = BATCH,
+    conversations: int = 1,
 ) -> Need:
-    """Memory of a model whose tensors have these types, with a context of so many tokens."""
+    """Memory of a model whose tensors have these types, with a context of so many tokens.
+
+    `conversations` is how many a server keeps in it at once; they share its cells (`models.engine.cells`).
+    """
     told = shape(header)
-    context_size = min(context_size, told.trained_context)
+    context_size = cells(conversations, min(context_size, told.trained_context))
     batch = min(batch, context_size)
     weights = sum(tensor_bytes(tensor, types) for tensor in header.tensors)
     again = repacked_types(instructions) if repack else frozenset[str]()
@@ -135,7 +141,16 @@ def need(
         for tensor in header.tensors
         if types.get(tensor.name, tensor.type) in again and _is_matrix(tensor)
     )
-    activations = 4 * batch * (2 * told.feed_forward + 4 * told.width + told.key_values)
+    activations = (
+        4
+        * batch
+        * max(
+            2 * told.feed_forward + 4 * told.width + told.key_values,
+            # the scores of a batch against the whole context; flash attention, which `models.engine` uses for other
+            # types of keys and values, has none
+            (told.heads * context_size if kv_type == "f16" else 0) + 4 * told.width + told.key_values,
+        )
+    )
     mask = 6 * batch * context_size
     return Need(
         weights_bytes=weights,

@@ -35,7 +35,7 @@ MOST_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(seconds=30)
 #: Requests cited as evidence of a decision at the most.
 MOST_CITED = 50
-_POWER = ("on_battery", "percent", "charging", "power_saver", "temperature_c", "is_hot", "is_idle")
+_POWER = ("on_battery", "percent", "charging", "power_saver", "temperature_c", "is_hot", "is_metered", "is_idle")
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Drain:
     open_model: Callable[[str | None], Batch]
     rules: timing.Rules
     command: str
+    is_remote: Callable[[str | None], bool] = lambda model: False
     sleep: Callable[[float], None] = time.sleep
     most_attempts: int = MOST_ATTEMPTS
     burst_id: str | None = None
@@ -119,7 +120,7 @@ class Drain:
                 or not self._held.is_held(each.taken_by or "")
             )
         ]
-        return timing.turn(free, power, rules, now)
+        return timing.turn(free, power, rules, now, self.is_remote)
 
     def _note_burst(self, turn: timing.Turn, power: Power) -> str:
         return self._decide(

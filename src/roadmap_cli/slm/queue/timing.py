@@ -7,7 +7,7 @@ when a deadline would else be missed, or one when something is done anyway.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +15,8 @@ from roadmap_cli.slm.device.power import Power
 from roadmap_cli.slm.queue.requests import PRIORITIES, Request
 
 NOW, NORMAL, BACKGROUND = range(3)
+#: The one reason that goes before what a network costs.
+PRESSES = "its deadline presses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +85,41 @@ def conditions(power: Power, rules: Rules) -> Conditions:
     return Conditions(BACKGROUND, rules.width, 1.0, "nothing is against it")
 
 
-def turn(requests: Sequence[Request], power: Power, rules: Rules, now: datetime) -> Turn:
-    """Decide for the open requests. Those of processes that still work on them are left out by the caller."""
+def turn(
+    requests: Sequence[Request],
+    power: Power,
+    rules: Rules,
+    now: datetime,
+    is_remote: Callable[[str | None], bool] = lambda model: False,
+) -> Turn:
+    """Decide for the open requests. Those of processes that still work on them are left out by the caller.
+
+    `is_remote` tells of a model's name whether it is asked over the network: where that costs by volume, background
+    requests to it wait for another network, or until their deadline presses.
+    """
     allowed = conditions(power, rules)
     ready = [each for each in requests if each.is_ready(now)]
+    costly = {
+        each.id for each in requests if power.is_metered and each.priority == BACKGROUND and is_remote(each.model)
+    }
     reasons: dict[str, str] = {}
     for each in ready:
         reason = _reason(each, ready, allowed, rules, now)
+        if each.id in costly and reason != PRESSES:
+            continue
         if reason:
             reasons[each.id] = reason
     if reasons:  # the machine is awake: what is allowed at all comes along
         for each in ready:
             if each.id in reasons:
                 continue
-            if each.priority <= allowed.allows:
+            if each.priority <= allowed.allows and each.id not in costly:
                 reasons[each.id] = "comes along"
             elif allowed.allows >= NORMAL and _presses(each, ready, rules, now + rules.slot):
                 reasons[each.id] = "its deadline presses within a slot"  # else each would be a burst of its own
     due = tuple(each for each in ready if each.id in reasons)
     left = tuple(each for each in requests if each.id not in reasons)
-    return Turn(due, left, allowed, _words(due, reasons, left, allowed), _next(left, allowed, rules, now))
+    return Turn(due, left, allowed, _words(due, reasons, left, allowed, costly), _next(left, allowed, rules, now))
 
 
 def slot_end(moment: datetime, slot: timedelta) -> datetime:
@@ -130,9 +147,9 @@ def _reason(each: Request, ready: Sequence[Request], allowed: Conditions, rules:
         return "somebody waits for it"
     presses = _presses(each, ready, rules, now)
     if each.priority > allowed.allows:
-        return "its deadline presses" if presses and allowed.allows >= NORMAL else ""
+        return PRESSES if presses and allowed.allows >= NORMAL else ""
     if presses:
-        return "its deadline presses"
+        return PRESSES
     if each.priority == NORMAL and allowed.allows == BACKGROUND:
         return "nothing is against it"
     has_come = slot_end(each.at, rules.slot) <= now or each.at > now  # added before the clock was put back
@@ -152,7 +169,13 @@ def _next(left: Sequence[Request], allowed: Conditions, rules: Rules, now: datet
     return max(now, min(moments)) if moments else None
 
 
-def _words(due: Sequence[Request], reasons: dict[str, str], left: Sequence[Request], allowed: Conditions) -> str:
+def _words(
+    due: Sequence[Request],
+    reasons: dict[str, str],
+    left: Sequence[Request],
+    allowed: Conditions,
+    costly: Collection[str],
+) -> str:
     if due:
         counts: dict[str, int] = {}
         for each in due:
@@ -161,4 +184,6 @@ def _words(due: Sequence[Request], reasons: dict[str, str], left: Sequence[Reque
     held = [each for each in left if each.priority > allowed.allows]
     if held:
         return f"{allowed.why}: {' and '.join(sorted({PRIORITIES[each.priority] for each in held}))} requests wait"
+    if any(each.id in costly for each in left):
+        return "the network costs by volume: background requests to endpoints wait"
     return "what is left waits for its slot" if left else "nothing waits"

@@ -201,7 +201,7 @@ class Pool:
             slot.loaded_at = slot.last_used = time.monotonic()
             slot.context_size, slot.sequences = opened["context_size"], opened["sequences"]
             slot.dimensions, slot.restored = opened.get("dimensions"), opened.get("restored_tokens", 0)
-            slot.size = memory.of_process(process.pid) or slot.need
+            slot.size = memory.of_process(process.pid) or slot.need(self.settings.engine)
         self.metrics.count("loads")
         self._note("loaded", slot, "", {"load_ms": round(slot.load_ms), "restored_tokens": slot.restored})
         self._start_expiry(slot)
@@ -225,11 +225,12 @@ class Pool:
         while True:
             self._changed.clear()
             calm = time.monotonic() - self.pressed_at >= policy.CALM_S
-            verdict = policy.admit(slot.need, self._budget(), self.loaded(), calm=calm)
+            need = slot.need(self.settings.engine)
+            verdict = policy.admit(need, self._budget(), self.loaded(), calm=calm)
             if verdict.verdict == "go" and not (ahead and verdict.unload):
                 break
             if verdict.verdict == "never":
-                self._note("refused", slot, verdict.why, {"need_bytes": slot.need})
+                self._note("refused", slot, verdict.why, {"need_bytes": need})
                 raise ConfigError(
                     f"model {slot.name!r} is too large for this machine: {verdict.why}",
                     hint="take a smaller one, or one with fewer bits: slm-models list",
@@ -237,7 +238,7 @@ class Pool:
                 )
             if verdict.verdict == "later" or ahead:
                 self.metrics.count("refused")
-                self._note("refused", slot, verdict.why, {"need_bytes": slot.need})
+                self._note("refused", slot, verdict.why, {"need_bytes": need})
                 raise TryLater(
                     f"no memory for model {slot.name!r} now: {verdict.why}", hint="ask again later", code="no_memory"
                 )

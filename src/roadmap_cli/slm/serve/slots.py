@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from roadmap_cli.models import registry
 from roadmap_cli.models.registry import Registry
 from roadmap_cli.slm.serve.process import Process
 
-#: Beside its weights, until a model was measured: Python, llama.cpp, buffers.
+#: Beside its weights, until it was measured, for a model whose memory cannot be told from its file.
 OVERHEAD_BYTES = 160 << 20
 
 
@@ -59,15 +60,37 @@ class Slot:
         """Whether a request is in flight, or waits for it, or it is on its way in or out."""
         return self.claims > 0 or self.state in ("loading", "unloading")
 
-    @property
-    def need(self) -> int:
-        """Bytes it will take, as measured the last time, else estimated from its file. Raises InputMissing."""
+    def need(self, engine: Mapping[str, Any]) -> int:
+        """Bytes it will take, as measured the last time, else told from its file. Raises InputMissing.
+
+        `engine` is what the server's engines are made with: sequences, context_size, kv_type.
+        """
         if self.size:
             return self.size
         try:
-            return self.path.stat().st_size + OVERHEAD_BYTES
+            size = self.path.stat().st_size
         except OSError as error:
             raise InputMissing(f"cannot be read: {(error.strerror or '').lower()}", where=str(self.path)) from None
+        if self.task == "chat":
+            with contextlib.suppress(DataError, KeyError, ValueError):  # what is wrong with it, loading will say
+                return _told(self.path, engine)
+        return size + OVERHEAD_BYTES
+
+
+def _told(path: Path, engine: Mapping[str, Any]) -> int:
+    from roadmap_cli.models.engine import DEFAULT_CONTEXT
+    from roadmap_cli.slm.device.probe import Machine
+    from roadmap_cli.slm.device.processor import cpuinfo
+    from roadmap_cli.slm.quantize import estimate, header
+
+    return estimate.need(
+        header.read(path),
+        {},
+        context_size=engine.get("context_size") or DEFAULT_CONTEXT,
+        kv_type=engine.get("kv_type") or "f16",
+        instructions=cpuinfo(Machine(Path("/"), {})).flags,
+        conversations=engine.get("sequences") or 1,
+    ).total_bytes
 
 
 class Catalogue:
