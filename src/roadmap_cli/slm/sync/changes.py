@@ -203,6 +203,9 @@ def _settled(heads: list[Revision]) -> bool:
 def _removed(tx: Any, record_id: str) -> bool:
     from sqlcipher3 import dbapi2
 
+    from roadmap_cli.slm.window import archive
+
+    archive.let_go(tx, record_id)
     try:
         tx.execute("DELETE FROM record WHERE id = ?", (record_id,))
     except dbapi2.IntegrityError:

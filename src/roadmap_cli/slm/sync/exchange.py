@@ -112,9 +112,21 @@ class Exchange:
             outcome.taken += found.taken
             outcome.problems += found.problems
         outcome.waiting, outcome.strangers = found.waiting, found.strangers
+        if found.taken:
+            self._take_in_messages()
         if any(taken.device_id == self.me.device_id for taken in found.taken):
             self._recognise(outcome.remote, listed)
         self._look_back(listed, outcome, only_own)
+
+    def _take_in_messages(self) -> None:
+        """Messages of slm-chat from other devices stand in their conversations here, too."""
+        from roadmap_cli.slm.window import archive
+
+        with self.state.read() as tx:
+            if not archive.orphans(tx):
+                return
+        with self.state.write() as tx:
+            archive.adopt(tx)
 
     def _recognise(self, name: str, listed: dict[str, int]) -> None:
         """Note which segments of ours, made before this state was brought back from a backup, the remote has."""

@@ -115,6 +115,70 @@ def append(tx: Connection, chat: Chat, record: Record, pieces: Sequence[Piece], 
     kept: Record = {"kind": KIND, "id": name, "at": at, "chat": chat.name, **rest}
     message = read(kept)
     stored.put(tx, kept)
+    _take_in(tx, chat, name, message, pieces)
+    tx.execute("UPDATE slm_chat SET updated_at = ? WHERE id = ?", (clock.stamp(now), chat.id))
+    return name
+
+
+def orphans(tx: Connection) -> list[tuple[str, str]]:
+    """Id and body of the messages that stand in no conversation: they came from another device."""
+    return tx.execute(
+        "SELECT id, body FROM record WHERE kind = ? AND id NOT IN (SELECT id FROM slm_message) ORDER BY at, id", (KIND,)
+    ).fetchall()
+
+
+def adopt(tx: Connection) -> int:
+    """Take messages that came from another device into their conversations, in the order of time; how many.
+
+    A conversation there is not here yet is made. What is no message is left as it is: a record of another program.
+    """
+    import orjson
+
+    from roadmap_cli.slm.window import chunking
+
+    adopted: dict[str, Chat] = {}
+    count = 0
+    for name, body in orphans(tx):
+        try:
+            record: Record = orjson.loads(body)
+            message = read(record)
+            chat = open_chat(tx, str(record.get("chat") or ""), clock.parse(str(record["at"])))
+        except (DataError, KeyError):
+            continue
+        _take_in(tx, chat, name, message, chunking.pieces(message.content))
+        tx.execute("UPDATE slm_chat SET updated_at = max(updated_at, ?) WHERE id = ?", (record["at"], chat.id))
+        adopted[chat.id] = chat
+        count += 1
+    for chat in adopted.values():
+        _by_time(tx, chat)
+    return count
+
+
+def let_go(tx: Connection, message_id: str) -> None:
+    """Forget where a message stood, before its record is deleted; with its last one a conversation goes."""
+    row = tx.execute("SELECT chat_id FROM slm_message WHERE id = ?", (message_id,)).fetchone()
+    if row is None:
+        return
+    numbers = tx.execute("SELECT number FROM slm_piece WHERE message_id = ?", (message_id,)).fetchall()
+    tx.executemany("DELETE FROM slm_piece_words WHERE rowid = ?", numbers)
+    tx.execute("DELETE FROM slm_message WHERE id = ?", (message_id,))
+    tx.execute("DELETE FROM slm_chat WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM slm_message WHERE chat_id = ?1)", row)
+
+
+def _by_time(tx: Connection, chat: Chat) -> None:
+    """Number the messages of a conversation by their time; those of one moment keep their order."""
+    rows = tx.execute(
+        "SELECT slm_message.id FROM slm_message JOIN record ON record.id = slm_message.id WHERE chat_id = ?"
+        " ORDER BY at, position",
+        (chat.id,),
+    ).fetchall()
+    tx.execute("UPDATE slm_message SET position = -position WHERE chat_id = ?", (chat.id,))  # each number is there once
+    tx.executemany(
+        "UPDATE slm_message SET position = ? WHERE id = ?", [(at, name) for at, (name,) in enumerate(rows, 1)]
+    )
+
+
+def _take_in(tx: Connection, chat: Chat, name: str, message: Message, pieces: Sequence[Piece]) -> None:
     (last,) = tx.execute("SELECT max(position) FROM slm_message WHERE chat_id = ?", (chat.id,)).fetchone()
     tx.execute(
         "INSERT INTO slm_message (id, chat_id, position, pinned) VALUES (?, ?, ?, ?)",
@@ -128,8 +192,6 @@ def append(tx: Connection, chat: Chat, record: Record, pieces: Sequence[Piece], 
         said = message.content[piece.start : piece.end]
         text = f"{message.name}: {said}" if message.name else said
         tx.execute("INSERT INTO slm_piece_words (rowid, text) VALUES (?, ?)", (row_id, terms.spaced(text)))
-    tx.execute("UPDATE slm_chat SET updated_at = ? WHERE id = ?", (clock.stamp(now), chat.id))
-    return name
 
 
 def messages(tx: Connection, chat: Chat, after: int = 0) -> list[Stored]:
