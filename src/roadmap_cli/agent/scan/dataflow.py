@@ -1,0 +1,944 @@
+"""What an expression of a Python file may stand for: names through aliases, texts through the functions that make them.
+
+Every assignment to a name counts, whatever the order (flow-insensitive); parameters get what the file's own calls
+hand in; texts are folded where all is known and keep their known beginning where not. The work is bounded: an
+expression has at most `WIDTH` values, and when the steps are used up all that is left is not known.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import posixpath
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from roadmap_cli.agent.scan import capabilities, folding
+
+WIDTH, DEPTH, CALLS, TEXT_LIMIT = 12, 36, 40, 1 << 16
+_BUILTINS = frozenset(dir(builtins)) | {"execfile", "unicode", "raw_input", "__builtins__"}
+_OWN_MODULES = frozenset({"os", "sys", "subprocess", "builtins", "socket", "shutil", "importlib", "ctypes", "pickle"})
+_STORES = frozenset({"append", "add", "insert", "extend", "appendleft", "put", "update", "setdefault"})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One thing an expression may stand for. `trail` are the lines its data came through, the oldest first."""
+
+    trail: tuple[int, ...] = field(default=(), compare=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Value):
+    """A text, or its beginning if not `whole`; `origin` is then where the rest comes from. Paths are texts, too."""
+
+    text: str
+    whole: bool = True
+    origin: str = ""
+    is_path: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Const(Value):
+    """A number, bytes, None, a truth value."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Value):
+    """Something of the outside by its name, spelled out from its module; `base` is what a method belongs to."""
+
+    name: str
+    base: Value | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Value):
+    """What calling something of the outside gave."""
+
+    name: str
+    call: ast.Call = field(compare=False)
+    scope: Scope = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Value):
+    """A function, method or lambda of this file."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Class(Value):
+    """A class of this file."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Instance(Value):
+    """An object of a class of this file."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Value):
+    """A list, tuple or set: the values each place may have."""
+
+    items: tuple[tuple[Value, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping(Value):
+    """A dict written out: keys that are not known are None."""
+
+    items: tuple[tuple[Value | None, tuple[Value, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Value):
+    """Not known, and why: ``caller``, ``input``, ``decoded``, ``dynamic``, ``unknown``."""
+
+    origin: str = "unknown"
+
+
+Values = tuple[Value, ...]
+NOT_KNOWN: Values = (Unknown(),)
+
+
+class Scope:
+    """Names bound in a module, class or function, each with all that is bound to it."""
+
+    __slots__ = ("attributes", "bases", "bound", "kind", "name", "node", "outer", "owner", "returns", "stars", "stored")
+
+    def __init__(self, kind: str, node: ast.AST, outer: Scope | None, name: str = "") -> None:
+        self.kind, self.node, self.outer, self.name = kind, node, outer, name
+        self.bound: dict[str, list[Binding]] = {}
+        self.stored: dict[str, list[ast.expr]] = {}
+        self.attributes: dict[str, list[tuple[Binding, Scope]]] = {}
+        self.bases: list[ast.expr] = []
+        self.returns: list[ast.expr] = []
+        self.stars: list[str] = []
+        self.owner = outer if outer is not None and outer.kind == "class" else None
+
+    def bind(self, name: str, binding: Binding) -> None:
+        """Note one more thing that is bound to a name."""
+        self.bound.setdefault(name, []).append(binding)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How a name gets a value: `how` says what `node` is to it; `place` which part of it."""
+
+    how: str
+    line: int
+    node: ast.AST | None = None
+    place: tuple[int, ...] = ()
+    name: str = ""
+    scope: Scope | None = None
+
+
+@dataclass(slots=True)
+class Program:
+    """A file's tree, read once: its scopes, its calls, and what else is worth a look."""
+
+    tree: ast.Module
+    scope: Scope
+    calls: list[tuple[ast.Call, Scope]] = field(default_factory=list)
+    loads: list[tuple[ast.expr, Scope, ast.AST]] = field(default_factory=list)
+    by_name: dict[str, list[tuple[ast.Call, Scope]]] = field(default_factory=dict)
+    handed: dict[str, list[tuple[ast.Call, Scope, int]]] = field(default_factory=dict)
+    statements: list[tuple[ast.stmt, Scope]] = field(default_factory=list)
+    imports: list[tuple[str, ast.stmt]] = field(default_factory=list)
+    nodes: int = 0
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
+_LOADS = (ast.Name, ast.Attribute, ast.Subscript)
+_LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+
+
+def read(tree: ast.Module) -> Program:
+    """Read a tree without recursion: bindings, calls and loads with the scope they stand in."""
+    program = Program(tree, Scope("module", tree, None))
+    calls, by_name, handed = program.calls, program.by_name, program.handed
+    stack: list[tuple[ast.AST, Scope, ast.AST]] = [(node, program.scope, tree) for node in reversed(tree.body)]
+    count = 0
+    while stack:
+        node, scope, parent = stack.pop()
+        count += 1
+        kind = node.__class__
+        if kind is ast.Name or kind is ast.Attribute or kind is ast.Subscript:
+            program.loads.append((node, scope, parent))  # type: ignore[arg-type]
+            if kind is ast.Name:
+                continue
+        elif kind is ast.Call:
+            call: ast.Call = node  # type: ignore[assignment]
+            calls.append((call, scope))
+            function = call.func
+            name = function.id if function.__class__ is ast.Name else getattr(function, "attr", None)  # type: ignore[attr-defined]
+            if name is not None:
+                by_name.setdefault(name, []).append((call, scope))
+                if name in _STORES and function.value.__class__ is ast.Name:  # type: ignore[union-attr]
+                    scope.stored.setdefault(function.value.id, []).extend(call.args)  # type: ignore[union-attr]
+            for position, argument in enumerate(call.args):
+                if argument.__class__ is ast.Name or argument.__class__ is ast.Attribute:
+                    key = argument.id if argument.__class__ is ast.Name else argument.attr  # type: ignore[attr-defined]
+                    handed.setdefault(key, []).append((call, scope, position))
+            for word in call.keywords:
+                value = word.value
+                if word.arg in ("target", "func", "function", "fn", "callback", "command") and isinstance(
+                    value, (ast.Name, ast.Attribute)
+                ):
+                    key = value.id if isinstance(value, ast.Name) else value.attr
+                    handed.setdefault(key, []).append((call, scope, -1))
+        elif isinstance(node, ast.stmt):
+            scope = _statement(node, scope, program, stack)
+            if scope is None:
+                continue
+        elif kind is ast.Lambda:
+            inner = Scope("function", node, scope)
+            _parameters(node.args, inner)  # type: ignore[attr-defined]
+            inner.returns.append(node.body)  # type: ignore[attr-defined]
+            stack += [(default, scope, node) for default in _defaults(node.args)]  # type: ignore[attr-defined]
+            stack.append((node.body, inner, node))  # type: ignore[attr-defined]
+            continue
+        elif kind is ast.NamedExpr:
+            scope.bind(node.target.id, Binding("value", node.lineno, node.value))  # type: ignore[attr-defined]
+            stack.append((node.value, scope, node))  # type: ignore[attr-defined]
+            continue
+        elif kind is ast.comprehension:
+            _target(node.target, node.iter, scope, "item", node.iter.lineno)  # type: ignore[attr-defined]
+        elif kind is ast.ExceptHandler and node.name:  # type: ignore[attr-defined]
+            scope.bind(node.name, Binding("unknown", node.lineno))  # type: ignore[attr-defined]
+        names = _FIELDS.get(kind)
+        if names is None:
+            names = _FIELDS[kind] = tuple(reversed(kind._fields))
+        for name in names:
+            child = getattr(node, name, None)
+            if child.__class__ is list:
+                for each in reversed(child):
+                    if isinstance(each, ast.AST) and not isinstance(each, _LEAVES):
+                        stack.append((each, scope, node))
+            elif isinstance(child, ast.AST) and not isinstance(child, _LEAVES):
+                stack.append((child, scope, node))
+    program.nodes = count
+    return program
+
+
+def _statement(
+    node: ast.stmt, scope: Scope, program: Program, stack: list[tuple[ast.AST, Scope, ast.AST]]
+) -> Scope | None:
+    """Note what a statement binds. None: its parts are on the stack already, in scopes of their own."""
+    line = node.lineno
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            _target(target, node.value, scope, "value", line)
+    elif isinstance(node, ast.AnnAssign):
+        if node.value is not None:
+            _target(node.target, node.value, scope, "value", line)
+    elif isinstance(node, ast.AugAssign):
+        _target(node.target, node, scope, "grown", line)
+    elif isinstance(node, ast.For | ast.AsyncFor):
+        _target(node.target, node.iter, scope, "item", line)
+        program.statements.append((node, scope))
+    elif isinstance(node, ast.With | ast.AsyncWith):
+        for item in node.items:
+            if item.optional_vars is not None:
+                _target(item.optional_vars, item.context_expr, scope, "entered", line)
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            program.imports.append((alias.name, node))
+            if alias.asname:
+                scope.bind(alias.asname, Binding("import", line, name=alias.name))
+            else:
+                top = alias.name.partition(".")[0]
+                scope.bind(top, Binding("import", line, name=top))
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        program.imports.append((module, node))
+        for alias in node.names:
+            if alias.name == "*":
+                scope.stars.append(module)
+            else:
+                scope.bind(alias.asname or alias.name, Binding("import", line, name=f"{module}.{alias.name}"))
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        inner = Scope("function", node, scope, node.name)
+        scope.bind(node.name, Binding("function", line, scope=inner))
+        _parameters(node.args, inner)
+        stack += [(each, inner, node) for each in reversed(node.body)]
+        stack += [(each, scope, node) for each in (*_defaults(node.args), *node.decorator_list)]
+        return None
+    elif isinstance(node, ast.ClassDef):
+        inner = Scope("class", node, scope, node.name)
+        inner.bases = list(node.bases)
+        scope.bind(node.name, Binding("class", line, scope=inner))
+        stack += [(each, inner, node) for each in reversed(node.body)]
+        stack += [(each, scope, node) for each in (*node.bases, *(k.value for k in node.keywords), *node.decorator_list)]
+        return None
+    elif isinstance(node, ast.Return):
+        if node.value is not None:
+            _function_of(scope).returns.append(node.value)
+    elif isinstance(node, ast.Global):
+        for name in node.names:
+            scope.bind(name, Binding("global", line, name=name))
+    elif isinstance(node, ast.While | ast.Delete):
+        program.statements.append((node, scope))
+    return scope
+
+
+def _function_of(scope: Scope) -> Scope:
+    while scope.kind == "class" and scope.outer is not None:
+        scope = scope.outer
+    return scope
+
+
+def _target(target: ast.expr, source: ast.AST, scope: Scope, how: str, line: int) -> None:
+    """Bind all names of an assignment's left side, however nested."""
+    stack: list[tuple[ast.expr, tuple[int, ...]]] = [(target, ())]
+    while stack:
+        each, place = stack.pop()
+        if isinstance(each, ast.Name):
+            scope.bind(each.id, Binding(how, line, source, place))
+        elif isinstance(each, ast.Tuple | ast.List):
+            if len(place) < 4:
+                stack += [(part, (*place, number)) for number, part in enumerate(each.elts)]
+        elif isinstance(each, ast.Starred):
+            stack.append((each.value, place))
+        elif isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
+            owner = scope.owner if scope.kind == "function" else None
+            if owner is not None and each.value.id in ("self", "cls"):
+                owner.attributes.setdefault(each.attr, []).append((Binding(how, line, source, place), scope))
+            else:
+                scope.stored.setdefault(f"{each.value.id}.{each.attr}", []).extend(
+                    [source] if how == "value" and isinstance(source, ast.expr) and not place else []
+                )
+        elif isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name) and how == "value" and not place:
+            if isinstance(source, ast.expr):
+                scope.stored.setdefault(each.value.id, []).append(source)
+
+
+def _parameters(arguments: ast.arguments, scope: Scope) -> None:
+    position = 0
+    for each in (*arguments.posonlyargs, *arguments.args):
+        scope.bind(each.arg, Binding("parameter", each.lineno, place=(position,), name=each.arg))
+        position += 1
+    for each in arguments.kwonlyargs:
+        scope.bind(each.arg, Binding("parameter", each.lineno, place=(-1,), name=each.arg))
+    if arguments.vararg:
+        scope.bind(arguments.vararg.arg, Binding("rest", arguments.vararg.lineno, place=(position,)))
+    if arguments.kwarg:
+        scope.bind(arguments.kwarg.arg, Binding("caller", arguments.kwarg.lineno))
+
+
+def _defaults(arguments: ast.arguments) -> list[ast.expr]:
+    return [*arguments.defaults, *(each for each in arguments.kw_defaults if each is not None)]
+
+
+class Flow:
+    """Evaluates expressions of one program. `file` is its absolute path, `folder` the working directory."""
+
+    def __init__(self, program: Program, *, file: str = "", folder: str = "", loose: bool = False) -> None:
+        self.program, self.file, self.folder, self.loose = program, file, folder, loose
+        self.steps = 30 * program.nodes + 5_000
+        self.exhausted = False
+        self._known: dict[int, Values] = {}
+        self._working: set[object] = set()
+        self._overlay: dict[str, Values] = {}
+        self._parameter: dict[tuple[int, str], Values] = {}
+        self._cuts = 0
+
+    # -- expressions -------------------------------------------------------------------------------------------------
+
+    def of(self, node: ast.AST | None, scope: Scope, depth: int = 0) -> Values:
+        """All that an expression may stand for; empty for one that refers to itself."""
+        if node is None:
+            return ()
+        key = id(node)
+        known = self._known.get(key) if not self._overlay else None
+        if known is not None:
+            return known
+        if depth > DEPTH:
+            return NOT_KNOWN
+        self.steps -= 1
+        if self.steps < 0:
+            self.exhausted = True
+            return NOT_KNOWN
+        if key in self._working:
+            self._cuts += 1
+            return ()
+        work = _EVALUATE.get(node.__class__)
+        if work is None:
+            return NOT_KNOWN
+        self._working.add(key)
+        cuts = self._cuts
+        try:
+            found = _merged(work(self, node, scope, depth + 1))
+        finally:
+            self._working.discard(key)
+        if not self._overlay and (cuts == self._cuts or not self._working):
+            self._known[key] = found  # nothing of it was left out because it was being worked on
+        return found
+
+    def names(self, node: ast.AST, scope: Scope) -> list[Name]:
+        """The names of the outside that an expression may stand for."""
+        return [value for value in self.of(node, scope) if isinstance(value, Name)]
+
+    def texts(self, node: ast.AST | None, scope: Scope) -> list[Text]:
+        """The texts among its values, those in lists included."""
+        return [value for value in flat(self.of(node, scope)) if isinstance(value, Text)]
+
+    def constant(self, node: ast.AST | None, scope: Scope) -> object:
+        """The one constant an expression stands for; None if it has several or none."""
+        found = self.of(node, scope)
+        if len(found) == 1 and isinstance(found[0], Const):
+            return found[0].value
+        if len(found) == 1 and isinstance(found[0], Text) and found[0].whole:
+            return found[0].text
+        return None
+
+    def _name(self, node: ast.Name, scope: Scope, depth: int) -> Iterable[Value]:
+        return self.lookup(node.id, scope, depth)
+
+    def lookup(self, name: str, scope: Scope, depth: int = 0) -> Values:
+        """What a name may stand for where it is used."""
+        if name in self._overlay:
+            return self._overlay[name]
+        where: Scope | None = scope
+        while where is not None:
+            if name in where.bound and (where is scope or where.kind != "class"):
+                bound = where.bound[name]
+                if bound[0].how == "global" and where.kind != "module":
+                    inner = [self._bound(each, where, depth) for each in bound[1:]]
+                    return tuple(v for each in inner for v in each) + self.lookup(name, self.program.scope, depth)
+                found: list[Value] = []
+                for binding in bound:
+                    found += self._bound(binding, where, depth)
+                    if len(found) >= WIDTH:
+                        break
+                return _merged(found)
+            where = where.outer
+        if name == "__file__":
+            return (Text(self.file, bool(self.file)),)
+        if name == "__name__":
+            return (Text("__main__", False, "unknown"),)
+        for star in self.program.scope.stars:
+            if capabilities.uses(f"{star}.{name}") or f"{star}.{name}" in capabilities.SPECIAL:
+                return (Name(f"{star}.{name}"),)
+        if name == "__builtins__":
+            return (Name("builtins"),)
+        if name in _BUILTINS:
+            return (Name(f"builtins.{name}"),)
+        if self.loose and name in capabilities.modules():
+            return (Name(name),)
+        return NOT_KNOWN
+
+    def _bound(self, binding: Binding, scope: Scope, depth: int) -> Iterable[Value]:
+        how = binding.how
+        if how == "import":
+            return (Name(_canonical(binding.name), trail=(binding.line,)),)
+        if how == "function" and binding.scope is not None:
+            return (Function(binding.scope, trail=(binding.line,)),)
+        if how == "class" and binding.scope is not None:
+            return (Class(binding.scope, trail=(binding.line,)),)
+        if how == "parameter":
+            return self._argument(scope, binding, depth)
+        if how == "rest":
+            return (Sequence((self._argument(scope, binding, depth),)),)
+        if how in ("caller", "unknown") or binding.node is None:
+            return (Unknown("caller" if how == "caller" else "unknown"),)
+        if how == "grown":
+            node = binding.node
+            assert isinstance(node, ast.AugAssign)
+            return _at(self.of(node.value, scope, depth), binding.line)
+        found = self.of(binding.node, scope, depth)
+        if how == "item":
+            found = tuple(value for each in found for value in self._items(each))
+        for number in binding.place:
+            found = tuple(value for each in found for value in _part(each, number))
+        return _at(found, binding.line)
+
+    def _argument(self, scope: Scope, binding: Binding, depth: int) -> Values:
+        """What the calls in this file hand in for a parameter; the caller's choice if there are none."""
+        key = (id(scope), binding.name)
+        known = self._parameter.get(key)
+        if known is not None:
+            return known
+        if key in self._working:
+            self._cuts += 1
+            return ()
+        self._working.add(key)
+        cuts = self._cuts
+        try:
+            found = self._arguments(scope, binding, depth)
+        finally:
+            self._working.discard(key)
+        if cuts == self._cuts and not self._overlay:
+            self._parameter[key] = found
+        return found
+
+    def _arguments(self, scope: Scope, binding: Binding, depth: int) -> Values:
+        node, owner = scope.node, scope.owner
+        position = binding.place[0]
+        is_static = isinstance(node, ast.FunctionDef) and any(
+            isinstance(each, ast.Name) and each.id == "staticmethod" for each in node.decorator_list
+        )
+        shift = 1 if owner is not None and not is_static else 0
+        if shift and position == 0 and owner is not None:
+            return (Instance(owner),)
+        name = owner.name if owner is not None and scope.name == "__init__" else scope.name
+        found: list[Value] = []
+        sites = self.program.by_name.get(name, ())[:CALLS] if name else ()
+        for call, where in sites:
+            direct = shift and owner is not None and scope.name != "__init__" and isinstance(call.func, ast.Name)
+            if direct:
+                continue
+            found += self._handed_in(call.args, call.keywords, position - shift, binding.name, where, depth)
+        for call, where, place in self.program.handed.get(name, ())[:CALLS] if name else ():
+            words = {word.arg: word.value for word in call.keywords}
+            if "args" in words or "kwargs" in words:
+                given = words.get("args")
+                if isinstance(given, ast.Tuple | ast.List):
+                    found += self._handed_in(given.elts, [], position - shift, binding.name, where, depth)
+                else:
+                    found.append(Unknown("caller"))
+            elif place >= 0:
+                callee = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+                if callee in ("map", "filter", "imap", "starmap", "imap_unordered", "map_async"):
+                    rest = call.args[place + 1 :]
+                    if 0 <= position - shift < len(rest):
+                        for each in self.of(rest[position - shift], where, depth):
+                            found += self._items(each)
+                else:
+                    found += self._handed_in(call.args[place + 1 :], call.keywords, position - shift, binding.name,
+                                             where, depth)  # fmt: skip
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            found += self._default(node.args, binding, scope.outer or scope, depth)
+        return _merged(found) or (Unknown("caller"),)
+
+    def _handed_in(
+        self, args: list[ast.expr], words: list[ast.keyword], position: int, name: str, where: Scope, depth: int
+    ) -> Iterable[Value]:
+        for word in words:
+            if word.arg == name:
+                return _at(self.of(word.value, where, depth), word.value.lineno)
+        stars = next((number for number, each in enumerate(args) if isinstance(each, ast.Starred)), len(args))
+        if 0 <= position < min(len(args), stars):
+            return _at(self.of(args[position], where, depth), args[position].lineno)
+        if stars < len(args):
+            star = args[stars]
+            assert isinstance(star, ast.Starred)
+            return tuple(v for each in self.of(star.value, where, depth) for v in self._items(each))
+        return ()
+
+    def _default(self, arguments: ast.arguments, binding: Binding, scope: Scope, depth: int) -> Iterable[Value]:
+        every = [*arguments.posonlyargs, *arguments.args]
+        for each, value in zip(reversed(every), reversed(arguments.defaults), strict=False):
+            if each.arg == binding.name:
+                return self.of(value, scope, depth)
+        for each, chosen in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=False):
+            if each.arg == binding.name and chosen is not None:
+                return self.of(chosen, scope, depth)
+        return ()
+
+    def _attribute(self, node: ast.Attribute, scope: Scope, depth: int) -> Iterable[Value]:
+        found: list[Value] = []
+        if isinstance(node.value, ast.Name):
+            for stored in self._stored(f"{node.value.id}.{node.attr}", scope):
+                found += self.of(stored, scope, depth)
+        for base in self.of(node.value, scope, depth):
+            found += self.attribute(base, node.attr, depth)
+        return found or NOT_KNOWN
+
+    def _stored(self, name: str, scope: Scope) -> list[ast.expr]:
+        found: list[ast.expr] = []
+        where: Scope | None = scope
+        while where is not None:
+            found += where.stored.get(name, ())
+            where = where.outer
+        return found[:WIDTH]
+
+    def attribute(self, base: Value, name: str, depth: int = 0) -> Iterable[Value]:
+        """What an attribute of a value may stand for."""
+        if name == "__builtins__":
+            return (Name("builtins", trail=base.trail),)
+        if name in ("__globals__", "f_globals", "f_builtins", "gi_frame"):
+            return (Name("<globals>", trail=base.trail),)
+        if isinstance(base, Name):
+            if name == "__dict__" or (base.name == "<globals>" and name in ("get", "pop", "setdefault")):
+                return (Name(base.name if name == "__dict__" else "<globals>.get", base.base, trail=base.trail),)
+            if name in ("__getattribute__", "__getattr__"):
+                return (Name("object.__getattribute__", base, trail=base.trail),)
+            if name == "__call__":
+                return (base,)
+            bare = name.lstrip("_")
+            whole = f"{base.name}.{name}"
+            if bare in _OWN_MODULES and "." not in base.name and base.name not in ("builtins", "<globals>"):
+                return (Name(bare, trail=base.trail),)
+            value = folding.CONSTANTS.get(whole)
+            if value is not None:
+                return (Text(value, trail=base.trail),)
+            if whole == "sys.argv":
+                return (Unknown("caller", trail=base.trail),)
+            return (Name(_canonical(whole), trail=base.trail),)
+        if isinstance(base, Text):
+            if base.is_path and name in folding.PATH_PARTS:
+                return folding.path_part(base, name)
+            if name in ("path", "name") and base.origin == "entry":
+                return (replace(base, is_path=False),)
+            return (Name(("pathlib.Path." if base.is_path else "str.") + name, base, trail=base.trail),)
+        if isinstance(base, Const):
+            return (Name(f"{type(base.value).__name__}.{name}", base, trail=base.trail),)
+        if isinstance(base, Made):
+            if base.name.startswith("tempfile.") and name == "name":
+                return (Text("/tmp/", False, "unknown", trail=base.trail),)
+            if base.name.endswith((".parse_args", ".parse_known_args")):
+                return (Unknown("caller", trail=base.trail),)
+            return (Name(_canonical(f"{base.name}.{name}"), base, trail=base.trail),)
+        if isinstance(base, Instance | Class):
+            return self._member(base, name, depth)
+        if isinstance(base, Sequence):
+            return (Name(f"list.{name}", base, trail=base.trail),)
+        if isinstance(base, Mapping):
+            return (Name(f"dict.{name}", base, trail=base.trail),)
+        if isinstance(base, Unknown):
+            return (Unknown(base.origin, trail=base.trail),)
+        return NOT_KNOWN
+
+    def _member(self, base: Instance | Class, name: str, depth: int) -> Iterable[Value]:
+        found: list[Value] = []
+        scope = base.scope
+        for binding, where in scope.attributes.get(name, ())[:WIDTH]:
+            found += self._bound(binding, where, depth)
+        for binding in scope.bound.get(name, ())[:WIDTH]:
+            found += self._bound(binding, scope, depth)
+        if not found:
+            for expression in scope.bases[:4]:
+                for value in self.of(expression, scope.outer or scope, depth):
+                    if isinstance(value, Class) and value.scope is not scope:
+                        found += self._member(value, name, depth + 1) if depth < DEPTH else ()
+                    elif isinstance(value, Name):
+                        found.append(Name(f"{value.name}.{name}", base))
+        return found or NOT_KNOWN
+
+    def _subscript(self, node: ast.Subscript, scope: Scope, depth: int) -> Iterable[Value]:
+        found: list[Value] = []
+        index = node.slice
+        if isinstance(node.value, ast.Name):
+            for stored in self._stored(node.value.id, scope):
+                found += self.of(stored, scope, depth)
+        keys = () if isinstance(index, ast.Slice) else self.of(index, scope, depth)
+        for base in self.of(node.value, scope, depth):
+            if isinstance(index, ast.Slice):
+                found += folding.sliced(base, [self.constant(p, scope) for p in (index.lower, index.upper, index.step)])
+            elif isinstance(base, Name) and base.name in ("sys.modules", "<globals>", "builtins.globals"):
+                found += self._global(base, keys, depth)
+            elif isinstance(base, Name) and base.name == "os.environ":
+                found += folding.variable(keys)
+            elif isinstance(base, Name):  # vars(os)['system'], os.__dict__['system']
+                for key in keys:
+                    if isinstance(key, Text) and key.whole:
+                        found += self.attribute(base, key.text, depth)
+                    else:
+                        found.append(Unknown("dynamic", trail=base.trail))
+            else:
+                for key in keys or (Unknown(),):
+                    found += _at_key(base, key)
+        return found or NOT_KNOWN
+
+    def _global(self, base: Name, keys: Iterable[Value], depth: int) -> Iterable[Value]:
+        """Something taken from a table of modules or of global names by its name."""
+        for key in keys:
+            if not isinstance(key, Text) or not key.whole:
+                yield Unknown("dynamic", trail=base.trail)
+            elif base.name == "sys.modules":
+                yield Name(_canonical(key.text), trail=base.trail)
+            elif key.text == "__builtins__":
+                yield Name("builtins", trail=base.trail)
+            elif key.text in self.program.scope.bound:
+                yield from self.lookup(key.text, self.program.scope, depth)
+            elif key.text in _BUILTINS:
+                yield Name(f"builtins.{key.text}", trail=base.trail)
+            else:
+                yield Name(_canonical(key.text), trail=base.trail)
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
+        found: list[Value] = []
+        for value in self.of(node.func, scope, depth):
+            found += self._called(value, node, scope, depth)
+        return _at(found, node.lineno) if found else ()
+
+    def _called(self, value: Value, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
+        if isinstance(value, Name):
+            special = self._special(value, node, scope, depth)
+            if special is not None:
+                return special
+            return folding.call(self, value, node, scope, depth)
+        if isinstance(value, Function):
+            found: list[Value] = []
+            for returned in value.scope.returns[:WIDTH]:
+                found += self.of(returned, value.scope, depth)
+            return found or NOT_KNOWN
+        if isinstance(value, Class):
+            return (Instance(value.scope, trail=value.trail),)
+        if isinstance(value, Made) and value.name in ("operator.attrgetter", "operator.methodcaller"):
+            return self._getter(value, node, scope, depth)
+        if isinstance(value, Made) and value.name == "functools.partial" and value.call.args:
+            inner: list[Value] = []
+            for each in self.of(value.call.args[0], value.scope, depth):
+                inner += self._called(each, value.call, value.scope, depth + 1) if depth < DEPTH else ()
+            return inner
+        if isinstance(value, Unknown):
+            return (Unknown(value.origin if value.origin in ("caller", "input", "dynamic") else "unknown"),)
+        return NOT_KNOWN
+
+    def _getter(self, value: Made, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
+        for key in self.of(value.call.args[0], value.scope, depth) if value.call.args else ():
+            for base in self.of(node.args[0], scope, depth) if node.args else ():
+                found: Iterable[Value] = (base,)
+                if isinstance(key, Text) and key.whole:
+                    for part in key.text.split("."):
+                        found = [v for each in found for v in self.attribute(each, part, depth)]
+                    yield from found
+                else:
+                    yield Unknown("dynamic")
+
+    def _special(self, value: Name, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value] | None:
+        """Calls that give a module, an attribute or a table of names."""
+        name = value.name
+        if name in ("builtins.__import__", "importlib.import_module", "importlib.__import__"):
+            return [
+                Name(_canonical(key.text), trail=key.trail) if isinstance(key, Text) and key.whole else Unknown("dynamic")
+                for key in self.of(node.args[0], scope, depth)
+            ] if node.args else NOT_KNOWN  # fmt: skip
+        if name in ("builtins.getattr", "object.__getattribute__", "builtins.object.__getattribute__"):
+            arguments = node.args if value.base is None or name == "builtins.getattr" else [None, *node.args]
+            if len(arguments) < 2:
+                return NOT_KNOWN
+            bases = (value.base,) if arguments[0] is None and value.base else self.of(arguments[0], scope, depth)
+            found: list[Value] = []
+            for key in self.of(arguments[1], scope, depth):
+                for base in bases:
+                    if isinstance(key, Text) and key.whole:
+                        found += self.attribute(base, key.text, depth)
+                    else:
+                        found.append(Unknown("dynamic" if isinstance(base, Name) else "unknown"))
+            return found
+        if name == "builtins.vars" and node.args:
+            return [each for each in self.of(node.args[0], scope, depth) if isinstance(each, Name)] or NOT_KNOWN
+        if name in ("builtins.globals", "builtins.locals", "builtins.vars"):
+            return (Name("<globals>"),)
+        if name in ("<globals>.get", "sys.modules.get") and node.args:
+            base = Name("sys.modules" if name.startswith("sys") else "<globals>")
+            return list(self._global(base, self.of(node.args[0], scope, depth), depth))
+        return None
+
+    def _items(self, value: Value) -> Iterable[Value]:
+        """The elements of what is iterated over."""
+        if isinstance(value, Sequence):
+            return [each for item in value.items for each in item][: WIDTH * 4]
+        if isinstance(value, Mapping):
+            return [key for key, _ in value.items if key is not None]
+        if isinstance(value, Text):
+            return folding.items(value)
+        if isinstance(value, Made):
+            return folding.made_items(self, value)
+        if isinstance(value, Unknown):
+            return (value,)
+        return NOT_KNOWN
+
+    # -- operators ---------------------------------------------------------------------------------------------------
+
+    def _constant(self, node: ast.Constant, scope: Scope, depth: int) -> Iterable[Value]:
+        value = node.value
+        return (Text(value),) if isinstance(value, str) else (Const(value),)
+
+    def _binary(self, node: ast.BinOp, scope: Scope, depth: int) -> Iterable[Value]:
+        right_parts: list[tuple[ast.operator, ast.expr]] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp):  # a long sum leans to the left: no recursion along it
+            right_parts.append((left.op, left.right))
+            left = left.left
+        found = self.of(left, scope, depth)
+        for operator, right in reversed(right_parts):
+            others = self.of(right, scope, depth)
+            found = _merged(folding.binary(a, b, operator) for a in found for b in others)
+        return found
+
+    def _formatted(self, node: ast.JoinedStr, scope: Scope, depth: int) -> Iterable[Value]:
+        found: Values = (Text(""),)
+        for part in node.values:
+            inner = part.value if isinstance(part, ast.FormattedValue) else part
+            others = self.of(inner, scope, depth)
+            if isinstance(part, ast.FormattedValue) and part.format_spec is not None:
+                others = tuple(Unknown() if not isinstance(o, Text) else replace(o, whole=False) for o in others)
+            found = _merged(folding.joined(a, b) for a in found for b in others) or NOT_KNOWN
+        return found
+
+    def _either(self, node: ast.AST, scope: Scope, depth: int) -> Iterable[Value]:
+        parts: list[ast.expr] = (
+            list(node.values) if isinstance(node, ast.BoolOp) else [node.body, node.orelse]  # type: ignore[attr-defined]
+        )
+        return [value for part in parts[:WIDTH] for value in self.of(part, scope, depth)]
+
+    def _sequence(self, node: ast.AST, scope: Scope, depth: int) -> Iterable[Value]:
+        elements: list[ast.expr] = node.elts  # type: ignore[attr-defined]
+        items: list[Values] = []
+        for each in elements[:512]:
+            if isinstance(each, ast.Starred):
+                for value in self.of(each.value, scope, depth):
+                    items += value.items if isinstance(value, Sequence) else [NOT_KNOWN]
+            else:
+                items.append(self.of(each, scope, depth))
+        return (Sequence(tuple(items)),)
+
+    def _mapping(self, node: ast.Dict, scope: Scope, depth: int) -> Iterable[Value]:
+        items: list[tuple[Value | None, Values]] = []
+        for key, value in list(zip(node.keys, node.values, strict=True))[:512]:
+            keys = self.of(key, scope, depth) if key is not None else ()
+            items.append((keys[0] if len(keys) == 1 else None, self.of(value, scope, depth)))
+        return (Mapping(tuple(items)),)
+
+    def _comprehension(self, node: ast.AST, scope: Scope, depth: int) -> Iterable[Value]:
+        """The elements one by one if what is gone through is known, else all at once."""
+        first: ast.comprehension = node.generators[0]  # type: ignore[attr-defined]
+        element: ast.expr = node.elt  # type: ignore[attr-defined]
+        simple = len(node.generators) == 1 and isinstance(first.target, ast.Name) and not self._overlay  # type: ignore[attr-defined]
+        items: list[Values] = []
+        if simple and not first.ifs:
+            for value in self.of(first.iter, scope, depth):
+                if isinstance(value, Sequence):
+                    items += value.items
+                elif isinstance(value, Text) and value.whole and not value.is_path:
+                    items += [(Text(c),) for c in value.text[:2000]]
+                elif isinstance(value, Const) and isinstance(value.value, bytes | bytearray):
+                    items += [(Const(c),) for c in value.value[:2000]]
+                else:
+                    items = []
+                    break
+        if items:
+            found: list[Values] = []
+            assert isinstance(first.target, ast.Name)
+            for values in items[:2000]:
+                self._overlay = {first.target.id: values}
+                try:
+                    found.append(self.of(element, scope, depth))
+                finally:
+                    self._overlay = {}
+            return (Sequence(tuple(found)),)
+        return (Sequence((self.of(element, scope, depth),)),)
+
+    def _unary(self, node: ast.UnaryOp, scope: Scope, depth: int) -> Iterable[Value]:
+        for value in self.of(node.operand, scope, depth):
+            if isinstance(value, Const) and isinstance(value.value, int) and isinstance(node.op, ast.USub):
+                yield Const(-value.value)
+            else:
+                yield Unknown()
+
+    def _inner(self, node: ast.AST, scope: Scope, depth: int) -> Iterable[Value]:
+        return self.of(node.value, scope, depth)  # type: ignore[attr-defined]
+
+    def _lambda(self, node: ast.Lambda, scope: Scope, depth: int) -> Iterable[Value]:
+        inner = Scope("function", node, scope)
+        _parameters(node.args, inner)
+        inner.returns.append(node.body)
+        return (Function(inner),)
+
+
+_EVALUATE: dict[type, Callable[..., Iterable[Value]]] = {
+    ast.Name: Flow._name, ast.Attribute: Flow._attribute, ast.Subscript: Flow._subscript, ast.Call: Flow._call,
+    ast.Constant: Flow._constant, ast.BinOp: Flow._binary, ast.JoinedStr: Flow._formatted, ast.BoolOp: Flow._either,
+    ast.IfExp: Flow._either, ast.List: Flow._sequence, ast.Tuple: Flow._sequence, ast.Set: Flow._sequence,
+    ast.Dict: Flow._mapping, ast.ListComp: Flow._comprehension, ast.GeneratorExp: Flow._comprehension,
+    ast.SetComp: Flow._comprehension, ast.UnaryOp: Flow._unary, ast.Await: Flow._inner, ast.Starred: Flow._inner,
+    ast.NamedExpr: Flow._inner, ast.FormattedValue: Flow._inner, ast.Lambda: Flow._lambda,
+}  # fmt: skip
+
+
+def flat(values: Iterable[Value]) -> list[Value]:
+    """The values, with lists and dicts replaced by what is in them."""
+    found: list[Value] = []
+    stack = list(values)[::-1]
+    while stack and len(found) < 4 * WIDTH:
+        value = stack.pop()
+        if isinstance(value, Sequence):
+            stack += [each for item in reversed(value.items[:64]) for each in item]
+        elif isinstance(value, Mapping):
+            stack += [each for _, item in value.items[:64] for each in item]
+        else:
+            found.append(value)
+    return found
+
+
+def _merged(values: Iterable[Value]) -> Values:
+    return tuple(dict.fromkeys(values))[:WIDTH]
+
+
+def _at(values: Iterable[Value], line: int) -> Values:
+    return tuple(
+        value if line in value.trail else replace(value, trail=(*value.trail[-6:], line)) for value in values
+    )
+
+
+def _part(value: Value, number: int) -> Iterable[Value]:
+    """One place of what is unpacked."""
+    if isinstance(value, Sequence):
+        return value.items[number] if number < len(value.items) else [v for item in value.items for v in item]
+    if isinstance(value, Made) and value.name in ("os.walk", "os.fwalk", "pathlib.Path.walk", "tempfile.mkstemp"):
+        return NOT_KNOWN
+    return (value,) if isinstance(value, Unknown) else NOT_KNOWN
+
+
+def _at_key(base: Value, key: Value) -> Iterable[Value]:
+    if isinstance(base, Sequence):
+        if isinstance(key, Const) and isinstance(key.value, int) and -len(base.items) <= key.value < len(base.items):
+            return base.items[key.value]
+        return [value for item in base.items for value in item]
+    if isinstance(base, Mapping):
+        exact = [value for each, values in base.items if each == key for value in values]
+        return exact or [value for _, values in base.items for value in values]
+    if isinstance(base, Text) and base.whole and isinstance(key, Const) and isinstance(key.value, int):
+        return (Text(base.text[key.value]),) if -len(base.text) <= key.value < len(base.text) else NOT_KNOWN
+    return (base,) if isinstance(base, Unknown) else NOT_KNOWN
+
+
+def _canonical(name: str) -> str:
+    """The one spelling of a name that has several."""
+    top, dot, rest = name.partition(".")
+    if top in ("posixpath", "ntpath", "genericpath"):
+        return f"os.path{dot}{rest}"
+    if top in ("__builtin__", "__builtins__"):
+        return f"builtins{dot}{rest}"
+    for was, now in _SPELLINGS.items():
+        if name.startswith(was):
+            return now + name[len(was) :]
+    return name
+
+
+_SPELLINGS = {
+    "pathlib.PosixPath": "pathlib.Path", "pathlib.PurePosixPath": "pathlib.Path", "pathlib.PurePath": "pathlib.Path",
+    "pathlib.WindowsPath": "pathlib.Path", "six.moves.urllib": "urllib", "six.moves.cPickle": "pickle",
+    "requests.sessions.Session": "requests.Session", "concurrent.futures.process": "concurrent.futures",
+    "posix.environ": "os.environ", "requests.Session.Session": "requests.Session",
+    "psutil._pslinux": "psutil",
+}  # fmt: skip
+
+
+def dotted(node: ast.AST) -> str:
+    """``a.b.c`` of a name with attributes; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([node.id, *reversed(parts)])
+
+
+def joined_path(folder: str, name: str) -> str:
+    """posixpath.join, and the result tidied."""
+    return posixpath.normpath(posixpath.join(folder, name))

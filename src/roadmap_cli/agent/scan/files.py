@@ -1,0 +1,134 @@
+"""Which files are scanned, in which language, and what each scan gives: folders, files, texts.
+
+Nothing of a project is run, no link is followed, and what cannot be read into is said, not passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from roadmap_cli.agent.scan import python, shell
+from roadmap_cli.agent.scan.finding import Finding
+from roadmap_cli.agent.scan.places import Ground
+from roadmap_cli.core.errors import InputMissing
+
+LANGUAGES = ("python", "shell")
+FILE_LIMIT = 16 << 20
+_SUFFIXES = {".py": "python", ".pyw": "python", ".sh": "shell", ".bash": "shell", ".ksh": "shell", ".zsh": "shell",
+             ".so": "machine", ".pyd": "machine", ".dll": "machine", ".dylib": "machine", ".pyc": "machine",
+             ".exe": "machine", ".pth": "python"}  # fmt: skip
+#: Code of other languages, which is counted but not looked into.
+_OTHER = frozenset({".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".cc", ".cpp", ".h", ".java", ".rb", ".php",
+                    ".pl", ".lua", ".ps1", ".bat", ".cmd", ".kt", ".swift", ".cs", ".scala", ".pyx", ".ipynb", ".mk"})  # fmt: skip
+_OTHER_NAMES = frozenset({"Makefile", "GNUmakefile", "Dockerfile", "Rakefile", "package.json", "Jenkinsfile"})
+_LEFT_OUT = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache",
+                       ".ruff_cache", ".hypothesis", ".eggs"})  # fmt: skip
+_INTERPRETER = re.compile(rb"#![^\n]*?\b(python|pypy|sh|bash|dash|ash|ksh|zsh|perl|ruby|node|php|lua)[0-9.]*\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One file's findings; `digest` is SHA-256 of its content, `language` None if it was not looked into."""
+
+    file: str
+    path: str
+    language: str | None
+    digest: str
+    findings: tuple[Finding, ...]
+
+
+def language_of(name: str, head: bytes) -> str | None:
+    """The language by the name's end, else by the first line; None if there is none that is code.
+
+    ``other`` is code of a language that is not looked into, ``machine`` what only a processor reads.
+    """
+    stem = name.rpartition("/")[2]
+    suffix = os.path.splitext(stem)[1].lower()  # noqa: PTH122
+    known = _SUFFIXES.get(suffix)
+    if known is not None:
+        return known
+    if suffix in _OTHER or stem in _OTHER_NAMES:
+        return "other"
+    if head.startswith(b"\x7fELF"):
+        return "machine"
+    found = _INTERPRETER.match(head)
+    if found:
+        word = found[1].decode()
+        return "python" if word in ("python", "pypy") else "shell" if word.endswith("sh") else "other"
+    return None
+
+
+def guess(text: bytes) -> str:
+    """The language of a text that has no name: by its first line, else Python if it parses as that, else shell."""
+    found = language_of("-", text[:200])
+    if found in LANGUAGES:
+        return found
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # a broken Python file is told from a script by words that only Python has
+        pythonic = re.search(rb"^\s*(?:import \w|from [\w.]+ import |def \w+\(.*\).*:|class \w+.*:)", text, re.MULTILINE)
+        return "python" if pythonic else "shell"
+    return "python"
+
+
+def scan_text(text: bytes, name: str, language: str, ground: Ground, path: str = "") -> Scanned:
+    """Scan one text. `name` is how findings call it, `path` where it lies, if it does."""
+    found: list[Finding]
+    if language == "python":
+        found = python.scan(text, ground, file=path)
+    elif language == "shell":
+        found = shell.scan(text.decode(errors="replace"), ground)
+    else:
+        found = [_opaque(language)]
+    named = tuple(replace(each, file=name) for each in found)
+    return Scanned(name, path, language, hashlib.sha256(text).hexdigest(), named)
+
+
+def _opaque(language: str) -> Finding:
+    if language == "machine":
+        return Finding("native", "medium", "high", "is machine code or compiled, which is not looked into", 1, 1, True)
+    return Finding("unknown", "medium", "high", "is in a language that is not looked into", 1, 1, True)
+
+
+def scan_path(path: Path, name: str, ground: Ground, language: str | None = None) -> Scanned | None:
+    """Scan one file; None for one that is no code. Raises InputMissing if it cannot be read."""
+    try:
+        if path.stat().st_size > FILE_LIMIT:
+            found = Finding("unknown", "medium", "high", "is too long to be read", 1, 1, True, file=name)
+            return Scanned(name, str(path), language, "", (found,))
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=name) from None
+    chosen = language or language_of(name, data[:200])
+    if chosen is None:
+        return None
+    if name.endswith(".pth") and language is None:
+        lines = [line if line.startswith(b"import") else b"" for line in data.splitlines()]
+        if not any(lines):
+            return None
+        data = b"\n".join(lines)
+    if chosen == "other":
+        return Scanned(name, str(path), None, hashlib.sha256(data).hexdigest(), ())
+    return scan_text(data, name, chosen, ground, str(path))
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """Every file of a folder that may be code, sorted; tools' own folders and virtual environments left out."""
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(n for n in folders if n not in _LEFT_OUT and not (here / n / "pyvenv.cfg").is_file())
+        for name in sorted(names):
+            path = here / name
+            if not path.is_symlink() and path.is_file():
+                yield path
