@@ -373,7 +373,9 @@ def grave(name: str) -> bool:
     """Whether handing a name on as a value is worth telling: whoever gets it can run programs or code."""
     if SPECIAL.get(name) == "subprocess":
         return True
-    return any(use.verb in ("shell", "run", "become", "code", "unpickle", "kill", "native") for use in table().get(name, ()))
+    return any(
+        use.verb in ("shell", "run", "become", "code", "unpickle", "kill", "native") for use in table().get(name, ())
+    )
 
 
 def _fits(pattern: tuple[str, ...], parts: tuple[str, ...]) -> bool:

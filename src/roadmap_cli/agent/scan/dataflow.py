@@ -12,12 +12,19 @@ import builtins
 import posixpath
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from roadmap_cli.agent.scan import capabilities, folding
 
-WIDTH, DEPTH, CALLS, TEXT_LIMIT = 12, 36, 40, 1 << 16
+WIDTH, DEPTH, CALLS = 12, 36, 40
+#: Steps for one question, and for a whole file: its size, and something besides.
+FUEL, STEPS_A_NODE, STEPS = 2_000, 12, 5_000
 _BUILTINS = frozenset(dir(builtins)) | {"execfile", "unicode", "raw_input", "__builtins__"}
 _OWN_MODULES = frozenset({"os", "sys", "subprocess", "builtins", "socket", "shutil", "importlib", "ctypes", "pickle"})
+#: Modules of which nothing may be taken by a name that is made when the code runs.
+GRAVE_MODULES = frozenset(
+    {"os", "subprocess", "builtins", "posix", "pty", "ctypes", "importlib", "shutil", "pickle", "marshal"}
+)
 _STORES = frozenset({"append", "add", "insert", "extend", "appendleft", "put", "update", "setdefault"})
 
 
@@ -83,14 +90,14 @@ class Instance(Value):
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sequence(Value):
     """A list, tuple or set: the values each place may have."""
 
     items: tuple[tuple[Value, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mapping(Value):
     """A dict written out: keys that are not known are None."""
 
@@ -130,7 +137,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """How a name gets a value: `how` says what `node` is to it; `place` which part of it."""
+    """How a name gets a value: `how` says what `node` is to it; `place` which part of it.
+
+    `end` is the statement's last line if nothing but an error keeps it from being run before what stands below it.
+    """
 
     how: str
     line: int
@@ -138,6 +148,7 @@ class Binding:
     place: tuple[int, ...] = ()
     name: str = ""
     scope: Scope | None = None
+    end: int = 0
 
 
 @dataclass(slots=True)
@@ -181,7 +192,7 @@ def read(tree: ast.Module) -> Program:
             name = function.id if function.__class__ is ast.Name else getattr(function, "attr", None)  # type: ignore[attr-defined]
             if name is not None:
                 by_name.setdefault(name, []).append((call, scope))
-                if name in _STORES and function.value.__class__ is ast.Name:  # type: ignore[union-attr]
+                if name in _STORES and function.__class__ is ast.Attribute and function.value.__class__ is ast.Name:  # type: ignore[union-attr,attr-defined]
                     scope.stored.setdefault(function.value.id, []).extend(call.args)  # type: ignore[union-attr]
             for position, argument in enumerate(call.args):
                 if argument.__class__ is ast.Name or argument.__class__ is ast.Attribute:
@@ -195,7 +206,7 @@ def read(tree: ast.Module) -> Program:
                     key = value.id if isinstance(value, ast.Name) else value.attr
                     handed.setdefault(key, []).append((call, scope, -1))
         elif isinstance(node, ast.stmt):
-            scope = _statement(node, scope, program, stack)
+            scope = _statement(node, scope, program, stack, node.end_lineno or 0 if parent is scope.node else 0)
             if scope is None:
                 continue
         elif kind is ast.Lambda:
@@ -229,16 +240,16 @@ def read(tree: ast.Module) -> Program:
 
 
 def _statement(
-    node: ast.stmt, scope: Scope, program: Program, stack: list[tuple[ast.AST, Scope, ast.AST]]
+    node: ast.stmt, scope: Scope, program: Program, stack: list[tuple[ast.AST, Scope, ast.AST]], end: int
 ) -> Scope | None:
     """Note what a statement binds. None: its parts are on the stack already, in scopes of their own."""
     line = node.lineno
     if isinstance(node, ast.Assign):
         for target in node.targets:
-            _target(target, node.value, scope, "value", line)
+            _target(target, node.value, scope, "value", line, end)
     elif isinstance(node, ast.AnnAssign):
         if node.value is not None:
-            _target(node.target, node.value, scope, "value", line)
+            _target(node.target, node.value, scope, "value", line, end)
     elif isinstance(node, ast.AugAssign):
         _target(node.target, node, scope, "grown", line)
     elif isinstance(node, ast.For | ast.AsyncFor):
@@ -276,7 +287,9 @@ def _statement(
         inner.bases = list(node.bases)
         scope.bind(node.name, Binding("class", line, scope=inner))
         stack += [(each, inner, node) for each in reversed(node.body)]
-        stack += [(each, scope, node) for each in (*node.bases, *(k.value for k in node.keywords), *node.decorator_list)]
+        stack += [
+            (each, scope, node) for each in (*node.bases, *(k.value for k in node.keywords), *node.decorator_list)
+        ]
         return None
     elif isinstance(node, ast.Return):
         if node.value is not None:
@@ -295,13 +308,13 @@ def _function_of(scope: Scope) -> Scope:
     return scope
 
 
-def _target(target: ast.expr, source: ast.AST, scope: Scope, how: str, line: int) -> None:
+def _target(target: ast.expr, source: ast.AST, scope: Scope, how: str, line: int, end: int = 0) -> None:
     """Bind all names of an assignment's left side, however nested."""
     stack: list[tuple[ast.expr, tuple[int, ...]]] = [(target, ())]
     while stack:
         each, place = stack.pop()
         if isinstance(each, ast.Name):
-            scope.bind(each.id, Binding(how, line, source, place))
+            scope.bind(each.id, Binding(how, line, source, place, end=end))
         elif isinstance(each, ast.Tuple | ast.List):
             if len(place) < 4:
                 stack += [(part, (*place, number)) for number, part in enumerate(each.elts)]
@@ -342,13 +355,15 @@ class Flow:
 
     def __init__(self, program: Program, *, file: str = "", folder: str = "", loose: bool = False) -> None:
         self.program, self.file, self.folder, self.loose = program, file, folder, loose
-        self.steps = 30 * program.nodes + 5_000
+        self.steps = STEPS_A_NODE * program.nodes + STEPS
         self.exhausted = False
         self._known: dict[int, Values] = {}
         self._working: set[object] = set()
         self._overlay: dict[str, Values] = {}
         self._parameter: dict[tuple[int, str], Values] = {}
-        self._cuts = 0
+        self._argued: dict[tuple[int, str], Values] = {}
+        self._meanwhile: dict[int, Values] = {}
+        self._cuts, self._fuel = 0, FUEL
 
     # -- expressions -------------------------------------------------------------------------------------------------
 
@@ -357,12 +372,16 @@ class Flow:
         if node is None:
             return ()
         key = id(node)
-        known = self._known.get(key) if not self._overlay else None
-        if known is not None:
-            return known
-        if depth > DEPTH:
+        if not self._overlay:
+            known = self._known.get(key) or self._meanwhile.get(key)
+            if known is not None:
+                return known
+            if not self._working:
+                self._fuel = FUEL
+        if depth > DEPTH or self._fuel < 0:
             return NOT_KNOWN
         self.steps -= 1
+        self._fuel -= 1
         if self.steps < 0:
             self.exhausted = True
             return NOT_KNOWN
@@ -378,8 +397,15 @@ class Flow:
             found = _merged(work(self, node, scope, depth + 1))
         finally:
             self._working.discard(key)
-        if not self._overlay and (cuts == self._cuts or not self._working):
-            self._known[key] = found  # nothing of it was left out because it was being worked on
+        if not self._overlay:
+            if cuts == self._cuts:
+                self._known[key] = found  # nothing of it was left out because it was being worked on
+            elif self._working:
+                self._meanwhile[key] = found
+            else:
+                self._known[key] = found
+                self._meanwhile.clear()
+                self._argued.clear()
         return found
 
     def names(self, node: ast.AST, scope: Scope) -> list[Name]:
@@ -400,10 +426,10 @@ class Flow:
         return None
 
     def _name(self, node: ast.Name, scope: Scope, depth: int) -> Iterable[Value]:
-        return self.lookup(node.id, scope, depth)
+        return self.lookup(node.id, scope, depth, node.lineno)
 
-    def lookup(self, name: str, scope: Scope, depth: int = 0) -> Values:
-        """What a name may stand for where it is used."""
+    def lookup(self, name: str, scope: Scope, depth: int = 0, line: int = 0) -> Values:
+        """What a name may stand for where it is used: at a line of its own scope, what was bound to it last."""
         if name in self._overlay:
             return self._overlay[name]
         where: Scope | None = scope
@@ -413,6 +439,8 @@ class Flow:
                 if bound[0].how == "global" and where.kind != "module":
                     inner = [self._bound(each, where, depth) for each in bound[1:]]
                     return tuple(v for each in inner for v in each) + self.lookup(name, self.program.scope, depth)
+                if line and where is scope and len(bound) > 1:
+                    bound = _reaching(bound, line)
                 found: list[Value] = []
                 for binding in bound:
                     found += self._bound(binding, where, depth)
@@ -455,15 +483,15 @@ class Flow:
             return _at(self.of(node.value, scope, depth), binding.line)
         found = self.of(binding.node, scope, depth)
         if how == "item":
-            found = tuple(value for each in found for value in self._items(each))
+            found = _merged(value for each in found for value in self._items(each))
         for number in binding.place:
-            found = tuple(value for each in found for value in _part(each, number))
+            found = _merged(value for each in found for value in _part(each, number))
         return _at(found, binding.line)
 
     def _argument(self, scope: Scope, binding: Binding, depth: int) -> Values:
         """What the calls in this file hand in for a parameter; the caller's choice if there are none."""
         key = (id(scope), binding.name)
-        known = self._parameter.get(key)
+        known = self._parameter.get(key) or self._argued.get(key)
         if known is not None:
             return known
         if key in self._working:
@@ -475,8 +503,8 @@ class Flow:
             found = self._arguments(scope, binding, depth)
         finally:
             self._working.discard(key)
-        if cuts == self._cuts and not self._overlay:
-            self._parameter[key] = found
+        if not self._overlay:
+            (self._parameter if cuts == self._cuts else self._argued)[key] = found
         return found
 
     def _arguments(self, scope: Scope, binding: Binding, depth: int) -> Values:
@@ -642,7 +670,8 @@ class Flow:
                     if isinstance(key, Text) and key.whole:
                         found += self.attribute(base, key.text, depth)
                     else:
-                        found.append(Unknown("dynamic", trail=base.trail))
+                        is_grave = base.name in GRAVE_MODULES
+                        found.append(Unknown("dynamic" if is_grave else _origin(key), trail=base.trail))
             else:
                 for key in keys or (Unknown(),):
                     found += _at_key(base, key)
@@ -652,7 +681,8 @@ class Flow:
         """Something taken from a table of modules or of global names by its name."""
         for key in keys:
             if not isinstance(key, Text) or not key.whole:
-                yield Unknown("dynamic", trail=base.trail)
+                is_grave = base.name in GRAVE_MODULES or _origin(key) == "decoded"
+                yield Unknown("dynamic" if is_grave else "unknown", trail=base.trail)
             elif base.name == "sys.modules":
                 yield Name(_canonical(key.text), trail=base.trail)
             elif key.text == "__builtins__":
@@ -693,7 +723,7 @@ class Flow:
                 inner += self._called(each, value.call, value.scope, depth + 1) if depth < DEPTH else ()
             return inner
         if isinstance(value, Unknown):
-            return (Unknown(value.origin if value.origin in ("caller", "input", "dynamic") else "unknown"),)
+            return (Unknown(value.origin if value.origin in ("caller", "input", "decoded") else "unknown"),)
         return NOT_KNOWN
 
     def _getter(self, value: Made, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
@@ -705,14 +735,14 @@ class Flow:
                         found = [v for each in found for v in self.attribute(each, part, depth)]
                     yield from found
                 else:
-                    yield Unknown("dynamic")
+                    yield Unknown("dynamic" if isinstance(base, Name) and base.name in GRAVE_MODULES else _origin(key))
 
     def _special(self, value: Name, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value] | None:
         """Calls that give a module, an attribute or a table of names."""
         name = value.name
         if name in ("builtins.__import__", "importlib.import_module", "importlib.__import__"):
             return [
-                Name(_canonical(key.text), trail=key.trail) if isinstance(key, Text) and key.whole else Unknown("dynamic")
+                Name(_canonical(key.text), trail=key.trail) if isinstance(key, Text) and key.whole else Unknown(_origin(key))
                 for key in self.of(node.args[0], scope, depth)
             ] if node.args else NOT_KNOWN  # fmt: skip
         if name in ("builtins.getattr", "object.__getattribute__", "builtins.object.__getattribute__"):
@@ -726,7 +756,8 @@ class Flow:
                     if isinstance(key, Text) and key.whole:
                         found += self.attribute(base, key.text, depth)
                     else:
-                        found.append(Unknown("dynamic" if isinstance(base, Name) else "unknown"))
+                        is_grave = isinstance(base, Name) and base.name in GRAVE_MODULES
+                        found.append(Unknown("dynamic" if is_grave else _origin(key)))
             return found
         if name == "builtins.vars" and node.args:
             return [each for each in self.of(node.args[0], scope, depth) if isinstance(each, Name)] or NOT_KNOWN
@@ -740,9 +771,9 @@ class Flow:
     def _items(self, value: Value) -> Iterable[Value]:
         """The elements of what is iterated over."""
         if isinstance(value, Sequence):
-            return [each for item in value.items for each in item][: WIDTH * 4]
+            return list(islice((each for item in value.items for each in item), WIDTH * 4))
         if isinstance(value, Mapping):
-            return [key for key, _ in value.items if key is not None]
+            return [key for key, _ in value.items[: WIDTH * 4] if key is not None]
         if isinstance(value, Text):
             return folding.items(value)
         if isinstance(value, Made):
@@ -874,20 +905,61 @@ def flat(values: Iterable[Value]) -> list[Value]:
     return found
 
 
+def _reaching(bound: list[Binding], line: int) -> list[Binding]:
+    """The bindings that may still hold at a line: those above the last one that surely ran before it do not."""
+    last = max((each.line for each in bound if 0 < each.end < line), default=0)
+    return [each for each in bound if each.line >= last] if last else bound
+
+
 def _merged(values: Iterable[Value]) -> Values:
-    return tuple(dict.fromkeys(values))[:WIDTH]
+    """Each value once, at most WIDTH of them."""
+    if isinstance(values, list | tuple) and len(values) < 2:
+        return tuple(values)
+    found: dict[Value, None] = {}
+    for value in values:
+        found[value] = None
+        if len(found) >= WIDTH:
+            break
+    return tuple(found)
 
 
 def _at(values: Iterable[Value], line: int) -> Values:
-    return tuple(
-        value if line in value.trail else replace(value, trail=(*value.trail[-6:], line)) for value in values
+    """The values, with one more line that they came through."""
+    return tuple(_traced(value, line) for value in islice(values, WIDTH))
+
+
+def _traced(value: Value, line: int) -> Value:
+    trail = value.trail
+    if line in trail:
+        return value
+    trail = (*trail[-6:], line)
+    if isinstance(value, Text):
+        return Text(value.text, value.whole, value.origin, value.is_path, trail=trail)
+    if isinstance(value, Name):
+        return Name(value.name, value.base, trail=trail)
+    if isinstance(value, Unknown):
+        return Unknown(value.origin, trail=trail)
+    if isinstance(value, Made):
+        return Made(value.name, value.call, value.scope, trail=trail)
+    if isinstance(value, Const):
+        return Const(value.value, trail=trail)
+    return value
+
+
+def _origin(value: Value) -> str:
+    return (
+        value.origin
+        if isinstance(value, Unknown)
+        else (value.origin or "unknown")
+        if isinstance(value, Text)
+        else "unknown"
     )
 
 
 def _part(value: Value, number: int) -> Iterable[Value]:
     """One place of what is unpacked."""
     if isinstance(value, Sequence):
-        return value.items[number] if number < len(value.items) else [v for item in value.items for v in item]
+        return value.items[number] if number < len(value.items) else [v for item in value.items[:WIDTH] for v in item]
     if isinstance(value, Made) and value.name in ("os.walk", "os.fwalk", "pathlib.Path.walk", "tempfile.mkstemp"):
         return NOT_KNOWN
     return (value,) if isinstance(value, Unknown) else NOT_KNOWN
@@ -897,10 +969,10 @@ def _at_key(base: Value, key: Value) -> Iterable[Value]:
     if isinstance(base, Sequence):
         if isinstance(key, Const) and isinstance(key.value, int) and -len(base.items) <= key.value < len(base.items):
             return base.items[key.value]
-        return [value for item in base.items for value in item]
+        return [value for item in base.items[:WIDTH] for value in item]
     if isinstance(base, Mapping):
         exact = [value for each, values in base.items if each == key for value in values]
-        return exact or [value for _, values in base.items for value in values]
+        return exact or [value for _, values in base.items[:WIDTH] for value in values]
     if isinstance(base, Text) and base.whole and isinstance(key, Const) and isinstance(key.value, int):
         return (Text(base.text[key.value]),) if -len(base.text) <= key.value < len(base.text) else NOT_KNOWN
     return (base,) if isinstance(base, Unknown) else NOT_KNOWN

@@ -5,10 +5,12 @@ Nothing of a project is run, no link is followed, and what cannot be read into i
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,7 +79,9 @@ def guess(text: bytes) -> str:
             ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # a broken Python file is told from a script by words that only Python has
-        pythonic = re.search(rb"^\s*(?:import \w|from [\w.]+ import |def \w+\(.*\).*:|class \w+.*:)", text, re.MULTILINE)
+        pythonic = re.search(
+            rb"^\s*(?:import \w|from [\w.]+ import |def \w+\(.*\).*:|class \w+.*:)", text, re.MULTILINE
+        )
         return "python" if pythonic else "shell"
     return "python"
 
@@ -86,13 +90,26 @@ def scan_text(text: bytes, name: str, language: str, ground: Ground, path: str =
     """Scan one text. `name` is how findings call it, `path` where it lies, if it does."""
     found: list[Finding]
     if language == "python":
-        found = python.scan(text, ground, file=path)
+        with _uncollected():
+            found = python.scan(text, ground, file=path)
     elif language == "shell":
         found = shell.scan(text.decode(errors="replace"), ground)
     else:
         found = [_opaque(language)]
     named = tuple(replace(each, file=name) for each in found)
     return Scanned(name, path, language, hashlib.sha256(text).hexdigest(), named)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a tree is made and thrown away as a whole, and it would look at it many times."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _opaque(language: str) -> Finding:

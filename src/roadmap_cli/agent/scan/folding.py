@@ -238,9 +238,7 @@ def sliced(base: Value, bounds: list[object]) -> Iterable[Value]:
     return (base,) if isinstance(base, Unknown) else (Unknown(trail=base.trail),)
 
 
-def _string_method(
-    flow: Flow, base: Text, method: str, node: ast.Call, scope: Scope, depth: int
-) -> Iterable[Value]:
+def _string_method(flow: Flow, base: Text, method: str, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
     from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown
 
     arguments = [flow.of(each, scope, depth) for each in node.args]
@@ -312,9 +310,7 @@ def _format(base: Text, arguments: list[tuple[Value, ...]], words: dict[str, tup
     return replace(total, whole=False) if isinstance(total, Text) and not base.whole else total
 
 
-def _bytes_method(
-    flow: Flow, base: Any, method: str, node: ast.Call, scope: Scope, depth: int
-) -> Iterable[Value]:
+def _bytes_method(flow: Flow, base: Any, method: str, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
     from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
 
     data = bytes(base.value)
@@ -351,7 +347,7 @@ def _dict_method(
     if method == "values":
         return (Sequence(tuple(values for _, values in base.items)),)
     if method == "items":
-        pairs = [((key,) if key is not None else (Unknown(),), values) for key, values in base.items]
+        pairs = [((key,) if key is not None else (Unknown(),), values) for key, values in base.items[:64]]
         return (Sequence(tuple((Sequence(pair),) for pair in pairs)),)
     keys = flow.of(node.args[0], scope, depth) if node.args else ()
     return [value for key in keys or (Unknown(),) for value in _at_key(base, key)] or (Unknown(),)
@@ -415,9 +411,7 @@ def _path_join(left: Value, right: Value) -> Value:
     return replace(left, text=folder, whole=False, origin=origin, trail=trail)
 
 
-def _path_method(
-    flow: Flow, base: Text, method: str, node: ast.Call, scope: Scope, depth: int
-) -> Iterable[Value]:
+def _path_method(flow: Flow, base: Text, method: str, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
     from roadmap_cli.agent.scan.dataflow import Made, Text, Unknown
 
     if method == "joinpath":
@@ -428,7 +422,16 @@ def _path_method(
     if method in ("with_name", "with_stem"):
         parent = replace(base, text=posixpath.dirname(base.text))
         return [_path_join(parent, each) for each in _first(flow, node, scope, depth)]
-    if method in ("with_suffix", "absolute", "resolve", "expanduser", "as_posix", "__str__", "__fspath__", "relative_to"):
+    if method in (
+        "with_suffix",
+        "absolute",
+        "resolve",
+        "expanduser",
+        "as_posix",
+        "__str__",
+        "__fspath__",
+        "relative_to",
+    ):
         if method in ("resolve", "absolute") and base.whole and not base.text.startswith(("/", "~")) and flow.folder:
             base = replace(base, text=posixpath.normpath(posixpath.join(flow.folder, base.text)))
         return (replace(base, is_path=not method.startswith(("as_", "__"))),)
@@ -475,7 +478,12 @@ def _absolute(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name)
     from roadmap_cli.agent.scan.dataflow import Text
 
     for each in _first(flow, node, scope, depth):
-        if isinstance(each, Text) and flow.folder and not each.text.startswith(("/", "~")) and (each.whole or each.text):
+        if (
+            isinstance(each, Text)
+            and flow.folder
+            and not each.text.startswith(("/", "~"))
+            and (each.whole or each.text)
+        ):
             yield replace(each, text=posixpath.normpath(posixpath.join(flow.folder, each.text)))
         else:
             yield each
@@ -486,7 +494,8 @@ def _dirname(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) 
 
     for each in _first(flow, node, scope, depth):
         if isinstance(each, Text):
-            yield replace(each, text=posixpath.dirname(each.text), is_path=False)
+            cut = each.text[:-1] if not each.whole and each.text.endswith("/") else posixpath.dirname(each.text)
+            yield replace(each, text=cut, is_path=False)
         else:
             yield Unknown(each.origin if isinstance(each, Unknown) else "unknown")
 
@@ -723,7 +732,9 @@ def _codec(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) ->
 
     codec = flow.constant(node.args[1], scope) if len(node.args) > 1 else "utf-8"
     for each in _first(flow, node, scope, depth):
-        data: Any = each.text if isinstance(each, Text) and each.whole else each.value if isinstance(each, Const) else None
+        data: Any = (
+            each.text if isinstance(each, Text) and each.whole else each.value if isinstance(each, Const) else None
+        )
         try:
             if not isinstance(codec, str) or not isinstance(data, str | bytes) or len(data) > LIMIT:
                 raise TypeError
@@ -789,4 +800,6 @@ def _unquoted(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name)
     from roadmap_cli.agent.scan.dataflow import Text, Unknown
 
     for each in _first(flow, node, scope, depth):
-        yield Text(unquote(each.text), each.whole, each.origin, trail=each.trail) if isinstance(each, Text) else Unknown()
+        yield (
+            Text(unquote(each.text), each.whole, each.origin, trail=each.trail) if isinstance(each, Text) else Unknown()
+        )

@@ -154,7 +154,9 @@ def exceeds(findings: Iterable[Finding], limit: str) -> bool:
 def ground_of(base: Grant, *, hosts: Sequence[str] = (), programs: Sequence[str] = (),
               capabilities: Sequence[str] = ()) -> Ground:  # fmt: skip
     """What a scan takes as granted when the code will run with a sandbox's grant."""
-    return Ground(str(base.project), tuple(map(str, base.readable)), (), tuple(hosts), tuple(programs), tuple(capabilities))
+    return Ground(
+        str(base.project), tuple(map(str, base.readable)), (), tuple(hosts), tuple(programs), tuple(capabilities)
+    )
 
 
 def _folder(target: str, access: str) -> str:

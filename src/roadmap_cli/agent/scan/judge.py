@@ -63,7 +63,9 @@ class Judge:
         """A use that is about nothing in particular."""
         known = VERBS[verb]
         asks = known.asks and not (known.capability == "network" and self.ground.has_host(None))
-        self.add(known.capability, known.severity, f"{spot.name} {known.words}", spot, asks=asks, access=verb, trail=trail)
+        self.add(
+            known.capability, known.severity, f"{spot.name} {known.words}", spot, asks=asks, access=verb, trail=trail
+        )
 
     # -- paths ---------------------------------------------------------------------------------------------------------
 

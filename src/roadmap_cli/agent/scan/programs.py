@@ -110,7 +110,9 @@ SHELLS = frozenset("sh bash dash ash ksh zsh fish csh tcsh".split())
 INTERPRETERS = {"python": "-c", "python2": "-c", "python3": "-c", "pypy": "-c", "pypy3": "-c", "ipython": "-c", "perl": "-e",
                 "ruby": "-e", "node": "-e", "nodejs": "-e", "php": "-r", "lua": "-e", "osascript": "-e", "deno": "eval",
                 "bun": "-e", "tclsh": "", "java": ""}  # fmt: skip
-WRAPPERS = frozenset("xargs parallel nohup timeout nice stdbuf setsid time exec command builtin watch flock chronic ts".split())
+WRAPPERS = frozenset(
+    "xargs parallel nohup timeout nice stdbuf setsid time exec command builtin watch flock chronic ts".split()
+)
 
 
 @cache

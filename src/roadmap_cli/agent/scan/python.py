@@ -14,7 +14,7 @@ from dataclasses import replace
 from roadmap_cli.agent.scan import capabilities, shell
 from roadmap_cli.agent.scan.capabilities import SPECIAL, VERBS, Use
 from roadmap_cli.agent.scan.dataflow import (
-    Class, Const, Flow, Function, Made, Name, Program, Scope, Sequence, Text, Unknown, Value, flat, read,
+    GRAVE_MODULES, Class, Const, Flow, Function, Made, Name, Program, Scope, Sequence, Text, Unknown, Value, flat, read,
 )  # fmt: skip
 from roadmap_cli.agent.scan.finding import Finding, ordered
 from roadmap_cli.agent.scan.judge import Judge, Spot, through
@@ -25,9 +25,18 @@ NESTED, SIZE_LIMIT = 4, 1 << 23
 _LADDER = frozenset({"__subclasses__", "__bases__", "__base__", "__mro__", "mro"})
 _DANGEROUS = frozenset({"os", "sys", "subprocess", "builtins", "__builtins__", "shutil", "socket", "ctypes", "importlib",
                         "posix", "pty", "eval", "exec", "compile", "open", "__import__", "system", "popen"})  # fmt: skip
-_MODULES = frozenset({"os", "subprocess", "builtins", "socket", "shutil", "ctypes", "importlib", "posix", "pty", "sys.modules",
-                      "os.path", "signal", "pickle", "marshal", "<globals>"})  # fmt: skip
-_HANDS_ON = (ast.Call, ast.keyword, ast.Return, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Lambda, ast.Yield, ast.Starred)
+_HANDS_ON = (
+    ast.Call,
+    ast.keyword,
+    ast.Return,
+    ast.Tuple,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.Lambda,
+    ast.Yield,
+    ast.Starred,
+)
 _LOOKS_ONLY = frozenset({"isinstance", "issubclass", "hasattr", "callable", "type", "print", "repr", "id", "wraps",
                          "signature", "patch", "getdoc", "len", "assertIs", "assertIsInstance"})  # fmt: skip
 
@@ -47,11 +56,16 @@ def scan(text: str | bytes, ground: Ground, *, file: str = "", depth: int = 0) -
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         line = getattr(error, "lineno", None) or 1
         why = getattr(error, "msg", None) or str(error) or type(error).__name__
-        judge.add("unknown", "medium", f"the file cannot be read as Python: {why}", Spot(max(1, line), 1, "it"), asks=True)
+        judge.add(
+            "unknown", "medium", f"the file cannot be read as Python: {why}", Spot(max(1, line), 1, "it"), asks=True
+        )
         return judge.found
-    program = read(tree)
-    flow = Flow(program, file=file, folder=ground.project, loose=depth > 0)
-    Reader(judge, program, flow, depth).work()
+    try:
+        program = read(tree)
+        flow = Flow(program, file=file, folder=ground.project, loose=depth > 0)
+        Reader(judge, program, flow, depth).work()
+    except RecursionError:
+        judge.add("unknown", "medium", "the file is nested too deeply to be followed", Spot(1, 1, "it"), asks=True)
     return ordered(judge.found)
 
 
@@ -69,11 +83,13 @@ class Reader:
 
     def __init__(self, judge: Judge, program: Program, flow: Flow, depth: int) -> None:
         self.judge, self.program, self.flow, self.depth = judge, program, flow, depth
-        self.aliases = self._aliases()
+        self.aliases, self.carriers = self._aliases()
 
-    def _aliases(self) -> frozenset[str]:
-        """Names that may stand for something worth a look: what is imported, and what is assigned from another name."""
+    def _aliases(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Names worth a look when they are called, and those that may carry a function of the outside elsewhere."""
         found: set[str] = set()
+        carriers = {"exec", "eval", "compile", "__import__"}
+        modules = capabilities.modules()
         stack = [self.program.scope]
         seen: set[int] = set()
         scopes = {id(scope): scope for _, scope in self.program.calls}
@@ -85,13 +101,17 @@ class Reader:
             seen.add(id(scope))
             for name, bindings in scope.bound.items():
                 for binding in bindings:
-                    if binding.how == "import" or (
-                        binding.how in ("value", "item", "entered", "parameter")
-                        and not isinstance(binding.node, ast.Constant | ast.JoinedStr | ast.BinOp | ast.Compare)
-                    ):
+                    if binding.how == "import":
+                        if binding.name.lstrip(".").partition(".")[0] in modules:
+                            found.add(name)
+                            carriers.add(name)
+                    elif binding.how in ("value", "item", "entered", "parameter"):
+                        if isinstance(binding.node, ast.Constant | ast.JoinedStr | ast.BinOp | ast.Compare):
+                            continue
                         found.add(name)
-                        break
-        return frozenset(found)
+                        if isinstance(binding.node, ast.Name | ast.Attribute | ast.Subscript | ast.IfExp):
+                            carriers.add(name)
+        return frozenset(found), frozenset(carriers)
 
     def work(self) -> None:
         """Judge every call, then what is handed on or reached in other ways."""
@@ -109,7 +129,7 @@ class Reader:
                 self._called(value, call, scope)
         for node, scope, parent in self.program.loads:
             if isinstance(node, ast.Name):
-                if node.id in aliases or node.id in ("exec", "eval", "compile", "__import__"):
+                if node.id in self.carriers:
                     self._handed_on(node, scope, parent)
             elif isinstance(node, ast.Attribute):
                 self._reached(node, scope, parent)
@@ -154,7 +174,9 @@ class Reader:
         elif isinstance(value, Made):
             self._made_called(value, call, scope)
         elif isinstance(value, Unknown) and value.origin == "dynamic":
-            self.judge.add("unknown", "high", "calls something chosen when it runs", self._spot(call, "it", value), asks=True)
+            self.judge.add(
+                "unknown", "high", "calls something chosen when it runs", self._spot(call, "it", value), asks=True
+            )
         elif isinstance(value, Class):
             self._class_made(value, call, scope)
 
@@ -185,8 +207,10 @@ class Reader:
                     for found in self.flow.attribute(base, key):
                         if isinstance(found, Name):
                             self._called(found, inner_call, value.scope)
-                elif isinstance(base, Name) and base.name in _MODULES:
-                    self.judge.add("unknown", "high", f"calls a method of {base.name} chosen when it runs", spot, asks=True)
+                elif isinstance(base, Name) and base.name in GRAVE_MODULES:
+                    self.judge.add(
+                        "unknown", "high", f"calls a method of {base.name} chosen when it runs", spot, asks=True
+                    )
         elif value.name in ("types.FunctionType", "builtins.compile"):
             self.judge.plain("foreign_code", spot)
 
@@ -345,7 +369,9 @@ class Reader:
 
     def _database(self, value: Name, call: ast.Call, scope: Scope, spot: Spot) -> None:
         values = self._argument(Use("write", 0, "database"), value, call, scope) or (Unknown(),)
-        self.judge.paths("write", [v for v in flat(values) if not (isinstance(v, Text) and v.text.startswith(":memory:"))], spot)
+        self.judge.paths(
+            "write", [v for v in flat(values) if not (isinstance(v, Text) and v.text.startswith(":memory:"))], spot
+        )
 
     def _fetch(self, value: Name, call: ast.Call, scope: Scope, spot: Spot) -> None:
         values = self._argument(Use("read", 0, "filepath_or_buffer"), value, call, scope) or (Unknown(),)
@@ -374,7 +400,9 @@ class Reader:
 
     # -- code that is made -----------------------------------------------------------------------------------------------
 
-    def _code(self, values: Iterable[Value], spot: Spot, verb: str, call: ast.Call, scope: Scope) -> None:
+    def _code(
+        self, values: Iterable[Value], spot: Spot, verb: str, call: ast.Call, scope: Scope, level: int = 0
+    ) -> None:
         """exec, eval, compile: a known text is scanned itself; anything else is unknown."""
         words = VERBS[verb].words
         if verb == "compile" and self._only_parses(call):
@@ -383,9 +411,14 @@ class Reader:
             value = _as_text(value)
             if isinstance(value, Function):
                 continue  # timeit of a function
-            if isinstance(value, Made) and value.name in ("builtins.compile", "ast.parse", "textwrap.dedent") and value.call.args:
+            if (
+                isinstance(value, Made)
+                and value.name in ("builtins.compile", "ast.parse", "textwrap.dedent")
+                and value.call.args
+                and level < 4
+            ):
                 inner = self.flow.of(value.call.args[0], value.scope) or (Unknown(),)
-                self._code(inner, spot, verb, call, scope)
+                self._code(inner, spot, verb, call, scope, level + 1)
                 continue
             own = self._own_file(value)
             if own is not None:
@@ -397,8 +430,9 @@ class Reader:
                 continue
             origin = value.origin if isinstance(value, Text | Unknown) else "unknown"
             chooser = {"caller": "the caller gives", "input": "a person types", "decoded": "is decoded when it runs"}
-            self.judge.add("unknown", "high" if verb == "code" else "medium",
-                           f"{spot.name} {words} that {chooser.get(origin, 'is made when it runs')}", spot, asks=True,
+            asks = verb == "code" or origin == "decoded"  # what is only compiled does nothing yet
+            self.judge.add("unknown", "high" if asks else "low",
+                           f"{spot.name} {words} that {chooser.get(origin, 'is made when it runs')}", spot, asks=asks,
                            access=verb, trail=value.trail)  # fmt: skip
 
     def _only_parses(self, call: ast.Call) -> bool:
@@ -485,7 +519,9 @@ class Reader:
         return found
 
     def _yaml(self, value: Name, call: ast.Call, scope: Scope, spot: Spot) -> None:
-        loader = call.args[1] if len(call.args) > 1 else next((w.value for w in call.keywords if w.arg == "Loader"), None)
+        loader = (
+            call.args[1] if len(call.args) > 1 else next((w.value for w in call.keywords if w.arg == "Loader"), None)
+        )
         name = ast.unparse(loader) if loader is not None else ""
         if "Safe" not in name and "Base" not in name:
             self.judge.plain("unpickle", spot)
@@ -496,12 +532,14 @@ class Reader:
         if len(call.args) < 2:
             return
         for base in self.flow.of(call.args[0], scope):
-            if not isinstance(base, Name) or base.name not in _MODULES:
+            if not isinstance(base, Name) or base.name not in GRAVE_MODULES:
                 continue
             for key in self.flow.of(call.args[1], scope) or (Unknown(),):
-                if not isinstance(key, Text) or not key.whole:
-                    self.judge.add("unknown", "high", f"takes something of {base.name} by a name made when it runs", spot,
-                                   asks=True, access="getattr", trail=key.trail)  # fmt: skip
+                if not isinstance(key, Text) or not key.whole:  # if it is called, that asks
+                    hidden = getattr(key, "origin", "") == "decoded"
+                    self.judge.add("unknown", "high" if hidden else "low",
+                                   f"takes something of {base.name} by a name made when it runs", spot, asks=hidden,
+                                   access="getattr", trail=key.trail)  # fmt: skip
                 elif capabilities.grave(f"{base.name}.{key.text}"):
                     use = capabilities.uses(f"{base.name}.{key.text}")
                     verb = VERBS[use[0].verb] if use else VERBS["run"]
@@ -535,7 +573,20 @@ class Reader:
     def _environ_given(self, parent: ast.Call, node: ast.expr) -> None:
         callee = parent.func
         name = callee.id if isinstance(callee, ast.Name) else getattr(callee, "attr", "")
-        if name in ("print", "pprint", "dumps", "dump", "str", "repr", "write", "post", "send", "sendall", "urlencode", "items"):
+        if name in (
+            "print",
+            "pprint",
+            "dumps",
+            "dump",
+            "str",
+            "repr",
+            "write",
+            "post",
+            "send",
+            "sendall",
+            "urlencode",
+            "items",
+        ):
             self.judge.plain("environment", self._spot(node, "os.environ"))
 
     def _reached(self, node: ast.Attribute, scope: Scope, parent: ast.AST) -> None:
@@ -566,7 +617,13 @@ class Reader:
     def _on_ladder(self, node: ast.expr) -> bool:
         """Whether an expression climbs from an object to its base classes."""
         for inner in ast.walk(node):
-            if isinstance(inner, ast.Attribute) and inner.attr in ("__bases__", "__base__", "__mro__", "mro", "__class__"):
+            if isinstance(inner, ast.Attribute) and inner.attr in (
+                "__bases__",
+                "__base__",
+                "__mro__",
+                "mro",
+                "__class__",
+            ):
                 return True
             if isinstance(inner, ast.Name) and inner.id == "object":
                 return True
@@ -591,10 +648,15 @@ class Reader:
             bases = {each.name for each in self.flow.names(holder, scope)}
             for key in keys or (Unknown(),):
                 known = isinstance(key, Text) and key.whole
-                if name in ("__globals__", "__builtins__") and known and isinstance(key, Text) and key.text in _DANGEROUS:
+                if (
+                    name in ("__globals__", "__builtins__")
+                    and known
+                    and isinstance(key, Text)
+                    and key.text in _DANGEROUS
+                ):
                     self.judge.add("unknown", "high", f"takes {key.text} out of {name}", self._spot(node, "it"), asks=True,
                                    access="ladder")  # fmt: skip
-                elif not known and (name == "__builtins__" or (bases & (_MODULES - {"<globals>", "sys.modules"}))):
+                elif not known and (name == "__builtins__" or (bases & GRAVE_MODULES)):
                     self.judge.add("unknown", "high", f"takes something out of {name} by a name made when it runs",
                                    self._spot(node, "it"), asks=True, access="ladder")  # fmt: skip
 

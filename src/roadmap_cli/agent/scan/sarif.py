@@ -25,7 +25,11 @@ def log(findings: Iterable[Record], project: Path) -> dict[str, Any]:
     by_tool: dict[str, list[Record]] = {"agent-scan": []}
     for record in findings:
         by_tool.setdefault(str(record.get("tool") or "agent-scan"), []).append(record)
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(tool, found, project) for tool, found in by_tool.items()]}
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [_run(tool, found, project) for tool, found in by_tool.items()],
+    }
 
 
 def _run(tool: str, findings: Sequence[Record], project: Path) -> dict[str, Any]:
@@ -64,7 +68,8 @@ def _result(record: Record, index: int) -> dict[str, Any]:
     steps = [found for found in (_STEP.match(line) for line in record["why"]) if found]
     if len(steps) > 1:
         flow = [
-            {"location": {**_location(record["file"], int(step[1])), "message": {"text": step[2] or "."}}} for step in steps
+            {"location": {**_location(record["file"], int(step[1])), "message": {"text": step[2] or "."}}}
+            for step in steps
         ]
         result["codeFlows"] = [{"threadFlows": [{"locations": flow}]}]
     return result
@@ -78,6 +83,8 @@ def _location(file: str, line: int, column: int | None = None, end: int | None =
         region["endLine"] = end
     path = Path(file)
     artifact: dict[str, Any] = (
-        {"uri": path.as_uri()} if path.is_absolute() else {"uri": quote(file.replace("\\", "/")) or "-", "uriBaseId": "PROJECT"}
+        {"uri": path.as_uri()}
+        if path.is_absolute()
+        else {"uri": quote(file.replace("\\", "/")) or "-", "uriBaseId": "PROJECT"}
     )
     return {"physicalLocation": {"artifactLocation": artifact, "region": region}}

@@ -99,7 +99,9 @@ class Reader:
             self.judge.add("unknown", "medium", f"the script cannot be read: {script.broken}",
                            Spot(script.broken_line, 1, self.inside), asks=True)  # fmt: skip
         if self.steps > self.limit:
-            self.judge.add("unknown", "medium", "the script is too involved to be followed", Spot(1, 1, self.inside), asks=True)
+            self.judge.add(
+                "unknown", "medium", "the script is too involved to be followed", Spot(1, 1, self.inside), asks=True
+            )
 
     def _declared(self, word: Word) -> None:
         if word.parts and word.parts[0].kind == "text" and "=" in word.parts[0].text:
@@ -200,7 +202,9 @@ class Reader:
             return [Text(told[-1])]
         if name in ("dirname", "realpath", "readlink", "basename") and told:
             path = told[-1]
-            return [Text({"dirname": posixpath.dirname(path) or ".", "basename": posixpath.basename(path)}.get(name, path))]
+            return [
+                Text({"dirname": posixpath.dirname(path) or ".", "basename": posixpath.basename(path)}.get(name, path))
+            ]
         if name == "cd" or (len(script.commands) > 1 and name == "pwd"):
             return [Text(self.judge.ground.project)]
         if name in ("curl", "wget", "nc", "cat", "base64"):
@@ -232,7 +236,9 @@ class Reader:
         """The texts that come in by a pipe or a here-document, if they are known."""
         for redirect in command.redirects:
             if redirect.operator.startswith("<<"):
-                return [v.text for v in self.values(redirect.target, function, level + 1) if isinstance(v, Text) and v.whole]
+                return [
+                    v.text for v in self.values(redirect.target, function, level + 1) if isinstance(v, Text) and v.whole
+                ]
         if command.source is None or level > 8:
             return []
         output = self._output(Script([command.source]), function, level + 1)
@@ -379,10 +385,14 @@ class Reader:
 
     # -- programs that need a closer look ----------------------------------------------------------------------------
 
-    def _plain_special(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _plain_special(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         self.judge.program(name, spot, line=_shown(words))
 
-    def _pattern_first(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _pattern_first(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         """grep, sed, awk, jq: the first operand is a pattern or a program, the others are files."""
         files = operands.words
         if name not in ("head", "tail") and not any(o in operands.values for o in ("e", "f")):
@@ -425,7 +435,9 @@ class Reader:
         into = operands.values.get("t")
         sources, target = (files, into) if into else (files[:-1], files[-1:])
         if sources:
-            self.judge.paths({"mv": "move", "rename": "move", "ln": "link"}.get(name, "read"), [_globbed(v) for v in sources], spot)
+            self.judge.paths(
+                {"mv": "move", "rename": "move", "ln": "link"}.get(name, "read"), [_globbed(v) for v in sources], spot
+            )
         if target:
             self.judge.paths("write", target, spot)
 
@@ -464,14 +476,32 @@ class Reader:
             self.judge.add("unknown", "medium", f"runs a script that cannot be seen: {text or 'its name is not known'}", spot,
                            asks=True, target=text or None, access="foreign_code")  # fmt: skip
 
-    def _transfer(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _transfer(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         """curl, wget: hosts, and the files that go or come."""
         targets = [v for v in operands.words if not isinstance(v, Text) or v.text]
         self.judge.hosts("connect", [_url(v) for v in targets] or [Unknown()], spot)
-        for option in ("d", "F", "T", "data", "data-binary", "data-raw", "form", "upload-file", "post-file", "body-file", "K"):
+        for option in (
+            "d",
+            "F",
+            "T",
+            "data",
+            "data-binary",
+            "data-raw",
+            "form",
+            "upload-file",
+            "post-file",
+            "body-file",
+            "K",
+        ):
             for value in operands.values.get(option, ()):
                 if isinstance(value, Text):
-                    at = value.text.find("@") if option not in ("T", "upload-file", "post-file", "body-file", "K") else -1
+                    at = (
+                        value.text.find("@")
+                        if option not in ("T", "upload-file", "post-file", "body-file", "K")
+                        else -1
+                    )
                     if at >= 0 or option in ("T", "upload-file", "post-file", "body-file", "K"):
                         self.judge.paths("read", [replace(value, text=value.text[at + 1 :])], spot)
         for option in ("o", "O", "output", "output-document", "P", "directory-prefix"):
@@ -501,13 +531,19 @@ class Reader:
         if (name in ("nc", "ncat", "netcat") and ("e" in flags or "c" in flags)) or re.search(
             r"(?i)\b(exec|system):", " ".join(texts)
         ):
-            self.judge.add("process", "high", f"{_shown(words)} hands a program to the network", spot, asks=True, access="shell")
+            self.judge.add(
+                "process", "high", f"{_shown(words)} hands a program to the network", spot, asks=True, access="shell"
+            )
 
-    def _remote_copy(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _remote_copy(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         remote = [v for v in operands.words if re.match(r"(?:[^/@\s]+@)?[^/:\s]+:", _text(v)) or "://" in _text(v)]
         for value in remote:
             text = _text(value)
-            self.judge.hosts("connect", [value if "://" in text else Text(text.partition(":")[0].rpartition("@")[2])], spot)
+            self.judge.hosts(
+                "connect", [value if "://" in text else Text(text.partition(":")[0].rpartition("@")[2])], spot
+            )
         local = [v for v in operands.words if v not in remote]
         if name == "scp" and not remote:
             self.judge.hosts("connect", [Unknown()], spot)
@@ -519,12 +555,16 @@ class Reader:
             if "--delete" in operands.options:
                 self.judge.paths("clear", local[-1:], spot)
 
-    def _packages(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _packages(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         """Version control and package managers: what only looks, what fetches."""
         texts = [_text(v) for v in words[1:]]
         harmless = programs.HARMLESS_WORDS.get({"pip2": "pip", "pip3": "pip", "apt-get": "apt"}.get(name, name), set())
         word = next((t for t in texts if t and (not t.startswith("-") or t in harmless)), "")
-        hook = name == "git" and any(re.match(r"(core\.(hooksPath|fsmonitor|sshCommand|pager|editor)|alias\..*)=", t) for t in texts)
+        hook = name == "git" and any(
+            re.match(r"(core\.(hooksPath|fsmonitor|sshCommand|pager|editor)|alias\..*)=", t) for t in texts
+        )
         if word in harmless and not hook:
             self._building(name, spot, _shown(words))
             return
@@ -536,7 +576,9 @@ class Reader:
         if name in programs.INSTALLERS:
             self.judge.program(name, spot, line=_shown(words))
 
-    def _services(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _services(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         texts = [_text(v) for v in words[1:]]
         if set(texts) & programs.HARMLESS_WORDS.get(name, set()):
             self.judge.plain("inspect", replace(spot, name=_shown(words)))
@@ -545,7 +587,9 @@ class Reader:
         else:
             self.judge.plain("kill", replace(spot, name=_shown(words)))
 
-    def _surroundings(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _surroundings(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         """env, printenv, set, export: all variables, one of them, or a program with others."""
         rest = [v for v in words[1:] if not re.match(r"[A-Za-z_][A-Za-z0-9_]*\+?=", _text(v))]
         if name == "env":
@@ -562,7 +606,9 @@ class Reader:
         elif len(words) == 1:
             self.judge.plain("environment", replace(spot, name=name))
 
-    def _privileged(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _privileged(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         self.judge.plain("privilege", replace(spot, name=_shown(words)))
         rest = list(words[1:])
         valued = programs.VALUED.get(name, "")
@@ -581,7 +627,9 @@ class Reader:
         writes = "-w" in operands.options or any("=" in _text(v) for v in words[1:])
         self.judge.plain("control" if writes else "inspect", replace(spot, name=_shown(words)))
 
-    def _timetable(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _timetable(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         looks = name == "crontab" and operands.options == ["-l"] and not operands.words
         self.judge.plain("inspect" if looks else "persist", replace(spot, name=_shown(words)))
 
@@ -616,7 +664,9 @@ class Reader:
             what = "runs what is piped into it" if command.piped else "runs what it reads"
             self.judge.add("unknown", "high", f"{name} {what}", spot, asks=True, access="foreign_code")
         elif files:
-            self.judge.add("unknown", "high", f"{name} runs what another program gives", spot, asks=True, access="foreign_code")
+            self.judge.add(
+                "unknown", "high", f"{name} runs what another program gives", spot, asks=True, access="foreign_code"
+            )
         elif command is None:
             self.judge.program(name, spot)
 
@@ -631,9 +681,13 @@ class Reader:
                 self.judge.add("unknown", "medium", f"{spot.name} runs a text of which only the beginning is known", spot,
                                asks=True, confidence="medium", access="shell")  # fmt: skip
                 return
-        self.judge.add("unknown", "high", f"{spot.name} runs a text that is made when it runs", spot, asks=True, access="shell")
+        self.judge.add(
+            "unknown", "high", f"{spot.name} runs a text that is made when it runs", spot, asks=True, access="shell"
+        )
 
-    def _interpreter(self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None) -> None:
+    def _interpreter(
+        self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
+    ) -> None:
         """python, perl, node …: code on the command line, a script, a module."""
         flag = programs.INTERPRETERS[name]
         rest = words[1:]
@@ -656,7 +710,9 @@ class Reader:
                 if name.startswith(("python", "pypy", "ipython")) and isinstance(value, Text) and value.whole:
                     self._python(value, spot)
                 else:
-                    self.judge.add("unknown", "high", f"{name} runs code that is not looked into", spot, asks=True, access="code")
+                    self.judge.add(
+                        "unknown", "high", f"{name} runs code that is not looked into", spot, asks=True, access="code"
+                    )
                 return
         files = [v for v in rest if not _text(v).startswith("-")]
         if files:
@@ -667,7 +723,9 @@ class Reader:
                 for text in known:
                     self._python(Text(text), spot)
             else:
-                self.judge.add("unknown", "high", f"{name} runs what is piped into it", spot, asks=True, access="foreign_code")
+                self.judge.add(
+                    "unknown", "high", f"{name} runs what is piped into it", spot, asks=True, access="foreign_code"
+                )
         elif not texts or texts[0] not in ("--version", "-V", "-v", "--help"):
             self.judge.program(name, spot)
 
@@ -766,7 +824,9 @@ def _every(script: Script) -> list[Command]:
     while stack:
         here = stack.pop()
         found += here.commands
-        words = [w for c in here.commands for w in (*c.words, *(a for _, a in c.assigned), *(r.target for r in c.redirects))]
+        words = [
+            w for c in here.commands for w in (*c.words, *(a for _, a in c.assigned), *(r.target for r in c.redirects))
+        ]
         words += [w for _, several in here.loops for w in several]
         parts = [part for word in words for part in word.parts]
         while parts:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 DEEPEST = 24
 _META = frozenset(" \t\n;&|<>()")
-_SKIPPED = frozenset({"if", "then", "else", "elif", "fi", "while", "until", "do", "done", "!", "time", "coproc", "{", "}"})
+_SKIPPED = frozenset(
+    {"if", "then", "else", "elif", "fi", "while", "until", "do", "done", "!", "time", "coproc", "{", "}"}
+)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "v": "\v",
             "\\": "\\", "'": "'", '"': '"'}  # fmt: skip
 
@@ -310,7 +312,8 @@ class _Parser:
             command.words.append(self._word())
             return
         operator = next(
-            (o for o in ("<<<", "<<-", "<<", "<>", "<&", ">>", ">&", ">|", "<", ">") if text.startswith(o, self.at)), ">"
+            (o for o in ("<<<", "<<-", "<<", "<>", "<&", ">>", ">&", ">|", "<", ">") if text.startswith(o, self.at)),
+            ">",
         )
         self.at += len(operator)
         self._blank()
@@ -400,7 +403,7 @@ class _Parser:
             if char == "'":
                 end = text.find("'", self.at + 1)
                 if end < 0:
-                    raise _Broken("no \"'\" to close what was opened")
+                    raise _Broken('no "\'" to close what was opened')
                 parts.append(Part("text", text[self.at + 1 : end], quoted=True))
                 self._pass(end + 1)
             elif char == '"':
@@ -600,7 +603,7 @@ class _Parser:
                 out.append(_ESCAPES.get(after, "\\" + after))
                 self._pass(min(self.at + 2, size))
         if self.at >= size:
-            raise _Broken("no \"'\" to close what was opened")
+            raise _Broken('no "\'" to close what was opened')
         self.at += 1
         return Part("text", "".join(out), quoted=True)
 
