@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 #: How long a request waits for an answer, and how long an answer holds, unless said otherwise.
 WAITS, HOLDS = timedelta(days=1), timedelta(hours=1)
 LONGEST = timedelta(days=30)
-_ROW = ("request_id, plan_hash, run_id, status, asked_at, expires_at, decided_at, decided_by, why, valid_until, is_once, uses,"
-        " decision_id")  # fmt: skip
+_ROW = (
+    "request_id, plan_hash, run_id, status, asked_at, expires_at, decided_at, decided_by, why, valid_until, is_once,"
+    " uses, decision_id"
+)
 _OPERATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A stored request. `status` is how it stands at the moment it was asked for: waiting, approved, denied, used, expired."""
+    """A stored request. `status` is how it stands at a moment: waiting, approved, denied, used, expired."""
 
     id: str
     plan_hash: str
@@ -52,7 +54,8 @@ class Request:
     def record(self) -> Record:
         """The agent.request record as it stands."""
         record: Record = {
-            "kind": "agent.request", "id": self.id, "at": self.asked_at, "status": self.status, "plan_hash": self.plan_hash,
+            "kind": "agent.request", "id": self.id, "at": self.asked_at, "status": self.status,
+            "plan_hash": self.plan_hash,
             "project": self.plan["project"], "operation_count": len(self.plan["operations"]),
             "groups": groups(self.plan), "operations": list(self.plan["operations"]), "expires_at": self.expires_at,
         }  # fmt: skip
@@ -80,7 +83,7 @@ def plan_hash(plan: Mapping[str, Any]) -> str:
 def request(
     tx: Connection, plan: Mapping[str, Any], *, at: datetime, command: str, run: str = "", waits: timedelta = WAITS
 ) -> Request:
-    """Ask for what a plan holds; the open request of the same plan and run if there is one, so that nobody is asked twice.
+    """Ask for what a plan holds; gives the open request of the same plan and run, if any: nobody is asked twice.
 
     `plan` is {"project", "operations": [{"capability", "access", "group", …}, …], "command"?}; see `scan.grant.plan`.
     A denied one stays denied until it expires. Raises DataError if it is no plan, or asks for nothing.
@@ -97,7 +100,8 @@ def request(
         if known.status in ("waiting", "approved", "denied"):
             return known
     new = Request(
-        run_id("agent.request", at), name, run, "waiting", stamp(at), stamp(at + waits), None, None, None, None, True, 0, None,
+        run_id("agent.request", at), name, run, "waiting", stamp(at), stamp(at + waits), None, None, None, None,
+            True, 0, None,
         checked,
     )  # fmt: skip
     records.put(tx, {**new.record(), "asked_by": command})
@@ -178,7 +182,8 @@ def decide(
     decision = decisions.decide(
         tx, kind=f"agent.request_{status}", what=f"{status} {len(found.plan['operations'])} operations: {told}"[:500],
         why=why.strip() or "no reason given", evidence=[found.id], command=command, at=at, authorised_by=f"user:{who}",
-        run_id=found.run_id or None, facts={"plan_hash": found.plan_hash, "once": once, **({"valid_until": until} if until else {})},
+        run_id=found.run_id or None, facts={"plan_hash": found.plan_hash, "once": once,
+            **({"valid_until": until} if until else {})},
     )  # fmt: skip
     tx.execute(
         "UPDATE agent_request SET status = ?, decided_at = ?, decided_by = ?, why = ?, valid_until = ?, is_once = ?,"
@@ -191,8 +196,8 @@ def decide(
 def get(tx: Connection, request_id: str, at: datetime) -> Request:
     """A request by its id, or by the only one that its beginning fits. Raises DataError."""
     rows = tx.execute(
-        f"SELECT {_ROW} FROM agent_request WHERE request_id = ?1 OR (length(?1) >= 8 AND substr(request_id, 1, length(?1)) = ?1)"
-        " LIMIT 2",
+        f"SELECT {_ROW} FROM agent_request WHERE request_id = ?1"
+        " OR (length(?1) >= 8 AND substr(request_id, 1, length(?1)) = ?1) LIMIT 2",
         (request_id,),
     ).fetchall()
     exact = [row for row in rows if row[0] == request_id] or rows
@@ -231,12 +236,26 @@ def _request(tx: Connection, row: tuple[Any, ...], at: datetime) -> Request:
         plan["command"] = stored["command"]
     if plan_hash(plan) != row[1]:
         raise DataError(f"request {row[0]!r} is not what its hash says", code="plan_changed")
-    status, expires, until = row[3], parse(row[5]), row[9]
-    if (status == "waiting" and expires <= at) or (status == "approved" and until is not None and parse(until) <= at):
+    status, until = row[3], row[9]
+    ends = until if status == "approved" else row[5]
+    if status in ("waiting", "approved", "denied") and (ends is None or parse(ends) <= at):
         status = "expired"
-    elif status == "denied" and expires <= at:
-        status = "expired"
-    return Request(*row[:3], status, *row[4:10], bool(row[10]), *row[11:], plan)
+    return Request(
+        row[0],
+        row[1],
+        row[2],
+        status,
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        until,
+        bool(row[10]),
+        row[11],
+        row[12],
+        plan,
+    )
 
 
 def _checked(plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,7 +110,7 @@ os.nice os.setpriority os.sched_setaffinity os.sched_setscheduler resource.setrl
 os.sched_setparam signal.alarm signal.setitimer | steer -
 os.getenv os.environ.get os.environ.pop os.environ.setdefault os.getenvb os.environb.get | variable 0/key
 os.putenv os.unsetenv | set_variable 0/name
-os.getlogin os.getloadavg os.uname platform.* | machine -
+os.getlogin os.getloadavg os.uname platform.* psutil.cpu_count psutil.boot_time | machine -
 platform.popen | shell 0/cmd
 os.reboot | control -
 posix.system nt.system posix.popen | shell 0/command
@@ -125,7 +125,8 @@ runpy.run_module | import 0/mod_name
 builtins.execfile imp.load_source imp.load_compiled imp.load_dynamic | foreign_code -
 importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader | foreign_code -
 importlib.machinery.ExtensionFileLoader importlib.machinery.SourcelessFileLoader | foreign_code -
-code.interact code.InteractiveConsole code.InteractiveInterpreter code.InteractiveConsole.* | foreign_code -
+code.interact code.InteractiveConsole code.InteractiveInterpreter code.InteractiveConsole.interact | foreign_code -
+code.InteractiveConsole.runcode | foreign_code -
 codeop.compile_command timeit.timeit timeit.repeat timeit.Timer | code 0/stmt
 cProfile.run profile.run trace.Trace.run pdb.run bdb.Bdb.run | code 0/statement
 types.FunctionType types.CodeType types.LambdaType | foreign_code -
@@ -141,7 +142,7 @@ pandas.DataFrame.query pandas.eval numexpr.evaluate | code 0/expr
 jinja2.Template | steer -
 xmlrpc.client.loads | steer -
 
-socket.socket socket.socketpair | socket -
+socket.socket | socket -
 socket.create_connection | connect 0/address
 socket.create_server | listen 0/address
 socket.socket.connect socket.socket.connect_ex socket.socket.sendto | connect 0/address
@@ -170,9 +171,11 @@ requests.Session.request requests.session.request | connect 1/url
 requests.Session.send requests.adapters.HTTPAdapter.send | connect -
 httpx.get httpx.post httpx.put httpx.delete httpx.head httpx.patch httpx.options | connect 0/url
 httpx.request httpx.stream httpx.Client.request httpx.AsyncClient.request httpx.Client.stream | connect 1/url
-httpx.Client.get httpx.Client.post httpx.Client.put httpx.Client.delete httpx.Client.head httpx.Client.patch | connect 0/url
+httpx.Client.get httpx.Client.post httpx.Client.put httpx.Client.delete httpx.Client.head | connect 0/url
+httpx.Client.patch | connect 0/url
 httpx.AsyncClient.get httpx.AsyncClient.post httpx.AsyncClient.put httpx.AsyncClient.delete | connect 0/url
-aiohttp.ClientSession.get aiohttp.ClientSession.post aiohttp.ClientSession.put aiohttp.ClientSession.delete | connect 0/url
+aiohttp.ClientSession.get aiohttp.ClientSession.post aiohttp.ClientSession.put | connect 0/url
+aiohttp.ClientSession.delete | connect 0/url
 aiohttp.ClientSession.head aiohttp.ClientSession.ws_connect | connect 0/url
 aiohttp.request aiohttp.ClientSession.request | connect 1/url
 aiohttp.web.run_app | listen -
@@ -190,10 +193,12 @@ websocket.create_connection websocket.WebSocketApp websockets.connect websockets
 websockets.serve | listen 1/host
 socketserver.TCPServer socketserver.UDPServer socketserver.ThreadingTCPServer | listen 0/server_address
 socketserver.ThreadingUDPServer socketserver.ForkingTCPServer SocketServer.TCPServer | listen 0/server_address
-http.server.HTTPServer http.server.ThreadingHTTPServer http.server.test BaseHTTPServer.HTTPServer | listen 0/server_address
+http.server.HTTPServer http.server.ThreadingHTTPServer http.server.test | listen 0/server_address
+BaseHTTPServer.HTTPServer | listen 0/server_address
 wsgiref.simple_server.make_server xmlrpc.server.SimpleXMLRPCServer | listen 0/host
 flask.Flask.run bottle.run uvicorn.run tornado.web.Application.listen gevent.pywsgi.WSGIServer waitress.serve | listen -
-sanic.Sanic.run twisted.internet.reactor.listenTCP cherrypy.quickstart eventlet.listen hypercorn.asyncio.serve | listen -
+sanic.Sanic.run twisted.internet.reactor.listenTCP cherrypy.quickstart eventlet.listen | listen -
+hypercorn.asyncio.serve | listen -
 twisted.internet.reactor.connectTCP | connect 0/host
 pyftpdlib.servers.FTPServer | listen 0/address_or_socket
 multiprocessing.connection.Listener | listen 0/address
@@ -204,11 +209,14 @@ boto3.client boto3.resource boto3.session.Session botocore.session.get_session |
 google.cloud.**.Client azure.**.*Client openai.OpenAI openai.AsyncOpenAI anthropic.Anthropic openai.*.create | connect -
 redis.Redis redis.StrictRedis redis.from_url pymongo.MongoClient psycopg2.connect psycopg.connect | connect -
 pymysql.connect MySQLdb.connect mysql.connector.connect asyncpg.connect pika.BlockingConnection | connect -
-kafka.KafkaProducer kafka.KafkaConsumer paho.mqtt.client.Client ldap.initialize ldap3.Server cx_Oracle.connect | connect -
+kafka.KafkaProducer kafka.KafkaConsumer paho.mqtt.client.Client ldap.initialize ldap3.Server | connect -
+cx_Oracle.connect | connect -
 dns.resolver.resolve dns.resolver.query dns.resolver.Resolver | lookup 0/qname
 scapy.**.sniff scapy.**.AsyncSniffer pyshark.LiveCapture pyshark.*Capture pcap.pcap pcapy.open_live | sniff -
-scapy.**.send scapy.**.sendp scapy.**.sr scapy.**.sr1 scapy.**.srp scapy.**.wrpcap scapy.**.rdpcap scapy.**.srp1 | sniff -
-nmap.PortScanner shodan.Shodan whois.whois ping3.ping speedtest.Speedtest telegram.** twilio.**.Client slack_sdk.** | connect -
+scapy.**.send scapy.**.sendp scapy.**.sr scapy.**.sr1 scapy.**.srp scapy.**.wrpcap scapy.**.rdpcap | sniff -
+scapy.**.srp1 | sniff -
+nmap.PortScanner shodan.Shodan whois.whois ping3.ping speedtest.Speedtest telegram.** twilio.**.Client | connect -
+slack_sdk.** | connect -
 praw.Reddit tweepy.** discord.Client discord.ext.commands.Bot telebot.TeleBot youtube_dl.YoutubeDL | connect -
 git.Repo.clone_from pygit2.clone_repository | connect 0/url
 gdown.download huggingface_hub.* datasets.load_dataset nltk.download kaggle.api.** yfinance.** | connect -

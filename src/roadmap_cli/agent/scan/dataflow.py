@@ -166,6 +166,8 @@ class Program:
     nodes: int = 0
 
 
+#: Keywords by which a function is given to be called.
+_CALLED_LATER = frozenset({"target", "func", "function", "fn", "callback", "command"})
 _FIELDS: dict[type, tuple[str, ...]] = {}
 _LOADS = (ast.Name, ast.Attribute, ast.Subscript)
 _LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
@@ -174,56 +176,37 @@ _LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, 
 def read(tree: ast.Module) -> Program:
     """Read a tree without recursion: bindings, calls and loads with the scope they stand in."""
     program = Program(tree, Scope("module", tree, None))
-    calls, by_name, handed = program.calls, program.by_name, program.handed
     stack: list[tuple[ast.AST, Scope, ast.AST]] = [(node, program.scope, tree) for node in reversed(tree.body)]
     count = 0
     while stack:
         node, scope, parent = stack.pop()
         count += 1
         kind = node.__class__
-        if kind is ast.Name or kind is ast.Attribute or kind is ast.Subscript:
-            program.loads.append((node, scope, parent))  # type: ignore[arg-type]
+        if isinstance(node, _LOADS):
+            program.loads.append((node, scope, parent))
             if kind is ast.Name:
                 continue
-        elif kind is ast.Call:
-            call: ast.Call = node  # type: ignore[assignment]
-            calls.append((call, scope))
-            function = call.func
-            name = function.id if function.__class__ is ast.Name else getattr(function, "attr", None)  # type: ignore[attr-defined]
-            if name is not None:
-                by_name.setdefault(name, []).append((call, scope))
-                if name in _STORES and function.__class__ is ast.Attribute and function.value.__class__ is ast.Name:  # type: ignore[union-attr,attr-defined]
-                    scope.stored.setdefault(function.value.id, []).extend(call.args)  # type: ignore[union-attr]
-            for position, argument in enumerate(call.args):
-                if argument.__class__ is ast.Name or argument.__class__ is ast.Attribute:
-                    key = argument.id if argument.__class__ is ast.Name else argument.attr  # type: ignore[attr-defined]
-                    handed.setdefault(key, []).append((call, scope, position))
-            for word in call.keywords:
-                value = word.value
-                if word.arg in ("target", "func", "function", "fn", "callback", "command") and isinstance(
-                    value, (ast.Name, ast.Attribute)
-                ):
-                    key = value.id if isinstance(value, ast.Name) else value.attr
-                    handed.setdefault(key, []).append((call, scope, -1))
+        elif isinstance(node, ast.Call):
+            _called(node, scope, program)
         elif isinstance(node, ast.stmt):
-            scope = _statement(node, scope, program, stack, node.end_lineno or 0 if parent is scope.node else 0)
-            if scope is None:
+            inside = _statement(node, scope, program, stack, node.end_lineno or 0 if parent is scope.node else 0)
+            if inside is None:
                 continue
-        elif kind is ast.Lambda:
-            inner = Scope("function", node, scope)
-            _parameters(node.args, inner)  # type: ignore[attr-defined]
-            inner.returns.append(node.body)  # type: ignore[attr-defined]
-            stack += [(default, scope, node) for default in _defaults(node.args)]  # type: ignore[attr-defined]
-            stack.append((node.body, inner, node))  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Lambda):
+            inner = Scope("function", node, scope, _lambda_name(node, parent))
+            _parameters(node.args, inner)
+            inner.returns.append(node.body)
+            stack += [(default, scope, node) for default in _defaults(node.args)]
+            stack.append((node.body, inner, node))
             continue
-        elif kind is ast.NamedExpr:
-            scope.bind(node.target.id, Binding("value", node.lineno, node.value))  # type: ignore[attr-defined]
-            stack.append((node.value, scope, node))  # type: ignore[attr-defined]
+        elif isinstance(node, ast.NamedExpr):
+            scope.bind(node.target.id, Binding("value", node.lineno, node.value))
+            stack.append((node.value, scope, node))
             continue
-        elif kind is ast.comprehension:
-            _target(node.target, node.iter, scope, "item", node.iter.lineno)  # type: ignore[attr-defined]
-        elif kind is ast.ExceptHandler and node.name:  # type: ignore[attr-defined]
-            scope.bind(node.name, Binding("unknown", node.lineno))  # type: ignore[attr-defined]
+        elif isinstance(node, ast.comprehension):
+            _target(node.target, node.iter, scope, "item", node.iter.lineno)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            scope.bind(node.name, Binding("unknown", node.lineno))
         names = _FIELDS.get(kind)
         if names is None:
             names = _FIELDS[kind] = tuple(reversed(kind._fields))
@@ -237,6 +220,29 @@ def read(tree: ast.Module) -> Program:
                 stack.append((child, scope, node))
     program.nodes = count
     return program
+
+
+def _called(call: ast.Call, scope: Scope, program: Program) -> None:
+    """Note a call: by what name, what it puts into a container, and which functions it is handed."""
+    program.calls.append((call, scope))
+    name = _last_name(call.func)
+    if name is not None:
+        program.by_name.setdefault(name, []).append((call, scope))
+        if name in _STORES and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+            scope.stored.setdefault(call.func.value.id, []).extend(call.args)
+    for position, argument in enumerate(call.args):
+        handed = f"lambda {id(argument)}" if isinstance(argument, ast.Lambda) else _last_name(argument)
+        if handed is not None:
+            program.handed.setdefault(handed, []).append((call, scope, position))
+    for word in call.keywords:
+        handed = _last_name(word.value) if word.arg in _CALLED_LATER else None
+        if handed is not None:
+            program.handed.setdefault(handed, []).append((call, scope, -1))
+
+
+def _last_name(node: ast.expr) -> str | None:
+    """``c`` of ``c`` and of ``a.b.c``."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
 
 
 def _statement(
@@ -302,6 +308,13 @@ def _statement(
     return scope
 
 
+def _lambda_name(node: ast.AST, parent: ast.AST) -> str:
+    """What a lambda is called by: the name it is assigned to, else one of its own."""
+    if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
+        return parent.targets[0].id
+    return f"lambda {id(node)}"
+
+
 def _function_of(scope: Scope) -> Scope:
     while scope.kind == "class" and scope.outer is not None:
         scope = scope.outer
@@ -329,8 +342,7 @@ def _target(target: ast.expr, source: ast.AST, scope: Scope, how: str, line: int
                     [source] if how == "value" and isinstance(source, ast.expr) and not place else []
                 )
         elif isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name) and how == "value" and not place:
-            if isinstance(source, ast.expr):
-                scope.stored.setdefault(each.value.id, []).append(source)
+            scope.stored.setdefault(each.value.id, []).extend([source] if isinstance(source, ast.expr) else [])
 
 
 def _parameters(arguments: ast.arguments, scope: Scope) -> None:
@@ -603,7 +615,7 @@ class Flow:
                 return (base,)
             bare = name.lstrip("_")
             whole = f"{base.name}.{name}"
-            if bare in _OWN_MODULES and "." not in base.name and base.name not in ("builtins", "<globals>"):
+            if bare in _OWN_MODULES and "." not in base.name and base.name not in (bare, "builtins", "<globals>"):
                 return (Name(bare, trail=base.trail),)
             value = folding.CONSTANTS.get(whole)
             if value is not None:
@@ -742,7 +754,8 @@ class Flow:
         name = value.name
         if name in ("builtins.__import__", "importlib.import_module", "importlib.__import__"):
             return [
-                Name(_canonical(key.text), trail=key.trail) if isinstance(key, Text) and key.whole else Unknown(_origin(key))
+                Name(_canonical(key.text), trail=key.trail) if isinstance(key,
+                    Text) and key.whole else Unknown(_origin(key))
                 for key in self.of(node.args[0], scope, depth)
             ] if node.args else NOT_KNOWN  # fmt: skip
         if name in ("builtins.getattr", "object.__getattribute__", "builtins.object.__getattribute__"):

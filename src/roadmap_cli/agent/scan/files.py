@@ -25,10 +25,13 @@ _SUFFIXES = {".py": "python", ".pyw": "python", ".sh": "shell", ".bash": "shell"
              ".so": "machine", ".pyd": "machine", ".dll": "machine", ".dylib": "machine", ".pyc": "machine",
              ".exe": "machine", ".pth": "python"}  # fmt: skip
 #: Code of other languages, which is counted but not looked into.
-_OTHER = frozenset({".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".cc", ".cpp", ".h", ".java", ".rb", ".php",
-                    ".pl", ".lua", ".ps1", ".bat", ".cmd", ".kt", ".swift", ".cs", ".scala", ".pyx", ".ipynb", ".mk"})  # fmt: skip
+_OTHER = frozenset({".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".cc", ".cpp", ".h", ".java",
+    ".rb", ".php",
+                    ".pl", ".lua", ".ps1", ".bat", ".cmd", ".kt", ".swift", ".cs", ".scala", ".pyx", ".ipynb",
+                    ".mk"})  # fmt: skip
 _OTHER_NAMES = frozenset({"Makefile", "GNUmakefile", "Dockerfile", "Rakefile", "package.json", "Jenkinsfile"})
-_LEFT_OUT = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache",
+_LEFT_OUT = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache",
+    ".pytest_cache",
                        ".ruff_cache", ".hypothesis", ".eggs"})  # fmt: skip
 _INTERPRETER = re.compile(rb"#![^\n]*?\b(python|pypy|sh|bash|dash|ash|ksh|zsh|perl|ruby|node|php|lua)[0-9.]*\b")
 
@@ -102,7 +105,7 @@ def scan_text(text: bytes, name: str, language: str, ground: Ground, path: str =
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: a tree is made and thrown away as a whole, and it would look at it many times."""
+    """Without the collector of cycles: a tree is made and thrown away as a whole."""
     was = gc.isenabled()
     gc.disable()
     try:

@@ -16,7 +16,8 @@ import lzma
 import posixpath
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence as Ordered
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Ordered
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 LIMIT = 1 << 18
 
 CONSTANTS = {
-    "os.sep": "/", "os.path.sep": "/", "os.curdir": ".", "os.pardir": "..", "os.linesep": "\n", "os.devnull": "/dev/null",
+    "os.sep": "/", "os.path.sep": "/", "os.curdir": ".", "os.pardir": "..", "os.linesep": "\n",
+    "os.devnull": "/dev/null",
     "os.path.devnull": "/dev/null", "os.pathsep": ":", "os.extsep": ".", "sys.executable": "/usr/bin/python3",
     "sys.prefix": "/usr", "sys.base_prefix": "/usr", "sys.exec_prefix": "/usr", "string.ascii_lowercase":
     "abcdefghijklmnopqrstuvwxyz", "string.ascii_uppercase": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "string.digits": "0123456789",
@@ -119,9 +121,10 @@ def joined(left: Value, right: Value) -> Value:
 
     if isinstance(right, Const) and isinstance(right.value, int | float | bool) and not isinstance(left, Const):
         right = Text(str(right.value))
-    if isinstance(left, Const) and isinstance(left.value, bytes) and isinstance(right, Const):
-        if isinstance(right.value, bytes) and len(left.value) + len(right.value) < LIMIT:
-            return Const(left.value + right.value, trail=left.trail or right.trail)
+    one = left.value if isinstance(left, Const) else None
+    two = right.value if isinstance(right, Const) else None
+    if isinstance(one, bytes) and isinstance(two, bytes) and len(one) + len(two) < LIMIT:
+        return Const(one + two, trail=left.trail or right.trail)
     if isinstance(left, Text):
         trail = left.trail + tuple(line for line in right.trail if line not in left.trail)
         if not left.whole:
@@ -228,7 +231,8 @@ def sliced(base: Value, bounds: list[object]) -> Iterable[Value]:
 
     if any(bound is not None and not isinstance(bound, int) for bound in bounds) or bounds[2] == 0:
         return (Unknown(trail=base.trail),)
-    cut = slice(*bounds)
+    whole = [bound if isinstance(bound, int) else None for bound in bounds]
+    cut = slice(whole[0], whole[1], whole[2])
     if isinstance(base, Text) and base.whole:
         return (Text(base.text[cut], trail=base.trail),)
     if isinstance(base, Const) and isinstance(base.value, bytes):
@@ -260,9 +264,9 @@ def _string_method(flow: Flow, base: Text, method: str, node: ast.Call, scope: S
         if isinstance(only, Text) and not only.whole:
             return (Unknown(trail=base.trail),)
         given.append(only.text if isinstance(only, Text) else only.value)
-    if method == "replace" and len(given) >= 2 and isinstance(given[1], str):
-        if len(base.text) * max(1, len(given[1])) > LIMIT:
-            return (Unknown(trail=base.trail),)
+    grown = len(given[1]) if method == "replace" and len(given) >= 2 and isinstance(given[1], str) else 1
+    if len(base.text) * max(1, grown) > LIMIT:
+        return (Unknown(trail=base.trail),)
     if method in ("zfill", "expandtabs") and given and isinstance(given[0], int) and given[0] > 4096:
         return (Unknown(trail=base.trail),)
     try:
@@ -698,10 +702,11 @@ def _mapped(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -
 def _range(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
     from roadmap_cli.agent.scan.dataflow import Const, Sequence, Unknown
 
-    numbers = [flow.constant(each, scope) for each in node.args[:3]]
-    if numbers and all(isinstance(n, int) and abs(n) < 1 << 20 for n in numbers):
+    found = [flow.constant(each, scope) for each in node.args[:3]]
+    numbers = [n for n in found if isinstance(n, int) and abs(n) < 1 << 20]
+    if numbers and len(numbers) == len(found):
         try:
-            every = range(*numbers)  # type: ignore[arg-type]
+            every = range(*numbers)
         except ValueError:
             return (Unknown(),)
         if len(every) <= 512:
@@ -740,7 +745,7 @@ def _codec(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) ->
                 raise TypeError
             if re.sub(r"[^a-z0-9]", "", codec.lower()) in ("zlib", "zip", "bz2", "zlibcodec", "bz2codec"):
                 raise TypeError  # could blow up
-            result = codecs.decode(data, codec)
+            result: Any = codecs.decode(data, codec)  # type: ignore[arg-type]
             yield Text(result, trail=each.trail) if isinstance(result, str) else Const(result, trail=each.trail)
         except _FAILURES:
             yield Unknown("decoded", trail=each.trail)
@@ -762,7 +767,8 @@ _WORK: dict[str, _Work] = {
     "builtins.bytearray.fromhex": _fromhex, "builtins.list": _list, "builtins.tuple": _list, "builtins.set": _list,
     "builtins.reversed": _list, "builtins.sorted": _list, "builtins.iter": _list, "builtins.map": _mapped,
     "builtins.range": _range, "builtins.enumerate": _enumerated, "builtins.zip": _zipped, "codecs.decode": _codec,
-    "builtins.open": lambda f, n, s, d, v: _opened(f, n, s, d, v), "shlex.split": lambda f, n, s, d, v: _split(f, n, s, d, v),
+    "builtins.open": lambda f, n, s, d, v: _opened(f, n, s, d, v), "shlex.split": lambda f, n, s, d, v: _split(f, n,
+    s, d, v),
     "shlex.quote": _same, "urllib.parse.unquote": lambda f, n, s, d, v: _unquoted(f, n, s, d, v),
     "tqdm.tqdm": _same, "tqdm": _same, "copy.copy": _same, "copy.deepcopy": _same, "contextlib.closing": _same,
 }  # fmt: skip

@@ -86,7 +86,7 @@ def needs(findings: Iterable[Finding]) -> Needs:
     return Needs(**{name: tuple(sorted(values))[:_NAMED] for name, values in sets.items()})
 
 
-def operations(findings: Iterable[Finding], digests: Mapping[str, str] = {}) -> tuple[Operation, ...]:  # noqa: B006
+def operations(findings: Iterable[Finding], digests: Mapping[str, str] = {}) -> tuple[Operation, ...]:
     """What has to be approved, grouped, sorted. `digests` are those of the files, by the names findings have."""
     found: set[Operation] = set()
     for each in findings:
@@ -116,7 +116,7 @@ def decide(
     base: Grant,
     *,
     approved: Collection[Operation] = (),
-    digests: Mapping[str, str] = {},  # noqa: B006
+    digests: Mapping[str, str] = {},
 ) -> Decision:
     """The grant for a sandbox: the base, and the folders whose reading was approved.
 

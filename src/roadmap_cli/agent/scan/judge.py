@@ -108,7 +108,8 @@ class Judge:
                          confidence=confidence, target=target, scope=scope, access=verb, trail=value.trail)  # fmt: skip
                 return
             whole = risky and verb in ("clear", "delete", "move") and self.ground.is_whole_project(text) and value.whole
-            self.add(known.capability, "high" if whole else "low", f"{what}: the project itself" if whole else what, spot,
+            self.add(known.capability, "high" if whole else "low", f"{what}: the project itself" if whole else what,
+                spot,
                      asks=whole, confidence=confidence, target=target, scope=scope, access=verb,
                      trail=value.trail)  # fmt: skip
             return
@@ -158,7 +159,8 @@ class Judge:
             told.add(host)
             shown = host or "a host that is not known"
             asks = known.asks and not self.ground.has_host(host)
-            self.add(known.capability, known.severity, f"{spot.name} {known.words} {shown}", spot, asks=asks, target=host,
+            self.add(known.capability, known.severity, f"{spot.name} {known.words} {shown}", spot, asks=asks,
+                target=host,
                      confidence="high" if host else "medium", access=verb, trail=trail)  # fmt: skip
 
     # -- the environment -----------------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ kill pkill killall killall5 xkill skill snice tkill | kill:-
 renice ionice chrt taskset cpulimit | kill:-
 systemctl service initctl launchctl rc-service supervisorctl pm2 | special:-
 ps top htop pgrep pidof lsof fuser netstat ss who w last lastb lastlog users finger vmstat iostat sar mpstat | inspect:-
-pstree ifconfig ip iw iwconfig route arp dmesg journalctl lspci lsusb lsblk blkid lsmod lshw dmidecode sensors | inspect:-
+pstree ifconfig ip iw iwconfig route arp dmesg journalctl lspci lsusb lsblk blkid lsmod lshw dmidecode | inspect:-
+sensors | inspect:-
 free uptime ipcs nvidia-smi acpi loginctl hostnamectl timedatectl getenforce sestatus auditctl pmap strace | inspect:-
 ltrace gdb perf bpftrace | kill:-
 uname hostname id whoami groups logname nproc arch lscpu df tty locale getconf lsb_release | machine:-
@@ -61,8 +62,10 @@ ssh-keygen ssh-add gpg gpg2 pass secret-tool keyctl | secret:-
 history fc | special:-
 eval sh bash dash ash ksh zsh fish csh tcsh busybox | special:-
 python python2 python3 pypy pypy3 ipython perl ruby node nodejs php lua tclsh osascript deno bun java | special:-
-xargs parallel nohup timeout nice stdbuf setsid time exec command builtin watch script env-run flock chronic ts | special:-
-xdotool xinput xev scrot import maim gnome-screenshot arecord parecord fswebcam logkeys screencapture xsel xclip | capture:-
+xargs parallel nohup timeout nice stdbuf setsid time exec command builtin watch script env-run flock | special:-
+chronic ts | special:-
+xdotool xinput xev scrot import maim gnome-screenshot arecord parecord fswebcam logkeys screencapture xsel | capture:-
+xclip | capture:-
 pbpaste pbcopy wl-copy wl-paste | capture:-
 alias trap | special:-
 make gmake ninja cmake ctest pytest py.test tox nox unittest mypy ruff flake8 pylint black isort tsc | build:-
@@ -77,42 +80,61 @@ unexpand iconv envsubst gettext tic infocmp cls figlet cowsay man info help uuid
 #: Options that take a value in the next word, for programs whose operands matter.
 VALUED = {
     "head": "ncs", "tail": "ncs", "grep": "eABCm", "egrep": "eABCm", "fgrep": "eABCm", "rg": "eABCgtT", "sort": "kot",
-    "cut": "dfcb", "awk": "vFf", "gawk": "vFf", "mawk": "vFf", "sed": "ef", "touch": "drt", "mkdir": "m", "install": "mogtS",
-    "cp": "tS", "mv": "tS", "ln": "tS", "truncate": "sr", "shred": "ns", "ls": "ITw", "stat": "cf", "tree": "LPI", "du": "dB",
+    "cut": "dfcb", "awk": "vFf", "gawk": "vFf", "mawk": "vFf", "sed": "ef", "touch": "drt", "mkdir": "m",
+    "install": "mogtS",
+    "cp": "tS", "mv": "tS", "ln": "tS", "truncate": "sr", "shred": "ns", "ls": "ITw", "stat": "cf", "tree": "LPI",
+    "du": "dB",
     "xargs": "IinLPsdEa", "timeout": "ks", "nice": "n", "chmod": "", "chown": "", "mknod": "m", "mkfifo": "m",
-    "curl": "AbcCdDeEFhHKmorTuUwXxyYzQ", "wget": "aoOPUtTQ", "ssh": "bcDEeFIiJLlmOopQRSWw", "scp": "cFiloPS", "nc": "IiLOPpqsTVwXxe",
-    "base64": "w", "split": "abln", "patch": "pdiBorF", "dig": "bcfkpqtxy", "ping": "cIisWw", "sudo": "CDghpRTtuUr", "su": "cgGs",
+    "curl": "AbcCdDeEFhHKmorTuUwXxyYzQ", "wget": "aoOPUtTQ", "ssh": "bcDEeFIiJLlmOopQRSWw", "scp": "cFiloPS",
+    "nc": "IiLOPpqsTVwXxe",
+    "base64": "w", "split": "abln", "patch": "pdiBorF", "dig": "bcfkpqtxy", "ping": "cIisWw", "sudo": "CDghpRTtuUr",
+    "su": "cgGs",
     "env": "uCS", "rsync": "eBf", "nslookup": "", "host": "ctW", "jq": "LfF", "find": "", "flock": "wE", "tee": "",
 }  # fmt: skip
 #: Words of package managers that only look.
 HARMLESS_WORDS = {
-    "git": {"status", "log", "diff", "show", "branch", "rev-parse", "describe", "ls-files", "add", "commit", "checkout", "switch",
-            "stash", "tag", "blame", "grep", "init", "config", "rev-list", "merge-base", "cat-file", "shortlog", "apply", "mv",
-            "restore", "reset", "merge", "rebase", "worktree", "symbolic-ref", "for-each-ref", "update-index", "name-rev",
+    "git": {"status", "log", "diff", "show", "branch", "rev-parse", "describe", "ls-files", "add", "commit",
+    "checkout", "switch",
+            "stash", "tag", "blame", "grep", "init", "config", "rev-list", "merge-base", "cat-file", "shortlog",
+            "apply", "mv",
+            "restore", "reset", "merge", "rebase", "worktree", "symbolic-ref", "for-each-ref", "update-index",
+            "name-rev",
             "hash-object", "notes", "cherry-pick", "revert", "bisect", "version", "help", "reflog", "archive", "am"},
-    "hg": {"status", "log", "diff", "id", "identify", "parents", "branch", "root"}, "svn": {"status", "info", "diff", "log"},
+    "hg": {"status", "log", "diff", "id", "identify", "parents", "branch", "root"}, "svn": {"status", "info", "diff",
+    "log"},
     "pip": {"list", "show", "freeze", "check", "--version", "help", "debug", "config", "cache", "inspect"},
     "npm": {"test", "run", "run-script", "ls", "list", "--version", "start", "version", "help", "pack"},
     "yarn": {"test", "run", "list", "--version", "build", "lint"}, "pnpm": {"test", "run", "list", "--version"},
-    "cargo": {"build", "test", "check", "clippy", "fmt", "run", "bench", "doc", "clean", "tree", "--version", "metadata"},
+    "cargo": {"build", "test", "check", "clippy", "fmt", "run", "bench", "doc", "clean", "tree", "--version",
+    "metadata"},
     "go": {"build", "test", "vet", "fmt", "run", "version", "env", "list", "clean", "doc", "tool", "generate"},
-    "poetry": {"run", "check", "version", "show", "build", "--version"}, "uv": {"run", "tree", "version", "--version", "lock"},
-    "conda": {"list", "info", "--version"}, "dpkg": {"-l", "-L", "-s", "-S", "--list", "--print-architecture", "--version"},
-    "rpm": {"-q", "-qa", "-ql", "--version"}, "apt": {"list", "show", "--version"}, "snap": {"list"}, "brew": {"list", "--prefix"},
-    "gem": {"list", "--version", "env"}, "npx": {"--version"}, "systemctl": {"status", "is-active", "list-units", "is-enabled", "show"},
-    "service": {"--status-all"}, "openssl": {"dgst", "version", "rand", "enc", "x509", "req", "genrsa", "genpkey", "rsa", "pkey"},
+    "poetry": {"run", "check", "version", "show", "build", "--version"}, "uv": {"run", "tree", "version",
+    "--version", "lock"},
+    "conda": {"list", "info", "--version"}, "dpkg": {"-l", "-L", "-s", "-S", "--list", "--print-architecture",
+    "--version"},
+    "rpm": {"-q", "-qa", "-ql", "--version"}, "apt": {"list", "show", "--version"}, "snap": {"list"},
+    "brew": {"list", "--prefix"},
+    "gem": {"list", "--version", "env"}, "npx": {"--version"}, "systemctl": {"status", "is-active", "list-units",
+    "is-enabled", "show"},
+    "service": {"--status-all"}, "openssl": {"dgst", "version", "rand", "enc", "x509", "req", "genrsa", "genpkey",
+    "rsa", "pkey"},
 }  # fmt: skip
 INSTALLERS = frozenset(
-    "pip pip2 pip3 pipx uv conda mamba poetry easy_install npm npx yarn pnpm gem cargo go composer brew apt apt-get aptitude "
-    "dpkg yum dnf rpm zypper pacman apk snap flatpak emerge".split()
-)
-SHELLS = frozenset("sh bash dash ash ksh zsh fish csh tcsh".split())
-INTERPRETERS = {"python": "-c", "python2": "-c", "python3": "-c", "pypy": "-c", "pypy3": "-c", "ipython": "-c", "perl": "-e",
+    {"pip", "pip2", "pip3", "pipx", "uv", "conda", "mamba", "poetry", "easy_install", "npm", "npx", "yarn", "pnpm",
+     "gem", "cargo", "go", "composer", "brew", "apt", "apt-get", "aptitude", "dpkg", "yum", "dnf", "rpm", "zypper",
+     "pacman", "apk", "snap", "flatpak", "emerge"}
+)  # fmt: skip
+SHELLS = frozenset(
+    {"sh", "bash", "dash", "ash", "ksh", "zsh", "fish", "csh", "tcsh"}
+)  # fmt: skip
+INTERPRETERS = {"python": "-c", "python2": "-c", "python3": "-c", "pypy": "-c", "pypy3": "-c", "ipython": "-c",
+    "perl": "-e",
                 "ruby": "-e", "node": "-e", "nodejs": "-e", "php": "-r", "lua": "-e", "osascript": "-e", "deno": "eval",
                 "bun": "-e", "tclsh": "", "java": ""}  # fmt: skip
 WRAPPERS = frozenset(
-    "xargs parallel nohup timeout nice stdbuf setsid time exec command builtin watch flock chronic ts".split()
-)
+    {"xargs", "parallel", "nohup", "timeout", "nice", "stdbuf", "setsid", "time", "exec", "command", "builtin",
+     "watch", "flock", "chronic", "ts"}
+)  # fmt: skip
 
 
 @cache

@@ -14,7 +14,21 @@ from dataclasses import replace
 from roadmap_cli.agent.scan import capabilities, shell
 from roadmap_cli.agent.scan.capabilities import SPECIAL, VERBS, Use
 from roadmap_cli.agent.scan.dataflow import (
-    GRAVE_MODULES, Class, Const, Flow, Function, Made, Name, Program, Scope, Sequence, Text, Unknown, Value, flat, read,
+    GRAVE_MODULES,
+    Class,
+    Const,
+    Flow,
+    Function,
+    Made,
+    Name,
+    Program,
+    Scope,
+    Sequence,
+    Text,
+    Unknown,
+    Value,
+    flat,
+    read,
 )  # fmt: skip
 from roadmap_cli.agent.scan.finding import Finding, ordered
 from roadmap_cli.agent.scan.judge import Judge, Spot, through
@@ -23,8 +37,10 @@ from roadmap_cli.agent.scan.places import Ground
 NESTED, SIZE_LIMIT = 4, 1 << 23
 #: Attributes that lead from any object to everything that is loaded.
 _LADDER = frozenset({"__subclasses__", "__bases__", "__base__", "__mro__", "mro"})
-_DANGEROUS = frozenset({"os", "sys", "subprocess", "builtins", "__builtins__", "shutil", "socket", "ctypes", "importlib",
-                        "posix", "pty", "eval", "exec", "compile", "open", "__import__", "system", "popen"})  # fmt: skip
+_DANGEROUS = frozenset({"os", "sys", "subprocess", "builtins", "__builtins__", "shutil", "socket", "ctypes",
+    "importlib",
+                        "posix", "pty", "eval", "exec", "compile", "open", "__import__", "system",
+                        "popen"})  # fmt: skip
 _HANDS_ON = (
     ast.Call,
     ast.keyword,
@@ -122,9 +138,8 @@ class Reader:
             if isinstance(function, ast.Name):
                 if function.id not in aliases and function.id not in methods:
                     continue
-            elif isinstance(function, ast.Attribute):
-                if function.attr not in methods and not self._from_import(function):
-                    continue
+            elif isinstance(function, ast.Attribute) and not (function.attr in methods or self._from_import(function)):
+                continue
             for value in self.flow.of(function, scope):
                 self._called(value, call, scope)
         for node, scope, parent in self.program.loads:
@@ -191,7 +206,8 @@ class Reader:
     def _made_called(self, value: Made, call: ast.Call, scope: Scope) -> None:
         spot = self._spot(call, _shown(value.name), value)
         if value.name == "functools.partial" and value.call.args:
-            merged = ast.Call(value.call.args[0], [*value.call.args[1:], *call.args], [*value.call.keywords, *call.keywords],
+            merged = ast.Call(value.call.args[0], [*value.call.args[1:], *call.args], [*value.call.keywords,
+                *call.keywords],
                               lineno=call.lineno, col_offset=call.col_offset, end_lineno=call.end_lineno,
                               end_col_offset=call.end_col_offset)  # fmt: skip
             for inner in self.flow.of(value.call.args[0], value.scope):
@@ -264,7 +280,7 @@ class Reader:
             case "module":
                 self._module(values, spot)
 
-    # -- programs --------------------------------------------------------------------------------------------------------
+    # -- programs --------------------------------------------------------------------------------------------------
 
     def _shell(self, values: Iterable[Value], spot: Spot) -> None:
         for value in flat(values):
@@ -322,11 +338,12 @@ class Reader:
         wants_shell = words.get("shell")
         known = self.flow.constant(wants_shell, scope) if wants_shell is not None else False
         values = self._argument(Use("run", 0, "args"), value, call, scope) or (Unknown(),)
-        if known is False or known is None and wants_shell is None:
+        if known is False or (known is None and wants_shell is None):
             self._argv(values, spot, "run", call, scope)
             return
         self._shell([each for each in values if not isinstance(each, Sequence)]
-                    + [v for each in values if isinstance(each, Sequence) and each.items for v in each.items[0]], spot)  # fmt: skip
+                    + [v for each in values if isinstance(each, Sequence) and each.items for v in each.items[0]],
+                        spot)  # fmt: skip
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -398,7 +415,7 @@ class Reader:
         else:
             self.judge.plain("socket", spot)
 
-    # -- code that is made -----------------------------------------------------------------------------------------------
+    # -- code that is made -----------------------------------------------------------------------------------------
 
     def _code(
         self, values: Iterable[Value], spot: Spot, verb: str, call: ast.Call, scope: Scope, level: int = 0
@@ -422,7 +439,8 @@ class Reader:
                 continue
             own = self._own_file(value)
             if own is not None:
-                self.judge.add("unknown", "low", f"{spot.name} {words} of the project's own {own}", spot, asks=False, target=own,
+                self.judge.add("unknown", "low", f"{spot.name} {words} of the project's own {own}", spot, asks=False,
+                    target=own,
                                scope="project", access=verb)  # fmt: skip
                 continue
             if isinstance(value, Text) and value.whole and self.depth < NESTED:
@@ -472,7 +490,8 @@ class Reader:
         inside = through(self.judge, "the code", work, replace(spot, trail=(*spot.trail, *value.trail)))
         self.judge.found += inside
         if not any(each.asks for each in found):
-            self.judge.add("unknown", "low", f"{spot.name} {VERBS[verb].words} that stands in the file", spot, asks=False,
+            self.judge.add("unknown", "low", f"{spot.name} {VERBS[verb].words} that stands in the file", spot,
+                asks=False,
                            access=verb, trail=value.trail)  # fmt: skip
 
     def _module(self, values: Iterable[Value], spot: Spot) -> None:
@@ -481,7 +500,8 @@ class Reader:
                 continue
             prefix = value.text if isinstance(value, Text) else ""
             if prefix.startswith(".") or "." in prefix:
-                self.judge.add("unknown", "low", f"{spot.name} loads a module below {prefix}", spot, asks=False, access="import",
+                self.judge.add("unknown", "low", f"{spot.name} loads a module below {prefix}", spot, asks=False,
+                    access="import",
                                target=prefix, trail=value.trail)  # fmt: skip
                 continue
             origin = value.origin if isinstance(value, Text | Unknown) else "unknown"
@@ -496,9 +516,9 @@ class Reader:
             return
         given = self.flow.of(call.args[0], scope) if call.args else ()
         own = bool(given) and all(isinstance(v, Made) and v.name.endswith((".dumps", ".dump")) for v in given)
-        tampered = any("__reduce" in node.attr if isinstance(node, ast.Attribute) else False
-                       for node, _, _ in self.program.loads) or any(
-            name.startswith("__reduce") or name == "__setstate__" for scope in self._classes() for name in scope.bound)  # fmt: skip
+        tampered = any(
+            name.startswith("__reduce") or name == "__setstate__" for each in self._classes() for name in each.bound
+        )
         if own and not tampered:
             self.judge.add("unknown", "low", f"{spot.name} reads back what the file itself wrote", spot, asks=False,
                            access="unpickle")  # fmt: skip
@@ -526,7 +546,7 @@ class Reader:
         if "Safe" not in name and "Base" not in name:
             self.judge.plain("unpickle", spot)
 
-    # -- reaching things in other ways -----------------------------------------------------------------------------------
+    # -- reaching things in other ways -----------------------------------------------------------------------------
 
     def _getattr(self, value: Name, call: ast.Call, scope: Scope, spot: Spot) -> None:
         if len(call.args) < 2:
@@ -594,7 +614,8 @@ class Reader:
         attribute = node.attr
         if attribute in _LADDER:
             if attribute == "__subclasses__" and self._on_ladder(node.value):
-                self.judge.add("unknown", "high", "reaches all loaded classes from an object", self._spot(node, "it"), asks=True,
+                self.judge.add("unknown", "high", "reaches all loaded classes from an object", self._spot(node,
+                    "it"), asks=True,
                                access="ladder")  # fmt: skip
             return
         if attribute == "environ" and isinstance(parent, ast.Call | ast.FormattedValue):
@@ -609,7 +630,8 @@ class Reader:
                 name.name == "os.environ" for name in self.flow.names(node.value, scope)
             ):
                 self.judge.add("environment", "medium", f"os.environ.{attribute} reads the whole environment",
-                               self._spot(node, "os.environ"), asks=True, confidence="medium", access="environment")  # fmt: skip
+                               self._spot(node, "os.environ"), asks=True, confidence="medium",
+                                   access="environment")  # fmt: skip
             return
         if isinstance(parent, _HANDS_ON) and attribute in capabilities.method_names() and self._from_import(node):
             self._handed_on(node, scope, parent)
@@ -654,7 +676,8 @@ class Reader:
                     and isinstance(key, Text)
                     and key.text in _DANGEROUS
                 ):
-                    self.judge.add("unknown", "high", f"takes {key.text} out of {name}", self._spot(node, "it"), asks=True,
+                    self.judge.add("unknown", "high", f"takes {key.text} out of {name}", self._spot(node, "it"),
+                        asks=True,
                                    access="ladder")  # fmt: skip
                 elif not known and (name == "__builtins__" or (bases & GRAVE_MODULES)):
                     self.judge.add("unknown", "high", f"takes something out of {name} by a name made when it runs",

@@ -36,7 +36,8 @@ def check(program: str, files: Sequence[tuple[str, str]]) -> tuple[list[Finding]
     found: list[Finding] = []
     for first in range(0, len(files), BATCH):
         paths = [path for path, _ in files[first : first + BATCH]]
-        command = [program, "check", "--isolated", "--no-cache", "--quiet", "--exit-zero", "--select", "S", "--ignore", _LEFT_OUT,
+        command = [program, "check", "--isolated", "--no-cache", "--quiet", "--exit-zero", "--select", "S",
+            "--ignore", _LEFT_OUT,
                    "--output-format", "json", "--", *paths]  # fmt: skip
         try:
             done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL)

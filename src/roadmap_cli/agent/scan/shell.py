@@ -132,7 +132,7 @@ class Reader:
         if part.kind == "process":
             return [Text("/dev/fd/63")]
         if part.kind == "edited":
-            known = self._variable(replace_part(part), function, level) if level < 12 else []
+            known = self._variable(Part("variable", part.text), function, level) if level < 12 else []
             hidden = any(isinstance(v, Text) and v.whole for v in known)
             return [Unknown("decoded" if hidden else "unknown")]
         return [Unknown()]
@@ -163,8 +163,10 @@ class Reader:
         for word in self.variables.get(name, ())[:WIDTH]:
             found += self.values(word, function, level + 1)
         if not found:
-            known = {"HOME": "~", "PWD": self.judge.ground.project, "OLDPWD": self.judge.ground.project, "TMPDIR": "/tmp",
-                     "IFS": " ", "SHELL": "/bin/sh", "BASH": "/bin/bash", "0": self.judge.ground.project + "/script"}  # fmt: skip
+            known = {"HOME": "~", "PWD": self.judge.ground.project, "OLDPWD": self.judge.ground.project,
+                "TMPDIR": "/tmp",
+                     "IFS": " ", "SHELL": "/bin/sh", "BASH": "/bin/bash",
+                     "0": self.judge.ground.project + "/script"}  # fmt: skip
             return [Text(known[name])] if name in known else [Unknown("caller")]
         return found
 
@@ -261,7 +263,8 @@ class Reader:
         name = first.text if isinstance(first, Text) and first.whole else None
         if name in self.script.functions:
             if name == command.function and (command.piped or command.background or command.source):
-                self.judge.add("system_control", "high", f"{name} starts itself again and again", replace(spot, name=name),
+                self.judge.add("system_control", "high", f"{name} starts itself again and again", replace(spot,
+                    name=name),
                                asks=True)  # fmt: skip
             return
         self.arguments(words, replace(spot, name=name or "the command"), command)
@@ -286,10 +289,9 @@ class Reader:
         stack = list(word.parts)
         while stack:
             part = stack.pop()
-            if part.script is not None and (part.script.broken or part.script.commands):
-                if part.script.broken:
-                    self.judge.add("unknown", "medium", f"a substitution cannot be read: {part.script.broken}",
-                                   Spot(word.line, word.column, ""), asks=True)  # fmt: skip
+            if part.script is not None and part.script.broken:
+                self.judge.add("unknown", "medium", f"a substitution cannot be read: {part.script.broken}",
+                               Spot(word.line, word.column, ""), asks=True)  # fmt: skip
             if part.default is not None:
                 stack += part.default.parts
 
@@ -354,7 +356,8 @@ class Reader:
         if path.startswith(("./", "../", self.judge.ground.project + "/")) or (
             "/" in path and self.judge.ground.scope(path) == "project"
         ):
-            self.judge.add("process", "low", f"runs the project's own {path}", spot, asks=False, target=path, access="run",
+            self.judge.add("process", "low", f"runs the project's own {path}", spot, asks=False, target=path,
+                access="run",
                            scope="project")  # fmt: skip
             return
         self.judge.program(path, spot, line=line)
@@ -398,7 +401,8 @@ class Reader:
         if name not in ("head", "tail") and not any(o in operands.values for o in ("e", "f")):
             script = files[0] if files else None
             files = files[1:]
-            if name in ("awk", "gawk", "mawk") and isinstance(script, Text) and re.search(r"system\s*\(|\|\s*getline|\|&?\s*\"",
+            if name in ("awk", "gawk", "mawk") and isinstance(script,
+                Text) and re.search(r"system\s*\(|\|\s*getline|\|&?\s*\"",
                                                                                       script.text):  # fmt: skip
                 self.judge.program(None, spot, origin="unknown", verb="shell")
         in_place = name == "sed" and any(o.startswith("-i") or o == "--in-place" for o in operands.options)
@@ -470,10 +474,12 @@ class Reader:
         target = words[1] if len(words) > 1 else Unknown()
         text = _text(target)
         if text and isinstance(target, Text) and target.whole and self.judge.ground.scope(text) == "project":
-            self.judge.add("process", "low", f"runs the project's own {text}", spot, asks=False, target=text, access="run",
+            self.judge.add("process", "low", f"runs the project's own {text}", spot, asks=False, target=text,
+                access="run",
                            scope="project")  # fmt: skip
         else:
-            self.judge.add("unknown", "medium", f"runs a script that cannot be seen: {text or 'its name is not known'}", spot,
+            self.judge.add("unknown", "medium",
+                f"runs a script that cannot be seen: {text or 'its name is not known'}", spot,
                            asks=True, target=text or None, access="foreign_code")  # fmt: skip
 
     def _transfer(
@@ -601,7 +607,8 @@ class Reader:
             self.judge.variables("variable", operands.words, spot)
             return
         if name in ("env", "printenv") or (len(words) == 1 and name != "set") or (name in ("export", "declare") and
-                                                                                 _text(words[-1]) in ("-p", "-x")):  # fmt: skip
+                                                                                 _text(words[-1]) in ("-p",
+                                                                                     "-x")):  # fmt: skip
             self.judge.plain("environment", replace(spot, name=_shown(words)))
         elif len(words) == 1:
             self.judge.plain("environment", replace(spot, name=name))
@@ -644,8 +651,7 @@ class Reader:
                 self._again(rest, spot, command)
             return
         if name == "eval":
-            text = _sequence(rest)
-            self._code(text, spot)
+            self._code(_sequence(rest), spot)
             return
         for number, value in enumerate(rest):
             if re.fullmatch(r"-[a-z]*c[a-z]*", _text(value)):
@@ -678,7 +684,8 @@ class Reader:
             run_text(self.judge, value, spot, self.depth)
             words = value.text.split()
             if words and programs.uses(words[0]) == (("none", "-"),) and not re.search(r"[;&|`]|\$\(", value.text):
-                self.judge.add("unknown", "medium", f"{spot.name} runs a text of which only the beginning is known", spot,
+                self.judge.add("unknown", "medium", f"{spot.name} runs a text of which only the beginning is known",
+                    spot,
                                asks=True, confidence="medium", access="shell")  # fmt: skip
                 return
         self.judge.add(
@@ -765,7 +772,7 @@ class Reader:
         try:
             if more:  # what comes in is not seen
                 words = [*words, Unknown()]
-            self.arguments(words, spot, replace_piped(command))
+            self.arguments(words, spot, command)
         finally:
             self.depth -= 1
 
@@ -780,7 +787,8 @@ class Reader:
             first = meaning.split()[0] if meaning.split() else ""
             run_text(self.judge, Text(meaning), spot, self.depth)
             if programs.uses(shadow) is not None and posixpath.basename(first) != shadow:
-                self.judge.add("persistence", "medium", f"the name {shadow} is made to mean {meaning[:60]!r}", spot, asks=True,
+                self.judge.add("persistence", "medium", f"the name {shadow} is made to mean {meaning[:60]!r}", spot,
+                    asks=True,
                                target=shadow, access="persist")  # fmt: skip
 
 
@@ -791,30 +799,23 @@ _SPECIAL = {
     **dict.fromkeys(("cp", "mv", "ln", "install", "rename", "ditto"), Reader._copy),
     **dict.fromkeys(("tar", "unzip", "zip", "gzip", "bzip2", "xz", "7z", "cpio"), Reader._archive),
     "source": Reader._source, ".": Reader._source,
-    **dict.fromkeys(("curl", "wget", "fetch", "aria2c", "axel", "http", "https", "httpie", "lynx", "w3m", "links", "elinks"),
+    **dict.fromkeys(("curl", "wget", "fetch", "aria2c", "axel", "http", "https", "httpie", "lynx", "w3m", "links",
+    "elinks"),
                     Reader._transfer),
     **dict.fromkeys(("nc", "ncat", "netcat", "socat", "telnet", "ftp", "tftp", "sftp", "ssh", "mosh", "rsh", "rlogin",
                      "autossh", "sshpass"), Reader._talk),
     **dict.fromkeys(("scp", "rsync"), Reader._remote_copy),
     **dict.fromkeys(("git", "hg", "svn", "openssl", *programs.INSTALLERS), Reader._packages),
-    **dict.fromkeys(("systemctl", "service", "initctl", "launchctl", "rc-service", "supervisorctl", "pm2"), Reader._services),
+    **dict.fromkeys(("systemctl", "service", "initctl", "launchctl", "rc-service", "supervisorctl", "pm2"),
+    Reader._services),
     **dict.fromkeys(("printenv", "env", "export", "set", "declare"), Reader._surroundings),
     **dict.fromkeys(("sudo", "su", "doas", "pkexec", "gosu", "runuser", "setpriv"), Reader._privileged),
-    "sysctl": Reader._sysctl, **dict.fromkeys(("crontab", "at", "batch", "atrm", "incrontab", "anacron"), Reader._timetable),
+    "sysctl": Reader._sysctl, **dict.fromkeys(("crontab", "at", "batch", "atrm", "incrontab", "anacron"),
+    Reader._timetable),
     **dict.fromkeys(("history", "fc"), Reader._history), **dict.fromkeys(("alias", "trap"), Reader._alias),
     **dict.fromkeys(("eval", "busybox", *programs.SHELLS), Reader._shell),
     **dict.fromkeys(programs.INTERPRETERS, Reader._interpreter), **dict.fromkeys(programs.WRAPPERS, Reader._wrapper),
 }  # fmt: skip
-
-
-def replace_part(part: Part) -> Part:
-    """The variable an edited expansion is made from."""
-    return Part("variable", part.text)
-
-
-def replace_piped(command: Command | None) -> Command | None:
-    """The command as a program inside it sees it."""
-    return command
 
 
 def _every(script: Script) -> list[Command]:
@@ -874,10 +875,11 @@ def _operands(name: str, words: Sequence[Value]) -> _Operands:
 
 
 _LONG_VALUED = frozenset(
-    "data data-binary data-raw data-urlencode form upload-file output output-document header user request proxy post-file "
-    "post-data body-file directory-prefix url cookie cookie-jar user-agent referer max-time retry connect-timeout write-out "
-    "target-directory lines bytes expression file regexp size mode owner group".split()
-)
+    {"data", "data-binary", "data-raw", "data-urlencode", "form", "upload-file", "output", "output-document",
+     "header", "user", "request", "proxy", "post-file", "post-data", "body-file", "directory-prefix", "url",
+     "cookie", "cookie-jar", "user-agent", "referer", "max-time", "retry", "connect-timeout", "write-out",
+     "target-directory", "lines", "bytes", "expression", "file", "regexp", "size", "mode", "owner", "group"}
+)  # fmt: skip
 
 
 def _text(value: Value) -> str:

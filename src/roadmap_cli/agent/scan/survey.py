@@ -100,7 +100,7 @@ class Survey:
         self._project = self._project or self._here
         chosen = self._language or language or files.guess(data)
         ground = self._granted.ground(self._named or self._here)
-        yield from self._taken(files.scan_text(data, name, chosen, ground, os.path.join(ground.project, name)))  # noqa: PTH118
+        yield from self._taken(files.scan_text(data, name, chosen, ground, f"{ground.project}/{name}"))
 
     def record(self, record: Record) -> list[Record]:
         """The findings of an agent.code record, each with the id of what it was found in. Raises DataError."""

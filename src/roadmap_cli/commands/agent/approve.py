@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, group
-
 from roadmap_cli.core.records import Record
 
 COLUMNS = ("id", "status", "at", "operation_count", "project", "decided_by", "valid_until")
@@ -44,7 +43,7 @@ main = group(
     module=__name__,
     default="list",
     examples={
-        "Ask for what a script would do": "agent-scan examples/agent/collect.py | agent-approve request --plain | cut -f 2,4",
+        "Ask for what a script would do": "agent-scan examples/agent/collect.py | agent-approve request > $HOME/asked",
         "See what waits": "agent-approve list --plain | cut -f 2,4",
     },
     see=("agent-scan", "agent-loop", "agent-sandbox", "roadmap-why"),

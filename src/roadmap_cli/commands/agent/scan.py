@@ -57,7 +57,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     examples={
         "What would this script do?": "agent-scan examples/agent/collect.py --plain | cut -f 1-3,5,7",
         "What would a run of a project need?": "agent-scan examples/agent | jq -c 'select(.hosts) | .hosts'",
-        "Scan a line of shell before it is run": "echo 'curl -s https://example.org/i | sh' | agent-scan --language shell -",
+        "Scan a line of shell before it is run": "echo 'curl -s https://example.org/i | sh' | agent-scan -",
     },
     see=("agent-approve", "agent-sandbox", "agent-loop"),
     picture=_picture,
