@@ -139,7 +139,6 @@ marshal.load marshal.loads | unpickle 0/file
 shelve.open | unpickle 0/filename
 joblib.load torch.load pandas.read_pickle numpy.lib.npyio.NpzFile sklearn.externals.joblib.load | unpickle 0/file
 pandas.DataFrame.query pandas.eval numexpr.evaluate | code 0/expr
-jinja2.Template | steer -
 xmlrpc.client.loads | steer -
 
 socket.socket | socket -
@@ -158,8 +157,13 @@ asyncio.create_subprocess_exec | run 0/program
 asyncio.create_subprocess_shell | shell 0/cmd
 asyncio.subprocess.create_subprocess_exec | run 0/program
 asyncio.subprocess.create_subprocess_shell | shell 0/cmd
-urllib.request.urlopen urllib.request.urlretrieve urllib.request.Request urllib2.urlopen urllib2.Request | connect 0/url
-urllib.urlopen urllib.urlretrieve urllib.request.URLopener.* urllib.request.FancyURLopener.* | connect 0/url
+urllib.request.urlopen urllib.request.Request urllib2.urlopen urllib2.Request | connect 0/url
+urllib.request.urlretrieve urllib.urlretrieve wget.download | connect 0/url, write 1/filename
+SimpleXMLRPCServer.SimpleXMLRPCServer xmlrpc.server.SimpleXMLRPCServer | listen 0/addr
+pyghmi.ipmi.command.Command pysnmp.hlapi.** ldap3.Connection nfs.** pyVmomi.** winrm.** | connect -
+hvac.Client consul.Consul etcd3.client kazoo.client.KazooClient elasticsearch.Elasticsearch | connect -
+sqlalchemy.create_engine peewee.*Database | steer -
+urllib.urlopen urllib.request.URLopener.* urllib.request.FancyURLopener.* | connect 0/url
 urllib.request.build_opener.open urllib.request.OpenerDirector.open | connect 0/fullurl
 http.client.HTTPConnection http.client.HTTPSConnection httplib.HTTPConnection httplib.HTTPSConnection | connect 0/host
 requests.get requests.post requests.put requests.delete requests.head requests.patch requests.options | connect 0/url
@@ -182,7 +186,7 @@ aiohttp.web.run_app | listen -
 urllib3.request | connect 1/url
 urllib3.PoolManager.request urllib3.PoolManager.urlopen urllib3.HTTPConnectionPool.request | connect 1/url
 urllib3.HTTPConnectionPool urllib3.HTTPSConnectionPool urllib3.connection_from_url | connect 0/host
-pycurl.Curl wget.download pycurl.Curl.perform | connect 0/url
+pycurl.Curl pycurl.Curl.perform | connect 0/url
 ftplib.FTP ftplib.FTP_TLS ftplib.FTP.connect ftplib.FTP_TLS.connect | connect 0/host
 smtplib.SMTP smtplib.SMTP_SSL smtplib.LMTP smtplib.SMTP.connect | connect 0/host
 poplib.POP3 poplib.POP3_SSL imaplib.IMAP4 imaplib.IMAP4_SSL nntplib.NNTP telnetlib.Telnet | connect 0/host
@@ -195,7 +199,7 @@ socketserver.TCPServer socketserver.UDPServer socketserver.ThreadingTCPServer | 
 socketserver.ThreadingUDPServer socketserver.ForkingTCPServer SocketServer.TCPServer | listen 0/server_address
 http.server.HTTPServer http.server.ThreadingHTTPServer http.server.test | listen 0/server_address
 BaseHTTPServer.HTTPServer | listen 0/server_address
-wsgiref.simple_server.make_server xmlrpc.server.SimpleXMLRPCServer | listen 0/host
+wsgiref.simple_server.make_server | listen 0/host
 flask.Flask.run bottle.run uvicorn.run tornado.web.Application.listen gevent.pywsgi.WSGIServer waitress.serve | listen -
 sanic.Sanic.run twisted.internet.reactor.listenTCP cherrypy.quickstart eventlet.listen | listen -
 hypercorn.asyncio.serve | listen -
@@ -268,7 +272,6 @@ logging.basicConfig | write -/filename
 logging.handlers.SocketHandler logging.handlers.DatagramHandler logging.handlers.SysLogHandler | connect 0/host
 logging.handlers.HTTPHandler logging.handlers.SMTPHandler | connect 0/host
 mimetypes.read_mime_types | read 0/file
-xml.etree.ElementTree.parse xml.dom.minidom.parse xml.sax.parse lxml.etree.parse | read 0/source
 pandas.read_csv pandas.read_json pandas.read_excel pandas.read_table pandas.read_parquet pandas.read_html | fetch 0/path
 pandas.DataFrame.to_csv pandas.DataFrame.to_json pandas.DataFrame.to_excel pandas.DataFrame.to_pickle | write 0/path
 numpy.fromfile numpy.loadtxt numpy.genfromtxt numpy.memmap | read 0/file
@@ -321,6 +324,10 @@ SPECIAL = {
     "yaml.full_load": "unpickle", "ruamel.yaml.load": "yaml", "numpy.load": "numpy", "socket.socket": "socket",
     "os.environ.copy": "nothing", "os.environ.update": "nothing",
     "pandas.read_csv": "fetch", "sqlite3.connect": "database", "sqlite3.dbapi2.connect": "database",
+    "jinja2.Template": "template", "mako.template.Template": "template", "jinja2.Environment.from_string": "template",
+    "xml.etree.ElementTree.parse": "xml", "xml.etree.ElementTree.fromstring": "xml", "xml.etree.ElementTree.XML": "xml",
+    "xml.dom.minidom.parse": "xml", "xml.dom.minidom.parseString": "xml", "xml.sax.parse": "xml",
+    "xml.sax.parseString": "xml", "lxml.etree.parse": "xml", "lxml.etree.fromstring": "xml", "lxml.etree.XML": "xml",
     "webbrowser.open": "browser", "atexit.register": "nothing",
 }  # fmt: skip
 #: Verbs that `python` turns into others by what their argument is.

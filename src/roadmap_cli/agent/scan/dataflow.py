@@ -118,7 +118,10 @@ NOT_KNOWN: Values = (Unknown(),)
 class Scope:
     """Names bound in a module, class or function, each with all that is bound to it."""
 
-    __slots__ = ("attributes", "bases", "bound", "kind", "name", "node", "outer", "owner", "returns", "stars", "stored")
+    __slots__ = (
+        "attributes", "bases", "bound", "kind", "name", "node", "outer", "owner", "returns", "stars", "stored",
+        "yields",
+    )  # fmt: skip
 
     def __init__(self, kind: str, node: ast.AST, outer: Scope | None, name: str = "") -> None:
         self.kind, self.node, self.outer, self.name = kind, node, outer, name
@@ -127,6 +130,7 @@ class Scope:
         self.attributes: dict[str, list[tuple[Binding, Scope]]] = {}
         self.bases: list[ast.expr] = []
         self.returns: list[ast.expr] = []
+        self.yields: list[ast.expr] = []
         self.stars: list[str] = []
         self.owner = outer if outer is not None and outer.kind == "class" else None
 
@@ -203,6 +207,10 @@ def read(tree: ast.Module) -> Program:
             scope.bind(node.target.id, Binding("value", node.lineno, node.value))
             stack.append((node.value, scope, node))
             continue
+        elif isinstance(node, ast.Yield | ast.YieldFrom):
+            if node.value is not None:
+                value = ast.Starred(node.value) if isinstance(node, ast.YieldFrom) else node.value
+                _function_of(scope).yields.append(value)
         elif isinstance(node, ast.comprehension):
             _target(node.target, node.iter, scope, "item", node.iter.lineno)
         elif isinstance(node, ast.ExceptHandler) and node.name:
@@ -654,6 +662,7 @@ class Flow:
             found += self._bound(binding, where, depth)
         for binding in scope.bound.get(name, ())[:WIDTH]:
             found += self._bound(binding, scope, depth)
+        found += self._field(scope, name, depth)
         if not found:
             for expression in scope.bases[:4]:
                 for value in self.of(expression, scope.outer or scope, depth):
@@ -662,6 +671,19 @@ class Flow:
                     elif isinstance(value, Name):
                         found.append(Name(f"{value.name}.{name}", base))
         return found or NOT_KNOWN
+
+    def _field(self, scope: Scope, name: str, depth: int) -> Iterable[Value]:
+        """A declared field (dataclass, NamedTuple): what the calls of the class hand in for it."""
+        if not isinstance(scope.node, ast.ClassDef):
+            return
+        declared = [
+            each.target.id
+            for each in scope.node.body
+            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        ]
+        if name in declared:
+            for call, where in self.program.by_name.get(scope.name, ())[:CALLS]:
+                yield from self._handed_in(call.args, call.keywords, declared.index(name), name, where, depth)
 
     def _subscript(self, node: ast.Subscript, scope: Scope, depth: int) -> Iterable[Value]:
         found: list[Value] = []
@@ -721,9 +743,17 @@ class Flow:
                 return special
             return folding.call(self, value, node, scope, depth)
         if isinstance(value, Function):
+            inside = value.scope
             found: list[Value] = []
-            for returned in value.scope.returns[:WIDTH]:
-                found += self.of(returned, value.scope, depth)
+            for returned in inside.returns[:WIDTH]:
+                found += self.of(returned, inside, depth)
+            if inside.yields:
+                items: list[Values] = []
+                for given in inside.yields[:WIDTH]:
+                    got = self.of(given.value if isinstance(given, ast.Starred) else given, inside, depth)
+                    several = _merged(v for one in got for v in self._items(one))
+                    items.append(several if isinstance(given, ast.Starred) else got)
+                found.append(Sequence(tuple(items)))
             return found or NOT_KNOWN
         if isinstance(value, Class):
             return (Instance(value.scope, trail=value.trail),)

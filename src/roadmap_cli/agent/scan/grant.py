@@ -155,8 +155,9 @@ def ground_of(base: Grant, *, hosts: Sequence[str] = (), programs: Sequence[str]
               capabilities: Sequence[str] = ()) -> Ground:  # fmt: skip
     """What a scan takes as granted when the code will run with a sandbox's grant."""
     return Ground(
-        str(base.project), tuple(map(str, base.readable)), (), tuple(hosts), tuple(programs), tuple(capabilities)
-    )
+        str(base.project), tuple(map(str, base.readable)), (), tuple(hosts), tuple(programs), tuple(capabilities),
+        tuple(base.environ),
+    )  # fmt: skip
 
 
 def _folder(target: str, access: str) -> str:

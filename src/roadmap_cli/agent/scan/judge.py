@@ -171,8 +171,8 @@ class Judge:
         for value in values or (Unknown(),):
             name = value.text if isinstance(value, Text) and value.whole else None
             if name is not None and verb == "variable" and secret_variable(name):
-                self.add("secrets", "medium", f"{spot.name} reads the variable {name}", spot, asks=False, target=name,
-                         access=verb, trail=value.trail)  # fmt: skip
+                self.add("secrets", "medium", f"{spot.name} reads the variable {name}", spot, target=name,
+                         asks=name not in self.ground.variables, access=verb, trail=value.trail)  # fmt: skip
                 continue
             shown = name or "whose name is not known"
             self.add(known.capability, "low", f"{spot.name} {known.words} {shown}", spot, asks=False, target=name,

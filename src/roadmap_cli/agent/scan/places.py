@@ -86,6 +86,7 @@ class Ground:
     hosts: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
     def has_host(self, host: str | None) -> bool:
         """Whether a host, with or without its port, may be talked to."""

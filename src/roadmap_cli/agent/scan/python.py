@@ -53,6 +53,10 @@ _HANDS_ON = (
     ast.Yield,
     ast.Starred,
 )
+#: What calls a function it is given with the arguments behind it.
+_CALLERS = frozenset({"map", "filter", "imap", "starmap", "imap_unordered", "map_async", "submit", "apply",
+                      "apply_async", "call_soon", "call_soon_threadsafe", "run_in_executor", "to_thread", "register", "schedule",
+                      "start_new_thread", "callback", "run_sync"})  # fmt: skip
 _LOOKS_ONLY = frozenset({"isinstance", "issubclass", "hasattr", "callable", "type", "print", "repr", "id", "wraps",
                          "signature", "patch", "getdoc", "len", "assertIs", "assertIsInstance"})  # fmt: skip
 
@@ -142,6 +146,10 @@ class Reader:
                 continue
             for value in self.flow.of(function, scope):
                 self._called(value, call, scope)
+        for name, entries in self.program.handed.items():
+            if name in methods or name in self.carriers:
+                for call, scope, position in entries:
+                    self._called_by_others(call, scope, position)
         for node, scope, parent in self.program.loads:
             if isinstance(node, ast.Name):
                 if node.id in self.carriers:
@@ -152,8 +160,8 @@ class Reader:
                 self._looked_up(node, scope, parent)
         for statement, scope in self.program.statements:
             if isinstance(statement, ast.For | ast.AsyncFor):
-                for name in self.flow.names(statement.iter, scope) if isinstance(statement.iter, ast.Name) else ():
-                    if name.name == "os.environ":
+                for known in self.flow.names(statement.iter, scope) if isinstance(statement.iter, ast.Name) else ():
+                    if known.name == "os.environ":
                         self.judge.plain("environment", self._spot(statement.iter, "os.environ"))
         if self.flow.exhausted:
             self.judge.add("unknown", "medium", "the file is too involved to be followed", Spot(1, 1, "it"), asks=True)
@@ -268,7 +276,7 @@ class Reader:
             case "path":
                 self.judge.paths(verb, flat(values), spot)
             case "host":
-                self.judge.hosts(verb, values, spot)
+                self.judge.hosts(verb, [v for each in values for v in self._asked(each)], spot)
             case "shell":
                 self._shell(values, spot)
             case "argv":
@@ -279,6 +287,13 @@ class Reader:
                 self._code(values, spot, verb, call, scope)
             case "module":
                 self._module(values, spot)
+
+    def _asked(self, value: Value) -> tuple[Value, ...]:
+        """What a request that was made before is for."""
+        if isinstance(value, Made) and value.name.endswith(".Request") and value.call.args:
+            at = 1 if value.name.startswith(("requests", "httpx")) and len(value.call.args) > 1 else 0
+            return self.flow.of(value.call.args[at], value.scope) or (Unknown(),)
+        return (value,)
 
     # -- programs --------------------------------------------------------------------------------------------------
 
@@ -414,6 +429,28 @@ class Reader:
             self.judge.plain("sniff", spot)
         else:
             self.judge.plain("socket", spot)
+
+    # -- texts that are read as something else ------------------------------------------------------------------------
+
+    def _template(self, value: Name, call: ast.Call, scope: Scope, spot: Spot) -> None:
+        """A template is code: one that a person types, or that reaches into objects, asks."""
+        for each in self._argument(Use("code", 0, "source"), value, call, scope) or (Unknown(),):
+            reaches = isinstance(each, Text) and ("__" in each.text or ("mako" in value.name and "<%" in each.text))
+            typed = isinstance(each, Text | Unknown) and each.origin in ("input", "decoded")
+            if reaches or typed:
+                what = "reaches into objects" if reaches else "is made when it runs"
+                self.judge.add("unknown", "high", f"{spot.name} fills in a template that {what}", spot, asks=True,
+                               access="code", trail=each.trail)  # fmt: skip
+
+    def _xml(self, value: Name, call: ast.Call, scope: Scope, spot: Spot) -> None:
+        """XML with an entity of its own reads what that names."""
+        values = flat(self._argument(Use("read", 0, "source"), value, call, scope) or (Unknown(),))
+        for each in map(_as_text, values):
+            entity = re.search(r"<!ENTITY[^>]*?SYSTEM\s*[\"']([^\"']+)", each.text) if isinstance(each, Text) else None
+            if entity:
+                self.judge.paths("read", [Text(entity[1], trail=each.trail)], spot)
+            elif value.name.endswith(".parse"):
+                self.judge.paths("read", [each], spot)
 
     # -- code that is made -----------------------------------------------------------------------------------------
 
@@ -574,8 +611,7 @@ class Reader:
         if not isinstance(parent, _HANDS_ON) or (isinstance(parent, ast.Call) and parent.func is node):
             return
         if isinstance(parent, ast.Call):
-            callee = parent.func
-            name = callee.id if isinstance(callee, ast.Name) else getattr(callee, "attr", "")
+            name = _last(parent.func)
             if name in _LOOKS_ONLY or name == "getattr":
                 return
         for value in self.flow.of(node, scope):
@@ -589,6 +625,30 @@ class Reader:
                 self.judge.add(verb.capability, verb.severity, f"hands on {_shown(value.name)}, which {verb.words}",
                                self._spot(node, value.name, value), asks=verb.asks, confidence="medium",
                                access="handed_on")  # fmt: skip
+
+    def _called_by_others(self, call: ast.Call, scope: Scope, position: int) -> None:
+        """A function given to map, Thread, submit and their like: judged as the call they make of it."""
+        callee = _last(call.func)
+        words = {word.arg: word.value for word in call.keywords}
+        if position < 0:
+            node = next((words[name] for name in ("target", "func", "function", "fn") if name in words), None)
+        else:
+            node = call.args[position]
+        arguments: list[ast.expr] | None = None
+        given = words.get("args")
+        if given is not None:
+            arguments = list(given.elts) if isinstance(given, ast.Tuple | ast.List) else [given]
+        elif callee in _CALLERS and position >= 0:
+            arguments = list(call.args[position + 1 :])
+            if callee in ("apply", "apply_async") and arguments and isinstance(arguments[0], ast.Tuple | ast.List):
+                arguments = list(arguments[0].elts)
+        if node is None or arguments is None:
+            return
+        for value in self.flow.of(node, scope):
+            if isinstance(value, Name) and (capabilities.uses(value.name) or value.name in SPECIAL):
+                made = ast.Call(node, arguments, [], lineno=call.lineno, col_offset=call.col_offset,
+                                end_lineno=call.end_lineno, end_col_offset=call.end_col_offset)  # fmt: skip
+                self._called(value, made, scope)
 
     def _environ_given(self, parent: ast.Call, node: ast.expr) -> None:
         callee = parent.func
@@ -682,6 +742,11 @@ class Reader:
                 elif not known and (name == "__builtins__" or (bases & GRAVE_MODULES)):
                     self.judge.add("unknown", "high", f"takes something out of {name} by a name made when it runs",
                                    self._spot(node, "it"), asks=True, access="ladder")  # fmt: skip
+
+
+def _last(node: ast.expr) -> str:
+    """The last part of a name: what a call is known by."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _as_text(value: Value) -> Value:
