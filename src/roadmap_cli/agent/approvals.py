@@ -119,7 +119,7 @@ def standing(tx: Connection, plan_hash: str, at: datetime, *, run: str = "") -> 
     """
     for row in tx.execute(
         f"SELECT {_ROW} FROM agent_request WHERE plan_hash = ? AND run_id IN (?, '') AND status = 'approved'"
-        " ORDER BY decided_at DESC",
+        " ORDER BY run_id = '', decided_at DESC",
         (plan_hash, run),
     ).fetchall():
         found = _request(tx, row, at)

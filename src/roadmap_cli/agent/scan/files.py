@@ -79,14 +79,20 @@ def guess(text: bytes) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(text)
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         # a broken Python file is told from a script by words that only Python has
         pythonic = re.search(
             rb"^\s*(?:import \w|from [\w.]+ import |def \w+\(.*\).*:|class \w+.*:)", text, re.MULTILINE
         )
         return "python" if pythonic else "shell"
-    return "python"
+    # `ls -l | wc` parses as well, but computes with names and does nothing with the result
+    bare = (ast.Name, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.Tuple)
+    return (
+        "shell"
+        if tree.body and all(isinstance(e, ast.Expr) and isinstance(e.value, bare) for e in tree.body)
+        else "python"
+    )
 
 
 def scan_text(text: bytes, name: str, language: str, ground: Ground, path: str = "") -> Scanned:

@@ -55,7 +55,8 @@ _HANDS_ON = (
 )
 #: What calls a function it is given with the arguments behind it.
 _CALLERS = frozenset({"map", "filter", "imap", "starmap", "imap_unordered", "map_async", "submit", "apply",
-                      "apply_async", "call_soon", "call_soon_threadsafe", "run_in_executor", "to_thread", "register", "schedule",
+                      "apply_async", "call_soon", "call_soon_threadsafe", "run_in_executor", "to_thread", "register",
+                      "schedule",
                       "start_new_thread", "callback", "run_sync"})  # fmt: skip
 _LOOKS_ONLY = frozenset({"isinstance", "issubclass", "hasattr", "callable", "type", "print", "repr", "id", "wraps",
                          "signature", "patch", "getdoc", "len", "assertIs", "assertIsInstance"})  # fmt: skip

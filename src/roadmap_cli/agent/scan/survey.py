@@ -63,7 +63,7 @@ class Survey:
         """The project of what was scanned: the one named, else the first one's own."""
         return self._project or self._here
 
-    def _ground(self, path: Path, *, is_folder: bool) -> tuple[Ground, Path]:
+    def _ground(self, path: Path, *, is_folder: bool) -> Ground:
         """What a path belongs to: the named project, the folder itself, the current one, or its own."""
         where = path.resolve()
         if self._named is not None:
@@ -74,21 +74,21 @@ class Survey:
             project = self._here if where.is_relative_to(self._here) else where.parent
         if self._project is None:
             self._project = project
-        return self._granted.ground(project), project
+        return self._granted.ground(project)
 
     def folder(self, folder: Path, name: str) -> Iterator[Record]:
         """The findings of a folder's files."""
-        ground, project = self._ground(folder, is_folder=True)
+        ground = self._ground(folder, is_folder=True)
         for path in files.below(folder):
             where = path.resolve()
-            shown = str(where.relative_to(project)) if where.is_relative_to(project) else str(path)
+            shown = str(where.relative_to(self.project)) if where.is_relative_to(self.project) else str(where)
             yield from self._taken(files.scan_path(where, shown, ground, None))
 
     def file(self, path: Path, name: str) -> Iterator[Record]:
         """The findings of one file, which is taken for code whatever its name: unknown if it is none we read."""
-        ground, project = self._ground(path, is_folder=False)
+        ground = self._ground(path, is_folder=False)
         where = path.resolve()
-        shown = str(where.relative_to(project)) if where.is_relative_to(project) else str(where)
+        shown = str(where.relative_to(self.project)) if where.is_relative_to(self.project) else str(where)
         head = _head(where)
         language = self._language or files.language_of(name, head)
         if language in (None, "other"):

@@ -15,22 +15,22 @@ COLUMNS = ("id", "status", "at", "operation_count", "project", "decided_by", "va
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """For people: each request with what it asks for, grouped."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from roadmap_cli.cli.terminal import visible
+
+    def line(text: str, style: str = "") -> None:
+        console.print(Text(visible(text), style=style), no_wrap=True, overflow="ellipsis")
 
     for record in records:
         if record["kind"] != "agent.request":
             continue
-        console.print(f"[bold]{escape(visible(record['id']))}[/bold]  {record['status']}")
-        console.print(f"  {escape(visible(record['project']))}, asked {record['at']}, until {record['expires_at']}")
+        line(f"{record['id']}  {record['status']}", "bold")
+        line(f"  asked {record['at']}, until {record['expires_at']}, for {record['project']}", "dim")
         for each in record["groups"]:
-            targets = ", ".join(each["targets"][:6]) + (", …" if len(each["targets"]) > 6 else "")
-            console.print(f"  {each['capability']} ({each['access'] or 'any'}): {escape(visible(targets))}")
+            line(f"  {each['capability']} ({each['access'] or 'any'}): {', '.join(each['targets'])}")
         if "decided_by" in record:
-            console.print(
-                f"  {record['status']} by {escape(visible(record['decided_by']))}: {escape(visible(record['why']))}"
-            )
+            line(f"  {record['status']} by {record['decided_by']}: {record['why']}")
 
 
 main = group(
@@ -43,7 +43,9 @@ main = group(
     module=__name__,
     default="list",
     examples={
-        "Ask for what a script would do": "agent-scan examples/agent/collect.py | agent-approve request > $HOME/asked",
+        "Ask for what a script would do": (
+            "agent-scan examples/agent/collect.py | agent-approve request | jq -r '.operation_count // empty'"
+        ),
         "See what waits": "agent-approve list --plain | cut -f 2,4",
     },
     see=("agent-scan", "agent-loop", "agent-sandbox", "roadmap-why"),
@@ -119,7 +121,7 @@ def request(run: Run, task: str) -> Iterable[Record]:
 @click.argument("id", metavar="ID")
 @click.option("--for", "duration", default="1h", show_default=True, metavar="TIME",
               help="How long the approval holds: a number and m, h, d or w.")  # fmt: skip
-@click.option("--task", is_flag=True, help="For every run of the plan until then, not for one alone.")
+@click.option("--task", is_flag=True, help="Let it be used as often as needed until then, not once.")
 @click.option("--because", default="", metavar="TEXT", help="Why, in words that stay with the decision.")
 @click.option("--hash", "plan_hash", metavar="HASH", help="Approve only if the plan has this hash.")
 def approve(run: Run, id: str, duration: str, task: bool, because: str, plan_hash: str | None) -> Iterable[Record]:

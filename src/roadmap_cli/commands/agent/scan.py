@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:
-    """For people: each file with its findings, those that have to be asked first, and what a run would need."""
-    from rich.markup import escape
+    """For people: each file with its findings, those that are asked about marked, and what a run would need."""
+    from rich.text import Text
 
     from roadmap_cli.cli.terminal import visible
+
+    def line(*parts: tuple[str, str]) -> None:
+        console.print(
+            Text.assemble(*((visible(text), style) for text, style in parts)), no_wrap=True, overflow="ellipsis"
+        )
 
     colours = {"high": "red", "medium": "yellow", "low": "dim"}
     file = None
@@ -29,24 +34,28 @@ def _picture(records: Sequence[Record], console: Any) -> None:
         if record["kind"] == "agent.finding":
             if record["file"] != file:
                 file = record["file"]
-                console.print(f"[bold]{escape(visible(file))}[/bold]")
-            mark, colour = ("!" if record["needs_approval"] else " "), colours[record["severity"]]
-            place = f"{record['line']}:{record['column']}"
-            console.print(
-                f"{mark} {place:>8}  [{colour}]{record['rule']}[/{colour}]  {escape(visible(record['what']))}"
+                line((file, "bold"))
+            mark, asks = ("! ", "bold") if record["needs_approval"] else ("  ", "")
+            place = f"{record['line']}:{record['column']}".rjust(7)
+            line(
+                (mark, asks),
+                (f"{place}  ", ""),
+                (record["rule"], colours[record["severity"]]),
+                (f"  {record['what']}", ""),
             )
             if record["needs_approval"] and len(record["why"]) > 1:
                 for step in record["why"]:
-                    console.print(f"{'':>12}{escape(visible(step))}", style="dim")
+                    line((" " * 11 + step, "dim"))
         elif record["kind"] == "agent.grant":
-            lists = [
-                (name, record.get(name)) for name in ("hosts", "reads", "writes", "deletes", "programs", "variables")
-            ]
-            for name, values in lists:
-                if values:
-                    console.print(f"{name}: {escape(visible(', '.join(values)))}")
-            asks = record["ask_count"]
-            console.print(f"{record['file_count']} files, {record['finding_count']} findings, {asks} to be approved")
+            for name in ("hosts", "reads", "writes", "deletes", "programs", "variables"):
+                if record.get(name):
+                    line((f"{name}: ", "bold"), (", ".join(record[name]), ""))
+            line(
+                (
+                    f"{record['file_count']} files, {record['finding_count']} findings, {record['ask_count']} to approve",
+                    "",
+                )
+            )
 
 
 @command(
