@@ -50,12 +50,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
             for name in ("hosts", "reads", "writes", "deletes", "programs", "variables"):
                 if record.get(name):
                     line((f"{name}: ", "bold"), (", ".join(record[name]), ""))
-            line(
-                (
-                    f"{record['file_count']} files, {record['finding_count']} findings, {record['ask_count']} to approve",
-                    "",
-                )
-            )
+            counts = f"files {record['file_count']}, findings {record['finding_count']}"
+            line((f"{counts}, to be approved {record['ask_count']}", "bold"))
 
 
 @command(
