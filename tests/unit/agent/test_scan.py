@@ -250,3 +250,22 @@ def test_a_ruff_of_the_project_itself_is_never_run(tmp_path):
 
 def test_every_capability_in_words_is_told_in_the_readers_language():
     assert all(re.fullmatch(r"[a-z][a-z ,']+", words) for words in capabilities.CAPABILITIES.values())
+
+
+def test_data_is_followed_through_the_files_of_a_project(tmp_path):
+    """A function that deletes what it is handed asks where it is called, and so does a name for a path."""
+    (tmp_path / "src/pkg").mkdir(parents=True)
+    (tmp_path / "src/pkg/low.py").write_text(
+        "import os\nfrom pathlib import Path\nPLACE = '/etc/passwd'\n\ndef drop(path):\n    os.remove(path)\n\n"
+        "class Cleaner:\n    def __init__(self, top):\n        self.top = Path(top)\n    def wipe(self):\n"
+        "        self.top.unlink()\n"
+    )
+    (tmp_path / "src/pkg/middle.py").write_text("from .low import drop\n\ndef outer(one, two):\n    drop(two)\n")
+    (tmp_path / "main.py").write_text(
+        "from pkg import low, middle\nfrom pkg.low import PLACE\nmiddle.outer('x', '/srv/a')\n"
+        "low.Cleaner('/srv/b').wipe()\nopen(PLACE)\nlow.drop('mine')\n"
+    )
+    records = list(survey(tmp_path).folder(tmp_path, "."))
+    asked = [(each["file"], each["line"], each["target"]) for each in records if each["needs_approval"]]
+    assert asked == [("main.py", 3, "/srv/a"), ("main.py", 4, "/srv/b"), ("main.py", 5, "/etc/passwd")]
+    assert {each["scope"] for each in records if each["file"].startswith("src")} == {"caller"}

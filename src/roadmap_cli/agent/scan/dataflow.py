@@ -22,17 +22,19 @@ FUEL, STEPS_A_NODE, STEPS = 2_000, 12, 5_000
 _BUILTINS = frozenset(dir(builtins)) | {"execfile", "unicode", "raw_input", "__builtins__"}
 _OWN_MODULES = frozenset({"os", "sys", "subprocess", "builtins", "socket", "shutil", "importlib", "ctypes", "pickle"})
 #: Modules of which nothing may be taken by a name that is made when the code runs.
-GRAVE_MODULES = frozenset(
-    {"os", "subprocess", "builtins", "posix", "pty", "ctypes", "importlib", "shutil", "pickle", "marshal"}
-)
+GRAVE_MODULES = frozenset({"os", "subprocess", "builtins", "posix", "pty", "ctypes", "importlib", "shutil"})
 _STORES = frozenset({"append", "add", "insert", "extend", "appendleft", "put", "update", "setdefault"})
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One thing an expression may stand for. `trail` are the lines its data came through, the oldest first."""
+    """One thing an expression may stand for. `trail` are the lines its data came through, the oldest first.
+
+    `given` is the parameter that a caller chooses it by: the function, the position, the name.
+    """
 
     trail: tuple[int, ...] = field(default=(), compare=False, kw_only=True)
+    given: tuple[str, int, str] | None = field(default=None, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ class Program:
     by_name: dict[str, list[tuple[ast.Call, Scope]]] = field(default_factory=dict)
     handed: dict[str, list[tuple[ast.Call, Scope, int]]] = field(default_factory=dict)
     statements: list[tuple[ast.stmt, Scope]] = field(default_factory=list)
-    imports: list[tuple[str, ast.stmt]] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
     nodes: int = 0
 
 
@@ -275,7 +277,7 @@ def _statement(
                 _target(item.optional_vars, item.context_expr, scope, "entered", line)
     elif isinstance(node, ast.Import):
         for alias in node.names:
-            program.imports.append((alias.name, node))
+            program.imports.append(alias.name)
             if alias.asname:
                 scope.bind(alias.asname, Binding("import", line, name=alias.name))
             else:
@@ -283,7 +285,8 @@ def _statement(
                 scope.bind(top, Binding("import", line, name=top))
     elif isinstance(node, ast.ImportFrom):
         module = "." * node.level + (node.module or "")
-        program.imports.append((module, node))
+        program.imports.append(module)
+        program.imports += [f"{module}.{alias.name}" for alias in node.names]
         for alias in node.names:
             if alias.name == "*":
                 scope.stars.append(module)
@@ -370,11 +373,25 @@ def _defaults(arguments: ast.arguments) -> list[ast.expr]:
     return [*arguments.defaults, *(each for each in arguments.kw_defaults if each is not None)]
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What other files of the project give to those that import from them, by names spelled out from modules.
+
+    `uses` are functions that do something to what they are handed, `values` the texts that names stand for.
+    """
+
+    uses: dict[str, tuple[capabilities.Use, ...]] = field(default_factory=dict)
+    values: dict[str, Values] = field(default_factory=dict)
+
+
 class Flow:
     """Evaluates expressions of one program. `file` is its absolute path, `folder` the working directory."""
 
-    def __init__(self, program: Program, *, file: str = "", folder: str = "", loose: bool = False) -> None:
+    def __init__(
+        self, program: Program, *, file: str = "", folder: str = "", loose: bool = False, links: Links | None = None
+    ) -> None:
         self.program, self.file, self.folder, self.loose = program, file, folder, loose
+        self.links = links or Links()
         self.steps = STEPS_A_NODE * program.nodes + STEPS
         self.exhausted = False
         self._known: dict[int, Values] = {}
@@ -486,6 +503,9 @@ class Flow:
     def _bound(self, binding: Binding, scope: Scope, depth: int) -> Iterable[Value]:
         how = binding.how
         if how == "import":
+            linked = self.links.values.get(binding.name.lstrip("."))
+            if linked:
+                return _at(linked, binding.line)
             return (Name(_canonical(binding.name), trail=(binding.line,)),)
         if how == "function" and binding.scope is not None:
             return (Function(binding.scope, trail=(binding.line,)),)
@@ -564,7 +584,10 @@ class Flow:
                                              where, depth)  # fmt: skip
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             found += self._default(node.args, binding, scope.outer or scope, depth)
-        return _merged(found) or (Unknown("caller"),)
+        if found:
+            return _merged(found)
+        whole = f"{owner.name}.{scope.name}" if owner is not None and scope.name != "__init__" else name
+        return (Unknown("caller", given=(whole, position - shift if position >= 0 else -1, binding.name)),)
 
     def _handed_in(
         self, args: list[ast.expr], words: list[ast.keyword], position: int, name: str, where: Scope, depth: int
@@ -625,9 +648,12 @@ class Flow:
             whole = f"{base.name}.{name}"
             if bare in _OWN_MODULES and "." not in base.name and base.name not in (bare, "builtins", "<globals>"):
                 return (Name(bare, trail=base.trail),)
+            linked = self.links.values.get(whole.lstrip("."))
+            if linked:
+                return linked
             value = folding.CONSTANTS.get(whole)
             if value is not None:
-                return (Text(value, trail=base.trail),)
+                return (Text(value, whole not in folding.ROUGHLY, trail=base.trail),)
             if whole == "sys.argv":
                 return (Unknown("caller", trail=base.trail),)
             return (Name(_canonical(whole), trail=base.trail),)
@@ -977,11 +1003,11 @@ def _traced(value: Value, line: int) -> Value:
         return value
     trail = (*trail[-6:], line)
     if isinstance(value, Text):
-        return Text(value.text, value.whole, value.origin, value.is_path, trail=trail)
+        return Text(value.text, value.whole, value.origin, value.is_path, trail=trail, given=value.given)
     if isinstance(value, Name):
         return Name(value.name, value.base, trail=trail)
     if isinstance(value, Unknown):
-        return Unknown(value.origin, trail=trail)
+        return Unknown(value.origin, trail=trail, given=value.given)
     if isinstance(value, Made):
         return Made(value.name, value.call, value.scope, trail=trail)
     if isinstance(value, Const):

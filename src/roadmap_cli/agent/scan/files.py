@@ -9,12 +9,13 @@ import gc
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from roadmap_cli.agent.scan import python, shell
+from roadmap_cli.agent.scan.dataflow import Links
 from roadmap_cli.agent.scan.finding import Finding
 from roadmap_cli.agent.scan.places import Ground
 from roadmap_cli.core.errors import InputMissing
@@ -38,13 +39,18 @@ _INTERPRETER = re.compile(rb"#![^\n]*?\b(python|pypy|sh|bash|dash|ash|ksh|zsh|pe
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """One file's findings; `digest` is SHA-256 of its content, `language` None if it was not looked into."""
+    """One file's findings; `digest` is SHA-256 of its content, `language` None if it was not looked into.
+
+    `imports` and `gives` tie a Python file to the others of its project.
+    """
 
     file: str
     path: str
     language: str | None
     digest: str
     findings: tuple[Finding, ...]
+    imports: tuple[str, ...] = ()
+    gives: Links = field(default_factory=Links)
 
 
 def language_of(name: str, head: bytes) -> str | None:
@@ -95,18 +101,23 @@ def guess(text: bytes) -> str:
     )
 
 
-def scan_text(text: bytes, name: str, language: str, ground: Ground, path: str = "") -> Scanned:
+def scan_text(
+    text: bytes, name: str, language: str, ground: Ground, path: str = "", links: Links | None = None
+) -> Scanned:
     """Scan one text. `name` is how findings call it, `path` where it lies, if it does."""
     found: list[Finding]
+    imports: tuple[str, ...] = ()
+    gives = Links()
     if language == "python":
         with _uncollected():
-            found = python.scan(text, ground, file=path)
+            looked = python.look(text, ground, file=path, links=links)
+        found, imports, gives = looked.findings, looked.imports, looked.gives
     elif language == "shell":
         found = shell.scan(text.decode(errors="replace"), ground)
     else:
         found = [_opaque(language)]
     named = tuple(replace(each, file=name) for each in found)
-    return Scanned(name, path, language, hashlib.sha256(text).hexdigest(), named)
+    return Scanned(name, path, language, hashlib.sha256(text).hexdigest(), named, imports, gives)
 
 
 @contextmanager
@@ -127,7 +138,9 @@ def _opaque(language: str) -> Finding:
     return Finding("unknown", "medium", "high", "is in a language that is not looked into", 1, 1, True)
 
 
-def scan_path(path: Path, name: str, ground: Ground, language: str | None = None) -> Scanned | None:
+def scan_path(
+    path: Path, name: str, ground: Ground, language: str | None = None, links: Links | None = None
+) -> Scanned | None:
     """Scan one file; None for one that is no code. Raises InputMissing if it cannot be read."""
     try:
         if path.stat().st_size > FILE_LIMIT:
@@ -146,7 +159,50 @@ def scan_path(path: Path, name: str, ground: Ground, language: str | None = None
         data = b"\n".join(lines)
     if chosen == "other":
         return Scanned(name, str(path), None, hashlib.sha256(data).hexdigest(), ())
-    return scan_text(data, name, chosen, ground, str(path))
+    return scan_text(data, name, chosen, ground, str(path), links)
+
+
+def scan_folder(folder: Path, called: Callable[[Path], str], ground: Ground) -> Iterator[Scanned]:
+    """Scan a folder's files, those that import from others of it with what these give. Raises InputMissing.
+
+    A function that deletes the file it is handed says so to the file that calls it, through up to three files.
+    """
+    found = [each for path in below(folder) if (each := scan_path(path.resolve(), called(path.resolve()), ground))]
+    for _ in range(3):
+        links = _linked(found, folder.resolve())
+        names = {name.rpartition(".")[0] for name in (*links.uses, *links.values)} | set(links.uses) | set(links.values)
+        changed = False
+        for number, each in enumerate(found):
+            if not any(name.lstrip(".") in names for name in each.imports):
+                continue
+            again = scan_path(Path(each.path), each.file, ground, each.language, links)
+            if again is not None:
+                changed |= again.gives != each.gives
+                found[number] = again
+        if not changed:
+            break
+    yield from found
+
+
+def _linked(found: list[Scanned], folder: Path) -> Links:
+    """What all files give, by each name that one of them may be imported by: ``src/a/b.py`` is a.b, and b."""
+    links = Links()
+    for each in found:
+        if not each.gives.uses and not each.gives.values:
+            continue
+        path = Path(each.path)
+        parts = list(
+            (path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)).with_suffix("").parts
+        )
+        parts = parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+        for first in range(len(parts)):
+            module = ".".join(parts[first:])
+            for name, uses in each.gives.uses.items():
+                key = f"{module}.{name}"
+                links.uses[key] = tuple(dict.fromkeys((*links.uses.get(key, ()), *uses)))
+            for name, values in each.gives.values.items():
+                links.values[f"{module}.{name}"] = values
+    return links
 
 
 def below(folder: Path) -> Iterator[Path]:

@@ -35,6 +35,8 @@ CONSTANTS = {
     "string.ascii_letters": "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "tempfile.tempdir": "/tmp",
     "subprocess.DEVNULL": "", "sys.platform": "linux", "os.name": "posix",
 }  # fmt: skip
+#: Known as far as the folder they are somewhere in.
+ROUGHLY = frozenset({"sys.prefix", "sys.base_prefix", "sys.exec_prefix"})
 PATH_PARTS = frozenset({"parent", "name", "stem", "suffix", "parents", "parts", "anchor", "root"})
 _STRING = frozenset({
     "lower", "upper", "strip", "lstrip", "rstrip", "replace", "title", "capitalize", "swapcase", "removeprefix",
@@ -134,7 +136,9 @@ def joined(left: Value, right: Value) -> Value:
         origin = right.origin if isinstance(right, Unknown) else "unknown"
         return Text(left.text, False, origin, trail=trail)
     if isinstance(left, Unknown):
-        return Text("", False, left.origin, trail=left.trail + right.trail) if isinstance(right, Text) else left
+        if not isinstance(right, Text):
+            return left
+        return Text("", False, left.origin, trail=left.trail + right.trail, given=left.given)
     return Unknown(trail=left.trail)
 
 
@@ -404,7 +408,7 @@ def _path_join(left: Value, right: Value) -> Value:
     if isinstance(right, Text) and not right.whole and right.text.startswith(("/", "~")):
         return right
     if not isinstance(left, Text):
-        return Text("", False, left.origin if isinstance(left, Unknown) else "unknown")
+        return Text("", False, left.origin if isinstance(left, Unknown) else "unknown", given=left.given)
     trail = left.trail + tuple(line for line in right.trail if line not in left.trail)
     if not left.whole:
         return replace(left, trail=trail)
@@ -461,7 +465,7 @@ def _new_path(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name)
             found.append(replace(each, is_path=True))
         else:
             origin = each.origin if isinstance(each, Unknown) else "unknown"
-            found.append(Text("", False, origin, True, trail=each.trail))
+            found.append(Text("", False, origin, True, trail=each.trail, given=each.given))
     for argument in node.args[1:8]:
         found = [_path_join(left, right) for left in found for right in flow.of(argument, scope, depth)][:12]
     return found
@@ -770,8 +774,18 @@ _WORK: dict[str, _Work] = {
     "builtins.open": lambda f, n, s, d, v: _opened(f, n, s, d, v), "shlex.split": lambda f, n, s, d, v: _split(f, n,
     s, d, v),
     "shlex.quote": _same, "urllib.parse.unquote": lambda f, n, s, d, v: _unquoted(f, n, s, d, v),
-    "tqdm.tqdm": _same, "tqdm": _same, "copy.copy": _same, "copy.deepcopy": _same, "contextlib.closing": _same,
+    "textwrap.dedent": lambda f, n, s, d, v: _dedented(f, n, s, d, v), "tqdm.tqdm": _same, "tqdm": _same,
+    "copy.copy": _same, "copy.deepcopy": _same, "contextlib.closing": _same,
 }  # fmt: skip
+
+
+def _dedented(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
+    import textwrap
+
+    from roadmap_cli.agent.scan.dataflow import Text, Unknown
+
+    for each in _first(flow, node, scope, depth):
+        yield replace(each, text=textwrap.dedent(each.text)) if isinstance(each, Text) else Unknown()
 
 
 def _opened(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:

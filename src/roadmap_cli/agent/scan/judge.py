@@ -38,6 +38,8 @@ class Judge:
     ground: Ground
     source: list[str]
     found: list[Finding] = field(default_factory=list)
+    #: What is done to parameters that a caller chooses: (function, position, name), and the verb.
+    given: set[tuple[tuple[str, int, str], str]] = field(default_factory=set)
 
     def add(
         self, capability: str, severity: str, what: str, spot: Spot, *, asks: bool, confidence: str = "high",
@@ -85,7 +87,7 @@ class Judge:
         if isinstance(value, Const):
             return  # a descriptor, or None
         text = value.text if isinstance(value, Text) else ""
-        if not text:
+        if not text or (text.strip("/") == "" and isinstance(value, Text) and not value.whole):
             self._somewhere(verb, value, spot)
             return
         assert isinstance(value, Text)
@@ -131,6 +133,8 @@ class Judge:
     def _somewhere(self, verb: str, value: Value, spot: Spot) -> None:
         """A path that is not known: the caller's choice, or hidden on purpose."""
         known = VERBS[verb]
+        if value.given is not None:
+            self.given.add((value.given, verb))
         origin = value.origin if isinstance(value, Unknown | Text) else "unknown"
         what = f"{spot.name} {known.words} a path"
         if origin == "decoded":

@@ -9,7 +9,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from roadmap_cli.agent.scan import capabilities, shell
 from roadmap_cli.agent.scan.capabilities import SPECIAL, VERBS, Use
@@ -19,6 +19,7 @@ from roadmap_cli.agent.scan.dataflow import (
     Const,
     Flow,
     Function,
+    Links,
     Made,
     Name,
     Program,
@@ -62,12 +63,26 @@ _LOOKS_ONLY = frozenset({"isinstance", "issubclass", "hasattr", "callable", "typ
                          "signature", "patch", "getdoc", "len", "assertIs", "assertIsInstance"})  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found in a text; what it imports; and what it gives to files that import from it."""
+
+    findings: list[Finding]
+    imports: tuple[str, ...] = ()
+    gives: Links = field(default_factory=Links)
+
+
 def scan(text: str | bytes, ground: Ground, *, file: str = "", depth: int = 0) -> list[Finding]:
     """The findings of a Python text. `file` is its absolute path, if it has one. Never raises for what stands in it."""
+    return look(text, ground, file=file, depth=depth).findings
+
+
+def look(text: str | bytes, ground: Ground, *, file: str = "", depth: int = 0, links: Links | None = None) -> Looked:
+    """The same, with what ties it to the project's other files. `links` is what those give."""
     judge = Judge(ground, [])
     if len(text) > SIZE_LIMIT:
         judge.add("unknown", "medium", "the file is too long to be read", Spot(1, 1, "it"), asks=True)
-        return judge.found
+        return Looked(judge.found)
     source = text if isinstance(text, str) else _decoded(text)
     judge.source = source.splitlines()
     try:
@@ -80,14 +95,36 @@ def scan(text: str | bytes, ground: Ground, *, file: str = "", depth: int = 0) -
         judge.add(
             "unknown", "medium", f"the file cannot be read as Python: {why}", Spot(max(1, line), 1, "it"), asks=True
         )
-        return judge.found
+        return Looked(judge.found)
     try:
         program = read(tree)
-        flow = Flow(program, file=file, folder=ground.project, loose=depth > 0)
+        flow = Flow(program, file=file, folder=ground.project, loose=depth > 0, links=links)
         Reader(judge, program, flow, depth).work()
+        return Looked(
+            ordered(judge.found), tuple(program.imports), _gives(judge, program, flow) if not depth else Links()
+        )
     except RecursionError:
         judge.add("unknown", "medium", "the file is nested too deeply to be followed", Spot(1, 1, "it"), asks=True)
-    return ordered(judge.found)
+    return Looked(ordered(judge.found))
+
+
+def _gives(judge: Judge, program: Program, flow: Flow) -> Links:
+    """What a module's functions do to what they are handed, and the paths and addresses its names stand for."""
+    uses: dict[str, tuple[Use, ...]] = {}
+    for (function, position, name), verb in sorted(judge.given):
+        use = Use(verb, position if position >= 0 else None, name)
+        uses[function] = (*uses.get(function, ()), use)
+    values: dict[str, tuple[Value, ...]] = {}
+    for name, bound in program.scope.bound.items():
+        if any(binding.how == "value" for binding in bound):
+            texts = [
+                Text(value.text, value.whole, value.origin, value.is_path)
+                for value in flow.lookup(name, program.scope)
+                if isinstance(value, Text) and value.text.startswith(("/", "~", "http", ".."))
+            ]
+            if texts:
+                values[name] = tuple(texts)
+    return Links(uses, values)
 
 
 def _decoded(data: bytes) -> str:
@@ -110,7 +147,7 @@ class Reader:
         """Names worth a look when they are called, and those that may carry a function of the outside elsewhere."""
         found: set[str] = set()
         carriers = {"exec", "eval", "compile", "__import__"}
-        modules = capabilities.modules()
+        modules = capabilities.modules() | {name.partition(".")[0] for name in self.flow.links.uses}
         stack = [self.program.scope]
         seen: set[int] = set()
         scopes = {id(scope): scope for _, scope in self.program.calls}
@@ -137,6 +174,8 @@ class Reader:
     def work(self) -> None:
         """Judge every call, then what is handed on or reached in other ways."""
         methods = capabilities.method_names()
+        if self.flow.links.uses:
+            methods |= {name.rpartition(".")[2] for name in self.flow.links.uses}
         aliases = self.aliases
         for call, scope in self.program.calls:
             function = call.func
@@ -193,7 +232,7 @@ class Reader:
             if special is not None:
                 getattr(self, f"_{special}")(value, call, scope, spot)
                 return
-            for use in capabilities.uses(value.name):
+            for use in self._uses(value.name):
                 self._use(use, value, call, scope, spot)
         elif isinstance(value, Made):
             self._made_called(value, call, scope)
@@ -203,6 +242,10 @@ class Reader:
             )
         elif isinstance(value, Class):
             self._class_made(value, call, scope)
+
+    def _uses(self, name: str) -> tuple[Use, ...]:
+        """What calling a name does: by the table, or by another file of the project."""
+        return capabilities.uses(name) or self.flow.links.uses.get(name.lstrip("."), ())
 
     def _class_made(self, value: Class, call: ast.Call, scope: Scope) -> None:
         """An object of a class of this file that is one of the table's: socketserver.TCPServer made one's own."""
@@ -468,7 +511,7 @@ class Reader:
                 continue  # timeit of a function
             if (
                 isinstance(value, Made)
-                and value.name in ("builtins.compile", "ast.parse", "textwrap.dedent")
+                and value.name in ("builtins.compile", "ast.parse", "textwrap.indent")
                 and value.call.args
                 and level < 4
             ):
@@ -646,7 +689,7 @@ class Reader:
         if node is None or arguments is None:
             return
         for value in self.flow.of(node, scope):
-            if isinstance(value, Name) and (capabilities.uses(value.name) or value.name in SPECIAL):
+            if isinstance(value, Name) and (self._uses(value.name) or value.name in SPECIAL):
                 made = ast.Call(node, arguments, [], lineno=call.lineno, col_offset=call.col_offset,
                                 end_lineno=call.end_lineno, end_col_offset=call.end_col_offset)  # fmt: skip
                 self._called(value, made, scope)

@@ -26,13 +26,18 @@ NESTED, WIDTH, SIZE_LIMIT = 6, 8, 1 << 22
 _NETWORK_TARGET = re.compile(r"/dev/(tcp|udp)/([^/\s]*)/?(\S*)")
 
 
-def scan(text: str, ground: Ground, *, depth: int = 0, inside: str = "script") -> list[Finding]:
-    """The findings of a script. Never raises for whatever stands in it; what cannot be read is ``unknown``."""
+def scan(text: str, ground: Ground, *, depth: int = 0, inside: str = "script", whole: bool = True) -> list[Finding]:
+    """The findings of a script. Never raises for whatever stands in it; what cannot be read is ``unknown``.
+
+    Without `whole` the text is the beginning of one, and may end anywhere.
+    """
     judge = Judge(ground, text.splitlines() if depth == 0 else [])
     if len(text) > SIZE_LIMIT:
         judge.add("unknown", "medium", "the script is too long to be read", Spot(1, 1, inside), asks=True)
         return judge.found
     script = parse(text)
+    if not whole:
+        script.broken = ""
     Reader(judge, script, depth=depth, inside=inside).work()
     return ordered(judge.found)
 
@@ -45,7 +50,7 @@ def run_text(judge: Judge, value: Text, spot: Spot, depth: int) -> None:
     at = replace(spot, trail=(*spot.trail, *value.trail))
 
     def work(inner: Judge) -> None:
-        inner.found += scan(value.text, judge.ground, depth=depth + 1, inside=spot.name)
+        inner.found += scan(value.text, judge.ground, depth=depth + 1, inside=spot.name, whole=value.whole)
 
     judge.found += [f for f in through(judge, "the command", work, at) if f.capability != "process" or f.asks]
 

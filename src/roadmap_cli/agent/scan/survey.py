@@ -79,10 +79,12 @@ class Survey:
     def folder(self, folder: Path, name: str) -> Iterator[Record]:
         """The findings of a folder's files."""
         ground = self._ground(folder, is_folder=True)
-        for path in files.below(folder):
-            where = path.resolve()
-            shown = str(where.relative_to(self.project)) if where.is_relative_to(self.project) else str(where)
-            yield from self._taken(files.scan_path(where, shown, ground, None))
+
+        def called(where: Path) -> str:
+            return str(where.relative_to(self.project)) if where.is_relative_to(self.project) else str(where)
+
+        for scanned in files.scan_folder(folder, called, ground):
+            yield from self._taken(scanned)
 
     def file(self, path: Path, name: str) -> Iterator[Record]:
         """The findings of one file, which is taken for code whatever its name: unknown if it is none we read."""
