@@ -125,6 +125,7 @@ runpy.run_module | import 0/mod_name
 builtins.execfile imp.load_source imp.load_compiled imp.load_dynamic | foreign_code -
 importlib.util.spec_from_file_location importlib.machinery.SourceFileLoader | foreign_code -
 importlib.machinery.ExtensionFileLoader importlib.machinery.SourcelessFileLoader | foreign_code -
+builtins.breakpoint zipimport.zipimporter importlib.util.spec_from_loader | foreign_code -
 code.interact code.InteractiveConsole code.InteractiveInterpreter code.InteractiveConsole.interact | foreign_code -
 code.InteractiveConsole.runcode | foreign_code -
 codeop.compile_command timeit.timeit timeit.repeat timeit.Timer | code 0/stmt
@@ -223,7 +224,8 @@ nmap.PortScanner shodan.Shodan whois.whois ping3.ping speedtest.Speedtest telegr
 slack_sdk.** | connect -
 praw.Reddit tweepy.** discord.Client discord.ext.commands.Bot telebot.TeleBot youtube_dl.YoutubeDL | connect -
 git.Repo.clone_from pygit2.clone_repository | connect 0/url
-gdown.download huggingface_hub.* datasets.load_dataset nltk.download kaggle.api.** yfinance.** | connect -
+gdown.download huggingface_hub.hf_hub_download huggingface_hub.snapshot_download huggingface_hub.login | connect -
+huggingface_hub.whoami huggingface_hub.HfApi datasets.load_dataset nltk.download kaggle.api.** yfinance.** | connect -
 docker.from_env docker.DockerClient docker.APIClient | privilege -
 smbclient.** impacket.** | connect -
 selenium.webdriver.** playwright.** | connect -
@@ -241,7 +243,7 @@ winreg.SetValueEx winreg.SetValue _winreg.SetValueEx | persist -
 crontab.CronTab crontab.CronTab.* | persist -
 syslog.openlog | steer -
 
-ctypes.CDLL ctypes.PyDLL ctypes.WinDLL ctypes.OleDLL ctypes.cdll.* ctypes.windll.* ctypes.oledll.* | native -
+ctypes.CDLL ctypes.PyDLL ctypes.WinDLL ctypes.OleDLL ctypes.cdll.** ctypes.windll.** ctypes.oledll.** | native -
 ctypes.cdll.LoadLibrary ctypes.windll.LoadLibrary ctypes.pydll.* ctypes.pythonapi.* | native -
 ctypes.CFUNCTYPE.* ctypes.memmove ctypes.memset ctypes.string_at ctypes.from_address ctypes.cast | native -
 cffi.FFI.dlopen cffi.FFI.verify numpy.ctypeslib.load_library sqlite3.Connection.load_extension | native -

@@ -23,6 +23,8 @@ _BUILTINS = frozenset(dir(builtins)) | {"execfile", "unicode", "raw_input", "__b
 _OWN_MODULES = frozenset({"os", "sys", "subprocess", "builtins", "socket", "shutil", "importlib", "ctypes", "pickle"})
 #: Modules of which nothing may be taken by a name that is made when the code runs.
 GRAVE_MODULES = frozenset({"os", "subprocess", "builtins", "posix", "pty", "ctypes", "importlib", "shutil"})
+#: Parts of packages that are called like a module of their own.
+_REAL_PARTS = frozenset({"asyncio.subprocess", "sh.subprocess", "socket.socket", "xonsh.builtins"})
 _STORES = frozenset({"append", "add", "insert", "extend", "appendleft", "put", "update", "setdefault"})
 
 
@@ -644,9 +646,10 @@ class Flow:
                 return (Name("object.__getattribute__", base, trail=base.trail),)
             if name == "__call__":
                 return (base,)
-            bare = name.lstrip("_")
-            whole = f"{base.name}.{name}"
-            if bare in _OWN_MODULES and "." not in base.name and base.name not in (bare, "builtins", "<globals>"):
+            bare, whole = name.lstrip("_"), f"{base.name}.{name}"
+            if name == "__self__" and base.name.startswith("builtins."):
+                return (Name("builtins", trail=base.trail),)
+            if bare in _OWN_MODULES and whole not in _REAL_PARTS and base.name not in (bare, "builtins", "<globals>"):
                 return (Name(bare, trail=base.trail),)
             linked = self.links.values.get(whole.lstrip("."))
             if linked:

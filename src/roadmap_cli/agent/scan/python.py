@@ -54,6 +54,7 @@ _HANDS_ON = (
     ast.Yield,
     ast.Starred,
 )
+_GIVES = (*_HANDS_ON, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign)
 #: What calls a function it is given with the arguments behind it.
 _CALLERS = frozenset({"map", "filter", "imap", "starmap", "imap_unordered", "map_async", "submit", "apply",
                       "apply_async", "call_soon", "call_soon_threadsafe", "run_in_executor", "to_thread", "register",
@@ -565,7 +566,10 @@ class Reader:
         found: list[Finding] = []
 
         def work(inner: Judge) -> None:
-            inner.found += scan(value.text, self.judge.ground, depth=self.depth + 1)
+            text = value.text.strip()  # eval does the same
+            if _fails(text):
+                return
+            inner.found += scan(text, self.judge.ground, depth=self.depth + 1)
             found.extend(inner.found)
 
         inside = through(self.judge, "the code", work, replace(spot, trail=(*spot.trail, *value.trail)))
@@ -651,8 +655,16 @@ class Reader:
         """Setting is no use of anything."""
 
     def _handed_on(self, node: ast.expr, scope: Scope, parent: ast.AST) -> None:
-        """A grave function given to somebody else, who may call it."""
-        if not isinstance(parent, _HANDS_ON) or (isinstance(parent, ast.Call) and parent.func is node):
+        """A grave function given to somebody else, who may call it: a decorator, a method by assignment, too."""
+        decorates = isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and any(
+            node is each for each in parent.decorator_list
+        )
+        becomes = isinstance(parent, ast.Assign) and any(
+            isinstance(each, ast.Name) and each.id.startswith("__") for each in parent.targets
+        )
+        if not (isinstance(parent, _HANDS_ON) or decorates or becomes) or (
+            isinstance(parent, ast.Call) and parent.func is node
+        ):
             return
         if isinstance(parent, ast.Call):
             name = _last(parent.func)
@@ -737,7 +749,7 @@ class Reader:
                                self._spot(node, "os.environ"), asks=True, confidence="medium",
                                    access="environment")  # fmt: skip
             return
-        if isinstance(parent, _HANDS_ON) and attribute in capabilities.method_names() and self._from_import(node):
+        if isinstance(parent, _GIVES) and attribute in capabilities.method_names() and self._from_import(node):
             self._handed_on(node, scope, parent)
 
     def _on_ladder(self, node: ast.expr) -> bool:
@@ -786,6 +798,19 @@ class Reader:
                 elif not known and (name == "__builtins__" or (bases & GRAVE_MODULES)):
                     self.judge.add("unknown", "high", f"takes something out of {name} by a name made when it runs",
                                    self._spot(node, "it"), asks=True, access="ladder")  # fmt: skip
+
+
+def _fails(text: str) -> bool:
+    """Whether a text is no Python at all: running it raises SyntaxError and does nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError:
+        return True
+    except (ValueError, RecursionError, MemoryError, OverflowError):
+        return False  # too much for us, not for another interpreter
+    return False
 
 
 def _last(node: ast.expr) -> str:

@@ -257,8 +257,11 @@ class Reader:
         spot = Spot(command.line, command.column, "")
         for redirect in command.redirects:
             self._redirect(redirect, command, spot)
-        for _, word in command.assigned:
+        for variable, word in command.assigned:
             self._inside(word)
+            if variable in _RUN_LATER:
+                self.judge.add("unknown", "high", f"{variable} makes other programs run or load something", spot,
+                               asks=True, target=variable, access="set_variable")  # fmt: skip
         for word in command.words:
             self._inside(word)
         if not command.words:
@@ -280,10 +283,13 @@ class Reader:
         for word in words:
             values = self.values(word, function)
             bare = any(part.kind in ("variable", "command") and not part.quoted for part in word.parts)
+            braces = any(part.kind == "text" and not part.quoted and "{" in part.text for part in word.parts)
             for number, value in enumerate(values):
                 if number and len(found) > 256:
                     break
-                if bare and isinstance(value, Text) and value.whole and value.text.split() != [value.text]:
+                if braces and isinstance(value, Text) and value.whole and "," in value.text:
+                    found += [replace(value, text=each) for each in _braced(value.text)]
+                elif bare and isinstance(value, Text) and value.whole and value.text.split() != [value.text]:
                     found += [replace(value, text=each) for each in value.text.split()]
                 elif number == 0 or (isinstance(value, Text) and value.text and found):
                     found.append(value)
@@ -602,11 +608,14 @@ class Reader:
         self, name: str, words: list[Value], operands: _Operands, spot: Spot, command: Command | None
     ) -> None:
         """env, printenv, set, export: all variables, one of them, or a program with others."""
-        rest = [v for v in words[1:] if not re.match(r"[A-Za-z_][A-Za-z0-9_]*\+?=", _text(v))]
         if name == "env":
-            program = [v for v in rest if not _text(v).startswith("-")]
-            if program:
-                self._again(program, spot, command)
+            rest = list(words[1:])
+            while rest and re.match(r"-|[A-Za-z_][A-Za-z0-9_]*=", _text(rest[0])):
+                flag = _text(rest.pop(0))
+                if flag in ("-u", "-C", "--unset", "--chdir") and rest:
+                    rest.pop(0)
+            if rest:
+                self._again(rest, spot, command)
                 return
         if name == "printenv" and operands.words:
             self.judge.variables("variable", operands.words, spot)
@@ -879,6 +888,9 @@ def _operands(name: str, words: Sequence[Value]) -> _Operands:
     return _Operands(options, values, rest)
 
 
+#: Variables that make other programs load or run something.
+_RUN_LATER = frozenset({"LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "PROMPT_COMMAND", "PYTHONSTARTUP", "PERL5OPT",
+                        "GIT_SSH_COMMAND", "GIT_EXTERNAL_DIFF", "NODE_OPTIONS", "RUBYOPT"})  # fmt: skip
 _LONG_VALUED = frozenset(
     {"data", "data-binary", "data-raw", "data-urlencode", "form", "upload-file", "output", "output-document",
      "header", "user", "request", "proxy", "post-file", "post-data", "body-file", "directory-prefix", "url",
@@ -918,6 +930,21 @@ def _globbed(value: Value) -> Value:
         head = re.split(r"[*?\[]", value.text, maxsplit=1)[0]
         return replace(value, text=head if head else "./", whole=False, origin="unknown")
     return value
+
+
+def _braced(text: str) -> list[str]:
+    """``a{b,c}d`` as the words it becomes."""
+    found = [text]
+    for _ in range(3):
+        parts = [re.match(r"([^{}]*)\{([^{}]*,[^{}]*)\}(.*)", each, re.DOTALL) for each in found]
+        if not any(parts):
+            break
+        found = [
+            word
+            for each, part in zip(found, parts, strict=True)
+            for word in ([f"{part[1]}{middle}{part[3]}" for middle in part[2].split(",")] if part else [each])
+        ][:64]
+    return found
 
 
 def _url(value: Value) -> Value:
