@@ -161,6 +161,11 @@ PYTHON: list[tuple[str, str]] = [
     ("native", "from ctypes import cdll\ncdll.LoadLibrary('libc.so.6').kill(1, 9)"),
     ("input_capture", "from pynput import keyboard\nkeyboard.Listener(on_press=print).start()"),
     # what hides
+    ("process", "code = '__imp'\ncode += \"ort__('os').system('id')\"\neval(code)"),
+    ("unknown", "code = ''\nfor part in parts:\n    code += part\nexec(code)"),
+    ("unknown", "code = 'x'\nif y:\n    code += '()'\neval(code)"),
+    ("filesystem_delete", "import os\nplace = '/etc/'\nplace += 'hosts'\nos.remove(place)"),
+    ("process", "words = ['ls']\nwords += ['-l']\nimport subprocess\nsubprocess.run(words)"),
     ("process", "import os\nos.__getattribute__('system')('id')"),
     ("process", "getattr(__builtins__, 'ev' + 'al')(\"__import__('os').system('id')\")"),
     ("process", "__builtins__.__dict__['__import__']('os').system('id')"),

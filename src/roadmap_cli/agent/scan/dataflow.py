@@ -269,7 +269,7 @@ def _statement(
         if node.value is not None:
             _target(node.target, node.value, scope, "value", line, end)
     elif isinstance(node, ast.AugAssign):
-        _target(node.target, node, scope, "grown", line)
+        _target(node.target, node, scope, "grown", line, end)
     elif isinstance(node, ast.For | ast.AsyncFor):
         _target(node.target, node.iter, scope, "item", line)
         program.statements.append((node, scope))
@@ -480,6 +480,8 @@ class Flow:
                     return tuple(v for each in inner for v in each) + self.lookup(name, self.program.scope, depth)
                 if line and where is scope and len(bound) > 1:
                     bound = _reaching(bound, line)
+                if any(binding.how == "grown" for binding in bound):
+                    return self._grown(bound, where, depth, line if where is scope else 0)
                 found: list[Value] = []
                 for binding in bound:
                     found += self._bound(binding, where, depth)
@@ -502,6 +504,26 @@ class Flow:
             return (Name(name),)
         return NOT_KNOWN
 
+    def _grown(self, bound: list[Binding], scope: Scope, depth: int, line: int) -> Values:
+        """A name with ``+=``: step by step where each surely ran once, else a text whose end is not known."""
+        first = [each for each in bound if each.how != "grown"]
+        steps = [each for each in bound if each.how == "grown" and isinstance(each.node, ast.AugAssign)]
+        values = _merged(value for each in first for value in self._bound(each, scope, depth))
+        if line and len(first) == 1 and first[0].end and all(each.end for each in steps):
+            for each in steps:
+                assert isinstance(each.node, ast.AugAssign)
+                if each.end < line:
+                    others = self.of(each.node.value, scope, depth)
+                    values = _merged(folding.binary(a, b, each.node.op) for a in values for b in others)
+            return _at(values, line) if values else NOT_KNOWN
+        found: list[Value] = [
+            Text(value.text, False, "unknown", value.is_path, trail=value.trail) if isinstance(value, Text) else value
+            for value in values
+        ]
+        for each in steps:
+            found += [value for value in self._bound(each, scope, depth) if not isinstance(value, Text | Const)]
+        return _merged(found) or NOT_KNOWN
+
     def _bound(self, binding: Binding, scope: Scope, depth: int) -> Iterable[Value]:
         how = binding.how
         if how == "import":
@@ -522,7 +544,8 @@ class Flow:
         if how == "grown":
             node = binding.node
             assert isinstance(node, ast.AugAssign)
-            return _at(self.of(node.value, scope, depth), binding.line)
+            added = self.of(node.value, scope, depth)
+            return _at((Unknown() if isinstance(v, Text | Const) else v for v in added), binding.line)
         found = self.of(binding.node, scope, depth)
         if how == "item":
             found = _merged(value for each in found for value in self._items(each))
@@ -979,7 +1002,7 @@ def flat(values: Iterable[Value]) -> list[Value]:
 
 def _reaching(bound: list[Binding], line: int) -> list[Binding]:
     """The bindings that may still hold at a line: those above the last one that surely ran before it do not."""
-    last = max((each.line for each in bound if 0 < each.end < line), default=0)
+    last = max((each.line for each in bound if 0 < each.end < line and each.how != "grown"), default=0)
     return [each for each in bound if each.line >= last] if last else bound
 
 
