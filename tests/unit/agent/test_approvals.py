@@ -22,7 +22,7 @@ from bench_ground import open_state
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 PLAN = {
-    "project": "/work/project",
+    "project": "/project",
     "operations": [
         {"capability": "network", "access": "connect", "group": "example.org"},
         {"capability": "filesystem_read", "access": "read", "group": "/var/log"},
@@ -104,7 +104,7 @@ def _set(plan, path, value):
 @pytest.mark.parametrize(
     "changed",
     [
-        _set(PLAN, ["project"], "/work/project2"),
+        _set(PLAN, ["project"], "/project2"),
         _set(PLAN, ["command"], ["pytest"]),
         _set(PLAN, ["operations", 0, "group"], "example.com"),
         _set(PLAN, ["operations", 0, "access"], "listen"),
@@ -254,3 +254,36 @@ def test_of_processes_that_run_at_once_one_asks_and_one_uses(tmp_path):
     assert [id for word, id in lines if word == "used"] == [asked.id], "a single approval is used once"
     again = {id for word, id in lines if word == "asked"} - {asked.id}
     assert len(again) <= 1, "and what is asked after that is asked once"
+
+
+def test_the_gate_opens_for_what_needs_nothing_or_was_approved_as_it_is(state, tmp_path):
+    from roadmap_cli.agent.gate import approach
+    from roadmap_cli.agent.sandbox import Grant
+
+    project = tmp_path / "project"
+    project.mkdir()
+    base = Grant(project)
+
+    def come(text: str, run: str = "run_1"):
+        (project / "test_x.py").write_text(text)
+        return approach(state, base, ["pytest", "-q"], run=run, at=NOW, command="agent-loop")
+
+    assert come("import subprocess\nsubprocess.run(['ls'])\nexec(x)\n").is_open, "the sandbox holds that by itself"
+    text = "open('/var/lib/x')\nimport requests\nrequests.get('http://example.org')\n"
+    shut = come(text)
+    assert not shut.is_open
+    assert shut.grant == base
+    assert come(text).request.id == shut.request.id, "asked once"
+    assert come(text, run="run_2").request.id != shut.request.id
+    with state.write() as tx:
+        answer(tx, shut.request.id)
+    opened = come(f"# moved\n{text}")
+    assert opened.is_open
+    assert opened.grant.readable == (Path("/var/lib"),)
+    assert [each.capability for each in opened.beyond] == ["network"]
+    assert not come(text).is_open, "used up"
+    assert not come(text.replace("/var/lib", "/etc")).is_open, "another plan"
+    same = approach(
+        state, base, ["pytest", "-q"], run="run_1", at=NOW, command="agent-loop", contents={"test_x.py": text.encode()}
+    )
+    assert same.request.plan_hash == shut.request.plan_hash, "from memory it is the same"

@@ -21,12 +21,12 @@ from roadmap_cli.core.errors import DataError
 sys.path.insert(0, str(Path(__file__).parent))
 import scan_cases
 
-GROUND = Ground("/work/project")
+GROUND = Ground("/project")
 AT = "2026-11-23T09:00:00.000Z"
 
 
 def of_python(text: str, ground: Ground = GROUND) -> list[Finding]:
-    return python.scan(text, ground, file="/work/project/package/module.py")
+    return python.scan(text, ground, file="/project/package/module.py")
 
 
 def asking(found: list[Finding]) -> set[str]:
@@ -76,7 +76,7 @@ def test_what_is_bound_again_for_sure_is_forgotten_and_what_may_be_is_not():
 
 def test_a_path_is_inside_outside_or_the_callers():
     scopes = {
-        "open('a/b')": "project", "open('/work/project/x')": "project", "open('/tmp/x')": "temporary",
+        "open('a/b')": "project", "open('/project/x')": "project", "open('/tmp/x')": "temporary",
         "open('/usr/share/dict/words')": "system", "open('/etc/x')": "outside", "open('../x')": "outside",
         "import sys\nopen(sys.argv[1])": "caller", "open(unknown)": "unknown", "open('C:\\\\x')": "outside",
     }  # fmt: skip
@@ -209,11 +209,11 @@ def test_findings_decide_the_sandboxs_grant(tmp_path):
 def test_sarif_keeps_its_rules():
     text = "import os\nfolder = '/var'\nos.remove(folder + '/x y')\nexec(input())\n"
     records = [{**each.record(AT), "file": "a dir/é.py"} for each in of_python(text)]
-    log = json.loads(json.dumps(sarif.log(records, Path("/work/project"))))
+    log = json.loads(json.dumps(sarif.log(records, Path("/project"))))
     assert (log["version"], len(log["runs"])) == ("2.1.0", 1)
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
-    assert run["originalUriBaseIds"]["PROJECT"]["uri"] == "file:///work/project/"
+    assert run["originalUriBaseIds"]["PROJECT"]["uri"] == "file:///project/"
     assert len({rule["id"] for rule in driver["rules"]}) == len(driver["rules"])
     assert len(run["results"]) == len(records) == 2
     for result in run["results"]:

@@ -17,7 +17,7 @@ from roadmap_cli.agent.scan.shellparse import parse
 sys.path.insert(0, str(Path(__file__).parent))
 import scan_cases
 
-GROUND = Ground("/work/project")
+GROUND = Ground("/project")
 BOUNDED = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SHELL_PIECES = [
     "$(", ")", "`", '"', "'", "\\", "${", "}", "$((", "))", "((", "<<E\n", "E\n", "<<<", "|", "&", ";", ";;", "\n", " ", "x=",
@@ -69,7 +69,7 @@ def test_code_that_was_changed_a_little_is_scanned(text, changes):
     for place, piece, gone in changes:
         place %= len(text) + 1
         text = text[:place] + piece + text[place + gone :]
-    python.scan(text, GROUND, file="/work/project/x.py")
+    python.scan(text, GROUND, file="/project/x.py")
 
 
 GROWING = {

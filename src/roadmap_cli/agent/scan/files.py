@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -144,11 +144,19 @@ def scan_path(
     """Scan one file; None for one that is no code. Raises InputMissing if it cannot be read."""
     try:
         if path.stat().st_size > FILE_LIMIT:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             found = Finding("unknown", "medium", "high", "is too long to be read", 1, 1, True, file=name)
-            return Scanned(name, str(path), language, "", (found,))
+            return Scanned(name, str(path), language, digest, (found,))
         data = path.read_bytes()
     except OSError as error:
         raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=name) from None
+    return _scan_content(data, name, ground, str(path), language, links)
+
+
+def _scan_content(
+    data: bytes, name: str, ground: Ground, path: str, language: str | None = None, links: Links | None = None
+) -> Scanned | None:
     chosen = language or language_of(name, data[:200])
     if chosen is None:
         return None
@@ -158,30 +166,57 @@ def scan_path(
             return None
         data = b"\n".join(lines)
     if chosen == "other":
-        return Scanned(name, str(path), None, hashlib.sha256(data).hexdigest(), ())
-    return scan_text(data, name, chosen, ground, str(path), links)
+        return Scanned(name, path, None, hashlib.sha256(data).hexdigest(), ())
+    return scan_text(data, name, chosen, ground, path, links)
 
 
-def scan_folder(folder: Path, called: Callable[[Path], str], ground: Ground) -> Iterator[Scanned]:
+def scan_folder(folder: Path, called: Callable[[Path], str], ground: Ground) -> list[Scanned]:
     """Scan a folder's files, those that import from others of it with what these give. Raises InputMissing.
 
     A function that deletes the file it is handed says so to the file that calls it, through up to three files.
     """
-    found = [each for path in below(folder) if (each := scan_path(path.resolve(), called(path.resolve()), ground))]
+    found = [each for path in below(folder) if (each := _tolerant(path.resolve(), called(path.resolve()), ground))]
+    return _followed(
+        found, folder.resolve(), lambda each, links: scan_path(Path(each.path), each.file, ground, each.language, links)
+    )
+
+
+def scan_contents(contents: Mapping[str, bytes], root: Path, ground: Ground) -> list[Scanned]:
+    """The same for a project that is in memory: contents by relative path, as if they lay in `root`."""
+    found = [
+        each
+        for name in sorted(contents)
+        if (each := _scan_content(contents[name], name, ground, f"{root}/{name}")) is not None
+    ]
+    return _followed(
+        found, root, lambda each, links: scan_text(contents[each.file], each.file, "python", ground, each.path, links)
+    )
+
+
+def _followed(found: list[Scanned], root: Path, again: Callable[[Scanned, Links], Scanned | None]) -> list[Scanned]:
     for _ in range(3):
-        links = _linked(found, folder.resolve())
+        links = _linked(found, root)
         names = {name.rpartition(".")[0] for name in (*links.uses, *links.values)} | set(links.uses) | set(links.values)
         changed = False
         for number, each in enumerate(found):
             if not any(name.lstrip(".") in names for name in each.imports):
                 continue
-            again = scan_path(Path(each.path), each.file, ground, each.language, links)
-            if again is not None:
-                changed |= again.gives != each.gives
-                found[number] = again
+            new = again(each, links)
+            if new is not None:
+                changed |= new.gives != each.gives
+                found[number] = new
         if not changed:
             break
-    yield from found
+    return found
+
+
+def _tolerant(path: Path, name: str, ground: Ground) -> Scanned | None:
+    """One file of a folder: one that cannot be read is unknown, and the others are scanned all the same."""
+    try:
+        return scan_path(path, name, ground)
+    except InputMissing as error:
+        found = Finding("unknown", "medium", "high", error.message, 1, 1, True, file=name)
+        return Scanned(name, str(path), "unreadable", "", (found,))
 
 
 def _linked(found: list[Scanned], folder: Path) -> Links:
@@ -206,8 +241,15 @@ def _linked(found: list[Scanned], folder: Path) -> Links:
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """Every file of a folder that may be code, sorted; tools' own folders and virtual environments left out."""
-    for place, folders, names in os.walk(folder):
+    """Every file of a folder that may be code, sorted; tools' own folders and virtual environments left out.
+
+    Raises InputMissing for a folder that cannot be read: nothing is passed over in silence.
+    """
+
+    def unreadable(error: OSError) -> None:
+        raise InputMissing(f"cannot read: {(error.strerror or '').lower()}", where=str(error.filename))
+
+    for place, folders, names in os.walk(folder, onerror=unreadable):
         here = Path(place)
         folders[:] = sorted(n for n in folders if n not in _LEFT_OUT and not (here / n / "pyvenv.cfg").is_file())
         for name in sorted(names):
