@@ -71,6 +71,10 @@ def test_what_is_bound_again_for_sure_is_forgotten_and_what_may_be_is_not():
     assert not asking(of_python("p = '/etc/x'\np = 'x'\nopen(p)"))
     assert asking(of_python("p = '/etc/x'\nif p:\n    p = 'x'\nopen(p)")) == {"filesystem_read"}
     assert asking(of_python("p = 'x'\nfor i in 'ab':\n    open(p)\n    p = '/etc/x'")) == {"filesystem_read"}
+    two = "for p in ['/etc/x']:\n    print(p)\nfor p in ['x']:\n    open(p)\n"
+    assert not asking(of_python(two))
+    assert asking(of_python(two + "    p = '/etc/y'")) == {"filesystem_read"}
+    assert asking(of_python("p = '/etc/x'\nfor p in ['x']: pass\nopen(p)")) == {"filesystem_read"}
     assert asking(of_python("def f():\n    open(p)\np = '/etc/x'\nf()\np = 'y'")) == {"filesystem_read"}
 
 

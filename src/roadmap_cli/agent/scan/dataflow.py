@@ -148,6 +148,7 @@ class Binding:
     """How a name gets a value: `how` says what `node` is to it; `place` which part of it.
 
     `end` is the statement's last line if nothing but an error keeps it from being run before what stands below it.
+    `body` are the first and last line of a block that is entered by binding the name: a loop's, a with's.
     """
 
     how: str
@@ -157,6 +158,7 @@ class Binding:
     name: str = ""
     scope: Scope | None = None
     end: int = 0
+    body: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -271,12 +273,12 @@ def _statement(
     elif isinstance(node, ast.AugAssign):
         _target(node.target, node, scope, "grown", line, end)
     elif isinstance(node, ast.For | ast.AsyncFor):
-        _target(node.target, node.iter, scope, "item", line)
+        _target(node.target, node.iter, scope, "item", line, body=_body(node))
         program.statements.append((node, scope))
     elif isinstance(node, ast.With | ast.AsyncWith):
         for item in node.items:
             if item.optional_vars is not None:
-                _target(item.optional_vars, item.context_expr, scope, "entered", line)
+                _target(item.optional_vars, item.context_expr, scope, "entered", line, body=_body(node))
     elif isinstance(node, ast.Import):
         for alias in node.names:
             program.imports.append(alias.name)
@@ -334,13 +336,22 @@ def _function_of(scope: Scope) -> Scope:
     return scope
 
 
-def _target(target: ast.expr, source: ast.AST, scope: Scope, how: str, line: int, end: int = 0) -> None:
+def _body(node: ast.For | ast.AsyncFor | ast.With | ast.AsyncWith) -> tuple[int, int]:
+    """The lines of a block, if they are other lines than those of its head."""
+    head = node.iter if isinstance(node, ast.For | ast.AsyncFor) else node.items[-1].context_expr
+    first, last = node.body[0].lineno, node.body[-1].end_lineno or 0
+    return (first, last) if first > (head.end_lineno or first) else (0, 0)
+
+
+def _target(
+    target: ast.expr, source: ast.AST, scope: Scope, how: str, line: int, end: int = 0, body: tuple[int, int] = (0, 0)
+) -> None:
     """Bind all names of an assignment's left side, however nested."""
     stack: list[tuple[ast.expr, tuple[int, ...]]] = [(target, ())]
     while stack:
         each, place = stack.pop()
         if isinstance(each, ast.Name):
-            scope.bind(each.id, Binding(how, line, source, place, end=end))
+            scope.bind(each.id, Binding(how, line, source, place, end=end, body=body))
         elif isinstance(each, ast.Tuple | ast.List):
             if len(place) < 4:
                 stack += [(part, (*place, number)) for number, part in enumerate(each.elts)]
@@ -1002,6 +1013,10 @@ def flat(values: Iterable[Value]) -> list[Value]:
 
 def _reaching(bound: list[Binding], line: int) -> list[Binding]:
     """The bindings that may still hold at a line: those above the last one that surely ran before it do not."""
+    around = [each for each in bound if each.body[0] <= line <= each.body[1]]
+    if around:  # entering the block bound it anew, and only what stands in the block can do so again
+        inner = max(around, key=lambda each: each.body[0])
+        bound = [each for each in bound if each is inner or inner.body[0] <= each.line <= inner.body[1]]
     last = max((each.line for each in bound if 0 < each.end < line and each.how != "grown"), default=0)
     return [each for each in bound if each.line >= last] if last else bound
 
