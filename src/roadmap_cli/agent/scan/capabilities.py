@@ -110,7 +110,8 @@ os.nice os.setpriority os.sched_setaffinity os.sched_setscheduler resource.setrl
 os.sched_setparam signal.alarm signal.setitimer | steer -
 os.getenv os.environ.get os.environ.pop os.environ.setdefault os.getenvb os.environb.get | variable 0/key
 os.putenv os.unsetenv | set_variable 0/name
-os.getlogin os.getloadavg os.uname platform.* psutil.cpu_count psutil.boot_time | machine -
+os.getloadavg | inspect -
+os.getlogin os.uname platform.* psutil.cpu_count psutil.boot_time | machine -
 platform.popen | shell 0/cmd
 os.reboot | control -
 posix.system nt.system posix.popen | shell 0/command
@@ -257,7 +258,7 @@ shutil.copytree | read 0/src, write 1/dst
 shutil.make_archive | write 0/base_name, read 2/root_dir
 shutil.unpack_archive | read 0/filename, write 1/extract_dir
 shutil.chown | mode 0/path
-shutil.disk_usage | machine -
+shutil.disk_usage | stat 0/path
 send2trash.send2trash | delete 0/paths
 glob.glob glob.iglob glob.glob0 glob.glob1 | list 0/pathname
 fileinput.input fileinput.FileInput | read 0/files
