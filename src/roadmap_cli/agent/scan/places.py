@@ -21,7 +21,8 @@ SYSTEM = (
     "/etc/terminfo", "/etc/zoneinfo", "/etc/default/locale", "/etc/locale.conf", "/etc/locale.alias",
     "/etc/httpd/conf/mime.types", "/etc/apache/mime.types", "/etc/apache2/mime.types",
     "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/stdin", "/dev/stdout", "/dev/stderr",
-    "/dev/fd", "/dev/tty", "/dev/ptmx", "/dev/pts", "/proc/self", "/proc/cpuinfo", "/proc/version", "/proc/sys/kernel/random", "/sys/fs/cgroup", "/sys/devices/system", "/opt/homebrew",
+    "/dev/fd", "/dev/tty", "/dev/ptmx", "/dev/pts", "/proc/self", "/proc/cpuinfo", "/proc/version",
+    "/proc/sys/kernel/random", "/sys/fs/cgroup", "/sys/devices/system", "/opt/homebrew",
     "/System/Library",
     "/Library/Frameworks",
 )  # fmt: skip
