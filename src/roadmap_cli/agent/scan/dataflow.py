@@ -9,14 +9,36 @@ from __future__ import annotations
 
 import ast
 import builtins
-import posixpath
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from roadmap_cli.agent.scan import capabilities, folding
+from roadmap_cli.agent.scan.program import Binding, Program, Scope, parameters, reaching
+from roadmap_cli.agent.scan.values import (
+    NOT_KNOWN,
+    WIDTH,
+    Class,
+    Const,
+    Function,
+    Instance,
+    Made,
+    Mapping,
+    Name,
+    Sequence,
+    Text,
+    Unknown,
+    Value,
+    Values,
+    at_key,
+    flat,
+    merged,
+    origin_of,
+    part_of,
+    passed,
+)
 
-WIDTH, DEPTH, CALLS = 12, 36, 40
+DEPTH, CALLS = 36, 40
 #: Steps for one question, and for a whole file: its size, and something besides.
 FUEL, STEPS_A_NODE, STEPS = 2_000, 12, 5_000
 _BUILTINS = frozenset(dir(builtins)) | {"execfile", "unicode", "raw_input", "__builtins__"}
@@ -25,365 +47,6 @@ _OWN_MODULES = frozenset({"os", "sys", "subprocess", "builtins", "socket", "shut
 GRAVE_MODULES = frozenset({"os", "subprocess", "builtins", "posix", "pty", "ctypes", "importlib", "shutil"})
 #: Parts of packages that are called like a module of their own.
 _REAL_PARTS = frozenset({"asyncio.subprocess", "sh.subprocess", "socket.socket", "xonsh.builtins"})
-_STORES = frozenset({"append", "add", "insert", "extend", "appendleft", "put", "update", "setdefault"})
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One thing an expression may stand for. `trail` are the lines its data came through, the oldest first.
-
-    `given` is the parameter that a caller chooses it by: the function, the position, the name.
-    """
-
-    trail: tuple[int, ...] = field(default=(), compare=False, kw_only=True)
-    given: tuple[str, int, str] | None = field(default=None, compare=False, kw_only=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Text(Value):
-    """A text, or its beginning if not `whole`; `origin` is then where the rest comes from. Paths are texts, too."""
-
-    text: str
-    whole: bool = True
-    origin: str = ""
-    is_path: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Const(Value):
-    """A number, bytes, None, a truth value."""
-
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class Name(Value):
-    """Something of the outside by its name, spelled out from its module; `base` is what a method belongs to."""
-
-    name: str
-    base: Value | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Made(Value):
-    """What calling something of the outside gave."""
-
-    name: str
-    call: ast.Call = field(compare=False)
-    scope: Scope = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Function(Value):
-    """A function, method or lambda of this file."""
-
-    scope: Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Class(Value):
-    """A class of this file."""
-
-    scope: Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Instance(Value):
-    """An object of a class of this file."""
-
-    scope: Scope
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sequence(Value):
-    """A list, tuple or set: the values each place may have."""
-
-    items: tuple[tuple[Value, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mapping(Value):
-    """A dict written out: keys that are not known are None."""
-
-    items: tuple[tuple[Value | None, tuple[Value, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown(Value):
-    """Not known, and why: ``caller``, ``input``, ``decoded``, ``dynamic``, ``unknown``."""
-
-    origin: str = "unknown"
-
-
-Values = tuple[Value, ...]
-NOT_KNOWN: Values = (Unknown(),)
-
-
-class Scope:
-    """Names bound in a module, class or function, each with all that is bound to it."""
-
-    __slots__ = (
-        "attributes", "bases", "bound", "kind", "name", "node", "outer", "owner", "returns", "stars", "stored",
-        "yields",
-    )  # fmt: skip
-
-    def __init__(self, kind: str, node: ast.AST, outer: Scope | None, name: str = "") -> None:
-        self.kind, self.node, self.outer, self.name = kind, node, outer, name
-        self.bound: dict[str, list[Binding]] = {}
-        self.stored: dict[str, list[ast.expr]] = {}
-        self.attributes: dict[str, list[tuple[Binding, Scope]]] = {}
-        self.bases: list[ast.expr] = []
-        self.returns: list[ast.expr] = []
-        self.yields: list[ast.expr] = []
-        self.stars: list[str] = []
-        self.owner = outer if outer is not None and outer.kind == "class" else None
-
-    def bind(self, name: str, binding: Binding) -> None:
-        """Note one more thing that is bound to a name."""
-        self.bound.setdefault(name, []).append(binding)
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """How a name gets a value: `how` says what `node` is to it; `place` which part of it.
-
-    `end` is the statement's last line if nothing but an error keeps it from being run before what stands below it.
-    `body` are the first and last line of a block that is entered by binding the name: a loop's, a with's.
-    """
-
-    how: str
-    line: int
-    node: ast.AST | None = None
-    place: tuple[int, ...] = ()
-    name: str = ""
-    scope: Scope | None = None
-    end: int = 0
-    body: tuple[int, int] = (0, 0)
-
-
-@dataclass(slots=True)
-class Program:
-    """A file's tree, read once: its scopes, its calls, and what else is worth a look."""
-
-    tree: ast.Module
-    scope: Scope
-    calls: list[tuple[ast.Call, Scope]] = field(default_factory=list)
-    loads: list[tuple[ast.expr, Scope, ast.AST]] = field(default_factory=list)
-    by_name: dict[str, list[tuple[ast.Call, Scope]]] = field(default_factory=dict)
-    handed: dict[str, list[tuple[ast.Call, Scope, int]]] = field(default_factory=dict)
-    statements: list[tuple[ast.stmt, Scope]] = field(default_factory=list)
-    imports: list[str] = field(default_factory=list)
-    nodes: int = 0
-
-
-#: Keywords by which a function is given to be called.
-_CALLED_LATER = frozenset({"target", "func", "function", "fn", "callback", "command"})
-_FIELDS: dict[type, tuple[str, ...]] = {}
-_LOADS = (ast.Name, ast.Attribute, ast.Subscript)
-_LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
-
-
-def read(tree: ast.Module) -> Program:
-    """Read a tree without recursion: bindings, calls and loads with the scope they stand in."""
-    program = Program(tree, Scope("module", tree, None))
-    stack: list[tuple[ast.AST, Scope, ast.AST]] = [(node, program.scope, tree) for node in reversed(tree.body)]
-    count = 0
-    while stack:
-        node, scope, parent = stack.pop()
-        count += 1
-        kind = node.__class__
-        if isinstance(node, _LOADS):
-            program.loads.append((node, scope, parent))
-            if kind is ast.Name:
-                continue
-        elif isinstance(node, ast.Call):
-            _called(node, scope, program)
-        elif isinstance(node, ast.stmt):
-            inside = _statement(node, scope, program, stack, node.end_lineno or 0 if parent is scope.node else 0)
-            if inside is None:
-                continue
-        elif isinstance(node, ast.Lambda):
-            inner = Scope("function", node, scope, _lambda_name(node, parent))
-            _parameters(node.args, inner)
-            inner.returns.append(node.body)
-            stack += [(default, scope, node) for default in _defaults(node.args)]
-            stack.append((node.body, inner, node))
-            continue
-        elif isinstance(node, ast.NamedExpr):
-            scope.bind(node.target.id, Binding("value", node.lineno, node.value))
-            stack.append((node.value, scope, node))
-            continue
-        elif isinstance(node, ast.Yield | ast.YieldFrom):
-            if node.value is not None:
-                value = ast.Starred(node.value) if isinstance(node, ast.YieldFrom) else node.value
-                _function_of(scope).yields.append(value)
-        elif isinstance(node, ast.comprehension):
-            _target(node.target, node.iter, scope, "item", node.iter.lineno)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            scope.bind(node.name, Binding("unknown", node.lineno))
-        names = _FIELDS.get(kind)
-        if names is None:
-            names = _FIELDS[kind] = tuple(reversed(kind._fields))
-        for name in names:
-            child = getattr(node, name, None)
-            if child.__class__ is list:
-                for each in reversed(child):
-                    if isinstance(each, ast.AST) and not isinstance(each, _LEAVES):
-                        stack.append((each, scope, node))
-            elif isinstance(child, ast.AST) and not isinstance(child, _LEAVES):
-                stack.append((child, scope, node))
-    program.nodes = count
-    return program
-
-
-def _called(call: ast.Call, scope: Scope, program: Program) -> None:
-    """Note a call: by what name, what it puts into a container, and which functions it is handed."""
-    program.calls.append((call, scope))
-    name = _last_name(call.func)
-    if name is not None:
-        program.by_name.setdefault(name, []).append((call, scope))
-        if name in _STORES and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
-            scope.stored.setdefault(call.func.value.id, []).extend(call.args)
-    for position, argument in enumerate(call.args):
-        handed = f"lambda {id(argument)}" if isinstance(argument, ast.Lambda) else _last_name(argument)
-        if handed is not None:
-            program.handed.setdefault(handed, []).append((call, scope, position))
-    for word in call.keywords:
-        handed = _last_name(word.value) if word.arg in _CALLED_LATER else None
-        if handed is not None:
-            program.handed.setdefault(handed, []).append((call, scope, -1))
-
-
-def _last_name(node: ast.expr) -> str | None:
-    """``c`` of ``c`` and of ``a.b.c``."""
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
-
-
-def _statement(
-    node: ast.stmt, scope: Scope, program: Program, stack: list[tuple[ast.AST, Scope, ast.AST]], end: int
-) -> Scope | None:
-    """Note what a statement binds. None: its parts are on the stack already, in scopes of their own."""
-    line = node.lineno
-    if isinstance(node, ast.Assign):
-        for target in node.targets:
-            _target(target, node.value, scope, "value", line, end)
-    elif isinstance(node, ast.AnnAssign):
-        if node.value is not None:
-            _target(node.target, node.value, scope, "value", line, end)
-    elif isinstance(node, ast.AugAssign):
-        _target(node.target, node, scope, "grown", line, end)
-    elif isinstance(node, ast.For | ast.AsyncFor):
-        _target(node.target, node.iter, scope, "item", line, body=_body(node))
-        program.statements.append((node, scope))
-    elif isinstance(node, ast.With | ast.AsyncWith):
-        for item in node.items:
-            if item.optional_vars is not None:
-                _target(item.optional_vars, item.context_expr, scope, "entered", line, body=_body(node))
-    elif isinstance(node, ast.Import):
-        for alias in node.names:
-            program.imports.append(alias.name)
-            if alias.asname:
-                scope.bind(alias.asname, Binding("import", line, name=alias.name))
-            else:
-                top = alias.name.partition(".")[0]
-                scope.bind(top, Binding("import", line, name=top))
-    elif isinstance(node, ast.ImportFrom):
-        module = "." * node.level + (node.module or "")
-        program.imports.append(module)
-        program.imports += [f"{module}.{alias.name}" for alias in node.names]
-        for alias in node.names:
-            if alias.name == "*":
-                scope.stars.append(module)
-            else:
-                scope.bind(alias.asname or alias.name, Binding("import", line, name=f"{module}.{alias.name}"))
-    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        inner = Scope("function", node, scope, node.name)
-        scope.bind(node.name, Binding("function", line, scope=inner))
-        _parameters(node.args, inner)
-        stack += [(each, inner, node) for each in reversed(node.body)]
-        stack += [(each, scope, node) for each in (*_defaults(node.args), *node.decorator_list)]
-        return None
-    elif isinstance(node, ast.ClassDef):
-        inner = Scope("class", node, scope, node.name)
-        inner.bases = list(node.bases)
-        scope.bind(node.name, Binding("class", line, scope=inner))
-        stack += [(each, inner, node) for each in reversed(node.body)]
-        stack += [
-            (each, scope, node) for each in (*node.bases, *(k.value for k in node.keywords), *node.decorator_list)
-        ]
-        return None
-    elif isinstance(node, ast.Return):
-        if node.value is not None:
-            _function_of(scope).returns.append(node.value)
-    elif isinstance(node, ast.Global):
-        for name in node.names:
-            scope.bind(name, Binding("global", line, name=name))
-    elif isinstance(node, ast.While | ast.Delete):
-        program.statements.append((node, scope))
-    return scope
-
-
-def _lambda_name(node: ast.AST, parent: ast.AST) -> str:
-    """What a lambda is called by: the name it is assigned to, else one of its own."""
-    if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
-        return parent.targets[0].id
-    return f"lambda {id(node)}"
-
-
-def _function_of(scope: Scope) -> Scope:
-    while scope.kind == "class" and scope.outer is not None:
-        scope = scope.outer
-    return scope
-
-
-def _body(node: ast.For | ast.AsyncFor | ast.With | ast.AsyncWith) -> tuple[int, int]:
-    """The lines of a block, if they are other lines than those of its head."""
-    head = node.iter if isinstance(node, ast.For | ast.AsyncFor) else node.items[-1].context_expr
-    first, last = node.body[0].lineno, node.body[-1].end_lineno or 0
-    return (first, last) if first > (head.end_lineno or first) else (0, 0)
-
-
-def _target(
-    target: ast.expr, source: ast.AST, scope: Scope, how: str, line: int, end: int = 0, body: tuple[int, int] = (0, 0)
-) -> None:
-    """Bind all names of an assignment's left side, however nested."""
-    stack: list[tuple[ast.expr, tuple[int, ...]]] = [(target, ())]
-    while stack:
-        each, place = stack.pop()
-        if isinstance(each, ast.Name):
-            scope.bind(each.id, Binding(how, line, source, place, end=end, body=body))
-        elif isinstance(each, ast.Tuple | ast.List):
-            if len(place) < 4:
-                stack += [(part, (*place, number)) for number, part in enumerate(each.elts)]
-        elif isinstance(each, ast.Starred):
-            stack.append((each.value, place))
-        elif isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
-            owner = scope.owner if scope.kind == "function" else None
-            if owner is not None and each.value.id in ("self", "cls"):
-                owner.attributes.setdefault(each.attr, []).append((Binding(how, line, source, place), scope))
-            else:
-                scope.stored.setdefault(f"{each.value.id}.{each.attr}", []).extend(
-                    [source] if how == "value" and isinstance(source, ast.expr) and not place else []
-                )
-        elif isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name) and how == "value" and not place:
-            scope.stored.setdefault(each.value.id, []).extend([source] if isinstance(source, ast.expr) else [])
-
-
-def _parameters(arguments: ast.arguments, scope: Scope) -> None:
-    position = 0
-    for each in (*arguments.posonlyargs, *arguments.args):
-        scope.bind(each.arg, Binding("parameter", each.lineno, place=(position,), name=each.arg))
-        position += 1
-    for each in arguments.kwonlyargs:
-        scope.bind(each.arg, Binding("parameter", each.lineno, place=(-1,), name=each.arg))
-    if arguments.vararg:
-        scope.bind(arguments.vararg.arg, Binding("rest", arguments.vararg.lineno, place=(position,)))
-    if arguments.kwarg:
-        scope.bind(arguments.kwarg.arg, Binding("caller", arguments.kwarg.lineno))
-
-
-def _defaults(arguments: ast.arguments) -> list[ast.expr]:
-    return [*arguments.defaults, *(each for each in arguments.kw_defaults if each is not None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +107,7 @@ class Flow:
         self._working.add(key)
         cuts = self._cuts
         try:
-            found = _merged(work(self, node, scope, depth + 1))
+            found = merged(work(self, node, scope, depth + 1))
         finally:
             self._working.discard(key)
         if not self._overlay:
@@ -490,7 +153,7 @@ class Flow:
                     inner = [self._bound(each, where, depth) for each in bound[1:]]
                     return tuple(v for each in inner for v in each) + self.lookup(name, self.program.scope, depth)
                 if line and where is scope and len(bound) > 1:
-                    bound = _reaching(bound, line)
+                    bound = reaching(bound, line)
                 if any(binding.how == "grown" for binding in bound):
                     return self._grown(bound, where, depth, line if where is scope else 0)
                 found: list[Value] = []
@@ -498,7 +161,7 @@ class Flow:
                     found += self._bound(binding, where, depth)
                     if len(found) >= WIDTH:
                         break
-                return _merged(found)
+                return merged(found)
             where = where.outer
         if name == "__file__":
             return (Text(self.file, bool(self.file)),)
@@ -519,29 +182,29 @@ class Flow:
         """A name with ``+=``: step by step where each surely ran once, else a text whose end is not known."""
         first = [each for each in bound if each.how != "grown"]
         steps = [each for each in bound if each.how == "grown" and isinstance(each.node, ast.AugAssign)]
-        values = _merged(value for each in first for value in self._bound(each, scope, depth))
+        values = merged(value for each in first for value in self._bound(each, scope, depth))
         if line and len(first) == 1 and first[0].end and all(each.end for each in steps):
             for each in steps:
                 assert isinstance(each.node, ast.AugAssign)
                 if each.end < line:
                     others = self.of(each.node.value, scope, depth)
-                    values = _merged(folding.binary(a, b, each.node.op) for a in values for b in others)
-            return _at(values, line) if values else NOT_KNOWN
+                    values = merged(folding.binary(a, b, each.node.op) for a in values for b in others)
+            return passed(values, line) if values else NOT_KNOWN
         found: list[Value] = [
             Text(value.text, False, "unknown", value.is_path, trail=value.trail) if isinstance(value, Text) else value
             for value in values
         ]
         for each in steps:
             found += [value for value in self._bound(each, scope, depth) if not isinstance(value, Text | Const)]
-        return _merged(found) or NOT_KNOWN
+        return merged(found) or NOT_KNOWN
 
     def _bound(self, binding: Binding, scope: Scope, depth: int) -> Iterable[Value]:
         how = binding.how
         if how == "import":
             linked = self.links.values.get(binding.name.lstrip("."))
             if linked:
-                return _at(linked, binding.line)
-            return (Name(_canonical(binding.name), trail=(binding.line,)),)
+                return passed(linked, binding.line)
+            return (Name(canonical_name(binding.name), trail=(binding.line,)),)
         if how == "function" and binding.scope is not None:
             return (Function(binding.scope, trail=(binding.line,)),)
         if how == "class" and binding.scope is not None:
@@ -556,13 +219,13 @@ class Flow:
             node = binding.node
             assert isinstance(node, ast.AugAssign)
             added = self.of(node.value, scope, depth)
-            return _at((Unknown() if isinstance(v, Text | Const) else v for v in added), binding.line)
+            return passed((Unknown() if isinstance(v, Text | Const) else v for v in added), binding.line)
         found = self.of(binding.node, scope, depth)
         if how == "item":
-            found = _merged(value for each in found for value in self._items(each))
+            found = merged(value for each in found for value in self.items_of(each))
         for number in binding.place:
-            found = _merged(value for each in found for value in _part(each, number))
-        return _at(found, binding.line)
+            found = merged(value for each in found for value in part_of(each, number))
+        return passed(found, binding.line)
 
     def _argument(self, scope: Scope, binding: Binding, depth: int) -> Values:
         """What the calls in this file hand in for a parameter; the caller's choice if there are none."""
@@ -614,14 +277,14 @@ class Flow:
                     rest = call.args[place + 1 :]
                     if 0 <= position - shift < len(rest):
                         for each in self.of(rest[position - shift], where, depth):
-                            found += self._items(each)
+                            found += self.items_of(each)
                 else:
                     found += self._handed_in(call.args[place + 1 :], call.keywords, position - shift, binding.name,
                                              where, depth)  # fmt: skip
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             found += self._default(node.args, binding, scope.outer or scope, depth)
         if found:
-            return _merged(found)
+            return merged(found)
         whole = f"{owner.name}.{scope.name}" if owner is not None and scope.name != "__init__" else name
         return (Unknown("caller", given=(whole, position - shift if position >= 0 else -1, binding.name)),)
 
@@ -630,14 +293,14 @@ class Flow:
     ) -> Iterable[Value]:
         for word in words:
             if word.arg == name:
-                return _at(self.of(word.value, where, depth), word.value.lineno)
+                return passed(self.of(word.value, where, depth), word.value.lineno)
         stars = next((number for number, each in enumerate(args) if isinstance(each, ast.Starred)), len(args))
         if 0 <= position < min(len(args), stars):
-            return _at(self.of(args[position], where, depth), args[position].lineno)
+            return passed(self.of(args[position], where, depth), args[position].lineno)
         if stars < len(args):
             star = args[stars]
             assert isinstance(star, ast.Starred)
-            return tuple(v for each in self.of(star.value, where, depth) for v in self._items(each))
+            return tuple(v for each in self.of(star.value, where, depth) for v in self.items_of(each))
         return ()
 
     def _default(self, arguments: ast.arguments, binding: Binding, scope: Scope, depth: int) -> Iterable[Value]:
@@ -693,7 +356,7 @@ class Flow:
                 return (Text(value, whole not in folding.ROUGHLY, trail=base.trail),)
             if whole == "sys.argv":
                 return (Unknown("caller", trail=base.trail),)
-            return (Name(_canonical(whole), trail=base.trail),)
+            return (Name(canonical_name(whole), trail=base.trail),)
         if isinstance(base, Text):
             if base.is_path and name in folding.PATH_PARTS:
                 return folding.path_part(base, name)
@@ -707,7 +370,7 @@ class Flow:
                 return (Text("/tmp/", False, "unknown", trail=base.trail),)
             if base.name.endswith((".parse_args", ".parse_known_args")):
                 return (Unknown("caller", trail=base.trail),)
-            return (Name(_canonical(f"{base.name}.{name}"), base, trail=base.trail),)
+            return (Name(canonical_name(f"{base.name}.{name}"), base, trail=base.trail),)
         if isinstance(base, Instance | Class):
             return self._member(base, name, depth)
         if isinstance(base, Sequence):
@@ -768,20 +431,20 @@ class Flow:
                         found += self.attribute(base, key.text, depth)
                     else:
                         is_grave = base.name in GRAVE_MODULES
-                        found.append(Unknown("dynamic" if is_grave else _origin(key), trail=base.trail))
+                        found.append(Unknown("dynamic" if is_grave else origin_of(key), trail=base.trail))
             else:
                 for key in keys or (Unknown(),):
-                    found += _at_key(base, key)
+                    found += at_key(base, key)
         return found or NOT_KNOWN
 
     def _global(self, base: Name, keys: Iterable[Value], depth: int) -> Iterable[Value]:
         """Something taken from a table of modules or of global names by its name."""
         for key in keys:
             if not isinstance(key, Text) or not key.whole:
-                is_grave = base.name in GRAVE_MODULES or _origin(key) == "decoded"
+                is_grave = base.name in GRAVE_MODULES or origin_of(key) == "decoded"
                 yield Unknown("dynamic" if is_grave else "unknown", trail=base.trail)
             elif base.name == "sys.modules":
-                yield Name(_canonical(key.text), trail=base.trail)
+                yield Name(canonical_name(key.text), trail=base.trail)
             elif key.text == "__builtins__":
                 yield Name("builtins", trail=base.trail)
             elif key.text in self.program.scope.bound:
@@ -789,7 +452,7 @@ class Flow:
             elif key.text in _BUILTINS:
                 yield Name(f"builtins.{key.text}", trail=base.trail)
             else:
-                yield Name(_canonical(key.text), trail=base.trail)
+                yield Name(canonical_name(key.text), trail=base.trail)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -797,7 +460,7 @@ class Flow:
         found: list[Value] = []
         for value in self.of(node.func, scope, depth):
             found += self._called(value, node, scope, depth)
-        return _at(found, node.lineno) if found else ()
+        return passed(found, node.lineno) if found else ()
 
     def _called(self, value: Value, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
         if isinstance(value, Name):
@@ -814,7 +477,7 @@ class Flow:
                 items: list[Values] = []
                 for given in inside.yields[:WIDTH]:
                     got = self.of(given.value if isinstance(given, ast.Starred) else given, inside, depth)
-                    several = _merged(v for one in got for v in self._items(one))
+                    several = merged(v for one in got for v in self.items_of(one))
                     items.append(several if isinstance(given, ast.Starred) else got)
                 found.append(Sequence(tuple(items)))
             return found or NOT_KNOWN
@@ -840,15 +503,17 @@ class Flow:
                         found = [v for each in found for v in self.attribute(each, part, depth)]
                     yield from found
                 else:
-                    yield Unknown("dynamic" if isinstance(base, Name) and base.name in GRAVE_MODULES else _origin(key))
+                    yield Unknown(
+                        "dynamic" if isinstance(base, Name) and base.name in GRAVE_MODULES else origin_of(key)
+                    )
 
     def _special(self, value: Name, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value] | None:
         """Calls that give a module, an attribute or a table of names."""
         name = value.name
         if name in ("builtins.__import__", "importlib.import_module", "importlib.__import__"):
             return [
-                Name(_canonical(key.text), trail=key.trail) if isinstance(key,
-                    Text) and key.whole else Unknown(_origin(key))
+                Name(canonical_name(key.text), trail=key.trail) if isinstance(key,
+                    Text) and key.whole else Unknown(origin_of(key))
                 for key in self.of(node.args[0], scope, depth)
             ] if node.args else NOT_KNOWN  # fmt: skip
         if name in ("builtins.getattr", "object.__getattribute__", "builtins.object.__getattribute__"):
@@ -863,7 +528,7 @@ class Flow:
                         found += self.attribute(base, key.text, depth)
                     else:
                         is_grave = isinstance(base, Name) and base.name in GRAVE_MODULES
-                        found.append(Unknown("dynamic" if is_grave else _origin(key)))
+                        found.append(Unknown("dynamic" if is_grave else origin_of(key)))
             return found
         if name == "builtins.vars" and node.args:
             return [each for each in self.of(node.args[0], scope, depth) if isinstance(each, Name)] or NOT_KNOWN
@@ -874,7 +539,7 @@ class Flow:
             return list(self._global(base, self.of(node.args[0], scope, depth), depth))
         return None
 
-    def _items(self, value: Value) -> Iterable[Value]:
+    def items_of(self, value: Value) -> Iterable[Value]:
         """The elements of what is iterated over."""
         if isinstance(value, Sequence):
             return list(islice((each for item in value.items for each in item), WIDTH * 4))
@@ -903,7 +568,7 @@ class Flow:
         found = self.of(left, scope, depth)
         for operator, right in reversed(right_parts):
             others = self.of(right, scope, depth)
-            found = _merged(folding.binary(a, b, operator) for a in found for b in others)
+            found = merged(folding.binary(a, b, operator) for a in found for b in others)
         return found
 
     def _formatted(self, node: ast.JoinedStr, scope: Scope, depth: int) -> Iterable[Value]:
@@ -913,7 +578,7 @@ class Flow:
             others = self.of(inner, scope, depth)
             if isinstance(part, ast.FormattedValue) and part.format_spec is not None:
                 others = tuple(Unknown() if not isinstance(o, Text) else replace(o, whole=False) for o in others)
-            found = _merged(folding.joined(a, b) for a in found for b in others) or NOT_KNOWN
+            found = merged(folding.joined(a, b) for a in found for b in others) or NOT_KNOWN
         return found
 
     def _either(self, node: ast.AST, scope: Scope, depth: int) -> Iterable[Value]:
@@ -981,7 +646,7 @@ class Flow:
 
     def _lambda(self, node: ast.Lambda, scope: Scope, depth: int) -> Iterable[Value]:
         inner = Scope("function", node, scope)
-        _parameters(node.args, inner)
+        parameters(node.args, inner)
         inner.returns.append(node.body)
         return (Function(inner),)
 
@@ -996,99 +661,7 @@ _EVALUATE: dict[type, Callable[..., Iterable[Value]]] = {
 }  # fmt: skip
 
 
-def flat(values: Iterable[Value]) -> list[Value]:
-    """The values, with lists and dicts replaced by what is in them."""
-    found: list[Value] = []
-    stack = list(values)[::-1]
-    while stack and len(found) < 4 * WIDTH:
-        value = stack.pop()
-        if isinstance(value, Sequence):
-            stack += [each for item in reversed(value.items[:64]) for each in item]
-        elif isinstance(value, Mapping):
-            stack += [each for _, item in value.items[:64] for each in item]
-        else:
-            found.append(value)
-    return found
-
-
-def _reaching(bound: list[Binding], line: int) -> list[Binding]:
-    """The bindings that may still hold at a line: those above the last one that surely ran before it do not."""
-    around = [each for each in bound if each.body[0] <= line <= each.body[1]]
-    if around:  # entering the block bound it anew, and only what stands in the block can do so again
-        inner = max(around, key=lambda each: each.body[0])
-        bound = [each for each in bound if each is inner or inner.body[0] <= each.line <= inner.body[1]]
-    last = max((each.line for each in bound if 0 < each.end < line and each.how != "grown"), default=0)
-    return [each for each in bound if each.line >= last] if last else bound
-
-
-def _merged(values: Iterable[Value]) -> Values:
-    """Each value once, at most WIDTH of them."""
-    if isinstance(values, list | tuple) and len(values) < 2:
-        return tuple(values)
-    found: dict[Value, None] = {}
-    for value in values:
-        found[value] = None
-        if len(found) >= WIDTH:
-            break
-    return tuple(found)
-
-
-def _at(values: Iterable[Value], line: int) -> Values:
-    """The values, with one more line that they came through."""
-    return tuple(_traced(value, line) for value in islice(values, WIDTH))
-
-
-def _traced(value: Value, line: int) -> Value:
-    trail = value.trail
-    if line in trail:
-        return value
-    trail = (*trail[-6:], line)
-    if isinstance(value, Text):
-        return Text(value.text, value.whole, value.origin, value.is_path, trail=trail, given=value.given)
-    if isinstance(value, Name):
-        return Name(value.name, value.base, trail=trail)
-    if isinstance(value, Unknown):
-        return Unknown(value.origin, trail=trail, given=value.given)
-    if isinstance(value, Made):
-        return Made(value.name, value.call, value.scope, trail=trail)
-    if isinstance(value, Const):
-        return Const(value.value, trail=trail)
-    return value
-
-
-def _origin(value: Value) -> str:
-    return (
-        value.origin
-        if isinstance(value, Unknown)
-        else (value.origin or "unknown")
-        if isinstance(value, Text)
-        else "unknown"
-    )
-
-
-def _part(value: Value, number: int) -> Iterable[Value]:
-    """One place of what is unpacked."""
-    if isinstance(value, Sequence):
-        return value.items[number] if number < len(value.items) else [v for item in value.items[:WIDTH] for v in item]
-    if isinstance(value, Made) and value.name in ("os.walk", "os.fwalk", "pathlib.Path.walk", "tempfile.mkstemp"):
-        return NOT_KNOWN
-    return (value,) if isinstance(value, Unknown) else NOT_KNOWN
-
-
-def _at_key(base: Value, key: Value) -> Iterable[Value]:
-    if isinstance(base, Sequence):
-        if isinstance(key, Const) and isinstance(key.value, int) and -len(base.items) <= key.value < len(base.items):
-            return base.items[key.value]
-        return [value for item in base.items[:WIDTH] for value in item]
-    if isinstance(base, Mapping):
-        exact = [value for each, values in base.items if each == key for value in values]
-        return exact or [value for _, values in base.items[:WIDTH] for value in values]
-    if isinstance(base, Text) and base.whole and isinstance(key, Const) and isinstance(key.value, int):
-        return (Text(base.text[key.value]),) if -len(base.text) <= key.value < len(base.text) else NOT_KNOWN
-    return (base,) if isinstance(base, Unknown) else NOT_KNOWN
-
-
-def _canonical(name: str) -> str:
+def canonical_name(name: str) -> str:
     """The one spelling of a name that has several."""
     top, dot, rest = name.partition(".")
     if top in ("posixpath", "ntpath", "genericpath"):
@@ -1108,19 +681,3 @@ _SPELLINGS = {
     "posix.environ": "os.environ", "requests.Session.Session": "requests.Session",
     "psutil._pslinux": "psutil",
 }  # fmt: skip
-
-
-def dotted(node: ast.AST) -> str:
-    """``a.b.c`` of a name with attributes; empty for anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([node.id, *reversed(parts)])
-
-
-def joined_path(folder: str, name: str) -> str:
-    """posixpath.join, and the result tidied."""
-    return posixpath.normpath(posixpath.join(folder, name))

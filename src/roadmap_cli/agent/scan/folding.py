@@ -21,8 +21,11 @@ from collections.abc import Sequence as Ordered
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.agent.scan.values import Const, Made, Mapping, Name, Sequence, Text, Unknown, Value, at_key
+
 if TYPE_CHECKING:
-    from roadmap_cli.agent.scan.dataflow import Flow, Name, Scope, Text, Value
+    from roadmap_cli.agent.scan.dataflow import Flow
+    from roadmap_cli.agent.scan.program import Scope
 
 LIMIT = 1 << 18
 
@@ -66,8 +69,6 @@ _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 
 def call(flow: Flow, value: Name, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
     """What calling something of the outside gives: folded if it can be, else a thing made by it."""
-    from roadmap_cli.agent.scan.dataflow import Const, Made, Sequence, Text, Unknown
-
     name, base = value.name, value.base
     work = _WORK.get(name)
     if work is not None:
@@ -99,8 +100,6 @@ def _first(flow: Flow, node: ast.Call, scope: Scope, depth: int, position: int =
 
 
 def _decoded(value: Value, decode: Callable[[bytes], bytes], failed: str = "decoded") -> Value:
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     data: bytes | None = None
     if isinstance(value, Text) and value.whole:
         data = value.text.encode(errors="replace")
@@ -119,8 +118,6 @@ def _decoded(value: Value, decode: Callable[[bytes], bytes], failed: str = "deco
 
 def joined(left: Value, right: Value) -> Value:
     """Two texts one after the other; the known beginning if the end is not known."""
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     if isinstance(right, Const) and isinstance(right.value, int | float | bool) and not isinstance(left, Const):
         right = Text(str(right.value))
     one = left.value if isinstance(left, Const) else None
@@ -144,8 +141,6 @@ def joined(left: Value, right: Value) -> Value:
 
 def binary(left: Value, right: Value, operator: ast.operator) -> Value:
     """The result of an operator on two values."""
-    from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown
-
     if isinstance(operator, ast.Add):
         if isinstance(left, Sequence) and isinstance(right, Sequence):
             return Sequence((*left.items, *right.items)[:512])
@@ -177,8 +172,6 @@ def binary(left: Value, right: Value, operator: ast.operator) -> Value:
 
 
 def _number(left: object, right: object, operator: ast.operator) -> Value:
-    from roadmap_cli.agent.scan.dataflow import Const, Unknown
-
     if not (isinstance(left, int) and isinstance(right, int)) or max(abs(left), abs(right)) > 1 << 32:
         return Unknown()
     try:
@@ -209,8 +202,6 @@ def _number(left: object, right: object, operator: ast.operator) -> Value:
 
 
 def _percent(left: Text, right: Value) -> Value:
-    from roadmap_cli.agent.scan.dataflow import Sequence, Text, Unknown
-
     if not left.whole:
         return left
     given: list[Value] = (
@@ -231,8 +222,6 @@ def _percent(left: Text, right: Value) -> Value:
 
 def sliced(base: Value, bounds: list[object]) -> Iterable[Value]:
     """A slice of a text or of bytes whose bounds are known."""
-    from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown
-
     if any(bound is not None and not isinstance(bound, int) for bound in bounds) or bounds[2] == 0:
         return (Unknown(trail=base.trail),)
     whole = [bound if isinstance(bound, int) else None for bound in bounds]
@@ -247,8 +236,6 @@ def sliced(base: Value, bounds: list[object]) -> Iterable[Value]:
 
 
 def _string_method(flow: Flow, base: Text, method: str, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown
-
     arguments = [flow.of(each, scope, depth) for each in node.args]
     if method == "join" and arguments:
         return [_join(base, each) for each in arguments[0]] or (Unknown(),)
@@ -283,8 +270,6 @@ def _string_method(flow: Flow, base: Text, method: str, node: ast.Call, scope: S
 
 
 def _join(separator: Text, value: Value) -> Value:
-    from roadmap_cli.agent.scan.dataflow import Sequence, Text, Unknown
-
     if not isinstance(value, Sequence) or not value.items:
         return Unknown(value.origin) if isinstance(value, Unknown) else Unknown()
     total: Value = Text("")
@@ -300,8 +285,6 @@ def _join(separator: Text, value: Value) -> Value:
 
 def _format(base: Text, arguments: list[tuple[Value, ...]], words: dict[str, tuple[Value, ...]]) -> Value:
     """str.format, for fields without a format of their own."""
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     total: Value = Text("", trail=base.trail)
     automatic = 0
     for part in re.split(r"(\{[^{}]*\}|\{\{|\}\})", base.text[:LIMIT])[:256]:
@@ -319,8 +302,6 @@ def _format(base: Text, arguments: list[tuple[Value, ...]], words: dict[str, tup
 
 
 def _bytes_method(flow: Flow, base: Any, method: str, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     data = bytes(base.value)
     if method == "decode":
         codec = flow.constant(node.args[0], scope) if node.args else "utf-8"
@@ -335,8 +316,6 @@ def _bytes_method(flow: Flow, base: Any, method: str, node: ast.Call, scope: Sco
 
 
 def _decode_text(data: bytes, codec: object, trail: tuple[int, ...]) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     try:
         return (Text(data.decode(codec if isinstance(codec, str) else "utf-8", errors="replace"), trail=trail),)
     except _FAILURES:
@@ -346,8 +325,6 @@ def _decode_text(data: bytes, codec: object, trail: tuple[int, ...]) -> Iterable
 def _dict_method(
     flow: Flow, base: Value | None, method: str, node: ast.Call, scope: Scope, depth: int
 ) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Mapping, Sequence, Unknown, _at_key
-
     if not isinstance(base, Mapping):
         return (Unknown(),)
     if method == "copy":
@@ -358,13 +335,11 @@ def _dict_method(
         pairs = [((key,) if key is not None else (Unknown(),), values) for key, values in base.items[:64]]
         return (Sequence(tuple((Sequence(pair),) for pair in pairs)),)
     keys = flow.of(node.args[0], scope, depth) if node.args else ()
-    return [value for key in keys or (Unknown(),) for value in _at_key(base, key)] or (Unknown(),)
+    return [value for key in keys or (Unknown(),) for value in at_key(base, key)] or (Unknown(),)
 
 
 def items(value: Text) -> Iterable[Value]:
     """What going through a text gives: the names in a folder for what lists one, else its letters."""
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     if value.origin in ("entry", "listing"):
         return (value,)
     if value.whole and not value.is_path:
@@ -377,8 +352,6 @@ def items(value: Text) -> Iterable[Value]:
 
 def path_part(base: Text, name: str) -> Iterable[Value]:
     """pathlib's parent, name and the like."""
-    from roadmap_cli.agent.scan.dataflow import Sequence, Text, Unknown
-
     if name == "parent":
         return (replace(base, text=posixpath.dirname(base.text.rstrip("/")) or ("." if base.whole else ""),
                         origin=base.origin),)  # fmt: skip
@@ -399,8 +372,6 @@ def path_part(base: Text, name: str) -> Iterable[Value]:
 
 
 def _path_join(left: Value, right: Value) -> Value:
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     if isinstance(right, Const) and isinstance(right.value, bytes):
         right = Text(right.value.decode(errors="replace"))
     if isinstance(right, Text) and right.whole and right.text.startswith(("/", "~")):
@@ -420,8 +391,6 @@ def _path_join(left: Value, right: Value) -> Value:
 
 
 def _path_method(flow: Flow, base: Text, method: str, node: ast.Call, scope: Scope, depth: int) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Made, Text, Unknown
-
     if method == "joinpath":
         found: list[Value] = [base]
         for argument in node.args[:8]:
@@ -455,8 +424,6 @@ def _path_method(flow: Flow, base: Text, method: str, node: ast.Call, scope: Sco
 
 
 def _new_path(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     if not node.args:
         return (Text(".", is_path=True),)
     found: list[Value] = []
@@ -483,8 +450,6 @@ def _same(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> 
 
 
 def _absolute(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Text
-
     for each in _first(flow, node, scope, depth):
         if (
             isinstance(each, Text)
@@ -498,8 +463,6 @@ def _absolute(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name)
 
 
 def _dirname(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     for each in _first(flow, node, scope, depth):
         if isinstance(each, Text):
             cut = each.text[:-1] if not each.whole and each.text.endswith("/") else posixpath.dirname(each.text)
@@ -509,8 +472,6 @@ def _dirname(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) 
 
 
 def _basename(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     for each in _first(flow, node, scope, depth):
         if isinstance(each, Text) and each.whole:
             yield replace(each, text=posixpath.basename(each.text), is_path=False)
@@ -520,8 +481,6 @@ def _basename(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name)
 
 def _fixed(text: str, *, whole: bool = True, is_path: bool = False, origin: str = "unknown") -> _Work:
     def give(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-        from roadmap_cli.agent.scan.dataflow import Text
-
         return (Text(text, whole, "" if whole else origin, is_path),)
 
     return give
@@ -529,8 +488,6 @@ def _fixed(text: str, *, whole: bool = True, is_path: bool = False, origin: str 
 
 def _folder(is_path: bool) -> _Work:
     def give(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-        from roadmap_cli.agent.scan.dataflow import Text
-
         return (Text(flow.folder or ".", True, "", is_path),)
 
     return give
@@ -538,8 +495,6 @@ def _folder(is_path: bool) -> _Work:
 
 def _listing(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
     """glob and scandir: paths that begin with the folder; walk: a folder, and names."""
-    from roadmap_cli.agent.scan.dataflow import Sequence, Text, Unknown
-
     arguments = node.args or [word.value for word in node.keywords if word.arg in ("top", "path", "pathname")]
     found: list[Value] = []
     for each in flow.of(arguments[0], scope, depth) if arguments else (Text("./"),):
@@ -560,8 +515,6 @@ def _listing(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) 
 
 def made_items(flow: Flow, value: Any) -> Iterable[Value]:
     """What going through a made thing gives."""
-    from roadmap_cli.agent.scan.dataflow import Made, Unknown
-
     if value.name in ("builtins.enumerate", "builtins.zip", "builtins.map", "builtins.filter"):
         return (Unknown(),)
     if value.name.startswith(("psutil.", "socket.")):
@@ -571,8 +524,6 @@ def made_items(flow: Flow, value: Any) -> Iterable[Value]:
 
 def variable(keys: Iterable[Value]) -> Iterable[Value]:
     """The value of a variable of the environment: the home folder is known by its place."""
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     for key in keys:
         name = key.text if isinstance(key, Text) else ""
         if name in ("HOME", "USERPROFILE"):
@@ -592,8 +543,6 @@ def _variable(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name)
 
 
 def _text(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     for each in _first(flow, node, scope, depth) or (Text(""),):
         if isinstance(each, Text):
             yield replace(each, is_path=False)
@@ -607,8 +556,6 @@ def _text(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> 
 
 
 def _character(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     for each in _first(flow, node, scope, depth):
         if isinstance(each, Const) and isinstance(each.value, int) and 0 <= each.value < 0x110000:
             yield Text(chr(each.value), trail=each.trail)
@@ -617,16 +564,12 @@ def _character(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name
 
 
 def _ordinal(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     for each in _first(flow, node, scope, depth):
         known = isinstance(each, Text) and each.whole and len(each.text) == 1
         yield Const(ord(each.text)) if known and isinstance(each, Text) else Unknown()
 
 
 def _integer(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     radix = flow.constant(node.args[1], scope) if len(node.args) > 1 else 10
     for each in _first(flow, node, scope, depth):
         try:
@@ -641,8 +584,6 @@ def _integer(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) 
 
 
 def _bytes(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown
-
     for each in _first(flow, node, scope, depth):
         if isinstance(each, Sequence):
             numbers = [item[0].value for item in each.items if len(item) == 1 and isinstance(item[0], Const)]
@@ -661,8 +602,6 @@ def _fromhex(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) 
 
 
 def _list(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown
-
     backwards = value.name.endswith("reversed")
     for each in _first(flow, node, scope, depth):
         if isinstance(each, Text) and each.whole and not each.is_path and each.origin == "":
@@ -677,8 +616,6 @@ def _list(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> 
 
 def _mapped(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
     """map(chr, …), map(str, …), map(ord, …) and map(lambda …), one by one."""
-    from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown
-
     if len(node.args) != 2:
         return (Unknown(),)
     names = {each.name for each in flow.names(node.args[0], scope)}
@@ -704,8 +641,6 @@ def _mapped(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -
 
 
 def _range(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Const, Sequence, Unknown
-
     found = [flow.constant(each, scope) for each in node.args[:3]]
     numbers = [n for n in found if isinstance(n, int) and abs(n) < 1 << 20]
     if numbers and len(numbers) == len(found):
@@ -719,26 +654,20 @@ def _range(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) ->
 
 
 def _enumerated(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Sequence, Unknown
-
     for each in _first(flow, node, scope, depth):
-        inner = tuple(flow._items(each))
+        inner = tuple(flow.items_of(each))
         yield Sequence(((Sequence(((Unknown(),), inner)),),))
 
 
 def _zipped(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Sequence
-
     places = []
     for argument in node.args[:6]:
-        places.append(tuple(v for each in flow.of(argument, scope, depth) for v in flow._items(each))[:12])
+        places.append(tuple(v for each in flow.of(argument, scope, depth) for v in flow.items_of(each))[:12])
     return (Sequence(((Sequence(tuple(places)),),)),)
 
 
 def _codec(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
     """codecs.decode, rot13 and hex among others."""
-    from roadmap_cli.agent.scan.dataflow import Const, Text, Unknown
-
     codec = flow.constant(node.args[1], scope) if len(node.args) > 1 else "utf-8"
     for each in _first(flow, node, scope, depth):
         data: Any = (
@@ -782,23 +711,17 @@ _WORK: dict[str, _Work] = {
 def _dedented(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
     import textwrap
 
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
-
     for each in _first(flow, node, scope, depth):
         yield replace(each, text=textwrap.dedent(each.text)) if isinstance(each, Text) else Unknown()
 
 
 def _opened(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
-    from roadmap_cli.agent.scan.dataflow import Made
-
     return (Made("builtins.open", node, scope),)
 
 
 def _split(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
     """shlex.split of a text that is known as far as its words are."""
     import shlex
-
-    from roadmap_cli.agent.scan.dataflow import Sequence, Text, Unknown
 
     for each in _first(flow, node, scope, depth):
         if not isinstance(each, Text):
@@ -816,8 +739,6 @@ def _split(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) ->
 
 def _unquoted(flow: Flow, node: ast.Call, scope: Scope, depth: int, value: Name) -> Iterable[Value]:
     from urllib.parse import unquote
-
-    from roadmap_cli.agent.scan.dataflow import Text, Unknown
 
     for each in _first(flow, node, scope, depth):
         yield (

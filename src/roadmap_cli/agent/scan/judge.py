@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from roadmap_cli.agent.scan.capabilities import VERBS
-from roadmap_cli.agent.scan.dataflow import Const, Sequence, Text, Unknown, Value
 from roadmap_cli.agent.scan.finding import Finding
 from roadmap_cli.agent.scan.places import Ground, host_of, persistent, secret, secret_variable
+from roadmap_cli.agent.scan.values import Const, Sequence, Text, Unknown, Value
 
 _WRITING = frozenset({"write", "make", "delete", "clear", "move", "mode"})
 _LOUD = frozenset({"list", "stat", "read", "link"})

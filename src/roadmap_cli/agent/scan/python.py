@@ -13,27 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from roadmap_cli.agent.scan import capabilities, shell
 from roadmap_cli.agent.scan.capabilities import SPECIAL, VERBS, Use
-from roadmap_cli.agent.scan.dataflow import (
-    GRAVE_MODULES,
-    Class,
-    Const,
-    Flow,
-    Function,
-    Links,
-    Made,
-    Name,
-    Program,
-    Scope,
-    Sequence,
-    Text,
-    Unknown,
-    Value,
-    flat,
-    read,
-)  # fmt: skip
+from roadmap_cli.agent.scan.dataflow import GRAVE_MODULES, Flow, Links
 from roadmap_cli.agent.scan.finding import Finding, ordered
 from roadmap_cli.agent.scan.judge import Judge, Spot, through
 from roadmap_cli.agent.scan.places import Ground
+from roadmap_cli.agent.scan.program import Program, Scope, read
+from roadmap_cli.agent.scan.values import Class, Const, Function, Made, Name, Sequence, Text, Unknown, Value, flat
 
 NESTED, SIZE_LIMIT = 4, 1 << 23
 #: Attributes that lead from any object to everything that is loaded.

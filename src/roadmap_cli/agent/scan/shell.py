@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from roadmap_cli.agent.scan import programs
-from roadmap_cli.agent.scan.dataflow import Text, Unknown, Value
 from roadmap_cli.agent.scan.finding import Finding, ordered
 from roadmap_cli.agent.scan.folding import joined
 from roadmap_cli.agent.scan.judge import Judge, Spot, through
 from roadmap_cli.agent.scan.places import Ground
 from roadmap_cli.agent.scan.shellparse import Command, Part, Redirect, Script, Word, parse
+from roadmap_cli.agent.scan.values import Text, Unknown, Value
 
 NESTED, WIDTH, SIZE_LIMIT = 6, 8, 1 << 22
 _NETWORK_TARGET = re.compile(r"/dev/(tcp|udp)/([^/\s]*)/?(\S*)")
