@@ -1,6 +1,6 @@
 """Fuzz the parsers for a given time. A crash is written down and ends it with 1.
 
-usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages]
+usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages|python|shell]
 Inputs are grown from seeds by mutation and kept when they reach new lines of ours (a small coverage-guided fuzzer:
 sys.settrace on the parser's modules). Only the errors a parser promises may leave it, and none may take over a second of CPU.
 """
@@ -195,6 +195,25 @@ def read_messages(data: bytes) -> None:
     prompt.messages(window.shown, found)
 
 
+def scanner(language: str) -> tuple[Callable[[bytes], object], list[bytes]]:
+    """agent-scan: whatever stands in a file, there are findings and no exception."""
+    sys.path.insert(0, str(ROOT / "tests/unit/agent"))
+    import scan_cases
+
+    from roadmap_cli.agent.scan import files
+    from roadmap_cli.agent.scan.places import Ground
+
+    cases, harmless = {
+        "python": (scan_cases.PYTHON, scan_cases.HARMLESS), "shell": (scan_cases.SHELL, scan_cases.HARMLESS_SHELL),
+    }[language]  # fmt: skip
+
+    def read(data: bytes) -> None:
+        scanned = files.scan_text(data, "x", language, Ground("/project"))
+        assert all(found.line >= 1 and found.column >= 1 for found in scanned.findings)
+
+    return read, [text.encode() for text in (*(text for _, text in cases), *harmless)]
+
+
 def fuzz(
     name: str, action: Callable[[bytes], object], corpus: list[bytes], seconds: float, chance: random.Random
 ) -> bool:
@@ -226,7 +245,7 @@ def fuzz(
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600
-    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages"]
+    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages", "python", "shell"]
     seed = int(time.time())
     print(f"fuzz: seed {seed}", file=sys.stderr)
     chance = random.Random(seed)
@@ -236,6 +255,8 @@ def main() -> int:
             "keys": key_reader(Path(folder)),
             "gguf": gguf_reader(Path(folder)),
             "safetensors": safetensors_reader(Path(folder)),
+            "python": scanner("python"),
+            "shell": scanner("shell"),
             "messages": (
                 read_messages,
                 [
