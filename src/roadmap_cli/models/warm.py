@@ -27,7 +27,7 @@ from roadmap_cli.core.errors import (
     UsageError,
 )
 from roadmap_cli.models.batch import Batch
-from roadmap_cli.models.chat import Chat, Message, Options, Reply, Tally, check_messages
+from roadmap_cli.models.chat import Asked, Chat, Infill, Message, Options, Reply, Tally, check_asked
 
 if TYPE_CHECKING:
     from roadmap_cli.models.ledger import Ledger
@@ -249,9 +249,8 @@ class WarmChat(Chat):
         """End the connection; the model stays warm."""
         self._opened.lines.close()
 
-    def _generate(
-        self, messages: list[dict[str, str]], options: Options, tally: Tally, piecewise: bool
-    ) -> Iterator[str]:
+    def _generate(self, messages: Asked, options: Options, tally: Tally, piecewise: bool) -> Iterator[str]:
+        assert not isinstance(messages, Infill)  # refused before: the server's language has no word for it
         opened = self._opened
         opened.next += 1
         key, finished = opened.next, False
@@ -286,16 +285,30 @@ class WarmBatch(Batch):
         self._opened = opened
         self._purpose = purpose
         self._flying: dict[int, tuple[int, Options]] = {}
+        self._context_size: int | None = None
 
     @property
     def flying(self) -> int:
         """Prompts without an answer yet."""
         return len(self._flying)
 
-    def submit(self, key: int, messages: Sequence[Message], options: Options) -> None:
+    @property
+    def context_size(self) -> int | None:
+        """Tokens that prompt and reply may have together."""
+        if self._context_size is None:
+            self.count_tokens("")
+        return self._context_size
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is. Not while prompts are in flight."""
+        count, self._context_size = self._opened.count(text=text)
+        return count
+
+    def submit(self, key: int, messages: Sequence[Message] | Infill, options: Options) -> None:
         """Send a prompt. Raises DataError and UsageError at once for what is none."""
         options.check()
-        checked = check_messages(messages)
+        checked = check_asked(messages, takes_infill=False)
+        assert not isinstance(checked, Infill)
         self._opened.next += 1
         self._flying[self._opened.next] = (key, options)
         self._opened.ask(self._opened.next, checked, options, piecewise=False, purpose=self._purpose)
