@@ -36,13 +36,15 @@ Result = tuple[int, Reply | RoadmapError]
 class Batch(ABC):
     """Requests in flight. Use it in a `with` block, or `close` it: what has no answer by then is given up.
 
-    `takes_tools` and `takes_infill` say what else than conversation the model understands.
+    `takes_tools` and `takes_infill` say what else than conversation the model understands, `is_estimate` that
+    `count_tokens` only guesses.
     """
 
     name: str
     width: int
     takes_tools = False
     takes_infill = False
+    is_estimate = True
 
     def __enter__(self) -> Batch:
         return self
@@ -105,6 +107,8 @@ class LocalBatch(Batch):
     out while it works. What else is in flight may tip a choice between two nearly equal tokens, since llama.cpp's last
     digits differ with how much is computed together; with a width of 1 nothing does.
     """
+
+    is_estimate = False
 
     def __init__(
         self,

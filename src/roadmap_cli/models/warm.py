@@ -279,6 +279,8 @@ class WarmChat(Chat):
 class WarmBatch(Batch):
     """Many prompts in flight at a running slm-serve, answered as they finish."""
 
+    is_estimate = False
+
     def __init__(self, opened: _Opened, ledger: Ledger | None, *, purpose: str = "batch") -> None:
         self.name = opened.name
         self.width = opened.width
