@@ -69,7 +69,8 @@ def open_batch(
 ) -> Batch:
     """Open a model for many requests at once; names, choice and errors are those of `open_chat`.
 
-    `width` is how many are to be in flight; by default what the server says, or what this machine does best.
+    `width` is how many are to be in flight; by default what the server says, or what this machine does best. At an
+    endpoint it is at most what the user's file allows.
     """
     if context_size is None and threads is None:
         from roadmap_cli.models import warm
@@ -95,6 +96,17 @@ def open_batch(
             purpose=purpose,
             memory=paths.cache_directory(environ) / "batch-widths.json",
         )
+    many = min(width or found.width, found.width)
+    if callable(transport):
+        transport = transport()
+    if many > 1 and transport is not None and transport.may_separate:
+        from roadmap_cli.models.endpoint import EndpointChat
+        from roadmap_cli.models.together import EndpointBatch
+
+        def opened(transport: Transport, ledger: Ledger | None) -> EndpointChat:
+            return EndpointChat(found, transport=transport, environ=environ, kinds=kinds, ledger=ledger)
+
+        return EndpointBatch(opened, transport=transport, ledger=ledger, width=many, purpose=purpose)
     return ChatBatch(_endpoint(found, environ, ledger, transport, kinds), purpose=purpose)
 
 

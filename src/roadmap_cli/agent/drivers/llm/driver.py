@@ -66,7 +66,7 @@ class Settings:
 
 @dataclass(slots=True)
 class _Asked:
-    """A request: what is asked, in which format, and what was held back for it; `plain` is what to ask without tools."""
+    """A request: what is asked (`plain` without tools), in which format, and what was held back for it."""
 
     form: str
     what: list[dict[str, str]] | Infill

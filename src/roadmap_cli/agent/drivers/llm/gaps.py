@@ -27,7 +27,7 @@ class Gap:
 
     def line(self, middle: str) -> str:
         """The new lines for what a model wrote into the gap."""
-        return self.indent + middle.strip("\n").removeprefix(self.indent if middle.startswith(self.indent) else "")
+        return self.indent + middle.strip("\n").lstrip(" \t").rstrip()
 
 
 def gaps(suspects: Sequence[Suspect], shown: Shown, count: Callable[[str], int], room: int, most: int) -> list[Gap]:
