@@ -239,8 +239,9 @@ class _Calls:
 
     def take(self, message: object) -> None:
         """What a message or a delta holds; anything that is no call is left out."""
-        told = message.get("tool_calls") if isinstance(message, dict) else None
-        for place, call in enumerate(told if isinstance(told, list) else ()):
+        calls = message.get("tool_calls") if isinstance(message, dict) else None
+        told: list[Any] = calls if isinstance(calls, list) else []
+        for place, call in enumerate(told):
             function = call.get("function") if isinstance(call, dict) else None
             if not isinstance(function, dict):
                 continue

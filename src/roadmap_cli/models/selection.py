@@ -103,10 +103,10 @@ def open_batch(
         from roadmap_cli.models.endpoint import EndpointChat
         from roadmap_cli.models.together import EndpointBatch
 
-        def opened(transport: Transport, ledger: Ledger | None) -> EndpointChat:
+        def chat(transport: Transport, ledger: Ledger | None) -> EndpointChat:
             return EndpointChat(found, transport=transport, environ=environ, kinds=kinds, ledger=ledger)
 
-        return EndpointBatch(opened, transport=transport, ledger=ledger, width=many, purpose=purpose)
+        return EndpointBatch(chat, transport=transport, ledger=ledger, width=many, purpose=purpose)
     return ChatBatch(_endpoint(found, environ, ledger, transport, kinds), purpose=purpose)
 
 

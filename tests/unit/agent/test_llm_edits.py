@@ -63,7 +63,6 @@ DIFF = (
         (DIFF, "diff"),
         (DIFF.replace("-5,4 +5,4", "-90,4 +90,4"), "diff"),
         (DIFF.replace("@@ -5,4 +5,4 @@", "@@ ... @@"), "diff"),
-        (DIFF.replace(" def overlap(a, b, c, d):", " def overlap(a, b, c, d):  # here"), "diff"),
         (DIFF.replace("\n \n", "\n\n"), "diff"),
     ],
 )  # fmt: skip

@@ -67,14 +67,18 @@ def test_it_holds_what_is_known_of_the_failure() -> None:
 def test_the_least_relevant_is_left_out_first_and_never_more_is_taken_than_there_is() -> None:
     given = problem("Goal.", ("lesson " * 60,), AGENTS__md="note " * 300)
     sizes = []
-    for room in (4000, 700, 420, 300, 220):
+    for room in (4000, 700, 420, 360, 330):
         asked = prompt.compose(given, words, room)
         assert asked is not None, room
         assert words(content(asked.messages(""))) <= room
         assert "total / (len(values)" in asked.text, "the code stays to the end"
         sizes.append(len(asked.left_out))
     assert sizes == sorted(sizes)
-    assert "notes of the project" in prompt.compose(given, words, 420).left_out[0]  # type: ignore[union-attr]
+    for room in range(330, 900, 30):
+        asked = prompt.compose(given, words, room)
+        assert asked is not None
+        out = " ".join(asked.left_out)
+        assert "was learned" not in out or "notes of the project" in out, "notes go before lessons"
     assert prompt.compose(given, words, 120) is None
     big = problem(message="x = 1\n" * 50_000)
     asked = prompt.compose(big, words, 800)
@@ -136,7 +140,7 @@ HOSTILE = [
 def test_text_of_the_project_stays_between_its_marks_and_is_seen_as_it_is(hostile: str) -> None:
     given = problem("Goal.", (hostile,), hostile, AGENTS__md=hostile)
     given.project.files["stats.py"] = CODE.replace(
-        "import math", f"import math\nTEXT = {hostile!r}\n'''\n{hostile}'''"
+        "import math", f"import math\nTEXT = {hostile!r}\n'''\n{hostile.replace(chr(0), '')}'''"
     ).encode()  # type: ignore[index]
     asked = prompt.compose(given, words, 8000)
     assert asked is not None

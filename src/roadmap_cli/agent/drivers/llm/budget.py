@@ -54,9 +54,9 @@ class Budget:
                     f"the budget is in {self.currency} and the model's prices in {currency or 'no currency'}"
                 )
             if self.money_spent + self.money_held + money > self.money:
-                left = max(0, self.money - self.money_spent - self.money_held) / 1e6
+                rest = max(0, self.money - self.money_spent - self.money_held) / 1e6
                 unit = currency or self.currency or "units"
-                raise BudgetError(f"the next call may cost {money / 1e6:.6f} {unit} and {left:.6f} {unit} are left")
+                raise BudgetError(f"the next call may cost {money / 1e6:.6f} {unit} and {rest:.6f} {unit} are left")
         held = Hold(tokens, money or 0)
         self.tokens_held += held.tokens
         self.money_held += held.money

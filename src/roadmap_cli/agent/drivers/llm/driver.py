@@ -16,6 +16,7 @@ from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.agent.driver import Candidate
 from roadmap_cli.agent.drivers.llm import edits, gaps, naming, outcomes, prompt, untrusted
 from roadmap_cli.agent.drivers.llm.budget import Budget, BudgetError, Hold
 from roadmap_cli.agent.drivers.llm.outcomes import Counts, Expected
@@ -24,7 +25,7 @@ from roadmap_cli.core.errors import DataError, RoadmapError, Unavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from roadmap_cli.agent.driver import Candidate, Problem, Verdict
+    from roadmap_cli.agent.driver import Problem, Verdict
     from roadmap_cli.agent.drivers.llm.gaps import Gap
     from roadmap_cli.agent.drivers.llm.prompt import Prompt
     from roadmap_cli.core.records import Record
@@ -130,6 +131,8 @@ class LlmDriver:
         self._counts: dict[str, Counts] = {}
         self._failures, self._replied, self._skew = 0, False, 1.0
         self._first_error: RoadmapError | None = None
+        self._last: tuple[str, str] | None = None
+        self._name, self._without_tools = "", True
         self._key = 0
 
     # -- the contract ------------------------------------------------------------------------------------------------
@@ -324,8 +327,6 @@ class LlmDriver:
         return found
 
     def _candidate(self, proposal: edits.Proposal, asked: _Asked, ask: Prompt, problem: Problem) -> Candidate | None:
-        from roadmap_cli.agent.driver import Candidate
-
         before = {name: ask.shown.files[name] for name in proposal.changed}
         if self._parses and not all(
             name.endswith(".py") or self._parses(name, text) for name, text in proposal.changed.items()
@@ -357,7 +358,7 @@ class LlmDriver:
     def _composed(self, batch: Batch, problem: Problem, size: float | None) -> Prompt | None:
         """The prompt for this problem and model, or None if there is nothing to ask about or no room for it."""
         self._name = batch.name
-        self._last: tuple[str, str] | None = None
+        self._last = None
         self._without_tools = not batch.takes_tools
         factor = _ESTIMATE_FACTOR if batch.is_estimate else 1.0
         self._count = lru_cache(maxsize=4096)(lambda text: ceil(batch.count_tokens(text) * factor))

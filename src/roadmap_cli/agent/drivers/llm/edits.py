@@ -191,10 +191,13 @@ def _search_replace(lines: Sequence[str], shown: Shown, found: Reading, cut_off:
 def _replace_divided(
     file: str | None, body: Sequence[str], dividers: Sequence[int], shown: Shown, changed: dict[str, str]
 ) -> None:
-    """Make the edit of a block. Code may hold lines that look like the divider: then only one of them may fit."""
+    """Make the edit of a block. Code may hold lines that look like the divider, as many before as after: then it is the
+    one in the middle, or else the only one that fits."""
     fitting: list[dict[str, str]] = []
     problem = NoPlaceError("a block has too many lines of '======='")
-    for divider in dividers if len(dividers) <= _MOST_ALTERNATIVES else ():
+    middle = len(dividers) // 2
+    order = [dividers[middle], *dividers[:middle], *dividers[middle + 1 :]]
+    for divider in order if len(dividers) <= 2 * _MOST_ALTERNATIVES else ():
         attempt = dict(changed)
         try:
             _replace(file, "\n".join(body[:divider]), "\n".join(body[divider + 1 :]), shown, attempt, divider == 0)
@@ -202,6 +205,9 @@ def _replace_divided(
             problem = error
             continue
         fitting.append(attempt)
+        if dividers.index(divider) * 2 + 1 == len(dividers):
+            changed.update(attempt)
+            return
     if len(fitting) > 1:
         raise NoPlaceError("the block can be divided in several ways")
     if not fitting:
@@ -215,6 +221,8 @@ def _replace(
     """Put `replace` in the one place where `search` stands, in one file or, if none is named, in any."""
     wanted = [] if empty else search.split("\n")
     new = replace.split("\n") if replace else []
+    if not any(line.strip() for line in wanted):
+        raise NoPlaceError("there are no lines to search for")
     names = [file] if file is not None else list(shown.files)
     problem, places = NoPlaceError("the lines to search for are in none of the files"), []
     for name in names:
@@ -410,7 +418,8 @@ def _leaves_out(line: str) -> bool:
 def _function(text: str, file: str | None, shown: Shown, changed: Mapping[str, str]) -> dict[str, str]:
     """The files with a block of code put in its place. Raises NoPlaceError if it has none."""
     python = [name for name in shown.files if name.endswith(".py") and file in (None, name)]
-    if python and (naming.tree_of(functions.dedented(text)) is not None or file in python):
+    valid = naming.tree_of(functions.dedented(text)) is not None
+    if python and (valid or file in python or len(python) == len(shown.files)):
         versions = {name: changed.get(name, shown.files[name]) for name in python}
         targets = [(name, function) for name, function in shown.targets if name in versions]
         return functions.put(text, versions, targets)

@@ -123,9 +123,9 @@ def _lines(problem: Problem) -> dict[str, dict[int, float]]:
         if not is_test(file) and file in problem.project.files:
             found[file] = dict(lines)
     for depth, frame in enumerate(frames(problem)):
-        file, line = frame.get("file"), frame.get("line")
-        if isinstance(file, str) and isinstance(line, int) and file in problem.project.files and not is_test(file):
-            lines = found.setdefault(file, {})
+        name, line = frame.get("file"), frame.get("line")
+        if isinstance(name, str) and isinstance(line, int) and name in problem.project.files and not is_test(name):
+            lines = found.setdefault(name, {})
             lines[line] = lines.get(line, 0.0) + (0.5 if depth == 0 else 0.3)
     for error in problem.case.errors.values():
         message = str(error.get("message", "")) if isinstance(error, dict) else ""

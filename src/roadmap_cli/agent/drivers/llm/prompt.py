@@ -303,7 +303,7 @@ def _fit(
     for number, part in sorted(enumerate(parts), key=lambda each: each[1].rank):
         most = room - used
         if part.rank == 0 and len(parts) > 1:
-            most = room * 3 // 4
+            most = max(room * 3 // 4, room - 200)
         for length in part.lengths:
             tokens = count(length) + count(part.title) + 40
             if tokens <= most:
