@@ -43,6 +43,7 @@ _ESTIMATE_FACTOR = 4 / 3
 _MAYBE_CHARGED = frozenset({"cut_off", "timed_out", "bad_reply"})
 _MOST_FAILURES = 2
 _NARROW_BELOW = 1.0
+_FEWEST_TOKENS = 32
 _TEMPERATURES = (0.3, 1.0)
 
 
@@ -391,9 +392,11 @@ class LlmDriver:
         most = self._settings.reply_tokens or max(
             192, ask.code_tokens * 3 // 2 + 96 if form in ("function", "file") else 512 + ask.code_tokens // 2
         )
+        wanted = most
         if batch.context_size is not None:
             most = min(most, batch.context_size - tokens)
-        if most < 32:
+        if most < min(_FEWEST_TOKENS, wanted):
+            self._end("no_room", f"the prompt of {tokens} tokens leaves no room for an answer")
             return []
         requests = list[_Asked]()
         samples = self._settings.samples
