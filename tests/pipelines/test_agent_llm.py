@@ -85,6 +85,7 @@ def calls(place: Place) -> list[dict[str, object]]:
         return list(ledgers.calls(tx))
 
 
+@pytest.mark.slow
 def test_the_bundled_model_in_this_process_shares_the_prompt_between_samples(place: Place) -> None:
     made = driver(place, model=None, settings=Settings(samples=2, rounds=1, reply_tokens=16, width=1))
     run(made)
@@ -93,6 +94,21 @@ def test_the_bundled_model_in_this_process_shares_the_prompt_between_samples(pla
     assert first["input"]["messages"] == second["input"]["messages"]  # type: ignore[index]
     assert made.budget.tokens_spent == sum(c["prompt_tokens"] + c["completion_tokens"] for c in (first, second))  # type: ignore[operator]
     assert made.stopped == "exhausted"
+
+
+@pytest.mark.slow
+def test_being_told_to_stop_ends_an_answer_in_its_middle(place: Place) -> None:
+    end = time.monotonic() + 3
+    made = driver(
+        place,
+        model=None,
+        settings=Settings(samples=2, rounds=1, reply_tokens=3000),
+        stop=lambda: time.monotonic() > end,
+    )
+    run(made)
+    assert made.stopped == "cancelled"
+    assert time.monotonic() < end + 5
+    assert [call["finish"] for call in calls(place)] == ["cancelled", "cancelled"]
 
 
 def test_faults_of_the_network_are_met_with_patience_and_each_attempt_is_in_the_book(
@@ -130,7 +146,7 @@ def test_a_server_that_only_fails_is_left_alone(place: Place, proxy: FaultyProxy
     assert made.stopped == "unavailable"
 
 
-@pytest.mark.parametrize("limit", ["tokens", "money"])
+@pytest.mark.parametrize("limit", ["tokens", pytest.param("money", marks=pytest.mark.slow)])
 def test_the_server_never_sees_the_call_that_could_exceed_the_budget(
     place: Place, server: Running, proxy: FaultyProxy, limit: str
 ) -> None:
@@ -164,6 +180,7 @@ def test_slm_serve_refuses_tools_and_is_asked_without(place: Place, server: Runn
     assert made.stopped == "exhausted"
 
 
+@pytest.mark.slow
 def test_several_at_once_at_slm_serve_and_what_is_in_flight_can_be_given_up(
     place: Place, server: Running, proxy: FaultyProxy
 ) -> None:
@@ -179,6 +196,7 @@ def test_several_at_once_at_slm_serve_and_what_is_in_flight_can_be_given_up(
     assert calls(place)[-1]["finish"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_warm_server_answers_many_at_once_and_keeps_the_book(server: Running) -> None:
     world = server.world
     code = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,8 +75,11 @@ class Batch(ABC):
         """Ask under a key of the caller's. Raises DataError and UsageError at once for what cannot be asked."""
 
     @abstractmethod
-    def wait(self) -> list[Result]:
-        """Block until at least one request is answered; those that are. Nothing in flight gives nothing."""
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[Result]:
+        """Block until at least one request is answered; those that are. Nothing in flight gives nothing.
+
+        `stop` is asked now and then whether to come back with nothing; a single request to an endpoint is not left.
+        """
 
     def results(self) -> Iterator[Result]:
         """Answers as they come, until nothing is in flight."""
@@ -169,12 +172,12 @@ class LocalBatch(Batch):
             raise
         self._requests[ticket] = flying
 
-    def wait(self) -> list[Result]:
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[Result]:
         """Work until at least one request is answered; those that are, their calls written down."""
         from roadmap_cli.models.engine import Done, Failed
 
         engine, requests, finished = self._engine, self._requests, list[Result]()
-        while requests and not finished:
+        while requests and not finished and not (stop and stop()):
             began = time.perf_counter()
             events = engine.step()
             self._width.learn(engine.written, engine.read, time.perf_counter() - began)
@@ -260,7 +263,7 @@ class ChatBatch(Batch):
         options.check(takes_tools=self.takes_tools)
         self._waiting.append((key, check_asked(messages, takes_infill=self.takes_infill), options))
 
-    def wait(self) -> list[Result]:
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[Result]:
         """Ask the next request and wait for its answer."""
         if not self._waiting:
             return []

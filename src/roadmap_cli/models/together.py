@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import RoadmapError, Unavailable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 #: How long `close` waits for requests that are under way before it leaves them to themselves.
 _PATIENCE_S = 1.0
+_LOOK_S = 0.2
 
 
 @dataclass(slots=True, eq=False)
@@ -93,11 +94,16 @@ class EndpointBatch(Batch):
             worker.start()
         self._todo.put(flying)
 
-    def wait(self) -> list[Result]:
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[Result]:
         """Block until at least one request is answered; those that are, their calls written down."""
         found = list[Result]()
         while self._flying and (not found or not self._done.empty()):
-            flying, result, ledger = self._done.get()
+            try:
+                flying, result, ledger = self._done.get(timeout=_LOOK_S if stop else None)
+            except Empty:
+                if stop and stop():
+                    break
+                continue
             if self._flying.pop(flying.key, None) is None:
                 continue
             if self._ledger is not None and ledger is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket as socket  # half the time of the module around it, of which nothing is used
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ HELLO_TIMEOUT_S = 5.0
 #: Longest silence in the middle of a conversation; a model may be loading, or a long prompt be read.
 ANSWER_TIMEOUT_S = 600.0
 _LONGEST_ADDRESS = 100
+#: How often a wait that may be broken off is.
+_LOOK_S = 0.2
 _ERRORS: dict[int, type[RoadmapError]] = {
     int(kind.exit): kind
     for kind in (UsageError, DataError, InputMissing, Unavailable, CannotCreate, TryLater, ConfigError)
@@ -102,6 +104,12 @@ class Lines:
     def waiting(self) -> bool:
         """Whether an object has arrived already."""
         return bool(self._ready)
+
+    def arrives(self, seconds: float) -> bool:
+        """Whether something has arrived, or does within so many seconds."""
+        import select
+
+        return bool(self._ready) or bool(select.select([self._connection], [], [], seconds)[0])
 
     def skip_head(self) -> bool:
         """Read the head of the answer to an upgrade; False if the server did not agree."""
@@ -315,11 +323,15 @@ class WarmBatch(Batch):
         self._flying[self._opened.next] = (key, options)
         self._opened.ask(self._opened.next, checked, options, piecewise=False, purpose=self._purpose)
 
-    def wait(self) -> list[tuple[int, Reply | RoadmapError]]:
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[tuple[int, Reply | RoadmapError]]:
         """Block until at least one prompt is answered; those that are. Nothing in flight gives nothing."""
         found: list[tuple[int, Reply | RoadmapError]] = []
         lines = self._opened.lines
         while self._flying and (not found or lines.waiting()):
+            if stop and not lines.arrives(_LOOK_S):
+                if stop():
+                    break
+                continue
             answer = lines.receive()
             ours = self._flying.pop(answer.get("key", 0), None)
             if ours is None:

@@ -13,6 +13,7 @@ import pytest
 
 from roadmap_cli.agent.driver import Candidate, Driver
 from roadmap_cli.agent.drivers.llm import Budget, LlmDriver, Settings, outcomes
+from roadmap_cli.agent.drivers.llm.driver import _merged
 from roadmap_cli.agent.drivers.llm.outcomes import Counts
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import ConfigError, TryLater
@@ -258,6 +259,25 @@ def test_being_told_to_stop_ends_it_before_the_next_request(place: Place) -> Non
     assert made.stopped == "cancelled"
 
 
+def test_being_told_to_stop_does_not_wait_for_answers(place: Place) -> None:
+    free = threading.Event()
+
+    def answer(number: int, body: dict[str, Any]) -> Any:
+        free.wait(20)
+        return says("late")
+
+    with scripted(answer) as server:
+        place.endpoint(server.url, "width = 2")
+        made = driver(place, stop=lambda: len(server.seen) >= 2)
+        assert run(made) == []
+        free.set()
+        assert len(server.seen) == 2
+    assert made.stopped == "cancelled"
+    assert made.budget.tokens_spent > 0, "the endpoint may count what it was asked"
+    with place.state.read() as tx:
+        assert [call["finish"] for call in ledgers.calls(tx)] == ["cancelled", "cancelled"]
+
+
 def test_requests_go_out_together_where_the_endpoint_takes_that(place: Place) -> None:
     gate = threading.Barrier(3, timeout=20)
 
@@ -356,6 +376,18 @@ def test_formats_by_size_and_by_what_a_model_wrote() -> None:
         outcomes.expected({}, 0.135, local=True, rounds=1).chance
         < outcomes.expected({}, None, local=False, rounds=1).chance
     )
+
+
+def test_a_template_without_system_messages_gets_them_with_the_question(place: Place) -> None:
+    """As llama.cpp's templates of some models say it, in the words of an endpoint."""
+    made = driver(place)
+    asked = [
+        {"role": "system", "content": "S"},
+        {"role": "user", "content": "Q"},
+        {"role": "assistant", "content": "A"},
+    ]
+    assert _merged(asked) == [{"role": "user", "content": "S\n\nQ"}, {"role": "assistant", "content": "A"}]
+    assert made.stopped is None
 
 
 def test_no_source_to_ask_about_is_said(place: Place) -> None:

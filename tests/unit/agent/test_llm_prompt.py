@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.agent.bench import TestRun
+from roadmap_cli.agent import bench
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
 from roadmap_cli.agent.drivers.llm import places, prompt, untrusted
 from roadmap_cli.agent.project import Project
@@ -39,7 +39,7 @@ def content(messages: list[dict[str, str]]) -> str:
 
 def verdict(text: str, outcome: str = "refuted", failing: int = 1, error: dict[str, object] | None = None) -> Verdict:
     outcomes = {TEST: {"status": "failed", "error": error or {"type": "AssertionError", "message": "assert 6 == 2"}}}
-    run = TestRun(outcomes, True, 1, False, "", 0.1)
+    run = bench.TestRun(outcomes, True, 1, False, "", 0.1)
     return Verdict(
         Candidate({"stats.py": text}, f"p{text}", "llm:m:function", "stats.py", 6, "mean", 1.0, False),
         outcome,
@@ -119,7 +119,7 @@ def test_what_was_tried_goes_back_with_what_it_says() -> None:
     assert "exactly as before" in text
     best = verdict(CODE.replace("- 1)", "- 5)"), "partial", 1)
     assert "+    return total / (len(values) - 5)" in prompt.told([*verdicts[:2], best, same], given)
-    hanging = Verdict(best.candidate, "refuted", 1, TestRun({}, False, None, True, "", 9.0))
+    hanging = Verdict(best.candidate, "refuted", 1, bench.TestRun({}, False, None, True, "", 9.0))
     assert "loop for ever" in prompt.reflection(hanging, given)
 
 
@@ -207,3 +207,14 @@ def test_suspects_of_other_languages_come_from_frames_and_messages() -> None:
     error = {"type": "Exit", "message": "AssertionError at /tmp/x/lib/add.js:2:10 and test/add.test.js:1", "frames": []}
     [suspect] = places.suspects(Problem(project, Case(["command"], ["command"], 0.2, {}, errors={"command": error})))
     assert (suspect.file, suspect.lines[0][0]) == ("lib/add.js", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_test"),
+    [
+        ("src/add.test.js", True), ("add_test.go", True), ("spec/add_spec.rb", True), ("__tests__/add.js", True), ("AddTest.java", True),
+        ("tests/a.py", True), ("latest.js", False), ("src/testing.rs", False), ("inspect.py", False), ("contest.c", False), ("spec.md", True),
+    ],
+)  # fmt: skip
+def test_tests_of_any_language_are_not_to_be_changed(name: str, is_test: bool) -> None:
+    assert places.is_test(name) is is_test

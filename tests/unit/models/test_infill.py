@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.core.errors import UsageError
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.models import registry
 from roadmap_cli.models.chat import Infill, Options
@@ -71,12 +70,3 @@ def test_a_gap_is_told_by_the_models_own_tokens_and_text_never_becomes_one(
         assert [call["input"].get("infill") for call in ledgers.calls(tx) if "infill" in call["input"]] == [
             {"before": "def add(a, b):\n    return ", "after": "\n"}
         ]
-
-
-def test_a_model_without_such_tokens_says_so(weights: dict[str, str], ledger: Ledger) -> None:
-    with open_batch(
-        None, environ={**weights, "ROADMAP_WARM": "never"}, ledger=ledger, width=1, context_size=256
-    ) as batch:
-        assert not batch.takes_infill
-        with pytest.raises(UsageError, match="does not fill gaps"):
-            batch.submit(1, Infill("a", "b"), Options())

@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ _MAYBE_CHARGED = frozenset({"cut_off", "timed_out", "bad_reply"})
 _MOST_FAILURES = 2
 _NARROW_BELOW = 1.0
 _FEWEST_TOKENS = 32
+_CLOSING = "\n```\n"
 _TEMPERATURES = (0.3, 1.0)
 
 
@@ -133,7 +134,7 @@ class LlmDriver:
         self._failures, self._replied, self._skew = 0, False, 1.0
         self._first_error: RoadmapError | None = None
         self._last: tuple[str, str] | None = None
-        self._name, self._without_tools = "", True
+        self._name, self._without_tools, self._narrow, self._merges = "", True, False, False
         self._key = 0
 
     # -- the contract ------------------------------------------------------------------------------------------------
@@ -155,7 +156,9 @@ class LlmDriver:
                 yield from self._rounds(batch, problem, flying)
         finally:
             for asked in flying.values():
-                if asked.held is not None:
+                if asked.held is not None and batch.is_estimate:  # an endpoint may go on, and count it
+                    self.budget.settle(asked.held)
+                elif asked.held is not None:
                     self.budget.release(asked.held)
             self._keep(batch.name)
         if self.stopped == "unavailable" and self._first_error is not None and not self._replied:
@@ -189,8 +192,8 @@ class LlmDriver:
         barren = 0
         for number in range(self._settings.rounds):
             said = self._feedback(batch, ask, problem, number)
-            forms = self._settings.forms or outcomes.formats(self._merged(past), size)
-            requests = self._requests(batch, ask, forms[0], said, number)
+            form = self._form(past, size, ask)
+            requests = self._requests(batch, ask, form, said, number)
             if number == 0 and batch.takes_infill:
                 requests = [*self._gaps(batch, ask), *requests]
             this = _Round()
@@ -202,10 +205,17 @@ class LlmDriver:
             barren = 0 if this.found else barren + 1
             if this.problems:
                 worst = ", ".join(f"{count}x {words}" for words, count in this.problems.most_common(3))
-                self._note(f"round {number + 1} as {forms[0]}: {len(this.found)} new candidates; {worst}")
+                self._note(f"round {number + 1} as {form}: {len(this.found)} new candidates; {worst}")
             if barren >= 2:
                 break
         self._end("exhausted", f"{self._settings.rounds} rounds asked" if barren < 2 else "the model repeats itself")
+
+    def _form(self, past: Mapping[str, Counts], size: float | None, ask: Prompt) -> str:
+        """The format to ask for: one that the model writes well and that suits what it was shown."""
+        forms = list(self._settings.forms) or outcomes.formats(self._merged(past), size)
+        if ask.suspects[0].function or ask.is_whole:
+            return forms[0]
+        return next((form for form in forms if form != "function"), "search")
 
     def _answered(
         self, batch: Batch, requests: Sequence[_Asked], flying: dict[int, _Asked], ask: Prompt, problem: Problem,
@@ -220,7 +230,7 @@ class LlmDriver:
             if not batch.flying:
                 break
             fresh = list[Candidate]()
-            for key, result in batch.wait():
+            for key, result in batch.wait(self._stop):
                 asked = flying.pop(key)
                 again = self._settled(asked, result)
                 if again is not None:
@@ -229,6 +239,9 @@ class LlmDriver:
                     fresh += self._read(asked, result, ask, problem, this)
             if fresh and not gather:
                 yield self._ranked(fresh, this, problem)
+            if self._stop():
+                self._end("cancelled", "told to stop")
+                return
             if self.stopped:
                 waiting.clear()
         if gather and this.found:
@@ -251,9 +264,11 @@ class LlmDriver:
         asked.started = self._timer()
         self._of(asked.form).requests += 1
         try:
-            batch.submit(self._key, asked.what, asked.options)
+            batch.submit(self._key, _merged(asked.what) if self._merges else asked.what, asked.options)
         except RoadmapError as error:
-            self._settled(asked, error)
+            again = self._settled(asked, error)
+            if again is not None:
+                self._submit(batch, again, flying)
             return
         flying[self._key] = asked
 
@@ -279,6 +294,10 @@ class LlmDriver:
             self.budget.release(asked.held)
         asked.held = None
         counts.duration_ms += round((self._timer() - asked.started) * 1000)
+        if result.code == "bad_message" and not self._merges and isinstance(asked.what, list):
+            self._note(f"system messages go with the question from now on: {result.message}")
+            self._merges = True
+            return replace(asked, held=None)
         if asked.options.tools and isinstance(result, DataError):
             self._note(f"no tools from now on: {result.message}")
             self._without_tools = True
@@ -344,8 +363,6 @@ class LlmDriver:
 
     def _ranked(self, candidates: list[Candidate], this: _Round, problem: Problem) -> list[Candidate]:
         """The most agreed upon first, then the smallest; a score says so."""
-        from dataclasses import replace
-
         scored = []
         for candidate in candidates:
             before = {name: problem.project.files[name].decode(errors="replace") for name in candidate.changed}
@@ -367,7 +384,8 @@ class LlmDriver:
         room = self._settings.prompt_tokens
         if context is not None:
             room = min(room, context - max(96, min(context // 3, self._settings.reply_tokens or 1024)))
-        ask = prompt.compose(problem, self._count, room, narrow=size is not None and size < _NARROW_BELOW)
+        self._narrow = size is not None and size < _NARROW_BELOW
+        ask = prompt.compose(problem, self._count, room, narrow=self._narrow)
         if ask is None:
             self._end("no_room", f"the code does not fit into {room} tokens, or no source is suspect")
         elif ask.left_out:
@@ -404,13 +422,15 @@ class LlmDriver:
         for sample in range(samples):
             warm = 0.0 if sample == 0 and number == 0 else low + (high - low) * sample / max(1, samples - 1)
             seed = int.from_bytes(hashlib.sha256(f"{self._seed}:{number}:{sample}".encode()).digest()[:4]) >> 1
-            options = Options(max_tokens=most, temperature=round(warm, 3), seed=seed)
+            options = Options(max_tokens=most, temperature=round(warm, 3), seed=seed, stop=self._stops(form))
             if tool:
-                options = Options(
-                    max_tokens=most, temperature=round(warm, 3), seed=seed, tools=(tool,), tool=str(tool["name"])
-                )
+                options = replace(options, stop=(), tools=(tool,), tool=str(tool["name"]))
             requests.append(_Asked(form, messages, options, tokens, plain=plain))
         return requests
+
+    def _stops(self, form: str) -> tuple[str, ...]:
+        """Small models go on talking behind their code: they are stopped where its fence closes."""
+        return (_CLOSING,) if self._narrow and form == "function" else ()
 
     def _gaps(self, batch: Batch, ask: Prompt) -> list[_Asked]:
         """Suspect statements taken out, for a model that fills gaps: the likeliest filling, and a warmer one."""
@@ -515,10 +535,16 @@ class LlmDriver:
 
 def _plainly(asked: _Asked) -> _Asked:
     """The same request without tools."""
-    from dataclasses import replace
-
     options = replace(asked.options, tools=(), tool=None)
     return replace(asked, what=asked.plain or asked.what, options=options, plain=None, held=None)
+
+
+def _merged(asked: list[dict[str, str]] | Infill) -> list[dict[str, str]] | Infill:
+    """A conversation for templates that know no system message: it stands before the first question."""
+    if not isinstance(asked, list) or asked[0]["role"] != "system":
+        return asked
+    system, first, *rest = asked
+    return [{"role": "user", "content": f"{system['content']}\n\n{first['content']}"}, *rest]
 
 
 def _may_pass(error: RoadmapError) -> bool:

@@ -102,16 +102,14 @@ def sums(found: Iterable[Mapping[str, Any]], model: str) -> dict[str, Counts]:
     return by_format
 
 
-def formats(past: Mapping[str, Counts], billions: float | None, *, whole: bool = True) -> list[str]:
+def formats(past: Mapping[str, Counts], billions: float | None) -> list[str]:
     """The formats to ask for, the best first: by what the model wrote so far, and at first by its size.
 
     aider's tables say the same of larger models (polyglot leaderboard, early 2025: Qwen2.5-Coder-32B well-formed
-    99.6 % whole against 71.6 % diff, GPT-4o 95.1 % diff). `whole` False: there is no function to be written whole.
+    99.6 % whole against 71.6 % diff, GPT-4o 95.1 % diff).
     """
     small = billions is not None and billions < SMALL
     priors = {"function": 0.9, "search": 0.5, "diff": 0.2} if small else {"function": 0.85, "search": 0.95, "diff": 0.8}
-    if not whole:
-        priors = {name: prior * (0.9 if name == "function" else 1.0) for name, prior in priors.items()}
     rates = {name: past.get(name, Counts()).usable_rate(prior) for name, prior in priors.items()}
     return sorted(rates, key=lambda name: -rates[name])
 

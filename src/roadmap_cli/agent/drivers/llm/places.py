@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.agent import project
 from roadmap_cli.agent.drivers.llm import functions, naming
-from roadmap_cli.agent.project import is_test
 
 if TYPE_CHECKING:
     from roadmap_cli.agent.driver import Problem
@@ -31,6 +31,8 @@ _NO_CODE = (
     ".mod",
     "LICENSE",
 )
+_TEST = re.compile(r"(?:^|[._-])(?:test|spec)s?(?=[._-])|(?:Test|Tests|Spec)\.[a-z]+$", re.ASCII)
+_TEST_FOLDERS = frozenset({"__tests__", "__mocks__", "spec", "specs", "e2e"})
 _MENTIONED = re.compile(r"([\w@+-][\w@+./-]{0,200}\.[A-Za-z][A-Za-z0-9]{0,9})(?::(\d{1,6}))?")
 
 
@@ -47,6 +49,12 @@ class Suspect:
     last: int
     suspicion: float
     lines: tuple[tuple[int, float], ...]
+
+
+def is_test(name: str) -> bool:
+    """Whether a file is one of the tests, in the ways of any language: a model is never shown it as its to change."""
+    *folders, file = name.split("/")
+    return project.is_test(name) or _TEST.search(file) is not None or any(f in _TEST_FOLDERS for f in folders)
 
 
 def suspects(problem: Problem, limit: int = 4) -> list[Suspect]:

@@ -44,7 +44,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What all samples of a failure begin with, what the model may change, and how many tokens its answer needs."""
+    """What all samples of a failure begin with, what the model may change, and how many tokens its answer needs.
+
+    `is_whole` says that the whole of the most suspect file is shown.
+    """
 
     text: str
     shown: Shown
@@ -52,6 +55,7 @@ class Prompt:
     tokens: int
     code_tokens: int
     left_out: Sequence[str]
+    is_whole: bool = False
 
     def messages(self, request: str, said: Sequence[tuple[str, str]] = ()) -> list[dict[str, str]]:
         """The conversation: the shared beginning, what was said of earlier answers, and what is asked for."""
@@ -78,7 +82,8 @@ def compose(problem: Problem, count: Callable[[str], int], room: int, *, narrow:
     pieces = [_goal(problem), *(untrusted.marked(part.title, text, name) for part, text in kept)]
     shown = Shown(texts, [(each.file, each.function) for each in suspects if each.function])
     code = next(text for part, text in kept if part.rank == 0)
-    return Prompt("\n\n".join(pieces), shown, suspects, tokens + count(SYSTEM), count(code), left_out)
+    whole = untrusted.visible(texts[suspects[0].file].replace("\r\n", "\n").rstrip("\n")) in code
+    return Prompt("\n\n".join(pieces), shown, suspects, tokens + count(SYSTEM), count(code), left_out, whole)
 
 
 def request(form: str, prompt: Prompt) -> str:
@@ -212,7 +217,7 @@ def _code(suspects: Sequence[Suspect], texts: Mapping[str, str], narrow: bool) -
         text = texts[suspect.file]
         lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
         lengths = list[str]()
-        if not narrow and len(lines) <= _WHOLE_FILE_LINES:
+        if (not narrow or not suspect.function) and len(lines) <= _WHOLE_FILE_LINES:
             lengths.append(_excerpt(suspect, lines, 1, len(lines)))
             whole.add(suspect.file)
         if suspect.function:
