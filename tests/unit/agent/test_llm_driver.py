@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,17 +13,22 @@ from typing import Any
 
 import pytest
 
-from roadmap_cli.agent.driver import Candidate, Driver
+from roadmap_cli.agent import localise, project, toolchain
+from roadmap_cli.agent.bench import Bench
+from roadmap_cli.agent.driver import Candidate, Case, Driver, Problem
 from roadmap_cli.agent.drivers.llm import Budget, LlmDriver, Settings, outcomes
 from roadmap_cli.agent.drivers.llm.driver import _merged
 from roadmap_cli.agent.drivers.llm.outcomes import Counts
+from roadmap_cli.agent.sandbox import Limits
+from roadmap_cli.agent.search import Search
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import ConfigError, TryLater
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.net import audit
 
 sys.path.insert(0, str(Path(__file__).parent))
-from llm_ground import CODE, FIXED, TEST, Place, judged, problem, says, scripted
+from bench_ground import TEST as TEST_COMMAND
+from llm_ground import CODE, FIXED, TESTS, Place, judged, problem, says, scripted
 
 BLOCK = "span.py\n<<<<<<< SEARCH\n    return a < d or c < b\n=======\n    return {}\n>>>>>>> REPLACE"
 
@@ -216,6 +223,62 @@ def test_a_server_that_refuses_tools_is_asked_without(place: Place) -> None:
         assert made.stopped == "exhausted"
 
 
+def test_gaps_are_filled_by_an_endpoint_that_can(place: Place) -> None:
+    def answer(number: int, body: dict[str, Any]) -> Any:
+        if "suffix" not in body:
+            return says("nothing")
+        text = "return a < d and c < b" if body["temperature"] else "    return a < d or c < b\n"
+        return {
+            "choices": [{"text": text, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 9},
+        }
+
+    with scripted(answer) as server:
+        place.endpoint(server.url, "infill = 'suffix'")
+        [candidate] = run(driver(place, settings=Settings(samples=2, rounds=1)))
+        assert candidate.template == "llm:test:infill"
+        assert candidate.changed["span.py"] == CODE.replace("a < d or", "a < d and")
+        assert [path for path, _ in server.seen] == ["/v1/completions"] * 2 + ["/v1/chat/completions"] * 2
+        before = CODE.split("    return")[0] + "    "
+        assert (server.seen[0][1]["prompt"], server.seen[0][1]["suffix"]) == (before, "\n")
+    with place.state.read() as tx:
+        past = outcomes.history(tx, "test")
+    assert (past["infill"].requests, past["infill"].usable, past["infill"].unchanged) == (2, 1, 1)
+
+
+def test_a_proposal_is_proven_by_the_tests_in_the_sandbox(place: Place, tmp_path: Path) -> None:
+    works = subprocess.run(["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "true"], check=False, capture_output=True)
+    if works.returncode:
+        pytest.skip(f"bubblewrap cannot work here: {works.stderr.decode()}")
+    folder = tmp_path / "p"
+    folder.mkdir()
+    (folder / "span.py").write_text(CODE)
+    (folder / "test_span.py").write_text(TESTS)
+    read = project.read(folder)
+    command = toolchain.understand(TEST_COMMAND, read.root, {"PATH": os.defpath}, sys.executable)
+    replies = ["a < d and", "a < d and c < b"]
+    with scripted(lambda number, body: says(BLOCK.format(replies[min(number, 1)]))) as server, Bench(
+        read, command, Limits(wall_s=60, cpu_s=60, memory_bytes=1 << 30)
+    ) as bench:  # fmt: skip
+        place.endpoint(server.url)
+        first = bench.run({}, trace=read.sources(), test_seconds=5, seconds=30)
+        errors = {test: first.outcomes[test]["error"] for test in first.failing}
+        case = Case(
+            first.failing, list(first.outcomes), 0.5, localise.ochiai(first.lines, first.failing, []), errors=errors
+        )
+        search = Search(bench, read, tried=(), weights={}, pytest=True, pause=lambda: False, note=lambda verdict: None)
+        made = driver(place)
+        verdicts = []
+        for candidate in made.candidates(Problem(read, case)):
+            verdicts.append(search.judge(candidate, case))
+            made.told(verdicts[-1])
+            if verdicts[-1].outcome == "confirmed":
+                break
+    assert [verdict.outcome for verdict in verdicts] == ["confirmed"], "what is not Python is never run"
+    assert "assert not True" in server.seen[0][1]["messages"][1]["content"]
+    assert (folder / "span.py").read_text() == CODE
+
+
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 
@@ -397,4 +460,3 @@ def test_no_source_to_ask_about_is_said(place: Place) -> None:
         assert run(made) == []
         assert not server.seen
     assert made.stopped == "no_room"
-    assert TEST

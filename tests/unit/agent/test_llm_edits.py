@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.agent.drivers.llm import edits, naming
+from roadmap_cli.agent.drivers.llm import edits, functions, naming
 from roadmap_cli.agent.drivers.llm.edits import Reading, Shown, read, read_calls
 from roadmap_cli.agent.source import compiles
 
@@ -48,6 +50,7 @@ DIFF = (
         (FUNCTION, "function"),
         (f"The corrected function is:\n\n{FUNCTION}\nIt now needs both.", "function"),
         (f"<think>Let me see: def overlap(): pass</think>\n```\n{FUNCTION}```", "function"),
+        (f"Both must hold.\n</think>\n\n```\n{FUNCTION}```", "function"),
         (f"```python\n{FUNCTION}", "function"),
         (f"```python\r\n{FUNCTION.replace(chr(10), chr(13) + chr(10))}```", "function"),
         ("```python\n6 | def overlap(a, b, c, d):\n7 |     return a < d and c < b\n```", "function"),
@@ -280,3 +283,36 @@ def test_a_long_hostile_reply_takes_no_more_than_its_length(piece: str) -> None:
     started = time.process_time()
     read(text, SHOWN)
     assert time.process_time() - started < 2.0
+
+
+# -- real code ---------------------------------------------------------------------------------------------------------
+
+REAL = [Path(edits.__file__), Path(edits.__file__).parents[2] / "sandbox.py"]
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+def test_every_function_of_real_files_can_be_changed_in_every_format(path: Path) -> None:
+    text = path.read_text()
+    lines = text.split("\n")
+    tree = naming.tree_of(text)
+    assert tree is not None
+    changed_count = 0
+    for span in functions.spans(tree):
+        if hasattr(span.node, "bases") or (len(span.node.body) == 1 and hasattr(span.node.body[0], "value")):
+            continue
+        indent = " " * (span.column + 4)
+        expected = "\n".join([*lines[: span.last], f"{indent}assert True, 'new'", *lines[span.last :]])
+        shown = Shown({"a/b.py": text}, [("a/b.py", span.name)])
+        whole = [*lines[span.first - 1 : span.last], f"{indent}assert True, 'new'"]
+        diff = "".join(
+            f"{line}\n"
+            for line in difflib.unified_diff(lines, expected.split("\n"), "a/a/b.py", "b/a/b.py", lineterm="", n=3)
+        )
+        above = lines[span.first - 1 : span.last]
+        block = "\n".join(
+            ["<<<<<<< SEARCH", *above, "=======", *above, f"{indent}assert True, 'new'", ">>>>>>> REPLACE"]
+        )
+        for reply in ("\n".join(["```python", *whole, "```"]), functions.dedented("\n".join(whole)), diff, block):
+            assert only(read(reply, shown)) == {"a/b.py": expected}, (span.name, reply[:300])
+        changed_count += 1
+    assert changed_count > 5

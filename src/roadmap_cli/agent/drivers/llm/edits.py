@@ -131,10 +131,10 @@ def filled(file: str, start: int, end: int, middle: str, shown: Shown) -> Readin
 
 def _said(reply: str) -> str:
     """A reply without what a reasoning model thought before it."""
-    _, closed, after = reply.rpartition("</think>")
-    if closed:
-        return after
-    return "" if reply.lstrip().startswith("<think>") else reply
+    if reply.lstrip().startswith("<think>"):
+        return reply.partition("</think>")[2]
+    _, closed, after = reply.rpartition("\n</think>\n")  # some servers leave out where it begins
+    return after if closed and "<think>" not in reply else reply
 
 
 def _take(changed: Mapping[str, str], way: str, shown: Shown, found: Reading) -> None:
