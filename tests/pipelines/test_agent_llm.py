@@ -22,7 +22,8 @@ from roadmap_cli.agent.drivers.llm import Budget, LlmDriver, Settings
 from roadmap_cli.core.errors import TryLater
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.models import registry
-from roadmap_cli.models.selection import open_chat
+from roadmap_cli.models.chat import Options, Reply
+from roadmap_cli.models.selection import open_batch, open_chat
 from roadmap_cli.net import audit
 from serving import ROOT, TOKEN, Running, running
 
@@ -94,6 +95,17 @@ def test_the_bundled_model_in_this_process_shares_the_prompt_between_samples(pla
     assert first["input"]["messages"] == second["input"]["messages"]  # type: ignore[index]
     assert made.budget.tokens_spent == sum(c["prompt_tokens"] + c["completion_tokens"] for c in (first, second))  # type: ignore[operator]
     assert made.stopped == "exhausted"
+    messages = first["input"]["messages"]  # type: ignore[index]
+    later = [*messages, {"role": "assistant", "content": "def"}, {"role": "user", "content": "That fails as before."}]
+    with open_batch(None, environ=place.environ, ledger=None, width=1) as batch:
+        for key, asked in enumerate((messages, messages, later)):
+            batch.submit(key, asked, Options(max_tokens=2))
+            [(_, reply)] = batch.wait()
+            assert isinstance(reply, Reply)
+            assert reply.prompt_tokens
+            assert (reply.cached_tokens > reply.prompt_tokens * 0.8) is (key > 0), (
+                "read once for all samples and rounds"
+            )
 
 
 @pytest.mark.slow

@@ -197,12 +197,12 @@ class Place:
             sleep=self.slept.append,
         )
 
-    def endpoint(self, url: str, extra: str = "", name: str = "test") -> None:
+    def endpoint(self, url: str, extra: str = "", name: str = "test", timeout_s: float = 60) -> None:
         """Write the user's models.toml with one endpoint."""
         folder = Path(self.environ["XDG_CONFIG_HOME"]) / "roadmap"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "models.toml").write_text(
-            f'[endpoint.{name}]\nurl = "{url}"\nmodel = "big-70b"\ntimeout_s = 60\n{extra}'
+            f'[endpoint.{name}]\nurl = "{url}"\nmodel = "big-70b"\ntimeout_s = {timeout_s}\n{extra}'
         )
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,25 @@ def test_a_server_that_fails_for_good_ends_it_and_is_named(place: Place) -> None
     assert place.slept
 
 
+def test_a_server_that_does_not_answer_in_time_is_asked_again_and_given_up(place: Place) -> None:
+    free = threading.Event()
+
+    def answer(number: int, body: dict[str, Any]) -> Any:
+        free.wait(20)
+        return says("late")
+
+    with scripted(answer) as server:
+        place.endpoint(server.url, timeout_s=0.1)
+        made = driver(place, settings=Settings(samples=1, rounds=1), budget=Budget(tokens=10**6))
+        with pytest.raises(TryLater, match="did not answer in"):
+            run(made)
+        free.set()
+        assert len(server.seen) == 4
+    assert made.budget.tokens_spent > 0, "it may have been counted there"
+    assert len(place.slept) == 3
+    assert place.slept == sorted(place.slept)
+
+
 def test_a_failure_in_the_middle_costs_no_more_than_itself(place: Place) -> None:
     def answer(number: int, body: dict[str, Any]) -> Any:
         return (400, {"error": {"message": "odd"}}) if number == 1 else says(BLOCK.format("a < d and c < b"))
@@ -365,6 +385,8 @@ def test_what_is_in_flight_when_it_is_closed_is_a_cancelled_call(place: Place) -
     def answer(number: int, body: dict[str, Any]) -> Any:
         if number:
             free.wait(20)
+        while len(server.seen) < 3:
+            time.sleep(0.01)
         return says(BLOCK.format("a < d and c < b"))
 
     with scripted(answer) as server:
@@ -409,6 +431,35 @@ def test_how_a_model_fares_decides_how_it_is_asked_and_what_it_promises(place: P
     with place.state.read() as tx:
         past = outcomes.history(tx, "test")
     assert (past["search"].usable, past["function"].confirmed, past["function"].runs) == (0, 2, 2)
+
+
+def test_a_verdict_that_comes_when_all_is_over_counts_too(place: Place) -> None:
+    with scripted(lambda number, body: says(f"```python\n{FIXED}```")) as server:
+        place.endpoint(server.url)
+        made = driver(place)
+        candidates = made.candidates(problem())
+        found = next(candidates)
+        candidates.close()
+        made.told(judged(found, "confirmed"))
+    with place.state.read() as tx:
+        [counts] = outcomes.history(tx, "test").values()
+    assert (counts.confirmed, counts.runs, counts.requests) == (1, 1, 1)
+
+
+def test_a_small_model_is_asked_about_the_next_suspect_when_the_first_brings_nothing(place: Place) -> None:
+    code = CODE + "\n\ndef meets(a, d):\n    return a <= d\n\n\ndef far():\n    return 1\n"
+    given = problem(code)
+    given.case.suspicion = {"span.py": {3: 1.0, 7: 0.9, 11: 0.1}}
+    with scripted(lambda number, body: says("nothing")) as server:
+        place.endpoint(server.url)
+        file = Path(place.environ["XDG_CONFIG_HOME"]) / "roadmap" / "models.toml"
+        file.write_text(file.read_text().replace("big-70b", "tiny-0.3b"))
+        list(driver(place, settings=Settings(samples=1, rounds=4)).candidates(given))
+    asked = [body["messages"][1]["content"] for _, body in server.seen]
+    assert "function overlap of span.py" in asked[0]
+    assert "def meets" not in asked[0]
+    assert "function meets of span.py" in asked[1]
+    assert not any("def far" in text for text in asked)
 
 
 def test_its_records_fit_their_schema(place: Place) -> None:

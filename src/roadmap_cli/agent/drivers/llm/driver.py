@@ -135,6 +135,7 @@ class LlmDriver:
         self._first_error: RoadmapError | None = None
         self._last: tuple[str, str] | None = None
         self._name, self._without_tools, self._narrow, self._merges = "", True, False, False
+        self._is_open = False
         self._key = 0
 
     # -- the contract ------------------------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ class LlmDriver:
             width=self._settings.width, purpose=PURPOSE,
         )  # fmt: skip
         flying: dict[int, _Asked] = {}
+        self._name, self._without_tools, self._is_open = batch.name, not batch.takes_tools, True
         try:
             with batch:
                 yield from self._rounds(batch, problem, flying)
@@ -160,7 +162,8 @@ class LlmDriver:
                     self.budget.settle(asked.held)
                 elif asked.held is not None:
                     self.budget.release(asked.held)
-            self._keep(batch.name)
+            self._is_open = False
+            self._keep()
         if self.stopped == "unavailable" and self._first_error is not None and not self._replied:
             raise self._first_error
 
@@ -173,6 +176,8 @@ class LlmDriver:
         counts = self._of(answer[0])
         counts.confirmed += verdict.outcome == "confirmed"
         counts.partial += verdict.outcome == "partial"
+        if not self._is_open:
+            self._keep()
 
     def expected(self) -> Expected:
         """What a run promises, from earlier runs with this model; loads nothing. Raises ConfigError."""
@@ -189,8 +194,13 @@ class LlmDriver:
         ask = self._composed(batch, problem, size)
         if ask is None:
             return
-        barren = 0
+        barren = skipped = 0
         for number in range(self._settings.rounds):
+            if number and self._narrow and not any(each.outcome == "partial" for each in self._verdicts):
+                other = self._composed(batch, problem, size, skip=skipped + 1)
+                if other is not None:
+                    ask, skipped = other, skipped + 1
+                    self._verdicts.clear()
             said = self._feedback(batch, ask, problem, number)
             form = self._form(past, size, ask)
             requests = self._requests(batch, ask, form, said, number)
@@ -208,6 +218,8 @@ class LlmDriver:
                 self._note(f"round {number + 1} as {form}: {len(this.found)} new candidates; {worst}")
             if barren >= 2:
                 break
+        if self._first_error is not None and not self._replied:
+            self._end("unavailable", self._first_error.message)
         self._end("exhausted", f"{self._settings.rounds} rounds asked" if barren < 2 else "the model repeats itself")
 
     def _form(self, past: Mapping[str, Counts], size: float | None, ask: Prompt) -> str:
@@ -373,11 +385,9 @@ class LlmDriver:
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
-    def _composed(self, batch: Batch, problem: Problem, size: float | None) -> Prompt | None:
+    def _composed(self, batch: Batch, problem: Problem, size: float | None, skip: int = 0) -> Prompt | None:
         """The prompt for this problem and model, or None if there is nothing to ask about or no room for it."""
-        self._name = batch.name
-        self._last = None
-        self._without_tools = not batch.takes_tools
+        self._last = None if skip == 0 else self._last
         factor = _ESTIMATE_FACTOR if batch.is_estimate else 1.0
         self._count = lru_cache(maxsize=4096)(lambda text: ceil(batch.count_tokens(text) * factor))
         context = batch.context_size
@@ -385,8 +395,10 @@ class LlmDriver:
         if context is not None:
             room = min(room, context - max(96, min(context // 3, self._settings.reply_tokens or 1024)))
         self._narrow = size is not None and size < _NARROW_BELOW
-        ask = prompt.compose(problem, self._count, room, narrow=self._narrow)
-        if ask is None:
+        ask = prompt.compose(problem, self._count, room, narrow=self._narrow, skip=skip)
+        if skip:
+            self._last = self._last if ask is None else None
+        elif ask is None:
             self._end("no_room", f"the code does not fit into {room} tokens, or no source is suspect")
         elif ask.left_out:
             self._note(f"left out of the prompt: {', '.join(ask.left_out)}")
@@ -501,7 +513,7 @@ class LlmDriver:
     def _of(self, form: str) -> Counts:
         return self._counts.setdefault(form, Counts())
 
-    def records(self, model: str | None = None) -> list[Record]:
+    def records(self) -> list[Record]:
         """What this run got out of the model so far, a record for each format; also stored when it ends."""
         from roadmap_cli.core import clock
         from roadmap_cli.core.records import run_id
@@ -509,16 +521,16 @@ class LlmDriver:
         now = self._ledger.now() if self._ledger else clock.system()
         return [
             outcomes.record(
-                model or self._name, form, counts, run_id=self._ledger.run_id if self._ledger else None,
+                self._name, form, counts, run_id=self._ledger.run_id if self._ledger else None,
                 id=run_id(outcomes.KIND, now), at=clock.stamp(now),
             )
             for form, counts in self._counts.items()
-            if counts.requests
+            if counts != Counts()
         ]  # fmt: skip
 
-    def _keep(self, model: str) -> None:
+    def _keep(self) -> None:
         """Store how the model fared."""
-        found = self.records(model)
+        found = self.records()
         self._counts = {}
         if self._ledger is None or not found:
             return

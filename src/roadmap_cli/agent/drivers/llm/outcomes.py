@@ -93,7 +93,7 @@ def sums(found: Iterable[Mapping[str, Any]], model: str) -> dict[str, Counts]:
     for each in found:
         if each.get("model") != model or not isinstance(each.get("format"), str):
             continue
-        counts = Counts(runs=1)
+        counts = Counts(runs=int(bool(each.get("requests_count"))))  # a verdict that came late is no run
         for field in fields(Counts):
             value = each.get(f"{field.name}_count", each.get(field.name))
             if isinstance(value, int) and field.name != "runs":

@@ -26,6 +26,7 @@ SYSTEM = (
 #: Tokens that a template puts around messages, and what counting part by part may miss.
 _FRAME_TOKENS = 64
 _WHOLE_FILE_LINES = 120
+_WORTH_ASKING = 0.6
 _HEADER_LINES = 25
 _MOST_TESTS = 5
 _MOST_TRIED = 5
@@ -65,12 +66,18 @@ class Prompt:
         return conversation
 
 
-def compose(problem: Problem, count: Callable[[str], int], room: int, *, narrow: bool = False) -> Prompt | None:
+def compose(
+    problem: Problem, count: Callable[[str], int], room: int, *, narrow: bool = False, skip: int = 0
+) -> Prompt | None:
     """The prompt for a failure in at most `room` tokens, None if not even the code fits.
 
-    `count` says how many tokens a text is. `narrow` shows one function by itself: small models lose their way in more.
+    `count` says how many tokens a text is. `narrow` shows one function by itself: small models lose their way in more;
+    `skip` is how many more suspect ones to leave out, None comes if no other is nearly as suspect.
     """
-    suspects = places.suspects(problem, 1 if narrow else 4)
+    suspects = places.suspects(problem, skip + 1 if narrow else 4)
+    if skip:
+        worth = len(suspects) > skip and suspects[skip].suspicion >= suspects[0].suspicion * _WORTH_ASKING
+        suspects = suspects[skip:] if worth else []
     if not suspects:
         return None
     texts = {each.file: text for each in suspects if (text := places.text_of(problem, each.file)) is not None}
@@ -91,10 +98,11 @@ def request(form: str, prompt: Prompt) -> str:
     first = prompt.suspects[0]
     file = first.file if _PLAIN_NAME.match(first.file) else "the file shown"
     if form == "function" and first.function:
-        return (
-            f"Write the corrected function {first.function.rpartition('.')[2]} of {file} in one ```python block:"
-            " the whole function, nothing left out, and nothing else."
-        )
+        name = f"{first.function.rpartition('.')[2]} of {file}"
+        which = f"the corrected function {name}"
+        if len(prompt.suspects) > 1:
+            which = f"the one function that has to be corrected, most likely {name},"
+        return f"Write {which} in one ```python block: the whole function, nothing left out, and nothing else."
     if form in ("function", "file"):
         return f"Write the corrected file {file} in one ``` block: the whole file, nothing left out."
     if form == "diff":
@@ -274,7 +282,7 @@ def _source(problem: Problem, test: str) -> str:
 
 
 def _error(error: Mapping[str, Any], lines: int) -> str:
-    message = untrusted.shortened(untrusted.visible(str(error.get("message", "")))[:20_000], lines)
+    message = untrusted.shortened(untrusted.visible(str(error.get("message", ""))[:20_000]), lines)
     kind = untrusted.visible(str(error.get("type", "")))[:100]
     frames = [
         f"  {frame['file']}:{frame.get('line')} in {frame.get('function')}"
@@ -288,7 +296,8 @@ def _error(error: Mapping[str, Any], lines: int) -> str:
 def _values(error: Mapping[str, Any]) -> str:
     """Values of variables where it failed, if the bench tells them: of the error, or of its innermost frame."""
     frames = [frame for frame in error.get("frames") or () if isinstance(frame, dict)]
-    found = error.get("values") or (frames[-1].get("values") if frames else None)
+    inner = frames[-1] if frames else {}
+    found = error.get("values") or inner.get("values") or inner.get("locals")
     if not isinstance(found, dict) or not found:
         return ""
     listed = [f"  {name} = {str(value)[:120]}" for name, value in list(found.items())[:20]]
