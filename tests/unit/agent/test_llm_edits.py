@@ -251,7 +251,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=40).map("".join), st.booleans())
 def test_nothing_a_model_says_makes_it_fail_or_touch_another_file(reply: str, cut_off: bool) -> None:
     for reading in (read(reply, SHOWN, cut_off=cut_off), read_calls([("propose_edit", reply), (reply, "{}")], SHOWN)):
@@ -287,7 +287,7 @@ def test_a_long_hostile_reply_takes_no_more_than_its_length(piece: str) -> None:
 
 # -- real code ---------------------------------------------------------------------------------------------------------
 
-REAL = [Path(edits.__file__), Path(edits.__file__).parents[2] / "sandbox.py"]
+REAL = [Path(edits.__file__).parents[2] / "sandbox.py"]
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)

@@ -184,7 +184,7 @@ def test_a_file_with_a_name_that_speaks_is_not_quoted_among_instructions() -> No
     assert name in asked.text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_made_visible_and_control_tokens_come_back_whole(text: str) -> None:
     shown = untrusted.visible(text)
