@@ -150,6 +150,25 @@ def test_the_call_that_could_exceed_the_budget_is_not_made(
     assert made.budget.tokens_held == made.budget.money_held == 0
 
 
+def test_a_budget_too_small_for_two_at_once_is_enough_for_one_after_the_other(place: Place) -> None:
+    with scripted(lambda number, body: says("nothing")) as server:
+        place.endpoint(server.url, "width = 3")
+        probe = driver(place, budget=Budget(tokens=1))
+        run(probe)
+        most = int(re.search(r"may take (\d+) tokens", probe.reason)[1])  # type: ignore[index]
+        made = driver(place, budget=Budget(tokens=most + 250), settings=Settings(samples=3, rounds=1))
+        run(made)
+        assert (len(server.seen), server.most) == (3, 1)
+    assert made.budget.tokens_spent == 360
+
+
+def test_answers_that_were_cut_off_get_more_room_in_the_next_round(place: Place) -> None:
+    with scripted(lambda number, body: says("```python\ndef overlap(", finish="length")) as server:
+        place.endpoint(server.url)
+        run(driver(place, settings=Settings(samples=1, rounds=2, reply_tokens=100)))
+        assert [body["max_tokens"] for _, body in server.seen] == [100, 200]
+
+
 def test_what_a_server_does_not_tell_counts_as_what_was_held_back(place: Place) -> None:
     bare = {"choices": [{"message": {"content": "nothing"}, "finish_reason": "stop"}]}
     with scripted(lambda number, body: bare) as server:

@@ -78,7 +78,6 @@ class _Asked:
     gap: Gap | None = None
     plain: list[dict[str, str]] | None = None
     held: Hold | None = None
-    started: float = 0.0
 
 
 @dataclass(slots=True)
@@ -135,7 +134,7 @@ class LlmDriver:
         self._first_error: RoadmapError | None = None
         self._last: tuple[str, str] | None = None
         self._name, self._without_tools, self._narrow, self._merges = "", True, False, False
-        self._is_open = False
+        self._is_open, self._longer = False, 1
         self._key = 0
 
     # -- the contract ------------------------------------------------------------------------------------------------
@@ -145,6 +144,7 @@ class LlmDriver:
         from roadmap_cli.models.selection import open_batch
 
         self.stopped, self.reason = None, ""
+        self._longer = 1
         self._failures, self._first_error, self._replied, self._skew = 0, None, False, 1.0
         self._verdicts.clear()
         batch = open_batch(
@@ -212,6 +212,8 @@ class LlmDriver:
             self._last = this.last
             if self.stopped:
                 return
+            if this.problems[edits.CUT_OFF] * 2 >= len(requests):
+                self._longer = min(4, self._longer * 2)
             barren = 0 if this.found else barren + 1
             if this.problems:
                 worst = ", ".join(f"{count}x {words}" for words, count in this.problems.most_common(3))
@@ -238,11 +240,15 @@ class LlmDriver:
         gather = problem.case.test_seconds * max(1, len(problem.case.selecting)) >= self._settings.slow_tests_s
         while True:
             while waiting and not self.stopped and batch.flying < max(1, batch.width):
-                self._submit(batch, waiting.popleft(), flying)
+                if not self._submit(batch, waiting[0], flying):
+                    break
+                waiting.popleft()
             if not batch.flying:
                 break
-            fresh = list[Candidate]()
-            for key, result in batch.wait(self._stop):
+            fresh, began = list[Candidate](), self._timer()
+            results = batch.wait(self._stop)
+            self._of(requests[-1].form).duration_ms += round((self._timer() - began) * 1000)
+            for key, result in results:
                 asked = flying.pop(key)
                 again = self._settled(asked, result)
                 if again is not None:
@@ -259,30 +265,30 @@ class LlmDriver:
         if gather and this.found:
             yield self._ranked(list(this.found.values()), this, problem)
 
-    def _submit(self, batch: Batch, asked: _Asked, flying: dict[int, _Asked]) -> None:
-        """Ask, if what it may take at most is left."""
+    def _submit(self, batch: Batch, asked: _Asked, flying: dict[int, _Asked]) -> bool:
+        """Ask, if what it may take at most is left; False if that may yet be when what is in flight is counted."""
         if self._stop():
             self._end("cancelled", "told to stop")
-            return
+            return True
         if asked.options.tools and self._without_tools:
             asked = _plainly(asked)
         read, written = round(asked.tokens * self._skew), asked.options.max_tokens
         try:
             asked.held = self.budget.hold(read + written, batch.price(read, written))
         except BudgetError as error:
+            if flying:
+                return False
             self._end("budget", str(error))
-            return
+            return True
         self._key += 1
-        asked.started = self._timer()
         self._of(asked.form).requests += 1
         try:
             batch.submit(self._key, _merged(asked.what) if self._merges else asked.what, asked.options)
         except RoadmapError as error:
             again = self._settled(asked, error)
-            if again is not None:
-                self._submit(batch, again, flying)
-            return
+            return again is None or self._submit(batch, again, flying)
         flying[self._key] = asked
+        return True
 
     def _settled(self, asked: _Asked, result: Reply | RoadmapError) -> _Asked | None:
         """Count what a call took; the request to make instead of one that was refused, if there is one."""
@@ -294,7 +300,6 @@ class LlmDriver:
             read, written = result.prompt_tokens or 0, result.completion_tokens or 0
             self.budget.settle(asked.held, read + written if known else None, result.price_microunits)
             self._skew = max(self._skew, read / max(1, asked.tokens))  # estimates are of bytes, and code is dense
-            counts.duration_ms += result.latency_ms
             counts.prompt_tokens += read
             counts.completion_tokens += written
             counts.price_microunits += result.price_microunits or 0
@@ -305,7 +310,6 @@ class LlmDriver:
         else:
             self.budget.release(asked.held)
         asked.held = None
-        counts.duration_ms += round((self._timer() - asked.started) * 1000)
         if result.code == "bad_message" and not self._merges and isinstance(asked.what, list):
             self._note(f"system messages go with the question from now on: {result.message}")
             self._merges = True
@@ -422,6 +426,7 @@ class LlmDriver:
         most = self._settings.reply_tokens or max(
             192, ask.code_tokens * 3 // 2 + 96 if form in ("function", "file") else 512 + ask.code_tokens // 2
         )
+        most *= self._longer
         wanted = most
         if batch.context_size is not None:
             most = min(most, batch.context_size - tokens)
