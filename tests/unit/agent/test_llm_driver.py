@@ -299,12 +299,40 @@ def test_a_proposal_is_proven_by_the_tests_in_the_sandbox(place: Place, tmp_path
     assert (folder / "span.py").read_text() == CODE
 
 
+def test_any_language_is_changed_in_the_files_that_the_failure_names(place: Place) -> None:
+    files = {
+        "lib/add.js": b"function add(a, b) {\n  return a - b;\n}\nmodule.exports = { add };\n",
+        "test/add.test.js": b"require('../lib/add');\n", "package.json": b"{}\n",
+    }  # fmt: skip
+    read = project.Project(Path("/nowhere"), files, dict.fromkeys(files, 0o644), {}, ())
+    error = {"type": "Exit", "message": "AssertionError: -1 == 5\n    at add (/tmp/p/lib/add.js:2:3)", "frames": []}
+    given = Problem(read, Case(["command"], ["command"], 0.2, {}, errors={"command": error}))
+    blocks = [
+        f"{file}\n<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE"
+        for file, old, new in (
+            ("lib/add.js", "  return a - b;", "  return a + b;"),
+            ("lib/add.js", "  return a - b;", "  return a +;"),
+            ("test/add.test.js", "require('../lib/add');", ""),
+            ("package.json", "{}", '{"scripts": {"test": "true"}}'),
+        )
+    ]
+    with scripted(lambda number, body: says(blocks[number])) as server:
+        place.endpoint(server.url)
+        made = driver(place, settings=Settings(samples=4, rounds=1), parses=lambda name, text: "+;" not in text)
+        found = list(made.candidates(given))
+    assert [dict(candidate.changed) for candidate in found] == [
+        {"lib/add.js": files["lib/add.js"].decode().replace("-", "+")}
+    ], "neither tests nor what was not shown"  # fmt: skip
+    assert (found[0].file, found[0].line) == ("lib/add.js", 2)
+
+
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_fails_for_good_ends_it_and_is_named(place: Place) -> None:
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_server_that_fails_for_good_ends_it_and_is_named(place: Place, width: int) -> None:
     with scripted(lambda number, body: (500, {"error": {"message": "no"}})) as server:
-        place.endpoint(server.url)
+        place.endpoint(server.url, f"width = {width}")
         made = driver(place)
         with pytest.raises(TryLater, match="500"):
             run(made)

@@ -239,7 +239,7 @@ class LlmDriver:
         waiting = deque(requests)
         gather = problem.case.test_seconds * max(1, len(problem.case.selecting)) >= self._settings.slow_tests_s
         while True:
-            while waiting and not self.stopped and batch.flying < max(1, batch.width):
+            while waiting and not self.stopped and batch.flying < (1 if self._failures else max(1, batch.width)):
                 if not self._submit(batch, waiting[0], flying):
                     break
                 waiting.popleft()
