@@ -84,6 +84,17 @@ def test_a_method_keeps_its_decorator_and_its_depth_and_its_class() -> None:
     assert only(bare)["src/shapes.py"] == SHAPES.replace("-=", "+="), "the target, not the other class's"
 
 
+def test_a_part_of_a_class_may_bring_methods_of_its_own() -> None:
+    reply = "```python\nclass Box:\n    def grow(self, by):\n        self.w = self.more(by)\n\n    def more(self, by):\n        return self.w + by\n```"
+    text = only(read(reply, SHOWN))["src/shapes.py"]
+    assert (
+        text.index("def area")
+        < text.index("def grow")
+        < text.index("    def more(self, by):\n        return self.w + by\n")
+    )
+    assert text.index("def more") < text.index("class Ball")
+
+
 def test_what_a_function_brings_along_has_its_place() -> None:
     reply = (
         "```python\nimport math\nfrom itertools import pairwise\n\ndef meets(a, d):\n    return a < d\n\n"

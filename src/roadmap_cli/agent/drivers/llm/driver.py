@@ -42,7 +42,6 @@ _ESTIMATE_FACTOR = 4 / 3
 #: Failures after which the model's owner may charge for the call all the same.
 _MAYBE_CHARGED = frozenset({"cut_off", "timed_out", "bad_reply"})
 _MOST_FAILURES = 2
-_NARROW_BELOW = 1.0
 _FEWEST_TOKENS = 32
 _CLOSING = "\n```\n"
 _TEMPERATURES = (0.3, 1.0)
@@ -398,7 +397,7 @@ class LlmDriver:
         room = self._settings.prompt_tokens
         if context is not None:
             room = min(room, context - max(96, min(context // 3, self._settings.reply_tokens or 1024)))
-        self._narrow = size is not None and size < _NARROW_BELOW
+        self._narrow = size is not None and size < outcomes.TINY
         ask = prompt.compose(problem, self._count, room, narrow=self._narrow, skip=skip)
         if skip:
             self._last = self._last if ask is None else None
@@ -423,8 +422,10 @@ class LlmDriver:
         tokens = sum(self._count(message["content"]) + 8 for message in messages) + 16
         if tool:
             tokens += self._count(str(tool))
+        floor = 96 if self._narrow else 512
         most = self._settings.reply_tokens or max(
-            192, ask.code_tokens * 3 // 2 + 96 if form in ("function", "file") else 512 + ask.code_tokens // 2
+            floor if self._narrow else 192,
+            ask.code_tokens * 3 // 2 + 96 if form in ("function", "file") else floor + ask.code_tokens // 2,
         )
         most *= self._longer
         wanted = most

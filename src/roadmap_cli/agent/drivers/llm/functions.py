@@ -87,7 +87,7 @@ def put(text: str, files: Mapping[str, str], targets: Sequence[tuple[str, str]])
     whole = _whole(block, tree, files)
     if whole is not None:
         return whole
-    placed: dict[str, list[tuple[Span, Span]]] = {}
+    placed: dict[str, list[tuple[Span, list[Span]]]] = {}
     fresh: list[Span] = []
     for node in tops:
         span = own[node.name]
@@ -96,7 +96,7 @@ def put(text: str, files: Mapping[str, str], targets: Sequence[tuple[str, str]])
         else:
             pairs, new = _one(span, there, targets)
         for name, old, mine in pairs:
-            placed.setdefault(name, []).append((old, mine))
+            placed.setdefault(name, []).append((old, mine))  # the first of mine in its place, the others behind it
         fresh += new
     if not placed:
         raise NoPlaceError(f"no function {tops[0].name[:60]!r} is in the files shown")
@@ -106,7 +106,7 @@ def put(text: str, files: Mapping[str, str], targets: Sequence[tuple[str, str]])
     return {name: _made(files[name], pairs, fresh, lines, tree) for name, pairs in placed.items()}
 
 
-_Pairs = list[tuple[str, Span, Span]]
+_Pairs = list[tuple[str, Span, list[Span]]]
 
 
 def _one(span: Span, there: Mapping[str, list[Span]], targets: Sequence[tuple[str, str]]) -> tuple[_Pairs, list[Span]]:
@@ -121,7 +121,7 @@ def _one(span: Span, there: Mapping[str, list[Span]], targets: Sequence[tuple[st
     for file, function in targets:
         for name, old in every:
             if name == file and old.name == _bare(function):
-                return [(name, old, span)], []
+                return [(name, old, [span])], []
     if not every:
         return [], [span]
     top = [(name, old) for name, old in every if "." not in old.name] or every
@@ -129,7 +129,7 @@ def _one(span: Span, there: Mapping[str, list[Span]], targets: Sequence[tuple[st
         raise NoPlaceError(
             f"there are {len(top)} functions {span.name[:60]!r}; asked for were {', '.join(wanted)[:200]}"
         )
-    return [(top[0][0], top[0][1], span)], []
+    return [(top[0][0], top[0][1], [span])], []
 
 
 def _class(
@@ -149,14 +149,16 @@ def _class(
     before = {each.name: each for each in there[file]}
     assert isinstance(span.node, ast.ClassDef)
     if _members(old.node) <= _members(span.node):
-        return [(file, old, span)], []
+        return [(file, old, [span])], []
     pairs = [
-        (file, before[name], mine)
+        (file, before[name], [mine])
         for node in span.node.body
         if isinstance(node, _Function) and (name := f"{span.name}.{node.name}") in before and (mine := own.get(name))
     ]
     if not pairs:
         raise NoPlaceError(f"class {span.name[:60]!r} has none of the methods that are there")
+    names = [f"{span.name}.{node.name}" for node in span.node.body if isinstance(node, _Function)]
+    pairs[-1][2].extend(own[name] for name in names if name not in before)
     return pairs, []
 
 
@@ -211,7 +213,7 @@ def _bare(function: str) -> str:
 
 
 def _made(
-    before: str, pairs: Sequence[tuple[Span, Span]], fresh: Sequence[Span], block: Sequence[str], tree: ast.Module
+    before: str, pairs: Sequence[tuple[Span, list[Span]]], fresh: Sequence[Span], block: Sequence[str], tree: ast.Module
 ) -> str:
     """A file with functions exchanged, new ones before the first of them, and imports it does not have yet."""
     ends = "\r\n" if "\r\n" in before else "\n"
@@ -219,9 +221,13 @@ def _made(
     pairs = sorted(pairs, key=lambda pair: -pair[0].first)
     if any(earlier[0].last >= later[0].first for later, earlier in pairwise(pairs)):
         raise NoPlaceError("the functions in the code overlap")
-    for old, mine in pairs:
-        first = old.line if old.first < old.line and mine.first == mine.line else old.first  # decorators are kept
-        body = _indented(block[mine.first - 1 : mine.last], mine.column, old.column, lines[old.line - 1])
+    for old, group in pairs:
+        bare = group[0].first == group[0].line
+        first = old.line if old.first < old.line and bare else old.first  # decorators are kept
+        body, example = list[str](), lines[old.line - 1]
+        for mine in group:
+            body += [""] * bool(body)
+            body += _indented(block[mine.first - 1 : mine.last], mine.column, old.column, example)
         lines[first - 1 : old.last] = body
     if fresh:
         tops = [

@@ -20,6 +20,8 @@ KIND = "agent.model_asked"
 FORMATS = ("function", "search", "diff", "infill")
 #: Below this many parameters (in thousand millions) a model is asked for whole functions first.
 SMALL = 8.0
+#: Below this many they are shown one function at a time, and hardly write anything but functions.
+TINY = 1.0
 _PRIOR_REPLIES = 6.0
 _PRIOR_RUNS = 4.0
 _NEWEST = 400
@@ -108,8 +110,11 @@ def formats(past: Mapping[str, Counts], billions: float | None) -> list[str]:
     aider's tables say the same of larger models (polyglot leaderboard, early 2025: Qwen2.5-Coder-32B well-formed
     99.6 % whole against 71.6 % diff, GPT-4o 95.1 % diff).
     """
-    small = billions is not None and billions < SMALL
-    priors = {"function": 0.9, "search": 0.5, "diff": 0.2} if small else {"function": 0.85, "search": 0.95, "diff": 0.8}
+    priors = {"function": 0.85, "search": 0.95, "diff": 0.8}
+    if billions is not None and billions < SMALL:
+        priors = {"function": 0.9, "search": 0.5, "diff": 0.2}
+    if billions is not None and billions < TINY:
+        priors = {"function": 0.8, "search": 0.1, "diff": 0.05}
     rates = {name: past.get(name, Counts()).usable_rate(prior) for name, prior in priors.items()}
     return sorted(rates, key=lambda name: -rates[name])
 
