@@ -44,7 +44,7 @@ _MAYBE_CHARGED = frozenset({"cut_off", "timed_out", "bad_reply"})
 _MOST_FAILURES = 2
 _FEWEST_TOKENS = 32
 _CLOSING = "\n```\n"
-_TEMPERATURES = (0.3, 1.0)
+_TEMPERATURES, _WARMER = (0.3, 1.0), (0.7, 1.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,7 +436,7 @@ class LlmDriver:
             return []
         requests = list[_Asked]()
         samples = self._settings.samples
-        low, high = _TEMPERATURES
+        low, high = _TEMPERATURES if not (number and self._narrow) else _WARMER
         for sample in range(samples):
             warm = 0.0 if sample == 0 and number == 0 else low + (high - low) * sample / max(1, samples - 1)
             seed = int.from_bytes(hashlib.sha256(f"{self._seed}:{number}:{sample}".encode()).digest()[:4]) >> 1
@@ -465,8 +465,12 @@ class LlmDriver:
         return requests
 
     def _feedback(self, batch: Batch, ask: Prompt, problem: Problem, number: int) -> list[tuple[str, str]]:
-        """What was said of the last answers: the tests' verdicts, else why they could not be used."""
-        if number == 0:
+        """What was said of the last answers: the tests' verdicts, else why they could not be used.
+
+        Small models copy what they are shown, so they are told only of what mended a part.
+        """
+        mended = any(each.outcome in ("partial", "regressed") for each in self._verdicts[-5:])
+        if number == 0 or (self._narrow and not mended):
             return []
         if self._verdicts:
             best = min(

@@ -156,7 +156,8 @@ def told(verdicts: Sequence[Verdict], problem: Problem) -> str:
     name = untrusted.mark(pieces)
     return (
         untrusted.marked("tried before, in vain", "\n\n".join(pieces), name)
-        + "\n\nNone of these repairs it. The files are again as shown at first. Find the cause; change something else."
+        + "\n\nNone of these repairs it. The files are again as shown at first. Find the cause, change something"
+        " else, and answer in the form asked for."
     )
 
 
