@@ -18,7 +18,7 @@ from roadmap_cli.agent import localise, project, toolchain
 from roadmap_cli.agent.bench import Bench
 from roadmap_cli.agent.driver import Candidate, Case, Driver, Problem
 from roadmap_cli.agent.drivers.llm import Budget, LlmDriver, Settings, outcomes
-from roadmap_cli.agent.drivers.llm.driver import _merged
+from roadmap_cli.agent.drivers.llm.asking import merged
 from roadmap_cli.agent.drivers.llm.outcomes import Counts
 from roadmap_cli.agent.sandbox import Limits
 from roadmap_cli.agent.search import Search
@@ -547,7 +547,7 @@ def test_a_template_without_system_messages_gets_them_with_the_question(place: P
         {"role": "user", "content": "Q"},
         {"role": "assistant", "content": "A"},
     ]
-    assert _merged(asked) == [{"role": "user", "content": "S\n\nQ"}, {"role": "assistant", "content": "A"}]
+    assert merged(asked) == [{"role": "user", "content": "S\n\nQ"}, {"role": "assistant", "content": "A"}]
     assert made.stopped is None
 
 
