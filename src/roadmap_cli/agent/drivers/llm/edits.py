@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.agent.drivers.llm import functions, naming
+from roadmap_cli.agent.drivers.llm import diffs, functions, naming
 from roadmap_cli.agent.drivers.llm.placing import NoPlaceError, place, place_hunk
+from roadmap_cli.agent.drivers.llm.shown import FENCE, TAIL, Shown
 from roadmap_cli.agent.source import compiles
 
 LONGEST_REPLY, LONGEST_FILE = 400_000, 1_000_000
@@ -24,23 +25,11 @@ _FEWEST_KEPT_RATIO = 0.5
 
 _HEAD = re.compile(r"<{5,9} ?(?:SEARCH|ORIGINAL)>?\Z")
 _DIVIDER = re.compile(r"={5,9}\Z")
-_TAIL = re.compile(r">{5,9} ?(?:REPLACE|UPDATED)\Z")
-_FENCE = re.compile(r"(`{3,}|~{3,})([^`]*)\Z")
-_HUNK = re.compile(r"@@(?: -(\d{1,9})(?:,\d{1,9})? \+\d{1,9}(?:,\d{1,9})? @@| )?")
-_PATH = re.compile(r"[\w@+.-]+(?:/[\w@+.-]+)*\Z")
 _LEFT_OUT = re.compile(
     r"(?:#|//|--|/\*|\.\.\.|…).*\b(?:rest of|existing|remaining|unchanged|same as|as before)\b", re.I
 )
 _LONGEST_LEFT_OUT = 120
 _NUMBERED = re.compile(r"\s*\d{1,6} ?[|:] ?")
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the model was shown and may change: files by name, and the functions it was asked about, the first first."""
-
-    files: Mapping[str, str]
-    targets: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ def read_calls(calls: Iterable[tuple[str, str]], shown: Shown) -> Reading:
             found.problems.append("the arguments of the call are not whole JSON")
             return found
         words = str(arguments.get("file") or "")[:300]
-        file = _file(words, shown)
+        file = shown.named(words)
         try:
             if words and file is None:
                 raise NoPlaceError(f"file {words[:80]!r} is not one of those shown")
@@ -174,13 +163,13 @@ def _search_replace(lines: Sequence[str], shown: Shown, found: Reading, cut_off:
     for place_of, head in enumerate(marks):
         limit = marks[place_of + 1] if place_of + 1 < len(marks) else len(lines)
         body = lines[head + 1 : limit]
-        tail = next((number for number, line in enumerate(body) if _TAIL.match(line.strip())), None)
+        tail = next((number for number, line in enumerate(body) if TAIL.match(line.strip())), None)
         dividers = [number for number, line in enumerate(body[:tail]) if _DIVIDER.match(line.strip())]
         if tail is None or not dividers:
             found.problems.append(CUT_OFF if cut_off else "a SEARCH block has no '=======' or no '>>>>>>> REPLACE'")
             return
         try:
-            file = _named_above(lines, head, shown)
+            file = shown.named_above(lines, head)
             _replace_divided(file, body[:tail], dividers, shown, changed)
         except NoPlaceError as error:
             found.problems.append(str(error))
@@ -275,28 +264,12 @@ def _unnumbered(lines: list[str]) -> list[str]:
 # -- unified diffs -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Hunk:
-    """One hunk: lines with their signs, and the line (from 0) it says it begins at."""
-
-    file: str | None
-    near: int | None
-    signs: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-
-    def side(self, but: str) -> list[str]:
-        return [line for sign, line in zip(self.signs, self.lines, strict=True) if sign != but]
-
-    @property
-    def context(self) -> tuple[int, int]:
-        """How many lines at its beginning and end are context."""
-        above = next((n for n, sign in enumerate(self.signs) if sign != " "), len(self.signs))
-        below = next((n for n, sign in enumerate(reversed(self.signs)) if sign != " "), 0)
-        return above, below
-
-
 def _diffs(lines: Sequence[str], shown: Shown, found: Reading, cut_off: bool) -> None:
-    hunks = _hunks(lines, shown, found)
+    try:
+        hunks = diffs.hunks(lines, shown, MOST_BLOCKS)
+    except NoPlaceError as error:
+        found.problems.append(str(error))
+        return
     if not hunks:
         return
     if cut_off and lines and lines[-1][:1] in ("+", "-", " "):
@@ -306,7 +279,7 @@ def _diffs(lines: Sequence[str], shown: Shown, found: Reading, cut_off: bool) ->
     moved: dict[str, int] = {}
     for hunk in hunks:
         try:
-            name = hunk.file if hunk.file is not None else _only_file(shown)
+            name = hunk.file if hunk.file is not None else shown.only_file()
             text, ends = _plain(changed.get(name, shown.files[name]))
             have = text.split("\n")
             near = None if hunk.near is None else hunk.near + moved.get(name, 0)
@@ -319,57 +292,6 @@ def _diffs(lines: Sequence[str], shown: Shown, found: Reading, cut_off: bool) ->
         changed[name] = ends("\n".join([*have[: where.start], *new, *have[where.end :]]))
         moved[name] = moved.get(name, 0) + len(new) - (where.end - where.start)
     _take(changed, "diff", shown, found)
-
-
-def _hunks(lines: Sequence[str], shown: Shown, found: Reading) -> list[_Hunk]:
-    """The hunks of all diffs in a reply; a file that may not be changed is a problem."""
-    hunks: list[_Hunk] = []
-    file: str | None = None
-    hunk: _Hunk | None = None
-    number = 0
-    while number < len(lines):
-        line = lines[number]
-        if line.startswith("--- ") and number + 1 < len(lines) and lines[number + 1].startswith("+++ "):
-            file = _file(_path_of(lines[number + 1][4:]), shown) or _file(_path_of(line[4:]), shown)
-            if file is None:
-                found.problems.append(f"the diff changes {_path_of(lines[number + 1][4:])[:80]!r}, which is not shown")
-                return []
-            hunk = None
-            number += 2
-            continue
-        start = _HUNK.match(line) if line.startswith("@@") else None
-        if start:
-            hunk = _Hunk(file, int(start[1]) - 1 if start[1] else None)
-            hunks.append(hunk)
-            if len(hunks) > MOST_BLOCKS:
-                found.problems.append(f"the diff has more than {MOST_BLOCKS} hunks")
-                return []
-        elif hunk is not None:
-            if line[:1] in ("+", "-", " "):
-                hunk.signs.append(line[0])
-                hunk.lines.append(line[1:])
-            elif not line:
-                hunk.signs.append(" ")
-                hunk.lines.append("")
-            elif not line.startswith("\\"):
-                hunk = None
-        number += 1
-    for each in hunks:  # empty lines at the end of a reply are no context
-        while each.signs and each.signs[-1] == " " and not each.lines[-1].strip():
-            each.signs.pop()
-            each.lines.pop()
-    return [each for each in hunks if "+" in each.signs or "-" in each.signs]
-
-
-def _path_of(words: str) -> str:
-    path = words.split("\t")[0].strip().strip('"')
-    return path[2:] if path[:2] in ("a/", "b/") else path
-
-
-def _only_file(shown: Shown) -> str:
-    if len(shown.files) == 1:
-        return next(iter(shown.files))
-    raise NoPlaceError("the diff does not say which file it changes")
 
 
 # -- code --------------------------------------------------------------------------------------------------------------
@@ -389,7 +311,7 @@ def _code(lines: Sequence[str], shown: Shown, found: Reading, cut_off: bool) -> 
             found.problems.append("the code leaves a part out; write it whole")
             continue
         body = _unnumbered(block.lines)
-        texts.append((_file(block.info, shown) or _named_above_or_none(lines, block.first, shown), "\n".join(body)))
+        texts.append((shown.named(block.info) or shown.named_just_above(lines, block.first), "\n".join(body)))
     if not texts:
         return
     names = [name for _, text in texts for name in functions.defined(text)]
@@ -423,7 +345,7 @@ def _function(text: str, file: str | None, shown: Shown, changed: Mapping[str, s
         versions = {name: changed.get(name, shown.files[name]) for name in python}
         targets = [(name, function) for name, function in shown.targets if name in versions]
         return functions.put(text, versions, targets)
-    name = file if file is not None else _only_file(shown)
+    name = file if file is not None else shown.only_file()
     return {name: _whole_file(text, changed.get(name, shown.files[name]))}
 
 
@@ -443,7 +365,7 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
     A fence inside a docstring closes nothing: of the next few closing fences the first counts that leaves valid
     Python, if there is one.
     """
-    fences = [(number, match) for number, line in enumerate(lines) if (match := _FENCE.match(line.strip()))]
+    fences = [(number, match) for number, line in enumerate(lines) if (match := FENCE.match(line.strip()))]
     found: list[_Block] = []
     at = 0
     while at < len(fences) and len(found) <= MOST_BLOCKS:
@@ -470,53 +392,6 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
 
 def _is_python(lines: Sequence[str]) -> bool:
     return naming.tree_of(functions.dedented("\n".join(lines))) is not None
-
-
-# -- names of files ----------------------------------------------------------------------------------------------------
-
-
-def _named_above(lines: Sequence[str], at: int, shown: Shown) -> str | None:
-    """The file named in the lines above a block, None if none is. Raises NoPlaceError for one that was not shown."""
-    looked = 0
-    for number in range(at - 1, max(-1, at - 6), -1):
-        line = lines[number].strip()
-        fence = _FENCE.match(line)
-        words = fence[2].strip() if fence else line
-        if not words:
-            continue
-        if found := _file(words, shown):
-            return found
-        name = words.strip("#*`: ").strip()
-        if not fence and _PATH.match(name) and "." in name.strip(".") and not name.endswith("."):
-            raise NoPlaceError(f"file {name[:80]!r} is not one of those shown")
-        if _TAIL.match(line):
-            break
-        looked += not fence
-        if looked >= 2:
-            break
-    return None
-
-
-def _named_above_or_none(lines: Sequence[str], at: int, shown: Shown) -> str | None:
-    for number in range(at - 1, max(-1, at - 3), -1):
-        if lines[number].strip():
-            return _file(lines[number], shown)
-    return None
-
-
-def _file(words: str, shown: Shown) -> str | None:
-    """The one shown file that words name: a path, the end of one, or a path among other words such as ``python:``."""
-    for word in [words, *words.split()[:8]]:
-        name = word[:300].strip().strip("#*`'\"():,").strip()
-        for part in (name, name.rpartition(":")[2], name.rpartition("=")[2].strip("'\"")):
-            path = part.removeprefix("./")
-            if path in shown.files:
-                return path
-            if path and _PATH.match(path):
-                ends = [each for each in shown.files if each.endswith("/" + path) or path.endswith("/" + each)]
-                if len(ends) == 1:
-                    return ends[0]
-    return None
 
 
 def _plain(text: str) -> tuple[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from roadmap_cli.agent.drivers.llm import naming
-from roadmap_cli.agent.drivers.llm.edits import Shown
 from roadmap_cli.agent.drivers.llm.places import Suspect
+from roadmap_cli.agent.drivers.llm.shown import Shown
 from roadmap_cli.models.chat import Infill
 
 MOST_TOKENS = 96

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.agent.drivers.llm import places, untrusted
-from roadmap_cli.agent.drivers.llm.edits import Shown
+from roadmap_cli.agent.drivers.llm.shown import Shown
 
 if TYPE_CHECKING:
     from roadmap_cli.agent.driver import Problem, Verdict
