@@ -7,6 +7,9 @@ in a round (4), ROUNDS how many rounds (2), SECONDS the longest time for a progr
 one fault and its tests; what the model proposes is judged by the whole suite in the sandbox, as in `agent-loop`.
 "repaired" means that all tests passed; each program also has further tests that were not shown, and "held_out" says
 whether those pass, too.
+
+TASKS names a file of HumanEvalFix tasks (humanevalpack.jsonl) to be taken instead, COUNT how many from its beginning:
+the examples of the task are shown, the task's own tests are held out. Tasks whose examples pass already are left out.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ SAMPLES, ROUNDS = int(os.environ.get("SAMPLES", "4")), int(os.environ.get("ROUND
 SECONDS = float(os.environ.get("SECONDS", "120"))
 
 #: name → (code, shown tests, held-out assertions)
-PROGRAMS = {
+PROGRAMS: dict[str, tuple[str, list[str] | str, list[str] | str]] = {
     "add": ("def add(a, b):\n    return a - b\n", ["add(2, 3) == 5", "add(0, 0) == 0"], ["add(-1, 4) == 3"]),
     "is_even": ("def is_even(n):\n    return n % 2 == 1\n", ["is_even(4)", "not is_even(7)"], ["is_even(0)", "not is_even(-3)"]),
     "largest": (
@@ -76,8 +79,11 @@ def main() -> None:
     from roadmap_cli.state.keys import KeySource
     from roadmap_cli.state.store import State
 
+    if os.environ.get("TASKS"):
+        PROGRAMS.clear()
+        PROGRAMS.update(_tasks(Path(os.environ["TASKS"]), int(os.environ.get("COUNT", "20"))))
     names = sys.argv[1:] or list(PROGRAMS)
-    repaired = held_out = 0
+    repaired = held_out = asked = 0
     spent = 0.0
     with tempfile.TemporaryDirectory() as home:
         environ = {
@@ -87,6 +93,7 @@ def main() -> None:
         with State.open(Path(home) / "state.db", mode="write", keys=keys, now=clock.system) as state:
             for name in names:
                 told = _one(name, Path(home) / name, state, environ)
+                asked += told["stopped"] != "left out"
                 print(json.dumps(told), flush=True)
                 repaired += told["repaired"] is True
                 held_out += told["held_out"] is True
@@ -96,13 +103,22 @@ def main() -> None:
             {
                 "figure": "llm_repair",
                 "model": MODEL or "default",
-                "programs": len(names),
+                "programs": asked,
                 "repaired": repaired,
                 "held_out": held_out,
                 "seconds": round(spent, 1),
             }
         )
     )
+
+
+def _tasks(file: Path, count: int) -> dict[str, tuple[str, str, str]]:
+    """HumanEvalFix tasks as programs: the faulty one, its examples, its tests."""
+    found = {}
+    for line in file.read_text().splitlines()[:count]:
+        task = json.loads(line)
+        found[task["entry_point"]] = (task["prompt"] + task["buggy_solution"], task["example_test"], task["test"])
+    return found
 
 
 def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dict[str, object]:
@@ -119,6 +135,8 @@ def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dic
     read = project.read(folder)
     with _bench(read, environ) as bench:
         first = bench.run({}, trace=read.sources(), test_seconds=5, seconds=60)
+        if not first.failing:
+            return {"program": name, "repaired": None, "held_out": None, "stopped": "left out", "seconds": 0.0}
         errors = {test: first.outcomes[test].get("error") or {} for test in first.failing}
         suspicion = localise.ochiai(first.lines, first.failing, first.passing)
         case = Case(first.failing, list(first.outcomes), 1.0, suspicion, errors=errors)
@@ -156,7 +174,7 @@ def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dic
     }  # fmt: skip
 
 
-def _passes(name: str, changed: dict[str, str], hidden: list[str], folder: Path, environ: dict[str, str]) -> bool:
+def _passes(name: str, changed: dict[str, str], hidden: list[str] | str, folder: Path, environ: dict[str, str]) -> bool:
     """Run the tests that were not shown, in a sandbox like the others."""
     from roadmap_cli.agent import project
     from roadmap_cli.agent.bench import is_green
@@ -164,12 +182,16 @@ def _passes(name: str, changed: dict[str, str], hidden: list[str], folder: Path,
     _write(folder, name, changed["code_.py"], hidden)
     with _bench(project.read(folder), environ) as bench:
         run = bench.run({}, test_seconds=5, seconds=60)
-    return is_green(run, list(run.outcomes)) and len(run.passing) == len(hidden)
+    return is_green(run, list(run.outcomes)) and len(run.passing) == (1 if isinstance(hidden, str) else len(hidden))
 
 
-def _write(folder: Path, name: str, code: str, tests: list[str]) -> None:
+def _write(folder: Path, name: str, code: str, tests: list[str] | str) -> None:
     folder.mkdir()
     (folder / "code_.py").write_text(code)
+    if isinstance(tests, str):
+        body = tests.replace(f"\ncheck({name})", "\n")
+        (folder / "test_code.py").write_text(f"from code_ import *\n\n{body}\n\ndef test_all():\n    check({name})\n")
+        return
     bodies = [f"def test_{number}():\n    assert {words}\n" for number, words in enumerate(tests)]
     (folder / "test_code.py").write_text(f"from code_ import {name}\n\n\n" + "\n\n".join(bodies))
 
