@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import RoadmapError
-from roadmap_cli.models.chat import Chat, Message, Options, Reply, Tally, check_messages, settle
+from roadmap_cli.models.chat import (
+    Asked,
+    Chat,
+    Infill,
+    Message,
+    Options,
+    Reply,
+    Tally,
+    check_asked,
+    estimated_tokens,
+    settle,
+)
 
 if TYPE_CHECKING:
     from roadmap_cli.models.ledger import Ledger
@@ -23,11 +34,18 @@ Result = tuple[int, Reply | RoadmapError]
 
 
 class Batch(ABC):
-    """Requests in flight. Use it in a `with` block, or `close` it: what has no answer by then is given up."""
+    """Requests in flight. Use it in a `with` block, or `close` it: what has no answer by then is given up.
+
+    `takes_tools` and `takes_infill` say what else than conversation the model understands, `is_estimate` that
+    `count_tokens` only guesses.
+    """
 
     name: str
     width: int
     remark: str = ""
+    takes_tools = False
+    takes_infill = False
+    is_estimate = True
 
     def __enter__(self) -> Batch:
         return self
@@ -40,13 +58,29 @@ class Batch(ABC):
     def flying(self) -> int:
         """Requests without an answer yet."""
 
+    @property
+    def context_size(self) -> int | None:
+        """Tokens that prompt and reply may have together, or None if nobody says."""
+        return None
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is; an estimate where the model cannot be asked. Not while requests are in flight."""
+        return estimated_tokens(text)
+
+    def price(self, prompt_tokens: int, completion_tokens: int) -> tuple[int | None, str | None]:
+        """What a call would cost in millionths of a currency, and the currency; None if no price is known."""
+        return 0, None
+
     @abstractmethod
-    def submit(self, key: int, messages: Sequence[Message], options: Options) -> None:
+    def submit(self, key: int, messages: Sequence[Message] | Infill, options: Options) -> None:
         """Ask under a key of the caller's. Raises DataError and UsageError at once for what cannot be asked."""
 
     @abstractmethod
-    def wait(self) -> list[Result]:
-        """Block until at least one request is answered; those that are. Nothing in flight gives nothing."""
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[Result]:
+        """Block until at least one request is answered; those that are. Nothing in flight gives nothing.
+
+        `stop` is asked now and then whether to come back with nothing; a single request to an endpoint is not left.
+        """
 
     def results(self) -> Iterator[Result]:
         """Answers as they come, until nothing is in flight."""
@@ -63,7 +97,7 @@ class _Flying:
     """A request in the engine."""
 
     key: int
-    messages: list[dict[str, str]]
+    messages: Asked
     options: Options
     tally: Tally
     started: float
@@ -77,6 +111,8 @@ class LocalBatch(Batch):
     out while it works. What else is in flight may tip a choice between two nearly equal tokens, since llama.cpp's last
     digits differ with how much is computed together; with a width of 1 nothing does.
     """
+
+    is_estimate = False
 
     def __init__(
         self,
@@ -107,6 +143,7 @@ class LocalBatch(Batch):
         settings = EngineSettings(context_size, sequences=most, threads=threads, exact=most == 1)
         self._engine = Engine(name, path, settings)
         self._requests: dict[int, _Flying] = {}
+        self.takes_infill = self._engine.takes_infill
 
     @property
     def width(self) -> int:  # type: ignore[override]
@@ -118,15 +155,19 @@ class LocalBatch(Batch):
         """Tokens that prompt and reply may have together."""
         return self._engine.context_size
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is."""
+        return self._engine.count_tokens(text)
+
     @property
     def flying(self) -> int:
         """Requests without an answer yet."""
         return len(self._requests)
 
-    def submit(self, key: int, messages: Sequence[Message], options: Options) -> None:
+    def submit(self, key: int, messages: Sequence[Message] | Infill, options: Options) -> None:
         """Ask under a key of the caller's; a request that cannot be asked is a row of the ledger, too."""
         options.check()
-        checked = check_messages(messages)
+        checked = check_asked(messages, takes_infill=self.takes_infill)
         flying = _Flying(key, checked, options, Tally(), time.perf_counter())
         try:
             ticket = self._engine.submit(checked, options, flying.tally)
@@ -136,12 +177,12 @@ class LocalBatch(Batch):
             raise
         self._requests[ticket] = flying
 
-    def wait(self) -> list[Result]:
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[Result]:
         """Work until at least one request is answered; those that are, their calls written down."""
         from roadmap_cli.models.engine import Done, Failed
 
         engine, requests, finished = self._engine, self._requests, list[Result]()
-        while requests and not finished:
+        while requests and not finished and not (stop and stop()):
             began = time.perf_counter()
             events = engine.step()
             self._width.learn(engine.written, engine.read, time.perf_counter() - began)
@@ -201,19 +242,33 @@ class ChatBatch(Batch):
     def __init__(self, chat: Chat, *, purpose: str = "batch") -> None:
         self.name = chat.name
         self._chat, self._purpose = chat, purpose
-        self._waiting: list[tuple[int, list[dict[str, str]], Options]] = []
+        self.takes_tools, self.takes_infill = chat.takes_tools, chat.takes_infill
+        self._waiting: list[tuple[int, Asked, Options]] = []
 
     @property
     def flying(self) -> int:
         """Requests without an answer yet."""
         return len(self._waiting)
 
-    def submit(self, key: int, messages: Sequence[Message], options: Options) -> None:
-        """Take in a request; it is asked in `wait`."""
-        options.check()
-        self._waiting.append((key, check_messages(messages), options))
+    @property
+    def context_size(self) -> int | None:
+        """Tokens that prompt and reply may have together, or None if the provider does not say."""
+        return self._chat.context_size
 
-    def wait(self) -> list[Result]:
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is; an estimate at an endpoint."""
+        return self._chat.count_tokens(text)
+
+    def price(self, prompt_tokens: int, completion_tokens: int) -> tuple[int | None, str | None]:
+        """What a call would cost in millionths of a currency, and the currency; None if no price is known."""
+        return self._chat.price(prompt_tokens, completion_tokens)
+
+    def submit(self, key: int, messages: Sequence[Message] | Infill, options: Options) -> None:
+        """Take in a request; it is asked in `wait`."""
+        options.check(takes_tools=self.takes_tools)
+        self._waiting.append((key, check_asked(messages, takes_infill=self.takes_infill), options))
+
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[Result]:
         """Ask the next request and wait for its answer."""
         if not self._waiting:
             return []

@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from roadmap_cli.core.errors import DataError, RoadmapError, UsageError
 
@@ -17,14 +17,37 @@ if TYPE_CHECKING:
     from roadmap_cli.models.ledger import Ledger
 
 Message = Mapping[str, str]
+#: What is asked, once checked: the messages of a conversation, or text with a gap.
+Asked: TypeAlias = "list[dict[str, str]] | Infill"
 ROLES = frozenset({"system", "user", "assistant"})
 #: The kind under which text that was never a record counts when it is sent to an endpoint.
 PROMPT_KIND = "slm.prompt"
+BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Infill:
+    """Text with a gap to be filled: what stands before it and what after."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model asks for. `arguments` is JSON as the model wrote it, which need not be whole or fit."""
+
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a reply is made. `temperature` 0 takes the likeliest token each time; `schema` is a JSON Schema."""
+    """How a reply is made. `temperature` 0 takes the likeliest token each time; `schema` is a JSON Schema.
+
+    `tools` are functions the model may ask for, each with name, description and parameters (a JSON Schema), at
+    endpoints that know of them; `tool` is the name of the one it has to ask for.
+    """
 
     max_tokens: int = 256
     temperature: float = 0.0
@@ -32,9 +55,11 @@ class Options:
     seed: int = 0
     stop: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    tool: str | None = None
 
-    def check(self) -> None:
-        """Raise UsageError for values without meaning."""
+    def check(self, *, takes_tools: bool = False) -> None:
+        """Raise UsageError for values without meaning, or for tools where the model takes none."""
         if self.max_tokens < 1:
             raise UsageError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if not 0.0 <= self.temperature <= 5.0:
@@ -43,6 +68,10 @@ class Options:
             raise UsageError(f"top_p must be above 0 and at most 1, not {self.top_p:g}")
         if "" in self.stop:
             raise UsageError("a stop text must not be empty")
+        if self.tools and not takes_tools:
+            raise UsageError("this model takes no tools", hint="tools = true in models.toml, for an endpoint that does")
+        if self.tool is not None and self.tool not in [tool.get("name") for tool in self.tools]:
+            raise UsageError(f"no tool of the name {self.tool!r}")
         if self.schema is not None:
             from roadmap_cli.models import constrained
 
@@ -51,8 +80,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `finish` is ``stop`` or ``length``; `value` is the parsed reply if a schema was asked for,
-    `call_id` the row in the ledger.
+    """What came back. `finish` is ``stop``, ``length`` or ``tool_calls``; `value` is the parsed reply if a schema was
+    asked for, `calls` are those of tools, `call_id` the row in the ledger.
 
     `cached_tokens` of the prompt were still in the model's memory from the call before.
     """
@@ -68,6 +97,7 @@ class Reply:
     currency: str | None = None
     value: Any = None
     call_id: str | None = None
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(slots=True)
@@ -83,6 +113,7 @@ class Tally:
     cached_tokens: int = 0
     purpose: str = "chat"
     call_id: str | None = None
+    calls: list[ToolCall] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -106,7 +137,13 @@ class Stream:
 
 
 class Chat(ABC):
-    """A model to talk to. Use it in a `with` block, or `close` it: an in-process model holds memory."""
+    """A model to talk to. Use it in a `with` block, or `close` it: an in-process model holds memory.
+
+    `takes_tools` and `takes_infill` say what else than conversation it understands.
+    """
+
+    takes_tools = False
+    takes_infill = False
 
     def __init__(self, name: str, provider: str, ledger: Ledger | None) -> None:
         self.name = name
@@ -129,6 +166,8 @@ class Chat(ABC):
         seed: int = 0,
         schema: Mapping[str, Any] | None = None,
         stop: Sequence[str] = (),
+        tools: Sequence[Mapping[str, Any]] = (),
+        tool: str | None = None,
         purpose: str = "chat",
     ) -> Reply:
         """The reply to a conversation, whole.
@@ -138,11 +177,11 @@ class Chat(ABC):
         Raises DataError (no or broken messages, prompt longer than the context, reply that does not fit the schema),
         UsageError (options without meaning), and what the provider raises: Unavailable, TryLater, ConfigError.
         """
-        options = Options(max_tokens, temperature, top_p, seed, tuple(stop), schema)
+        options = Options(max_tokens, temperature, top_p, seed, tuple(stop), schema, tuple(tools), tool)
         return self.ask(messages, options, purpose=purpose)
 
-    def ask(self, messages: Sequence[Message], options: Options, *, purpose: str = "chat") -> Reply:
-        """As `complete`, with the options in one piece."""
+    def ask(self, messages: Sequence[Message] | Infill, options: Options, *, purpose: str = "chat") -> Reply:
+        """As `complete`, with the options in one piece; or what fills a gap, from a model that `takes_infill`."""
         return self._start(messages, options, purpose, piecewise=False).reply
 
     def stream(
@@ -154,21 +193,25 @@ class Chat(ABC):
         top_p: float = 0.95,
         seed: int = 0,
         stop: Sequence[str] = (),
+        tools: Sequence[Mapping[str, Any]] = (),
+        tool: str | None = None,
         purpose: str = "chat",
     ) -> Stream:
         """The reply piece by piece; raises as `complete` does, some of it only while iterating."""
-        options = Options(max_tokens, temperature, top_p, seed, tuple(stop))
+        options = Options(max_tokens, temperature, top_p, seed, tuple(stop), None, tuple(tools), tool)
         return self._start(messages, options, purpose, piecewise=True)
 
-    def _start(self, messages: Sequence[Message], options: Options, purpose: str, *, piecewise: bool) -> Stream:
-        options.check()
-        checked = check_messages(messages)
+    def _start(
+        self, messages: Sequence[Message] | Infill, options: Options, purpose: str, *, piecewise: bool
+    ) -> Stream:
+        options.check(takes_tools=self.takes_tools)
+        checked = check_asked(messages, takes_infill=self.takes_infill)
         stream = Stream(iter(()))
         stream._pieces = self._watched(stream, checked, options, purpose, piecewise)
         return stream
 
     def _watched(
-        self, stream: Stream, messages: list[dict[str, str]], options: Options, purpose: str, piecewise: bool
+        self, stream: Stream, messages: Asked, options: Options, purpose: str, piecewise: bool
     ) -> Iterator[str]:
         """Pass the pieces on; whatever happens, one row goes into the ledger."""
         tally, said = Tally(purpose=purpose), list[str]()
@@ -202,14 +245,16 @@ class Chat(ABC):
             raise settled
         stream._reply = settled
 
-    def _price(self, tally: Tally) -> tuple[int | None, str | None]:
-        """Millionths of a currency, and the currency: nothing for a model on this machine."""
+    def price(self, prompt_tokens: int, completion_tokens: int) -> tuple[int | None, str | None]:
+        """Millionths of a currency, and the currency: nothing for a model on this machine, None if it is unknown."""
         return 0, None
 
+    def _price(self, tally: Tally) -> tuple[int | None, str | None]:
+        """The price of a call as it was counted."""
+        return self.price(tally.prompt_tokens or 0, tally.completion_tokens or 0)
+
     @abstractmethod
-    def _generate(
-        self, messages: list[dict[str, str]], options: Options, tally: Tally, piecewise: bool
-    ) -> Iterator[str]:
+    def _generate(self, messages: Asked, options: Options, tally: Tally, piecewise: bool) -> Iterator[str]:
         """Yield the reply in pieces and fill in the tally."""
 
     @abstractmethod
@@ -225,6 +270,11 @@ class Chat(ABC):
         """Let go of memory and connections."""
 
 
+def estimated_tokens(text: str) -> int:
+    """An estimate where nobody can be asked: four bytes a token, rounded up."""
+    return -(-len(text.encode(errors="replace")) // BYTES_PER_TOKEN)
+
+
 def settle(
     text: str,
     tally: Tally,
@@ -232,7 +282,7 @@ def settle(
     model: str,
     provider: str,
     purpose: str,
-    messages: list[dict[str, str]],
+    messages: Asked,
     options: Options,
     started: float,
     price: tuple[int | None, str | None],
@@ -263,8 +313,14 @@ def settle(
                 model=model,
                 provider=provider,
                 purpose=purpose,
-                input={"messages": messages, "options": _plain(options)},
-                output={"text": text},
+                input=(
+                    {"infill": {"before": messages.before, "after": messages.after}}
+                    if isinstance(messages, Infill)
+                    else {"messages": messages}
+                )
+                | {"options": _plain(options)},
+                output={"text": text}
+                | ({"tool_calls": [[call.name, call.arguments] for call in tally.calls]} if tally.calls else {}),
                 latency_ms=latency_ms,
                 prompt_tokens=tally.prompt_tokens,
                 completion_tokens=tally.completion_tokens,
@@ -288,7 +344,21 @@ def settle(
         currency=price[1],
         value=value,
         call_id=call_id,
+        calls=tuple(tally.calls),
     )
+
+
+def check_asked(asked: Sequence[Message] | Infill, *, takes_infill: bool) -> Asked:
+    """What is asked, checked: a conversation, or a gap. Raises DataError, and UsageError if the model fills no gaps."""
+    if not isinstance(asked, Infill):
+        return check_messages(asked)
+    if not takes_infill:
+        raise UsageError("this model does not fill gaps in text", code="no_infill")
+    try:
+        (asked.before + asked.after).encode()
+    except UnicodeEncodeError:
+        raise DataError("the text holds half a surrogate pair, which is not text", code="bad_text") from None
+    return asked
 
 
 def check_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
@@ -324,4 +394,8 @@ def _plain(options: Options) -> dict[str, Any]:
         plain["stop"] = list(options.stop)
     if options.schema is not None:
         plain["schema"] = dict(options.schema)
+    if options.tools:
+        plain["tools"] = [dict(tool) for tool in options.tools]
+    if options.tool is not None:
+        plain["tool"] = options.tool
     return plain

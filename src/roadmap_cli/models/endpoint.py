@@ -13,14 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, Unavailable
-from roadmap_cli.models.chat import Chat, Options, Tally
+from roadmap_cli.models.chat import Asked, Chat, Infill, Options, Tally, ToolCall, estimated_tokens
 from roadmap_cli.models.ledger import Ledger
 from roadmap_cli.models.registry import Endpoint
 from roadmap_cli.net.response import Response
 from roadmap_cli.net.transport import Transport
 
 PURPOSE = "model-call"
-BYTES_PER_TOKEN = 4
+#: Most calls of tools in one reply; what comes beyond is left out.
+MOST_CALLS = 64
 
 
 class EndpointChat(Chat):
@@ -40,30 +41,32 @@ class EndpointChat(Chat):
         self._transport = transport
         self._kinds = tuple(kinds)
         self._key = _key(endpoint, environ)
+        self.takes_tools, self.takes_infill = endpoint.tools, bool(endpoint.infill)
 
     @property
-    def context_size(self) -> None:
-        """Not told by the interface."""
-        return None
+    def context_size(self) -> int | None:
+        """What the user's file says; the interface does not tell."""
+        return self._endpoint.context_size
 
     def count_tokens(self, text: str) -> int:
         """An estimate: four bytes a token, rounded up; the interface has no way to ask."""
-        return -(-len(text.encode()) // BYTES_PER_TOKEN)
+        return estimated_tokens(text)
 
-    def _price(self, tally: Tally) -> tuple[int | None, str | None]:
-        """In millionths of the currency: tokens times the price of a million of them."""
+    def price(self, prompt_tokens: int, completion_tokens: int) -> tuple[int | None, str | None]:
+        """In millionths of the currency: tokens times the price of a million of them; None without prices."""
         endpoint = self._endpoint
         if endpoint.price_in is None or endpoint.price_out is None:
             return None, endpoint.currency
-        if tally.prompt_tokens is None or tally.completion_tokens is None:
-            return None, endpoint.currency
-        price = tally.prompt_tokens * endpoint.price_in + tally.completion_tokens * endpoint.price_out
-        return round(price), endpoint.currency
+        return round(prompt_tokens * endpoint.price_in + completion_tokens * endpoint.price_out), endpoint.currency
 
-    def _generate(
-        self, messages: list[dict[str, str]], options: Options, tally: Tally, piecewise: bool
-    ) -> Iterator[str]:
+    def _price(self, tally: Tally) -> tuple[int | None, str | None]:
+        if tally.prompt_tokens is None or tally.completion_tokens is None:
+            return None, self._endpoint.currency
+        return self.price(tally.prompt_tokens, tally.completion_tokens)
+
+    def _generate(self, messages: Asked, options: Options, tally: Tally, piecewise: bool) -> Iterator[str]:
         body = self._body(messages, options, piecewise)
+        place = "/completions" if isinstance(messages, Infill) else "/chat/completions"
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream" if piecewise else "application/json",
@@ -72,7 +75,7 @@ class EndpointChat(Chat):
             headers["Authorization"] = f"Bearer {self._key}"
         with self._transport.stream(
             "POST",
-            self._endpoint.url.rstrip("/") + "/chat/completions",
+            self._endpoint.url.rstrip("/") + place,
             purpose=PURPOSE,
             kinds=self._kinds,
             headers=headers,
@@ -87,10 +90,10 @@ class EndpointChat(Chat):
             else:
                 yield self._whole(response.read(), tally)
 
-    def _body(self, messages: list[dict[str, str]], options: Options, piecewise: bool) -> dict[str, Any]:
+    def _body(self, messages: Asked, options: Options, piecewise: bool) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._endpoint.model,
-            "messages": messages,
+            **(self._gap(messages) if isinstance(messages, Infill) else {"messages": messages}),
             "max_tokens": options.max_tokens,
             "temperature": options.temperature,
             "top_p": options.top_p,
@@ -105,9 +108,24 @@ class EndpointChat(Chat):
                 if self._endpoint.schema_as == "json_object"
                 else {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
             )
+        if options.tools:
+            body["tools"] = [{"type": "function", "function": dict(tool)} for tool in options.tools]
+            body["tool_choice"] = (
+                {"type": "function", "function": {"name": options.tool}} if options.tool is not None else "auto"
+            )
         if piecewise:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
+
+    def _gap(self, asked: Infill) -> dict[str, Any]:
+        """A gap as this endpoint wants it told: text after it in a field, or both texts between marks."""
+        way = self._endpoint.infill
+        if isinstance(way, str):
+            return {"prompt": asked.before, way: asked.after}
+        if any(mark in text for mark in way for text in (asked.before, asked.after)):
+            raise DataError("the text holds a mark that stands for a gap", code="control_tokens")
+        before, after, middle = way
+        return {"prompt": f"{before}{asked.before}{after}{asked.after}{middle}"}
 
     def _whole(self, data: bytes, tally: Tally) -> str:
         answer = self._parse(data)
@@ -115,17 +133,21 @@ class EndpointChat(Chat):
         choice = self._choice(answer)
         tally.finish = str(choice.get("finish_reason") or "stop")
         message = choice.get("message")
-        text = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(text, str):
+        text = message.get("content") if isinstance(message, dict) else choice.get("text")
+        calls = _Calls()
+        calls.take(message)
+        tally.calls = calls.found()
+        if not isinstance(text, str) and not tally.calls:
             raise self._nonsense("no text in the reply")
-        return text
+        return _sound(text) if isinstance(text, str) else ""
 
     def _events(self, response: Response, tally: Tally) -> Iterator[str]:
         """Server-sent events up to ``[DONE]``; a stream without it counts if the model said that it is finished."""
-        finished = False
+        finished, calls = False, _Calls()
         for data in _event_data(response.chunks()):
             if data == "[DONE]":
-                return
+                finished = True
+                break
             event = self._parse(data.encode())
             self._usage(event, tally)
             if not event.get("choices"):
@@ -134,9 +156,11 @@ class EndpointChat(Chat):
             if choice.get("finish_reason"):
                 tally.finish, finished = str(choice["finish_reason"]), True
             delta = choice.get("delta")
-            piece = delta.get("content") if isinstance(delta, dict) else None
+            piece = delta.get("content") if isinstance(delta, dict) else choice.get("text")
+            calls.take(delta)
             if isinstance(piece, str) and piece:
-                yield piece
+                yield _sound(piece)
+        tally.calls = calls.found()
         if not finished:
             raise Unavailable(f"{self._words()} stopped in the middle of the reply", code="cut_off")
 
@@ -200,6 +224,52 @@ class EndpointChat(Chat):
 
     def _words(self) -> str:
         return f"endpoint {self.name!r}"
+
+
+class _Calls:
+    """Calls of tools, put together from a whole message or from the deltas of a stream.
+
+    A delta names its call by `index`; without one it belongs to the call of its `id`, or else to the last one. Some
+    servers tell a call's name once, some with every piece.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[object, str] = {}
+        self._pieces: dict[object, list[str]] = {}
+
+    def take(self, message: object) -> None:
+        """What a message or a delta holds; anything that is no call is left out."""
+        calls = message.get("tool_calls") if isinstance(message, dict) else None
+        told: list[Any] = calls if isinstance(calls, list) else []
+        for place, call in enumerate(told):
+            function = call.get("function") if isinstance(call, dict) else None
+            if not isinstance(function, dict):
+                continue
+            key = call.get("index", call.get("id") or (place if len(told) > 1 else self._last()))
+            if not isinstance(key, int | str) or (key not in self._pieces and len(self._pieces) >= MOST_CALLS):
+                continue
+            name, arguments = function.get("name"), function.get("arguments")
+            pieces = self._pieces.setdefault(key, [])
+            if isinstance(name, str) and name:
+                self._names.setdefault(key, _sound(name))
+            if isinstance(arguments, dict):
+                arguments = json.dumps(arguments)
+            if isinstance(arguments, str):
+                pieces.append(_sound(arguments))
+
+    def _last(self) -> object:
+        return next(reversed(self._pieces), 0)
+
+    def found(self) -> list[ToolCall]:
+        """The calls, in the order they came."""
+        return [
+            ToolCall(self._names[key], "".join(pieces)) for key, pieces in self._pieces.items() if key in self._names
+        ]
+
+
+def _sound(text: str) -> str:
+    """A text without half surrogate pairs, which JSON can spell and which are no text."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _event_data(chunks: Iterator[bytes]) -> Iterator[str]:

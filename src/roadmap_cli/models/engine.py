@@ -25,7 +25,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError, RoadmapError, Unavailable, UsageError
 from roadmap_cli.models import processors
-from roadmap_cli.models.chat import Options, Tally, check_messages
+from roadmap_cli.models.chat import Infill, Options, Tally, check_messages
 from roadmap_cli.models.llama import Weights, last_error
 
 DEFAULT_CONTEXT = 4096
@@ -217,10 +217,13 @@ class Engine:
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
-    def submit(self, messages: str | Sequence[Mapping[str, str]], options: Options, tally: Tally | None = None) -> int:
-        """Take in a conversation, or bare text to be continued; its ticket. It waits if all sequences are taken.
+    def submit(
+        self, messages: str | Infill | Sequence[Mapping[str, str]], options: Options, tally: Tally | None = None
+    ) -> int:
+        """Take in a conversation, bare text to be continued, or a gap to be filled; its ticket.
 
-        Raises DataError (nothing asked, a prompt longer than the context), UsageError (options without meaning).
+        It waits if all sequences are taken. Raises DataError (nothing asked, a prompt longer than the context),
+        UsageError (options without meaning, a gap for a model that fills none).
         """
         options.check()
         if isinstance(messages, str):
@@ -228,6 +231,9 @@ class Engine:
                 raise DataError("the prompt is empty", code="empty_prompt")
             self._refuse_far_too_long([messages])
             prompt = self._weights.text_prompt(messages)
+        elif isinstance(messages, Infill):
+            self._refuse_far_too_long([messages.before, messages.after])
+            prompt = self._weights.infill_prompt(messages)
         else:
             checked = check_messages(messages)
             self._refuse_far_too_long([message["content"] for message in checked])
@@ -244,6 +250,11 @@ class Engine:
         speech = _Speech(options.stop)
         self._queue.append(_Request(self._tickets, prompt, self._cuts(prompt), options, tally, sampler, speech))
         return self._tickets
+
+    @property
+    def takes_infill(self) -> bool:
+        """Whether the model was trained to fill gaps: its vocabulary has the tokens for that."""
+        return self._weights.gap is not None
 
     def _refuse_far_too_long(self, texts: Sequence[str]) -> None:
         """Spare the work of making tokens of a text whose beginning alone is longer than the context."""

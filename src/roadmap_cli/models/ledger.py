@@ -79,6 +79,15 @@ class Ledger:
             self.flush()
         return row_id
 
+    def separate(self) -> Ledger:
+        """A ledger for another thread, which keeps its calls until they are brought back by `join`."""
+        return Ledger(lambda: self.state, self.command, self.now, self.run_id, held=True, place=self.place)
+
+    def join(self, other: Ledger) -> None:
+        """Take over the calls that another ledger keeps."""
+        self._waiting += other._waiting
+        other._waiting.clear()
+
     def flush(self) -> None:
         """Commit what was kept, in one transaction."""
         if not self._waiting:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core.errors import DataError, InputMissing, Unavailable, UsageError
-from roadmap_cli.models.chat import Options
+from roadmap_cli.models.chat import Infill, Options
 
 #: Most tokens of a prompt computed together; smaller ones are slower, larger ones leave less to keep between calls.
 BLOCK = 256
@@ -127,6 +127,22 @@ class Weights:
         llama = self.llama
         begin = [int(llama.llama_vocab_bos(self.vocabulary))] if llama.llama_vocab_get_add_bos(self.vocabulary) else []
         return [*begin, *self.tokens(text, control=False)]
+
+    @cached_property
+    def gap(self) -> tuple[int, int, int] | None:
+        """The control tokens that stand before, after and at a gap, if the vocabulary has them."""
+        llama, vocabulary = self.llama, self.vocabulary
+        found = tuple(int(getattr(llama, f"llama_vocab_fim_{name}")(vocabulary)) for name in ("pre", "suf", "mid"))
+        return (found[0], found[1], found[2]) if min(found) >= 0 else None
+
+    def infill_prompt(self, asked: Infill) -> list[int]:
+        """The tokens that ask for what stands in a gap (prefix, suffix, middle: Bavarian et al., arXiv 2207.14255)."""
+        if self.gap is None:
+            raise UsageError("this model does not fill gaps in text", code="no_infill")
+        llama, (before, after, middle) = self.llama, self.gap
+        begin = [int(llama.llama_vocab_bos(self.vocabulary))] if llama.llama_vocab_get_add_bos(self.vocabulary) else []
+        texts = [self.tokens(text, control=False) for text in (asked.before, asked.after)]
+        return [*begin, before, *texts[0], after, *texts[1], middle]
 
     def cuts(self, prompt: Sequence[int]) -> list[int]:
         """Where a prompt is cut: after each message, and after `BLOCK` tokens without one. The beginning decides."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from roadmap_cli.models.chat import Chat, Options, Tally
+from roadmap_cli.models.chat import Asked, Chat, Options, Tally
 from roadmap_cli.models.engine import Engine, EngineSettings, Failed, Piece
 from roadmap_cli.models.ledger import Ledger
 
@@ -27,6 +27,7 @@ class LocalChat(Chat):
     ):
         super().__init__(name, "local", ledger)
         self._engine = Engine(name, path, EngineSettings(context_size, sequences=1, threads=threads))
+        self.takes_infill = self._engine.takes_infill
 
     @property
     def context_size(self) -> int:
@@ -45,9 +46,7 @@ class LocalChat(Chat):
         """Free the weights and the context."""
         self._engine.close()
 
-    def _generate(
-        self, messages: list[dict[str, str]], options: Options, tally: Tally, piecewise: bool
-    ) -> Iterator[str]:
+    def _generate(self, messages: Asked, options: Options, tally: Tally, piecewise: bool) -> Iterator[str]:
         engine = self._engine
         ticket = engine.submit(messages, options, tally)
         try:

@@ -75,7 +75,10 @@ class Endpoint:
     """A service that speaks the OpenAI chat interface. Prices are per million tokens, in `currency`.
 
     `schema_as` is how a schema is sent: ``json_schema`` as OpenAI has it, ``json_object`` for servers that want it as
-    ``{"type": "json_object", "schema": …}``.
+    ``{"type": "json_object", "schema": …}``. `tools` says that it takes calls of tools; `infill` how it is asked to
+    fill a gap over ``/completions``: the name of the field for what stands after it (``suffix``), or the three marks
+    before, between and behind the two texts. `width` is how many requests it may be sent at once, `context_size` how
+    many tokens prompt and reply may have together.
     """
 
     name: str
@@ -88,6 +91,10 @@ class Endpoint:
     currency: str | None = None
     timeout_s: float = 300.0
     schema_as: str = "json_schema"
+    tools: bool = False
+    infill: str | tuple[str, str, str] = ""
+    width: int = 1
+    context_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +271,8 @@ def _endpoints(document: Mapping[str, Any], where: str) -> dict[str, Endpoint]:
                 where=where,
                 hint="put the key into a file and name it as key_file",
             )
+        if isinstance(entry.get("infill"), list):
+            entry = {**entry, "infill": tuple(entry["infill"])}
         try:
             found[name] = Endpoint(name=name, **entry)
         except TypeError:
@@ -273,10 +282,25 @@ def _endpoints(document: Mapping[str, Any], where: str) -> dict[str, Endpoint]:
             ) from None
         if found[name].schema_as not in ("json_schema", "json_object"):
             raise ConfigError(f"endpoint {name!r}: schema_as is json_schema or json_object", where=where)
+        _check_extras(found[name], where)
         for field in ("url", "model"):
             if not isinstance(getattr(found[name], field), str):
                 raise ConfigError(f"endpoint {name!r}: {field} is not text", where=where)
     return found
+
+
+def _check_extras(endpoint: Endpoint, where: str) -> None:
+    """Raise ConfigError for what an endpoint says of its abilities and is no such thing."""
+    words, infill = f"endpoint {endpoint.name!r}", endpoint.infill
+    if not isinstance(endpoint.tools, bool):
+        raise ConfigError(f"{words}: tools is true or false", where=where)
+    marks = infill if isinstance(infill, tuple) else (infill,) * 3 if infill else ("no",) * 3
+    if len(marks) != 3 or not all(isinstance(mark, str) and mark for mark in marks):
+        raise ConfigError(f"{words}: infill is the name of a field, or a list of three marks", where=where)
+    for field, most in (("width", 64), ("context_size", 1 << 30)):
+        value = getattr(endpoint, field)
+        if value is not None and (type(value) is not int or not 1 <= value <= most):
+            raise ConfigError(f"{words}: {field} is a whole number from 1 to {most}", where=where)
 
 
 def _table(document: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def open_batch(
 ) -> Batch:
     """Open a model for many requests at once; names, choice and errors are those of `open_chat`.
 
-    `width` is how many are to be in flight; by default what the server says, or what this machine does best.
+    `width` is how many are to be in flight; by default what the server says, or what this machine does best. At an
+    endpoint it is at most what the user's file allows.
     `expected` is how many requests will come, if that is known: for many, a model in this process may be computed in
     a faster format (`working_copy`).
     """
@@ -106,6 +107,17 @@ def open_batch(
             memory=cache / "batch-widths.json",
             remark=choice.remark,
         )
+    many = min(width or found.width, found.width)
+    if callable(transport):
+        transport = transport()
+    if many > 1 and transport is not None and transport.may_separate:
+        from roadmap_cli.models.endpoint import EndpointChat
+        from roadmap_cli.models.together import EndpointBatch
+
+        def chat(transport: Transport, ledger: Ledger | None) -> EndpointChat:
+            return EndpointChat(found, transport=transport, environ=environ, kinds=kinds, ledger=ledger)
+
+        return EndpointBatch(chat, transport=transport, ledger=ledger, width=many, purpose=purpose)
     return ChatBatch(_endpoint(found, environ, ledger, transport, kinds), purpose=purpose)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket as socket  # half the time of the module around it, of which nothing is used
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from roadmap_cli.core.errors import (
     UsageError,
 )
 from roadmap_cli.models.batch import Batch
-from roadmap_cli.models.chat import Chat, Message, Options, Reply, Tally, check_messages
+from roadmap_cli.models.chat import Asked, Chat, Infill, Message, Options, Reply, Tally, check_asked
 
 if TYPE_CHECKING:
     from roadmap_cli.models.ledger import Ledger
@@ -38,6 +38,8 @@ HELLO_TIMEOUT_S = 5.0
 #: Longest silence in the middle of a conversation; a model may be loading, or a long prompt be read.
 ANSWER_TIMEOUT_S = 600.0
 _LONGEST_ADDRESS = 100
+#: How often a wait that may be broken off is.
+_LOOK_S = 0.2
 _ERRORS: dict[int, type[RoadmapError]] = {
     int(kind.exit): kind
     for kind in (UsageError, DataError, InputMissing, Unavailable, CannotCreate, TryLater, ConfigError)
@@ -102,6 +104,12 @@ class Lines:
     def waiting(self) -> bool:
         """Whether an object has arrived already."""
         return bool(self._ready)
+
+    def arrives(self, seconds: float) -> bool:
+        """Whether something has arrived, or does within so many seconds."""
+        import select
+
+        return bool(self._ready) or bool(select.select([self._connection], [], [], seconds)[0])
 
     def skip_head(self) -> bool:
         """Read the head of the answer to an upgrade; False if the server did not agree."""
@@ -249,9 +257,8 @@ class WarmChat(Chat):
         """End the connection; the model stays warm."""
         self._opened.lines.close()
 
-    def _generate(
-        self, messages: list[dict[str, str]], options: Options, tally: Tally, piecewise: bool
-    ) -> Iterator[str]:
+    def _generate(self, messages: Asked, options: Options, tally: Tally, piecewise: bool) -> Iterator[str]:
+        assert not isinstance(messages, Infill)  # refused before: the server's language has no word for it
         opened = self._opened
         opened.next += 1
         key, finished = opened.next, False
@@ -280,31 +287,51 @@ class WarmChat(Chat):
 class WarmBatch(Batch):
     """Many prompts in flight at a running slm-serve, answered as they finish."""
 
+    is_estimate = False
+
     def __init__(self, opened: _Opened, ledger: Ledger | None, *, purpose: str = "batch") -> None:
         self.name = opened.name
         self.width = opened.width
         self._opened = opened
         self._purpose = purpose
         self._flying: dict[int, tuple[int, Options]] = {}
+        self._context_size: int | None = None
 
     @property
     def flying(self) -> int:
         """Prompts without an answer yet."""
         return len(self._flying)
 
-    def submit(self, key: int, messages: Sequence[Message], options: Options) -> None:
+    @property
+    def context_size(self) -> int | None:
+        """Tokens that prompt and reply may have together."""
+        if self._context_size is None:
+            self.count_tokens("")
+        return self._context_size
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is. Not while prompts are in flight."""
+        count, self._context_size = self._opened.count(text=text)
+        return count
+
+    def submit(self, key: int, messages: Sequence[Message] | Infill, options: Options) -> None:
         """Send a prompt. Raises DataError and UsageError at once for what is none."""
         options.check()
-        checked = check_messages(messages)
+        checked = check_asked(messages, takes_infill=False)
+        assert not isinstance(checked, Infill)
         self._opened.next += 1
         self._flying[self._opened.next] = (key, options)
         self._opened.ask(self._opened.next, checked, options, piecewise=False, purpose=self._purpose)
 
-    def wait(self) -> list[tuple[int, Reply | RoadmapError]]:
+    def wait(self, stop: Callable[[], bool] | None = None) -> list[tuple[int, Reply | RoadmapError]]:
         """Block until at least one prompt is answered; those that are. Nothing in flight gives nothing."""
         found: list[tuple[int, Reply | RoadmapError]] = []
         lines = self._opened.lines
         while self._flying and (not found or lines.waiting()):
+            if stop and not lines.arrives(_LOOK_S):
+                if stop():
+                    break
+                continue
             answer = lines.receive()
             ours = self._flying.pop(answer.get("key", 0), None)
             if ours is None:

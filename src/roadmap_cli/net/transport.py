@@ -66,6 +66,26 @@ class Transport:
         self._sleep = sleep
         self._dry_run = state is not None and state.dry_run
         self._clients: dict[tuple[str, str, int], Any] = {}
+        self._own_state = False
+
+    def separate(self) -> Transport:
+        """A transport for another thread: the same rules and the same book, over a connection of its own to the state.
+
+        Raises ValueError where there is none to be had: in a dry run, or without a state.
+        """
+        if self._state is None:
+            raise ValueError("a transport without a state has no others beside it")
+        other = Transport(
+            self._state.sibling(), command=self._command, offline=self._offline, now=self._now, environ=self._environ,
+            sleep=self._sleep,
+        )  # fmt: skip
+        other._own_state = True
+        return other
+
+    @property
+    def may_separate(self) -> bool:
+        """Whether `separate` can be used."""
+        return self._state is not None and not self._dry_run and self._state.mode == "write"
 
     def __enter__(self) -> Transport:
         return self
@@ -78,6 +98,8 @@ class Transport:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
+        if self._own_state and self._state is not None:
+            self._state.close()
 
     def request(
         self,

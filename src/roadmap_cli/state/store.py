@@ -128,6 +128,13 @@ class State:
         with failures.guarding(os.fspath(self.path)):
             return connections.connect(os.fspath(self.path), self._key, wait_s=wait_s, any_thread=True)
 
+    def sibling(self) -> State:
+        """The same state over a connection of its own, for another thread; to be closed before this one.
+
+        Raises ValueError as `another` does.
+        """
+        return State(self.path, self.another(), mode=self.mode, dry_run=False, key=None, held=None)
+
     def close(self) -> None:
         """Close it. May be called twice."""
         try:

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLater, Unavailable
+from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLater, Unavailable, UsageError
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.models import registry
-from roadmap_cli.models.chat import Chat
+from roadmap_cli.models.chat import Chat, Infill, Options, ToolCall
 from roadmap_cli.models.ledger import Ledger
 from roadmap_cli.models.selection import open_chat
 from roadmap_cli.net import audit
@@ -170,6 +170,141 @@ def test_events_that_stop_in_the_middle(faulty: Any, opening: Opening, data: byt
     faulty.says(200, data, "text/event-stream")
     with pytest.raises(Unavailable):
         list(opening(faulty.url).stream(ASK))
+
+
+TOOL = {
+    "name": "add",
+    "description": "Add.",
+    "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}},
+}
+
+
+def delta(**what: Any) -> dict[str, Any]:
+    return {"choices": [{"delta": what}]}
+
+
+def piece(arguments: str | None, name: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "arguments": arguments}, **more}
+
+
+def test_tools_go_along_and_their_calls_come_back(faulty: Any, opening: Opening, state: State) -> None:
+    message = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [piece('{"a": 1}', "add", id="1"), {"odd": 1}, piece("{}", "sub", id="2")],
+    }
+    faulty.says(200, json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]}).encode())
+    chat = opening(faulty.url, "tools = true")
+    reply = chat.complete(ASK, tools=[TOOL], tool="add")
+    assert reply.calls == (ToolCall("add", '{"a": 1}'), ToolCall("sub", "{}"))
+    assert (reply.text, reply.finish) == ("", "tool_calls")
+    body = faulty.seen[0][1]
+    assert body["tools"] == [{"type": "function", "function": TOOL}]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "add"}}
+    chat.complete(ASK, tools=[TOOL])
+    assert faulty.seen[1][1]["tool_choice"] == "auto"
+    chat.complete(ASK)
+    assert "tools" not in faulty.seen[2][1]
+    with state.read() as tx:
+        first, _, last = ledgers.calls(tx)
+    assert first["output"]["tool_calls"] == [["add", '{"a": 1}'], ["sub", "{}"]]
+    assert first["input"]["options"]["tool"] == "add"
+    assert "tools" not in last["input"]["options"]
+
+
+@pytest.mark.parametrize(
+    ("events", "calls"),
+    [
+        ([delta(tool_calls=[piece("", "add", index=0, id="1")]), delta(tool_calls=[piece('{"a":', index=0)]), delta(tool_calls=[piece("1}", index=0)])],
+         [("add", '{"a":1}')]),
+        ([delta(tool_calls=[piece('{"a"', "add", index=0)]), delta(tool_calls=[piece(":2}", "add", index=0)])], [("add", '{"a":2}')]),
+        ([delta(tool_calls=[piece("{", "add", index=0), piece("[", "sub", index=1)]), delta(tool_calls=[piece("]", index=1)]),
+          delta(tool_calls=[piece("}", index=0)])], [("add", "{}"), ("sub", "[]")]),
+        ([delta(tool_calls=[piece("{", "add", id="x")]), delta(tool_calls=[piece("}")])], [("add", "{}")]),
+        ([delta(tool_calls=[piece("{", "add", id="x")]), delta(tool_calls=[piece("{}", "sub", id="y")]), delta(tool_calls=[piece("}", id="x")])],
+         [("add", "{}"), ("sub", "{}")]),
+        ([delta(tool_calls=[{"index": 0, "function": {"name": "add", "arguments": {"a": 3}}}])], [("add", '{"a": 3}')]),
+        ([delta(tool_calls=None), delta(tool_calls="x"), delta(tool_calls=[None, {"index": []}, {"function": 3}]), delta(content="text")], []),
+        ([delta(tool_calls=[piece("{}", f"f{number}", index=number)]) for number in range(99)], [(f"f{number}", "{}") for number in range(64)]),
+    ],
+)  # fmt: skip
+def test_calls_in_pieces_are_put_together(
+    faulty: Any, opening: Opening, events: list[Any], calls: list[tuple[str, str]]
+) -> None:
+    faulty.says(
+        200, sse(*events, {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}, b"[DONE]"), "text/event-stream"
+    )
+    stream = opening(faulty.url, "tools = true").stream(ASK, tools=[TOOL])
+    assert "".join(stream) == ("" if calls else "text")
+    assert [(call.name, call.arguments) for call in stream.reply.calls] == calls
+
+
+def test_half_a_surrogate_pair_is_no_text_and_does_no_harm(faulty: Any, opening: Opening) -> None:
+    faulty.says(200, b'{"choices": [{"message": {"content": "a\\ud800b \\ud83d\\ude00"}, "finish_reason": "stop"}]}')
+    assert opening(faulty.url).complete(ASK).text == "a\ufffdb \U0001f600"
+
+
+def test_tools_are_refused_where_nobody_takes_them(faulty: Any, opening: Opening, loaded: Chat) -> None:
+    for chat in (opening(faulty.url), loaded):
+        with pytest.raises(UsageError, match="takes no tools"):
+            chat.complete(ASK, tools=[TOOL])
+        with pytest.raises(UsageError, match="fill gaps"):
+            chat.ask(Infill("a", "b"), Options())
+    with pytest.raises(UsageError, match="no tool of the name"):
+        opening(faulty.url, "tools = true").complete(ASK, tools=[TOOL], tool="sub")
+    assert not faulty.seen
+
+
+@pytest.mark.parametrize(
+    ("extra", "body"),
+    [
+        ("infill = 'suffix'", {"prompt": "x = ", "suffix": "\n"}),
+        ("infill = ['<P>', '<S>', '<M>']", {"prompt": "<P>x = <S>\n<M>"}),
+    ],
+)  # fmt: skip
+def test_a_gap_is_filled_over_the_completions_route(
+    faulty: Any, opening: Opening, state: State, extra: str, body: dict[str, str]
+) -> None:
+    faulty.says(
+        200,
+        json.dumps(
+            {"choices": [{"text": "1", "finish_reason": "stop"}], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
+        ).encode(),
+    )
+    faulty.says(
+        200,
+        sse({"choices": [{"text": "1"}]}, {"choices": [{"text": "2", "finish_reason": "length"}]}, b"[DONE]"),
+        "text/event-stream",
+    )
+    chat = opening(faulty.url, extra)
+    reply = chat.ask(Infill("x = ", "\n"), Options(max_tokens=5))
+    assert (reply.text, reply.completion_tokens) == ("1", 1)
+    sent = faulty.seen[0][1]
+    assert {name: sent[name] for name in body} == body
+    assert "messages" not in sent
+    assert chat.ask(Infill("x = ", "\n"), Options(max_tokens=5)).text == "12"
+    with state.read() as tx:
+        assert [call["input"]["infill"] for call in ledgers.calls(tx)] == [{"before": "x = ", "after": "\n"}] * 2
+    if "[" in extra:
+        with pytest.raises(DataError, match="mark"):
+            chat.ask(Infill("<M>", ""), Options())
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ("tools = 1", "tools is true or false"),
+        ("infill = 3", "infill is"),
+        ("infill = ['a', 'b']", "infill is"),
+        ("infill = ['a', 'b', '']", "infill is"),
+        ("width = 0", "width is a whole number"),
+        ("width = true", "width is a whole number"),
+        ("context_size = 'large'", "context_size is a whole number"),
+    ],
+)
+def test_what_an_endpoint_says_of_itself_is_looked_at(opening: Opening, extra: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        opening("http://127.0.0.1:9", extra)
 
 
 def test_a_body_cut_off_is_an_error(faulty: Any, opening: Opening) -> None:

@@ -1,0 +1,1 @@
+"""Ways of finding repairs, each a `driver.Driver`."""
