@@ -1,0 +1,69 @@
+"""How templates fare, learned from every trial: a factor for each, finer where its surroundings are known.
+
+Rates of success are smoothed towards what is known more generally (back-off): a template's towards the mean of all
+templates, a template's in certain surroundings towards the template's own. So little experience moves a factor
+little, and none leaves it at 1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from roadmap_cli.agent import context as contexts
+
+if TYPE_CHECKING:
+    from roadmap_cli.state.store import Connection
+
+_PRIOR_HITS = 0.5
+Counts = Mapping[tuple[str, str, str], tuple[int, int]]
+
+
+def note(tx: Connection, trials: Iterable[tuple[str, Mapping[str, str], bool]]) -> None:
+    """Count trials, as (template, context, confirmed), by each feature of their surroundings."""
+    tried, confirmed = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
+    for template, context, good in trials:
+        for feature, value in contexts.joined(context):
+            for name in template.split("+"):
+                tried[name, feature, value] += 1
+                confirmed[name, feature, value] += good
+    tx.executemany(
+        "INSERT INTO agent_trial (template, feature, value, tried, confirmed) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET tried = tried + excluded.tried, confirmed = confirmed + excluded.confirmed",
+        [(*key, count, confirmed[key]) for key, count in tried.items()],
+    )
+
+
+def priors(tx: Connection) -> dict[str, float]:
+    """What experience says of each template: a factor on its hand-set prior, 1 without experience.
+
+    Smoothed hit rate against the mean rate of all templates, its square root taken, kept within a factor of four.
+    """
+    rows = list(tx.execute("SELECT template, tried, confirmed FROM agent_template"))
+    tried, hits = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    if not hits:
+        return {}
+    mean = hits / tried
+    rates = {name: (good + _PRIOR_HITS) / (count + _PRIOR_HITS / mean) / mean for name, count, good in rows}
+    return {name: max(0.25, min(4.0, rate**0.5)) for name, rate in rates.items()}
+
+
+class Priors:
+    """What experience says of an edit: `factor` multiplies suspicion, and a hand-set weight if there is one."""
+
+    def __init__(self, templates: Mapping[str, tuple[int, int]], trials: Counts) -> None:
+        """`templates`: name → (tried, confirmed); `trials`: (template, feature, value) → the same."""
+        self._templates, self._trials = dict(templates), dict(trials)
+
+    @classmethod
+    def load(cls, tx: Connection) -> Priors:
+        """All that the state knows."""
+        rows = tx.execute("SELECT template, tried, confirmed FROM agent_template")
+        templates = {name: (tried, good) for name, tried, good in rows}
+        rows = tx.execute("SELECT template, feature, value, tried, confirmed FROM agent_trial")
+        return cls(templates, {(t, f, v): (tried, good) for t, f, v, tried, good in rows})
+
+    def factor(self, template: str, context: Mapping[str, str]) -> float:
+        """The factor of an edit by a template in surroundings (`context.Contexts.of`)."""
+        raise NotImplementedError
