@@ -72,7 +72,12 @@ def tests_of(task: dict[str, Any]) -> str:
                 else:
                     shared.append(ast.unparse(inner))
             if not count:
-                lines += ["def test_all():", f"    {argument} = candidate", textwrap.indent("\n".join(shared), "    "), ""]
+                lines += [
+                    "def test_all():",
+                    f"    {argument} = candidate",
+                    textwrap.indent("\n".join(shared), "    "),
+                    "",
+                ]
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
             lines += [ast.unparse(node), ""]
     del name
@@ -97,7 +102,9 @@ def trials(task: dict[str, Any], seconds: float) -> list[Trial] | None:
             suspicion = localise.ochiai(first.lines, first.failing, first.passing)
             case = Case(first.failing, known, 0.5, suspicion)
             error = signature.of(first.failing[0], first.outcomes[first.failing[0]].get("error")).type
-            runner = search.Search(bench, project, tried=(), weights={}, pytest=True, pause=lambda: False, note=lambda v: None)
+            runner = search.Search(
+                bench, project, tried=(), weights={}, pytest=True, pause=lambda: False, note=lambda v: None
+            )
             return list(_tried(project, case, runner, error, time.monotonic() + seconds))
 
 
@@ -130,6 +137,7 @@ class Memory:
         self.trials: dict[tuple[str, str, str], tuple[int, int]] = {}
 
     def note(self, trial: Trial) -> None:
+        """Count a trial."""
         tried, good = self.templates.get(trial.template, (0, 0))
         self.templates[trial.template] = tried + 1, good + trial.good
         for feature, value in contexts.joined(trial.context):
@@ -191,7 +199,13 @@ def main() -> int:
             task = json.loads(line)
             started = time.monotonic()
             found = trials(task, chosen.seconds)
-            print(task["task_id"], len(found or ()), sum(t.good for t in found or ()), f"{time.monotonic() - started:.1f} s", file=sys.stderr)
+            print(
+                task["task_id"],
+                len(found or ()),
+                sum(t.good for t in found or ()),
+                f"{time.monotonic() - started:.1f} s",
+                file=sys.stderr,
+            )
             ran.append(found or [])
         if chosen.keep:
             text = "".join(json.dumps([{n: getattr(t, n) for n in t.__slots__} for t in task]) + "\n" for task in ran)
@@ -200,7 +214,16 @@ def main() -> int:
     half = len(ran) // 2
     for name, first, second in (("second half", ran[:half], ran[half:]), ("first half", ran[half:], ran[:half])):
         for key, value in compared(first, second, CANDIDATES).items():
-            print(json.dumps({"kind": "bench.figure", "name": f"agent_learning.{name}.{key}", "value": round(value, 3), "unit": ""}))
+            print(
+                json.dumps(
+                    {
+                        "kind": "bench.figure",
+                        "name": f"agent_learning.{name}.{key}",
+                        "value": round(value, 3),
+                        "unit": "",
+                    }
+                )
+            )
     return 0
 
 

@@ -48,15 +48,17 @@ class Contexts:
     def of(self, edit: Edit, error: str = "") -> dict[str, str]:
         """What surrounds an edit: `error` (class of the failure), `node`, `place`, `statement`, `loop`, `change`.
 
-        `construct` joins statement and place: the kind of code, as lessons name it.
+        `loop` is yes for what a loop runs again and again, its test included. `construct` joins statement and place: the
+        kind of code, as lessons name it.
         """
         key = (edit.start, edit.end)
         if key not in self._found:
             self._found[key] = self._look(edit)
         node, place, statement, loop = self._found[key]
         before = self._source.content[edit.start : edit.end].decode("utf-8", "replace")
+        construct = place if not statement or place.startswith(f"{statement}.") else f"{statement} {place}".strip()
         found = {
-            "node": node, "place": place, "statement": statement, "loop": loop, "construct": f"{statement} {place}",
+            "node": node, "place": place, "statement": statement, "loop": loop, "construct": construct,
             "change": change(before, edit.text),
         }  # fmt: skip
         if error:

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any
 
-from roadmap_values import FRAMES, compared, given_to_unittest, locals_of  # type: ignore[import-not-found]
+from roadmap_values import FRAMES, compared, locals_of, sides_of  # type: ignore[import-not-found]
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else os.getcwd()
 
@@ -42,6 +42,7 @@ class Recorder:
         self.compared = None
         if self.tracer:
             self.tracer.test = test
+            self.tracer.start()  # an overflow of the stack in the test before has ended it
         if self.test_seconds:
             # processor time, so that a busy machine refutes nothing; wall time for what only waits
             signal.setitimer(signal.ITIMER_VIRTUAL, self.test_seconds)
@@ -111,7 +112,6 @@ def describe(error: Any, values: Any = False) -> Any:
     """
     frames: list[dict[str, Any]] = []
     live: list[Any] = []
-    sides = None
     trace = error.__traceback__
     while trace is not None and len(frames) < 200:
         code = trace.tb_frame.f_code
@@ -123,7 +123,6 @@ def describe(error: Any, values: Any = False) -> Any:
         live.append(trace.tb_frame)
         trace = trace.tb_next
     if values:
-        sides = next(filter(None, map(given_to_unittest, live[-6:])), None)
         for frame, entry in [pair for pair in zip(live, frames) if pair[1]["file"]][-FRAMES:]:
             entry["values"] = locals_of(frame)
     frames = [f for i, f in enumerate(frames) if f["file"] or i == len(frames) - 1]
@@ -137,8 +136,6 @@ def describe(error: Any, values: Any = False) -> Any:
         chain.append({"type": type_of(cause), "message": message_of(cause)[:500]})
     if chain:
         said["chain"] = chain
-    if sides:
-        said["compared"] = sides
     return said
 
 
@@ -198,12 +195,15 @@ def unittest_session(arguments: Any, request: Any, recorder: Any) -> Any:
             recorder.end(test.id(), self.status, self.error)
             super().stopTest(test)
 
-        def fail(self, error: Any, status: Any) -> Any:
+        def fail(self, error: Any, status: Any, sides: Any = None) -> Any:
             self.status, self.error = status, describe(error[1], recorder.values)
+            if sides:
+                self.error["compared"] = sides
 
         def addFailure(self, test: Any, err: Any) -> Any:
+            sides = sides_of(err[1]) if recorder.values else None  # unittest cuts its own frames off
             super().addFailure(test, err)
-            self.fail(err, "failed")
+            self.fail(err, "failed", sides)
 
         def addError(self, test: Any, err: Any) -> Any:
             super().addError(test, err)

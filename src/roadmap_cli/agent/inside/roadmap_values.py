@@ -25,7 +25,7 @@ _ALONE = re.compile(
     r"\bAKIA[0-9A-Z]{12,}|\bgh[pousr]_\w{20,}|\bxox[a-z]-[\w-]{10,}|\bsk-[\w-]{16,}|\beyJ[\w-]{10,}\.[\w-]+(?:\.[\w-]*)?"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
-_LEFT_OUT = "<left out>"
+_LEFT_OUT = "<redacted>"
 _ASSERTIONS = {
     "assertEqual": "==", "assertNotEqual": "!=", "assertLess": "<", "assertLessEqual": "<=", "assertGreater": ">",
     "assertGreaterEqual": ">=", "assertIs": "is", "assertIn": "in", "assertAlmostEqual": "==",
@@ -146,10 +146,18 @@ def compared(op: Any, left: Any, right: Any) -> Any:
     return {"op": op, "left": without_secrets(shown(left, COMPARED)), "right": without_secrets(shown(right, COMPARED))}
 
 
-def given_to_unittest(frame: Any) -> Any:
-    """The two sides of a unittest assertion, if the frame is one's."""
-    if not frame.f_code.co_filename.endswith(os.path.join("unittest", "case.py")):
-        return None
+def sides_of(error: Any) -> Any:
+    """The two sides of a unittest assertion that has failed, None if it is none."""
+    trace = error.__traceback__
+    found = None
+    while trace is not None and found is None:
+        if trace.tb_frame.f_code.co_filename.endswith(os.path.join("unittest", "case.py")):
+            found = _given_to_unittest(trace.tb_frame)
+        trace = trace.tb_next
+    return found
+
+
+def _given_to_unittest(frame: Any) -> Any:
     known = frame.f_locals
     op = _ASSERTIONS.get(frame.f_code.co_name)
     for one, two in (("first", "second"), ("a", "b"), ("expr1", "expr2"), ("member", "container")):

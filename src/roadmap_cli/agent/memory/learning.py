@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
 _PRIOR_HITS = 0.5
+#: How many successes at the general rate a template's own, and a feature's, are smoothed with.
+_TEMPLATE_HITS, _FEATURE_HITS = 0.5, 0.5
+#: How far each feature counts with its template, and whatever the template. They overlap, so none counts in full.
+_POWERS = {"change": 0.6, "place": 0.4, "statement": 0.2, "error": 0.2, "hypothesis": 0.6, "change+place": 0.3}
+_SHARED = {"place": 0.3, "change": 0.3, "loop": 0.2}
+_LEAST, _MOST = 1 / 64, 64.0
 Counts = Mapping[tuple[str, str, str], tuple[int, int]]
 
 
@@ -55,6 +61,13 @@ class Priors:
     def __init__(self, templates: Mapping[str, tuple[int, int]], trials: Counts) -> None:
         """`templates`: name → (tried, confirmed); `trials`: (template, feature, value) → the same."""
         self._templates, self._trials = dict(templates), dict(trials)
+        tried, hits = (sum(each) for each in zip(*self._templates.values(), strict=True)) if templates else (0, 0)
+        self._mean = hits / tried if tried else 0.0
+        everywhere: dict[tuple[str, str], tuple[int, int]] = {}
+        for (_, feature, value), (count, good) in self._trials.items():
+            known = everywhere.get((feature, value), (0, 0))
+            everywhere[feature, value] = known[0] + count, known[1] + good
+        self._everywhere = everywhere
 
     @classmethod
     def load(cls, tx: Connection) -> Priors:
@@ -65,5 +78,30 @@ class Priors:
         return cls(templates, {(t, f, v): (tried, good) for t, f, v, tried, good in rows})
 
     def factor(self, template: str, context: Mapping[str, str]) -> float:
-        """The factor of an edit by a template in surroundings (`context.Contexts.of`)."""
-        raise NotImplementedError
+        """The factor of an edit by a template in surroundings (`context.Contexts.of`): 1 without any experience."""
+        if not self._mean:
+            return 1.0
+        factor = 1.0
+        for name in template.split("+"):
+            factor *= self._one(name, context)
+        return max(_LEAST, min(_MOST, factor))
+
+    def _one(self, template: str, context: Mapping[str, str]) -> float:
+        own = _rate(self._templates.get(template, (0, 0)), self._mean, _TEMPLATE_HITS)
+        factor = own / self._mean
+        for feature, value in contexts.joined(context):
+            power = _POWERS.get(feature, 0.0)
+            if power:
+                rate = _rate(self._trials.get((template, feature, value), (0, 0)), own, _FEATURE_HITS)
+                factor *= (rate / own) ** power
+            shared = _SHARED.get(feature, 0.0)
+            if shared:
+                rate = _rate(self._everywhere.get((feature, value), (0, 0)), self._mean, _FEATURE_HITS)
+                factor *= (rate / self._mean) ** shared
+        return factor
+
+
+def _rate(counts: tuple[int, int], general: float, hits: float) -> float:
+    """A rate of success smoothed towards a more general one, as if `hits` successes at that rate had been seen."""
+    tried, good = counts
+    return (good + hits) / (tried + hits / general)
