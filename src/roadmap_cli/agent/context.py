@@ -48,8 +48,8 @@ class Contexts:
     def of(self, edit: Edit, error: str = "") -> dict[str, str]:
         """What surrounds an edit: `error` (class of the failure), `node`, `place`, `statement`, `loop`, `change`.
 
-        `loop` is yes for what a loop runs again and again, its test included. `construct` joins statement and place: the
-        kind of code, as lessons name it.
+        `loop` is yes for what a loop runs again and again, its test included. `construct` joins statement and place:
+        the kind of code, as lessons name it.
         """
         key = (edit.start, edit.end)
         if key not in self._found:

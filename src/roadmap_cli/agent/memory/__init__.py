@@ -17,7 +17,7 @@ from __future__ import annotations
 from roadmap_cli.agent.memory.learning import Priors, priors
 from roadmap_cli.agent.memory.lessons import Lesson
 from roadmap_cli.agent.memory.library import Skill, skills
-from roadmap_cli.agent.memory.recalling import recall
+from roadmap_cli.agent.memory.recalling import consult, recall
 from roadmap_cli.agent.memory.repairs import Fix, fixes, learn, note_replay, store_fix
 from roadmap_cli.agent.memory.runs import (
     Attempt,
@@ -42,6 +42,7 @@ __all__ = [
     "Priors",
     "Run",
     "Skill",
+    "consult",
     "fixes",
     "learn",
     "note_attempts",

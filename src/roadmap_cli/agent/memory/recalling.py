@@ -7,7 +7,7 @@ model, or without sqlite-vec, the rest works as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ from roadmap_cli.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from roadmap_cli.agent.memory.vectors import Embed
-    from roadmap_cli.state.store import Connection
+    from roadmap_cli.models.ledger import Ledger
+    from roadmap_cli.state.store import Connection, State
 
 #: What each way of finding is worth before the weight of the lesson: the best match of that way.
 WORTH = {"exact": 1.0, "loose": 0.6, "vector": 0.4, "words": 0.3, "type": 0.15}
@@ -42,15 +43,15 @@ def recall(
     """The lessons that bear on failing tests and a text, the best first, each with score, level and why.
 
     `signatures` are those of the failing tests and `text` the goal, error messages or code; either may be empty.
-    `embed` makes vectors, for which the state must have loaded sqlite-vec (`State.vectors`); `sort` is the only sort
-    wanted. `say` is told which way of looking was not open.
+    `embed` is prepared for the `question`, and the state has loaded sqlite-vec (`State.vectors`): `consult` sees to
+    both. `sort` is the only sort wanted. `say` is told which way of looking was not open.
     """
     now = at if isinstance(at, datetime) else clock.parse(at)
     matches: dict[int, _Match] = {}
     for level in ("exact", "loose"):
         _by_signature(tx, signatures, level, matches)
     _by_type(tx, signatures, matches)
-    text = text or " ".join(f"{signature.type} {signature.message}" for signature in signatures)
+    text = question(signatures, text)
     _by_words(tx, text, matches)
     if embed is None:
         say("looked up by signature and words only: there is no embedding model to look by meaning")
@@ -66,6 +67,28 @@ def recall(
             found.append(lessons.scored(lesson, match.worth * lesson.weight(now), match.level, _why(lesson, match)))
     found.sort(key=lambda lesson: (-lesson.score, lesson.id))
     return found[:limit]
+
+
+def question(signatures: Sequence[Signature], text: str) -> str:
+    """What is asked in words: the text, or else what the failing tests said."""
+    return text if text.strip() else " ".join(f"{signature.type} {signature.message}" for signature in signatures)
+
+
+def consult(
+    state: State, signatures: Sequence[Signature], text: str = "", *, environ: Mapping[str, str], ledger: Ledger | None,
+    at: datetime, say: Callable[[str], None], limit: int = 10, sort: str | None = None,
+) -> list[Lesson]:  # fmt: skip
+    """`recall` with the embedding model, if it is here, in transactions of its own: what to do before each task.
+
+    Vectors are made for lessons that have none yet. Loads the model, which takes a second; `recall` alone does not.
+    """
+    with vectors.opened(state, environ, ledger, say) as embed:
+        if embed is not None:
+            embed.prepare(question(signatures, text))
+            if state.mode == "write" and not state.dry_run:
+                vectors.bring_up_to_date(state, embed)
+        with state.read() as tx:
+            return recall(tx, signatures, text, embed, limit, at=at, sort=sort)
 
 
 def _note(matches: dict[int, _Match], number: int, level: str, worth: float, reason: str) -> None:

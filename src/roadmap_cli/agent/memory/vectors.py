@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import ConfigError, RoadmapError, Unavailable
@@ -22,12 +22,26 @@ _SCALE = 127
 _BATCH = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Embed:
-    """An embedding model by name: texts in, one vector of length one for each out ([n, d])."""
+    """An embedding model by name: texts in, one vector of length one for each out ([n, d]).
+
+    A model writes into the ledger of calls, so it cannot run inside a transaction: `prepare` what will be asked.
+    """
 
     name: str
     vectors: Callable[[Sequence[str]], Any]
+    _prepared: dict[str, bytes] = field(default_factory=dict)
+
+    def prepare(self, text: str) -> None:
+        """Make the vector of a question before the transaction in which it is asked."""
+        if text.strip() and text not in self._prepared:
+            [self._prepared[text]] = self.quantised([text])
+
+    def asked(self, text: str) -> bytes:
+        """The vector of a question."""
+        self.prepare(text)
+        return self._prepared[text]
 
     def quantised(self, texts: Sequence[str]) -> list[bytes]:
         """The vectors as int8, 127 times their numbers."""
@@ -89,7 +103,7 @@ def bring_up_to_date(state: State, embed: Embed, limit: int = 10_000) -> int:
 
 def nearest(tx: Connection, embed: Embed, text: str, limit: int) -> list[tuple[int, float]]:
     """Lessons by likeness (cosine, 1 is the same) of their meaning to a text. Raises Unavailable without sqlite-vec."""
-    [asked] = embed.quantised([text])
+    asked = embed.asked(text)
     try:
         rows = tx.execute(
             "SELECT lesson, vec_distance_cosine(vec_int8(vector), vec_int8(?)) AS distance FROM agent_lesson_vector"

@@ -66,7 +66,7 @@ _SORT = click.option(
 @main.command(name="list", writes="agent.lesson", state="read", columns=COLUMNS)
 @_SORT
 @click.option("--error", metavar="CLASS", help="Only lessons about errors of this class: IndexError.")
-@click.option("--all", "every", is_flag=True, help="Superseded ones, too.")
+@click.option("--superseded", "every", is_flag=True, help="Superseded ones, too.")
 @click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="Only the newest ones.")
 def list_(run: Run, sort: str | None, error: str | None, every: bool, limit: int | None) -> Iterable[Record]:
     """List the lessons, the one last used first."""
@@ -86,27 +86,23 @@ def search(run: Run, query: tuple[str, ...], sort: str | None, best: int, no_mea
     """Search the lessons by error signature, by words and by meaning.
 
     A WORD may be an error signature, as agent.fix records name them.
-    Meaning needs the embedding model of slm-models(1); without it a note says that it was left out.
+    Meaning needs the embedding model of slm-models(1); without it a warning says that it was left out.
     Vectors are made for lessons that have none yet, and kept in the state.
 
     The exit code is 1 if nothing is found.
     """
-    from roadmap_cli.agent.memory import lessons, recalling, vectors
+    from roadmap_cli.agent.memory import lessons, recalling
     from roadmap_cli.core.errors import Exit
-    from roadmap_cli.models.ledger import Ledger
 
-    def look(embed: vectors.Embed | None) -> list[Lesson]:
-        with run.state.read() as tx:
-            return recalling.recall(tx, _named(query), " ".join(query), embed, best, at=run.now(), sort=sort)
-
+    text = " ".join(query)
     if no_meaning:
-        found = look(None)
+        with run.state.read() as tx:
+            found = recalling.recall(tx, _named(query), text, limit=best, at=run.now(), sort=sort)
     else:
-        ledger = Ledger(run.state, run.command, run.clock, run_id=run.new_id("agent.run"))
-        with vectors.opened(run.state, run.environ, ledger, run.note) as embed:
-            if embed is not None and not run.dry_run:
-                run.detail(f"vectors made for {vectors.bring_up_to_date(run.state, embed)} lessons")
-            found = look(embed)
+        found = recalling.consult(
+            run.state, _named(query), text, environ=run.environ, ledger=run.ledger(), at=run.now(), say=run.warn,
+            limit=best, sort=sort,
+        )  # fmt: skip
     run.exit_code = 0 if found else Exit.NEGATIVE
     yield from (lessons.described(lesson, run.now()) for lesson in found)
 
