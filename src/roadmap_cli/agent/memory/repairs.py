@@ -156,7 +156,7 @@ def fixes(tx: Connection, signatures: Sequence[Signature], limit: int = 20) -> l
         for fix_id, template, text in rows:
             found.setdefault(fix_id, Fix(fix_id, template, blocks_of(json.loads(text)), level))
         rows = tx.execute(
-            "SELECT l.body, l.template, l.confirmed FROM agent_lesson_signature s JOIN agent_lesson l"
+            "SELECT l.body, l.template, l.confirmed FROM agent_lesson_signature s CROSS JOIN agent_lesson l"
             f" ON l.number = s.lesson WHERE s.level = ? AND s.signature IN ({marks}) AND l.sort = 'fix'"
             " AND l.fix_id IS NULL AND l.superseded_by IS NULL AND l.refuted <= l.confirmed + 3"
             " GROUP BY l.number ORDER BY count(*) DESC, l.confirmed - l.refuted DESC, l.used_at DESC LIMIT ?",
