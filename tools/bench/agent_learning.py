@@ -5,9 +5,10 @@
 FILE is a HumanEvalPack JSON Lines file (bigcode-project/octopack, MIT: not part of this project). Every candidate edit
 of a task is run once in the sandbox, its failing test first and the whole suite if that passes, and what came of it
 kept. Then searches are replayed from these outcomes: cold, every edit of a line as likely as any other; learned, with
-the counts that cold searches of the first half have left behind, by `memory.Priors`. Both start from the same
-suspicion (Ochiai). A search ends with the first edit that makes all tests pass, or after CANDIDATES of them, which is
-what ten seconds allow.
+the counts that cold searches of the first half have left behind, by `memory.Priors`; by hand, with the templates' own
+weights, for comparison. All start from the same suspicion (Ochiai). A search ends with the first edit that makes all
+tests pass, or after CANDIDATES of them, which is what ten seconds allow. Halves are those of the file's order, and
+twenty drawn at random, for one half is too small to tell much.
 Prints JSON: bench.figure records.
 """
 
@@ -17,6 +18,7 @@ import argparse
 import ast
 import json
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -31,6 +33,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 DATA = ROOT.parent / "shared" / "data" / "humanevalfix-python-dev.jsonl"
 CANDIDATES = 400
+HALVES = 20
+#: Suspicion counts cubed beside the factors: a template decides between places that are about equally suspect.
+POWER = 3
 
 from roadmap_cli.agent import context as contexts  # noqa: E402
 from roadmap_cli.agent import localise, search, signature, toolchain  # noqa: E402
@@ -58,7 +63,6 @@ def tests_of(task: dict[str, Any]) -> str:
     """The task's assertions as one test each, which is what localisation needs."""
     tree = ast.parse(task["test"])
     lines = [f"from code_ import {task['entry_point']} as candidate", ""]
-    name = task["entry_point"]
     count = 0
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "check":
@@ -80,7 +84,6 @@ def tests_of(task: dict[str, Any]) -> str:
                 ]
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
             lines += [ast.unparse(node), ""]
-    del name
     return "\n".join(lines)
 
 
@@ -167,8 +170,10 @@ def compared(first: Sequence[list[Trial]], second: Sequence[list[Trial]], limit:
             memory.note(trial)
     priors = Priors(memory.templates, memory.trials)
     before = [searched(task, cold, limit)[0] for task in second]
-    after = [searched(task, lambda t: t.suspicion * priors.factor(t.template, t.context), limit)[0] for task in second]
-    hand = [searched(task, lambda t: t.suspicion * t.weight, limit)[0] for task in second]
+    after = [
+        searched(task, lambda t: t.suspicion**POWER * priors.factor(t.template, t.context), limit)[0] for task in second
+    ]
+    hand = [searched(task, lambda t: t.suspicion**POWER * t.weight, limit)[0] for task in second]
     both = [(b, a) for b, a in zip(before, after, strict=True) if b and a]
     ratios = sum(b for b, _ in both) / max(1, sum(a for _, a in both))
     ours = [(h, a) for h, a in zip(hand, after, strict=True) if h and a]
@@ -179,6 +184,11 @@ def compared(first: Sequence[list[Trial]], second: Sequence[list[Trial]], limit:
         "median_cold": statistics.median(b for b, _ in both), "median_learned": statistics.median(a for _, a in both),
         "mean_hand": statistics.mean(h for h, _ in ours), "mean_learned_of_hand": statistics.mean(a for _, a in ours),
     }  # fmt: skip
+
+
+def figures(found: dict[str, float], name: str) -> None:
+    for key, value in found.items():
+        print(json.dumps({"kind": "bench.figure", "name": f"agent_learning.{name}.{key}", "value": round(value, 3)}))
 
 
 def main() -> int:
@@ -212,18 +222,14 @@ def main() -> int:
             chosen.keep.write_text(text)
     ran = [task for task in ran if task]
     half = len(ran) // 2
-    for name, first, second in (("second half", ran[:half], ran[half:]), ("first half", ran[half:], ran[:half])):
-        for key, value in compared(first, second, CANDIDATES).items():
-            print(
-                json.dumps(
-                    {
-                        "kind": "bench.figure",
-                        "name": f"agent_learning.{name}.{key}",
-                        "value": round(value, 3),
-                        "unit": "",
-                    }
-                )
-            )
+    figures(compared(ran[:half], ran[half:], CANDIDATES), "in_order")
+    halves = []
+    for seed in range(HALVES):
+        mixed = random.Random(seed).sample(ran, len(ran))
+        halves.append(compared(mixed[:half], mixed[half:], CANDIDATES))
+    figures({key: statistics.mean(each[key] for each in halves) for key in halves[0]}, "random_halves")
+    ratios = sorted(each["ratio"] for each in halves)
+    figures({"lowest": ratios[0], "highest": ratios[-1]}, "random_halves.ratio")
     return 0
 
 

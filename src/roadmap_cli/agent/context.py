@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from roadmap_cli.agent.source import Edit, Source
 
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?|\"[^\"\n]*\"|'[^'\n]*'|[^\w\s]+|\s+")
 _WORDS = """
 and or not in is if else for while return break continue pass None True False lambda append extend pop get keys values
@@ -30,6 +32,7 @@ class Contexts:
         self._source = source
         self._nodes: list[tuple[int, int, ast.AST, str, str, bool]] = []
         self._found: dict[tuple[int, int], tuple[str, str, str, str]] = {}
+        self._uses: dict[int, tuple[frozenset[str], Counter[str]]] = {}
         self._walk(source.tree, "", "module", False)
 
     def _walk(self, node: ast.AST, field: str, statement: str, loop: bool) -> None:
@@ -46,7 +49,8 @@ class Contexts:
                     self._walk(child, f"{kind}.{name}", here, inside)
 
     def of(self, edit: Edit, error: str = "") -> dict[str, str]:
-        """What surrounds an edit: `error` (class of the failure), `node`, `place`, `statement`, `loop`, `change`.
+        """What surrounds an edit: `error` (class of the failure), `node`, `place`, `statement`, `loop`, `change`, and
+        `names` if one comes into use by it or goes out of use.
 
         `loop` is yes for what a loop runs again and again, its test included. `construct` joins statement and place:
         the kind of code, as lessons name it.
@@ -61,9 +65,26 @@ class Contexts:
             "node": node, "place": place, "statement": statement, "loop": loop, "construct": construct,
             "change": change(before, edit.text),
         }  # fmt: skip
+        if names := self._names(edit, before):
+            found["names"] = names
         if error:
             found["error"] = error
         return found
+
+    def _names(self, edit: Edit, before: str) -> str:
+        """What an edit does to the names of its function: whether one comes into use, or goes out of it."""
+        scope = self._source.scope_of(edit.start)
+        if scope is None:
+            return ""
+        if id(scope.node) not in self._uses:
+            self._uses[id(scope.node)] = _bound_and_used(scope.node)
+        bound, used = self._uses[id(scope.node)]
+        old, new = Counter(_NAME.findall(before)), Counter(_NAME.findall(edit.text))
+        if any(name in bound and not used[name] for name in new - old):
+            return "brings one into use"
+        if any(name in bound and used[name] <= count for name, count in (old - new).items()):
+            return "takes the last use"
+        return ""
 
     def _look(self, edit: Edit) -> tuple[str, str, str, str]:
         best: tuple[int, int, ast.AST, str, str, bool] | None = None
@@ -73,6 +94,19 @@ class Contexts:
         if best is None:
             return "", "", "module", "no"
         return type(best[2]).__name__, best[3], best[4], "yes" if best[5] else "no"
+
+
+def _bound_and_used(node: ast.AST) -> tuple[frozenset[str], Counter[str]]:
+    """The names that a function binds, and how often it reads each name."""
+    bound = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)} - {"self", "cls"}
+    used: Counter[str] = Counter()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            if isinstance(inner.ctx, ast.Store):
+                bound.add(inner.id)
+            else:
+                used[inner.id] += 1
+    return frozenset(bound), used
 
 
 def _inner(one: tuple[Any, ...], two: tuple[Any, ...]) -> bool:
@@ -110,7 +144,7 @@ def _abstract(tokens: list[str]) -> str:
     return " ".join(words)[:40]
 
 
-_SINGLE = ("change", "construct", "statement", "place", "loop", "error", "hypothesis")
+_SINGLE = ("change", "construct", "statement", "place", "loop", "names", "error", "hypothesis")
 _PAIRS = (("change", "place"), ("change", "error"))
 
 

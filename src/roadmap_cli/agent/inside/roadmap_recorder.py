@@ -196,9 +196,8 @@ def unittest_session(arguments: Any, request: Any, recorder: Any) -> Any:
             super().stopTest(test)
 
         def fail(self, error: Any, status: Any, sides: Any = None) -> Any:
-            self.status, self.error = status, describe(error[1], recorder.values)
-            if sides:
-                self.error["compared"] = sides
+            said = describe(error[1], recorder.values)
+            self.status, self.error = status, {**said, "compared": sides} if sides else said
 
         def addFailure(self, test: Any, err: Any) -> Any:
             sides = sides_of(err[1]) if recorder.values else None  # unittest cuts its own frames off

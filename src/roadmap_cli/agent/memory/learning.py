@@ -22,6 +22,8 @@ _PRIOR_HITS = 0.5
 _TEMPLATE_HITS, _FEATURE_HITS = 1.0, 0.5
 #: How far each feature counts with its template. They overlap, so none counts in full.
 _POWERS = {"place": 0.5, "change": 0.3, "change+place": 0.4, "hypothesis": 0.5}
+#: How far features count whatever the template.
+_SHARED = {"names": 1.0}
 #: After how many successes in all experience counts by half.
 _HALF_SURE = 40.0
 _LEAST, _MOST = 1 / 64, 64.0
@@ -67,6 +69,12 @@ class Priors:
         hits = sum(good for _, good in self._templates.values())
         self._mean = hits / tried if tried else 0.0
         self._sure = hits / (hits + _HALF_SURE)
+        shared: dict[tuple[str, str], tuple[int, int]] = {}
+        for (_, feature, value), (count, good) in self._trials.items():
+            if feature in _SHARED:
+                known = shared.get((feature, value), (0, 0))
+                shared[feature, value] = known[0] + count, known[1] + good
+        self._shared = shared
 
     @classmethod
     def load(cls, tx: Connection) -> Priors:
@@ -83,7 +91,7 @@ class Priors:
         factor = 1.0
         for name in template.split("+"):
             factor *= self._one(name, context)
-        return max(_LEAST, min(_MOST, factor**self._sure))
+        return float(max(_LEAST, min(_MOST, factor**self._sure)))
 
     def _one(self, template: str, context: Mapping[str, str]) -> float:
         own = _rate(self._templates.get(template, (0, 0)), self._mean, _TEMPLATE_HITS)
@@ -93,6 +101,9 @@ class Priors:
             if power:
                 rate = _rate(self._trials.get((template, feature, value), (0, 0)), own, _FEATURE_HITS)
                 factor *= (rate / own) ** power
+            if feature in _SHARED:
+                rate = _rate(self._shared.get((feature, value), (0, 0)), self._mean, _FEATURE_HITS)
+                factor *= (rate / self._mean) ** _SHARED[feature]
         return factor
 
 
