@@ -187,7 +187,7 @@ def unittest_session(arguments: Any, request: Any, recorder: Any) -> Any:
     class Result(unittest.TextTestResult):
         def startTest(self, test: Any) -> Any:
             super().startTest(test)
-            self.error = None
+            self.error: Any = None
             self.status = "passed"
             recorder.begin(test.id())
 
