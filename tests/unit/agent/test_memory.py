@@ -181,6 +181,14 @@ def test_only_the_last_five_iterations_are_kept_each_with_its_hypothesis(tx):
     assert len(memory.short_term(tx, "agent_r1")[-1].what) < 5000
 
 
+def test_how_long_a_projects_tests_take_is_known_the_next_time(tx):
+    assert memory.pace(tx, "/p", "pytest -q") is None
+    memory.note_pace(tx, "/p", "pytest -q", 0.2, 1.5, AT)
+    memory.note_pace(tx, "/p", "pytest -q", 0.1, 1.0, AT)
+    assert memory.pace(tx, "/p", "pytest -q") == (0.1, 1.0)
+    assert memory.pace(tx, "/p", "pytest") is None
+
+
 # -- lessons -------------------------------------------------------------------------------------------------------
 
 

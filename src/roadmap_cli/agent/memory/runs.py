@@ -182,6 +182,31 @@ def _keep_iterations(tx: Connection, run_id: str, attempts: Sequence[Attempt], a
     tx.execute("DELETE FROM agent_iteration WHERE run_id = ? AND number <= ?", (run_id, last + len(attempts) - KEPT))
 
 
+def note_pace(
+    tx: Connection, project: str, test_command: str, test_seconds: float, suite_seconds: float, at: str
+) -> None:
+    """Keep how long a project's tests take when they pass: what takes far longer next time hangs."""
+    tx.execute(
+        "INSERT INTO agent_pace (project, test_command, test_seconds, suite_seconds, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET test_seconds = excluded.test_seconds, suite_seconds = excluded.suite_seconds,"
+        " at = excluded.at",
+        (project, test_command, test_seconds, suite_seconds, at),
+    )
+
+
+def pace(tx: Connection, project: str, test_command: str) -> tuple[float, float] | None:
+    """Seconds of the slowest passing test and of the whole suite when they were last measured; None if never.
+
+    A first run may be given ten times the one, half a second at least. What then runs out of time is only suspected to
+    hang: if no remembered fix mends it, it is run again with the usual limit.
+    """
+    row = tx.execute(
+        "SELECT test_seconds, suite_seconds FROM agent_pace WHERE project = ? AND test_command = ?",
+        (project, test_command),
+    ).fetchone()
+    return (row[0], row[1]) if row else None
+
+
 def short_term(tx: Connection, run_id: str, limit: int = KEPT) -> list[Iteration]:
     """The last iterations of a run, the oldest first."""
     rows = tx.execute(

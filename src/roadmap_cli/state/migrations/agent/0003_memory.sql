@@ -120,3 +120,12 @@ CREATE TABLE agent_trial (
     confirmed INTEGER NOT NULL,        -- candidates that made all tests green there
     PRIMARY KEY (template, feature, value)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE agent_pace (
+    project TEXT NOT NULL,             -- the folder, absolute
+    test_command TEXT NOT NULL,        -- as it was given
+    test_seconds REAL NOT NULL,        -- processor time of the slowest passing test
+    suite_seconds REAL NOT NULL,       -- wall time of a whole run
+    at TEXT NOT NULL,                  -- RFC 3339, when it was measured
+    PRIMARY KEY (project, test_command)
+) STRICT, WITHOUT ROWID;
