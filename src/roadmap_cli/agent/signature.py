@@ -26,6 +26,10 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"), "<uuid>"),
     (re.compile(r"\b0x[0-9a-fA-F]+\b"), "<address>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (
+        re.compile(r"\b(?:sk-|gh[pousr]_|xox[a-z]-|AKIA)[\w-]{12,}|\beyJ[\w-]{8,}\.[\w.-]+|\bBearer\s+\S{8,}"),
+        "<secret>",
+    ),
     (re.compile(r"(?:/[\w.@+-]+)*/(?:tmp|temp|pytest-[\w-]+)(?:/[\w.@+-]+)*"), "<path>"),
     (re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"), "<n>"),
 )

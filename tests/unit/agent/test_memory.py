@@ -86,6 +86,11 @@ def test_the_comment_and_layout_of_a_line_do_not_matter():
     )
 
 
+def test_what_looks_like_a_secret_does_not_enter_a_message():
+    said = signature.normalise("401 for Bearer abcdefgh12345 with sk-1234567890abcdef at https://example.org")
+    assert said == "<n> for <secret> with <secret> at https://example.org"
+
+
 def test_what_the_version_before_has_stored_is_still_found(tx):
     found = a_signature()
     assert found.earlier is not None
@@ -377,7 +382,9 @@ def test_what_is_exported_is_imported_once_marked_and_not_trusted_until_it_has_h
         assert fix.weight(NOW) == 0.5
         [found] = memory.fixes(tx, [a_signature()])
         assert (found.id, found.is_trusted) == (name, False)
-        assert "not confirmed here" in memory.recall(tx, [a_signature()], "", at=AT)[0].why
+        first = memory.recall(tx, [a_signature()], "", at=AT)[0]
+        assert "not confirmed here" in first.why
+        assert first.text.startswith("(From another machine, not confirmed here.) ")
         memory.start_run(tx, "agent_r1", "/q", "pytest -q", "d", AT)
         learn(tx)
         [fix] = lessons.every(tx, sort="fix")

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from roadmap_cli.agent import bench as benches
 from roadmap_cli.agent import localise, memory, reflection, signature, toolchain
-from roadmap_cli.agent.bench import Bench, TestRun
+from roadmap_cli.agent.bench import Bench
 from roadmap_cli.agent.project import Project, read
 from roadmap_cli.agent.reflection import Ground, Hypothesis, differences, outcome
 from roadmap_cli.agent.reflection.ground import Failure
 from roadmap_cli.agent.sandbox import Limits
+from roadmap_cli.agent.source import blocks
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_ground import open_state
@@ -135,7 +137,7 @@ FAILING = {
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, TestRun]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, benches.TestRun]:
     """All failing programs as one project, run once with values and coverage."""
     works = subprocess.run(["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "true"], check=False, capture_output=True)
     if works.returncode:
@@ -163,7 +165,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, TestRun]:
     return project, run
 
 
-def reflected(ran: tuple[Project, TestRun], name: str, **more: object) -> list[Hypothesis]:
+def reflected(ran: tuple[Project, benches.TestRun], name: str, **more: object) -> list[Hypothesis]:
     """What reflection says of one of them, as if it were alone."""
     project, run = ran
     test = f"test_{name}.py::test_it"
@@ -173,7 +175,7 @@ def reflected(ran: tuple[Project, TestRun], name: str, **more: object) -> list[H
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_the_cause_is_named(ran: tuple[Project, TestRun], name: str) -> None:
+def test_the_cause_is_named(ran: tuple[Project, benches.TestRun], name: str) -> None:
     _, _, kind, words, template = FAILING[name]
     found = reflected(ran, name)
     assert found, ran[1].outcomes[f"test_{name}.py::test_it"]
@@ -189,7 +191,7 @@ def test_the_cause_is_named(ran: tuple[Project, TestRun], name: str) -> None:
     assert reflection.bias(found, template, best.file, best.line) > 1
 
 
-def test_values_are_told_without_secrets_and_without_running_the_project(ran: tuple[Project, TestRun]) -> None:
+def test_values_are_told_without_secrets_and_without_running_the_project(ran: tuple[Project, benches.TestRun]) -> None:
     error = ran[1].outcomes["test_secret.py::test_it"]["error"]
     assert error["type"] == "OSError"
     [frame] = [frame for frame in error["frames"] if frame["file"] == "m_secret.py"]
@@ -204,7 +206,7 @@ def test_values_are_told_without_secrets_and_without_running_the_project(ran: tu
     assert frame["values"]["url"] == "'https://<redacted>@example.org/'"
 
 
-def test_without_being_asked_the_bench_tells_no_values(tmp_path: Path, ran: tuple[Project, TestRun]) -> None:
+def test_without_being_asked_the_bench_tells_no_values(tmp_path: Path, ran: tuple[Project, benches.TestRun]) -> None:
     project, _ = ran
     command = toolchain.understand(
         "pytest -q -p no:hypothesispytest", project.root, {"PATH": os.defpath}, sys.executable
@@ -216,7 +218,7 @@ def test_without_being_asked_the_bench_tells_no_values(tmp_path: Path, ran: tupl
     assert not any("values" in frame for frame in error["frames"])
 
 
-def test_unittest_tells_both_sides(tmp_path: Path, ran: tuple[Project, TestRun]) -> None:
+def test_unittest_tells_both_sides(tmp_path: Path, ran: tuple[Project, benches.TestRun]) -> None:
     (tmp_path / "calc.py").write_text("def inc(x):\n    return x\n")
     (tmp_path / "test_calc.py").write_text(
         "import unittest\nfrom calc import inc\nclass T(unittest.TestCase):\n    def test_inc(self):\n"
@@ -348,3 +350,31 @@ def test_a_repair_by_another_template_refutes_and_a_models_name_does_not(tmp_pat
                 tx, run, {"a.py": [4]}, {"a.py": ["f"]}, template, AT, known=["swap_arguments", "number"]
             )
             assert settled == [(stored[0].id, expected)]
+
+
+def test_from_a_failure_to_a_lesson_that_names_its_cause(tmp_path: Path, ran: tuple[Project, benches.TestRun]) -> None:
+    project, run = ran
+    test = "test_minus.py::test_it"
+    files = {name: project.files[name] for name in ("m_minus.py", "test_minus.py")}
+    errors = {test: run.outcomes[test]["error"]}
+    found = signature.of(test, errors[test], signature.source_lines(files))
+    was = {"m_minus.py": files["m_minus.py"].decode()}
+    now = {"m_minus.py": was["m_minus.py"].replace("a - b", "(b - a)")}
+    parts = blocks("m_minus.py", was["m_minus.py"], now["m_minus.py"])
+    with open_state(tmp_path) as state, state.write() as tx:
+        memory.start_run(tx, "agent_r1", "/p", "t", "d", AT)
+        supposed = reflection.think(
+            tx, "agent_r1", [(test, found)], files, errors, localise.ochiai(run.lines, [test], []), at=AT
+        )
+        assert supposed[0].id
+        cause = reflection.conclude(tx, "agent_r1", was, now, "swap_operands", AT)
+        assert cause == "gap: gives -2 where 2 is expected: the sign is flipped"
+        memory.learn(
+            tx, fix_id="agent_f", run_id="agent_r1", driver="template", template="swap_operands", blocks=parts, was=was,
+            changed=now, signatures=[found], at=AT, construct="Return.value", cause=cause,
+        )  # fmt: skip
+        best = memory.recall(tx, [found], "", at=AT)[0]
+        assert best.level == "exact"
+        assert f"Cause: {cause}" in best.text
+        assert "+     return (b - a)" in best.text
+        assert outcome.of_run(tx, "agent_r1")[0]["status"] == "confirmed"

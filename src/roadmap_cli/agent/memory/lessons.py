@@ -308,8 +308,9 @@ def described(lesson: Lesson, at: datetime) -> dict[str, Any]:
 
 
 def scored(lesson: Lesson, score: float, level: str, why: str) -> Lesson:
-    """The lesson with how it was found."""
-    return replace(lesson, score=score, level=level, why=why)
+    """The lesson with how it was found; the text of one that is not trusted says so, for it goes into prompts."""
+    text = lesson.text if lesson.is_trusted else f"(From another machine, not confirmed here.) {lesson.text}"
+    return replace(lesson, text=text, score=score, level=level, why=why)
 
 
 def numbers(tx: Connection) -> Iterator[int]:

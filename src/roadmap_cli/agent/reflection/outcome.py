@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent.reflection.ground import Hypothesis
+from roadmap_cli.agent.memory.runs import note_failure
+from roadmap_cli.agent.reflection.ground import Ground, Hypothesis, changed_lines
+from roadmap_cli.agent.reflection.rules import reflect
 from roadmap_cli.agent.signature import Signature
 from roadmap_cli.core.records import content_id
 
@@ -112,6 +114,40 @@ def settle(
         [(status, at, name) for name, status in settled],
     )
     return settled
+
+
+def think(
+    tx: Connection, run_id: str, failures: Sequence[tuple[str, Signature]], files: Mapping[str, bytes],
+    errors: Mapping[str, Mapping[str, Any] | None], suspicion: Mapping[str, Mapping[int, float]], *, at: str,
+    changed: Mapping[str, Collection[int]] | None = None, evidence: Sequence[str] = (),
+) -> list[Hypothesis]:  # fmt: skip
+    """`reflect`, `weigh` and `store` in one: the hypotheses of a run with their ids, the most confident first.
+
+    `failures` are the failing tests with their signatures, which are stored as well (`memory.note_failure`).
+    """
+    found = reflect(files, errors, suspicion, changed=changed, evidence=evidence)
+    name = note_failure(tx, failures, at)
+    return store(tx, run_id, name, weigh(tx, found, [signature for _, signature in failures]), at)
+
+
+def conclude(
+    tx: Connection, run_id: str, was: Mapping[str, str], now: Mapping[str, str], template: str, at: str, *,
+    known: Collection[str] = (),
+) -> str:  # fmt: skip
+    """`settle` by a repair, given the changed files before and after; gives the confirmed statement, empty if none.
+
+    Of several confirmed ones it is the most confident one's.
+    """
+    ground = Ground({file: text.encode() for file, text in was.items()}, {})
+    changed = {file: changed_lines(now[file], was[file]) for file in now if file in was}
+    functions = {file: {ground.function(file, line) for line in lines} - {""} for file, lines in changed.items()}
+    settle(tx, run_id, changed, functions, template, at, known=known)
+    row = tx.execute(
+        "SELECT statement FROM agent_hypothesis WHERE run_id = ? AND status = 'confirmed'"
+        " ORDER BY favours = '{}', confidence DESC, id LIMIT 1",
+        (run_id,),
+    ).fetchone()
+    return row[0] if row else ""
 
 
 def of_run(tx: Connection, run_id: str) -> list[dict[str, Any]]:
