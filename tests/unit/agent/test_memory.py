@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -436,6 +438,52 @@ def test_a_lesson_that_is_not_what_it_should_be_is_refused_in_clear_words(tx, ch
     change_it(record)
     with pytest.raises(DataError, match=words):
         sharing.checked(record, at=AT)
+
+
+def test_whatever_is_imported_only_a_data_error_can_come_of_it(tx):
+    chance = random.Random(3)
+    learn(tx)
+    seeds = [json.dumps(sharing.exported(tx, lesson, NOW)) for lesson in lessons.every(tx)]
+    odd = [
+        None,
+        True,
+        -1,
+        2**70,
+        1.5,
+        "",
+        "x",
+        "\0",
+        "�" * 5000,
+        [],
+        [[]],
+        {},
+        {"a": {}},
+        ["x"],
+        "def f(:",
+        "1" * 50_000,
+    ]
+
+    def spoil(value, depth=0):
+        if chance.random() < 0.08 * (depth + 1):
+            return chance.choice(odd)
+        if isinstance(value, dict):
+            return {key: spoil(each, depth + 1) for key, each in value.items() if chance.random() > 0.02}
+        return [spoil(each, depth + 1) for each in value] if isinstance(value, list) else value
+
+    fared = Counter()
+    for _ in range(600):
+        record = spoil(json.loads(chance.choice(seeds)))
+        if not isinstance(record, dict):
+            continue
+        try:
+            sharing.take(tx, *sharing.checked(record, at=AT))
+            fared["taken"] += 1
+        except DataError as problem:
+            assert problem.message
+            assert "\n" not in problem.message
+            assert len(problem.message) < 200
+            fared["refused"] += 1
+    assert min(fared.values()) > 20
 
 
 def test_imported_text_cannot_steer_a_terminal(tx):

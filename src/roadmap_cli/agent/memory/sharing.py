@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 _NAME = re.compile(r"[0-9a-f]{32}\Z")
 #: Signatures as (name, level, version).
 Names = list[tuple[str, str, int]]
-_BLOCKS, _LINES, _LINE = 100, 2000, 2000
+_BLOCKS, _LINES, _LINE, _SOURCE = 100, 2000, 2000, 20_000
 
 
 def details(tx: Connection, lesson: Lesson) -> dict[str, Any]:
@@ -52,17 +52,20 @@ def checked(record: Record, *, at: str) -> tuple[Lesson, Names]:
         )  # fmt: skip
     sort = require(record, "sort", str)
     if sort not in SORTS:
-        raise DataError(f"no sort of lesson: {sort!r}", code="bad_lesson")
+        raise DataError(f"no sort of lesson: {sort[:40]!r}", code="bad_lesson")
     body = require(record, "body", dict)
     name = require(record, "id", str)
     if name != _id(sort, record, body):
-        raise DataError(f"lesson {name!r} is not what its id says: it was changed on its way", code="bad_lesson")
+        raise DataError(f"lesson {name[:60]!r} is not what its id says: it was changed on its way", code="bad_lesson")
     learned_at = clock.stamp(clock.parse(require(record, "at", str)))
-    provenance = {
-        "origin": _text(record.get("origin", "")), "learned_at": learned_at,
-        "confirmed_count": record.get("confirmed_count", 0), "refuted_count": record.get("refuted_count", 0),
+    provenance: dict[str, Any] = {
+        "origin": _text(record.get("origin", "")),
+        "learned_at": learned_at,
         "imported_at": at,
-    }  # fmt: skip
+    }
+    for count in ("confirmed_count", "refuted_count"):
+        if isinstance(record.get(count), int):
+            provenance[count] = record[count]
     lesson = Lesson(
         id=name, sort=sort, title=_text(require(record, "title", str))[:200],
         text=_text(require(record, "text", str))[:TEXT_LIMIT], error=_text(record.get("error", ""))[:200],
@@ -84,7 +87,7 @@ def take(tx: Connection, lesson: Lesson, names: Names) -> tuple[Lesson, bool]:
 def _text(value: object) -> str:
     """A text without characters that steer a terminal or the direction of writing."""
     if not isinstance(value, str):
-        raise DataError(f"not a text: {value!r}", code="bad_lesson")
+        raise DataError(f"not a text: {str(value)[:60]}", code="bad_lesson")
     return _CONTROL.sub("�", value)
 
 
@@ -100,8 +103,11 @@ def _id(sort: str, record: Record, body: dict[str, Any]) -> str:
             error, construct, template = (str(record.get(each, "")) for each in ("error", "construct", "template"))
             return content_id(KIND, sort="pattern", error=error, construct=construct, template=template)
         case _:
+            source = require(body, "source", str)
+            if len(source) > _SOURCE:
+                raise DataError(f"a skill of {len(source)} characters", code="bad_lesson")
             try:
-                return library.skill_id(require(body, "source", str))
+                return library.skill_id(source)
             except (SyntaxError, ValueError, RecursionError):
                 raise DataError("a skill whose source is not Python", code="bad_lesson") from None
 
@@ -116,7 +122,7 @@ def _blocks(body: dict[str, Any]) -> None:
             raise DataError("a block of a fix that is no object", code="bad_lesson")
         file = require(block, "file", str)
         if file.startswith("/") or ".." in file.split("/") or is_test(file):
-            raise DataError(f"a fix of {file!r}, which no fix may change", code="bad_lesson")
+            raise DataError(f"a fix of {file[:80]!r}, which no fix may change", code="bad_lesson")
         for part in ("above", "before", "after", "below"):
             lines = require(block, part, list)
             if len(lines) > _LINES or not all(isinstance(line, str) and len(line) <= _LINE for line in lines):
