@@ -57,7 +57,7 @@ def checked(record: Record, *, at: str) -> tuple[Lesson, Names]:
     name = require(record, "id", str)
     if name != _id(sort, record, body):
         raise DataError(f"lesson {name[:60]!r} is not what its id says: it was changed on its way", code="bad_lesson")
-    learned_at = clock.stamp(clock.parse(require(record, "at", str)))
+    learned_at = clock.stamp(clock.parse(require(record, "at", str)[:60]))
     provenance: dict[str, Any] = {
         "origin": _text(record.get("origin", "")),
         "learned_at": learned_at,
