@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roadmap_cli.agent.project import is_test
+
 VERSION = 2
 _FRAMES = 5
 _CAUSES = 5
@@ -85,9 +87,9 @@ def of(test: str, error: Mapping[str, Any] | None, line: SourceLine | None = Non
     """
     error = error or {"type": "NoResult", "message": "", "frames": []}
     message = normalise(str(error["message"]))
-    ours = [frame for frame in error["frames"] if frame.get("file")]
+    ours = _steady(error["type"], [frame for frame in error["frames"] if frame.get("file")])
     frames = [
-        [frame["file"], frame["function"], _plain(line(frame["file"], frame["line"])) if line else ""]
+        [frame["file"], frame["function"], _plain(line(frame["file"], frame.get("line", 0))) if line else ""]
         for frame in ours[-_FRAMES:]
     ]
     causes = [[cause["type"], normalise(str(cause["message"]))] for cause in error.get("chain", ())[:_CAUSES]]
@@ -105,6 +107,20 @@ def of(test: str, error: Mapping[str, Any] | None, line: SourceLine | None = Non
 def of_all(signatures: Sequence[Signature]) -> str:
     """The name of a whole failing run: its tests' exact signatures, in no order."""
     return _hash("run", sorted({signature.exact for signature in signatures}))
+
+
+def _steady(kind: str, frames: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The frames that are the same each time: where a loop is stopped or a stack ends is chance.
+
+    Of what runs out of time the test and the function it calls count, of an endless recursion the functions in it.
+    """
+    if kind.endswith("TimeLimit"):
+        first = next((at for at, frame in enumerate(frames) if not is_test(frame["file"])), len(frames) - 1)
+        return [{"file": frame["file"], "function": frame["function"]} for frame in frames[: first + 1]]
+    if kind == "RecursionError":
+        names = dict.fromkeys((frame["file"], frame["function"]) for frame in frames)
+        return [{"file": file, "function": function} for file, function in sorted(names)]
+    return frames
 
 
 def _plain(line: str) -> str:

@@ -88,6 +88,22 @@ def test_the_comment_and_layout_of_a_line_do_not_matter():
     )
 
 
+def test_where_a_loop_is_stopped_or_a_stack_ends_does_not_matter():
+    frames = [{"file": "test_a.py", "function": "test_a", "line": 3}, {"file": "a.py", "function": "f", "line": 5}]
+    deeper = [*frames[:1], {**frames[1], "line": 6}, {"file": "a.py", "function": "g", "line": 9}]
+    line = signature.source_lines({"a.py": b"1\n2\n3\n4\nfive\nsix\n7\n8\nnine\n"})
+
+    def of(kind, frames):
+        return signature.of("test_a.py::test_a", {"type": kind, "message": "", "frames": frames}, line)
+
+    stopped, later = of("roadmap_recorder.TimeLimit", frames), of("roadmap_recorder.TimeLimit", deeper)
+    assert (stopped.exact, stopped.loose) == (later.exact, later.loose)
+    assert of("ValueError", frames).exact != of("ValueError", deeper).exact
+    down = [*deeper, *deeper[1:]]
+    assert of("RecursionError", down).exact == of("RecursionError", [*down, deeper[1]]).exact
+    assert of("RecursionError", down).loose == of("RecursionError", [*down, deeper[1]]).loose
+
+
 def test_what_looks_like_a_secret_does_not_enter_a_message():
     said = signature.normalise("401 for Bearer abcdefgh12345 with sk-1234567890abcdef at https://example.org")
     assert said == "<n> for <secret> with <secret> at https://example.org"
