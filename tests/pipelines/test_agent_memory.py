@@ -39,13 +39,13 @@ def test_a_patch_tried_in_vain_is_not_tried_again_by_another_process_after_lines
     words = ("agent-loop", "--test", TEST, "--candidates", "--max-iterations", "8", str(folder))
     tried: list[set[object]] = []
     runs: set[object] = set()
-    for above in ("", "'''Moved.'''\n\nimport math\n\n\n", "def other():\n    return 1\n\n\n"):
+    for above in ("", "import math\n\n\ndef other():\n    return 1\n\n\n"):
         (folder / "span.py").write_text(above + CODE)
         records = _run(world, *words)
         runs.add(records[0]["run_id"])
         tried.append({r["patch"] for r in records if r["kind"] == "agent.candidate" and r["function"] == "overlap"})
-    assert len(runs) == 3, "the files differ, so none of these runs is another's continuation"
+    assert len(runs) == 2, "the files differ, so none of these runs is another's continuation"
     assert all(tried)
     assert sum(map(len, tried)) == len(set.union(*tried)), "no patch twice"
     [lesson] = _run(world, "agent-memory", "list")
-    assert (lesson["sort"], lesson["title"]) == ("failure", "a failure: not mended after 24 edits")
+    assert (lesson["sort"], lesson["title"]) == ("failure", "a failure: not mended after 16 edits")
