@@ -23,7 +23,9 @@ def folder(tmp_path: Path) -> Path:
     place = tmp_path / "p"
     place.mkdir()
     (place / "span.py").write_text(CODE)
-    (place / "test_span.py").write_text("from span import overlap\ndef test_a():\n    assert overlap(1, 2, 3, 4) == 'never'\n")
+    (place / "test_span.py").write_text(
+        "from span import overlap\ndef test_a():\n    assert overlap(1, 2, 3, 4) == 'never'\n"
+    )
     return place
 
 
