@@ -343,8 +343,20 @@ def test_forgetting_leaves_nothing(tmp_path):
         with state.write() as tx:
             memory.start_run(tx, "agent_r1", "/p", "pytest -q", "d", AT)
             name = learn(tx)
-            fix = {"kind": "agent.fix", "id": "agent_f", "at": AT, "pattern_id": name, "diff": "+ result += price"}
+            fix = {"kind": "agent.fix", "id": "agent_f", "at": AT, "run_id": "agent_r1", "pattern_id": name,
+                   "diff": "+ result += price"}  # fmt: skip
             records.put(tx, fix)
+            tx.execute(
+                "CREATE TABLE IF NOT EXISTS agent_step (run_id, seq, step, key, digest, status, detail, begun_at)"
+            )
+            tx.execute("CREATE TABLE IF NOT EXISTS agent_record (run_id, seq, record_id, kind, body, announced)")
+            for run_id in ("agent_r1", "agent_r0"):
+                memory.start_run(tx, run_id, "/p", "pytest -q", "d", AT)
+                said = "result" if run_id == "agent_r1" else "other"
+                tx.execute("INSERT INTO agent_step (run_id, seq, step, key, digest, status, detail, begun_at)"
+                           " VALUES (?, 1, 'plan', 'k', 'd', 'done', ?, ?)", (run_id, said.encode(), AT))  # fmt: skip
+                tx.execute("INSERT INTO agent_record (run_id, seq, record_id, kind, body, announced)"
+                           " VALUES (?, 1, 'agent_x', 'agent.fix', ?, 1)", (run_id, said))  # fmt: skip
             first = decisions.decide(
                 tx, kind="agent.fix_chosen", what="w", why="y", evidence=["agent_f"], command="c", at=NOW
             )
@@ -364,6 +376,8 @@ def test_forgetting_leaves_nothing(tmp_path):
                     said = b"\0".join(v if isinstance(v, bytes) else str(v).encode() for v in row)
                     assert b"result" not in said, (table, row)
                     assert b"agent_f\0" not in said, (table, row)
+            assert tx.execute("SELECT count(*), count(detail) FROM agent_step").fetchone() == (2, 1)
+            assert tx.execute("SELECT run_id FROM agent_record").fetchall() == [("agent_r0",)]
             assert not memory.fixes(tx, [a_signature()])
             assert not memory.skills(tx, "total of prices")
             assert tx.execute("SELECT count(*) FROM agent_lesson_words('result OR prices OR total')").fetchone() == (0,)

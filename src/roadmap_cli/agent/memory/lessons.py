@@ -253,7 +253,7 @@ def _what(error: str, message: str) -> str:
 
 def forget(tx: Connection, lesson: Lesson) -> None:
     """Delete a lesson for good: words, vector, signatures, its run's iterations and hypotheses; with a fix also the
-    functions found in it, the example of its pattern, and the records and decisions about it.
+    functions found in it, the example of its pattern, the records and decisions about it, and the journals of its runs.
 
     Copies of the state made before, and other machines it was exported to, are beyond its reach.
     """
@@ -278,9 +278,9 @@ def _forget_fix(tx: Connection, fix_id: str) -> None:
     tx.execute("DELETE FROM agent_fix_signature WHERE fix_id = ?", (fix_id,))
     tx.execute("DELETE FROM agent_fix WHERE id = ?", (fix_id,))
     rows = tx.execute(
-        "SELECT id FROM record WHERE kind = 'agent.fix' AND body ->> 'pattern_id' = ?", (fix_id,)
+        "SELECT id, body ->> 'run_id' FROM record WHERE kind = 'agent.fix' AND body ->> 'pattern_id' = ?", (fix_id,)
     ).fetchall()
-    for (record_id,) in rows:
+    for record_id, _ in rows:
         tx.execute(
             "WITH RECURSIVE resting (id) AS (SELECT decision_id FROM evidence WHERE evidence_id = ?"
             " UNION SELECT decision_id FROM evidence JOIN resting ON evidence_id = resting.id)"
@@ -288,6 +288,17 @@ def _forget_fix(tx: Connection, fix_id: str) -> None:
             (record_id,),
         )
         tx.execute("DELETE FROM record WHERE id = ?", (record_id,))
+    _forget_journal(tx, {run_id for _, run_id in rows if run_id})
+
+
+def _forget_journal(tx: Connection, runs: Iterable[str]) -> None:
+    """What the journals of runs hold of a fix: the details of their steps, and the records they announced."""
+    there = {name for (name,) in tx.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    for run_id in sorted(runs):
+        if "agent_step" in there:
+            tx.execute("UPDATE agent_step SET detail = NULL WHERE run_id = ?", (run_id,))
+        if "agent_record" in there:
+            tx.execute("DELETE FROM agent_record WHERE run_id = ?", (run_id,))
 
 
 def described(lesson: Lesson, at: datetime) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def forget(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
     """Delete lessons for good.
 
     With a lesson go its words, vector and signatures, the repair for replay, the functions learned with it, the
-    hypotheses of its run, and the stored records and decisions that hold its diff.
+    hypotheses of its run, the stored records and decisions that hold its diff, and the journals of the runs.
     Backups of the state and what was exported are beyond its reach.
     """
     from roadmap_cli.agent.memory import lessons
