@@ -22,6 +22,7 @@ _STEPS = {
     "index_step": 1.5,
     "augmented": 1.3,
     "drop_operand": 1.5,
+    "operator": 1.3,
 }
 _ENDS = {
     "range_step": 3.0,
