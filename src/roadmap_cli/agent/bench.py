@@ -89,16 +89,18 @@ class Bench:
         tests: Iterable[str] = (),
         trace: Iterable[str] = (),
         swap: bool = False,
+        values: bool = False,
         test_seconds: float | None,
         seconds: float,
     ) -> TestRun:
         """Run tests (all, unless some are named) with some files changed.
 
         `test_seconds` is processor time of one test, `seconds` wall time of all. `trace` names the files whose executed
-        lines are wanted; `swap` lets the bench keep the tests loaded and exchange changed functions in a fork of that.
+        lines are wanted; `swap` lets the bench keep the tests loaded and exchange changed functions in a fork of that;
+        with `values` errors tell what variables held, secrets left out.
         """
         request = {
-            "files": dict(changed), "tests": list(tests), "trace": list(trace), "swap": swap,
+            "files": dict(changed), "tests": list(tests), "trace": list(trace), "swap": swap, "values": values,
             "test_seconds": test_seconds, "seconds": seconds, "argv": list(self._command.argv),
             "memory_bytes": self.sandbox.limits.memory_bytes,
         }  # fmt: skip

@@ -81,10 +81,22 @@ class Source:
     def patch_id(self, edit: Edit) -> str:
         """A name for an edit that survives changes elsewhere in the file: its function, the place in it, the text."""
         scope = self.scope_of(edit.start)
-        start, end = (scope.start, scope.end) if scope else (0, len(self.content))
+        start, end = (scope.start, scope.end) if scope else self._statement_of(edit)
         before = self.content[start:end]
         words = [self.name, scope.name if scope else "", str(edit.start - start), str(edit.end - start), edit.text]
         return hashlib.sha256("\0".join(words).encode() + b"\0" + before).hexdigest()[:32]
+
+    def _statement_of(self, edit: Edit) -> tuple[int, int]:
+        """The span of the module's or a class's statement around an edit; of the whole file if there is none."""
+        body, found = self.tree.body, (0, len(self.content))
+        while True:
+            around = [node for node in body if self.span(node)[0] <= edit.start and edit.end <= self.span(node)[1]]
+            if not around:
+                return found
+            found = self.span(around[0])
+            if not isinstance(around[0], ast.ClassDef):
+                return found
+            body = around[0].body
 
     def _find_scopes(self, node: ast.AST, prefix: str) -> Iterator[Scope]:
         for child in ast.iter_child_nodes(node):

@@ -1,7 +1,7 @@
 """What happened in a test session, written down as it happens: outcomes, errors, executed lines."""
 
 # Any Python from 3.8 on runs this, pytest names its methods, and files are handled at the level of the system.
-# ruff: noqa: D102, D103, PTH109
+# ruff: noqa: B905, D102, D103, PTH109
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from typing import Any
+
+from roadmap_values import FRAMES, compared, locals_of, sides_of  # type: ignore[import-not-found]
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else os.getcwd()
 
@@ -31,12 +33,16 @@ class Recorder:
         self.errors: Any = {}
         self.tracer, self.test_seconds = tracer, test_seconds
         self.wanted: Any = set()
+        self.values: Any = False
+        self.compared: Any = None
 
     def begin(self, test: Any) -> Any:
         self.outcomes[test] = {"status": "started"}
         self.since = time.perf_counter()
+        self.compared = None
         if self.tracer:
             self.tracer.test = test
+            self.tracer.start()  # an overflow of the stack in the test before has ended it
         if self.test_seconds:
             # processor time, so that a busy machine refutes nothing; wall time for what only waits
             signal.setitimer(signal.ITIMER_VIRTUAL, self.test_seconds)
@@ -58,7 +64,13 @@ class Recorder:
 
     def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> Any:
         if call.excinfo is not None:
-            self.errors[report.nodeid] = describe(call.excinfo.value)
+            self.errors[report.nodeid] = describe(call.excinfo.value, self.values)
+            if self.values and self.compared and call.excinfo.errisinstance(AssertionError):
+                self.errors[report.nodeid].setdefault("compared", self.compared)
+
+    def pytest_assertrepr_compare(self, op: Any, left: Any, right: Any) -> Any:
+        if self.values:
+            self.compared = compared(op, left, right)
 
     def pytest_runtest_logreport(self, report: Any) -> Any:
         entry = self.outcomes.setdefault(report.nodeid, {"status": "started"})
@@ -93,9 +105,13 @@ class Recorder:
         self.finished = True
 
 
-def describe(error: Any) -> Any:
-    """An exception as data: type, message, and the frames of its traceback, outermost first."""
+def describe(error: Any, values: Any = False) -> Any:
+    """An exception as data: type, message, chain of causes, and the frames of its traceback, outermost first.
+
+    With `values` the last frames of the project tell what their variables held, and an assertion its two sides.
+    """
     frames: list[dict[str, Any]] = []
+    live: list[Any] = []
     trace = error.__traceback__
     while trace is not None and len(frames) < 200:
         code = trace.tb_frame.f_code
@@ -104,15 +120,35 @@ def describe(error: Any) -> Any:
         if name.startswith(("..", "<")):
             name = None
         frames.append({"file": name, "function": getattr(code, "co_qualname", code.co_name), "line": trace.tb_lineno})
+        live.append(trace.tb_frame)
         trace = trace.tb_next
+    if values:
+        for frame, entry in [pair for pair in zip(live, frames) if pair[1]["file"]][-FRAMES:]:
+            entry["values"] = locals_of(frame)
     frames = [f for i, f in enumerate(frames) if f["file"] or i == len(frames) - 1]
+    said = {"type": type_of(error), "message": message_of(error), "frames": frames[-30:]}
+    chain: list[Any] = []
+    cause = error
+    while len(chain) < 5:
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        if cause is None or cause is error:
+            break
+        chain.append({"type": type_of(cause), "message": message_of(cause)[:500]})
+    if chain:
+        said["chain"] = chain
+    return said
+
+
+def message_of(error: Any) -> Any:
     try:
-        message = str(error)
+        return str(error)[:4000]
     except Exception:  # noqa: BLE001 - a project's own __str__ may do anything
-        message = "?"
+        return "?"
+
+
+def type_of(error: Any) -> Any:
     kind = type(error)
-    name = kind.__name__ if kind.__module__ in ("builtins", "__main__") else kind.__module__ + "." + kind.__name__
-    return {"type": name, "message": message[:4000], "frames": frames[-30:]}
+    return kind.__name__ if kind.__module__ in ("builtins", "__main__") else kind.__module__ + "." + kind.__name__
 
 
 class Tracer:
@@ -151,7 +187,7 @@ def unittest_session(arguments: Any, request: Any, recorder: Any) -> Any:
     class Result(unittest.TextTestResult):
         def startTest(self, test: Any) -> Any:
             super().startTest(test)
-            self.error = None
+            self.error: Any = None
             self.status = "passed"
             recorder.begin(test.id())
 
@@ -159,12 +195,14 @@ def unittest_session(arguments: Any, request: Any, recorder: Any) -> Any:
             recorder.end(test.id(), self.status, self.error)
             super().stopTest(test)
 
-        def fail(self, error: Any, status: Any) -> Any:
-            self.status, self.error = status, describe(error[1])
+        def fail(self, error: Any, status: Any, sides: Any = None) -> Any:
+            said = describe(error[1], recorder.values)
+            self.status, self.error = status, {**said, "compared": sides} if sides else said
 
         def addFailure(self, test: Any, err: Any) -> Any:
+            sides = sides_of(err[1]) if recorder.values else None  # unittest cuts its own frames off
             super().addFailure(test, err)
-            self.fail(err, "failed")
+            self.fail(err, "failed", sides)
 
         def addError(self, test: Any, err: Any) -> Any:
             super().addError(test, err)

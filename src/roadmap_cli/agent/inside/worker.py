@@ -148,6 +148,7 @@ class Worker:
             tracer = Tracer(paths)
             tracer.start()
         recorder = Recorder(tracer, request.get("test_seconds"))
+        recorder.values = bool(request.get("values"))
         if self.framework == "pytest":
             code = self.pytest_session(request, recorder, hook)
         else:
