@@ -120,7 +120,7 @@ class Bench:
         )  # fmt: skip
 
     def program(self, changed: Mapping[str, str], argv: Sequence[str], *, seconds: float) -> str | None:
-        """Run a program of ours beside the project, with some files changed: what it writes to ``{report}``, or None."""
+        """Run a program of ours beside the project, some files changed: what it writes to ``{report}``, or None."""
         request = {
             "files": dict(changed), "argv": [self._command.interpreter, *argv], "seconds": seconds, "spawn": True,
             "memory_bytes": self.sandbox.limits.memory_bytes,

@@ -88,8 +88,9 @@ def commit(
     """Commit a change on a new branch that starts at HEAD. Same change, message and time make the same commit.
 
     `before` and `after` are the changed files as they stand in the folder and as they shall be; `diff_of` gives one
-    file's diff, for a file with uncommitted work. Raises DataError if the branch is there with another commit or the change does not fit
-    HEAD, Unavailable if there is no git repository, CannotCreate.
+    file's diff, for a file with uncommitted work.
+    Raises DataError if the branch is there with another commit or the change does not fit HEAD, Unavailable if there
+    is no git repository, CannotCreate.
     """
     if shutil.which("git") is None:
         raise Unavailable("git is not installed", hint="apt-get install git")

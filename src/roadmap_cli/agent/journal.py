@@ -57,7 +57,8 @@ def find(tx: Connection, run_id: str, key: str) -> Step | None:
 
 def steps(tx: Connection, run_id: str) -> list[Step]:
     """The steps of a run in order."""
-    return [_step(row) for row in tx.execute(f"SELECT {_STEP} FROM agent_step WHERE run_id = ? ORDER BY seq", (run_id,))]
+    rows = tx.execute(f"SELECT {_STEP} FROM agent_step WHERE run_id = ? ORDER BY seq", (run_id,))
+    return [_step(row) for row in rows]
 
 
 def begin(tx: Connection, run_id: str, step: str, key: str, digest: str, at: str, detail: Any = None) -> int:
@@ -65,7 +66,8 @@ def begin(tx: Connection, run_id: str, step: str, key: str, digest: str, at: str
     packed = _packed(detail)
     tx.execute(
         "INSERT INTO agent_step (run_id, seq, step, key, digest, status, detail, begun_at)"
-        " VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM agent_step WHERE run_id = ?1), ?2, ?3, ?4, 'begun', ?5, ?6)"
+        " VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM agent_step WHERE run_id = ?1),"
+        " ?2, ?3, ?4, 'begun', ?5, ?6)"
         " ON CONFLICT (run_id, key) DO UPDATE SET digest = excluded.digest, detail = excluded.detail"
         " WHERE status = 'begun'",
         (run_id, step, key, digest, packed, at),
@@ -160,7 +162,8 @@ def note_driver(tx: Connection, driver: str, tried: int, confirmed: int, seconds
 
 def drivers(tx: Connection) -> dict[str, tuple[int, float]]:
     """How drivers have fared: repairs found and seconds spent."""
-    return {name: (hits, spent) for name, hits, spent in tx.execute("SELECT driver, confirmed, seconds FROM agent_driver")}
+    rows = tx.execute("SELECT driver, confirmed, seconds FROM agent_driver")
+    return {name: (hits, spent) for name, hits, spent in rows}
 
 
 def _step(row: Any) -> Step:

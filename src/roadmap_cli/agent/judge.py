@@ -8,6 +8,7 @@ the whole suite, held-out tests included, is green.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from roadmap_cli.agent.driver import Candidate, Case, Verdict
 _SHARE = 4  # one test in so many is held out
 _SELECTING = 5
 _UNLOADABLE = 3
+_REPEAT_S = 1.0
 
 
 def held_out(failing: Iterable[str], passing: Iterable[str]) -> frozenset[str]:
@@ -79,6 +81,26 @@ class Judge:
     def whole(self, changed: Mapping[str, str]) -> TestRun:
         """Run the whole suite in a session of its own."""
         return self.bench.run(changed, test_seconds=self.case.test_seconds, seconds=self.whole_seconds)
+
+    def stands(self, changed: Mapping[str, str], repeats: int) -> bool:
+        """Whether the failing tests fail without a change and pass with it, again and again: else they are flaky."""
+        if self.framework == "command":
+            tests, repeats = [], 1
+        else:
+            tests = [test for test in self.case.failing if not test.startswith("collect:")][:_SELECTING]
+            if not tests:
+                return True
+        seconds = self.whole_seconds if not tests else 5.0 + self.case.test_seconds * len(tests)
+        wanted = set(tests or self.case.failing)
+        began = time.monotonic()
+        for turn in range(repeats):
+            if turn and time.monotonic() - began > _REPEAT_S:
+                break  # a test that hangs is not made to hang again and again
+            for files, good in (({}, False), (changed, True)):
+                run = self.bench.run(files, tests=tests, test_seconds=self.case.test_seconds, seconds=seconds)
+                if (good and not wanted <= set(run.passing)) or (not good and wanted & set(run.passing)):
+                    return False
+        return True
 
     def _quick(self, candidate: Candidate, selecting: list[str]) -> TestRun:
         seconds = 2.0 + self.case.test_seconds * len(selecting)

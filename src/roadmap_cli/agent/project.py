@@ -14,9 +14,10 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from roadmap_cli.agent import git
@@ -86,6 +87,16 @@ class Project:
         """The changed files as a diff sees them."""
         return {name: File(text.encode(), bool(self.modes.get(name, 0) & 0o100)) for name, text in changed.items()}
 
+    def with_files(self, files: Mapping[str, File | None]) -> Project:
+        """The same project with some files as they are given; only what its digest says is of use."""
+        contents, modes = dict(self.files), dict(self.modes)
+        for name, file in files.items():
+            if file is None:
+                contents.pop(name, None)
+            else:
+                contents[name] = file.content
+        return replace_fields(self, files=contents, modes={name: modes.get(name, 0o644) for name in contents})
+
     def sources(self) -> list[str]:
         """The Python files that may hold the fault: everything that is not a test."""
         return [name for name in sorted(self.files) if name.endswith(".py") and not is_test(name)]
@@ -100,7 +111,17 @@ def is_test(name: str) -> bool:
     return named or any(folder in ("test", "tests", "testing", "__tests__", "testdata") for folder in folders)
 
 
+_CODE = frozenset(
+    {"py", "pyi", "pyx", "js", "mjs", "cjs", "ts", "tsx", "jsx", "go", "rs", "c", "h", "cc", "cpp", "hpp", "java", "kt"}
+    | {"rb", "php", "sh", "pl", "lua", "toml", "cfg", "ini", "json", "yaml", "yml"}
+)
 _SCRIPTS = ("js", "mjs", "cjs", "ts", "tsx", "jsx")
+
+
+def is_code(name: str) -> bool:
+    """Whether a file is code or settings by its name."""
+    file = name.rpartition("/")[2]
+    return file.rpartition(".")[2] in _CODE or file in ("Makefile", "go.mod", "go.sum")
 
 
 def read(folder: Path) -> Project:
@@ -137,7 +158,7 @@ class _Found:
     _ignored_bytes: int = 0
 
     def names(self) -> list[str]:
-        """The files in the order of their use: what git knows, then the rest; small before large."""
+        """The files in the order of their use: what git knows, then the rest; small ones first, and of these code."""
         walked = list(self._walk())
         self.git = git.listing(self.root)
         if self.git is not None:
@@ -146,7 +167,7 @@ class _Found:
             self._ignored = {
                 name for name, _ in walked if name not in known and not name.startswith(self._in_submodules())
             }
-        walked.sort(key=lambda entry: (entry[0] in self._ignored, entry[1] > _LARGE, entry[0]))
+        walked.sort(key=lambda entry: (entry[0] in self._ignored, entry[1] > _LARGE, not is_code(entry[0]), entry[0]))
         return [name for name, _ in walked]
 
     def _in_submodules(self) -> tuple[str, ...]:
@@ -284,6 +305,13 @@ def replace(root: Path, before: Mapping[str, File | None], after: Mapping[str, F
     return bool(todo)
 
 
+def sweep(root: Path, names: Iterable[str]) -> None:
+    """Remove the parts that a process killed in `replace` has left beside these files."""
+    for name in names:
+        with suppress(OSError):
+            _part(root, name).unlink()
+
+
 def _inside(root: Path, name: str) -> None:
     """Raise DataError for a path that leaves the folder, by its words or through a link."""
     path = root / name
@@ -306,10 +334,10 @@ def _write_part(root: Path, name: str, new: File, made: list[Path]) -> None:
         file.write(new.content)
         file.flush()
         os.fsync(file.fileno())
-    if path.exists():
-        part.chmod(owner.st_mode & 0o777)
-    elif new.executable:
-        part.chmod(part.stat().st_mode | 0o111)
+    mode = (owner if path.exists() else part.stat()).st_mode & 0o777
+    if bool(mode & 0o100) != new.executable:
+        mode = mode | (mode & 0o444) >> 2 if new.executable else mode & ~0o111
+    part.chmod(mode)
     with suppress(PermissionError):
         os.chown(part, owner.st_uid, owner.st_gid)
 

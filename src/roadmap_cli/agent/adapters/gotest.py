@@ -12,7 +12,7 @@ _LINE = 1 << 20
 
 
 def parse(text: str) -> Outcomes | None:
-    """The outcomes by ``package.Test``; None if no line is such an event. A package that does not build fails itself."""
+    """The outcomes by ``package.Test``; None if no line is an event. A package that does not build fails itself."""
     if len(text) > TEXT_LIMIT:
         return None
     printed: dict[tuple[str, str], list[str]] = {}
@@ -51,7 +51,7 @@ def parse(text: str) -> Outcomes | None:
             ended[key] = (action, float(elapsed) if isinstance(elapsed, int | float) else None)
     if not anything:
         return None
-    found: Outcomes = {}
+    found = Outcomes()
     bad = {key for key in begun if key[1] and ended.get(key, ("", None))[0] not in ("pass", "skip")}
     with_parts: set[tuple[str, str]] = set()  # tests with subtests
     explained = {(package, "") for package, _ in bad}  # what fails because of something inside it

@@ -19,7 +19,7 @@ class _Refused(Exception):
 
 class _Reader:
     def __init__(self) -> None:
-        self.found: Outcomes = {}
+        self.found = Outcomes()
         self.case: dict[str, Any] | None = None
         self.part: str | None = None
         self.text: list[str] = []

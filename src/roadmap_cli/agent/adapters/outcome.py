@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-Outcomes = dict[str, dict[str, Any]]
+
+class Outcomes(dict[str, dict[str, Any]]):
+    """Outcome by test id. `repeats` counts how often a name came up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeats: dict[str, int] = {}
+
+
 #: A report is read up to this many characters and tests.
 TEXT_LIMIT, TESTS_LIMIT = 16 << 20, 50_000
 _NAME, _MESSAGE = 300, 4000
@@ -26,10 +34,8 @@ def add(
     if len(found) >= TESTS_LIMIT:
         return
     short = clean(name, _NAME).strip() or "unnamed"
-    unique, number = short, 1
-    while unique in found:
-        number += 1
-        unique = f"{short} #{number}"
+    number = found.repeats[short] = found.repeats.get(short, 0) + 1
+    unique = short if number == 1 else f"{short} #{number}"
     entry: dict[str, Any] = {"status": status}
     if seconds is not None and 0 <= seconds < 1e6:
         entry["seconds"] = round(seconds, 6)

@@ -29,7 +29,7 @@ def parse(text: str) -> Outcomes | None:
     """The outcomes in a TAP stream; None if there is no point and no plan in it."""
     if len(text) > TEXT_LIMIT:
         return None
-    found: Outcomes = {}
+    found = Outcomes()
     seen: dict[int, int] = {}  # indent → points so far
     failed: dict[int, int] = {}  # indent → points that failed
     planned: dict[int, int] = {}

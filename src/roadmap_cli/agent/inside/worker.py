@@ -323,7 +323,7 @@ class Worker:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode) or about.st_size > REPORT_LIMIT:
                 return None
-            parts = []
+            parts: list[bytes] = []
             while True:
                 data = os.read(descriptor, 1 << 20)
                 if not data:
