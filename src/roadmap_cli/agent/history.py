@@ -104,7 +104,7 @@ def line(record: Record) -> tuple[str, str]:
             places = [f"{at['file']}:{at['line']} ({at['suspicion_ratio']:.2f})" for at in record["lines"][:3]]
             return "suspicion", ", ".join(places) or "nothing"
         case "agent.step":
-            more = f", {record['candidate_count']} candidates by {record['driver']}" if "driver" in record else ""
+            more = f", {record['candidate_count']} candidates by {record['asked']}" if "asked" in record else ""
             why = f" – {record['why']}" if record.get("why") else ""
             return record["step"], f"{record['outcome']}{more}{why}"
         case "agent.fix":

@@ -462,7 +462,7 @@ class Loop:
         self._write(
             lambda tx: journal.note_driver(tx, arm.name, arm.tried - tried, int(hits > 0 and not rivals), spent)
         )
-        yield self._end("execute", key, outcome, since, driver=arm.name, candidate_count=arm.tried - tried)
+        yield self._end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
 
     def _one(self, attempt: _Attempt, arm: Arm, problem: Problem) -> Verdict | None:
         """Ask for one proposal and judge it; None if there was nothing to judge."""
@@ -576,7 +576,7 @@ class Loop:
         after = self._report.test_result("after", proof)
         yield self._kept(after)
         green = judges.green(proof, attempt.case.known, attempt.excluded) and attempt.judged.stands(
-            found.verdict.candidate.changed, _REPEATS
+            found.verdict.candidate.changed, 1 if found.arm.name == "replay" else _REPEATS
         )
         yield self._end("test", "test:after", "green" if green else "red", since)
         if not green:
@@ -614,7 +614,6 @@ class Loop:
             candidate, was, new, driver, pattern, evidence, [s.exact for s in attempt.signatures],
             sorted(attempt.excluded), attempt.judged.overfit,
         )  # fmt: skip
-        self.status = "fixed"
         detail = {"changed": dict(changed), "fix_id": fix["id"], "at": fix["at"]}
         fix, step = self._stored_fix(attempt, found, fix, after, parts, since, detail)
         yield fix
@@ -666,14 +665,12 @@ class Loop:
 
     def _effects(self, stored: Mapping[str, Any]) -> Iterator[Record]:
         """Do what was asked for beyond finding the repair, once: what is on disk, or in git, says whether it was."""
-        self.status = "fixed"
         changed: dict[str, str] = stored["changed"]
-        if self._world.state.dry_run:
-            return
-        if self._branch:
+        if self._branch and not self._world.state.dry_run:
             yield from self._commit(stored["fix"], changed)
-        if self._apply:
+        if self._apply and not self._world.state.dry_run:
             yield from self._written(changed)
+        self.status = "fixed"
 
     def _written(self, changed: Mapping[str, str]) -> Iterator[Record]:
         since = self._world.timer()

@@ -68,7 +68,7 @@ def _turn(record: Record, test: str) -> Iterator[dict[str, Any]]:
             command, code = test, int(record.get("exit_code", 1 if record["failed_count"] else 0))
             output = "\n".join([says, *(f"FAILED {name}" for name in record["failed"]), record.get("output", "")])
         case "agent.step" if record["step"] != "test":
-            command, code = f"# {record['step']} {record.get('driver', record['key'])}", 0
+            command, code = f"# {record['step']} {record.get('asked', record['key'])}", 0
             output = says
         case "agent.fix":
             command, code, output = f"# git apply: {record['verdict_reason']}", 0, record["diff"]

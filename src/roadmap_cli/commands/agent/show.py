@@ -62,7 +62,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     streams=False,
     columns=("at", "kind", "status", "step", "outcome", "what", "why"),
     examples={
-        "What did the last run do?": "agent-show --plain | cut -f 2,3,4,5",
+        "What did the last run do?": "agent-show --plain | cut -f 2 | sort -u",
         "A page to pass on": "agent-show --html $HOME/run.html | jq -r 'select(.status).status' | head -n 1",
         "Which runs are there?": "agent-show --runs | jq -r .status",
     },
