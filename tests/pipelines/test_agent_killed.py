@@ -206,6 +206,7 @@ def test_killed_while_it_writes_and_commits_it_ends_the_same(world: dict[str, st
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_killed_at_two_hundred_points(world: dict[str, str], tmp_path: Path) -> None:
     if shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed")

@@ -7,7 +7,6 @@ run goes on behind the last step that was done, and finds out by what is on disk
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import confirm, detect, git, journal, localise, memory, portfolio, registry, signature, toolchain
+from roadmap_cli.agent import (
+    confirm,
+    detect,
+    effects,
+    examples,
+    git,
+    journal,
+    localise,
+    memory,
+    portfolio,
+    registry,
+    signature,
+    toolchain,
+)
 from roadmap_cli.agent import judge as judges
 from roadmap_cli.agent import project as projects
 from roadmap_cli.agent.bench import Bench, TestRun
@@ -114,7 +126,7 @@ class Loop:
         folder = Path(stored.project) if stored else folder
         if folder is None:
             raise UsageError("a project folder is needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY")
-        self._finish_half_done(folder.resolve())
+        effects.finish_half_done(world.state, folder.resolve(), stamp(world.now()))
         self._project = projects.read(folder)
         self._digest = self._project.digest
         test = stored.test_command if stored else test
@@ -122,8 +134,6 @@ class Loop:
         if test is None:
             test = self._detected(folder)
         self._command = toolchain.understand(test, self._project.root, world.environ, world.interpreter)
-        limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
-        self._bench = Bench(self._project, self._command, limits)
         previous = stored or self._unfinished(test)
         if previous is not None and previous.digest != self._digest:
             if not self._is_after(previous):
@@ -145,7 +155,11 @@ class Loop:
         self.goal = goal
         self._apply = apply or (inherits and bool(settings.get("apply")))
         self._branch = branch or (settings.get("branch") if inherits else None)
-        self._suite = _suite_of(self._project, test)
+        checks = examples.derive(goal, self._project) if goal and self._command.framework != "command" else {}
+        working = self._project.with_files(checks)
+        limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
+        self._bench = Bench(working, self._command, limits)
+        self._suite = _suite_of(working, test)
         self._signature: str | None = None
         self._pending: list[memory.Attempt] = []
         self._candidates: list[Record] = []
@@ -258,13 +272,16 @@ class Loop:
         self._write(lambda tx: journal.begin(tx, self.id, step, key, digest, self._at(), detail))
         return None
 
-    def _end(self, step: str, key: str, outcome: str, since: float, detail: Any = None, **more: object) -> Record:
-        """End a step: what came out of it and its record are stored together."""
+    def _end(
+        self, step: str, key: str, outcome: str, since: float, detail: Any = None, first: Record | None = None,
+        **more: object,
+    ) -> Record:  # fmt: skip
+        """End a step: what came out of it and its record, after `first` if that is given, are stored together."""
         record = self._report.step(step, key, outcome, self._world.timer() - since, **more)
 
         def store(tx: Connection) -> None:
             journal.end(tx, self.id, key, outcome, self._at(), detail)
-            journal.tell(tx, self.id, [record])
+            journal.tell(tx, self.id, [record] if first is None else [first, record])
 
         self._write(store)
         return record
@@ -309,7 +326,8 @@ class Loop:
             if not judges.green(again, first.passing):
                 self.status = "unstable"
             else:
-                self.status = "unchecked" if self.goal else "already_green"
+                checked = not self.goal or any(examples.NAME.removesuffix(".py") in test for test in first.passing)
+                self.status = "already_green" if checked else "unchecked"
         elif first.finished and not first.passing:
             self.status = "no_tests"
         else:
@@ -327,13 +345,13 @@ class Loop:
             )
         else:
             run = self._bench.run({}, test_seconds=test_seconds, seconds=self._bounds.suite_seconds)
-        record = self._report.test_result("again" if phase == "trace" else phase, run)
+        record = None if phase == "trace" else self._report.test_result(phase, run)
         step = self._end("test", key, "green" if judges.green(run, ()) else "red", since,
-                         {"run": asdict(run), "record": record})  # fmt: skip
-        if phase != "trace":
-            yield self._kept(record)
+                         {"run": asdict(run), "record": record or {}}, record)  # fmt: skip
+        if record:
+            yield record
         yield step
-        return run, record
+        return run, record or {}
 
     def _case(self, first: TestRun, offline: Collection[str]) -> Case:
         failing = [test for test in first.failing if test not in offline]
@@ -574,11 +592,12 @@ class Loop:
         self._begin("test", "test:after", found.verdict.candidate.patch)
         proof = attempt.judged.whole(found.verdict.candidate.changed)
         after = self._report.test_result("after", proof)
-        yield self._kept(after)
         green = judges.green(proof, attempt.case.known, attempt.excluded) and attempt.judged.stands(
             found.verdict.candidate.changed, 1 if found.arm.name == "replay" else _REPEATS
         )
-        yield self._end("test", "test:after", "green" if green else "red", since)
+        step = self._end("test", "test:after", "green" if green else "red", since, first=after)
+        yield after
+        yield step
         if not green:
             self.status = "unstable"
             return
@@ -680,8 +699,14 @@ class Loop:
             self.applied = done.outcome in ("written", "there")
             return
         after = self._project.with_changes(changed)
-        before = _thawed(done.detail["before"]) if done and done.detail else {n: self._project.file(n) for n in changed}
-        self._begin("apply", "apply", sorted(changed), detail={"before": _frozen(before), "after": _frozen(after)})
+        before = (
+            effects.thawed(done.detail["before"])
+            if done and done.detail
+            else {n: self._project.file(n) for n in changed}
+        )
+        self._begin(
+            "apply", "apply", sorted(changed), detail={"before": effects.frozen(before), "after": effects.frozen(after)}
+        )
         did = projects.replace(self._project.root, before, after)
         self.applied = True
         yield self._end("apply", "apply", "written" if did else "there", since, files=sorted(changed))
@@ -695,41 +720,11 @@ class Loop:
         with self._world.state.read() as tx:
             applied = journal.find(tx, self.id, "apply")
         if applied and applied.detail:  # the folder may hold the repair already
-            before = _thawed(applied.detail["before"])
+            before = effects.thawed(applied.detail["before"])
         self._begin("branch", key, sorted(changed))
-        message = (
-            f"Repair {fix['file']}: {fix['template']}\n\n{fix['verdict'].capitalize()}: {fix['verdict_reason']}.\n\n"
-            f"Agent-Run: {self.id}\n"
-        )
-        self.branch = git.commit(self._project.root, self._branch, before, after, message, fix["at"],
-                                 lambda name: self._report.diff_of(name, before, after))  # fmt: skip
+        self.branch = effects.commit(self._project.root, self._branch, before, after, fix, self.id)
         yield self._end("branch", key, "made" if self.branch.made else "there", since, branch=self._branch,
                         commit=self.branch.commit)  # fmt: skip
-
-    def _finish_half_done(self, root: Path) -> None:
-        """If a run was killed while it wrote files, and some are written: write the rest, or say that somebody else
-        changed them. One that had written none yet is left to its own run."""
-        if self._world.state.dry_run:
-            return
-        with self._world.state.read() as tx:
-            waiting = journal.open_effects(tx, str(root))
-        for name, step in waiting:
-            if not step.detail:
-                continue
-            before, after = _thawed(step.detail["before"]), _thawed(step.detail["after"])
-            try:
-                now = {file: projects.standing(root, file) for file in after}
-                some = any(now[file] == after[file] and before[file] != after[file] for file in after)
-                if some:
-                    projects.replace(root, before, after)
-                else:
-                    projects.sweep(root, after)
-                    continue
-                outcome = "written"
-            except DataError:
-                outcome = "refused"
-            with self._world.state.write() as tx:
-                journal.end(tx, name, step.key, outcome, self._at())
 
     # -- the ground --------------------------------------------------------------------------------------------------
 
@@ -762,7 +757,7 @@ class Loop:
             step = journal.find(tx, run.id, "apply")
         if step is None or not step.detail:
             return False
-        return self._project.with_files(_thawed(step.detail["before"])).digest == run.digest
+        return self._project.with_files(effects.thawed(step.detail["before"])).digest == run.digest
 
     def _write(self, work: Callable[[Connection], object]) -> None:
         if not self._world.state.dry_run:
@@ -844,14 +839,3 @@ def _reaching(
         ran = lines.get(test, {})
         count += any(a <= line <= b for file in spans for line in ran.get(file, ()) for a, b in spans[file])
     return count
-
-
-def _frozen(files: Mapping[str, File | None]) -> dict[str, Any]:
-    return {
-        name: None if file is None else [base64.b64encode(file.content).decode(), file.executable]
-        for name, file in files.items()
-    }
-
-
-def _thawed(files: Mapping[str, Any]) -> dict[str, File | None]:
-    return {name: None if file is None else File(base64.b64decode(file[0]), file[1]) for name, file in files.items()}

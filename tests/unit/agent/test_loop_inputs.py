@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import detect
+from roadmap_cli.agent import detect, examples
 from roadmap_cli.agent import project as projects
 from roadmap_cli.agent.network import needs_network
 from roadmap_cli.core.errors import CannotCreate, Negative
@@ -44,6 +44,91 @@ def test_a_goal_that_no_test_speaks_of_is_not_claimed(tmp_path: Path) -> None:
         status, records = repair(state, folder, goal="make it faster")
     assert status == "unchecked"
     assert records[0]["goal"] == "make it faster"
+
+
+def test_examples_in_the_words_of_a_goal_are_checks(tmp_path: Path) -> None:
+    code = "def pages(items, size):\n    return items // size + 1\n"
+    folder = project(
+        tmp_path / "p", book__py=code, test_a__py="import book\ndef test_a():\n    assert book.pages(5, 10) == 1\n"
+    )
+    goal = (
+        "pages() counts one too many when the last page is full:\n\n>>> pages(20, 10)\n2\n\nassert pages(0, 10) == 0\n"
+    )
+    with open_state(tmp_path) as state:
+        status, records = repair(state, folder, goal=goal)
+        [fix] = of_kind(records, "agent.fix")
+        assert status == "fixed"
+        failed = of_kind(records, "agent.test_result")[0]["failed"]
+        assert failed == [f"test_agent_goal.py::Goal::test_example_{n}" for n in (1, 2)]
+        assert fix["files"] == ["book.py"]
+        assert sorted(path.name for path in folder.iterdir()) == ["book.py", "test_a.py"]
+        subprocess.run(["patch", "-p1", "-s"], cwd=folder, input=fix["diff"], text=True, check=True)
+        assert repair(state, folder, goal=goal)[0] == "already_green"
+
+
+@pytest.mark.parametrize(
+    ("goal", "count"),
+    [
+        (">>> f(1)\n2\n>>> g(1)\n2\n>>> import os\n>>> f(\n", 1),
+        ("assert f(1) == 2; import os\nassert both(1)\nassert f.x\n  assert all(f(n) for n in range(3))", 2),
+        ("make it faster", 0),
+        ("assert 1", 0),
+        (">>> print(1)\n1\n", 0),
+    ],
+)
+def test_only_examples_whose_names_are_defined_once_are_checks(tmp_path: Path, goal: str, count: int) -> None:
+    folder = project(
+        tmp_path / "p",
+        a__py="def f(n):\n    return n\ndef both(n):\n    return n\n",
+        b__py="def both(n):\n    return n\n",
+    )
+    made = examples.derive(goal, projects.read(folder))
+    text = made[examples.NAME].content.decode() if made else ""  # type: ignore[union-attr]
+    assert text.count("def test_example_") == count
+    compile(text, "x", "exec")
+
+
+def test_tokens_and_money_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from roadmap_cli.agent import registry
+    from roadmap_cli.agent.driver import Candidate
+
+    folder = project(tmp_path / "p", span__py=OVERLAP, test_span__py=TESTS)
+    left: list[object] = []
+
+    class Dear:
+        name = "llm"
+
+        def __init__(self, world: registry.World) -> None:
+            self.world = world
+
+        def candidates(self, problem: object) -> object:
+            for number in range(20):
+                left.append(self.world.left())
+                with self.world.state.write() as tx:
+                    tx.execute(
+                        "INSERT INTO model_call (id, at, command, run_id, model, provider, purpose, prompt_tokens,"
+                        " completion_tokens, price_microunits) VALUES (?, '2026', 'c', ?, 'm', 'p', 'x', 70, 30, 250000)",
+                        (f"call_{number}", self.world.run_id),
+                    )
+                text = f"def overlap(a, b, c, d):\n    raise {['KeyError', 'OSError', 'TypeError'][number % 3]}({number})\n"
+                yield Candidate({"span.py": text}, f"p{number}", "m", "span.py", 1, "overlap", 1.0, False)
+
+        def told(self, verdict: object) -> None:
+            pass
+
+    monkeypatch.setattr(registry, "drivers_for", lambda world, project, case: [Dear(world)])
+    with open_state(tmp_path) as state:
+        status, records = repair(state, folder, bounds={"tokens": 300})
+        assert (status, records[-1]["reason"], records[-1]["tokens"], records[-1]["cost"]) == (
+            "paused",
+            "tokens",
+            300,
+            0.75,
+        )
+        assert left == [(300, None), (200, None), (100, None)]
+        status, records = repair(state, None, None, resume=records[0]["run_id"], bounds={"cost": 0.75})
+    assert (status, records[-1]["reason"]) == ("paused", "cost"), "what was spent before counts"
+    assert len(left) == 3
 
 
 def test_tests_that_hang_end_and_are_named(tmp_path: Path) -> None:
