@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _FLUSH_S = 0.2
 _RESTARTS = 5
 _FIRST_TEST_S = 5.0
-_RIVALS, _RIVAL_S = 3, (0.4, 4.0)
+_RIVALS, _RIVAL_S = 3, 0.4
 #: How often a failing test is run again, with the repair and without it, before either is believed.
 _REPEATS = 4
 #: Read by agents as instructions; here they are text like any other, and named so that it can be seen.
@@ -60,7 +60,10 @@ SUCCESS = frozenset({"fixed", "already_green"})
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """When to stop: candidates and seconds of this invocation, tokens and money of the run, one run of all tests."""
+    """When to stop: candidates and seconds of this invocation, tokens and money of the run, one run of all tests.
+
+    `rival_seconds` is how long it may look for other edits that pass as well, once one is found.
+    """
 
     candidates: int = 2000
     seconds: float = 120.0
@@ -68,6 +71,7 @@ class Bounds:
     memory_bytes: int = 1 << 30
     tokens: int | None = None
     cost: float | None = None
+    rival_seconds: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,7 +449,7 @@ class Loop:
         last = attempt.plausible[-1]
         arm = last.arm
         if arm.name != "replay":
-            until = self._world.timer() + min(_RIVAL_S[1], max(_RIVAL_S[0], arm.seconds))
+            until = self._world.timer() + min(self._bounds.rival_seconds, max(_RIVAL_S, arm.seconds))
             while len(attempt.plausible) <= _RIVALS and not arm.done and not self._must_stop():
                 left_s = until - self._world.timer()
                 if left_s <= 0:
@@ -493,7 +497,7 @@ class Loop:
             self._watch(arm, Move(candidate.patch, new=False))
             return None
         self._known_bad.add(candidate.patch)
-        verdict = attempt.judged.judge(candidate)
+        verdict = attempt.judged.judge(candidate, at_once=arm.name == "replay")
         arm.tried += 1
         self._reflect_on(verdict, arm)
         arm.driver.told(verdict)
@@ -592,9 +596,9 @@ class Loop:
         self._begin("test", "test:after", found.verdict.candidate.patch)
         proof = attempt.judged.whole(found.verdict.candidate.changed)
         after = self._report.test_result("after", proof)
-        green = judges.green(proof, attempt.case.known, attempt.excluded) and attempt.judged.stands(
-            found.verdict.candidate.changed, 1 if found.arm.name == "replay" else _REPEATS
-        )
+        green = judges.green(proof, attempt.case.known, attempt.excluded)
+        if green and found.arm.name != "replay":
+            green = attempt.judged.stands(found.verdict.candidate.changed, _REPEATS)
         step = self._end("test", "test:after", "green" if green else "red", since, first=after)
         yield after
         yield step
