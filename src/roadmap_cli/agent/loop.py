@@ -8,7 +8,7 @@ run goes on behind the last step that was done, and finds out by what is on disk
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -30,15 +30,27 @@ from roadmap_cli.agent import (
 )
 from roadmap_cli.agent import judge as judges
 from roadmap_cli.agent import project as projects
+from roadmap_cli.agent.attempt import (
+    FIRST_TEST_S,
+    Attempt,
+    Plausible,
+    blocks_of,
+    case_of,
+    is_allowed,
+    reaching,
+    suite_of,
+    suspect,
+)
 from roadmap_cli.agent.bench import Bench, TestRun
 from roadmap_cli.agent.breaker import Budget, Move, Spent, exceeded, left
+from roadmap_cli.agent.diary import Diary, Seen
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
 from roadmap_cli.agent.network import needs_network
 from roadmap_cli.agent.patch import File
 from roadmap_cli.agent.portfolio import Arm
 from roadmap_cli.agent.report import Report
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.source import Block, blocks
+from roadmap_cli.agent.source import Block
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
@@ -48,7 +60,6 @@ if TYPE_CHECKING:
 
 _FLUSH_S = 0.2
 _RESTARTS = 5
-_FIRST_TEST_S = 5.0
 _RIVALS, _RIVAL_S = 3, 0.4
 #: How often a failing test is run again, with the repair and without it, before either is believed.
 _REPEATS = 4
@@ -113,7 +124,7 @@ class Loop:
     def __init__(
         self, world: World, bounds: Bounds, *, folder: Path | None, test: str | None = None, resume: str | None = None,
         apply: bool = False, branch: str | None = None, tell_candidates: bool = False, goal: str | None = None,
-        seen: Callable[[str], Collection[str] | None] = lambda run: None,
+        seen: Seen = lambda run: None,
     ) -> None:  # fmt: skip
         """Read the project and find its tests' program. Hold the lock of `job_of` meanwhile and until it is done.
 
@@ -122,7 +133,7 @@ class Loop:
         Raises UsageError, DataError, InputMissing, Unavailable, Negative (no tests).
         """
         self._world, self._bounds = world, bounds
-        self._tell, self._seen, self._resume = tell_candidates, seen, resume is not None
+        self._tell, self._resume = tell_candidates, resume is not None
         self.status, self.reason = "running", ""
         self.applied = False
         self.branch: git.Branch | None = None
@@ -163,14 +174,17 @@ class Loop:
         working = self._project.with_files(checks)
         limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
         self._bench = Bench(working, self._command, limits)
-        self._suite = _suite_of(working, test)
+        self._suite = suite_of(working, test)
         self._signature: str | None = None
         self._pending: list[memory.Attempt] = []
         self._candidates: list[Record] = []
         self._tried, self._rounds, self._skipped = 0, 0, 0
         self._known_bad: set[str] = set()
         self._flushed = self._started = world.timer()
-        self._phase = "plan"
+        self._diary = Diary(
+            world.state, world.now, world.timer, self.id, self._report, (self._digest, self._command.text),
+            resumed=self._resumed, resume=self._resume, seen=seen,
+        )  # fmt: skip
 
     def _detected(self, folder: Path) -> str:
         found = detect.test_command(self._project.files)
@@ -212,83 +226,35 @@ class Loop:
 
         Each record is in the state before it is yielded; call `told` once it has reached its place.
         """
-        self._write(self._begin_run)
+        self._diary.write(self._begin_run)
         try:
             with self._bench:
                 context = [name for name in _CONTEXT if name in self._project.files]
-                yield self._kept(self._report.started(
+                yield self._diary.kept(self._report.started(
                     self._project, self._command, self._digest, self._resumed, self._bench.open(), self._chosen_by,
                     self.goal, context))  # fmt: skip
-                yield from self._announced_before()
+                yield from self._diary.announced_before()
                 yield from self._work()
         finally:
             self._flush()
             status = "paused" if self.status == "running" else self.status
-            self._write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._at()))
-            self._write(lambda tx: journal.set_reason(tx, self.id, self.reason or None))
-        yield self._kept(self._report.finished(
+            self._diary.write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._diary.at()))
+            self._diary.write(lambda tx: journal.set_reason(tx, self.id, self.reason or None))
+        yield self._diary.kept(self._report.finished(
             self.status, self.reason, self._tried, self._before + self._tried, self._spent_s(), self.applied,
             self.branch, self._tokens_and_cost()))  # fmt: skip
 
     def told(self, record: Record) -> None:
         """Note that a record has reached the output."""
-        if record["kind"] != "agent.candidate":
-            self._write(lambda tx: journal.told(tx, self.id, [record["id"]]))
-
-    def _begin_run(self, tx: Connection) -> None:
-        memory.start_run(tx, self.id, str(self._project.root), self._command.text, self._digest, self._at())
-        journal.set_goal(tx, self.id, self.goal, {"apply": self._apply, "branch": self._branch, **asdict(self._bounds)})
-
-    # -- records and steps -------------------------------------------------------------------------------------------
-
-    def _kept(self, record: Record) -> Record:
-        """Store a record that is about to be announced."""
-        self._write(lambda tx: journal.tell(tx, self.id, [record]))
-        return record
-
-    def _announced_before(self) -> Iterator[Record]:
-        """What earlier parts of the run have found: again, or, for ``--resume``, only what did not get through."""
-        if not self._resumed:
-            return
-        with self._world.state.read() as tx:
-            stored = journal.records(tx, self.id)
-        there = self._seen(self.id) if self._resume else None
-        own = self._report.kept[-1]["id"]
-        for record, announced in stored:
-            if record["id"] == own:
-                continue
-            self._report.kept.append(record)
-            if record["kind"] in ("agent.run_started", "agent.run_finished") and not self._resume:
-                continue
-            known = (record["id"] in there) if there is not None else announced
-            if not (self._resume and known):
-                yield record
+        self._diary.told(record)
 
     def _begin(self, step: str, key: str, *parts: object, detail: Any = None) -> journal.Step | None:
-        """Begin a step; the stored one if it is done already and what came out of it is kept."""
-        digest = journal.digest_of(self._digest, self._command.text, *parts)
-        with self._world.state.read() as tx:
-            found = journal.find(tx, self.id, key)
-        if found and found.done and found.digest == digest:
-            return found
-        self._phase = step
         self._world.progress(step, self._spent_s(), "")
-        self._write(lambda tx: journal.begin(tx, self.id, step, key, digest, self._at(), detail))
-        return None
+        return self._diary.begin(step, key, *parts, detail=detail)
 
-    def _end(
-        self, step: str, key: str, outcome: str, since: float, detail: Any = None, first: Record | None = None,
-        **more: object,
-    ) -> Record:  # fmt: skip
-        """End a step: what came out of it and its record, after `first` if that is given, are stored together."""
-        record = self._report.step(step, key, outcome, self._world.timer() - since, **more)
-
-        def store(tx: Connection) -> None:
-            journal.end(tx, self.id, key, outcome, self._at(), detail)
-            journal.tell(tx, self.id, [record] if first is None else [first, record])
-
-        self._write(store)
-        return record
+    def _begin_run(self, tx: Connection) -> None:
+        memory.start_run(tx, self.id, str(self._project.root), self._command.text, self._digest, self._diary.at())
+        journal.set_goal(tx, self.id, self.goal, {"apply": self._apply, "branch": self._branch, **asdict(self._bounds)})
 
     # -- plan ------------------------------------------------------------------------------------------------------
 
@@ -312,7 +278,7 @@ class Loop:
             self._known_bad = set(memory.refuted(tx, self._signature, self._suite))
             experience = journal.drivers(tx)
             self._rounds = sum(step.step == "execute" for step in journal.steps(tx, self.id))
-        attempt = _Attempt(self._case(first, offline), before, signatures, set(offline))
+        attempt = Attempt(case_of(first, offline), before, signatures, set(offline))
         attempt.judge = judges.Judge(
             self._bench, attempt.case, self._command.framework,
             judges.held_out(attempt.case.failing, set(attempt.case.known) - set(attempt.case.failing)),
@@ -337,7 +303,7 @@ class Loop:
         else:
             self.status = "hanging" if first.timed_out else "broken"
 
-    def _test(self, phase: str, test_seconds: float = _FIRST_TEST_S) -> Generator[Record, None, tuple[TestRun, Record]]:
+    def _test(self, phase: str, test_seconds: float = FIRST_TEST_S) -> Generator[Record, None, tuple[TestRun, Record]]:
         """Run the whole suite as the project stands; gives the run and its record. ``trace`` also sees lines."""
         key, since = f"test:{phase}", self._world.timer()
         found = self._begin("test", key, self._bounds.suite_seconds)
@@ -350,22 +316,14 @@ class Loop:
         else:
             run = self._bench.run({}, test_seconds=test_seconds, seconds=self._bounds.suite_seconds)
         record = None if phase == "trace" else self._report.test_result(phase, run)
-        step = self._end("test", key, "green" if judges.green(run, ()) else "red", since,
+        step = self._diary.end("test", key, "green" if judges.green(run, ()) else "red", since,
                          {"run": asdict(run), "record": record or {}}, record)  # fmt: skip
         if record:
             yield record
         yield step
         return run, record or {}
 
-    def _case(self, first: TestRun, offline: Collection[str]) -> Case:
-        failing = [test for test in first.failing if test not in offline]
-        known = [test for test in first.outcomes if first.outcomes[test]["status"] != "skipped"]
-        known = [test for test in known if not test.startswith("collect:") and test not in offline]
-        slowest = max((first.outcomes[test].get("seconds", 0.0) for test in first.passing), default=0.1)
-        errors = {test: first.outcomes[test].get("error") or {} for test in failing}
-        return Case(failing, known, min(_FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
-
-    def _locate(self, attempt: _Attempt) -> Iterator[Record]:
+    def _locate(self, attempt: Attempt) -> Iterator[Record]:
         """Run the suite once more with its lines seen: what differs is flaky, what failing tests run is suspect."""
         case, judge = attempt.case, attempt.judged
         run, _ = yield from self._test("trace", max(1.0, 5 * case.test_seconds))
@@ -374,8 +332,8 @@ class Loop:
         now = {test for test in run.failing if test not in attempt.excluded}
         flaky = sorted(was ^ now) if run.finished else []
         if flaky:
-            if not self._earlier_part("agent.test_result", phase="again"):
-                yield self._kept(self._report.test_result("again", run, flaky))
+            if not self._diary.earlier("agent.test_result", phase="again"):
+                yield self._diary.kept(self._report.test_result("again", run, flaky))
             attempt.excluded.update(flaky)
             case.failing = [test for test in case.failing if test not in flaky]
             case.known = [test for test in case.known if test not in flaky]
@@ -384,42 +342,22 @@ class Loop:
             if not case.failing:
                 self.status = "unstable"
                 return
-        self._suspect(case, run)
-        attempt.suspicion = self._earlier_part("agent.suspicion")
+        suspect(self._project, case, run)
+        attempt.suspicion = self._diary.earlier("agent.suspicion")
         if attempt.suspicion is None:
-            attempt.suspicion = self._kept(self._report.suspicion(case.suspicion, bool(run.lines)))
+            attempt.suspicion = self._diary.kept(self._report.suspicion(case.suspicion, bool(run.lines)))
             yield attempt.suspicion
-
-    def _earlier_part(self, kind: str, **fields: object) -> Record | None:
-        """A record that an earlier part of this run has made, with these fields."""
-        wanted = {"kind": kind, **fields}
-        if not self._resumed:
-            return None
-        return next((r for r in self._report.kept if all(r.get(n) == v for n, v in wanted.items())), None)
-
-    def _suspect(self, case: Case, run: TestRun) -> None:
-        passing = [test for test in run.passing if test in case.known]
-        case.suspicion = localise.ochiai(run.lines, case.failing, passing) if run.lines else {}
-        imported = run.lines.get(localise.IMPORT, {}) if run.lines else {}
-        case.imported = {name: frozenset(numbers) for name, numbers in imported.items()}
-        if not case.suspicion:
-            sizes = {name: self._project.files[name].count(b"\n") + 1 for name in self._project.sources()}
-            case.suspicion = localise.unknown(sizes)
-            for test in case.failing:
-                for frame in (run.outcomes.get(test, {}).get("error") or {}).get("frames", ()):
-                    if frame.get("file") in case.suspicion:
-                        case.suspicion[frame["file"]][frame["line"]] = 1.0
 
     # -- execute and test --------------------------------------------------------------------------------------------
 
-    def _for_drivers(self, attempt: _Attempt) -> registry.World:
+    def _for_drivers(self, attempt: Attempt) -> registry.World:
         world = self._world
         return registry.World(
             world.state, self.id, world.environ, attempt.signatures, self._command.framework,
             lambda candidate: self._narrowed(candidate, attempt), lambda: left(self._budget(), self._spend),
         )  # fmt: skip
 
-    def _narrowed(self, candidate: Candidate, attempt: _Attempt) -> Case | None:
+    def _narrowed(self, candidate: Candidate, attempt: Attempt) -> Case | None:
         """The case that is left after a step that mended a part of it."""
         case = attempt.case
         run = self._bench.run(
@@ -433,7 +371,7 @@ class Loop:
         ordered = [t for t in failing if t in case.failing] + [t for t in failing if t not in case.failing]
         return Case(ordered, case.known, case.test_seconds, suspicion, case.imported, case.errors)
 
-    def _search(self, attempt: _Attempt) -> Iterator[Record]:
+    def _search(self, attempt: Attempt) -> Iterator[Record]:
         problem = Problem(self._project, attempt.case, self.goal or "")
         while not attempt.plausible:
             arm = portfolio.best(attempt.arms)
@@ -459,7 +397,7 @@ class Loop:
         yield from self._settle(attempt)
 
     def _round(
-        self, attempt: _Attempt, arm: Arm, problem: Problem, seconds: float, *, rivals: bool = False
+        self, attempt: Attempt, arm: Arm, problem: Problem, seconds: float, *, rivals: bool = False
     ) -> Iterator[Record]:
         """Stay with one driver for some seconds, or until it has something plausible."""
         self._rounds += 1
@@ -473,7 +411,7 @@ class Loop:
             self._world.progress("execute", self._spent_s(), f"{self._tried} candidates, {arm.name}")
             yield from self._candidates_told()
             if verdict is not None and verdict.outcome == "confirmed":
-                attempt.plausible.append(_Plausible(verdict, arm))
+                attempt.plausible.append(Plausible(verdict, arm))
                 hits += 1
                 if not rivals or len(attempt.plausible) > _RIVALS:
                     break
@@ -481,18 +419,18 @@ class Loop:
         yield from self._candidates_told()
         outcome = "plausible" if hits else arm.why_done or ("limit" if self._must_stop() else "nothing")
         spent = self._world.timer() - since
-        self._write(
+        self._diary.write(
             lambda tx: journal.note_driver(tx, arm.name, arm.tried - tried, int(hits > 0 and not rivals), spent)
         )
-        yield self._end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
+        yield self._diary.end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
 
-    def _one(self, attempt: _Attempt, arm: Arm, problem: Problem) -> Verdict | None:
+    def _one(self, attempt: Attempt, arm: Arm, problem: Problem) -> Verdict | None:
         """Ask for one proposal and judge it; None if there was nothing to judge."""
         candidate = arm.propose(problem)
         if candidate is None:
             self._world.detail(f"{arm.name}: {arm.why_done}")
             return None
-        if candidate.patch in self._known_bad or not _is_allowed(candidate):
+        if candidate.patch in self._known_bad or not is_allowed(candidate):
             self._skipped += 1
             self._watch(arm, Move(candidate.patch, new=False))
             return None
@@ -531,7 +469,7 @@ class Loop:
         with self._world.state.read() as tx:
             return journal.spent(tx, self.id)
 
-    def _stop(self, stopped: str | None, attempt: _Attempt) -> None:
+    def _stop(self, stopped: str | None, attempt: Attempt) -> None:
         broken = [arm for arm in attempt.arms if arm.breaker.open]
         if stopped == "broken":
             self.status = "broken"
@@ -552,7 +490,7 @@ class Loop:
             self._world.detail(f"replay of {candidate.patch}: {'green' if worked else 'not green'}")
             if not worked:
                 fix = candidate.patch.removeprefix("replay:")
-                self._write(lambda tx: memory.note_replay(tx, fix, False, self._at()))
+                self._diary.write(lambda tx: memory.note_replay(tx, fix, False, self._diary.at()))
             return
         self._tried += 1
         self._pending.append(memory.Attempt(candidate.patch, candidate.template, verdict.outcome, verdict.failing))
@@ -573,9 +511,11 @@ class Loop:
         if self._pending and self._signature:
             attempts, self._pending = self._pending, []
             name = self._signature
-            self._write(lambda tx: memory.note_attempts(tx, self.id, name, self._suite, attempts, self._at()))
+            self._diary.write(
+                lambda tx: memory.note_attempts(tx, self.id, name, self._suite, attempts, self._diary.at())
+            )
 
-    def _settle(self, attempt: _Attempt) -> Iterator[Record]:
+    def _settle(self, attempt: Attempt) -> Iterator[Record]:
         """Choose among what is plausible, weigh the evidence, prove it once more, store, and only then have effects."""
         since = self._world.timer()
         self._begin("confirm", "confirm", [found.verdict.candidate.patch for found in attempt.plausible])
@@ -591,7 +531,7 @@ class Loop:
         evidence = self._evidence(attempt, found)
         confirm.weigh(evidence, made, chosen, count)
         verdict, why = evidence.verdict()
-        yield self._end("confirm", "confirm", verdict, since, why=why)
+        yield self._diary.end("confirm", "confirm", verdict, since, why=why)
         since = self._world.timer()
         self._begin("test", "test:after", found.verdict.candidate.patch)
         proof = attempt.judged.whole(found.verdict.candidate.changed)
@@ -599,7 +539,7 @@ class Loop:
         green = judges.green(proof, attempt.case.known, attempt.excluded)
         if green and found.arm.name != "replay":
             green = attempt.judged.stands(found.verdict.candidate.changed, _REPEATS)
-        step = self._end("test", "test:after", "green" if green else "red", since, first=after)
+        step = self._diary.end("test", "test:after", "green" if green else "red", since, first=after)
         yield after
         yield step
         if not green:
@@ -607,7 +547,7 @@ class Loop:
             return
         yield from self._remember(attempt, found, evidence, after)
 
-    def _evidence(self, attempt: _Attempt, found: _Plausible) -> confirm.Evidence:
+    def _evidence(self, attempt: Attempt, found: Plausible) -> confirm.Evidence:
         evidence = confirm.Evidence(excluded=len(attempt.excluded), searched_on=attempt.searched_on)
         held = attempt.judged.held_out
         evidence.held_out = len(held)
@@ -618,11 +558,11 @@ class Loop:
             evidence.earlier = str(earlier[-1].get("verdict", "plausible")) if earlier else "plausible"
         evidence.held_out_failing = sum(test in held for test in attempt.case.failing)
         functions = confirm.changed_functions(self._project, found.verdict.candidate.changed)
-        evidence.held_out_reaching = _reaching(self._project, attempt.lines, held, functions)
+        evidence.held_out_reaching = reaching(self._project, attempt.lines, held, functions)
         return evidence
 
     def _remember(
-        self, attempt: _Attempt, found: _Plausible, evidence: confirm.Evidence, after: Record
+        self, attempt: Attempt, found: Plausible, evidence: confirm.Evidence, after: Record
     ) -> Iterator[Record]:
         """Store fix and decision, with all they rest on, and the end of the step in one transaction; then announce."""
         since = self._world.timer()
@@ -631,7 +571,7 @@ class Loop:
         changed = candidate.changed
         new = self._project.with_changes(changed)
         was = {name: self._project.file(name) for name in changed}
-        parts = [block for name in sorted(changed) for block in _blocks(self._project, name, changed[name])]
+        parts = [block for name in sorted(changed) for block in blocks_of(self._project, name, changed[name])]
         pattern = content_id("agent.fix", blocks=[repr(part) for part in parts])
         fix = self._report.fix(
             candidate, was, new, driver, pattern, evidence, [s.exact for s in attempt.signatures],
@@ -644,7 +584,7 @@ class Loop:
         yield from self._effects({**detail, "fix": fix})
 
     def _stored_fix(
-        self, attempt: _Attempt, found: _Plausible, fix: Record, after: Record, parts: list[Block], since: float,
+        self, attempt: Attempt, found: Plausible, fix: Record, after: Record, parts: list[Block], since: float,
         detail: dict[str, Any],
     ) -> tuple[Record, Record]:  # fmt: skip
         from roadmap_cli.state import records
@@ -658,7 +598,7 @@ class Loop:
                 self._begin_run(tx)
             records.put_many(tx, stored)
             memory.store_fix(tx, fix["pattern_id"], self.id, driver, fix["template"], parts, attempt.signatures,
-                             self._at())  # fmt: skip
+                             self._diary.at())  # fmt: skip
             evidence = [before["id"], after["id"], fix["id"]]
             if driver == "replay":
                 pattern = found.verdict.candidate.patch.removeprefix("replay:")
@@ -674,7 +614,7 @@ class Loop:
             )  # fmt: skip
             fix = {**fix, "decision_id": decision["id"]}
             journal.tell(tx, self.id, [fix, step])
-            journal.end(tx, self.id, "reflect", "stored", self._at(), {**detail, "fix": fix})
+            journal.end(tx, self.id, "reflect", "stored", self._diary.at(), {**detail, "fix": fix})
         return fix, step
 
     def _earlier(self, tx: Connection, pattern: str, but: str) -> list[Record]:
@@ -713,7 +653,7 @@ class Loop:
         )
         did = projects.replace(self._project.root, before, after)
         self.applied = True
-        yield self._end("apply", "apply", "written" if did else "there", since, files=sorted(changed))
+        yield self._diary.end("apply", "apply", "written" if did else "there", since, files=sorted(changed))
 
     def _commit(self, fix: Record, changed: Mapping[str, str]) -> Iterator[Record]:
         since = self._world.timer()
@@ -727,7 +667,7 @@ class Loop:
             before = effects.thawed(applied.detail["before"])
         self._begin("branch", key, sorted(changed))
         self.branch = effects.commit(self._project.root, self._branch, before, after, fix, self.id)
-        yield self._end("branch", key, "made" if self.branch.made else "there", since, branch=self._branch,
+        yield self._diary.end("branch", key, "made" if self.branch.made else "there", since, branch=self._branch,
                         commit=self.branch.commit)  # fmt: skip
 
     # -- the ground --------------------------------------------------------------------------------------------------
@@ -763,83 +703,5 @@ class Loop:
             return False
         return self._project.with_files(effects.thawed(step.detail["before"])).digest == run.digest
 
-    def _write(self, work: Callable[[Connection], object]) -> None:
-        if not self._world.state.dry_run:
-            with self._world.state.write() as tx:
-                work(tx)
-
     def _spent_s(self) -> float:
         return self._world.timer() - self._started
-
-    def _at(self) -> str:
-        return stamp(self._world.now())
-
-
-@dataclass(frozen=True, slots=True)
-class _Plausible:
-    """A candidate with which all tests pass, and where it came from."""
-
-    verdict: Verdict
-    arm: Arm
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What a run knows of the failure it works on."""
-
-    case: Case
-    before: Record
-    signatures: list[signature.Signature]
-    excluded: set[str]
-    judge: judges.Judge | None = None
-    arms: list[Arm] = field(default_factory=list)
-    suspicion: Record | None = None
-    lines: Mapping[str, Any] = field(default_factory=dict)
-    plausible: list[_Plausible] = field(default_factory=list)
-    searched_on: bool = False
-
-    @property
-    def judged(self) -> judges.Judge:
-        """The judge."""
-        assert self.judge is not None
-        return self.judge
-
-
-def _suite_of(project: projects.Project, test: str) -> str:
-    """A name for the tests: their command and the content of their files."""
-    tests = {name: data for name, data in project.files.items() if projects.is_test(name)}
-    suite = hashlib.sha256(test.encode())
-    for name in sorted(tests):
-        suite.update(f"\0{name}\0".encode() + hashlib.sha256(tests[name]).digest())
-    return suite.hexdigest()[:32]
-
-
-def _is_allowed(candidate: Candidate) -> bool:
-    """A proposal may not touch tests, protected files, or anything outside the project."""
-    return all(
-        not projects.is_test(name) and not name.startswith("/") and not {"..", ".git"} & set(name.split("/"))
-        for name in candidate.changed
-    )
-
-
-def _blocks(project: projects.Project, name: str, text: str) -> list[Block]:
-    return blocks(name, project.files[name].decode() if name in project.files else "", text)
-
-
-def _reaching(
-    project: projects.Project, lines: Mapping[str, Any], tests: Collection[str], functions: list[tuple[str, str, int]]
-) -> int:
-    """How many tests run lines of functions."""
-    from roadmap_cli.agent.source import Source
-
-    spans: dict[str, list[tuple[int, int]]] = {}
-    for file, name, _ in functions:
-        parsed = Source(file, project.files[file])
-        node = next(scope.node for scope in parsed.scopes if scope.name == name)
-        last = node.body[-1]
-        spans.setdefault(file, []).append((node.body[0].lineno, last.end_lineno or last.lineno))
-    count = 0
-    for test in tests:
-        ran = lines.get(test, {})
-        count += any(a <= line <= b for file in spans for line in ran.get(file, ()) for a, b in spans[file])
-    return count
