@@ -18,8 +18,8 @@ from roadmap_cli.agent import (
     confirm,
     detect,
     effects,
-    examples,
     git,
+    goal_checks,
     journal,
     localise,
     memory,
@@ -170,7 +170,7 @@ class Loop:
         self.goal = goal
         self._apply = apply or (inherits and bool(settings.get("apply")))
         self._branch = branch or (settings.get("branch") if inherits else None)
-        checks = examples.derive(goal, self._project) if goal and self._command.framework != "command" else {}
+        checks = goal_checks.derive(goal, self._project) if goal and self._command.framework != "command" else {}
         working = self._project.with_files(checks)
         limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
         self._bench = Bench(working, self._command, limits)
@@ -296,7 +296,7 @@ class Loop:
             if not judges.green(again, first.passing):
                 self.status = "unstable"
             else:
-                checked = not self.goal or any(examples.NAME.removesuffix(".py") in test for test in first.passing)
+                checked = not self.goal or any(goal_checks.NAME.removesuffix(".py") in test for test in first.passing)
                 self.status = "already_green" if checked else "unchecked"
         elif first.finished and not first.passing:
             self.status = "no_tests"

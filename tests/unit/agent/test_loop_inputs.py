@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import detect, examples
+from roadmap_cli.agent import detect, goal_checks
 from roadmap_cli.agent import project as projects
 from roadmap_cli.agent.network import needs_network
 from roadmap_cli.core.errors import CannotCreate, Negative
@@ -82,8 +82,8 @@ def test_only_examples_whose_names_are_defined_once_are_checks(tmp_path: Path, g
         a__py="def f(n):\n    return n\ndef both(n):\n    return n\n",
         b__py="def both(n):\n    return n\n",
     )
-    made = examples.derive(goal, projects.read(folder))
-    text = made[examples.NAME].content.decode() if made else ""  # type: ignore[union-attr]
+    made = goal_checks.derive(goal, projects.read(folder))
+    text = made[goal_checks.NAME].content.decode() if made else ""  # type: ignore[union-attr]
     assert text.count("def test_example_") == count
     compile(text, "x", "exec")
 
