@@ -142,6 +142,8 @@ class Loop:
         if folder is None:
             raise UsageError("a project folder is needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY")
         effects.finish_half_done(world.state, folder.resolve(), stamp(world.now()))
+        if branch:
+            git.check_start(folder)
         self._project = projects.read(folder)
         self._digest = self._project.digest
         test = stored.test_command if stored else test
