@@ -64,7 +64,7 @@ _RIVALS, _RIVAL_S = 3, 0.4
 #: How often a failing test is run again, with the repair and without it, before either is believed.
 _REPEATS = 4
 #: Read by agents as instructions; here they are text like any other, and named so that it can be seen.
-_CONTEXT = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md", ".cursorrules")
+_CONTEXT = ("AGENTS.md", "CONTRIBUTING.md", ".cursorrules")
 #: How a run can end well.
 SUCCESS = frozenset({"fixed", "already_green"})
 

@@ -131,6 +131,7 @@ def test_tokens_and_money_are_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(left) == 3
 
 
+@pytest.mark.slow
 def test_tests_that_hang_end_and_are_named(tmp_path: Path) -> None:
     code = "def f():\n    while True:\n        pass\n"
     folder = project(tmp_path / "p", span__py=code, test_a__py="import time\ndef test_a():\n    time.sleep(60)\n")
@@ -155,6 +156,7 @@ def test_flaky_tests_are_said_and_left_out_and_the_rest_is_repaired(tmp_path: Pa
     assert of_kind(records, "agent.test_result")[1]["flaky"] == ["test_span.py::test_flaky"]
 
 
+@pytest.mark.slow
 def test_green_only_every_other_time_is_not_called_green(tmp_path: Path) -> None:
     folder = project(
         tmp_path / "p",
@@ -196,7 +198,7 @@ def test_instructions_in_files_and_in_test_output_change_nothing(tmp_path: Path)
     tests = TESTS.replace("def test_no():\n", f"def test_no():\n    print({order!r})\n")
     tests += f"def test_said():\n    assert not overlap(1, 2, 5, 6), {order!r}\n"
     plain = project(tmp_path / "a", span__py=OVERLAP, test_span__py=tests.replace(repr(order), "'x'"))
-    loaded = project(tmp_path / "b", span__py=OVERLAP, test_span__py=tests, AGENTS__md=order, CLAUDE__md=order)
+    loaded = project(tmp_path / "b", span__py=OVERLAP, test_span__py=tests, AGENTS__md=order, CONTRIBUTING__md=order)
     with open_state(tmp_path) as state:
         wanted = of_kind(repair(state, plain)[1], "agent.fix")[0]["diff"]
     (tmp_path / "other").mkdir()
@@ -204,7 +206,7 @@ def test_instructions_in_files_and_in_test_output_change_nothing(tmp_path: Path)
         status, records = repair(state, loaded)
     assert status == "fixed"
     assert of_kind(records, "agent.fix")[0]["diff"] == wanted
-    assert records[0]["context"] == ["AGENTS.md", "CLAUDE.md"]
+    assert records[0]["context"] == ["AGENTS.md", "CONTRIBUTING.md"]
     assert not Path("/tmp/owned").exists()
 
 
@@ -300,6 +302,7 @@ def test_apply_to_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: p
     assert "and" in (folder / "span.py").read_text()
 
 
+@pytest.mark.slow
 def test_odd_files_in_the_folder(tmp_path: Path) -> None:
     folder = project(tmp_path / "p", span__py=OVERLAP, test_span__py=TESTS)
     (folder / "empty").touch()
@@ -344,6 +347,7 @@ def test_the_test_command_is_found_out_and_said(files: dict[str, str], command: 
     assert (found.command if found else None, found.because if found else "") == (command, because)
 
 
+@pytest.mark.slow
 def test_without_a_test_command_the_run_says_what_it_chose(tmp_path: Path) -> None:
     folder = project(tmp_path / "p", span__py=OVERLAP, test_span__py=TESTS)
     with open_state(tmp_path) as state:
