@@ -237,7 +237,7 @@ class Loop:
             weights = memory.priors(tx)
         search = Search(
             self._bench, self._project, tried=tried, weights=weights, pytest=self._command.framework == "pytest",
-            pause=self._must_pause, note=self._reflect,
+            pause=self._must_pause, note=self._reflect, room=lambda: self._bounds.candidates - self._tried,
         )  # fmt: skip
         verdict = search.find(case, {})
         self._flush()

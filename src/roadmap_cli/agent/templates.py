@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from roadmap_cli.agent.source import Edit, Scope, Source
@@ -61,11 +61,11 @@ for _family in (
 _SIMPLE = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Tuple, ast.Dict, ast.JoinedStr)
 
 
-def expressions(source: Source) -> Iterator[Edit]:
-    """Every one-place edit of an expression in a file that the templates know."""
+def expressions(source: Source, roots: Sequence[ast.AST] | None = None) -> Iterator[Edit]:
+    """Every one-place edit of an expression in a file, or under some of its nodes, that the templates know."""
     whole = Scope("", 0, len(source.content), 0, source.tree)
     scopes: dict[int, Scope] = {id(scope.node): scope for scope in source.scopes}
-    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(source.tree, whole, None)]
+    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(root, whole, None) for root in roots or [source.tree]]
     names: dict[int, list[str]] = {}
     while stack:
         node, scope, parent = stack.pop()
