@@ -24,11 +24,10 @@ import statistics
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+sys.path[:1] = [str(ROOT / "src"), str(ROOT / "tools")]  # without this folder: a module here is called queue
 TEST = "pytest -q -p no:hypothesispytest -p no:randomly -p no:cov"
 
 
@@ -154,7 +153,7 @@ def first_case(bench, project):
     ]
     errors = {test: first.outcomes[test].get("error") or {} for test in first.failing}
     case = Case(first.failing, known, min(5.0, max(0.2, 10 * slowest)), {}, errors=errors)
-    second = bench.run({}, trace=project.sources(), test_seconds=max(1.0, 5 * case.test_seconds), seconds=120)
+    second = bench.run({}, trace=project.sources(), test_seconds=max(1.0, 2 * case.test_seconds), seconds=120)
     case.suspicion = localise.ochiai(second.lines, case.failing, second.passing)
     case.imported = {name: frozenset(lines) for name, lines in second.lines.get(localise.IMPORT, {}).items()}
     return case
@@ -290,6 +289,8 @@ def attempt(arguments):
 
 
 def run(found, chosen, weights, hand, label):
+    from concurrent.futures import ProcessPoolExecutor
+
     results = []
     with ProcessPoolExecutor(max_workers=min(2, chosen.jobs)) as pool:
         for result in pool.map(attempt, [(task, chosen, weights, hand) for task in found]):

@@ -22,7 +22,8 @@ def split(text: str) -> str | None:
     except (SyntaxError, ValueError, RecursionError):
         return None
     changed = False
-    for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+    owners: list[ast.Module | ast.ClassDef] = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    for owner in owners:
         body: list[ast.stmt] = []
         for node in owner.body:
             parts = list(_parts(node)) if isinstance(node, ast.FunctionDef) and node.name.startswith("test") else []

@@ -174,10 +174,14 @@ class Bench:
         return found + [Trial(word="late")] * (len(changes) - len(found))
 
     def observe(
-        self, overlay: Mapping[str, str], tests: Sequence[str], sources: Sequence[str], *, limit: float, seconds: float
+        self, overlay: Mapping[str, str], files: Sequence[str], sources: Sequence[str], *, limit: float, seconds: float
     ) -> Any:
-        """The types of the sources' variables while tests run, and for each test whether it passes and its seconds."""
-        request = {"ask": "observe", "tests": list(tests), "sources": list(sources), "limit": limit}
+        """What is seen while the tests of some files run.
+
+        `types` are those of the sources' variables; `times` says of each test whether it passes, its processor time
+        in seconds, and whether it was stopped at `limit` (seconds).
+        """
+        request = {"ask": "observe", "files_of": list(files), "sources": list(sources), "limit": limit}
         return self._ask_loaded(request, overlay, seconds) or {}
 
     def compare(

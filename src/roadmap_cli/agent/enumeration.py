@@ -213,12 +213,12 @@ class Enumerator:
             for term in list(self.by_size[right]):
                 pools[term.kind].append(term)
             for one in list(self.by_size[left]):
-                for first, second, text, function, turns in BINARY:
+                for first, second, text, operation, turns in BINARY:
                     if first != one.kind or (turns and left > right):
                         continue
                     for two in pools[second]:
                         made = self.add(
-                            text.format(one.text, two.text), size, applied(function, one.values, two.values)
+                            text.format(one.text, two.text), size, applied(operation, one.values, two.values)
                         )
                         if made:
                             yield made
@@ -454,7 +454,7 @@ def _agrees(value: Any, example: Example) -> bool:
         return math.isclose(value, wanted, rel_tol=1e-6, abs_tol=1e-9) if example.close else bool(value == wanted)
     if isinstance(value, list) and isinstance(example.result, tuple):
         return tuple(value) == wanted
-    return type(value) is type(wanted) and bool(value == wanted)
+    return isinstance(value, type(wanted)) and (value == wanted) is True
 
 
 def _turned(text: str, wanted: Any) -> str:

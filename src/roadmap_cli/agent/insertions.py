@@ -311,14 +311,14 @@ class _Function_:
         for node in inner:
             if isinstance(node, ast.Constant) and type(node.value) in (int, str) and node.lineno:
                 constants.setdefault(self.words.segment(node), []).append(node)
-        for text, places in constants.items():
-            if 1 < len(places) <= 6:
-                value = getattr(places[0], "value", None)
+        for text, same in constants.items():
+            if 1 < len(same) <= 6:
+                value = getattr(same[0], "value", None)
                 others = [str(value + 1), str(value - 1)] if type(value) is int else [
                     t for t, _ in (*self.words.like(str(value)), *self.words.texts()[:8])]  # fmt: skip
                 for other in others:
                     if other != text:
-                        yield self._all(places, [other] * len(places), "everywhere/constant", 0.4)
+                        yield self._all(same, [other] * len(same), "everywhere/constant", 0.4)
         yield from self._comparisons_everywhere(inner)
 
     def _names_in(self, statement: ast.stmt) -> Iterator[Edit]:

@@ -10,10 +10,12 @@ behave alike stand for one another, and the group with the greatest sum of score
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 from roadmap_cli.agent import asserts, localise, source
 from roadmap_cli.agent.bench import Bench, TestRun, Trial, is_green
@@ -175,54 +177,66 @@ class Search:
     def prepare(self, case: Case) -> None:
         """Take the failing tests apart, and see what types the suspect code's variables have; both go into the case.
 
-        Nothing is changed if the tests cannot be loaded, or if the parts do not say what the whole tests say.
+        Nothing is changed if the tests cannot be loaded. Tests whose parts do not say what they say stay whole.
         """
         if not self._bench.loads or not case.selecting or case.probes is not None:
             return
-        files = dict.fromkeys(test.partition("::")[0] for test in case.failing)
+        files = list(dict.fromkeys(test.partition("::")[0] for test in case.failing))
         overlay: dict[str, str] = {}
         for name in files:
             text = self._project.files.get(name, b"").decode(errors="replace")
             parts = asserts.split(text) if is_test(name) else None
             if parts:
                 overlay[name] = parts
-        sources = [name for name in case.suspicion if not is_test(name)]
-        wholes = dict.fromkeys(case.failing, False) | {test: True for test in case.known if test not in case.failing}
-        run = None
-        if overlay:
-            run = self._bench.run(
-                overlay, trace=sources, test_seconds=max(1.0, 5 * case.test_seconds), seconds=4 * case.run_seconds
-            )
-            told = {test: outcome["status"] == "passed" for test, outcome in run.outcomes.items()}
-            if not run.finished or not asserts.sound(told, wholes):
-                overlay, run = {}, None
-        if run is not None:
-            failing, passing = run.failing, run.passing
-            finer = localise.ochiai(run.lines, failing, passing) if run.lines else {}
-            if finer:
-                case.suspicion = {
-                    name: {
-                        number: sqrt(value * case.suspicion.get(name, {}).get(number, value))
-                        for number, value in lines.items()
-                    }
-                    for name, lines in finer.items()
-                }
-        else:
-            failing, passing = list(case.failing), [test for test, passes in wholes.items() if passes]
-        failing = failing[:_FAILING]
-        limit = max(0.2, case.test_seconds)
-        seen = self._bench.observe(overlay, [*failing, *passing], sources, limit=limit, seconds=2 * case.run_seconds)
-        if not seen:
+        sources = [name for name in case.suspicion if not is_test(name)] or self._project.sources()
+        seen = self._observed(overlay, files, sources, case)
+        if seen is None and overlay:
+            overlay, seen = {}, self._observed({}, files, sources, case)
+        if seen is None:
             return
         times = seen["times"]
-        passing = sorted((t for t in passing if times.get(t, [False])[0]), key=lambda t: times[t][1])[:_PASSING]
-        failing = [t for t in failing if t in times and not times[t][0]]
+        failing = [test for test in times if not times[test][0]]
+        passing = sorted((test for test in times if times[test][0]), key=lambda test: times[test][1])[:_PASSING]
+        endless = [test for test in failing if times[test][2]]
+        failing.sort(key=lambda test: times[test][1])
+        if overlay:
+            self._sharpen(case, overlay, sources, [*passing, *(t for t in failing if t not in endless), *endless[:2]])
+        failing = failing[:_FAILING]
         if not failing:
             return
-        failing.sort(key=lambda t: times[t][1])
-        usual = [times[t][1] for t in (*passing, *failing) if times[t][1] < limit]
+        usual = [times[test][1] for test in (*passing, *failing) if not times[test][2]]
         total = sum(usual) + max(usual, default=0.01) * (len(passing) + len(failing) - len(usual))
-        case.probes = Probes(overlay, tuple(failing), tuple(passing), 0.02 + 12 * total, seen["types"])
+        case.probes = Probes(overlay, tuple(failing), tuple(passing), 0.008 + 12 * total, seen["types"])
+
+    def _observed(
+        self, overlay: Mapping[str, str], files: Sequence[str], sources: Sequence[str], case: Case
+    ) -> dict[str, Any] | None:
+        """What the loaded session says of the tests of some files; None if it contradicts what their whole run said."""
+        wholes = {t: t not in case.failing for t in (*case.failing, *case.known) if t.partition("::")[0] in files}
+        limit = min(0.8, case.test_seconds)
+        seen = self._bench.observe(overlay, files, sources, limit=limit, seconds=2 * case.run_seconds)
+        if not seen or not asserts.sound({test: said[0] for test, said in seen["times"].items()}, wholes):
+            return None
+        return dict(seen)
+
+    def _sharpen(self, case: Case, overlay: Mapping[str, str], sources: Sequence[str], tests: Sequence[str]) -> None:
+        """Suspicion by which lines failing and passing parts of tests run, with what the whole tests said."""
+        run = self._bench.run(
+            overlay,
+            tests=tests,
+            trace=sources,
+            test_seconds=max(0.3, case.test_seconds / 3),
+            seconds=2 * case.run_seconds,
+        )
+        finer = localise.ochiai(run.lines, run.failing, run.passing) if run.finished and run.failing else {}
+        if finer:
+            case.suspicion = {
+                name: {
+                    number: sqrt(value * case.suspicion.get(name, {}).get(number, value))
+                    for number, value in lines.items()
+                }
+                for name, lines in finer.items()
+            }
 
     # -- choosing --------------------------------------------------------------------------------------------------
 
@@ -262,10 +276,12 @@ class Search:
     def _outermost(self, candidate: Candidate) -> tuple[str, int] | None:
         """The outermost function that a candidate changes: its name and the line its code begins on."""
         parsed = source.Source(candidate.file, self._project.files[candidate.file])
-        start = candidate.edits[0][0]
+        start, end, _ = candidate.edits[0]
+        start -= start == end and not parsed.in_body(start)
         around = [scope for scope in parsed.scopes if scope.start <= start < scope.end]
         if not around:
             return None
         node = min(around, key=lambda scope: scope.start).node
-        assert not isinstance(node, source.ast.Module)
+        if isinstance(node, ast.Module):
+            return None
         return node.name, min([node.lineno, *(d.lineno for d in node.decorator_list)])

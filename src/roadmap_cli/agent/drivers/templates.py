@@ -154,12 +154,13 @@ class Templates:
         source = self._sources[ranked.file]
         patches = [source.patch_id(_edit(place, ranked)) for place in ranked.edits]
         patch = patches[0] if len(patches) == 1 else hashlib.sha256("+".join(patches).encode()).hexdigest()[:32]
-        scope = source.scope_of(ranked.edits[0][0])
+        starts = [_within(source, start, end) for start, end, _ in ranked.edits]
+        scope = source.scope_of(starts[0])
         imported = case.imported.get(ranked.file, ())
         run_at_import = scope is not None and any(
             number in imported for number in range(scope.node.body[0].lineno, (scope.node.body[-1].end_lineno or 0) + 1)
         )
-        in_body = all(source.in_body(start) for start, _, _ in ranked.edits)
+        in_body = all(source.in_body(start) for start in starts)
         return Candidate(
             {ranked.file: spliced(source.content, ranked.edits)}, patch, ranked.template, ranked.file, ranked.line,
             scope.name if scope else "", ranked.score, self._pytest and in_body and not run_at_import, ranked.edits,
@@ -167,6 +168,11 @@ class Templates:
 
 
 _DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def _within(source: Source, start: int, end: int) -> int:
+    """Where an edit begins; what is added at a function's end still belongs to the function."""
+    return start - 1 if start == end and not source.in_body(start) else start
 
 
 def suspicion_of(source: Source, edit: Edit, lines: Mapping[int, float]) -> float:
@@ -276,10 +282,10 @@ def _constants(problem: Problem, source: Source, scope: Scope | None) -> list[ob
         if file not in problem.project.files:
             continue
         try:
-            tree = ast.parse(problem.project.files[file])
+            module = ast.parse(problem.project.files[file])
         except (SyntaxError, ValueError, RecursionError):
             continue
-        trees += [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in names][:8]
+        trees += [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name in names][:8]
     for tree in trees:
         for value in literals(tree):
             found.setdefault(repr(value), value)

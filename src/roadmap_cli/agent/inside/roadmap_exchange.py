@@ -64,7 +64,7 @@ class Exchange:
         return compile(b"\n" * (unit[2] - 1) + text, path, "exec", flags, True)
 
     def codes(self, name: Any, edits: Any) -> Any:
-        """Pairs of live function and new code for edits (start, end, text) of a file, None if a new session is needed."""
+        """Pairs of live function and new code for edits (start, end, text) of a file, or None if that cannot be."""
         data, units, _, _, _ = self.of_file(name)
         pairs: Any = []
         placed = 0
@@ -130,6 +130,6 @@ def digest(pairs: Any) -> Any:
 
 def bare(code: Any) -> Any:
     plain = {"co_firstlineno": 1, "co_filename": ""}
-    plain["co_linetable" if hasattr(code, "co_linetable") else "co_lnotab"] = b""  # type: ignore[assignment]
+    plain["co_linetable" if hasattr(code, "co_linetable") else "co_lnotab"] = b""
     consts = tuple(bare(c) if isinstance(c, CodeType) else c for c in code.co_consts)
     return code.replace(co_consts=consts, **plain)
