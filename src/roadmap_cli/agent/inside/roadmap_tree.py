@@ -39,7 +39,7 @@ class Tree:
             with open(path, "wb") as file:
                 file.write(content if text is None else text.encode())
             os.chmod(path, mode)
-        self.marks[name] = self.mark(path)
+        self.marks[name] = self.mark(path) if text is None else ()  # a changed file is never what it was
 
     @staticmethod
     def mark(path: Any) -> Any:
