@@ -61,6 +61,7 @@ def of_pack(line, docstrings, blank):
         "name": task["task_id"], "type": "missing body" if blank else task["bug_type"], "file": "solution.py",
         "files": {"solution.py": head + body, "test_solution.py": ast.unparse(test) + "\n"},
         "reference": head + task["canonical_solution"], "function": task["entry_point"],
+        "goal": f"Fix bugs in {task['entry_point']}.",
     }  # fmt: skip
 
 
@@ -209,7 +210,7 @@ def solve(task, chosen, weights, hand):
             )  # fmt: skip
             search.prepare(case)
             ready = time.monotonic()
-            problem = Problem(project, case)
+            problem = Problem(project, case, task.get("goal", ""))
             if chosen.driver == "synthesis":
                 from roadmap_cli.agent.drivers.synthesis import Synthesis
 
@@ -258,7 +259,7 @@ def agreement(bench, task, search, found, case):
     pair = []
     for text in (found.candidate.changed[task["file"]], task["reference"]):
         pair.append((task["file"], [trimmed(before, Edit(0, len(before), text, "", 1.0, 1))]))
-    answer = bench.compare(place, task["file"], pair, case.probes, count=500, seed=20261127, limit=1.0, seconds=30)
+    answer = bench.compare(place, task["file"], pair, case.probes, count=500, seed=20261127, limit=0.2, seconds=40)
     rows = answer.get("outcomes", [])
     if len(rows) != 3 or not rows[1] or not rows[2]:
         return {"agreement": "unknown"}

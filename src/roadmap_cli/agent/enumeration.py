@@ -454,7 +454,7 @@ def _agrees(value: Any, example: Example) -> bool:
         return math.isclose(value, wanted, rel_tol=1e-6, abs_tol=1e-9) if example.close else bool(value == wanted)
     if isinstance(value, list) and isinstance(example.result, tuple):
         return tuple(value) == wanted
-    return isinstance(value, type(wanted)) and (value == wanted) is True
+    return type(value) is type(wanted) and bool(value == wanted)
 
 
 def _turned(text: str, wanted: Any) -> str:

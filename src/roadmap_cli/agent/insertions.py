@@ -243,6 +243,7 @@ class _Function_:
                         yield from self._elif(block, statement)
                 if isinstance(statement, ast.If) and statement.orelse:
                     yield from self._without_else(statement)
+                    yield from self._without_elif(statement)
                     yield from self._swapped_branches(statement)
             for one, two in pairwise(block):
                 both_on_lines = self._own_line(one) and self._own_line(two) and not _is_docstring(one)
@@ -275,6 +276,15 @@ class _Function_:
     def _without_else(self, statement: ast.If) -> Iterator[Edit]:
         start, end = self.source.span(statement.body[-1])[1], self.source.span(statement.orelse[-1])[1]
         yield Edit(start, end, "", "drop_else", 0.6, statement.orelse[0].lineno)
+
+    def _without_elif(self, statement: ast.If) -> Iterator[Edit]:
+        """One branch of a chain left out, those after it kept."""
+        [first, *more] = statement.orelse
+        if more or not isinstance(first, ast.If) or not first.orelse:
+            return
+        begin = self.source.span(statement.body[-1])[1]
+        end = self.source.span(first.body[-1])[1]
+        yield Edit(begin, end, "", "drop_elif", 0.5, first.lineno)
 
     def _swapped_branches(self, statement: ast.If) -> Iterator[Edit]:
         """The two branches exchanged, if each is one line."""

@@ -101,6 +101,7 @@ class _Site:
         yield from self._operands(kinds)
         yield from self._other_values(kinds)
         yield from self._hoisted()
+        yield from self._rewrapped()
         match node:
             case ast.Call():
                 yield from self._arguments(node)
@@ -181,20 +182,11 @@ class _Site:
             return
         if isinstance(self.node, ast.Constant) and not isinstance(self.node.value, str):
             return
-        table: list[tuple[str, float]] = []
-        for wanted, forms in (
-            (frozenset({"int", "float"}), _WRAP_NUMBER), (TEXTS, _WRAP_TEXT), (ROWS, _WRAP_ROW),
-            (frozenset({"set", "dict", "frozenset", "map", "filter", "range"}), _WRAP_HOLDER),
-        ):  # fmt: skip
-            if kinds & wanted:
-                table += forms
         inner = isinstance(self.parent, ast.Call) and isinstance(self.parent.func, ast.Name) and self.parent.func.id
         called = isinstance(self.node, ast.Call) and isinstance(self.node.func, ast.Name) and self.node.func.id
         light = 0.4 if isinstance(self.parent, ast.Subscript | ast.Attribute) else 1.0
         light *= 0.5 if isinstance(self.node, ast.Constant) else 1.0
-        if not table:
-            table = list(_WRAP_UNKNOWN) if not kinds else []
-        for form, weight in dict(table).items():
+        for form, weight in self._forms(kinds):
             head = form.partition("(")[0]
             if head and head in (inner, called):
                 continue
@@ -204,6 +196,39 @@ class _Site:
             if "math." in form and "import math" not in self.source.text:
                 continue
             yield self._replace(text, "wrap/" + form.replace("{}", "_"), 0.5 * weight * light)
+
+    def _rewrapped(self) -> Iterator[Edit]:
+        """Another function of what a call or an index takes: sum for len, an aggregate for one element."""
+        node = self.node
+        inner: ast.expr | None = None
+        if isinstance(node, ast.Call) and not node.keywords:
+            if isinstance(node.func, ast.Name) and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
+                inner = node.args[0]
+            elif isinstance(node.func, ast.Attribute) and not node.args:
+                inner = node.func.value
+        elif isinstance(node, ast.Subscript):
+            inner = node.value
+        if inner is None or isinstance(inner, ast.GeneratorExp):
+            return
+        kinds = self.words.kind_of(inner)
+        text = self.words.segment(inner)
+        grouped = text if isinstance(inner, _SIMPLE) and not isinstance(inner, ast.Constant) else f"({text})"
+        for form, weight in self._forms(kinds):
+            made = form.format(grouped if form.startswith("{") else text)
+            if made != self.text and ("math." not in form or "import math" in self.source.text):
+                yield self._replace(made, "rewrap/" + form.replace("{}", "_"), 0.4 * weight)
+
+    @staticmethod
+    def _forms(kinds: frozenset[str]) -> list[tuple[str, float]]:
+        """The calls that suit a type."""
+        table: dict[str, float] = {}
+        for wanted, forms in (
+            (frozenset({"int", "float"}), _WRAP_NUMBER), (TEXTS, _WRAP_TEXT), (ROWS, _WRAP_ROW),
+            (frozenset({"set", "dict", "frozenset", "map", "filter", "range"}), _WRAP_HOLDER),
+        ):  # fmt: skip
+            if kinds & wanted:
+                table |= dict(forms)
+        return list((table or ({} if kinds else dict(_WRAP_UNKNOWN))).items())
 
     def _operands(self, kinds: frozenset[str]) -> Iterator[Edit]:
         """One operand more: a number, a string or a list added to it."""
@@ -254,6 +279,8 @@ class _Site:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             for text, weight in self.words.like(node.value):
                 yield self._replace(text, "spelling", 4.0 * weight)
+        if isinstance(parent, ast.Attribute):
+            kinds |= TEXTS  # many methods of lists are methods of strings, too
         pool = self.words.values(self.names, kinds)
         if isinstance(node, ast.Constant) and node.value is None:
             pool = [*self.words.values(self.names, self.words.kinds("return")), ("True", 0.5), ("False", 0.5)]
@@ -299,9 +326,8 @@ class _Site:
             return
         for at, text in enumerate(_ARGUMENTS.get(name, ())):
             if text.partition("=")[0] not in given:
-                yield Edit(
-                    closing, closing, comma + text, "add_argument", 0.7 / (1 + 0.4 * at), node.end_lineno or node.lineno
-                )
+                weight = (0.15 if name in ("int", "sum", "replace", "strip") else 0.6) / (1 + 0.4 * at)
+                yield Edit(closing, closing, comma + text, "add_argument", weight, node.end_lineno or node.lineno)
         if name not in _ARGUMENTS and name not in (
             "len",
             "abs",

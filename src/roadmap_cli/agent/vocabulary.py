@@ -237,6 +237,8 @@ class Vocabulary:
             yield from self.texts()
             for name in self.of(names, NUMBERS)[:5]:
                 yield f"str({name})", 0.3
+                yield f"bin({name})", 0.12
+                yield f"bin({name})[2:]", 0.12
             for name in own[:4]:
                 for form in (
                     "{}.lower()",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import heapq
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from itertools import pairwise
 
 from roadmap_cli.agent import insertions, missing, statements
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.project import Project, is_test
+from roadmap_cli.agent.project import is_test
 from roadmap_cli.agent.source import Edit, Scope, Source
 from roadmap_cli.agent.vocabulary import Vocabulary, literals
 
@@ -25,6 +26,7 @@ _WAVE = 12
 _PAIRS, _PARTIALS = 400, 12
 _PAIR_FACTOR, _PARTIAL_FACTOR, _SAME_FACTOR = 0.02, 1.0, 0.5
 _CEILING = 5.0
+_UNNAMED = 0.1
 
 Spans = tuple[tuple[int, int, str], ...]
 
@@ -62,7 +64,7 @@ class Templates:
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
         """Proposals, the most promising first."""
         case = problem.case
-        waves = _waves(problem.project, case, self._sources)
+        waves = _waves(problem, self._sources)
         seen: set[tuple[str, Spans]] = set()
         while True:
             top = -self._heap[0][0] if self._heap else 0.0
@@ -116,6 +118,7 @@ class Templates:
         inner = [s for s in source.scopes if scope and s.start >= scope.start and s.end <= scope.end]
         constants = _constants(problem, source, scope)
         words = {id(s.node): _vocabulary(source, s, case, constants, inner) for s in inner}
+        named = _named(problem, source, scope)
         best: dict[tuple[int, int, str], _Ranked] = {}
         roots: list[ast.AST] = [scope.node] if scope else [n for n in source.tree.body if not isinstance(n, _DEFINED)]
         pools = [statements.edits(source, roots, inner)]
@@ -127,7 +130,7 @@ class Templates:
                 suspicion = suspicion_of(source, edit, lines)
                 if not suspicion:
                     continue
-                score = suspicion * (edit.weight if self._hand else 1.0) * self._weights.get(edit.template, 1.0)
+                score = named * suspicion * (edit.weight if self._hand else 1.0) * self._weights.get(edit.template, 1.0)
                 place = trimmed(data, edit)
                 known = best.get(place)
                 if (place[0] != place[1] or place[2]) and (known is None or known.score < score):
@@ -263,6 +266,13 @@ def _waves(project: Project, case: Case, sources: dict[str, Source]) -> list[tup
         if left and max(left.values()) > 0:
             found.append((0.5 * max(left.values()), (name, None)))
     return sorted(found, key=lambda wave: -wave[0])
+
+
+def _named(problem: Problem, source: Source, scope: Scope | None) -> float:
+    """1 for a function that the goal names, and if it names none; less for the others."""
+    words = set(re.findall(r"[A-Za-z_]\w*", problem.goal))
+    names = {each.name.rpartition(".")[2] for each in source.scopes} & words
+    return 1.0 if not names or (scope is not None and scope.name.rpartition(".")[2] in names) else _UNNAMED
 
 
 def _taken(waves: list[tuple[float, tuple[str, Scope | None]]]) -> list[tuple[float, tuple[str, Scope | None]]]:

@@ -27,7 +27,7 @@ from roadmap_inputs import generated, plain, short, type_of  # type: ignore[impo
 from roadmap_recorder import TimeLimit  # type: ignore[import-not-found]
 
 _STALL_S, _AGAIN_S, _GRACE_S = 10.0, 0.02, 0.1
-_HEADROOM = 384 << 20
+_HEADROOM = 64 << 20
 
 
 class Clock:
@@ -102,6 +102,7 @@ class Trials:
         self.items = {item.nodeid: item for item in session.items}
         self.exchange = Exchange(worker.root, lambda name: worker.tree.files[name][0])
         self.known: Any = {}
+        self.memory = _HEADROOM
 
     def answer(self, request: Any) -> Any:
         return getattr(self, request["ask"])(request)
@@ -142,7 +143,7 @@ class Trials:
 
     def batch(self, request: Any, send: Any, start: Any, stop: Any, deadline: Any) -> Any:
         failing, passing = self.probes(request["failing"]), self.probes(request["passing"])
-        confine()
+        confine(self.memory)
         clock = Clock()
         known: Any = {}
         for index in range(start, stop):
@@ -223,12 +224,15 @@ class Trials:
     def observe(self, request: Any) -> Any:
         """Which types the project's variables have, by file, line of the function and name; and how long tests take."""
         lines, _ = self.worker.spoken(lambda send: self.watch(request, send), request["seconds"])
-        return lines[-1] if lines and isinstance(lines[-1], dict) else {}
+        seen = lines[-1] if lines and isinstance(lines[-1], dict) else {}
+        self.memory = _HEADROOM + 4 * seen.get("grown_bytes", 0)
+        return seen
 
     def watch(self, request: Any, send: Any) -> Any:
         paths = {os.path.join(self.worker.root, name): name for name in request["sources"]}
         found: Any = {}
         clock = Clock()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
         def enter(frame: Any, event: Any, argument: Any) -> Any:
             name = paths.get(frame.f_code.co_filename)
@@ -277,7 +281,8 @@ class Trials:
             finally:
                 sys.settrace(None)
                 clock.stop()
-        tell(send, {"types": found, "times": times})
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        tell(send, {"types": found, "times": times, "grown_bytes": 1024 * grown})
 
     # -- comparison --------------------------------------------------------------------------------------------------
 
@@ -295,7 +300,7 @@ class Trials:
         return {"outcomes": rows, "inputs": rest.get("inputs", []), "finished": ended and bool(rest)}
 
     def call_all(self, request: Any, send: Any) -> Any:
-        confine()
+        confine(self.memory)
         clock = Clock()
         _, _, functions, _, _ = self.exchange.of_file(request["file"])
         targets = [(place, f) for place, live in functions.items() for f in live if list(place) == request["function"]]
@@ -379,12 +384,12 @@ class Trials:
         return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def confine() -> Any:
-    """Lower the memory that candidates may take to what is in use and some more."""
+def confine(more: Any) -> Any:
+    """Lower the memory that candidates may take to what is in use and `more` bytes: what eats it up takes long."""
     with open("/proc/self/statm") as file:  # noqa: PTH123
         used = int(file.read().split()[0]) * resource.getpagesize()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = used + _HEADROOM
+    limit = used + more
     for known in (soft, hard):
         if known != resource.RLIM_INFINITY:
             limit = min(limit, known)
