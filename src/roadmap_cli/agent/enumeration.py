@@ -453,7 +453,7 @@ def _agrees(value: Any, example: Example) -> bool:
             return False
         return math.isclose(value, wanted, rel_tol=1e-6, abs_tol=1e-9) if example.close else bool(value == wanted)
     if isinstance(value, list) and isinstance(example.result, tuple):
-        return tuple(value) == wanted
+        return bool(tuple(value) == wanted)
     return type(value) is type(wanted) and bool(value == wanted)
 
 

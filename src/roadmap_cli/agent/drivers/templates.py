@@ -245,8 +245,9 @@ def _alike(found: Sequence[_Ranked]) -> list[_Ranked]:
     return made
 
 
-def _waves(project: Project, case: Case, sources: dict[str, Source]) -> list[tuple[float, tuple[str, Scope | None]]]:
+def _waves(problem: Problem, sources: dict[str, Source]) -> list[tuple[float, tuple[str, Scope | None]]]:
     """The outermost functions (None: a module's own statements) by the suspicion of their most suspect line."""
+    project, case = problem.project, problem.case
     found: list[tuple[float, tuple[str, Scope | None]]] = []
     for name, lines in case.suspicion.items():
         if name not in project.files or is_test(name):
