@@ -138,9 +138,8 @@ def plain_tree(text):
     return ast.dump(tree)
 
 
-def first_case(bench, project):
-    """The case as the loop makes it: a plain run, a traced one, suspicion by Ochiai."""
-    from roadmap_cli.agent import localise
+def first_case(bench):
+    """The case after a plain run; the search's preparation traces."""
     from roadmap_cli.agent.driver import Case
 
     first = bench.run({}, test_seconds=5.0, seconds=60)
@@ -153,11 +152,7 @@ def first_case(bench, project):
         if first.outcomes[test]["status"] != "skipped" and not test.startswith("collect:")
     ]
     errors = {test: first.outcomes[test].get("error") or {} for test in first.failing}
-    case = Case(first.failing, known, min(5.0, max(0.2, 10 * slowest)), {}, errors=errors)
-    second = bench.run({}, trace=project.sources(), test_seconds=max(1.0, 2 * case.test_seconds), seconds=120)
-    case.suspicion = localise.ochiai(second.lines, case.failing, second.passing)
-    case.imported = {name: frozenset(lines) for name, lines in second.lines.get(localise.IMPORT, {}).items()}
-    return case
+    return Case(first.failing, known, min(5.0, max(0.2, 10 * slowest)), {}, errors=errors)
 
 
 def solve(task, chosen, weights, hand):
@@ -189,7 +184,7 @@ def solve(task, chosen, weights, hand):
                 sandbox = spent_by(bench._process.pid) if bench._process else 0.0
                 return time.process_time() - own + sandbox
 
-            case = first_case(bench, project)
+            case = first_case(bench)
             if case is None:
                 return result | {"word": "no failing test"}
             counts = collections.Counter()
@@ -206,10 +201,10 @@ def solve(task, chosen, weights, hand):
             tried = []
             search = Search(
                 bench, project, tried=(), weights={}, pytest=True, note=note, patience=Patience(most=chosen.patience),
-                pause=lambda: cpu() > chosen.seconds or time.monotonic() - began > 4 * chosen.seconds,
+                pause=lambda: cpu() > chosen.seconds or time.monotonic() - began > 8 * chosen.seconds,
             )  # fmt: skip
             search.prepare(case)
-            ready = time.monotonic()
+            ready, prepared = time.monotonic(), cpu()
             problem = Problem(project, case, task.get("goal", ""))
             if chosen.driver == "synthesis":
                 from roadmap_cli.agent.drivers.synthesis import Synthesis
@@ -222,6 +217,7 @@ def solve(task, chosen, weights, hand):
             result |= {
                 "plausible": found is not None, "candidates": len(tried), "wall_s": round(wall, 2), "cpu_s": round(used, 2),
                 "per_s": round(len(tried) / max(1e-3, time.monotonic() - ready)), "paused": search.paused,
+                "prepared_cpu_s": round(prepared, 2),
                 "probes": [len(case.probes.failing), len(case.probes.passing)] if case.probes else None,
                 "disturbed": bench.disturbed, "counts": counts,
             }  # fmt: skip

@@ -5,14 +5,19 @@ al., PLDI 2013): of all expressions with the same values on the examples only th
 put together from expressions that are right on parts of the examples, as in EUSolver (Alur et al., TACAS 2017);
 loops are comprehensions, aggregates and folds whose inner expressions are enumerated over the elements.
 
+A program that is long for what the examples say fits them by chance. So one is given out only if it takes fewer bits
+to write down than the examples' results (minimum description length, Rissanen 1978): seven true-or-false results pin
+down `all(x < limit for x in row)`, but no formula of ten operations.
+
 Only this grammar's own operations run here, on plain values and bounded in size; no code of a project does.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +93,7 @@ UNARY: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     (_L, "' '.join({})", " ".join), (_L, "sorted(set({}))", lambda v: sorted(set(v))), (_L, "tuple({})", tuple),
     (_L, "{}[::2]", lambda v: v[::2]), (_L, "{}[1::2]", lambda v: v[1::2]), (_L, "', '.join({})", ", ".join),
     (_L, "math.prod({})", lambda v: math.prod(v)), (_L, "list(dict.fromkeys({}))", lambda v: list(dict.fromkeys(v))),
+    (_L, "(not {})", lambda v: not v), (_S, "(not {})", lambda v: not v),
     (_B, "(not {})", lambda v: not v), (_B, "int({})", int), ("tuple", "list({})", list),
     ("tuple", "sorted({})", sorted),
     ("tuple", "sum({})", sum), ("tuple", "len({})", len), ("tuple", "{}[0]", lambda v: v[0]),
@@ -237,6 +243,7 @@ class Synthesiser:
         self._seconds = seconds
         self._columns = {name: tuple(_listed(e.arguments[at]) for e in examples) for at, name in enumerate(parameters)}
         self._constants = list(constants)
+        self._evidence = evidence([example.result for example in examples])
         self._terms = Enumerator(self._columns, constants, self._deadline)
         self._partial: dict[tuple[bool, ...], Term] = {}
         self._conditions: dict[tuple[Any, ...], Term] = {}
@@ -264,12 +271,20 @@ class Synthesiser:
         """The body if a term is right everywhere; else it is kept for what it is right on."""
         right = tuple(_agrees(v, e) for v, e in zip(term.values, self._examples, strict=True))
         if all(right):
+            if self._bits(term.text, term.size) > self._evidence:
+                return None
             return f"return {_turned(term.text, self._examples[0].result)}"
         if any(right) and right not in self._partial:
             self._partial[right] = term
         if term.kind == _B and ERROR not in term.values and len(set(term.values)) == 2:
             self._conditions.setdefault(term.values, term)
         return None
+
+    def _bits(self, text: str, size: int) -> float:
+        """About how many bits a program takes: two an operation, fewer if it uses all that it is given."""
+        used = sum(bool(re.search(rf"\b{name}\b", text)) for name in self._parameters)
+        unusual = len(re.findall(r"(?<![\w.])(?:[3-9]|\d\d+)(?![\w.])|'[^']+'", text))
+        return 2.0 * size - 1.5 * used + 3.0 * (len(self._parameters) - used) + 2.0 * unusual
 
     # -- loops -----------------------------------------------------------------------------------------------------
 
@@ -400,13 +415,35 @@ class Synthesiser:
                     break
             if time.monotonic() > self._deadline + 1.0:
                 break
-        for _, text in sorted(found)[:3]:
-            yield text
+        for size, text in sorted(found)[:3]:
+            if self._bits(text, size + 3) <= self._evidence:
+                yield text
 
 
 def _branching(condition: Term, first: Term, second: Term) -> tuple[int, str]:
     size = condition.size + first.size + second.size
     return size, f"if {condition.text}:\n    return {first.text}\nreturn {second.text}"
+
+
+def evidence(results: Sequence[Any]) -> float:
+    """About how many bits results carry: those that are all alike next to none, whole numbers by their size."""
+    kinds = Counter(repr(result) for result in results)
+    if all(isinstance(result, bool | None) for result in results):
+        shares = [count / len(results) for count in kinds.values()]
+        return len(results) * -sum(share * math.log2(share) for share in shares)
+    return sum(_content(result) for result in {repr(result): result for result in results}.values())
+
+
+def _content(value: Any) -> float:
+    if isinstance(value, bool) or value is None:
+        return 1.0
+    if isinstance(value, int | float):
+        return min(16.0, 1.0 + math.log2(1 + abs(value))) + 4.0 * isinstance(value, float)
+    if isinstance(value, str):
+        return 2.0 + 3.0 * min(len(value), 20)
+    if isinstance(value, dict):
+        return 2.0 + sum(_content(k) + _content(v) for k, v in list(value.items())[:20])
+    return 2.0 + sum(_content(item) for item in list(value)[:20]) if isinstance(value, list | tuple | set) else 1.0
 
 
 class _Skip:

@@ -26,6 +26,7 @@ from roadmap_cli.agent.project import Project, is_test
 _BATCHES = (8, 16, 32, 64)
 _FAILING, _PASSING = 40, 120
 _POOL = 12
+_UNLIKE = 0.2
 _NOTHING = TestRun({}, True, None, False, "", 0.0)
 
 
@@ -199,7 +200,7 @@ class Search:
         passing = sorted((test for test in times if times[test][0]), key=lambda test: times[test][1])[:_PASSING]
         endless = [test for test in failing if times[test][2]]
         failing.sort(key=lambda test: times[test][1])
-        if overlay:
+        if overlay or not case.suspicion:
             self._sharpen(case, overlay, sources, [*passing, *(t for t in failing if t not in endless), *endless[:2]])
         failing = failing[:_FAILING]
         if not failing:
@@ -230,6 +231,9 @@ class Search:
         )
         finer = localise.ochiai(run.lines, run.failing, run.passing) if run.finished and run.failing else {}
         if finer:
+            if not case.imported:
+                imported = run.lines.get(localise.IMPORT, {})
+                case.imported = {name: frozenset(numbers) for name, numbers in imported.items()}
             case.suspicion = {
                 name: {
                     number: sqrt(value * case.suspicion.get(name, {}).get(number, value))
@@ -242,7 +246,7 @@ class Search:
 
     def chosen(self, case: Case) -> Verdict | None:
         """The repair to give out of those that are confirmed."""
-        ranked = sorted(self.plausible, key=lambda verdict: -verdict.candidate.score)
+        ranked = sorted(self.plausible, key=lambda verdict: -_voice(verdict.candidate))
         if len(ranked) < 2 or case.probes is None:
             return ranked[0] if ranked else None
         groups = self._groups(ranked, case)
@@ -250,7 +254,7 @@ class Search:
             return ranked[0]
         weight: dict[tuple[str, ...], float] = {}
         for verdict, group in zip(ranked, groups, strict=True):
-            weight[group] = weight.get(group, 0.0) + verdict.candidate.score
+            weight[group] = weight.get(group, 0.0) + _voice(verdict.candidate)
         top = max(weight, key=lambda group: weight[group])
         return next(verdict for verdict, group in zip(ranked, groups, strict=True) if group == top)
 
@@ -285,3 +289,9 @@ class Search:
         if isinstance(node, ast.Module):
             return None
         return node.name, min([node.lineno, *(d.lineno for d in node.decorator_list)])
+
+
+def _voice(candidate: Candidate) -> float:
+    """How much a candidate counts in the choice: its score; of two unlike edits each must have been needed."""
+    kinds = set(candidate.template.split("+"))
+    return candidate.score * (_UNLIKE if len(candidate.edits) > 1 and len(kinds) > 1 else 1.0)

@@ -51,7 +51,7 @@ class Vocabulary:
             self.arguments = [a.arg for a in every if a and a.arg not in ("self", "cls")]
         for name in self.arguments:
             self.bound[name] = [0]
-        inner = {id(n) for f in ast.walk(node) if isinstance(f, _OWN) for n in ast.walk(f)} if node else set()
+        inner = {id(n) for f in ast.walk(node) if f is not node and isinstance(f, _OWN) for n in ast.walk(f)}
         for child in ast.walk(node):
             if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store) and id(child) not in inner:
                 self.bound.setdefault(child.id, []).append(child.lineno)
