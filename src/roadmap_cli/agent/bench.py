@@ -81,7 +81,7 @@ class Bench:
     """A sandbox with the project in it, made on first use and made again if it dies. A context manager."""
 
     def __init__(self, project: Project, command: TestCommand, limits: Limits) -> None:
-        self._project, self._command = project, command
+        self.project, self._command = project, command
         readable = (*command.readable, _WORKER.parent, *project.environments)
         self.sandbox = Sandbox(Grant(project.root, private=True, readable=readable, environ=command.environ), limits)
         self._process: Process | None = None
@@ -137,7 +137,7 @@ class Bench:
             return TestRun({}, False, None, spent >= seconds, "", spent)
         outcomes = answer.get("outcomes", {})
         if self._command.framework == "command":
-            outcomes = _outcome_of_command(answer, self._project.root)
+            outcomes = _outcome_of_command(answer, self.project.root)
         return TestRun(
             outcomes, bool(answer.get("finished")), answer.get("exit"),
             bool(answer.get("timed_out")), answer.get("output", ""), spent, answer.get("lines", {}),
@@ -232,10 +232,10 @@ class Bench:
         if self._process is not None:
             return self._process
         command = self._command
-        argv = [command.interpreter, str(_WORKER), str(self._project.root), command.framework, *command.arguments]
+        argv = [command.interpreter, str(_WORKER), str(self.project.root), command.framework, *command.arguments]
         process = self.sandbox.start(argv)
         self._process = process
-        archive = self._project.archive()
+        archive = self.project.archive()
         assert process.popen.stdin
         try:
             process.popen.stdin.write(f"{len(archive)}\n".encode() + archive)

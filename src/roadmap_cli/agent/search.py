@@ -207,7 +207,9 @@ class Search:
             return
         usual = [times[test][1] for test in (*passing, *failing) if not times[test][2]]
         total = sum(usual) + max(usual, default=0.01) * (len(passing) + len(failing) - len(usual))
-        case.probes = Probes(overlay, tuple(failing), tuple(passing), 0.008 + 12 * total, seen["types"])
+        case.probes = Probes(
+            overlay, tuple(failing), tuple(passing), 0.008 + min(12 * total, 0.1 + 4 * total), seen["types"]
+        )
 
     def _observed(
         self, overlay: Mapping[str, str], files: Sequence[str], sources: Sequence[str], case: Case

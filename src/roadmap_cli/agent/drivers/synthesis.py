@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import textwrap
+import time
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
@@ -75,9 +76,13 @@ class Synthesis:
             constants = dict.fromkeys([repr(c) for c in _BASIC])
             usable = [c for c in _constants(node, known) if repr(c) not in constants]
             work = Synthesiser(own, known, [*_BASIC, *usable[:8]], self._seconds)
+            since = time.monotonic()
+            until = since + self._seconds
             for number, body in enumerate(work.solutions()):
                 yield self._candidate(source, scope, _tidy(body), "synthesis", 1.0 / (1 + number))
-                if number >= _SOLUTIONS:
+                if not number:  # others show whether the examples leave a choice
+                    until = 2 * time.monotonic() - since + 0.5
+                if number >= _SOLUTIONS or time.monotonic() > until:
                     break
         yield from self._donors(source, scope, sources, own)
 
