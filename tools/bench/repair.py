@@ -142,7 +142,7 @@ def first_case(bench):
     """The case after a plain run; the search's preparation traces."""
     from roadmap_cli.agent.driver import Case
 
-    first = bench.run({}, test_seconds=5.0, seconds=60)
+    first = bench.run({}, test_seconds=2.0, seconds=60)
     if not first.failing:
         return None
     slowest = max((first.outcomes[test].get("seconds", 0.0) for test in first.passing), default=0.1)
@@ -255,7 +255,7 @@ def agreement(bench, task, search, found, case):
     pair = []
     for text in (found.candidate.changed[task["file"]], task["reference"]):
         pair.append((task["file"], [trimmed(before, Edit(0, len(before), text, "", 1.0, 1))]))
-    answer = bench.compare(place, task["file"], pair, case.probes, count=500, seed=20261127, limit=0.2, seconds=40)
+    answer = bench.compare(place, task["file"], pair, case.probes, count=500, seed=20261127, limit=0.2, seconds=90)
     rows = answer.get("outcomes", [])
     if len(rows) != 3 or not rows[1] or not rows[2]:
         return {"agreement": "unknown"}

@@ -160,7 +160,8 @@ class Bench:
         """
         request = {
             "ask": "trials", "candidates": list(changes), "failing": list(probes.failing),
-            "passing": list(probes.passing), "limit": probes.limit, "alone": alone, "sentinel": sentinel and not alone,
+            "passing": list(probes.passing), "limit": probes.limit, "alone": alone,
+            "sentinel": [t for t in probes.failing if t not in probes.endless][:4] if sentinel and not alone else None,
         }  # fmt: skip
         started = time.monotonic()
         answer = self._ask_loaded(request, probes.overlay, seconds)

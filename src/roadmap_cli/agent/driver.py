@@ -55,7 +55,8 @@ class Probes:
 
     `overlay` holds the test files that have been split. `failing` and `passing` are ids in them; `limit` is processor
     time that a candidate may take for all of them, in seconds. `types` says which types a function's variables have
-    had: file:line:name of the function → variable → names of types; "return" is what it returned.
+    had: file:line:name of the function → variable → names of types; "return" is what it returned. `endless` are
+    those of the failing ones that did not end by themselves.
     """
 
     overlay: Mapping[str, str]
@@ -63,6 +64,7 @@ class Probes:
     passing: tuple[str, ...]
     limit: float
     types: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    endless: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

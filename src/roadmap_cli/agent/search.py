@@ -206,9 +206,11 @@ class Search:
         if not failing:
             return
         usual = [times[test][1] for test in (*passing, *failing) if not times[test][2]]
-        total = sum(usual) + max(usual, default=0.01) * (len(passing) + len(failing) - len(usual))
+        total = sum(usual)
+        unknown = (0.001 + 2 * max(usual, default=0.005)) * (len(passing) + len(failing) - len(usual))
+        limit = 0.004 + min(12 * total, 0.1 + 4 * total) + unknown
         case.probes = Probes(
-            overlay, tuple(failing), tuple(passing), 0.008 + min(12 * total, 0.1 + 4 * total), seen["types"]
+            overlay, tuple(failing), tuple(passing), limit, seen["types"], frozenset(endless).intersection(failing)
         )
 
     def _observed(

@@ -26,36 +26,38 @@ from roadmap_exchange import Exchange, digest  # type: ignore[import-not-found]
 from roadmap_inputs import generated, plain, short, type_of  # type: ignore[import-not-found]
 from roadmap_recorder import TimeLimit  # type: ignore[import-not-found]
 
-_STALL_S, _AGAIN_S, _GRACE_S = 10.0, 0.02, 0.1
+_STALL_S, _AGAIN_S, _GRACE_S = 10.0, 0.002, 0.1
 _HEADROOM = 64 << 20
 
 
 class Clock:
     """A limit on processor time that raises TimeLimit in the code that runs, again and again until it leaves.
 
-    A single operation that takes long, such as a power with many digits, hears no signal: some time after the limit
-    the process is ended by one that needs no hearing.
+    The alarm rings by the wall clock, which is exact to microseconds where timers of processor time are not, and looks
+    at the processor time then; code that only waits is stopped some time later. A single operation that takes long,
+    such as a power with many digits, hears no signal: after some more time the process is ended by one that needs none.
     """
 
     def __init__(self) -> None:
         self.armed = self.expired = False
-        signal.signal(signal.SIGVTALRM, self.ring)
+        self.until = self.at_last = 0.0
         signal.signal(signal.SIGALRM, self.ring)
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
 
     def ring(self, number: Any, frame: Any) -> Any:
-        if self.armed:
+        if self.armed and (time.thread_time() >= self.until or time.monotonic() >= self.at_last):
             self.expired = True
             raise TimeLimit("took too long")
 
     def start(self, seconds: Any) -> Any:
         self.expired, self.armed = False, True
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN_S)
+        self.until, self.at_last = time.thread_time() + seconds, time.monotonic() + 1 + 20 * seconds
+        signal.setitimer(signal.ITIMER_REAL, seconds, max(_AGAIN_S, seconds / 4))
         signal.setitimer(signal.ITIMER_PROF, 3 * seconds + _GRACE_S)
 
     def stop(self) -> Any:
         self.armed = False
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
@@ -65,6 +67,7 @@ class Probe:
     def __init__(self, item: Any) -> None:
         self.item = item
         self.call = self.plain(item)
+        self.starved = False
 
     def neighbour(self) -> Any:
         others = (i for i in self.item.session.items if i.parent is self.item.parent and i is not self.item)
@@ -94,7 +97,8 @@ class Probe:
             self.call()
         except TimeLimit:
             raise
-        except BaseException:
+        except BaseException as error:
+            self.starved = isinstance(error, MemoryError)
             return False
         return True
 
@@ -127,7 +131,7 @@ class Trials:
         while len(results) < len(wanted) and clean and time.monotonic() < deadline:
             start, stop = len(results), len(results) + 1 if alone else len(wanted)
             said, last, ended = self.spoken(request, start, stop, deadline)
-            if last is None and said and request.get("sentinel"):
+            if last is None and said and request.get("sentinel") is not None:
                 # ended by one candidate, so nobody has looked whether those before it disturbed one another
                 again, last, _ = self.spoken(request, start, start + len(said), deadline)
                 clean = last is None or last.get("clean", True)
@@ -181,12 +185,13 @@ class Trials:
                 if result is None:
                     result = known[key] = self.judge(pairs, failing, passing, clock, request["limit"])
             tell(send, [key, result])
-        tell(send, {"clean": not request.get("sentinel") or self.unchanged(failing, passing, clock, request["limit"])})
+        looked = request.get("sentinel")
+        tell(send, {"clean": looked is None or self.unchanged(self.probes(looked), passing, clock, request["limit"])})
 
     def unchanged(self, failing: Any, passing: Any, clock: Any, limit: Any) -> Any:
         """Whether the unchanged code still fails and passes as it did before the candidates ran."""
         self.exchange.clear()
-        wanted = [(probe, False) for probe in failing[:4]] + [(probe, True) for probe in passing]
+        wanted = [(probe, False) for probe in failing] + [(probe, True) for probe in passing]
         return all(self.timed(probe, clock, 4 * limit)[0] == passes for probe, passes in wanted)
 
     @staticmethod
@@ -201,7 +206,7 @@ class Trials:
             passes = False
         finally:
             clock.stop()
-        return passes and not clock.expired, time.thread_time() - since, clock.expired
+        return passes and not clock.expired, time.thread_time() - since, clock.expired or probe.starved
 
     def judge(self, pairs: Any, failing: Any, passing: Any, clock: Any, limit: Any) -> Any:
         before = [(function, function.__code__) for function, _ in pairs]
@@ -247,6 +252,7 @@ class Trials:
     def watch(self, request: Any, send: Any) -> Any:
         paths = {os.path.join(self.worker.root, name): name for name in request["sources"]}
         found: Any = {}
+        confine(4 * _HEADROOM)
         clock = Clock()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -341,7 +347,7 @@ class Trials:
             slow = 0
             for arguments in inputs:
                 self.exchange.clear()
-                row.append(self.outcome(target, arguments, clock, request["limit"]) if slow < 20 else "(slow)")
+                row.append(self.outcome(target, arguments, clock, request["limit"]) if slow < 6 else "(slow)")
                 slow += row[-1] == "(TimeLimit)"
             for function, code in before:
                 function.__code__ = code
