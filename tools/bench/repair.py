@@ -160,6 +160,7 @@ def solve(task, chosen, weights, hand):
     from roadmap_cli.agent.bench import Bench
     from roadmap_cli.agent.driver import Problem
     from roadmap_cli.agent.drivers.templates import Templates
+    from roadmap_cli.agent.priors import features
     from roadmap_cli.agent.project import read
     from roadmap_cli.agent.sandbox import Limits
     from roadmap_cli.agent.search import Patience, Search
@@ -188,14 +189,11 @@ def solve(task, chosen, weights, hand):
             if case is None:
                 return result | {"word": "no failing test"}
             counts = collections.Counter()
-            good = collections.Counter()
 
             def note(verdict):
-                for part in verdict.candidate.template.split("+"):
-                    counts[part] += 1
+                counts.update(features(verdict.candidate))
                 if verdict.outcome == "confirmed":
                     result.setdefault("first_at", sum(tried))
-                    good.update(set(verdict.candidate.template.split("+")))
                 tried.append(1)
 
             tried = []
@@ -224,7 +222,7 @@ def solve(task, chosen, weights, hand):
             if found is not None:
                 text = found.candidate.changed.get(task["file"], "")
                 result |= {"template": found.candidate.template, "alternatives": len(search.plausible)}
-                result["hits"] = sorted(set(found.candidate.template.split("+")))
+                result["hits"] = features(found.candidate)
                 if chosen.verbose:
                     import difflib
 
@@ -291,7 +289,7 @@ def run(found, chosen, weights, hand, label):
     results = []
     with ProcessPoolExecutor(max_workers=min(2, chosen.jobs)) as pool:
         for result in pool.map(attempt, [(task, chosen, weights, hand) for task in found]):
-            shown = {k: v for k, v in result.items() if k not in ("counts", "hits")} | {"run": label}
+            shown = {k: v for k, v in result.items() if chosen.verbose or k not in ("counts", "hits")} | {"run": label}
             print(json.dumps(shown), flush=True)
             results.append(result)
     return results

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from roadmap_cli.agent.driver import Candidate
+
 _PSEUDO_TRIALS = 40.0
 _POWER = 0.8
+_SIZES = (1, 3, 7, 15, 31)
+
+
+def features(candidate: Candidate) -> list[str]:
+    """What experience counts a candidate under: its templates, and how large its edits are.
+
+    Sizes are learned much sooner than templates, of which there are many: most slips are a few characters.
+    """
+    return list(dict.fromkeys([*candidate.template.split("+"), *(size_of(edit) for edit in candidate.edits)]))
+
+
+def size_of(edit: tuple[int, int, str]) -> str:
+    """The class of an edit (start, end, text) by the characters it puts in or takes away, the larger of both."""
+    size = max(edit[1] - edit[0], len(edit[2]))
+    return next((f"size/{limit}" for limit in _SIZES if size <= limit), "size/more")
 
 
 def learned(counts: Mapping[str, tuple[int, int]]) -> dict[str, float]:

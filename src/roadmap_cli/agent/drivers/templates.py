@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from roadmap_cli.agent import insertions, missing, statements
+from roadmap_cli.agent import insertions, missing, priors, statements
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
 from roadmap_cli.agent.project import is_test
 from roadmap_cli.agent.source import Edit, Scope, Source
@@ -132,6 +132,7 @@ class Templates:
                     continue
                 score = named * suspicion * (edit.weight if self._hand else 1.0) * self._weights.get(edit.template, 1.0)
                 place = trimmed(data, edit)
+                score *= self._weights.get(priors.size_of(place), 1.0)
                 known = best.get(place)
                 if (place[0] != place[1] or place[2]) and (known is None or known.score < score):
                     best[place] = _Ranked(score, source.name, (place,), edit.template, edit.line)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import random
+from itertools import islice
 from typing import Any
 
 
@@ -14,10 +15,10 @@ def type_of(value: Any, depth: Any = 2) -> Any:
     """A value's type as a short word: int, list[str], dict[str,int]."""
     name = type(value).__name__
     if depth and value and isinstance(value, (list, tuple, set, frozenset)):
-        inner = sorted({type_of(v, depth - 1) for v in list(value)[:20]})
+        inner = sorted({type_of(v, depth - 1) for v in islice(value, 20)})
         return f"{name}[{'|'.join(inner)}]"
     if depth and value and isinstance(value, dict):
-        some = list(value.items())[:10]
+        some = list(islice(value.items(), 10))
         keys, values = sorted({type_of(k, 0) for k, _ in some}), sorted({type_of(v, depth - 1) for _, v in some})
         return f"{name}[{'|'.join(keys)},{'|'.join(values)}]"
     return name
