@@ -6,6 +6,7 @@ been run and passed; a session that ended early, lost tests or was stopped is ne
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import select
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from roadmap_cli.agent import adapters
+from roadmap_cli.agent.driver import Probes
 from roadmap_cli.agent.project import Project
 from roadmap_cli.agent.sandbox import Grant, Limits, Process, Sandbox
 from roadmap_cli.agent.toolchain import TestCommand
@@ -54,16 +56,39 @@ class TestRun:
         return self.with_status("passed")
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a candidate did on the probes: failing ones that pass now, those left, passing ones that fail now.
+
+    `word` says why there is no result: unloadable (it needs a new session), invalid, hung, died, late (not run).
+    """
+
+    mended: int = 0
+    left: int = -1
+    broken: int = 0
+    word: str = ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether everything passed: then, and only then, a whole run is worth it."""
+        return not self.word and not self.left and not self.broken
+
+
+#: A change of one file as replacements (start, end, text) of its original bytes.
+Change = tuple[str, Sequence[tuple[int, int, str]]]
+
+
 class Bench:
     """A sandbox with the project in it, made on first use and made again if it dies. A context manager."""
 
     def __init__(self, project: Project, command: TestCommand, limits: Limits) -> None:
-        self._project, self._command = project, command
+        self.project, self._command = project, command
         readable = (*command.readable, _WORKER.parent, *project.environments)
         self.sandbox = Sandbox(Grant(project.root, private=True, readable=readable, environ=command.environ), limits)
         self._process: Process | None = None
         self._buffer = b""
-        self.restarts = 0
+        self._loaded: set[str] = set()
+        self.restarts = self.disturbed = 0
 
     def __enter__(self) -> Bench:
         return self
@@ -82,6 +107,7 @@ class Bench:
             self._process.close()
             self._process = None
         self._buffer = b""
+        self._loaded.clear()
 
     def run(
         self,
@@ -114,7 +140,7 @@ class Bench:
             return TestRun({}, False, None, spent >= seconds, "", spent)
         outcomes = answer.get("outcomes", {})
         if self._command.framework == "command":
-            outcomes = _outcomes_of_command(answer, self._project.root, self._command.style)
+            outcomes = _outcomes_of_command(answer, self.project.root, self._command.style)
         return TestRun(
             outcomes, bool(answer.get("finished")), answer.get("exit"),
             bool(answer.get("timed_out")), answer.get("output", ""), spent, answer.get("lines", {}),
@@ -135,6 +161,81 @@ class Bench:
         report = answer.get("report")
         return report if isinstance(report, str) and answer.get("exit") == 0 else None
 
+    # -- one loaded session, many candidates ------------------------------------------------------------------------
+
+    @property
+    def loads(self) -> bool:
+        """Whether candidates can be tried in a loaded session."""
+        return self._command.framework == "pytest"
+
+    def trials(
+        self, changes: Sequence[Change], probes: Probes, *, seconds: float, alone: bool = False, sentinel: bool = True
+    ) -> list[Trial]:
+        """Try changes on the probes, each in turn, in wall time `seconds`; what there was no time for is `late`.
+
+        They share a forked process, and are run again `alone`, each in one of its own, if they have disturbed it.
+        """
+        request = {
+            "ask": "trials", "candidates": list(changes), "failing": list(probes.failing),
+            "passing": list(probes.passing), "limit": probes.limit, "alone": alone,
+            "sentinel": [t for t in probes.failing if t not in probes.endless][:4] if sentinel and not alone else None,
+        }  # fmt: skip
+        started = time.monotonic()
+        answer = self._ask_loaded(request, probes.overlay, seconds)
+        if answer is None:
+            return [Trial(word="unloadable")] * len(changes)
+        left = seconds - (time.monotonic() - started)
+        if not answer["clean"] and left > 0:
+            self.disturbed += 1
+            return self.trials(changes, probes, seconds=left, alone=True)
+        found = [Trial(word=said) if isinstance(said, str) else Trial(*said) for said in answer["results"]]
+        return found + [Trial(word="late")] * (len(changes) - len(found))
+
+    def observe(
+        self, overlay: Mapping[str, str], files: Sequence[str], sources: Sequence[str], *, limit: float, seconds: float
+    ) -> Any:
+        """What is seen while the tests of some files run.
+
+        `types` are those of the sources' variables; `times` says of each test whether it passes, its processor time
+        in seconds, and whether it was stopped at `limit` (seconds).
+        """
+        request = {"ask": "observe", "files_of": list(files), "sources": list(sources), "limit": limit}
+        return self._ask_loaded(request, overlay, seconds) or {}
+
+    def compare(
+        self, function: tuple[str, int], file: str, changes: Sequence[Change], probes: Probes, *, count: int,
+        seed: int, limit: float, seconds: float,
+    ) -> Any:  # fmt: skip
+        """What a function (name and line) does under each change on inputs like those that the tests give it.
+
+        `outcomes` holds a row for the unchanged code and one for each change; see `roadmap_trials.compare`.
+        """
+        request = {
+            "ask": "compare", "function": list(function), "file": file, "candidates": list(changes), "count": count,
+            "seed": seed, "limit": limit, "tests": [*probes.passing, *probes.failing],
+        }  # fmt: skip
+        return self._ask_loaded(request, probes.overlay, seconds) or {}
+
+    def _ask_loaded(self, request: Mapping[str, Any], overlay: Mapping[str, str], seconds: float) -> Any:
+        self._started()
+        words = json.dumps(overlay, sort_keys=True)
+        session = hashlib.sha256(words.encode()).hexdigest()[:16] if overlay else ""
+        request = {**request, "session": session, "seconds": seconds}
+        if session not in self._loaded:
+            request = {**request, "overlay": dict(overlay), "files": {}}
+        else:
+            request = {**request, "files": {}}
+        answer = self._ask(request, seconds + _START_S)
+        if answer is None:
+            self.close()
+            self.restarts += 1
+            return None
+        if answer.get("unloadable"):
+            self._loaded.discard(session)
+            return None
+        self._loaded.add(session)
+        return answer
+
     def _ask(self, request: Mapping[str, Any], seconds: float) -> Any:
         process = self._started()
         assert process.popen.stdin
@@ -149,10 +250,10 @@ class Bench:
         if self._process is not None:
             return self._process
         command = self._command
-        argv = [command.interpreter, str(_WORKER), str(self._project.root), command.framework, *command.arguments]
+        argv = [command.interpreter, str(_WORKER), str(self.project.root), command.framework, *command.arguments]
         process = self.sandbox.start(argv)
         self._process = process
-        archive = self._project.archive()
+        archive = self.project.archive()
         assert process.popen.stdin
         try:
             process.popen.stdin.write(f"{len(archive)}\n".encode() + archive)

@@ -24,7 +24,8 @@ class Candidate:
 
     `patch` names the change (the same change has the same name in every run), `template` the template, the model or
     the lesson it came from; `score` orders it among its driver's; `swap` allows to exchange functions in a loaded
-    session instead of loading the tests anew.
+    session instead of loading the tests anew. `edits` says the same as `changed[file]` as replacements of the
+    original file's bytes (start, end, text), in order and apart, if only this file has changed.
     """
 
     changed: Mapping[str, str]
@@ -35,6 +36,7 @@ class Candidate:
     function: str
     score: float
     swap: bool
+    edits: tuple[tuple[int, int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,24 @@ class Verdict:
     outcome: str
     failing: int
     run: TestRun
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Tests taken apart: one for each assertion where that is possible, and what was seen while they ran.
+
+    `overlay` holds the test files that have been split. `failing` and `passing` are ids in them; `limit` is processor
+    time that a candidate may take for all of them, in seconds. `types` says which types a function's variables have
+    had: file:line:name of the function → variable → names of types; "return" is what it returned. `endless` are
+    those of the failing ones that did not end by themselves.
+    """
+
+    overlay: Mapping[str, str]
+    failing: tuple[str, ...]
+    passing: tuple[str, ...]
+    limit: float
+    types: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    endless: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -60,6 +80,7 @@ class Case:
     suspicion: Suspicion
     imported: Mapping[str, Collection[int]] = field(default_factory=dict)
     errors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    probes: Probes | None = None
 
     @property
     def selecting(self) -> list[str]:

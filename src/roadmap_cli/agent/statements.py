@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from roadmap_cli.agent.source import Edit, Scope, Source
 from roadmap_cli.agent.templates import expressions
 
-_AUGMENTED = {"+=": ("-=", "=", "*="), "-=": ("+=", "="), "*=": ("/=", "+=", "//="), "/=": ("*=", "//="),
-              "//=": ("/=", "%="), "|=": ("&=", "^="), "&=": ("|=",), "%=": ("//=",), "^=": ("|=", "&=")}  # fmt: skip
+_AUGMENTED = {
+    "+=": ("-=", "=", "*=", "//=", "|="), "-=": ("+=", "=", "//=", "*=", "%=", "/="),
+    "*=": ("/=", "+=", "//=", "**=", "=", "-="), "/=": ("*=", "//=", "-=", "+=", "%="),
+    "//=": ("/=", "%=", "-=", "*=", "+="), "|=": ("&=", "^=", "="), "&=": ("|=", "^="), "%=": ("//=", "-=", "/=", "="),
+    "^=": ("|=", "&=", "="), "**=": ("*=", "//="), "<<=": (">>=", "+=", "*="), ">>=": ("<<=", "-=", "//="),
+}  # fmt: skip
 _CONDITIONS_LIMIT = 12
 
 
-def edits(source: Source) -> Iterator[Edit]:
-    """Every one-place edit that any template knows, in no order, possibly with repetitions."""
-    yield from expressions(source)
-    for scope in source.scopes:
+def edits(
+    source: Source, roots: Sequence[ast.AST] | None = None, scopes: Sequence[Scope] | None = None
+) -> Iterator[Edit]:
+    """Every one-place edit that these templates know, in no order, possibly with repetitions.
+
+    With `roots` only expressions under these nodes, with `scopes` only statements of these functions.
+    """
+    yield from expressions(source, roots)
+    for scope in source.scopes if scopes is None else scopes:
         conditions = _conditions(source, scope)
         yield from _defaults(source, scope)
         yield from _missing_return(source, scope)

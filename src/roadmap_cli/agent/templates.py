@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from roadmap_cli.agent.source import Edit, Scope, Source
@@ -61,11 +61,11 @@ for _family in (
 _SIMPLE = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Tuple, ast.Dict, ast.JoinedStr)
 
 
-def expressions(source: Source) -> Iterator[Edit]:
-    """Every one-place edit of an expression in a file that the templates know."""
+def expressions(source: Source, roots: Sequence[ast.AST] | None = None) -> Iterator[Edit]:
+    """Every one-place edit of an expression in a file, or under some of its nodes, that the templates know."""
     whole = Scope("", 0, len(source.content), 0, source.tree)
     scopes: dict[int, Scope] = {id(scope.node): scope for scope in source.scopes}
-    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(source.tree, whole, None)]
+    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(root, whole, None) for root in roots or [source.tree]]
     names: dict[int, list[str]] = {}
     while stack:
         node, scope, parent = stack.pop()
@@ -151,6 +151,9 @@ def _boolean(source: Source, node: ast.BoolOp) -> Iterator[Edit]:
         place = _between(source, left, right, rf"\b{spelled}\b")
         if place:
             yield Edit(*place, other, "and_or", 2.5, left.end_lineno or node.lineno)
+    if len(node.values) > 2:
+        turned = f" {other} ".join(_grouped(source, value) for value in node.values)
+        yield _replace(source, node, f"({turned})", "and_or", 2.0)
     for dropped in range(len(node.values)):
         kept = [_grouped(source, value) for index, value in enumerate(node.values) if index != dropped]
         yield _replace(source, node, f"({f' {spelled} '.join(kept)})", "drop_condition", 1.2)
@@ -226,7 +229,8 @@ def _name(source: Source, node: ast.Name, parent: ast.AST | None, names: list[st
     if node.id in names:
         for other in names:
             if other != node.id:
-                yield _replace(source, node, other, "variable", 1.6 / max(2, len(names) - 1))
+                share = 0.15 if _twice(node, parent, other) else 1.0
+                yield _replace(source, node, other, "variable", share * 1.6 / max(2, len(names) - 1))
     for other in _TWINS.get(node.id, ()):
         yield _replace(source, node, other, "function", 1.0)
     if isinstance(parent, ast.BinOp) and node.id in names:
@@ -237,6 +241,16 @@ def _name(source: Source, node: ast.Name, parent: ast.AST | None, names: list[st
         yield _replace(source, node, f"{node.id} - 1", "step", 0.7)
         for wrapper in ("list", "sorted", "str", "int", "abs", "len"):
             yield _replace(source, node, f"{wrapper}({node.id})", "convert", 0.15)
+
+
+def _twice(node: ast.Name, parent: ast.AST | None, other: str) -> bool:
+    """Whether a name would stand on both sides of an operator, which is seldom meant (x - x, x == x)."""
+    sides: list[ast.expr] = []
+    if isinstance(parent, ast.BinOp):
+        sides = [parent.left, parent.right]
+    elif isinstance(parent, ast.Compare):
+        sides = [parent.left, *parent.comparators]
+    return any(side is not node and isinstance(side, ast.Name) and side.id == other for side in sides)
 
 
 def _attribute(source: Source, node: ast.Attribute, scope: Scope) -> Iterator[Edit]:

@@ -1,17 +1,19 @@
 """A pytest session that stops after collection and is forked once for each candidate."""
 
 # Any Python from 3.8 on runs this, pytest names its methods, and files are handled at the level of the system.
-# ruff: noqa: B023, B905, D102, PTH118
+# ruff: noqa: B023, D102, PTH118
 
 from __future__ import annotations
 
 import gc
 import json
 import os
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
+from roadmap_exchange import pair_codes  # type: ignore[import-not-found]
 from roadmap_recorder import Recorder, report  # type: ignore[import-not-found]
+from roadmap_trials import Trials  # type: ignore[import-not-found]
 
 
 class Loaded:
@@ -24,9 +26,13 @@ class Loaded:
     def pytest_runtestloop(self, session: Any) -> Any:
         gc.collect()
         live = [item for item in gc.get_objects() if type(item) is FunctionType]
+        trials = Trials(self.worker, session)
         gc.freeze()  # what is shared with the children stays shared
         for line in self.ask:
             request = json.loads(line)
+            if request.get("ask"):
+                os.write(self.answer, (json.dumps(trials.answer(request)) + "\n").encode())
+                continue
             swapped = self.swap(request, live)
             if swapped is None:
                 result = {"outcomes": {}, "finished": False, "exit": None, "output": "", "unloadable": True}
@@ -75,11 +81,3 @@ class Loaded:
                     return None
                 pairs.append((function, code))
         return pairs or None
-
-
-def pair_codes(before: Any, after: Any, found: Any) -> Any:
-    """Match the code objects of two versions of a module, in order of appearance."""
-    old, new = [[c for c in code.co_consts if isinstance(c, CodeType)] for code in (before, after)]
-    for one, two in zip(old, new):
-        found[(one.co_name, one.co_firstlineno)] = two
-        pair_codes(one, two, found)

@@ -40,8 +40,8 @@ class Tree:
             with open(path, "wb") as file:
                 file.write(content if text is None else text.encode())
             os.chmod(path, mode)
-        if name in self.files:  # what a run has changed is no mark to come back to
-            self.marks[name] = self.mark(path) if text is None else None
+        if name in self.files:
+            self.marks[name] = self.mark(path) if text is None else ()  # a changed file is never what it was
 
     @staticmethod
     def mark(path: Any) -> Any:

@@ -35,7 +35,7 @@ RESULT_LIMIT, OUTPUT_LIMIT, REPORT_LIMIT = 64 << 20, 16384, 16 << 20
 class Worker:
     def __init__(self, root: Any, framework: Any, arguments: Any) -> None:
         self.root, self.framework, self.arguments = root, framework, arguments
-        self.loaded: Any = None
+        self.loaded: Any = {}
         self.tree: Any = None
         self.private: Any = ()
         self.keep = {1, os.getpid(), os.getppid()}
@@ -46,6 +46,8 @@ class Worker:
         for name, text in request.get("files", {}).items():
             self.tree.write(name, text)
         try:
+            if request.get("ask"):
+                return self.ask_loaded(request)
             if request.get("swap") and self.framework == "pytest":
                 return self.ask_loaded(request)
             return self.forked(
@@ -59,6 +61,35 @@ class Worker:
         """Run `work` in a child and return what it sends, or what can be said without its word.
 
         With `printed` what it printed comes whole, up to so many bytes.
+        """
+        answer, ended, status, tail, whole = self.spawned(work, seconds, memory, printed=printed)
+        try:
+            result = json.loads(answer)
+        except ValueError:
+            result = {"outcomes": {}, "finished": False, "exit": None}
+        if status != 0 or not ended:
+            result["finished"] = False
+        result.update(output=tail, timed_out=not ended, died=status)
+        if printed:
+            result["printed"] = whole
+        return result
+
+    def spoken(self, work: Any, seconds: Any, stall: Any = None) -> Any:
+        """Run `work` in a child: the JSON lines it sent, and whether it ended by itself."""
+        answer, ended, status, _, _ = self.spawned(work, seconds, None, stall)
+        lines = []
+        for line in answer.split(b"\n")[:-1]:
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                break
+        return lines, ended and status == 0
+
+    def spawned(self, work: Any, seconds: Any, memory: Any = None, stall: Any = None, printed: Any = 0) -> Any:
+        """Run `work` in a child: what it sent, whether it ended in time, its status, its output's end and beginning.
+
+        The beginning is `printed` bytes long. With `stall` it is also ended when it has sent nothing for that many
+        seconds.
         """
         read, write = os.pipe()
         output = (
@@ -83,7 +114,7 @@ class Worker:
             finally:
                 os._exit(code)
         os.close(write)
-        answer, ended = self.read_all(read, time.monotonic() + seconds)
+        answer, ended = self.read_all(read, time.monotonic() + seconds, stall)
         os.close(read)
         if not ended:
             self.end_group(child)
@@ -91,25 +122,17 @@ class Worker:
         tail = os.pread(output, OUTPUT_LIMIT, max(0, os.fstat(output).st_size - OUTPUT_LIMIT)).decode(
             "utf-8", "replace"
         )
-        whole = os.pread(output, printed, 0).decode("utf-8", "replace") if printed else None
+        whole = os.pread(output, printed, 0).decode("utf-8", "replace")
         os.close(output)
-        try:
-            result = json.loads(answer)
-        except ValueError:
-            result = {"outcomes": {}, "finished": False, "exit": None}
-        if status != 0 or not ended:
-            result["finished"] = False
-        result.update(output=tail, timed_out=not ended, died=status)
-        if whole is not None:
-            result["printed"] = whole
-        return result
+        return answer, ended, status, tail, whole
 
     @staticmethod
-    def read_all(descriptor: Any, deadline: Any) -> Any:
+    def read_all(descriptor: Any, deadline: Any, stall: Any = None) -> Any:
         parts: list[bytes] = []
         size = 0
         while size < RESULT_LIMIT:
             left = deadline - time.monotonic()
+            left = min(left, stall) if stall else left
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
                 return b"".join(parts), False
             data = os.read(descriptor, 1 << 16)
@@ -129,7 +152,7 @@ class Worker:
 
     def sweep(self) -> Any:
         """End whatever a run has left behind in this process namespace."""
-        spare = self.keep | ({self.loaded[0]} if self.loaded else set())
+        spare = self.keep | {loaded[0] for loaded in self.loaded.values()}
         for name in os.listdir("/proc"):
             if name.isdigit() and int(name) not in spare:
                 try:
@@ -175,9 +198,10 @@ class Worker:
 
     def ask_loaded(self, request: Any) -> Any:
         """Have the loaded session fork a child with the changed functions swapped in, and run its tests there."""
-        if self.loaded is None:
-            self.load(request)
-        _, ask, answer = self.loaded
+        name = request.get("session", "")
+        if name not in self.loaded:
+            self.load(name, request)
+        _, ask, answer = self.loaded[name]
         os.write(ask, (json.dumps(request) + "\n").encode())
         line = bytearray()
         deadline = time.monotonic() + request["seconds"] + 5
@@ -185,35 +209,38 @@ class Worker:
             left = deadline - time.monotonic()
             data = os.read(answer, 1 << 16) if left > 0 and select.select([answer], [], [], left)[0] else b""
             if not data:
-                self.unload()
+                self.unload(name)
                 return {"outcomes": {}, "finished": False, "exit": None, "output": "", "unloadable": True}
             line += data
         return json.loads(line)
 
-    def load(self, request: Any) -> Any:
+    def load(self, session: Any, request: Any) -> Any:
+        """Load the tests once, as they stand or with the request's own versions of them."""
         ask_read, ask_write = os.pipe()
         answer_read, answer_write = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                for stream in (ask_write, answer_read, *self.private):
+                others = [stream for loaded in self.loaded.values() for stream in loaded[1:]]
+                for stream in (ask_write, answer_read, *self.private, *others):
                     os.close(stream)
                 nothing = os.open(os.devnull, os.O_RDWR)
                 os.dup2(nothing, 1)
                 os.dup2(nothing, 2)
                 for name in request["files"]:
                     self.tree.write(name)
+                for name, text in request.get("overlay", {}).items():
+                    self.tree.write(name, text)
                 self.private = (ask_read, answer_write)
                 self.session({"test_seconds": None}, answer_write, Loaded(self, ask_read, answer_write))
             finally:
                 os._exit(1)
         os.close(ask_read)
         os.close(answer_write)
-        self.loaded = (child, ask_write, answer_read)
+        self.loaded[session] = (child, ask_write, answer_read)
 
-    def unload(self) -> Any:
-        child, ask, answer = self.loaded
-        self.loaded = None
+    def unload(self, session: Any) -> Any:
+        child, ask, answer = self.loaded.pop(session)
         os.close(ask)
         os.close(answer)
         self.end_group(child)

@@ -1,0 +1,349 @@
+"""The template driver: one edit, then two, best first by suspicion, prior and what the tests said of parts of it.
+
+One-edit candidates are ranked by the suspicion of the lines they touch times their template's prior. Two edits are
+made of one-edit candidates that stand apart: those of which one alone already mended some assertions come early,
+those made in the same way at several places next, other pairs late. All orders are one order, by score.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import heapq
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from roadmap_cli.agent import insertions, missing, priors, statements
+from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.project import is_test
+from roadmap_cli.agent.source import Edit, Scope, Source
+from roadmap_cli.agent.vocabulary import Vocabulary, literals
+
+_WAVE = 12
+_PAIRS, _PARTIALS = 400, 12
+_PAIR_FACTOR, _PARTIAL_FACTOR, _SAME_FACTOR = 0.02, 1.0, 0.5
+_CEILING = 5.0
+_UNNAMED = 0.1
+
+Spans = tuple[tuple[int, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A one-edit candidate (or one edit at several places) of one file, with its score."""
+
+    score: float
+    file: str
+    edits: Spans
+    template: str
+    line: int
+
+
+class Templates:
+    """The driver. `weights` multiplies the templates' own priors, or stands instead of them without `hand`."""
+
+    name = "template"
+
+    def __init__(
+        self, weights: Mapping[str, float] | None = None, *, hand: bool = True, pytest: bool = True,
+        tried: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        self._weights, self._hand, self._pytest = weights or {}, hand, pytest
+        self._tried = set(tried)
+        self._sources: dict[str, Source] = {}
+        self._ranked: list[_Ranked] = []
+        self._heap: list[tuple[float, int, float, _Ranked | None, int]] = []
+        self._known: dict[str, _Ranked] = {}
+        self._steps: list[tuple[float, _Ranked]] = []
+        self._count = 0
+        self.skipped = 0
+
+    def candidates(self, problem: Problem) -> Iterator[Candidate]:
+        """Proposals, the most promising first."""
+        case = problem.case
+        waves = _waves(problem, self._sources)
+        seen: set[tuple[str, Spans]] = set()
+        while True:
+            top = -self._heap[0][0] if self._heap else 0.0
+            if waves and waves[0][0] * _CEILING > top:
+                self._add(problem, [scope for _, scope in _taken(waves)])
+                continue
+            if not self._heap:
+                return
+            ranked = self._next()
+            if ranked is None or (ranked.file, ranked.edits) in seen:
+                continue
+            seen.add((ranked.file, ranked.edits))
+            candidate = self._candidate(ranked, case)
+            if candidate.patch in self._tried:
+                self.skipped += 1
+                continue
+            self._tried.add(candidate.patch)
+            self._known[candidate.patch] = ranked
+            yield candidate
+
+    def told(self, verdict: Verdict) -> None:
+        """What mended a part is worth a second edit."""
+        ranked = self._known.pop(verdict.candidate.patch, None)
+        if ranked is None or len(ranked.edits) > 1 or verdict.outcome not in ("partial", "regressed"):
+            return
+        if len(self._steps) < _PARTIALS:
+            self._steps.append((_PARTIAL_FACTOR * ranked.score**0.5 / (2 + 0.5 * verdict.failing), ranked))
+            self._push(*self._steps[-1], 0)
+
+    # -- ranking ---------------------------------------------------------------------------------------------------
+
+    def _add(self, problem: Problem, places: Sequence[tuple[str, Scope | None]]) -> None:
+        """Rank the edits of some functions, and start the orders of one edit and of two anew."""
+        found = list(self._ranked)
+        for file, scope in places:
+            found += self._of_scope(problem, self._sources[file], scope)
+        found += _alike(found)
+        found.sort(key=lambda each: (-each.score, each.file, each.line, each.edits))
+        self._ranked = found
+        self._heap.clear()
+        self._push(1.0, None, 0)
+        for factor, step in self._steps:
+            self._push(factor, step, 0)
+        for first in range(min(_PAIRS, len(found))):
+            if len(found[first].edits) == 1:
+                self._push(_PAIR_FACTOR * found[first].score, found[first], first + 1)
+
+    def _of_scope(self, problem: Problem, source: Source, scope: Scope | None) -> list[_Ranked]:
+        case = problem.case
+        lines = case.suspicion[source.name]
+        inner = [s for s in source.scopes if scope and s.start >= scope.start and s.end <= scope.end]
+        constants = _constants(problem, source, scope)
+        words = {id(s.node): _vocabulary(source, s, case, constants, inner) for s in inner}
+        named = _named(problem, source, scope)
+        best: dict[tuple[int, int, str], _Ranked] = {}
+        roots: list[ast.AST] = [scope.node] if scope else [n for n in source.tree.body if not isinstance(n, _DEFINED)]
+        pools = [statements.edits(source, roots, inner)]
+        if scope:
+            pools += [missing.expressions(source, words), insertions.statements(source, words)]
+        data = source.content
+        for pool in pools:
+            for edit in pool:
+                suspicion = suspicion_of(source, edit, lines)
+                if not suspicion:
+                    continue
+                score = named * suspicion * (edit.weight if self._hand else 1.0) * self._weights.get(edit.template, 1.0)
+                place = trimmed(data, edit)
+                score *= self._weights.get(priors.size_of(place), 1.0)
+                known = best.get(place)
+                if (place[0] != place[1] or place[2]) and (known is None or known.score < score):
+                    best[place] = _Ranked(score, source.name, (place,), edit.template, edit.line)
+        return list(best.values())
+
+    def _push(self, factor: float, first: _Ranked | None, at: int) -> None:
+        if at < len(self._ranked):
+            self._count += 1
+            heapq.heappush(self._heap, (-factor * self._ranked[at].score, self._count, factor, first, at))
+
+    def _next(self) -> _Ranked | None:
+        """The best of all orders; None if its second edit does not stand apart from its first."""
+        _, _, factor, first, at = heapq.heappop(self._heap)
+        second = self._ranked[at]
+        self._push(factor, first, at + 1)
+        if first is None:
+            return second
+        return _joined(first, second, factor * second.score)
+
+    # -- candidates ------------------------------------------------------------------------------------------------
+
+    def _candidate(self, ranked: _Ranked, case: Case) -> Candidate:
+        source = self._sources[ranked.file]
+        patches = [source.patch_id(_edit(place, ranked)) for place in ranked.edits]
+        patch = patches[0] if len(patches) == 1 else hashlib.sha256("+".join(patches).encode()).hexdigest()[:32]
+        starts = [_within(source, start, end) for start, end, _ in ranked.edits]
+        scope = source.scope_of(starts[0])
+        imported = case.imported.get(ranked.file, ())
+        run_at_import = scope is not None and any(
+            number in imported for number in range(scope.node.body[0].lineno, (scope.node.body[-1].end_lineno or 0) + 1)
+        )
+        in_body = all(source.in_body(start) for start in starts)
+        return Candidate(
+            {ranked.file: spliced(source.content, ranked.edits)}, patch, ranked.template, ranked.file, ranked.line,
+            scope.name if scope else "", ranked.score, self._pytest and in_body and not run_at_import, ranked.edits,
+        )  # fmt: skip
+
+
+_DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def _within(source: Source, start: int, end: int) -> int:
+    """Where an edit begins; what is added at a function's end still belongs to the function."""
+    return start - 1 if start == end and not source.in_body(start) else start
+
+
+def suspicion_of(source: Source, edit: Edit, lines: Mapping[int, float]) -> float:
+    """Of the lines an edit touches the most suspect; a line of a longer statement counts by the statement's start."""
+    last = edit.line + source.content[edit.start : edit.end].count(b"\n")
+    own = max((lines.get(number, 0.0) for number in range(edit.line, min(last, edit.line + 60) + 1)), default=0.0)
+    return own or max((lines.get(number, 0.0) * 0.8 for number in range(edit.line - 3, edit.line)), default=0.0)
+
+
+def trimmed(data: bytes, edit: Edit) -> tuple[int, int, str]:
+    """The smallest replacement that does the same: equal edits of different templates become one."""
+    start, end, new = edit.start, edit.end, edit.text.encode()
+    old = data[start:end]
+    limit = min(len(old), len(new))
+    head = 0
+    while head < limit and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    while head and (new[head : head + 1] or b"a")[0] & 0xC0 == 0x80:
+        head -= 1  # never inside a character of several bytes
+    while tail and new[len(new) - tail] & 0xC0 == 0x80:
+        tail -= 1
+    return start + head, end - tail, new[head : len(new) - tail].decode()
+
+
+def spliced(data: bytes, edits: Sequence[tuple[int, int, str]]) -> str:
+    """A file's text with replacements that stand apart."""
+    parts, at = [], 0
+    for start, end, text in sorted(edits):
+        parts += [data[at:start], text.encode()]
+        at = end
+    return b"".join([*parts, data[at:]]).decode()
+
+
+def _edit(place: tuple[int, int, str], ranked: _Ranked) -> Edit:
+    return Edit(*place, ranked.template, 1.0, ranked.line)
+
+
+def _joined(first: _Ranked, second: _Ranked, score: float) -> _Ranked | None:
+    if first.file != second.file or len(second.edits) > 1:
+        return None
+    one, two = first.edits[0], second.edits[0]
+    if one[0] <= two[1] and two[0] <= one[1]:
+        return None
+    edits = tuple(sorted((one, two)))
+    return _Ranked(score, first.file, edits, f"{first.template}+{second.template}", min(first.line, second.line))
+
+
+def _alike(found: Sequence[_Ranked]) -> list[_Ranked]:
+    """The same edit made at all the places of a function where it can be made, two to five of them."""
+    groups: dict[tuple[str, str, str], list[_Ranked]] = defaultdict(list)
+    for each in found:
+        if len(each.edits) == 1 and not each.template.startswith(("insert", "wrap_in", "everywhere")):
+            start, end, text = each.edits[0]
+            if end > start or len(text) < 8:
+                groups[each.file, each.template, f"{end - start}:{text}"].append(each)
+    made = []
+    for group in groups.values():
+        if 2 <= len(group) <= 5:
+            places = sorted(each.edits[0] for each in group)
+            if all(a[1] < b[0] for a, b in pairwise(places)):
+                top = max(group, key=lambda each: each.score)
+                made.append(_Ranked(_SAME_FACTOR * top.score, top.file, tuple(places), f"{top.template}+{top.template}",
+                                    top.line))  # fmt: skip
+    return made
+
+
+def _waves(problem: Problem, sources: dict[str, Source]) -> list[tuple[float, tuple[str, Scope | None]]]:
+    """The outermost functions (None: a module's own statements) by the suspicion of their most suspect line."""
+    project, case = problem.project, problem.case
+    found: list[tuple[float, tuple[str, Scope | None]]] = []
+    for name, lines in case.suspicion.items():
+        if name not in project.files or is_test(name):
+            continue
+        try:
+            source = Source(name, project.files[name])
+        except (SyntaxError, UnicodeDecodeError, ValueError, RecursionError):
+            continue
+        sources[name] = source
+        left = dict(lines)
+        outer = [s for s in source.scopes if not any(o.start < s.start and s.end <= o.end for o in source.scopes)]
+        for scope in outer:
+            numbers = range(scope.node.lineno, (scope.node.end_lineno or 0) + 1)  # type: ignore[union-attr]
+            inside = [left.pop(number) for number in numbers if number in left]
+            if inside and max(inside) > 0:
+                found.append((max(inside), (name, scope)))
+        if left and max(left.values()) > 0:
+            found.append((0.5 * max(left.values()), (name, None)))
+    return sorted(found, key=lambda wave: -wave[0])
+
+
+def _named(problem: Problem, source: Source, scope: Scope | None) -> float:
+    """1 for a function that the goal names, and if it names none; less for the others."""
+    words = set(re.findall(r"[A-Za-z_]\w*", problem.goal))
+    names = {each.name.rpartition(".")[2] for each in source.scopes} & words
+    return 1.0 if not names or (scope is not None and scope.name.rpartition(".")[2] in names) else _UNNAMED
+
+
+def _taken(waves: list[tuple[float, tuple[str, Scope | None]]]) -> list[tuple[float, tuple[str, Scope | None]]]:
+    taken, waves[:] = waves[:_WAVE], waves[_WAVE:]
+    return taken
+
+
+def _constants(problem: Problem, source: Source, scope: Scope | None) -> list[object]:
+    """Constants of a function, of the failing tests, of the module's other statements and of the goal's words."""
+    found: dict[str, object] = {}
+    trees: list[ast.AST] = [scope.node] if scope else [source.tree]
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for test in problem.case.failing:
+        file, _, rest = test.partition("::")
+        wanted[file].add(rest.rpartition("::")[2].partition("[")[0])
+    for file, names in list(wanted.items())[:4]:
+        if file not in problem.project.files:
+            continue
+        try:
+            module = ast.parse(problem.project.files[file])
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        trees += [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name in names][:8]
+    for tree in trees:
+        for value in literals(tree):
+            found.setdefault(repr(value), value)
+    return list(found.values())[:120]
+
+
+def _vocabulary(
+    source: Source, scope: Scope, case: Case, constants: Sequence[object], around: Sequence[Scope]
+) -> Vocabulary:
+    types = dict(guessed(scope.node))
+    node = scope.node
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+    if case.probes:
+        for place, variables in case.probes.types.items():
+            file, line, name = place.rsplit(":", 2)
+            if file == source.name and first <= int(line) <= (node.end_lineno or 0):
+                own = name == node.name and int(line) in (first, node.lineno)
+                for variable, kinds in variables.items():
+                    if variable[0] not in ".#" and (own or variable != "return"):
+                        types[variable] = list(kinds)
+    words = Vocabulary(source, scope, types, constants)
+    for outer in around:
+        if outer is not scope and outer.start <= scope.start and scope.end <= outer.end:
+            for name in Vocabulary(source, outer, {}, ()).bound:
+                words.bound.setdefault(name, [0])
+    return words
+
+
+_ANNOTATED = {"int": "int", "float": "float", "str": "str", "bool": "bool", "list": "list", "List": "list",
+              "dict": "dict",
+              "Dict": "dict", "set": "set", "Set": "set", "tuple": "tuple", "Tuple": "tuple",
+              "Sequence": "list"}  # fmt: skip
+
+
+def guessed(node: ast.AST) -> dict[str, list[str]]:
+    """Types of variables as far as annotations and constants tell."""
+    found: dict[str, list[str]] = {}
+    for inner in ast.walk(node):
+        match inner:
+            case ast.arg(arg=name, annotation=ast.Name(id=word) | ast.Subscript(value=ast.Name(id=word))):
+                found.setdefault(name, []).append(_ANNOTATED.get(word, word))
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)) if value is not None:
+                found.setdefault(name, []).append(type(value).__name__)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.List() | ast.ListComp()):
+                found.setdefault(name, []).append("list")
+            case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range" | "len"))):
+                found.setdefault(name, []).append("int")
+    return found
