@@ -242,6 +242,8 @@ class Loop:
             status = "paused" if self.status == "running" else self.status
             self._diary.write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._diary.at()))
             self._diary.write(lambda tx: journal.set_reason(tx, self.id, self.reason or None))
+            if status not in ("paused", "breaker"):
+                self._diary.write(lambda tx: journal.let_go(tx, self.id))
         yield self._diary.kept(self._report.finished(
             self.status, self.reason, self._tried, self._before + self._tried, self._spent_s(), self.applied,
             self.branch, self._tokens_and_cost()))  # fmt: skip
