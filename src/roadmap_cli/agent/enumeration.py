@@ -200,7 +200,7 @@ class Enumerator:
     @property
     def late(self) -> bool:
         """Whether the time is over."""
-        return time.monotonic() > self._deadline
+        return time.process_time() > self._deadline
 
     def grow(self, size: int) -> Iterator[Term]:
         """The new terms of a size, made of smaller ones; those added from outside first."""
@@ -233,13 +233,16 @@ class Enumerator:
 
 
 class Synthesiser:
-    """Bodies for a function of the given parameters that map every example's arguments to its result."""
+    """Bodies for a function of the given parameters that map every example's arguments to its result.
+
+    `seconds` of processor time bound the work.
+    """
 
     def __init__(
         self, parameters: Sequence[str], examples: Sequence[Example], constants: Sequence[Any], seconds: float
     ) -> None:
         self._parameters, self._examples = parameters, examples
-        self._deadline = time.monotonic() + seconds
+        self._deadline = time.process_time() + seconds
         self._seconds = seconds
         self._columns = {name: tuple(_listed(e.arguments[at]) for e in examples) for at, name in enumerate(parameters)}
         self._constants = list(constants)
@@ -296,7 +299,7 @@ class Synthesiser:
         name = next(n for n in ("x", "item", "each", "one") if n not in self._parameters)
         inner_columns = {name: tuple(value for _, value in places)}
         inner_columns |= {p: tuple(column[at] for at, _ in places) for p, column in self._columns.items()}
-        share = min(self._deadline, time.monotonic() + self._seconds / 10)
+        share = min(self._deadline, time.process_time() + self._seconds / 10)
         inner = Enumerator(inner_columns, self._constants[:10], share)
         terms = [term for size in (1, 2, 3) for term in inner.grow(size) if name in term.text]
         truths = [t for t in terms if t.kind == _B and ERROR not in t.values][:250]
@@ -413,7 +416,7 @@ class Synthesiser:
                         break
                 if len(found) > 12:
                     break
-            if time.monotonic() > self._deadline + 1.0:
+            if time.process_time() > self._deadline + 1.0:
                 break
         for size, text in sorted(found)[:3]:
             if self._bits(text, size + 3) <= self._evidence:

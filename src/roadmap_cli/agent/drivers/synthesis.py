@@ -27,7 +27,7 @@ _BASIC: tuple[object, ...] = (0, 1, 2, "", " ", True, False, -1, None, 10, 3)
 
 
 class Synthesis:
-    """The driver. `seconds` bounds the enumeration for each missing function."""
+    """The driver. `seconds` of processor time bound the enumeration for each missing function."""
 
     name = "synthesis"
 
@@ -76,13 +76,13 @@ class Synthesis:
             constants = dict.fromkeys([repr(c) for c in _BASIC])
             usable = [c for c in _constants(node, known) if repr(c) not in constants]
             work = Synthesiser(own, known, [*_BASIC, *usable[:8]], self._seconds)
-            since = time.monotonic()
+            since = time.process_time()
             until = since + self._seconds
             for number, body in enumerate(work.solutions()):
                 yield self._candidate(source, scope, _tidy(body), "synthesis", 1.0 / (1 + number))
                 if not number:  # others show whether the examples leave a choice
-                    until = 2 * time.monotonic() - since + 0.5
-                if number >= _SOLUTIONS or time.monotonic() > until:
+                    until = 2 * time.process_time() - since + 0.5
+                if number >= _SOLUTIONS or time.process_time() > until:
                     break
         yield from self._donors(source, scope, sources, own)
 
