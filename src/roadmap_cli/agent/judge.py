@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from roadmap_cli.agent.bench import Bench, TestRun
+from roadmap_cli.agent import source
+from roadmap_cli.agent.bench import Bench, TestRun, Trial
 from roadmap_cli.agent.driver import Candidate, Case, Verdict
 
 _SHARE = 4  # one test in so many is held out
 _SELECTING = 5
 _UNLOADABLE = 3
 _REPEAT_S = 1.0
+#: How many candidates to judge together: few at first, since the first may do.
+BATCHES = (8, 16, 32, 64)
+#: The run of a candidate whose quick trials were all that was run.
+_TRIED = TestRun({}, True, None, False, "", 0.0)
 
 
 def held_out(failing: Iterable[str], passing: Iterable[str]) -> frozenset[str]:
@@ -42,9 +47,9 @@ class Judge:
     bench: Bench
     case: Case
     framework: str
-    held_out: frozenset[str]
-    excluded: frozenset[str]
-    whole_seconds: float
+    held_out: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+    whole_seconds: float = 60.0
     overfit: int = 0
     _unloadable: int = 0
 
@@ -60,6 +65,8 @@ class Judge:
 
         `at_once`: the whole suite without a look at the failing tests first, for what will probably pass.
         """
+        if not all(source.compiles(text) for name, text in candidate.changed.items() if name.endswith(".py")):
+            return Verdict(candidate, "refuted", len(self.case.failing), _TRIED)
         selecting = [] if at_once else self.selecting
         if selecting:
             quick = self._quick(candidate, selecting)
@@ -80,6 +87,26 @@ class Judge:
                 return Verdict(candidate, "regressed" if broken else "partial", len(failing), run)
             return Verdict(candidate, "refuted", len(failing), run)
         return Verdict(candidate, "regressed" if run.finished else "refuted", max(1, len(failing)), run)
+
+    def judge_many(self, candidates: Sequence[Candidate]) -> Iterator[Verdict]:
+        """Judge candidates, in order. The quick trials of all come first, then each that passed is run whole."""
+        probes = self.case.probes
+        quick = [c for c in candidates if c.swap and c.edits] if probes is not None and self.bench.loads else []
+        trials: dict[int, Trial] = {}
+        if quick and probes is not None:
+            seconds = 2.0 + 0.2 * len(quick) + 2 * probes.limit * len(quick)
+            tried = self.bench.trials([(c.file, c.edits) for c in quick], probes, seconds=seconds)
+            trials = {id(candidate): trial for candidate, trial in zip(quick, tried, strict=True)}
+        for candidate in candidates:
+            trial = trials.get(id(candidate))
+            if trial is None or trial.word in ("unloadable", "late"):
+                yield self.judge(candidate)
+            elif trial.passes:
+                yield self.judge(candidate, at_once=True)
+            else:
+                left = trial.left if not trial.word else len(self.case.failing)
+                outcome = "partial" if trial.mended and not trial.broken else "refuted"
+                yield Verdict(candidate, outcome, max(1, left + trial.broken), _TRIED)
 
     def whole(self, changed: Mapping[str, str]) -> TestRun:
         """Run the whole suite in a session of its own."""
