@@ -57,6 +57,12 @@ def _power(base: Any, exponent: Any) -> Any:
     return base**exponent
 
 
+def _rounded(value: Any, digits: Any) -> Any:
+    if not -6 <= digits <= 12:
+        raise ValueError  # with many digits before the point it takes for ever
+    return round(value, digits)
+
+
 def _times(one: Any, two: Any) -> Any:
     if isinstance(one, str | list) and (two > 100 or len(one) > 100):
         raise ValueError
@@ -111,7 +117,7 @@ BINARY: tuple[tuple[str, str, str, Callable[[Any, Any], Any], bool], ...] = (
     (_N, _N, "({} == {})", lambda a, b: a == b, True), (_N, _N, "({} < {})", lambda a, b: a < b, False),
     (_N, _N, "({} <= {})", lambda a, b: a <= b, False), (_N, _N, "({} != {})", lambda a, b: a != b, True),
     (_N, _N, "({} % {} == 0)", lambda a, b: a % b == 0, False), (_N, _N, "math.gcd({}, {})", math.gcd, True),
-    (_N, _N, "round({}, {})", round, False),
+    (_N, _N, "round({}, {})", _rounded, False),
     (_N, _N, "range({}, {})", lambda a, b: list(range(a, min(b, a + _LONG))), False),
     (_N, _N, "range({}, {} + 1)", lambda a, b: list(range(a, min(b + 1, a + _LONG))), False),
     (_S, _S, "({} + {})", lambda a, b: a + b, False), (_S, _S, "({} == {})", lambda a, b: a == b, True),
