@@ -171,7 +171,7 @@ def applied(function: Callable[..., Any], *columns: Sequence[Any]) -> tuple[Any,
         if ERROR not in given:
             try:
                 value = function(*given)
-            except (TypeError, ValueError, IndexError, KeyError, ArithmeticError, AttributeError):
+            except (TypeError, ValueError, IndexError, KeyError, ArithmeticError, AttributeError, MemoryError):
                 value = ERROR
         found.append(value if value is ERROR or _sane(value) else ERROR)
     return tuple(found)
