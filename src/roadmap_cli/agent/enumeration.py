@@ -57,6 +57,12 @@ def _power(base: Any, exponent: Any) -> Any:
     return base**exponent
 
 
+def _rounded(value: Any, digits: Any) -> Any:
+    if not -6 <= digits <= 12:
+        raise ValueError  # with many digits before the point it takes for ever
+    return round(value, digits)
+
+
 def _times(one: Any, two: Any) -> Any:
     if isinstance(one, str | list) and (two > 100 or len(one) > 100):
         raise ValueError
@@ -111,7 +117,7 @@ BINARY: tuple[tuple[str, str, str, Callable[[Any, Any], Any], bool], ...] = (
     (_N, _N, "({} == {})", lambda a, b: a == b, True), (_N, _N, "({} < {})", lambda a, b: a < b, False),
     (_N, _N, "({} <= {})", lambda a, b: a <= b, False), (_N, _N, "({} != {})", lambda a, b: a != b, True),
     (_N, _N, "({} % {} == 0)", lambda a, b: a % b == 0, False), (_N, _N, "math.gcd({}, {})", math.gcd, True),
-    (_N, _N, "round({}, {})", round, False),
+    (_N, _N, "round({}, {})", _rounded, False),
     (_N, _N, "range({}, {})", lambda a, b: list(range(a, min(b, a + _LONG))), False),
     (_N, _N, "range({}, {} + 1)", lambda a, b: list(range(a, min(b + 1, a + _LONG))), False),
     (_S, _S, "({} + {})", lambda a, b: a + b, False), (_S, _S, "({} == {})", lambda a, b: a == b, True),
@@ -165,7 +171,7 @@ def applied(function: Callable[..., Any], *columns: Sequence[Any]) -> tuple[Any,
         if ERROR not in given:
             try:
                 value = function(*given)
-            except (TypeError, ValueError, IndexError, KeyError, ArithmeticError, AttributeError):
+            except (TypeError, ValueError, IndexError, KeyError, ArithmeticError, AttributeError, MemoryError):
                 value = ERROR
         found.append(value if value is ERROR or _sane(value) else ERROR)
     return tuple(found)
@@ -222,10 +228,11 @@ class Enumerator:
                 for first, second, text, operation, turns in BINARY:
                     if first != one.kind or (turns and left > right):
                         continue
-                    for two in pools[second]:
-                        made = self.add(
-                            text.format(one.text, two.text), size, applied(operation, one.values, two.values)
-                        )
+                    for number, two in enumerate(pools[second]):
+                        if not number & 255 and self.late:
+                            return
+                        values = applied(operation, one.values, two.values)
+                        made = self.add(text.format(one.text, two.text), size, values)
                         if made:
                             yield made
                 if self.late:
@@ -400,27 +407,40 @@ class Synthesiser:
 
     def _conditional(self) -> Iterator[str]:
         """`a if c else b`, and a chain of two conditions, of terms that are right on parts."""
-        partial = sorted(self._partial.items(), key=lambda pair: (pair[1].size, -sum(pair[0])))[:250]
-        conditions = sorted(self._conditions.items(), key=lambda pair: pair[1].size)[:1500]
+        every = (1 << len(self._examples)) - 1
+        partial = [
+            (_mask(right), term)
+            for right, term in sorted(self._partial.items(), key=lambda pair: (pair[1].size, -sum(pair[0])))[:250]
+        ]
+        conditions = [
+            (_mask(truth), term)
+            for truth, term in sorted(self._conditions.items(), key=lambda pair: pair[1].size)[:1500]
+        ]
         found: list[tuple[int, str]] = []
         for at, (one, first) in enumerate(partial):
             for two, second in partial[at + 1 :]:
-                if not all(a or b for a, b in zip(one, two, strict=True)):
+                if one | two != every:
                     continue
                 for truth, condition in conditions:
-                    if all((a if c else b) for a, b, c in zip(one, two, truth, strict=True)):
+                    # right on all: the one where the condition holds and the other where it does not
+                    if truth & ~one == 0 and every & ~truth & ~two == 0:
                         found.append(_branching(condition, first, second))
                         break
-                    if all((b if c else a) for a, b, c in zip(one, two, truth, strict=True)):
+                    if truth & ~two == 0 and every & ~truth & ~one == 0:
                         found.append(_branching(condition, second, first))
                         break
-                if len(found) > 12:
+                if len(found) > 12 or self._terms.late:
                     break
-            if time.process_time() > self._deadline + 1.0:
+            if len(found) > 12 or self._terms.late:
                 break
         for size, text in sorted(found)[:3]:
             if self._bits(text, size + 3) <= self._evidence:
                 yield text
+
+
+def _mask(truths: Sequence[bool]) -> int:
+    """Truths as the bits of a number, the first the lowest."""
+    return sum(1 << at for at, truth in enumerate(truths) if truth)
 
 
 def _branching(condition: Term, first: Term, second: Term) -> tuple[int, str]:
