@@ -21,12 +21,15 @@ from roadmap_cli.agent import (
     git,
     goal_checks,
     journal,
-    localise,
     memory,
     portfolio,
+    priors,
+    probing,
+    reflection,
     registry,
     signature,
     toolchain,
+    voting,
 )
 from roadmap_cli.agent import judge as judges
 from roadmap_cli.agent import project as projects
@@ -56,6 +59,8 @@ from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
 
 if TYPE_CHECKING:
+    from roadmap_cli.models.ledger import Ledger
+    from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.store import Connection, State
 
 _FLUSH_S = 0.2
@@ -90,7 +95,8 @@ class World:
     """What the loop may use of the outside: state, clocks, environment, the interpreter that runs it.
 
     `progress` is told now and then what is being done, how much of the time is used (seconds), and a word on it;
-    `stopping` says that it should come to an end.
+    `stopping` says that it should come to an end. `model` is the language model that proposes, too: None asks none, an
+    empty name the default one; `ledger` gives the ledger of a run's calls, `transport` the way to an endpoint.
     """
 
     state: State
@@ -102,6 +108,9 @@ class World:
     detail: Callable[[str], None]
     progress: Callable[[str, float, str], None] = field(default=lambda phase, seconds, words: None)
     stopping: Callable[[], bool] = field(default=lambda: False)
+    model: str | None = None
+    ledger: Callable[[str], Ledger] | None = None
+    transport: Callable[[], Transport] | None = None
 
 
 def job_of(folder: Path) -> str:
@@ -124,7 +133,7 @@ class Loop:
     def __init__(
         self, world: World, bounds: Bounds, *, folder: Path | None, test: str | None = None, resume: str | None = None,
         apply: bool = False, branch: str | None = None, tell_candidates: bool = False, goal: str | None = None,
-        seen: Seen = lambda run: None,
+        seen: Seen = lambda run: None, scans: bool = False,
     ) -> None:  # fmt: skip
         """Read the project and find its tests' program. Hold the lock of `job_of` meanwhile and until it is done.
 
@@ -146,6 +155,7 @@ class Loop:
             git.check_start(folder)
         self._project = projects.read(folder)
         self._digest = self._project.digest
+        self._line = signature.source_lines(self._project.files)
         test = stored.test_command if stored else test
         self._chosen_by = ""
         if test is None:
@@ -176,6 +186,7 @@ class Loop:
         working = self._project.with_files(checks)
         limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
         self._bench = Bench(working, self._command, limits)
+        self._scans = scans
         self._suite = suite_of(working, test)
         self._signature: str | None = None
         self._pending: list[memory.Attempt] = []
@@ -230,6 +241,8 @@ class Loop:
         """
         self._diary.write(self._begin_run)
         try:
+            if self._scans and not self._may_run():
+                return
             with self._bench:
                 context = [name for name in _CONTEXT if name in self._project.files]
                 yield self._diary.kept(self._report.started(
@@ -247,6 +260,22 @@ class Loop:
         yield self._diary.kept(self._report.finished(
             self.status, self.reason, self._tried, self._before + self._tried, self._spent_s(), self.applied,
             self.branch, self._tokens_and_cost()))  # fmt: skip
+
+    def _may_run(self) -> bool:
+        """Whether what the project's code would do outside the sandbox's grant is nothing, or is approved."""
+        from roadmap_cli.agent.gate import approach
+
+        gate = approach(
+            self._world.state, self._bench.sandbox.grant, self._command.argv, run=self.id, at=self._world.now(),
+            command=self._world.command, contents=self._project.files,
+        )  # fmt: skip
+        if gate.request is not None:
+            kinds = sorted({str(operation["capability"]) for operation in gate.request.plan["operations"]})
+            self.status, self.reason = (
+                "needs_approval",
+                f"{', '.join(kinds)}: {gate.request.status} as {gate.request.id}",
+            )
+        return gate.is_open
 
     def told(self, record: Record) -> None:
         """Note that a record has reached the output."""
@@ -276,7 +305,9 @@ class Loop:
         if offline == set(first.failing):
             self.status = "needs_network"
             return
-        signatures = [signature.of(t, first.outcomes[t].get("error")) for t in first.failing if t not in offline]
+        signatures = [
+            signature.of(t, first.outcomes[t].get("error"), self._line) for t in first.failing if t not in offline
+        ]
         self._signature = signature.of_all(signatures)
         with self._world.state.read() as tx:
             self._known_bad = set(memory.refuted(tx, self._signature, self._suite))
@@ -288,7 +319,7 @@ class Loop:
             judges.held_out(attempt.case.failing, set(attempt.case.known) - set(attempt.case.failing)),
             frozenset(offline), max(attempt.case.run_seconds, 5 + 4 * first.seconds),
         )  # fmt: skip
-        drivers = registry.drivers_for(self._for_drivers(attempt), self._project, attempt.case)
+        drivers = registry.drivers_for(self._for_drivers(attempt), self._project)
         attempt.arms = [Arm(driver, (0, 0.0)) for driver in drivers]
         for arm in attempt.arms:
             arm.experience = experience.get(arm.name, (0, 0.0))
@@ -315,8 +346,9 @@ class Loop:
             return TestRun(**found.detail["run"]), found.detail["record"]
         if phase == "trace":
             run = self._bench.run(
-                {}, trace=self._project.sources(), test_seconds=test_seconds, seconds=self._bounds.suite_seconds * 4
-            )
+                {}, trace=self._project.sources(), values=True, test_seconds=test_seconds,
+                seconds=self._bounds.suite_seconds * 4,
+            )  # fmt: skip
         else:
             run = self._bench.run({}, test_seconds=test_seconds, seconds=self._bounds.suite_seconds)
         record = None if phase == "trace" else self._report.test_result(phase, run)
@@ -347,10 +379,31 @@ class Loop:
                 self.status = "unstable"
                 return
         suspect(self._project, case, run)
+        self._think(case, run)
+        probing.prepare(self._bench, self._project, case, judge.held_out | judge.excluded)
         attempt.suspicion = self._diary.earlier("agent.suspicion")
         if attempt.suspicion is None:
             attempt.suspicion = self._diary.kept(self._report.suspicion(case.suspicion, bool(run.lines)))
             yield attempt.suspicion
+
+    def _think(self, case: Case, run: TestRun) -> None:
+        """Say why the tests fail, as hypotheses that the outcome will confirm or refute."""
+        errors = {test: run.outcomes[test].get("error") for test in case.failing if test in run.outcomes}
+        failures = [(test, signature.of(test, error, self._line)) for test, error in errors.items()]
+        case.errors = {**case.errors, **{test: error for test, error in errors.items() if error}}
+        self._diary.write(
+            lambda tx: reflection.think(
+                tx, self.id, failures, self._project.files, errors, case.suspicion, at=self._diary.at()
+            )
+        )
+
+    def _lessons(self, attempt: Attempt) -> list[str]:
+        """What is remembered of failures like this one; a model is told of it."""
+        if self._world.model is None:
+            return []
+        with self._world.state.read() as tx:
+            found = memory.recall(tx, attempt.signatures, self.goal or "", at=self._world.now())
+        return [lesson.text for lesson in found]
 
     # -- execute and test --------------------------------------------------------------------------------------------
 
@@ -358,25 +411,13 @@ class Loop:
         world = self._world
         return registry.World(
             world.state, self.id, world.environ, attempt.signatures, self._command.framework,
-            lambda candidate: self._narrowed(candidate, attempt), lambda: left(self._budget(), self._spend),
+            lambda: left(self._budget(), self._spend), self._known_bad, world.model,
+            world.ledger(self.id) if world.ledger else None, world.transport,
+            lambda: self._must_stop() is not None, world.detail,
         )  # fmt: skip
-
-    def _narrowed(self, candidate: Candidate, attempt: Attempt) -> Case | None:
-        """The case that is left after a step that mended a part of it."""
-        case = attempt.case
-        run = self._bench.run(
-            candidate.changed, trace=self._project.sources(), test_seconds=case.test_seconds * 4,
-            seconds=case.run_seconds * 4,
-        )  # fmt: skip
-        failing = [test for test in run.failing if test not in attempt.excluded]
-        if not run.finished or not failing:
-            return None
-        suspicion = localise.ochiai(run.lines, failing, run.passing) if run.lines else case.suspicion
-        ordered = [t for t in failing if t in case.failing] + [t for t in failing if t not in case.failing]
-        return Case(ordered, case.known, case.test_seconds, suspicion, case.imported, case.errors)
 
     def _search(self, attempt: Attempt) -> Iterator[Record]:
-        problem = Problem(self._project, attempt.case, self.goal or "")
+        problem = Problem(self._project, attempt.case, self.goal or "", self._lessons(attempt))
         while not attempt.plausible:
             arm = portfolio.best(attempt.arms)
             stopped = self._must_stop()
@@ -407,18 +448,20 @@ class Loop:
         self._rounds += 1
         key, since = f"execute:{self._rounds}", self._world.timer()
         self._begin("execute", key, arm.name)
-        tried, hits = arm.tried, 0
+        tried, hits, step = arm.tried, 0, 0
         while self._world.timer() - since < seconds and not arm.done and not self._must_stop():
             at = self._world.timer()
-            verdict = self._one(attempt, arm, problem)
+            room = max(1, self._bounds.candidates - self._tried)
+            some = self._some(attempt, arm, problem, min(judges.BATCHES[min(step, len(judges.BATCHES) - 1)], room))
             arm.seconds += self._world.timer() - at
+            step += 1
             self._world.progress("execute", self._spent_s(), f"{self._tried} candidates, {arm.name}")
             yield from self._candidates_told()
-            if verdict is not None and verdict.outcome == "confirmed":
-                attempt.plausible.append(Plausible(verdict, arm))
-                hits += 1
-                if not rivals or len(attempt.plausible) > _RIVALS:
-                    break
+            good = [Plausible(verdict, arm) for verdict in some if verdict.outcome == "confirmed"]
+            attempt.plausible += good
+            hits += len(good)
+            if hits and (not rivals or len(attempt.plausible) > _RIVALS):
+                break
         self._flush()
         yield from self._candidates_told()
         outcome = "plausible" if hits else arm.why_done or ("limit" if self._must_stop() else "nothing")
@@ -428,25 +471,32 @@ class Loop:
         )
         yield self._diary.end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
 
-    def _one(self, attempt: Attempt, arm: Arm, problem: Problem) -> Verdict | None:
-        """Ask for one proposal and judge it; None if there was nothing to judge."""
-        candidate = arm.propose(problem)
-        if candidate is None:
+    def _some(self, attempt: Attempt, arm: Arm, problem: Problem, count: int) -> list[Verdict]:
+        """Ask for some proposals and judge them; those that are known to be no repair are left out."""
+        proposed = arm.propose(problem, count)
+        if not proposed:
             self._world.detail(f"{arm.name}: {arm.why_done}")
-            return None
-        if candidate.patch in self._known_bad or not is_allowed(candidate):
-            self._skipped += 1
-            self._watch(arm, Move(candidate.patch, new=False))
-            return None
-        self._known_bad.add(candidate.patch)
-        verdict = attempt.judged.judge(candidate, at_once=arm.name == "replay")
-        arm.tried += 1
-        self._reflect_on(verdict, arm)
-        arm.driver.told(verdict)
-        failing = [t for t in verdict.run.failing if t not in attempt.excluded]
-        error = signature.of_all([signature.of(t, verdict.run.outcomes[t].get("error")) for t in failing])
-        self._watch(arm, Move(candidate.patch, new=True, error=error if failing else ""))
-        return verdict
+        fresh: list[Candidate] = []
+        for candidate in proposed:
+            if candidate.patch in self._known_bad or not is_allowed(candidate):
+                self._skipped += 1
+                self._watch(arm, Move(candidate.patch, new=False))
+            else:
+                self._known_bad.add(candidate.patch)
+                fresh.append(candidate)
+        judge = attempt.judged
+        found: list[Verdict] = []
+        for verdict in (
+            [judge.judge(each, at_once=True) for each in fresh] if arm.name == "replay" else (judge.judge_many(fresh))
+        ):
+            arm.tried += 1
+            self._reflect_on(verdict, arm)
+            arm.driver.told(verdict)
+            failing = [t for t in verdict.run.failing if t not in attempt.excluded]
+            error = signature.of_all([signature.of(t, verdict.run.outcomes[t].get("error")) for t in failing])
+            self._watch(arm, Move(verdict.candidate.patch, new=True, error=error if failing else ""))
+            found.append(verdict)
+        return found
 
     def _watch(self, arm: Arm, move: Move) -> None:
         if arm.iterates and arm.breaker.note(move):
@@ -492,12 +542,20 @@ class Loop:
         if arm.name == "replay":
             worked = verdict.outcome == "confirmed"
             self._world.detail(f"replay of {candidate.patch}: {'green' if worked else 'not green'}")
-            if not worked:
-                fix = candidate.patch.removeprefix("replay:")
-                self._diary.write(lambda tx: memory.note_replay(tx, fix, False, self._diary.at()))
+            fix = candidate.patch.removeprefix("replay:")
+            self._diary.write(lambda tx: memory.note_replay(tx, fix, worked, self._diary.at()))
             return
         self._tried += 1
-        self._pending.append(memory.Attempt(candidate.patch, candidate.template, verdict.outcome, verdict.failing))
+        named = next(iter(verdict.run.failing), "")
+        place = f"{candidate.file}:{candidate.line} in {candidate.function or 'the module'}"
+        error = (verdict.run.outcomes.get(named, {}).get("error") or {}).get("message", "") if arm.iterates else ""
+        self._pending.append(
+            memory.Attempt(
+                candidate.patch, candidate.template, verdict.outcome, verdict.failing, error=str(error),
+                what=place if arm.iterates else "",
+                features=tuple(priors.features(candidate)),
+            )
+        )  # fmt: skip
         if self._tell:
             self._candidates.append(self._report.candidate(verdict))
         if verdict.outcome == "confirmed" or self._world.timer() - self._flushed >= _FLUSH_S:
@@ -524,6 +582,9 @@ class Loop:
         since = self._world.timer()
         self._begin("confirm", "confirm", [found.verdict.candidate.patch for found in attempt.plausible])
         made = confirm.Checks()
+        verdicts = [found.verdict for found in attempt.plausible]
+        elected = voting.elected(self._bench, self._project, verdicts, attempt.case) if len(verdicts) > 1 else None
+        attempt.plausible.sort(key=lambda found: found.verdict is not elected)
         if attempt.plausible[0].arm.name != "replay":
             made = confirm.checks(
                 self._bench, self._project, self._command.framework, self._command.arguments,
@@ -601,8 +662,14 @@ class Loop:
             if self._world.state.dry_run:  # what earlier transactions said is gone
                 self._begin_run(tx)
             records.put_many(tx, stored)
-            memory.store_fix(tx, fix["pattern_id"], self.id, driver, fix["template"], parts, attempt.signatures,
-                             self._diary.at())  # fmt: skip
+            changed = found.verdict.candidate.changed
+            was = {name: self._project.files[name].decode() for name in changed if name in self._project.files}
+            now = {name: changed[name] for name in was}
+            memory.learn(
+                tx, fix_id=fix["pattern_id"], run_id=self.id, driver=driver, template=fix["template"], blocks=parts,
+                was=was, changed=now, signatures=attempt.signatures, at=self._diary.at(),
+                cause=reflection.conclude(tx, self.id, was, now, fix["template"], self._diary.at()),
+            )  # fmt: skip
             evidence = [before["id"], after["id"], fix["id"]]
             if driver == "replay":
                 pattern = found.verdict.candidate.patch.removeprefix("replay:")

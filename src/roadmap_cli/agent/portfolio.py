@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from roadmap_cli.agent.breaker import Breaker
 from roadmap_cli.agent.driver import Candidate, Driver, Problem
-from roadmap_cli.core.errors import Unavailable
+from roadmap_cli.core.errors import ConfigError, TryLater, Unavailable
 
 #: Before anything is known: repairs in seconds.
 PRIORS: Mapping[str, tuple[float, float]] = {
@@ -59,19 +60,24 @@ class Arm:
         share = min(1.0, _REMEMBERED_S / spent) if spent else 1.0
         return (repairs + hits * share) / (seconds + spent * share + self.seconds)
 
-    def propose(self, problem: Problem) -> Candidate | None:
-        """The next proposal; None if there is none any more, and why is in `why_done`."""
+    def propose(self, problem: Problem, count: int = 1) -> list[Candidate]:
+        """The next proposals, at most `count`; fewer if there are no more, and why is in `why_done`.
+
+        From a driver that iterates there is one at a time, since the next is an answer to it.
+        """
         if self.done:
-            return None
+            return []
+        found: list[Candidate] = []
         try:
             if self._proposals is None:
                 self._proposals = self.driver.candidates(problem)
-            found = next(self._proposals, None)
-        except Unavailable as error:
+            found.extend(islice(self._proposals, 1 if self.iterates else count))
+        except (Unavailable, ConfigError, TryLater) as error:
             self.close(f"unavailable: {error}")
-            return None
-        if found is None:
-            self.close("exhausted")
+            return found
+        if not found:
+            stopped = getattr(self.driver, "stopped", None)
+            self.close(f"{stopped}: {getattr(self.driver, 'reason', '')}".rstrip(": ") if stopped else "exhausted")
         return found
 
     def close(self, why: str) -> None:

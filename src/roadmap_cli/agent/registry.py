@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roadmap_cli.agent import memory, source
-from roadmap_cli.agent.driver import Candidate, Case, Driver, Problem, Verdict
+from roadmap_cli.agent.driver import Candidate, Driver, Problem, Verdict
 from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.search import ranked
 from roadmap_cli.agent.signature import Signature
 
 if TYPE_CHECKING:
+    from roadmap_cli.models.ledger import Ledger
+    from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.store import State
-
-_PARTIAL_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What drivers may use beside the problem itself.
 
-    `narrow` runs a partly repaired project once more, traced, and gives the case that is left (None if nothing useful
-    is); `left` gives the tokens and the money that may still be spent (None is no limit); `run_id` is for the ledger.
+    `left` gives the tokens and the money that may still be spent (None is no limit). `model` is the language model to
+    ask: None asks none, an empty name the default one. `tried` are patches known to be no repair.
     """
 
     state: State
@@ -32,13 +30,40 @@ class World:
     environ: Mapping[str, str]
     signatures: Sequence[Signature]
     framework: str
-    narrow: Callable[[Candidate], Case | None]
     left: Callable[[], tuple[int | None, float | None]]
+    tried: Collection[str] = ()
+    model: str | None = None
+    ledger: Ledger | None = None
+    transport: Callable[[], Transport] | None = None
+    stop: Callable[[], bool] = lambda: False
+    note: Callable[[str], None] = lambda text: None
 
 
-def drivers_for(world: World, project: Project, case: Case) -> list[Driver]:
-    """The drivers that can work on this failure."""
-    return [Replay(world, project), Templates(world, project, case)]
+def drivers_for(world: World, project: Project) -> list[Driver]:
+    """The drivers that can work on this failure: a language model only if the user has named one for it."""
+    from roadmap_cli.agent.drivers.synthesis import Synthesis
+    from roadmap_cli.agent.drivers.templates import Templates
+
+    with world.state.read() as tx:
+        weights = memory.priors(tx)
+    pytest = world.framework == "pytest"
+    found: list[Driver] = [Replay(world, project), Templates(weights, pytest=pytest, tried=world.tried)]
+    if pytest or world.framework == "unittest":
+        found.append(Synthesis())
+    if world.model is not None:
+        found.append(_language_model(world))
+    return found
+
+
+def _language_model(world: World) -> Driver:
+    from roadmap_cli.agent.drivers.llm import Budget, LlmDriver
+
+    tokens, money = world.left()
+    return LlmDriver(
+        environ=world.environ, ledger=world.ledger, transport=world.transport,
+        budget=Budget(tokens=tokens, money=None if money is None else round(money * 1_000_000)),
+        model=world.model or None, tried=world.tried, stop=world.stop, note=world.note,
+    )  # fmt: skip
 
 
 class Replay:
@@ -82,40 +107,3 @@ def reapplied(project: Project, fix: memory.Fix) -> dict[str, str]:
         else:
             return {}
     return changed
-
-
-class Templates:
-    """Proposes small edits by templates at suspect lines: one edit, then a second on top of what helped."""
-
-    name = "template"
-
-    def __init__(self, world: World, project: Project, case: Case) -> None:
-        self._world, self._project, self._case = world, project, case
-        self._partial: list[Verdict] = []
-        with world.state.read() as tx:
-            self._weights = memory.priors(tx)
-
-    def candidates(self, problem: Problem) -> Iterator[Candidate]:
-        """All single edits, then pairs on top of the best partial ones."""
-        yield from self._ranked(problem.case, {}, "")
-        partial = sorted(self._partial, key=lambda verdict: (verdict.failing, -verdict.candidate.score))
-        for step in partial[:_PARTIAL_KEPT]:
-            narrowed = self._world.narrow(step.candidate)
-            if narrowed is not None:
-                yield from self._ranked(narrowed, step.candidate.changed, step.candidate.patch)
-
-    def told(self, verdict: Verdict) -> None:
-        """What helped in part is built upon."""
-        if verdict.outcome in ("partial", "regressed"):
-            self._partial.append(verdict)
-
-    def _ranked(self, case: Case, base: Mapping[str, str], first: str) -> Iterator[Candidate]:
-        pytest = self._world.framework == "pytest"
-        for candidate in ranked(self._project, case, base, self._weights, pytest=pytest):
-            if not source.compiles(candidate.changed[candidate.file]):
-                continue
-            if first:
-                both = hashlib.sha256(f"{first}+{candidate.patch}".encode()).hexdigest()[:32]
-                yield replace(candidate, patch=both)
-            else:
-                yield candidate

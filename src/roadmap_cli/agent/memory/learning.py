@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from roadmap_cli.agent import context as contexts
+from roadmap_cli.agent.priors import learned
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
-_PRIOR_HITS = 0.5
+
 #: How many successes at the general rate a template's own, and a feature's, are smoothed with.
 _TEMPLATE_HITS, _FEATURE_HITS = 1.0, 0.5
 #: How far each feature counts with its template. They overlap, so none counts in full.
@@ -46,17 +47,12 @@ def note(tx: Connection, trials: Iterable[tuple[str, Mapping[str, str], bool]]) 
 
 
 def priors(tx: Connection) -> dict[str, float]:
-    """What experience says of each template: a factor on its hand-set prior, 1 without experience.
+    """What experience says of each template and each size of edits: a factor on its prior (`agent.priors.learned`).
 
-    Smoothed hit rate against the mean rate of all templates, its square root taken, kept within a factor of four.
+    What language models proposed is left out: it says nothing about templates.
     """
-    rows = list(tx.execute("SELECT template, tried, confirmed FROM agent_template"))
-    tried, hits = sum(row[1] for row in rows), sum(row[2] for row in rows)
-    if not hits:
-        return {}
-    mean = hits / tried
-    rates = {name: (good + _PRIOR_HITS) / (count + _PRIOR_HITS / mean) / mean for name, count, good in rows}
-    return {name: max(0.25, min(4.0, rate**0.5)) for name, rate in rates.items()}
+    rows = tx.execute("SELECT template, tried, confirmed FROM agent_template WHERE template NOT LIKE 'llm:%'")
+    return learned({name: (tried, confirmed) for name, tried, confirmed in rows})
 
 
 class Priors:

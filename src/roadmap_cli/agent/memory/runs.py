@@ -37,6 +37,7 @@ class Attempt:
 
     `context` is what `context.Contexts` says of its place, for the priors. `what` is the edit in words or as a diff,
     `error` what the first failing test said, `hypothesis` the id of the hypothesis it rested on: for short-term memory.
+    `features` are what it is counted under (`priors.features`); by default its templates.
     """
 
     patch: str
@@ -47,6 +48,7 @@ class Attempt:
     what: str = ""
     error: str = ""
     hypothesis: str | None = None
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def note_attempts(
     tx.executemany(
         "INSERT INTO agent_template (template, tried, confirmed) VALUES (?, 1, ?)"
         " ON CONFLICT (template) DO UPDATE SET tried = tried + 1, confirmed = confirmed + excluded.confirmed",
-        [(name, int(a.outcome == "confirmed")) for a in attempts for name in a.template.split("+")],
+        [(name, int(a.outcome == "confirmed")) for a in attempts for name in a.features or a.template.split("+")],
     )
     counted = Counter((a.template, a.outcome) for a in attempts)
     tx.executemany(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ _SAID = {
     "hanging": "the tests do not end within --suite-seconds",
     "broken": "the tests cannot be run to an end",
     "needs_network": "the tests need the network, which the sandbox refuses; nothing is claimed",
+    "needs_approval": "the project would do what no sandbox grants by itself: {reason}",
 }
 _HINTS = {
     "unchecked": "add a test that fails until the goal is reached",
@@ -73,7 +75,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     ),
     foreign=True,
     state="write",
-    effects=("files", "programs"),
+    effects=("files", "programs", "network"),
     columns=("at", "kind", "status", "step", "outcome", "phase", "file", "line"),
     examples={
         "Repair a project and see the diff": (
@@ -103,6 +105,15 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 )
 @click.option("--max-cost", type=click.FloatRange(0), metavar="MONEY", help="Most money for language models in a run.")
 @click.option(
+    "--llm",
+    "model",
+    metavar="MODEL",
+    help="Let a language model propose, too: a name of slm-models(1), a GGUF file, an endpoint, or 'default'.",
+)
+@click.option(
+    "--scan", is_flag=True, help="Scan the project first; what it would do outside the sandbox waits for agent-approve."
+)
+@click.option(
     "--suite-seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="Time for one run of all tests."
 )
 @click.option(
@@ -122,7 +133,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path), metavar="DIRECTORY")
 def main(
     run: Run, test: str | None, goal: str | None, text: bool, max_iterations: int, seconds: float,
-    max_tokens_total: int | None, max_cost: float | None, suite_seconds: float, memory_bytes: int, apply: bool,
+    max_tokens_total: int | None, max_cost: float | None, model: str | None, scan: bool, suite_seconds: float,
+    memory_bytes: int, apply: bool,
     branch: str | None, candidates: bool, jobs: int, resume: str | None, folder: Path | None,
 ) -> Iterable[Record]:  # fmt: skip
     """Repair a project until its failing tests pass.
@@ -132,6 +144,11 @@ def main(
     Drivers are asked in the order of the repairs to expect per second; what mended the same failure before is tried
     first. Without --test the command is found out from pyproject.toml, pytest.ini, tox.ini, setup.cfg, package.json,
     go.mod, a Makefile or the test files; {report} in it stands for a file for a JUnit, TAP or go test report.
+
+    With --llm a language model proposes as well, when its turn has come or nothing else is left; of an endpoint's, a
+    stored permission must cover agent.prompt. No call is made that could exceed --max-tokens-total or --max-cost.
+    With --scan nothing of the project runs before what it would do to files outside, hosts, secrets and the system is
+    approved; agent-scan tells it.
 
     The project is copied into the sandbox as it stands, uncommitted work included; it is changed only with --apply.
     The repair is the diff in the agent.fix record, for git apply or patch -p1.
@@ -153,7 +170,10 @@ def main(
         git.branch_name(branch)
     if resume is not None and (text or jobs > 1):
         raise UsageError("--resume goes on with one run, so it takes no --text and no --jobs")
-    ask = _Ask(run, bounds_apply=apply, branch=branch, candidates=candidates, resume=resume)
+    ask = _Ask(
+        run, bounds_apply=apply, branch=branch, candidates=candidates, resume=resume, scan=scan,
+        model="" if model == "default" else model,
+    )  # fmt: skip
     if text:
         lines = (
             goals.Goal(folder or Path(), record["text"], test, bounds)
@@ -175,6 +195,8 @@ class _Ask:
     branch: str | None
     candidates: bool
     resume: str | None
+    scan: bool = False
+    model: str | None = None
     stopped: bool = False
     counts: dict[str, int] = field(default_factory=lambda: {"done": 0, "paused": 0, "failed": 0})
 
@@ -186,11 +208,20 @@ class _Ask:
         from roadmap_cli.agent.loop import Loop, World
 
         run = self.run
-        world = World(state, run.command, run.now, time.monotonic, run.environ, sys.executable, run.detail, progress,
-                      lambda: self.stopped)  # fmt: skip
+        world = World(
+            state, run.command, run.now, time.monotonic, run.environ, sys.executable, run.detail, progress,
+            lambda: self.stopped, self.model, partial(_ledger, run, state), run.transport,
+        )  # fmt: skip
         return Loop(world, goal.bounds, folder=None if self.resume else goal.folder, test=goal.test,
                     resume=self.resume, apply=self.bounds_apply, branch=self.branch, tell_candidates=self.candidates,
-                    goal=goal.text, seen=_on_output(run))  # fmt: skip
+                    goal=goal.text, seen=_on_output(run), scans=self.scan)  # fmt: skip
+
+
+def _ledger(run: Run, state: Any, name: str) -> Any:
+    """The ledger of a run's model calls."""
+    from roadmap_cli.models.ledger import Ledger
+
+    return Ledger(state, run.command, run.clock, run_id=name)
 
 
 def _asked(run: Run, bounds: Any, test: str | None) -> Iterator[tuple[Record | None, Goal]]:
@@ -247,6 +278,8 @@ def _ending(status: str, reason: str, name: str, count: int) -> RoadmapError:
     if status == "paused":
         return TryLater(words, hint=f"agent-loop --resume {name}", code="paused")
     hint = f"agent-loop --resume {name}" if status == "breaker" else _HINTS.get(status)
+    if status == "needs_approval":
+        hint = f"agent-approve show {reason.split()[-1]}"
     return Negative(words, hint=hint, code=status)
 
 
