@@ -77,7 +77,7 @@ def set_aside(project: Path, before: Mapping[Path, Identity]) -> list[Path]:
     moved = []
     now = identities(list(before))
     intact = {path for path in before if now.get(path) == before[path]}
-    replaced = {path: False for path in now.keys() - intact}
+    replaced = dict.fromkeys(now.keys() - intact, False)
     for path, bare in sorted({**replaced, **dict(_walk(project, unlock=True))}.items(), reverse=True):
         if path in intact or any(parent in intact for parent in path.parents):
             continue
@@ -106,7 +106,7 @@ def _walk(project: Path, *, unlock: bool = False) -> Iterator[tuple[Path, bool]]
             if not unlock:
                 continue
             try:
-                os.chmod(place, 0o700)
+                Path(place).chmod(0o700)
                 entries = list(os.scandir(place))
             except OSError:
                 continue
@@ -139,7 +139,7 @@ def _led_to(git: Path, project: Path) -> set[Path]:
         if name.lower() == "worktree":
             continue
         base = folder if name.lower() == "path" else git.parent
-        led.add(Path(os.path.normpath(base / os.path.expanduser(value.strip()))))
+        led.add(Path(os.path.normpath(base / Path(value.strip()))))
     return {path for path in led if path != project and path.is_relative_to(project) and os.path.lexists(path)}
 
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -81,9 +83,20 @@ class Process:
         return self.popen.pid
 
     def kill(self) -> None:
-        """End bubblewrap, and with it (process namespace, die-with-parent) everything inside."""
+        """End bubblewrap and its process 1, and with that, by the process namespace, everything inside.
+
+        Not left to --die-with-parent alone: bubblewrap's process 1 asks for it only when its set-up is done, and one
+        whose parent died before would run on. The parent is stopped first so that it cannot start it meanwhile.
+        """
+        if self.popen.returncode is not None:
+            return
         with suppress(ProcessLookupError):
-            self.popen.send_signal(signal.SIGKILL)
+            os.kill(self.popen.pid, signal.SIGSTOP)
+            _wait_stopped(self.popen.pid)
+            for child in children(self.popen.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            os.kill(self.popen.pid, signal.SIGKILL)
 
     def wait(self) -> int:
         """The program's exit code (128 + N after signal N), or -9 if the sandbox was killed from here.
@@ -105,9 +118,18 @@ class Process:
                 _, status, self._usage = os.wait4(self.popen.pid, 0)
                 self.popen.returncode = os.waitstatus_to_exitcode(status)
             except ChildProcessError:  # somebody else waited for it
-                self.popen.wait()
-        code: int = self.popen.returncode
-        return code
+                pass
+        return self.popen.wait()
+
+    def ended(self, seconds: float) -> bool:
+        """Whether bubblewrap ends within some seconds; its exit code is still to be asked for."""
+        if self.popen.returncode is not None:
+            return True
+        watched = os.pidfd_open(self.popen.pid)
+        try:
+            return bool(select.select([watched], [], [], seconds)[0])
+        finally:
+            os.close(watched)
 
     def use(self) -> cgroup.Use:
         """What was used: by the control group's count, else by that of the processes that were waited for."""
@@ -197,17 +219,18 @@ class Sandbox:
 
     def leftovers(self) -> list[Path]:
         """After a run in a real folder: protected paths that appeared meanwhile, moved aside so nothing runs them."""
-        return [moved for folder in self._real() for moved in set_aside(folder, self._before)]
+        return [moved for folder in self.real_folders for moved in set_aside(folder, self._before)]
 
-    def _real(self) -> tuple[Path, ...]:
+    @property
+    def real_folders(self) -> tuple[Path, ...]:
         """The folders of the machine that the program writes in."""
         return (*(() if self.grant.private else (self.grant.project,)), *self.grant.writable)
 
     def _active(self, grouped: tuple[str, ...]) -> tuple[str, ...]:
         shared = ("no_network", "process_namespace", "ipc_namespace", "seccomp", "read_only_root", "no_new_privileges",
                   "new_session", "dies_with_parent", "clean_environment", "wall_limit", "cpu_limit", "file_size_limit",
-                  "open_files_limit", "process_limit", "disk_limit", "file_count_limit", "output_limit", "no_capabilities",
-                  "no_set_user_id_files")  # fmt: skip
+                  "open_files_limit", "process_limit", "disk_limit", "file_count_limit", "output_limit",
+                  "no_capabilities", "no_set_user_id_files")  # fmt: skip
         user = ("unprivileged_user",) if self._root else ("unprivileged_user", "user_namespace", "no_nested_namespaces")
         counted = _counts_memory(grouped)
         memory = () if counted else ("memory_limit_per_process", "memory_watchdog", "no_uncounted_memory")
@@ -224,7 +247,7 @@ class Sandbox:
     def _mapped(self) -> list[tuple[bytes, int]]:
         """For root writing in real folders: each with the mapping of its owner to the sandbox's user."""
         mapped = []
-        for folder in self._real() if self._root else ():
+        for folder in self.real_folders if self._root else ():
             owner = folder.stat()
             try:
                 namespace = identity_mount.mapping((owner.st_uid, owner.st_gid), self._uid)
@@ -275,7 +298,7 @@ class Sandbox:
             words += ["--perms", "0444", "--ro-bind-data", str(keep[-1]), place]
         if self.grant.private:
             words += ["--perms", "0777", "--size", size, "--tmpfs", project]
-        real = self._real()
+        real = self.real_folders
         paths = [path for folder in real for path in protected_paths(folder)]
         self._before = identities(paths)
         for path in real:
@@ -301,6 +324,25 @@ def _in_memory(path: str, text: str) -> int:
     os.write(descriptor, text.encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process of one thread started and that still run."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _wait_stopped(pid: int) -> None:
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return
+        if state in "TtZX":
+            return
+        time.sleep(0.001)
 
 
 def tasks_of(uid: int) -> int:
