@@ -92,14 +92,22 @@ class Group:
                     time.sleep(0.01)
 
 
-def create(name: str, *, memory_bytes: int, processes: int) -> Group | None:
-    """Make a group with limits, or None if this user on this machine may not."""
-    return _version2(name, memory_bytes, processes) or _version1(name, memory_bytes, processes)
+def create(
+    name: str, *, memory_bytes: int, processes: int, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")
+) -> Group | None:
+    """Make a group with limits, or None if this user on this machine may not.
+
+    `root` is where the hierarchies are mounted, `own` the file that tells the groups of this process.
+    """
+    member = _memberships(own)
+    return _version2(root, member, name, memory_bytes, processes) or _version1(
+        root, member, name, memory_bytes, processes
+    )
 
 
-def _memberships() -> dict[str, str]:
+def _memberships(own: Path) -> dict[str, str]:
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = own.read_text().splitlines()
     except OSError:
         return {}
     return {controller: path for _, controllers, path in (line.split(":", 2) for line in lines)
@@ -135,9 +143,9 @@ def _make(parent: Path, name: str) -> Path | None:
     return folder
 
 
-def _version2(name: str, memory_bytes: int, processes: int) -> Group | None:
-    own = _memberships().get("")
-    parent = _ROOT / (own or "").lstrip("/")
+def _version2(root: Path, member: dict[str, str], name: str, memory_bytes: int, processes: int) -> Group | None:
+    own = member.get("")
+    parent = root / (own or "").lstrip("/")
     try:
         controllers = (parent / "cgroup.subtree_control").read_text().split()
     except OSError:
@@ -154,8 +162,7 @@ def _version2(name: str, memory_bytes: int, processes: int) -> Group | None:
     return None
 
 
-def _version1(name: str, memory_bytes: int, processes: int) -> Group | None:
-    own = _memberships()
+def _version1(root: Path, member: dict[str, str], name: str, memory_bytes: int, processes: int) -> Group | None:
     folders: list[Path] = []
     protections: list[str] = []
     for controller, file, value, protection in (
@@ -163,8 +170,8 @@ def _version1(name: str, memory_bytes: int, processes: int) -> Group | None:
         ("pids", "pids.max", processes, "cgroup_v1_processes"),
         ("cpuacct", None, 0, "cgroup_v1_cpu_total"),
     ):
-        parent = _ROOT / controller
-        inside = parent / own.get(controller, "/").lstrip("/")
+        parent = root / controller
+        inside = parent / member.get(controller, "/").lstrip("/")
         folder = _make(inside if inside.is_dir() else parent, name)
         if folder is None:
             continue

@@ -40,7 +40,7 @@ MOST = 2000
 Identity = tuple[int, int]
 
 
-def protected_paths(project: Path) -> list[Path]:
+def protected_paths(project: Path, *, most: int = MOST) -> list[Path]:
     """Every protected path that exists, sorted. Raises DataError for one that is a symbolic link, or for too many."""
     found = {path for path, _ in _walk(project)}
     for path in [path for path in found if path.name.lower() == ".git"]:
@@ -51,9 +51,9 @@ def protected_paths(project: Path) -> list[Path]:
                 f"{path}: a protected path must not be a symbolic link", code="protected_link",
                 hint="put the folder itself there, or choose a project folder below it",
             )  # fmt: skip
-    if len(found) > MOST:
+    if len(found) > most:
         raise DataError(
-            f"{project}: {len(found)} protected paths, more than {MOST}", code="too_many_protected",
+            f"{project}: {len(found)} protected paths, more than {most}", code="too_many_protected",
             hint="choose a project folder with fewer repositories in it",
         )  # fmt: skip
     return sorted(path for path in found if not any(parent in found for parent in path.parents))

@@ -48,7 +48,14 @@ def _call(name: str, words: str, code: str, answer: str = "EPERM", group: str = 
 
 def _write(name: str, path: str, stopped_by: str = "protected path, read-only", group: str = "repository") -> Attempt:
     code = f"open({path!r}, 'ab', 0).write(b'x'); escaped()"
-    return Attempt(name, group, f"write {path}", code, "EROFS|EACCES|EPERM" if group == "repository" else "EROFS|EACCES|EPERM|ENOENT", stopped_by)
+    return Attempt(
+        name,
+        group,
+        f"write {path}",
+        code,
+        "EROFS|EACCES|EPERM" if group == "repository" else "EROFS|EACCES|EPERM|ENOENT",
+        stopped_by,
+    )
 
 
 TABLE = (
@@ -399,7 +406,7 @@ _EVERYWHERE = {
 }  # fmt: skip
 
 #: Runs inside: every attempt in a fork, its output through a pipe, one JSON line for each.
-INSIDE = '''
+INSIDE = """
 import ctypes, errno, fcntl, json, mmap, os, select, signal, socket, struct, sys, threading, time
 work = json.loads(sys.stdin.readline())
 globals().update(work["names"])
@@ -486,7 +493,7 @@ for name, code in work["attempts"]:
     if os.WIFSIGNALED(status):
         said += f" signal {os.WTERMSIG(status)}"
     print(json.dumps([name, said]), flush=True)
-'''
+"""
 
 
 def greedy(folder: Path, greed: Greed) -> dict[str, Any]:
@@ -510,7 +517,7 @@ def greedy(folder: Path, greed: Greed) -> dict[str, Any]:
     return {"name": greed.name, "said": "".join(texts)[-2000:] + "\n" + words, "ended": asdict(ended)}
 
 
-_ALONE = '''
+_ALONE = """
 try:
     exec(sys.argv[1], globals())
 except OSError as error:
@@ -519,7 +526,7 @@ except OSError as error:
 except MemoryError:
     os.write(1, b"MemoryError")
     os._exit(1)
-'''
+"""
 
 
 def prepared(folder: Path) -> Path:
@@ -532,7 +539,15 @@ def prepared(folder: Path) -> Path:
     (root / ".git/info/attributes").write_text("")
     (root / ".git/config").write_text("[core]\n\thooksPath = my_hooks\n[include]\n\tpath = ../shared.gitconfig\n")
     (root / "worktree/.git").write_text("gitdir: ../sub_git\n")
-    for name in ("sub_git/config", "shared.gitconfig", "bare/config", "bare/HEAD", ".gitattributes", ".bashrc", ".envrc"):
+    for name in (
+        "sub_git/config",
+        "shared.gitconfig",
+        "bare/config",
+        "bare/HEAD",
+        ".gitattributes",
+        ".bashrc",
+        ".envrc",
+    ):
         (root / name).write_text("# as it was\n")
     (folder / "outside/.ssh").mkdir(parents=True)
     (folder / "outside/.ssh/id").write_text("secret")
@@ -585,7 +600,95 @@ def run(folder: Path, attempts: tuple[Attempt, ...] = TABLE) -> dict[str, Any]:
             "outside": outside, "set_id": marked, "protections": sandbox.protections, "uid": os.getuid()}  # fmt: skip
 
 
+_PAGE = r""".\" SPDX-License-Identifier: Apache-2.0
+.\" Made by tests/unit/agent/escapes.py --page from the table that the tests run.
+.Dd November 27, 2026
+.Dt ROADMAP-SANDBOX 7
+.Os roadmap-cli
+.Sh NAME
+.Nm roadmap-sandbox
+.Nd what is tried against the sandbox, and what stops it
+.Sh DESCRIPTION
+.Xr agent-sandbox 1
+and
+.Xr agent-loop 1
+run programs in a sandbox of Linux's own means: namespaces and mounts made by
+.Xr bwrap 1 ,
+a system-call filter, resource limits, control groups where the user may make them, and an unprivileged user without
+capabilities, also if it is started by root.
+Without one of these there is no sandbox and nothing runs; only control groups have a substitute.
+.Sh PROTECTIONS
+The record of a run names what was in force.
+.Bl -tag -width Ds
+.It Li cgroup_v2_memory , cgroup_v1_memory , cgroup_v2_processes , cgroup_v1_processes
+Memory and processes of the whole sandbox are bounded by the kernel.
+.It Li memory_limit_per_process , memory_watchdog , no_uncounted_memory
+Instead of a control group: address space is bounded for each process, the sum of resident memory and of the file
+systems in memory is looked at ten times a second, and memory that belongs to no process
+.Pq memfd, System V segments
+is refused.
+Between two looks, many processes together may go over the limit.
+.It Li unprivileged_user , user_namespace , no_nested_namespaces
+Started by root the program runs under an unused user id; started by another user, in a user namespace that can make no
+others.
+.It Li protected_paths
+In the project folder
+.Pa .git
+at any depth, what it leads to (hooks, included configuration, a folder that a pointer file names), folders that look
+like a bare repository, and at the top files that shells, editors, debuggers and agents run or obey are read-only.
+Those that the program makes anew, or puts in the place of another by renaming a folder around it, are renamed to
+.Pa NAME.untrusted
+when it ends.
+.El
+.Sh LIMITS OF THE SANDBOX
+It shares the kernel with the machine: a hole in the kernel is one in the sandbox.
+.Pp
+It does not judge what the program writes into the project.
+.Pa Makefile , package.json , setup.py , conftest.py
+and the like are the project itself: look at
+.Ql agent-snapshot diff
+before you run them outside.
+.Pp
+A file of the project that is a hard link to one outside of it is one file, and is written as such.
+.Pp
+If the command itself is killed with SIGKILL, protected files that the program made are not renamed.
+If the command is killed with SIGKILL within the first milliseconds, before bubblewrap asked to die with it, the program
+may run on in its sandbox, bounded by its limits, until the next sandbox of the same user starts and ends it; that needs
+control groups.
+.Pp
+There is no network, not even to chosen hosts.
+.Sh ATTEMPTS
+Each line was tried by the tests inside the sandbox, as root and as an ordinary user.
+"""
+
+
+def page() -> str:
+    """The manual page roadmap-sandbox(7): every attempt and what stops it."""
+    lines = [_PAGE]
+    groups = dict.fromkeys(attempt.group for attempt in TABLE)
+    for group in groups:
+        lines.append(f".Ss {group[0].upper()}{group[1:]}\n.Bl -tag -width Ds -compact\n")
+        lines += [_item(each.words, each.stopped_by) for each in TABLE if each.group == group]
+        lines.append(".El\n")
+    lines.append(".Ss Using up the machine\n.Bl -tag -width Ds -compact\n")
+    lines += [_item(each.words, each.stopped_by) for each in GREED]
+    lines.append(".El\n.Sh SEE ALSO\n.Xr agent-sandbox 1 ,\n.Xr agent-snapshot 1 ,\n.Xr roadmap 7\n")
+    return "".join(lines)
+
+
+def _item(words: str, stopped_by: str) -> str:
+    def plain(text: str) -> str:
+        text = text.replace("\\", "\\e")
+        return "\\&" + text if text[0] in ".'" else text
+
+    head = " ".join(f"\\&{word}" if len(word) <= 2 else word for word in words.split(" "))
+    return f".It {head}\n{plain(stopped_by)}\n"
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--page":
+        sys.stdout.write(page())
+        sys.exit()
     chosen = sys.argv[2:]
     json.dump([greedy(Path(sys.argv[1]), greed) for greed in GREED if greed.name in chosen] if chosen
               else run(Path(sys.argv[1])), sys.stdout)  # fmt: skip
