@@ -352,7 +352,14 @@ def scan(project: Path, *, unlock: bool = False) -> dict[str, Entry]:
     while waiting:
         path = waiting.pop()
         place = project / path if path else project
-        found = os.lstat(place)
+        try:
+            found = os.lstat(place)
+        except FileNotFoundError:
+            continue  # gone meanwhile
+        except OSError as error:
+            if unlock:
+                continue  # nested too deeply for a path: what holds it is new, and goes as a whole
+            raise InputMissing(f"{str(place)[:80]}...: cannot read: {(error.strerror or '').lower()}") from None
         kind = _kind(found.st_mode)
         if path.rpartition("/")[2] == _SKIPPED:
             kind = "repository"
@@ -375,7 +382,7 @@ def scan(project: Path, *, unlock: bool = False) -> dict[str, Entry]:
                 names = sorted((entry.name for entry in os.scandir(place)), reverse=True)
             except OSError as error:
                 if unlock:
-                    continue  # nested too deeply for a path: what holds it is new, and goes as a whole
+                    continue
                 raise InputMissing(f"{place}: cannot read: {(error.strerror or '').lower()}") from None
             waiting += [f"{path}/{name}" if path else name for name in names]
     return dict(sorted(entries.items()))
