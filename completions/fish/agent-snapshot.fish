@@ -50,7 +50,7 @@ complete -c agent-snapshot -n '__fish_seen_subcommand_from rollback' -l color -x
 complete -c agent-snapshot -n '__fish_seen_subcommand_from rollback' -l version -d 'Show the version'
 complete -c agent-snapshot -n '__fish_seen_subcommand_from rollback' -s h -l help -d 'Show this message and exit'
 complete -c agent-snapshot -n '__fish_seen_subcommand_from forget' -l project -r -F -d 'The project folder'
-complete -c agent-snapshot -n '__fish_seen_subcommand_from forget' -l keep -x -d 'Forget all of the project but the newest N'
+complete -c agent-snapshot -n '__fish_seen_subcommand_from forget' -l newest -x -d 'Forget all of the project but the N newest'
 complete -c agent-snapshot -n '__fish_seen_subcommand_from forget' -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c agent-snapshot -n '__fish_seen_subcommand_from forget' -l json -d 'Write JSON Lines, the default in a pipe'
 complete -c agent-snapshot -n '__fish_seen_subcommand_from forget' -l plain -d 'Write tab-separated columns'

@@ -145,7 +145,7 @@ class Store:
     def all(self, project: Path | None = None) -> Iterator[Snapshot]:
         """Snapshots of one project or of all, oldest first."""
         places = [self._place(project)] if project else sorted(self.folder.glob("*"))
-        yield from sorted((_read(file) for place in places for file in place.glob("*.json")), key=lambda s: s.id)
+        yield from sorted((_read(file) for place in places for file in place.glob("*.json")), key=lambda s: s.taken_ns)
 
     def find(self, name: str, project: Path) -> Snapshot:
         """A snapshot by its id, an ending of it that is unique, or "latest" for the newest of `project`."""

@@ -38,7 +38,12 @@ _KEPT = 20
 @click.option(
     "--setenv", multiple=True, metavar="NAME=VALUE", help="Set a variable in its otherwise clean environment."
 )
-@click.option("--snapshot", is_flag=True, help="Keep the project as it is before; agent-snapshot shows what changed.")
+@click.option(
+    "--with-snapshot",
+    "snapshot",
+    is_flag=True,
+    help="Keep the project as it is before; agent-snapshot shows what changed.",
+)
 @click.option("--rollback-on-failure", "rollback", is_flag=True,
               help="If the program fails or a limit ends it, put the project back.")  # fmt: skip
 @click.option(

@@ -20,14 +20,14 @@ _CHANGES = ("change", "path", "what")
 main = group(
     "Keep a project as it is, see what changed, go back.",
     """A snapshot is a copy of everything in a project folder but .git: contents, modes, times, links, holes.
-    agent-sandbox takes one with --snapshot, before the program runs.
+    agent-sandbox takes one with --with-snapshot, before the program runs.
     Snapshots are kept in $XDG_STATE_HOME/roadmap/snapshots, which no sandbox is ever lent; contents that are the same
     are kept once, and files that did not change since the snapshot before are not read again.
     SNAPSHOT is an id, the end of one, or latest.""",
     module=__name__,
     examples={
         "See what a program changes, and undo it": (
-            "agent-sandbox --project $HOME/project --snapshot -- sh -c 'echo two > a.txt'; "
+            "agent-sandbox --project $HOME/project --with-snapshot -- sh -c 'echo two > a.txt'; "
             "agent-snapshot diff --project $HOME/project | jq -j .diff; "
             "agent-snapshot rollback --project $HOME/project --plain"
         ),
@@ -111,7 +111,9 @@ def rollback(run: Run, project: Path, snapshot: str) -> Iterable[Record]:
 
 @main.command(writes="agent.snapshot", effects=("files",), columns=_COLUMNS)
 @_project
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Forget all of the project but the newest N.")
+@click.option(
+    "--newest", "keep", type=click.IntRange(0), metavar="N", help="Forget all of the project but the N newest."
+)
 @click.argument("snapshots", nargs=-1, metavar="[SNAPSHOT]...")
 def forget(run: Run, project: Path, keep: int | None, snapshots: tuple[str, ...]) -> Iterable[Record]:
     """Remove snapshots, and the contents that no other one needs."""
@@ -121,7 +123,9 @@ def forget(run: Run, project: Path, keep: int | None, snapshots: tuple[str, ...]
     store = _store(run)
     place = changes.project_of(store, project)
     if (keep is None) != bool(snapshots):
-        raise UsageError("name snapshots, or say how many to --keep", hint="agent-snapshot forget --keep 5")
+        raise UsageError(
+            "name snapshots, or say how many to keep with --newest", hint="agent-snapshot forget --newest 5"
+        )
     if keep is None:
         found = [store.find(name, place) for name in snapshots]
     else:
