@@ -361,7 +361,7 @@ def _before_exec(
     """What the child does between fork and exec: join the group, map the folders, lower its own limits."""
     spare = 4 if root else tasks_of(os.geteuid()) + 4  # bubblewrap, its process 1, setpriv
     pairs = [
-        (resource.RLIMIT_CPU, limits.cpu_s),
+        (resource.RLIMIT_CPU, limits.cpu_s + 1),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_NPROC, limits.processes + spare),
@@ -380,6 +380,8 @@ def _before_exec(
         if mapped:
             identity_mount.cover(mapped)
         for which, value in bounded:
-            resource.setrlimit(which, (value, value))
+            # processor time: SIGXCPU first, which tells why, SIGKILL a second later
+            soft = min(value, limits.cpu_s) if which == resource.RLIMIT_CPU else value
+            resource.setrlimit(which, (soft, value))
 
     return prepare

@@ -656,6 +656,12 @@ If the command is killed with SIGKILL within the first milliseconds, before bubb
 may run on in its sandbox, bounded by its limits, until the next sandbox of the same user starts and ends it; that needs
 control groups.
 .Pp
+A program in one sandbox that renames folders just while another sandbox starts in the same project may make the other
+one show, read-only, a
+.Pa .git
+from elsewhere.
+Do not run two that you trust differently in one folder at once.
+.Pp
 There is no network, not even to chosen hosts.
 .Sh ATTEMPTS
 Each line was tried by the tests inside the sandbox, as root and as an ordinary user.

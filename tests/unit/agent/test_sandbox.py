@@ -303,3 +303,23 @@ def test_a_terminal_gets_tamed_output_and_a_pipe_all_bytes(folder: Path) -> None
     for descriptor in (ours, theirs, nothing):
         os.close(descriptor)
     assert confined(folder, "print('\\033]0;x\\007', end='')").out == "\033]0;x\007"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_follows_a_run_happens_when_the_command_is_ended(folder: Path, tmp_path: Path, number: int) -> None:
+    script = "mkdir -p s/.git; echo b > made; while :; do date +%N > alive; sleep 0.05; done"
+    environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path / "home")}
+    words = [str(Path(__file__).parents[3] / "bin/agent-sandbox"), "--project", str(folder)]
+    before = {path.name for path in folder.iterdir()}
+    for options, left in (([], {"s", "made", "alive"}), (["--rollback-on-failure"], set())):
+        for name in ("made", "alive"):
+            (folder / name).unlink(missing_ok=True)
+        subprocess.run(["rm", "-rf", str(folder / "s")], check=True)
+        with subprocess.Popen([*words, *options, "--", "sh", "-c", script], env=environ) as running:
+            deadline = time.monotonic() + 20
+            while not (folder / "alive").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            running.send_signal(number)
+            assert running.wait(20) == 143
+        assert {path.name for path in folder.iterdir()} == before | left
+        assert not (folder / "s/.git").exists()

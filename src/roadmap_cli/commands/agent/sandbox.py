@@ -96,6 +96,8 @@ def main(
     With --dry-run nothing runs; what would be in force is checked and reported.
     The 20 newest snapshots of a project are kept.
     """
+    import signal
+
     from roadmap_cli.agent import place
     from roadmap_cli.agent.confine import confine
     from roadmap_cli.agent.sandbox import Grant, Limits
@@ -124,6 +126,8 @@ def main(
     limits = Limits(seconds, cpu_seconds, memory_bytes, processes, file_bytes, disk_bytes, open_files, output_bytes,
                     new_files)  # fmt: skip
     store = Store(kept) if snapshot or rollback else None
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a terminal that is closed: what follows a run still happens
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     record, code = confine(grant, limits, argv, dry_run=run.dry_run, now=run.now, store=store, rollback=rollback)
     if store is not None and not run.dry_run:
         if snapshot or "snapshot" not in record:
