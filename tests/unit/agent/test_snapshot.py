@@ -203,7 +203,7 @@ def test_a_very_deep_folder_is_removed(project: Path, store: Store) -> None:
     here = Path.cwd()
     os.chdir(project)
     try:
-        for _ in range(1500):
+        for _ in range(700):
             Path("deeper").mkdir()
             os.chdir("deeper")
     finally:

@@ -95,6 +95,7 @@ def main(
     and bounded for each process; the record names what was in force.
     With --dry-run nothing runs; what would be in force is checked and reported.
     The 20 newest snapshots of a project are kept.
+    roadmap-sandbox(7) lists what was tried against the sandbox, what stops it, and where its limits are.
     """
     import signal
 
