@@ -7,7 +7,9 @@ writes lands on disk as root's (mount_setattr(2), Linux 5.12; the file system mu
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
@@ -34,8 +36,12 @@ def _checked(result: int) -> int:
     return result
 
 
+@functools.lru_cache(maxsize=16)
 def mapping(owner: tuple[int, int], uid: int) -> int:
-    """A user namespace that maps the owner (user id, group id) to `uid`, as a descriptor. Raises OSError."""
+    """A user namespace that maps the owner (user id, group id) to `uid`, as a descriptor. Raises OSError.
+
+    The descriptor stays open for the next sandbox; only as many are kept as the cache holds names for.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     ready_read, ready_write = os.pipe()
     hold_read, hold_write = os.pipe()
@@ -60,16 +66,18 @@ def mapping(owner: tuple[int, int], uid: int) -> int:
         os.waitpid(child, 0)
 
 
-def cover(folder: bytes, namespace: int) -> None:
-    """In a new private mount namespace of the calling process, lay the mapped view of `folder` over it.
+def cover(mapped: Sequence[tuple[bytes, int]]) -> None:
+    """In a new private mount namespace of the calling process, lay the mapped view of each folder over it.
 
-    For use between fork and exec. Raises OSError if the kernel or the file system cannot.
+    `mapped` is pairs of a folder and its `mapping`. For use between fork and exec. Raises OSError if the kernel or the
+    file system cannot.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     _checked(libc.unshare(_CLONE_NEWNS))
     _checked(libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
-    tree = _checked(libc.syscall(_OPEN_TREE, _AT_FDCWD, folder, _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC))
-    attributes = _MountAttributes(attr_set=_MOUNT_ATTR_IDMAP, attr_clr=0, propagation=0, userns_fd=namespace)
-    size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    _checked(libc.syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, ctypes.byref(attributes), size))
-    _checked(libc.syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, folder, _MOVE_MOUNT_F_EMPTY_PATH))
+    for folder, namespace in mapped:
+        tree = _checked(libc.syscall(_OPEN_TREE, _AT_FDCWD, folder, _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC))
+        attributes = _MountAttributes(attr_set=_MOUNT_ATTR_IDMAP, attr_clr=0, propagation=0, userns_fd=namespace)
+        size = ctypes.c_size_t(ctypes.sizeof(attributes))
+        _checked(libc.syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, ctypes.byref(attributes), size))
+        _checked(libc.syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, folder, _MOVE_MOUNT_F_EMPTY_PATH))

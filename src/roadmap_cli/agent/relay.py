@@ -1,21 +1,25 @@
 """Carry the streams of a sandboxed program, and end it when it goes over a limit that the kernel does not hold.
 
-The program never gets a descriptor of ours: bytes pass through pipes, unchanged. Wall time, output size, and, where
-no control group holds them, memory and disk use are watched here.
+The program never gets a descriptor of ours: bytes pass through pipes, unchanged, or, on the way to a terminal, with
+escape sequences other than colours made visible. Wall time, total processor time, output size, disk use, new files,
+and, where no control group holds it, memory are watched here.
 """
 
 from __future__ import annotations
 
 import os
 import selectors
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from roadmap_cli.agent.cgroup import Use
 from roadmap_cli.agent.sandbox import Process, Sandbox
+from roadmap_cli.agent.tame import Tamed
 
 _CHUNK = 1 << 16
 _LOOK_S = 0.1
@@ -23,12 +27,18 @@ _LOOK_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. `stopped_by` names the limit that ended it: wall, output, memory or disk."""
+    """How a program ended. `stopped_by` names the limit that ended it: wall, cpu, output, memory, disk, inodes, file.
+
+    `limits_met` names every limit that was met, also if the program went on: one of its processes may have been killed
+    for the memory it took, or not been started at all. `use` is what it used.
+    """
 
     exit_code: int
     stopped_by: str | None
     seconds: float
     output_bytes: int
+    limits_met: tuple[str, ...] = ()
+    use: Use = field(default_factory=Use)
 
 
 def carry(sandbox: Sandbox, process: Process, stdin: int, stdout: int, stderr: int) -> Ended:
@@ -41,9 +51,10 @@ def carry(sandbox: Sandbox, process: Process, stdin: int, stdout: int, stderr: i
     assert popen.stdin
     assert popen.stdout
     assert popen.stderr
-    watch = _Watch(sandbox, process.pid)
+    watch = _Watch(sandbox, process)
     moved, stopped = 0, None
     ways = {popen.stdout.fileno(): stdout, popen.stderr.fileno(): stderr}
+    tamed = {source: Tamed() for source, sink in ways.items() if os.isatty(sink)}
     with selectors.DefaultSelector() as ready, _Feed(ready, stdin, popen.stdin) as feed:
         for source in ways:
             ready.register(source, selectors.EVENT_READ)
@@ -58,8 +69,9 @@ def carry(sandbox: Sandbox, process: Process, stdin: int, stdout: int, stderr: i
                     continue
                 data = os.read(key.fd, _CHUNK)
                 room = sandbox.limits.output_bytes - moved
-                _write_all(ways[key.fd], data[:room])
-                moved += min(len(data), room)
+                passed = data[:room]
+                _write_all(ways[key.fd], tamed[key.fd](passed) if key.fd in tamed else passed)
+                moved += len(passed)
                 if len(data) > room:
                     stopped = stopped or "output"
                 if not data or stopped:
@@ -67,10 +79,31 @@ def carry(sandbox: Sandbox, process: Process, stdin: int, stdout: int, stderr: i
                     del ways[key.fd]
             if feed.eager:
                 feed.read()
+        while not stopped and not process.ended(_LOOK_S):  # it closed its streams, and goes on
+            stopped = "wall" if time.monotonic() - started > sandbox.limits.wall_s else watch.exceeded()
     if stopped:
         process.kill()
     code = process.wait()
-    return Ended(code, stopped, time.monotonic() - started, moved)
+    use = process.use()
+    use = replace(use, cpu_s=max(use.cpu_s or 0.0, watch.cpu_s),
+                  memory_peak_bytes=max(use.memory_peak_bytes or 0, watch.memory_bytes))  # fmt: skip
+    if stopped is None and code:
+        stopped = _kernel_stopped(code, use, sandbox.limits.cpu_s)
+    met = {stopped} if stopped else set()
+    met |= {"memory"} if use.memory_kills else set()
+    met |= {"processes"} if use.processes_refused else set()
+    return Ended(code, stopped, time.monotonic() - started, moved, tuple(sorted(met)), use)
+
+
+def _kernel_stopped(code: int, use: Use, cpu_s: int) -> str | None:
+    """The limit behind a signal that the kernel sent."""
+    number = code - 128
+    if number == signal.SIGXFSZ:
+        return "file"
+    # looked at ten times a second: up to 0.2 s of the limit may not have been seen before the kernel's signal
+    if number == signal.SIGXCPU or (number == signal.SIGKILL and (use.cpu_s or 0.0) >= min(0.9 * cpu_s, cpu_s - 0.2)):
+        return "cpu"
+    return "memory" if use.memory_kills else None
 
 
 class _Feed:
@@ -154,33 +187,77 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 class _Watch:
-    """Looks at total memory (without a control group) and at how much the real folder has grown."""
+    """Looks at what no kernel limit holds: total processor time, growth of real folders, memory without a group."""
 
-    def __init__(self, sandbox: Sandbox, pid: int) -> None:
-        self._sandbox, self._pid = sandbox, pid
+    def __init__(self, sandbox: Sandbox, process: Process) -> None:
+        self._sandbox, self._process = sandbox, process
         self._memory = "memory_watchdog" in sandbox.protections
-        self._disk = not sandbox.grant.private
-        self._free = self._free_now()
-        self._used = folder_bytes(sandbox.grant.project) if self._disk else 0
+        self._places = {folder: self._free_now(folder) for folder in sandbox.real_folders}
+        self._used = {folder: folder_use(folder) for folder in sandbox.real_folders}
         self._next = time.monotonic() + _LOOK_S
+        self.cpu_s = 0.0
+        self.memory_bytes = 0
 
-    def _free_now(self) -> int:
-        place = os.statvfs(self._sandbox.grant.project)
-        return place.f_bfree * place.f_frsize
+    @staticmethod
+    def _free_now(folder: Path) -> tuple[int, int]:
+        place = os.statvfs(folder)
+        return place.f_bfree * place.f_frsize, place.f_ffree
 
     def exceeded(self) -> str | None:
+        """The limit that is exceeded now, looked at ten times a second."""
         if time.monotonic() < self._next:
             return None
         self._next = time.monotonic() + _LOOK_S
         limits = self._sandbox.limits
-        if self._memory and sum(map(_resident_bytes, descendants(self._pid))) > limits.memory_bytes:
-            return "memory"
-        if self._disk and self._free - self._free_now() > limits.disk_bytes:
-            # the file system may be filling from elsewhere: only the folder itself convicts
-            if folder_bytes(self._sandbox.grant.project) - self._used > limits.disk_bytes:
-                return "disk"
-            self._free = self._free_now()
-        return None
+        spent = self._process.cpu_s()
+        if spent is None:
+            spent = sum(map(_cpu_s, descendants(self._process.pid)))
+            self.cpu_s = max(self.cpu_s, spent)
+        if spent > limits.cpu_s:
+            return "cpu"
+        if self._memory:
+            taken = self._memory_bytes()
+            self.memory_bytes = max(self.memory_bytes, taken)
+            if taken > limits.memory_bytes:
+                return "memory"
+        for folder, (free, files) in self._places.items():
+            free_now, files_now = self._free_now(folder)
+            if free - free_now > limits.disk_bytes or files - files_now > limits.inodes:
+                # the file system may be filling from elsewhere: only the folder itself convicts
+                size, count = folder_use(folder)
+                if size - self._used[folder][0] > limits.disk_bytes:
+                    return "disk"
+                if count - self._used[folder][1] > limits.inodes:
+                    return "inodes"
+                self._places[folder] = (free_now, files_now)
+        return "inodes" if self._inside_files() > limits.inodes else None
+
+    def _memory_bytes(self) -> int:
+        return sum(map(_resident_bytes, descendants(self._process.pid))) + self._inside()[0]
+
+    def _inside_files(self) -> int:
+        return self._inside()[1]
+
+    def _inside(self) -> tuple[int, int]:
+        """Bytes and files in the sandbox's own file systems, as its processes see them."""
+        for pid in descendants(self._process.pid):
+            try:
+                if Path(f"/proc/{pid}/root/tmp/home").is_dir() and not Path(f"/proc/{pid}/root").samefile("/"):
+                    places = [os.statvfs(f"/proc/{pid}/root/{name}") for name in ("tmp", "dev/shm")]
+                    return (sum((p.f_blocks - p.f_bfree) * p.f_frsize for p in places),
+                            sum(p.f_files - p.f_ffree for p in places))  # fmt: skip
+            except OSError:
+                continue
+        return 0, 0
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor time of a process and of those it waited for (proc(5): fields 14 to 17)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _resident_bytes(pid: int) -> int:
@@ -190,11 +267,12 @@ def _resident_bytes(pid: int) -> int:
         return 0
 
 
-def folder_bytes(folder: Path) -> int:
-    """Bytes allocated on disk by everything in a folder."""
-    total = 0
-    for place, _, files in os.walk(folder):
+def folder_use(folder: Path) -> tuple[int, int]:
+    """Bytes allocated on disk by everything in a folder, and how many entries it has."""
+    total = count = 0
+    for place, folders, files in os.walk(folder):
+        count += len(folders) + len(files)
         for name in files:
             with suppress(OSError):
                 total += os.lstat(Path(place, name)).st_blocks * 512
-    return total
+    return total, count

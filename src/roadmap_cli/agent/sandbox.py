@@ -12,18 +12,20 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from roadmap_cli.agent import cgroup, identity_mount, seccomp
-from roadmap_cli.agent.protected import protected_paths, set_aside
+from roadmap_cli.agent.protected import Identity, identities, protected_paths, set_aside
 from roadmap_cli.core.errors import InputMissing, RoadmapError, Unavailable
 
 SYSTEM_PATH = "/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin"
@@ -34,7 +36,10 @@ _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a sandboxed program may use. Times in seconds, sizes in bytes; `memory` and `processes` are totals."""
+    """What a sandboxed program may use. Times in seconds, sizes in bytes; `memory` and `processes` are totals.
+
+    `cpu_s` bounds each process, and all together where `relay.carry` watches; `inodes` is the most new files.
+    """
 
     wall_s: float = 60.0
     cpu_s: int = 60
@@ -44,11 +49,12 @@ class Limits:
     disk_bytes: int = 512 << 20
     open_files: int = 512
     output_bytes: int = 64 << 20
+    inodes: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a sandboxed program may touch: one writable folder, more read-only ones, and an environment.
+    """What a sandboxed program may touch: one writable folder, more read-only or writable ones, and an environment.
 
     With `private` the folder is an empty file system in memory at the same path and the real one is not visible;
     otherwise the real one is writable but for its protected paths (`.git` and files that other tools run).
@@ -58,6 +64,7 @@ class Grant:
     private: bool = False
     readable: tuple[Path, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    writable: tuple[Path, ...] = ()
 
 
 class Process:
@@ -68,6 +75,7 @@ class Process:
         self._group = group
         self._status = status
         self._exit_code: int | None = None
+        self._usage: resource.struct_rusage | None = None
 
     @property
     def pid(self) -> int:
@@ -75,22 +83,66 @@ class Process:
         return self.popen.pid
 
     def kill(self) -> None:
-        """End bubblewrap, and with it (process namespace, die-with-parent) everything inside."""
+        """End bubblewrap and its process 1, and with that, by the process namespace, everything inside.
+
+        Not left to --die-with-parent alone: bubblewrap's process 1 asks for it only when its set-up is done, and one
+        whose parent died before would run on. The parent is stopped first so that it cannot start it meanwhile.
+        """
+        if self.popen.returncode is not None:
+            return
         with suppress(ProcessLookupError):
-            self.popen.send_signal(signal.SIGKILL)
+            os.kill(self.popen.pid, signal.SIGSTOP)
+            _wait_stopped(self.popen.pid)
+            for child in children(self.popen.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            os.kill(self.popen.pid, signal.SIGKILL)
 
     def wait(self) -> int:
         """The program's exit code (128 + N after signal N), or -9 if the sandbox was killed from here.
 
         Raises Unavailable if the program was never started because the sandbox could not be made.
         """
-        code = self.popen.wait()
+        code = self._reap()
         if self._exit_code is None:
             for line in self._status.read().splitlines():
                 self._exit_code = json.loads(line).get("exit-code", self._exit_code)
         if self._exit_code is None and code > 0:
             raise Unavailable("bubblewrap could not make the sandbox", hint="see its message above; " + USERNS_HINT)
         return code if self._exit_code is None else self._exit_code
+
+    def _reap(self) -> int:
+        """As `popen.wait`, keeping what the kernel says was used."""
+        if self.popen.returncode is None:
+            try:
+                _, status, self._usage = os.wait4(self.popen.pid, 0)
+                self.popen.returncode = os.waitstatus_to_exitcode(status)
+            except ChildProcessError:  # somebody else waited for it
+                pass
+        return self.popen.wait()
+
+    def ended(self, seconds: float) -> bool:
+        """Whether bubblewrap ends within some seconds; its exit code is still to be asked for."""
+        if self.popen.returncode is not None:
+            return True
+        watched = os.pidfd_open(self.popen.pid)
+        try:
+            return bool(select.select([watched], [], [], seconds)[0])
+        finally:
+            os.close(watched)
+
+    def use(self) -> cgroup.Use:
+        """What was used: by the control group's count, else by that of the processes that were waited for."""
+        use = self._group.use() if self._group else cgroup.Use()
+        if self._usage is not None:
+            waited = self._usage.ru_utime + self._usage.ru_stime
+            memory = use.memory_peak_bytes or self._usage.ru_maxrss * 1024
+            use = replace(use, cpu_s=max(use.cpu_s or 0.0, waited), memory_peak_bytes=memory)
+        return use
+
+    def cpu_s(self) -> float | None:
+        """Processor seconds used so far, None if no control group counts them."""
+        return self._group.cpu_s() if self._group else None
 
     def close(self) -> None:
         """Kill what still runs, close the pipes, remove the control group."""
@@ -99,7 +151,7 @@ class Process:
             if stream is not None:
                 with suppress(BrokenPipeError):
                     stream.close()
-        self.popen.wait()
+        self._reap()
         self._status.close()
         if self._group is not None:
             self._group.remove()
@@ -125,10 +177,11 @@ class Sandbox:
         self._setpriv = _program("setpriv", search)
         self._root = os.geteuid() == 0
         self._uid = _FIRST_UID + os.getpid() % _UIDS if self._root else os.geteuid()
-        if not grant.project.is_dir():
-            raise InputMissing(f"{grant.project}: not a folder")
+        for folder in (grant.project, *grant.writable):
+            if not folder.is_dir():
+                raise InputMissing(f"{folder}: not a folder")
         self.protections: tuple[str, ...] = ()
-        self._before: frozenset[Path] = frozenset()
+        self._before: dict[Path, Identity] = {}
 
     def start(self, argv: Sequence[str], *, stderr: int = subprocess.PIPE) -> Process:
         """Start `argv` in the project folder with pipes for its three streams. Raises Unavailable."""
@@ -138,18 +191,18 @@ class Sandbox:
                               processes=limits.processes)  # fmt: skip
         grouped = group.protections if group else ()
         status_read, status_write = os.pipe()
+        keep.append(status_write)
+        entrances: list[int] = []
         try:
-            filter_fd = seccomp.program()
-            keep += [filter_fd, status_write]
+            filter_fd = seccomp.program(memory_is_counted=_counts_memory(grouped))
+            keep.append(filter_fd)
             command = [self._bwrap, *self._arguments(keep), "--json-status-fd", str(status_write)]
             command += ["--seccomp", str(filter_fd), "--", self._setpriv, *self._drop(), "--", *argv]
             entrances = group.entrances() if group else []
-            namespace = self._namespace()
             popen = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, pass_fds=keep, close_fds=True,
                 env={}, start_new_session=True,
-                preexec_fn=_before_exec(limits, entrances, namespace, os.fsencode(self.grant.project), grouped,
-                                        self._root),
+                preexec_fn=_before_exec(limits, entrances, self._mapped(), grouped, self._root),
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError, RoadmapError) as error:
             os.close(status_read)
@@ -159,23 +212,28 @@ class Sandbox:
                 raise
             raise Unavailable(f"the sandbox cannot be made: {error}", hint=INSTALL_HINT) from None
         finally:
-            for descriptor in keep:
+            for descriptor in (*keep, *entrances):
                 os.close(descriptor)
-        for descriptor in [*entrances, *([] if namespace is None else [namespace])]:
-            os.close(descriptor)
         self.protections = self._active(grouped)
         return Process(popen, group, os.fdopen(status_read, "rb"))
 
     def leftovers(self) -> list[Path]:
         """After a run in a real folder: protected paths that appeared meanwhile, moved aside so nothing runs them."""
-        return [] if self.grant.private else set_aside(self.grant.project, self._before)
+        return [moved for folder in self.real_folders for moved in set_aside(folder, self._before)]
+
+    @property
+    def real_folders(self) -> tuple[Path, ...]:
+        """The folders of the machine that the program writes in."""
+        return (*(() if self.grant.private else (self.grant.project,)), *self.grant.writable)
 
     def _active(self, grouped: tuple[str, ...]) -> tuple[str, ...]:
         shared = ("no_network", "process_namespace", "ipc_namespace", "seccomp", "read_only_root", "no_new_privileges",
                   "new_session", "dies_with_parent", "clean_environment", "wall_limit", "cpu_limit", "file_size_limit",
-                  "open_files_limit", "process_limit", "disk_limit", "output_limit")  # fmt: skip
+                  "open_files_limit", "process_limit", "disk_limit", "file_count_limit", "output_limit",
+                  "no_capabilities", "no_set_user_id_files")  # fmt: skip
         user = ("unprivileged_user",) if self._root else ("unprivileged_user", "user_namespace", "no_nested_namespaces")
-        memory = () if any("memory" in name for name in grouped) else ("memory_limit_per_process", "memory_watchdog")
+        counted = _counts_memory(grouped)
+        memory = () if counted else ("memory_limit_per_process", "memory_watchdog", "no_uncounted_memory")
         place = ("private_folder",) if self.grant.private else ("protected_paths",)
         return tuple(sorted((*shared, *user, *grouped, *memory, *place)))
 
@@ -183,20 +241,23 @@ class Sandbox:
         if not self._root:
             return ["--no-new-privs"]
         uid = str(self._uid)
-        return ["--reuid", uid, "--regid", uid, "--clear-groups", "--inh-caps=-all", "--no-new-privs"]
+        return ["--bounding-set=-all", "--reuid", uid, "--regid", uid, "--clear-groups", "--inh-caps=-all",
+                "--no-new-privs"]  # fmt: skip
 
-    def _namespace(self) -> int | None:
-        """For root writing in a real folder: the mapping of its owner to the sandbox's user."""
-        if not self._root or self.grant.private:
-            return None
-        owner = self.grant.project.stat()
-        try:
-            return identity_mount.mapping((owner.st_uid, owner.st_gid), self._uid)
-        except OSError as error:
-            raise Unavailable(
-                f"{self.grant.project}: root cannot lend this folder to an unprivileged user ({error.strerror})",
-                hint="run the command as the user who owns the folder",
-            ) from None
+    def _mapped(self) -> list[tuple[bytes, int]]:
+        """For root writing in real folders: each with the mapping of its owner to the sandbox's user."""
+        mapped = []
+        for folder in self.real_folders if self._root else ():
+            owner = folder.stat()
+            try:
+                namespace = identity_mount.mapping((owner.st_uid, owner.st_gid), self._uid)
+            except OSError as error:
+                raise Unavailable(
+                    f"{folder}: root cannot lend this folder to an unprivileged user ({error.strerror})",
+                    hint="run the command as the user who owns the folder",
+                ) from None
+            mapped.append((os.fsencode(folder), namespace))
+        return mapped
 
     def _arguments(self, keep: list[int]) -> list[str]:
         """bubblewrap's options. Descriptors it must inherit are added to `keep`."""
@@ -204,7 +265,8 @@ class Sandbox:
         project = str(self.grant.project)
         words = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
         if self._root:
-            words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+            words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add",
+                      "CAP_SETPCAP"]  # fmt: skip
         else:
             words += ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
         words += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
@@ -219,8 +281,9 @@ class Sandbox:
             elif top.is_dir():
                 words += ["--ro-bind", str(top), str(top)]
         words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        words += ["--remount-ro", "/dev"]
         words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--perms", "0777", "--dir", "/tmp/home"]
-        for path in (Path("/etc/ssl/certs"), self.grant.project, *self.grant.readable):
+        for path in (Path("/etc/ssl/certs"), self.grant.project, *self.grant.readable, *self.grant.writable):
             for folder in reversed(path.parents[:-1]):  # made by hand: bubblewrap would make them for the owner only
                 words += ["--perms", "0755", "--dir", str(folder)]
         for name in _ETC:
@@ -235,15 +298,18 @@ class Sandbox:
             words += ["--perms", "0444", "--ro-bind-data", str(keep[-1]), place]
         if self.grant.private:
             words += ["--perms", "0777", "--size", size, "--tmpfs", project]
-        else:
-            words += ["--bind", project, project]
-            paths = protected_paths(self.grant.project)
-            self._before = frozenset(paths)
-            for path in paths:
-                words += ["--ro-bind", str(path), str(path)]
-        for path in self.grant.readable:
+        real = self.real_folders
+        paths = [path for folder in real for path in protected_paths(folder)]
+        self._before = identities(paths)
+        for path in real:
+            words += ["--bind", str(path), str(path)]
+        for path in (*paths, *self.grant.readable):
             words += ["--ro-bind", str(path), str(path)]
         return [*words, "--remount-ro", "/", "--chdir", project]
+
+
+def _counts_memory(grouped: tuple[str, ...]) -> bool:
+    return any("memory" in name for name in grouped)
 
 
 def _program(name: str, search: str) -> str:
@@ -260,6 +326,25 @@ def _in_memory(path: str, text: str) -> int:
     return descriptor
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process of one thread started and that still run."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _wait_stopped(pid: int) -> None:
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return
+        if state in "TtZX":
+            return
+        time.sleep(0.001)
+
+
 def tasks_of(uid: int) -> int:
     """How many tasks a user runs now: the kernel counts all of them against RLIMIT_NPROC."""
     count = 0
@@ -271,18 +356,18 @@ def tasks_of(uid: int) -> int:
 
 
 def _before_exec(
-    limits: Limits, entrances: list[int], namespace: int | None, project: bytes, grouped: tuple[str, ...], root: bool
+    limits: Limits, entrances: list[int], mapped: list[tuple[bytes, int]], grouped: tuple[str, ...], root: bool
 ) -> Callable[[], None]:
-    """What the child does between fork and exec: join the group, map the folder, lower its own limits."""
+    """What the child does between fork and exec: join the group, map the folders, lower its own limits."""
     spare = 4 if root else tasks_of(os.geteuid()) + 4  # bubblewrap, its process 1, setpriv
     pairs = [
-        (resource.RLIMIT_CPU, limits.cpu_s),
+        (resource.RLIMIT_CPU, limits.cpu_s + 1),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_NPROC, limits.processes + spare),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),  # 0 would still start a handler of core dumps: core(5), "Piping core dumps"
     ]
-    if not any("memory" in name for name in grouped):
+    if not _counts_memory(grouped):
         pairs.append((resource.RLIMIT_AS, limits.memory_bytes))
     bounded = []
     for which, value in pairs:
@@ -292,9 +377,11 @@ def _before_exec(
     def prepare() -> None:
         for descriptor in entrances:
             os.write(descriptor, b"0")
-        if namespace is not None:
-            identity_mount.cover(project, namespace)
+        if mapped:
+            identity_mount.cover(mapped)
         for which, value in bounded:
-            resource.setrlimit(which, (value, value))
+            # processor time: SIGXCPU first, which tells why, SIGKILL a second later
+            soft = min(value, limits.cpu_s) if which == resource.RLIMIT_CPU else value
+            resource.setrlimit(which, (soft, value))
 
     return prepare

@@ -52,6 +52,11 @@ def models_directory(environ: Mapping[str, str]) -> Path:
     return data_directory(environ) / "models"
 
 
+def snapshots_directory(environ: Mapping[str, str]) -> Path:
+    """``$XDG_STATE_HOME/roadmap/snapshots``: copies of projects as they were before a program ran in them."""
+    return _base(environ, "XDG_STATE_HOME", ".local/state") / "snapshots"
+
+
 def slm_socket(environ: Mapping[str, str], state: Path | None = None) -> Path:
     """Where slm-serve listens: ``slm.sock`` in ``$XDG_RUNTIME_DIR/roadmap``, else beside the state file.
 
