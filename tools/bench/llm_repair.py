@@ -125,7 +125,7 @@ def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dic
     from roadmap_cli.agent import localise, project
     from roadmap_cli.agent.driver import Case, Problem
     from roadmap_cli.agent.drivers.llm import LlmDriver, Settings
-    from roadmap_cli.agent.search import Search
+    from roadmap_cli.agent.judge import Judge
     from roadmap_cli.core import clock
     from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.net.transport import Transport
@@ -147,11 +147,11 @@ def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dic
             environ=environ, ledger=ledger, transport=transport, model=MODEL,
             settings=Settings(samples=SAMPLES, rounds=ROUNDS), stop=lambda: time.monotonic() - started > SECONDS,
         )  # fmt: skip
-        search = Search(bench, read, tried=(), weights={}, pytest=True, pause=lambda: False, note=lambda verdict: None)
+        judge = Judge(bench, case, "pytest", whole_seconds=case.run_seconds)
         outcomes: list[str] = []
         changed: dict[str, str] = {}
         for candidate in driver.candidates(Problem(read, case)):
-            verdict = search.judge(candidate, case)
+            verdict = judge.judge(candidate)
             driver.told(verdict)
             outcomes.append(verdict.outcome)
             if verdict.outcome == "confirmed":

@@ -161,6 +161,7 @@ def solve(task, chosen, weights, hand):
     from roadmap_cli.agent.driver import Problem
     from roadmap_cli.agent.drivers.templates import Templates
     from roadmap_cli.agent.priors import features
+    from roadmap_cli.agent.probing import prepare
     from roadmap_cli.agent.project import read
     from roadmap_cli.agent.sandbox import Limits
     from roadmap_cli.agent.search import Patience, Search
@@ -201,7 +202,7 @@ def solve(task, chosen, weights, hand):
                 bench, project, tried=(), weights={}, pytest=True, note=note, patience=Patience(most=chosen.patience),
                 pause=lambda: cpu() > chosen.seconds or time.monotonic() - began > 8 * chosen.seconds,
             )  # fmt: skip
-            search.prepare(case)
+            prepare(bench, project, case)
             ready, prepared = time.monotonic(), cpu()
             problem = Problem(project, case, task.get("goal", ""))
             if chosen.driver == "synthesis":
@@ -234,17 +235,18 @@ def solve(task, chosen, weights, hand):
                     ]
                 if task["reference"] and text:
                     result["exact"] = plain_tree(text) == plain_tree(task["reference"])
-                    result |= agreement(bench, task, search, found, case)
+                    result |= agreement(bench, task, found, case)
     return result
 
 
-def agreement(bench, task, search, found, case):
+def agreement(bench, task, found, case):
     """On how many inputs like those of the tests the repair and the reference differ."""
+    from roadmap_cli.agent import voting
     from roadmap_cli.agent.drivers.templates import trimmed
     from roadmap_cli.agent.source import Edit
 
     before = task["files"][task["file"]].encode()
-    place = search._outermost(found.candidate)
+    place = voting.outermost(bench.project, found.candidate)
     if task["function"]:
         node = next(n for n in ast.parse(before).body if isinstance(n, ast.FunctionDef) and n.name == task["function"])
         place = (node.name, node.lineno)

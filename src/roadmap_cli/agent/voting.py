@@ -37,7 +37,7 @@ def _groups(bench: Bench, project: Project, ranked: Sequence[Verdict], case: Cas
     """For each candidate what it does on inputs like those of the tests: equal tuples behave alike."""
     assert case.probes
     first = ranked[0].candidate
-    places = {(v.candidate.file, _outermost(project, v.candidate)) for v in ranked if v.candidate.edits}
+    places = {(v.candidate.file, outermost(project, v.candidate)) for v in ranked if v.candidate.edits}
     if len(places) != 1:
         return None
     [(file, place)] = places
@@ -53,7 +53,7 @@ def _groups(bench: Bench, project: Project, ranked: Sequence[Verdict], case: Cas
     return [tuple(row) for row in rows]
 
 
-def _outermost(project: Project, candidate: Candidate) -> tuple[str, int] | None:
+def outermost(project: Project, candidate: Candidate) -> tuple[str, int] | None:
     """The outermost function that a candidate changes: its name and the line its code begins on."""
     parsed = source.Source(candidate.file, project.files[candidate.file])
     start, end, _ = candidate.edits[0]

@@ -20,8 +20,8 @@ from roadmap_cli.agent.driver import Candidate, Case, Driver, Problem
 from roadmap_cli.agent.drivers.llm import Budget, LlmDriver, Settings, outcomes
 from roadmap_cli.agent.drivers.llm.asking import merged
 from roadmap_cli.agent.drivers.llm.outcomes import Counts
+from roadmap_cli.agent.judge import Judge
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.search import Search
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import ConfigError, TryLater
 from roadmap_cli.models import ledger as ledgers
@@ -286,11 +286,11 @@ def test_a_proposal_is_proven_by_the_tests_in_the_sandbox(place: Place, tmp_path
         case = Case(
             first.failing, list(first.outcomes), 0.5, localise.ochiai(first.lines, first.failing, []), errors=errors
         )
-        search = Search(bench, read, tried=(), weights={}, pytest=True, pause=lambda: False, note=lambda verdict: None)
+        judge = Judge(bench, case, "pytest", whole_seconds=case.run_seconds)
         made = driver(place)
         verdicts = []
         for candidate in made.candidates(Problem(read, case)):
-            verdicts.append(search.judge(candidate, case))
+            verdicts.append(judge.judge(candidate))
             made.told(verdicts[-1])
             if verdicts[-1].outcome == "confirmed":
                 break

@@ -184,7 +184,7 @@ def test_a_driver_that_leads_nowhere_is_stopped_and_said(
     from roadmap_cli.agent import registry
 
     driver = Stubborn(patches)
-    monkeypatch.setattr(registry, "drivers_for", lambda world, project, case: [driver])
+    monkeypatch.setattr(registry, "drivers_for", lambda world, project: [driver])
     with open_state(tmp_path) as state:
         status, records = repair(state, folder)
         with state.read() as tx:
@@ -205,7 +205,7 @@ def test_a_driver_may_not_touch_tests_or_leave_the_project(
                 yield Candidate({name: "def test_yes(): pass\n"}, name, "model", name, 1, "", 1.0, False)
 
     driver = Cheat([])
-    monkeypatch.setattr(registry, "drivers_for", lambda world, project, case: [driver])
+    monkeypatch.setattr(registry, "drivers_for", lambda world, project: [driver])
     with open_state(tmp_path) as state:
         status, _ = repair(state, folder)
     assert status == "exhausted"

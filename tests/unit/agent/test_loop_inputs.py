@@ -116,7 +116,7 @@ def test_tokens_and_money_are_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
         def told(self, verdict: object) -> None:
             pass
 
-    monkeypatch.setattr(registry, "drivers_for", lambda world, project, case: [Dear(world)])
+    monkeypatch.setattr(registry, "drivers_for", lambda world, project: [Dear(world)])
     with open_state(tmp_path) as state:
         status, records = repair(state, folder, bounds={"tokens": 300})
         assert (status, records[-1]["reason"], records[-1]["tokens"], records[-1]["cost"]) == (

@@ -14,6 +14,7 @@ import pytest
 from roadmap_cli.agent.bench import Bench, Trial
 from roadmap_cli.agent.driver import Case, Problem, Verdict
 from roadmap_cli.agent.drivers.synthesis import Synthesis
+from roadmap_cli.agent.probing import prepare
 from roadmap_cli.agent.project import read
 from roadmap_cli.agent.sandbox import Limits
 from roadmap_cli.agent.search import Search
@@ -90,7 +91,7 @@ def searching(bench: Bench, notes: list[Verdict] | None = None) -> tuple[Search,
         bench, bench.project, tried=(), weights={}, pytest=True, pause=lambda: False,
         note=notes.append if notes is not None else lambda verdict: None,
     )  # fmt: skip
-    search.prepare(case)
+    prepare(bench, bench.project, case)
     return search, case
 
 

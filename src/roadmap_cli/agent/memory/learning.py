@@ -2,8 +2,8 @@
 
 Rates of success are smoothed towards what is known more generally (back-off): a template's towards the mean of all
 templates, a template's in certain surroundings towards the template's own. All of it counts by how many successes there
-were: after forty by half. So little experience moves a factor little, and none leaves it at 1. (Measured with
-``tools/bench/agent_learning.py``: from twenty successes, a factor taken in full ranks worse than its cube root.)
+were: after forty by half. So little experience moves a factor little, and none leaves it at 1. (Measured: from
+twenty successes, a factor taken in full ranks worse than its cube root.)
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     help="Take the input for this, whatever its name or first line.",
 )
 @click.option("--project", type=click.Path(file_okay=False, path_type=Path), metavar="DIRECTORY",
-              help="The only writable folder; the current one by default.")  # fmt: skip
+              help="The project folder; the current one by default.")  # fmt: skip
 @click.option("--read", "readable", multiple=True, type=click.Path(path_type=Path, exists=True), metavar="PATH",
               help="Let it read PATH, too; may be repeated.")  # fmt: skip
 @click.option("--allow-host", multiple=True, metavar="HOST", help="Take HOST as granted; '*' is every host.")
