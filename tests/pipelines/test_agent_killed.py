@@ -75,9 +75,142 @@ def test_killed_at_random_times(world: dict[str, str], folder: Path) -> None:
     patches = [record["patch"] for record in records if record["kind"] == "agent.candidate"]
     assert len(patches) == len(set(patches))
     stored = subprocess.run(
-        [str(ROOT / "bin/roadmap-why"), str(records[-2]["decision_id"])], env=world, capture_output=True, check=True
+        [str(ROOT / "bin/roadmap-why"), str(next(r["decision_id"] for r in records if "decision_id" in r))],
+        env=world,
+        capture_output=True,
+        check=True,
     )
     assert b"agent.test_result" in stored.stdout
+
+
+# -- killed with effects -----------------------------------------------------------------------------------------------
+
+SPAN = "def overlap(a, b, c, d):\n    return a < d or c < b\n\n\ndef inside(a, b, x):\n    return a <= x < b\n"
+SPAN_TEST = (
+    "from span import inside, overlap\ndef test_yes():\n    assert overlap(1, 5, 4, 8)\ndef test_no():\n"
+    "    assert not overlap(1, 2, 3, 4)\ndef test_touching():\n    assert not overlap(1, 2, 2, 3)\n"
+    "def test_inside():\n    assert inside(1, 3, 1) and not inside(1, 3, 3)\n"
+)
+
+
+class Killing:
+    """A repository with a failing test, repaired with --apply and --branch again and again, and killed meanwhile."""
+
+    def __init__(self, world: dict[str, str], place: Path) -> None:
+        self.world, self.place, self.number = world, place, 0
+        place.mkdir()
+
+    def fresh(self) -> Path:
+        """A new repository and a new state."""
+        self.number += 1
+        folder = self.place / f"r{self.number}"
+        folder.mkdir()
+        (folder / "span.py").write_text(SPAN)
+        (folder / "test_span.py").write_text(SPAN_TEST)
+        for words in (
+            ["init", "-q", "-b", "main"],
+            ["add", "-A"],
+            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "1"],
+        ):
+            subprocess.run(["git", "-C", folder, *words], check=True, env=self.world)
+        return folder
+
+    def start(self, folder: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
+        """Start the command with its output appended to a file."""
+        world = {**self.world, "ROADMAP_STATE": str(self.place / f"s{self.number}/state.db")}
+        words = [
+            str(ROOT / "bin/agent-loop"),
+            "--apply",
+            "--branch",
+            "agent/fix",
+            *(more or ["--test", TEST, str(folder)]),
+        ]
+        with out.open("ab") as stream:
+            return subprocess.Popen(words, env=world, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.PIPE)
+
+    def resuming(self, out: Path, by_id: bool) -> list[str]:
+        """The options that take the run up again, once it has told its id."""
+        names = [str(record["run_id"]) for record in self.told(out)] if by_id else []
+        return ["--resume", names[0]] if names else []
+
+    def told(self, out: Path) -> list[dict[str, object]]:
+        """What the output holds."""
+        return [json.loads(line) for line in out.read_bytes().splitlines()] if out.exists() else []
+
+    def result(self, folder: Path) -> dict[str, object]:
+        """The end state: files, and the branch's commits and content."""
+        git = ["git", "-C", str(folder)]
+        commits = subprocess.run(
+            [*git, "log", "--format=%s", "agent/fix"], env=self.world, capture_output=True, check=True
+        )
+        shown = subprocess.run([*git, "show", "agent/fix:span.py"], env=self.world, capture_output=True, check=True)
+        status = subprocess.run([*git, "status", "--porcelain"], env=self.world, capture_output=True, check=True)
+        files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        return {"files": files, "commits": commits.stdout, "branch": shown.stdout, "status": status.stdout}
+
+    def run(self, chance: random.Random | None, whole_s: float) -> tuple[dict[str, object], int]:
+        """One repair, killed up to four times; its end state and how often it was killed.
+
+        Every other one is taken up by its id, and then no record may be told twice; the rest by the same command.
+        """
+        folder = self.fresh()
+        by_id = bool(self.number % 2)
+        out = self.place / f"out{self.number}.jsonl"
+        kills = 0
+        for _ in range(4 if chance else 0):
+            assert chance
+            running = self.start(folder, out, *self.resuming(out, by_id))
+            try:
+                running.wait(chance.uniform(0.0, whole_s * 1.1))
+                running.communicate()
+                break
+            except subprocess.TimeoutExpired:
+                running.send_signal(signal.SIGKILL)
+                running.communicate()
+                kills += 1
+        last = self.start(folder, out, *self.resuming(out, by_id))
+        _, err = last.communicate(timeout=120)
+        assert last.returncode == 0, err.decode()
+        records = self.told(out)
+        assert records[-1]["status"] in ("fixed", "already_green")
+        assert len({record["run_id"] for record in records if record.get("status") != "already_green"}) <= 2
+        if by_id:
+            ids = [record["id"] for record in records]
+            assert len(ids) == len(set(ids)), "a record is told twice"
+            assert len({record["run_id"] for record in records}) == 1
+        return self.result(folder), kills
+
+
+def _killed(world: dict[str, str], place: Path, points: int) -> tuple[int, int, float]:
+    killing = Killing(world, place)
+    before = time.monotonic()
+    wanted, _ = killing.run(None, 0.0)
+    whole_s = time.monotonic() - before
+    assert b"a < d and c < b" in wanted["branch"]  # type: ignore[operator]
+    chance = random.Random(20261127)
+    kills = runs = 0
+    while kills < points:
+        got, count = killing.run(chance, whole_s)
+        assert got == wanted, (got, wanted)
+        kills, runs = kills + count, runs + 1
+        records = killing.told(killing.place / f"out{killing.number}.jsonl")
+        fixes = {record["id"] for record in records if record["kind"] == "agent.fix"}
+        assert len(fixes) == 1, "one repair, found once"
+    return kills, runs, whole_s
+
+
+def test_killed_while_it_writes_and_commits_it_ends_the_same(world: dict[str, str], tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    _killed(world, tmp_path / "few", 8)
+
+
+@pytest.mark.slow
+def test_killed_at_two_hundred_points(world: dict[str, str], tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    kills, runs, whole_s = _killed(world, tmp_path / "many", 200)
+    print(f"killed {kills} times in {runs} repairs of {whole_s:.1f} s each: all ended the same")
 
 
 def test_a_second_loop_on_the_same_folder_waits_its_turn(world: dict[str, str], folder: Path) -> None:

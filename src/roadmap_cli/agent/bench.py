@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from roadmap_cli.agent import adapters
 from roadmap_cli.agent.project import Project
 from roadmap_cli.agent.sandbox import Grant, Limits, Process, Sandbox
 from roadmap_cli.agent.toolchain import TestCommand
@@ -100,7 +101,7 @@ class Bench:
         request = {
             "files": dict(changed), "tests": list(tests), "trace": list(trace), "swap": swap,
             "test_seconds": test_seconds, "seconds": seconds, "argv": list(self._command.argv),
-            "memory_bytes": self.sandbox.limits.memory_bytes,
+            "memory_bytes": self.sandbox.limits.memory_bytes, "printed": self._command.framework == "command",
         }  # fmt: skip
         started = time.monotonic()
         answer = self._ask(request, seconds + 10)
@@ -111,12 +112,26 @@ class Bench:
             return TestRun({}, False, None, spent >= seconds, "", spent)
         outcomes = answer.get("outcomes", {})
         if self._command.framework == "command":
-            outcomes = _outcome_of_command(answer, self._project.root)
+            outcomes = _outcomes_of_command(answer, self._project.root, self._command.style)
         return TestRun(
             outcomes, bool(answer.get("finished")), answer.get("exit"),
             bool(answer.get("timed_out")), answer.get("output", ""), spent, answer.get("lines", {}),
             bool(answer.get("unloadable")),
         )  # fmt: skip
+
+    def program(self, changed: Mapping[str, str], argv: Sequence[str], *, seconds: float) -> str | None:
+        """Run a program of ours beside the project, some files changed: what it writes to ``{report}``, or None."""
+        request = {
+            "files": dict(changed), "argv": [self._command.interpreter, *argv], "seconds": seconds, "spawn": True,
+            "memory_bytes": self.sandbox.limits.memory_bytes,
+        }  # fmt: skip
+        answer = self._ask(request, seconds + 10)
+        if answer is None:
+            self.close()
+            self.restarts += 1
+            return None
+        report = answer.get("report")
+        return report if isinstance(report, str) and answer.get("exit") == 0 else None
 
     def _ask(self, request: Mapping[str, Any], seconds: float) -> Any:
         process = self._started()
@@ -173,25 +188,42 @@ class Bench:
 _FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (.+)$')
 
 
-def _outcome_of_command(answer: Mapping[str, Any], root: Path) -> dict[str, dict[str, Any]]:
-    """A command counts as one test: its exit status, and the last Python traceback it printed, if any."""
-    if answer.get("exit") == 0 and answer.get("finished"):
-        return {"command": {"status": "passed"}}
+def _outcomes_of_command(answer: Mapping[str, Any], root: Path, style: str) -> dict[str, dict[str, Any]]:
+    """The tests of a command by its report; else it counts as one test, with the last Python traceback it printed."""
+    output = answer.get("output", "")
+    report = answer.get("report")
+    found = adapters.outcomes(answer.get("exit"), bool(answer.get("finished")), report, answer.get("printed", output),
+                              style, _words_of_command(output, root))  # fmt: skip
+    for outcome in found.values():
+        for frame in (outcome.get("error") or {}).get("frames", ()):
+            frame["file"] = _inside(frame.get("file"), root)
+    return found
+
+
+def _inside(file: object, root: Path) -> str | None:
+    """A frame's file relative to the project; None for one outside of it."""
+    if not isinstance(file, str):
+        return None
+    path = Path(file)
+    if path.is_absolute():
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+    return path.as_posix() if ".." not in path.parts and (root / path).is_file() else None
+
+
+def _words_of_command(output: str, root: Path) -> dict[str, Any]:
     frames: list[dict[str, Any]] = []
     words = ""
-    for line in answer.get("output", "").splitlines():
+    for line in output.splitlines():
         if line.startswith("Traceback (most recent"):
             frames = []
         found = _FRAME.match(line)
         if found:
-            path = Path(found[1])
-            inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
-            frames.append({"file": inside, "function": found[3], "line": int(found[2])})
+            frames.append({"file": found[1], "function": found[3], "line": int(found[2])})
         if line.strip():
             words = line.strip()
     kind, colon, message = words.partition(": ")
     error = {"type": kind, "message": message} if colon and kind.isidentifier() else {"type": "Exit", "message": words}
-    return {"command": {"status": "failed", "error": {**error, "frames": frames}}}
+    return {**error, "frames": frames}
 
 
 def is_green(run: TestRun, known: Iterable[str]) -> bool:

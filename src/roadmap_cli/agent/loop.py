@@ -1,28 +1,34 @@
-"""The loop: plan (localise, rank), execute (edit), test (in the sandbox), reflect (store, learn), within bounds.
+"""The loop: plan (run the tests, localise), execute (ask drivers), test (in the sandbox), reflect (store, learn).
 
 The rule it keeps: success is only what the whole suite says, twice; whatever else ends the loop is named, stored with
-the run's id, and can be resumed. Every refuted patch is in the state before the next batch runs.
+the run's id, and can be resumed. Each step is in the journal before and after it is done: killed at any time, the next
+run goes on behind the last step that was done, and finds out by what is on disk how far an effect had come.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import localise, memory, signature, toolchain
+from roadmap_cli.agent import confirm, detect, git, journal, localise, memory, portfolio, registry, signature, toolchain
+from roadmap_cli.agent import judge as judges
 from roadmap_cli.agent import project as projects
-from roadmap_cli.agent.bench import Bench, TestRun, is_green
-from roadmap_cli.agent.driver import Candidate, Case, Verdict
+from roadmap_cli.agent.bench import Bench, TestRun
+from roadmap_cli.agent.breaker import Budget, Move, Spent, exceeded, left
+from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.network import needs_network
+from roadmap_cli.agent.patch import File
+from roadmap_cli.agent.portfolio import Arm
 from roadmap_cli.agent.report import Report
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.search import Search
-from roadmap_cli.agent.source import Block, blocks, reapply
+from roadmap_cli.agent.source import Block, blocks
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.core.errors import DataError, UsageError
+from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
 
 if TYPE_CHECKING:
@@ -31,21 +37,34 @@ if TYPE_CHECKING:
 _FLUSH_S = 0.2
 _RESTARTS = 5
 _FIRST_TEST_S = 5.0
+_RIVALS, _RIVAL_S = 3, (0.4, 4.0)
+#: How often a failing test is run again, with the repair and without it, before either is believed.
+_REPEATS = 4
+#: Read by agents as instructions; here they are text like any other, and named so that it can be seen.
+_CONTEXT = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md", ".cursorrules")
+#: How a run can end well.
+SUCCESS = frozenset({"fixed", "already_green"})
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """When to stop: candidates and seconds of this invocation, seconds of one run of the whole suite."""
+    """When to stop: candidates and seconds of this invocation, tokens and money of the run, one run of all tests."""
 
     candidates: int = 2000
     seconds: float = 120.0
     suite_seconds: float = 120.0
     memory_bytes: int = 1 << 30
+    tokens: int | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the loop may use of the outside: state, clocks, environment, the interpreter that runs it."""
+    """What the loop may use of the outside: state, clocks, environment, the interpreter that runs it.
+
+    `progress` is told now and then what is being done, how much of the time is used (seconds), and a word on it;
+    `stopping` says that it should come to an end.
+    """
 
     state: State
     command: str
@@ -54,53 +73,96 @@ class World:
     environ: Mapping[str, str]
     interpreter: str
     detail: Callable[[str], None]
+    progress: Callable[[str, float, str], None] = field(default=lambda phase, seconds, words: None)
+    stopping: Callable[[], bool] = field(default=lambda: False)
+
+
+def job_of(folder: Path) -> str:
+    """A name for a project, the same in every process: what a lock is named after."""
+    return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+
+
+def folder_of(state: State, token: str) -> Path:
+    """The folder of a run. Raises DataError if there is no such run."""
+    with state.read() as tx:
+        found = memory.run(tx, token)
+    if found is None:
+        raise DataError(f"no run {token!r} to resume", code="no_run")
+    return Path(found.project)
 
 
 class Loop:
-    """One run of the loop on one project. `records` does the work; `status` says how it ended."""
+    """One run of the loop on one project. `records` does the work; `status` says how it ended, `reason` what by."""
 
     def __init__(
-        self, world: World, bounds: Bounds, *, folder: Path | None, test: str | None, resume: str | None = None,
-        apply: bool = False, tell_candidates: bool = False,
+        self, world: World, bounds: Bounds, *, folder: Path | None, test: str | None = None, resume: str | None = None,
+        apply: bool = False, branch: str | None = None, tell_candidates: bool = False, goal: str | None = None,
+        seen: Callable[[str], Collection[str] | None] = lambda run: None,
     ) -> None:  # fmt: skip
-        """Read the project and find its tests' program. Raises UsageError, DataError, InputMissing, Unavailable."""
+        """Read the project and find its tests' program. Hold the lock of `job_of` meanwhile and until it is done.
+
+        `resume` is the id of a run to go on with: then no record is announced again that was announced already, by
+        `seen` (the ids of a run's records that the output holds) or else by what is noted in the state.
+        Raises UsageError, DataError, InputMissing, Unavailable, Negative (no tests).
+        """
         self._world, self._bounds = world, bounds
-        self._apply, self._tell = apply, tell_candidates
-        self.status = "running"
+        self._tell, self._seen, self._resume = tell_candidates, seen, resume is not None
+        self.status, self.reason = "running", ""
         self.applied = False
+        self.branch: git.Branch | None = None
         stored = self._stored(resume) if resume else None
         folder = Path(stored.project) if stored else folder
-        test = stored.test_command if stored else test
-        if folder is None or test is None:
-            raise UsageError(
-                "a project folder and --test are needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY"
-            )
+        if folder is None:
+            raise UsageError("a project folder is needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY")
+        self._finish_half_done(folder.resolve())
         self._project = projects.read(folder)
         self._digest = self._project.digest
-        if stored and stored.digest != self._digest:
-            raise DataError(
-                f"{folder}: changed since run {stored.id} began", code="changed_meanwhile",
-                hint=f"start anew: {world.command} --test {test!r} {folder}",
-            )  # fmt: skip
+        test = stored.test_command if stored else test
+        self._chosen_by = ""
+        if test is None:
+            test = self._detected(folder)
         self._command = toolchain.understand(test, self._project.root, world.environ, world.interpreter)
         limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
         self._bench = Bench(self._project, self._command, limits)
-        with world.state.read() as tx:
-            previous = stored or memory.unfinished(tx, str(self._project.root), test, self._digest)
+        previous = stored or self._unfinished(test)
+        if previous is not None and previous.digest != self._digest:
+            if not self._is_after(previous):
+                raise DataError(
+                    f"{folder}: changed since run {previous.id} began", code="changed_meanwhile",
+                    hint=f"start anew: {world.command} --test {test!r} {folder}",
+                )  # fmt: skip
+            self._digest = previous.digest
         self.id = previous.id if previous else run_id("agent.run", world.now())
         self._resumed = previous is not None
         self._before = previous.candidates if previous else 0
         self._report = Report(self.id, world.now)
-        tests = {name: data for name, data in self._project.files.items() if projects.is_test(name)}
-        suite = hashlib.sha256(test.encode())
-        for name in sorted(tests):
-            suite.update(f"\0{name}\0".encode() + hashlib.sha256(tests[name]).digest())
-        self._suite = suite.hexdigest()[:32]
+        settings: dict[str, Any] = {}
+        if previous:
+            with world.state.read() as tx:
+                known_goal, settings, _ = journal.goal(tx, self.id)
+            goal = goal or known_goal
+        inherits = self._resume
+        self.goal = goal
+        self._apply = apply or (inherits and bool(settings.get("apply")))
+        self._branch = branch or (settings.get("branch") if inherits else None)
+        self._suite = _suite_of(self._project, test)
         self._signature: str | None = None
         self._pending: list[memory.Attempt] = []
-        self._told: list[Record] = []
-        self._tried = 0
+        self._candidates: list[Record] = []
+        self._tried, self._rounds, self._skipped = 0, 0, 0
+        self._known_bad: set[str] = set()
         self._flushed = self._started = world.timer()
+        self._phase = "plan"
+
+    def _detected(self, folder: Path) -> str:
+        found = detect.test_command(self._project.files)
+        if found is None:
+            raise Negative(
+                f"{folder}: no tests are found, so nothing can be claimed", code="no_tests",
+                hint="write one, or name the command that runs them with --test COMMAND",
+            )  # fmt: skip
+        self._chosen_by = found.because
+        return found.command
 
     @property
     def project(self) -> Path:
@@ -108,72 +170,212 @@ class Loop:
         return self._project.root
 
     @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The test command and what it was chosen by, if none was given."""
+        return (self._command.text, self._chosen_by) if self._chosen_by else None
+
+    @property
+    def tried(self) -> int:
+        """Candidates run so far, by this invocation."""
+        return self._tried
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """In words, what of the project is not in the copy."""
+        return self._project.left_out
+
+    @property
     def job(self) -> str:
-        """A name for the project, the same in every process: what a lock is named after."""
-        return hashlib.sha256(str(self._project.root).encode()).hexdigest()[:16]
+        """What its lock is named after."""
+        return job_of(self._project.root)
 
     def records(self) -> Iterator[Record]:
-        """Run it, and yield what happens: started, test results, suspicion, candidates if wanted, the fix, finished."""
-        self._write(lambda tx: memory.start_run(
-            tx, self.id, str(self._project.root), self._command.text, self._digest, self._at()))  # fmt: skip
+        """Run it, and yield what happens: started, steps, test results, suspicion, the fix, finished.
+
+        Each record is in the state before it is yielded; call `told` once it has reached its place.
+        """
+        self._write(self._begin_run)
         try:
             with self._bench:
-                yield self._report.started(
-                    self._project.root, self._command, self._digest, self._resumed, self._bench.open()
-                )
+                context = [name for name in _CONTEXT if name in self._project.files]
+                yield self._kept(self._report.started(
+                    self._project, self._command, self._digest, self._resumed, self._bench.open(), self._chosen_by,
+                    self.goal, context))  # fmt: skip
+                yield from self._announced_before()
                 yield from self._work()
         finally:
             self._flush()
             status = "paused" if self.status == "running" else self.status
             self._write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._at()))
-        yield self._report.finished(self.status, self._tried, self._before + self._tried, self._spent(), self.applied)
+            self._write(lambda tx: journal.set_reason(tx, self.id, self.reason or None))
+        yield self._kept(self._report.finished(
+            self.status, self.reason, self._tried, self._before + self._tried, self._spent_s(), self.applied,
+            self.branch, self._tokens_and_cost()))  # fmt: skip
+
+    def told(self, record: Record) -> None:
+        """Note that a record has reached the output."""
+        if record["kind"] != "agent.candidate":
+            self._write(lambda tx: journal.told(tx, self.id, [record["id"]]))
+
+    def _begin_run(self, tx: Connection) -> None:
+        memory.start_run(tx, self.id, str(self._project.root), self._command.text, self._digest, self._at())
+        journal.set_goal(tx, self.id, self.goal, {"apply": self._apply, "branch": self._branch, **asdict(self._bounds)})
+
+    # -- records and steps -------------------------------------------------------------------------------------------
+
+    def _kept(self, record: Record) -> Record:
+        """Store a record that is about to be announced."""
+        self._write(lambda tx: journal.tell(tx, self.id, [record]))
+        return record
+
+    def _announced_before(self) -> Iterator[Record]:
+        """What earlier parts of the run have found: again, or, for ``--resume``, only what did not get through."""
+        if not self._resumed:
+            return
+        with self._world.state.read() as tx:
+            stored = journal.records(tx, self.id)
+        there = self._seen(self.id) if self._resume else None
+        own = self._report.kept[-1]["id"]
+        for record, announced in stored:
+            if record["id"] == own:
+                continue
+            self._report.kept.append(record)
+            if record["kind"] in ("agent.run_started", "agent.run_finished") and not self._resume:
+                continue
+            known = (record["id"] in there) if there is not None else announced
+            if not (self._resume and known):
+                yield record
+
+    def _begin(self, step: str, key: str, *parts: object, detail: Any = None) -> journal.Step | None:
+        """Begin a step; the stored one if it is done already and what came out of it is kept."""
+        digest = journal.digest_of(self._digest, self._command.text, *parts)
+        with self._world.state.read() as tx:
+            found = journal.find(tx, self.id, key)
+        if found and found.done and found.digest == digest:
+            return found
+        self._phase = step
+        self._world.progress(step, self._spent_s(), "")
+        self._write(lambda tx: journal.begin(tx, self.id, step, key, digest, self._at(), detail))
+        return None
+
+    def _end(self, step: str, key: str, outcome: str, since: float, detail: Any = None, **more: object) -> Record:
+        """End a step: what came out of it and its record are stored together."""
+        record = self._report.step(step, key, outcome, self._world.timer() - since, **more)
+
+        def store(tx: Connection) -> None:
+            journal.end(tx, self.id, key, outcome, self._at(), detail)
+            journal.tell(tx, self.id, [record])
+
+        self._write(store)
+        return record
 
     # -- plan ------------------------------------------------------------------------------------------------------
 
     def _work(self) -> Iterator[Record]:
-        first = self._bench.run({}, test_seconds=_FIRST_TEST_S, seconds=self._bounds.suite_seconds)
-        yield (before := self._report.test_result("before", first))
-        if first.finished and not first.failing:
-            self.status = "already_green" if first.passing and first.exit_code == 0 else "no_tests"
+        with self._world.state.read() as tx:
+            reflected = journal.find(tx, self.id, "reflect")
+        if reflected and reflected.done and reflected.detail:
+            yield from self._effects(reflected.detail)
             return
+        first, before = yield from self._test("before")
         if not first.failing:
-            self.status = "hanging" if first.timed_out else "broken"
+            yield from self._nothing_fails(first)
             return
-        signatures = [signature.of(test, first.outcomes[test].get("error")) for test in first.failing]
+        offline = frozenset(test for test in first.failing if needs_network(first.outcomes[test].get("error")))
+        if offline == set(first.failing):
+            self.status = "needs_network"
+            return
+        signatures = [signature.of(t, first.outcomes[t].get("error")) for t in first.failing if t not in offline]
         self._signature = signature.of_all(signatures)
-        case = self._case(first)
-        replayed = self._replay(case, signatures)
-        if replayed:
-            verdict, fix = replayed
-            yield from self._succeed(verdict, before, fix.id, "replay", signatures, case)
-            return
-        second = self._bench.run(
-            {},
-            trace=self._project.sources(),
-            test_seconds=max(1.0, 5 * case.test_seconds),
-            seconds=self._bounds.suite_seconds * 4,
-        )
-        flaky = sorted(set(first.failing) ^ set(second.failing)) if second.finished else []
-        if flaky:
-            yield self._report.test_result("again", second, flaky)
-            case.failing = [test for test in case.failing if test not in flaky]
-            case.known = [test for test in case.known if test not in flaky]
-            if not case.failing:
-                self.status = "unstable"
-                return
-        self._localise(case, second)
-        yield (suspicion := self._report.suspicion(case.suspicion, bool(second.lines)))
-        yield from self._search(case, before, suspicion, signatures)
+        with self._world.state.read() as tx:
+            self._known_bad = set(memory.refuted(tx, self._signature, self._suite))
+            experience = journal.drivers(tx)
+            self._rounds = sum(step.step == "execute" for step in journal.steps(tx, self.id))
+        attempt = _Attempt(self._case(first, offline), before, signatures, set(offline))
+        attempt.judge = judges.Judge(
+            self._bench, attempt.case, self._command.framework,
+            judges.held_out(attempt.case.failing, set(attempt.case.known) - set(attempt.case.failing)),
+            frozenset(offline), max(attempt.case.run_seconds, 5 + 4 * first.seconds),
+        )  # fmt: skip
+        drivers = registry.drivers_for(self._for_drivers(attempt), self._project, attempt.case)
+        attempt.arms = [Arm(driver, (0, 0.0)) for driver in drivers]
+        for arm in attempt.arms:
+            arm.experience = experience.get(arm.name, (0, 0.0))
+        yield from self._search(attempt)
 
-    def _case(self, first: TestRun) -> Case:
-        failing = first.failing
+    def _nothing_fails(self, first: TestRun) -> Iterator[Record]:
+        if first.finished and first.exit_code == 0 and first.passing:
+            again, _ = yield from self._test("again")
+            if not judges.green(again, first.passing):
+                self.status = "unstable"
+            else:
+                self.status = "unchecked" if self.goal else "already_green"
+        elif first.finished and not first.passing:
+            self.status = "no_tests"
+        else:
+            self.status = "hanging" if first.timed_out else "broken"
+
+    def _test(self, phase: str, test_seconds: float = _FIRST_TEST_S) -> Generator[Record, None, tuple[TestRun, Record]]:
+        """Run the whole suite as the project stands; gives the run and its record. ``trace`` also sees lines."""
+        key, since = f"test:{phase}", self._world.timer()
+        found = self._begin("test", key, self._bounds.suite_seconds)
+        if found and found.detail:
+            return TestRun(**found.detail["run"]), found.detail["record"]
+        if phase == "trace":
+            run = self._bench.run(
+                {}, trace=self._project.sources(), test_seconds=test_seconds, seconds=self._bounds.suite_seconds * 4
+            )
+        else:
+            run = self._bench.run({}, test_seconds=test_seconds, seconds=self._bounds.suite_seconds)
+        record = self._report.test_result("again" if phase == "trace" else phase, run)
+        step = self._end("test", key, "green" if judges.green(run, ()) else "red", since,
+                         {"run": asdict(run), "record": record})  # fmt: skip
+        if phase != "trace":
+            yield self._kept(record)
+        yield step
+        return run, record
+
+    def _case(self, first: TestRun, offline: Collection[str]) -> Case:
+        failing = [test for test in first.failing if test not in offline]
         known = [test for test in first.outcomes if first.outcomes[test]["status"] != "skipped"]
-        known = [test for test in known if not test.startswith("collect:")]
+        known = [test for test in known if not test.startswith("collect:") and test not in offline]
         slowest = max((first.outcomes[test].get("seconds", 0.0) for test in first.passing), default=0.1)
         errors = {test: first.outcomes[test].get("error") or {} for test in failing}
         return Case(failing, known, min(_FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
 
-    def _localise(self, case: Case, run: TestRun) -> None:
+    def _locate(self, attempt: _Attempt) -> Iterator[Record]:
+        """Run the suite once more with its lines seen: what differs is flaky, what failing tests run is suspect."""
+        case, judge = attempt.case, attempt.judged
+        run, _ = yield from self._test("trace", max(1.0, 5 * case.test_seconds))
+        attempt.lines = run.lines
+        was = set(case.failing)
+        now = {test for test in run.failing if test not in attempt.excluded}
+        flaky = sorted(was ^ now) if run.finished else []
+        if flaky:
+            if not self._earlier_part("agent.test_result", phase="again"):
+                yield self._kept(self._report.test_result("again", run, flaky))
+            attempt.excluded.update(flaky)
+            case.failing = [test for test in case.failing if test not in flaky]
+            case.known = [test for test in case.known if test not in flaky]
+            judge.excluded = frozenset(attempt.excluded)
+            judge.held_out -= judge.excluded
+            if not case.failing:
+                self.status = "unstable"
+                return
+        self._suspect(case, run)
+        attempt.suspicion = self._earlier_part("agent.suspicion")
+        if attempt.suspicion is None:
+            attempt.suspicion = self._kept(self._report.suspicion(case.suspicion, bool(run.lines)))
+            yield attempt.suspicion
+
+    def _earlier_part(self, kind: str, **fields: object) -> Record | None:
+        """A record that an earlier part of this run has made, with these fields."""
+        wanted = {"kind": kind, **fields}
+        if not self._resumed:
+            return None
+        return next((r for r in self._report.kept if all(r.get(n) == v for n, v in wanted.items())), None)
+
+    def _suspect(self, case: Case, run: TestRun) -> None:
         passing = [test for test in run.passing if test in case.known]
         case.suspicion = localise.ochiai(run.lines, case.failing, passing) if run.lines else {}
         imported = run.lines.get(localise.IMPORT, {}) if run.lines else {}
@@ -188,82 +390,160 @@ class Loop:
 
     # -- execute and test --------------------------------------------------------------------------------------------
 
-    def _replay(self, case: Case, signatures: list[signature.Signature]) -> tuple[Verdict, memory.Fix] | None:
-        """Try what mended the same failure before."""
-        with self._world.state.read() as tx:
-            known = memory.fixes(tx, signatures)
-        search = Search(self._bench, self._project, tried=(), weights={}, pytest=False, pause=lambda: False,
-                        note=lambda verdict: None)  # fmt: skip
-        for fix in known:
-            changed = self._reapplied(fix)
-            if not changed:
-                continue
-            name = next(iter(changed))
-            patch = f"replay:{fix.id}"
-            candidate = Candidate(changed, patch, fix.template, name, 1, "", 1.0, False)
-            run = search.whole(changed, case)
-            worked = is_green(run, case.known)
-            self._world.detail(f"replay of {fix.id} ({fix.level}): {'green' if worked else 'not green'}")
-            if worked:
-                return Verdict(candidate, "confirmed", 0, run), fix
-            self._write(lambda tx, fix=fix: memory.note_replay(tx, fix.id, False, self._at()))  # type: ignore[misc]
-        return None
-
-    def _reapplied(self, fix: memory.Fix) -> dict[str, str]:
-        changed: dict[str, str] = {}
-        for block in fix.blocks:
-            same_name = [n for n in self._project.sources() if n.rpartition("/")[2] == block.file.rpartition("/")[2]]
-            for name in dict.fromkeys([block.file, *same_name]):
-                if name not in self._project.files or projects.is_test(name):
-                    continue
-                try:
-                    text = changed.get(name) or self._project.files[name].decode()
-                except UnicodeDecodeError:
-                    continue
-                again = reapply(block, text)
-                if again is not None:
-                    changed[name] = again
-                    break
-            else:
-                return {}
-        return changed
-
-    def _search(
-        self, case: Case, before: Record, suspicion: Record, signatures: list[signature.Signature]
-    ) -> Iterator[Record]:
-        assert self._signature is not None
-        with self._world.state.read() as tx:
-            tried = memory.refuted(tx, self._signature, self._suite)
-            weights = memory.priors(tx)
-        search = Search(
-            self._bench, self._project, tried=tried, weights=weights, pytest=self._command.framework == "pytest",
-            pause=self._must_pause, note=self._reflect,
+    def _for_drivers(self, attempt: _Attempt) -> registry.World:
+        world = self._world
+        return registry.World(
+            world.state, self.id, world.environ, attempt.signatures, self._command.framework,
+            lambda candidate: self._narrowed(candidate, attempt), lambda: left(self._budget(), self._spend),
         )  # fmt: skip
-        verdict = search.find(case, {})
-        self._flush()
-        yield from self._told
-        if verdict is not None:
-            yield from self._succeed(verdict, before, suspicion["id"], "template", signatures, case)
-        elif self._bench.restarts > _RESTARTS:
-            self.status = "broken"
-        else:
-            self.status = "paused" if search.paused else "exhausted"
-        self._world.detail(f"{self._tried} candidates run, {search.skipped} skipped as refuted before")
 
-    def _must_pause(self) -> bool:
-        over = self._tried >= self._bounds.candidates or self._spent() >= self._bounds.seconds
-        return over or self._bench.restarts > _RESTARTS
+    def _narrowed(self, candidate: Candidate, attempt: _Attempt) -> Case | None:
+        """The case that is left after a step that mended a part of it."""
+        case = attempt.case
+        run = self._bench.run(
+            candidate.changed, trace=self._project.sources(), test_seconds=case.test_seconds * 4,
+            seconds=case.run_seconds * 4,
+        )  # fmt: skip
+        failing = [test for test in run.failing if test not in attempt.excluded]
+        if not run.finished or not failing:
+            return None
+        suspicion = localise.ochiai(run.lines, failing, run.passing) if run.lines else case.suspicion
+        ordered = [t for t in failing if t in case.failing] + [t for t in failing if t not in case.failing]
+        return Case(ordered, case.known, case.test_seconds, suspicion, case.imported, case.errors)
+
+    def _search(self, attempt: _Attempt) -> Iterator[Record]:
+        problem = Problem(self._project, attempt.case, self.goal or "")
+        while not attempt.plausible:
+            arm = portfolio.best(attempt.arms)
+            stopped = self._must_stop()
+            if stopped or arm is None:
+                self._stop(stopped, attempt)
+                return
+            if arm.localises and attempt.suspicion is None:
+                yield from self._locate(attempt)
+                if self.status != "running":
+                    return
+            yield from self._round(attempt, arm, problem, portfolio.round_seconds(arm, attempt.arms))
+        last = attempt.plausible[-1]
+        arm = last.arm
+        if arm.name != "replay":
+            until = self._world.timer() + min(_RIVAL_S[1], max(_RIVAL_S[0], arm.seconds))
+            while len(attempt.plausible) <= _RIVALS and not arm.done and not self._must_stop():
+                left_s = until - self._world.timer()
+                if left_s <= 0:
+                    break
+                yield from self._round(attempt, arm, problem, left_s, rivals=True)
+            attempt.searched_on = True
+        yield from self._settle(attempt)
+
+    def _round(
+        self, attempt: _Attempt, arm: Arm, problem: Problem, seconds: float, *, rivals: bool = False
+    ) -> Iterator[Record]:
+        """Stay with one driver for some seconds, or until it has something plausible."""
+        self._rounds += 1
+        key, since = f"execute:{self._rounds}", self._world.timer()
+        self._begin("execute", key, arm.name)
+        tried, hits = arm.tried, 0
+        while self._world.timer() - since < seconds and not arm.done and not self._must_stop():
+            at = self._world.timer()
+            verdict = self._one(attempt, arm, problem)
+            arm.seconds += self._world.timer() - at
+            self._world.progress("execute", self._spent_s(), f"{self._tried} candidates, {arm.name}")
+            yield from self._candidates_told()
+            if verdict is not None and verdict.outcome == "confirmed":
+                attempt.plausible.append(_Plausible(verdict, arm))
+                hits += 1
+                if not rivals or len(attempt.plausible) > _RIVALS:
+                    break
+        self._flush()
+        yield from self._candidates_told()
+        outcome = "plausible" if hits else arm.why_done or ("limit" if self._must_stop() else "nothing")
+        spent = self._world.timer() - since
+        self._write(
+            lambda tx: journal.note_driver(tx, arm.name, arm.tried - tried, int(hits > 0 and not rivals), spent)
+        )
+        yield self._end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
+
+    def _one(self, attempt: _Attempt, arm: Arm, problem: Problem) -> Verdict | None:
+        """Ask for one proposal and judge it; None if there was nothing to judge."""
+        candidate = arm.propose(problem)
+        if candidate is None:
+            self._world.detail(f"{arm.name}: {arm.why_done}")
+            return None
+        if candidate.patch in self._known_bad or not _is_allowed(candidate):
+            self._skipped += 1
+            self._watch(arm, Move(candidate.patch, new=False))
+            return None
+        self._known_bad.add(candidate.patch)
+        verdict = attempt.judged.judge(candidate)
+        arm.tried += 1
+        self._reflect_on(verdict, arm)
+        arm.driver.told(verdict)
+        failing = [t for t in verdict.run.failing if t not in attempt.excluded]
+        error = signature.of_all([signature.of(t, verdict.run.outcomes[t].get("error")) for t in failing])
+        self._watch(arm, Move(candidate.patch, new=True, error=error if failing else ""))
+        return verdict
+
+    def _watch(self, arm: Arm, move: Move) -> None:
+        if arm.iterates and arm.breaker.note(move):
+            arm.close(f"breaker: {arm.breaker.open}")
+
+    def _must_stop(self) -> str | None:
+        if self._bench.restarts > _RESTARTS:
+            return "broken"
+        if self._world.stopping():
+            return "interrupted"
+        return exceeded(self._budget(), self._spend())
+
+    def _budget(self) -> Budget:
+        bounds = self._bounds
+        return Budget(bounds.candidates, bounds.seconds, bounds.tokens, bounds.cost)
+
+    def _spend(self) -> Spent:
+        tokens, cost = (0, 0.0)
+        if self._bounds.tokens is not None or self._bounds.cost is not None:
+            tokens, cost = self._tokens_and_cost()
+        return Spent(self._tried, self._spent_s(), tokens, cost)
+
+    def _tokens_and_cost(self) -> tuple[int, float]:
+        with self._world.state.read() as tx:
+            return journal.spent(tx, self.id)
+
+    def _stop(self, stopped: str | None, attempt: _Attempt) -> None:
+        broken = [arm for arm in attempt.arms if arm.breaker.open]
+        if stopped == "broken":
+            self.status = "broken"
+        elif stopped:
+            self.status, self.reason = "paused", stopped
+        elif broken:
+            self.status, self.reason = "breaker", str(broken[0].breaker.open)
+        else:
+            self.status = "exhausted"
+        self._world.detail(f"{self._tried} candidates run, {self._skipped} skipped as refuted before")
 
     # -- reflect -----------------------------------------------------------------------------------------------------
 
-    def _reflect(self, verdict: Verdict) -> None:
-        self._tried += 1
+    def _reflect_on(self, verdict: Verdict, arm: Arm) -> None:
         candidate = verdict.candidate
+        if arm.name == "replay":
+            worked = verdict.outcome == "confirmed"
+            self._world.detail(f"replay of {candidate.patch}: {'green' if worked else 'not green'}")
+            if not worked:
+                fix = candidate.patch.removeprefix("replay:")
+                self._write(lambda tx: memory.note_replay(tx, fix, False, self._at()))
+            return
+        self._tried += 1
         self._pending.append(memory.Attempt(candidate.patch, candidate.template, verdict.outcome, verdict.failing))
         if self._tell:
-            self._told.append(self._report.candidate(verdict))
+            self._candidates.append(self._report.candidate(verdict))
         if verdict.outcome == "confirmed" or self._world.timer() - self._flushed >= _FLUSH_S:
             self._flush()
+
+    def _candidates_told(self) -> Iterator[Record]:
+        """Records of the candidates that are in the state by now."""
+        if not self._pending:
+            told, self._candidates = self._candidates, []
+            yield from told
 
     def _flush(self) -> None:
         """Store the attempts made since the last time."""
@@ -273,61 +553,106 @@ class Loop:
             name = self._signature
             self._write(lambda tx: memory.note_attempts(tx, self.id, name, self._suite, attempts, self._at()))
 
-    def _succeed(
-        self,
-        verdict: Verdict,
-        before: Record,
-        basis: str,
-        driver: str,
-        signatures: list[signature.Signature],
-        case: Case,
-    ) -> Iterator[Record]:
-        """Prove it once more, then store fix and decision, write the files if asked to, and only then announce."""
-        proof = self._bench.run(verdict.candidate.changed, test_seconds=case.test_seconds, seconds=case.run_seconds)
+    def _settle(self, attempt: _Attempt) -> Iterator[Record]:
+        """Choose among what is plausible, weigh the evidence, prove it once more, store, and only then have effects."""
+        since = self._world.timer()
+        self._begin("confirm", "confirm", [found.verdict.candidate.patch for found in attempt.plausible])
+        made = confirm.Checks()
+        if attempt.plausible[0].arm.name != "replay":
+            made = confirm.checks(
+                self._bench, self._project, self._command.framework, self._command.arguments,
+                [found.verdict.candidate.changed for found in attempt.plausible], attempt.case.failing,
+            )  # fmt: skip
+        count = len(attempt.plausible)
+        chosen = confirm.choose(made, count)
+        found = attempt.plausible[chosen]
+        evidence = self._evidence(attempt, found)
+        confirm.weigh(evidence, made, chosen, count)
+        verdict, why = evidence.verdict()
+        yield self._end("confirm", "confirm", verdict, since, why=why)
+        since = self._world.timer()
+        self._begin("test", "test:after", found.verdict.candidate.patch)
+        proof = attempt.judged.whole(found.verdict.candidate.changed)
         after = self._report.test_result("after", proof)
-        yield after
-        if not is_green(proof, case.known):
+        yield self._kept(after)
+        green = judges.green(proof, attempt.case.known, attempt.excluded) and attempt.judged.stands(
+            found.verdict.candidate.changed, 1 if found.arm.name == "replay" else _REPEATS
+        )
+        yield self._end("test", "test:after", "green" if green else "red", since)
+        if not green:
             self.status = "unstable"
             return
-        changed = verdict.candidate.changed
-        was = {name: self._project.files[name].decode() for name in changed}
-        parts = [block for name in sorted(changed) for block in blocks(name, was[name], changed[name])]
-        pattern = content_id("agent.fix", blocks=[repr(part) for part in parts])
-        held_out = len(set(case.known) - set(case.selecting))
-        fix = self._report.fix(verdict, was, driver, pattern, held_out, [s.exact for s in signatures])
-        self.status = "fixed"
-        yield self._remember(fix, basis, before, after, parts, signatures, verdict, driver)
-        if self._apply and not self._world.state.dry_run:
-            projects.apply(self._project, changed)
-            self.applied = True
+        yield from self._remember(attempt, found, evidence, after)
+
+    def _evidence(self, attempt: _Attempt, found: _Plausible) -> confirm.Evidence:
+        evidence = confirm.Evidence(excluded=len(attempt.excluded), searched_on=attempt.searched_on)
+        held = attempt.judged.held_out
+        evidence.held_out = len(held)
+        if found.arm.name == "replay":
+            pattern = found.verdict.candidate.patch.removeprefix("replay:")
+            with self._world.state.read() as tx:
+                earlier = self._earlier(tx, pattern, "")
+            evidence.earlier = str(earlier[-1].get("verdict", "plausible")) if earlier else "plausible"
+        evidence.held_out_failing = sum(test in held for test in attempt.case.failing)
+        functions = confirm.changed_functions(self._project, found.verdict.candidate.changed)
+        evidence.held_out_reaching = _reaching(self._project, attempt.lines, held, functions)
+        return evidence
 
     def _remember(
-        self, fix: Record, basis: str, before: Record, after: Record, parts: list[Block],
-        signatures: list[signature.Signature], verdict: Verdict, driver: str,
-    ) -> Record:  # fmt: skip
-        """Store a fix with all it rests on, and the decision for it, in one transaction."""
+        self, attempt: _Attempt, found: _Plausible, evidence: confirm.Evidence, after: Record
+    ) -> Iterator[Record]:
+        """Store fix and decision, with all they rest on, and the end of the step in one transaction; then announce."""
+        since = self._world.timer()
+        self._begin("reflect", "reflect")
+        candidate, driver = found.verdict.candidate, found.arm.name
+        changed = candidate.changed
+        new = self._project.with_changes(changed)
+        was = {name: self._project.file(name) for name in changed}
+        parts = [block for name in sorted(changed) for block in _blocks(self._project, name, changed[name])]
+        pattern = content_id("agent.fix", blocks=[repr(part) for part in parts])
+        fix = self._report.fix(
+            candidate, was, new, driver, pattern, evidence, [s.exact for s in attempt.signatures],
+            sorted(attempt.excluded), attempt.judged.overfit,
+        )  # fmt: skip
+        detail = {"changed": dict(changed), "fix_id": fix["id"], "at": fix["at"]}
+        fix, step = self._stored_fix(attempt, found, fix, after, parts, since, detail)
+        yield fix
+        yield step
+        yield from self._effects({**detail, "fix": fix})
+
+    def _stored_fix(
+        self, attempt: _Attempt, found: _Plausible, fix: Record, after: Record, parts: list[Block], since: float,
+        detail: dict[str, Any],
+    ) -> tuple[Record, Record]:  # fmt: skip
         from roadmap_cli.state import records
         from roadmap_cli.why import decisions
 
+        driver, before = found.arm.name, attempt.before
         stored = [record for record in self._report.kept if record["kind"] != "agent.candidate"]
+        step = self._report.step("reflect", "reflect", "stored", self._world.timer() - since)
         with self._world.state.write() as tx:
             if self._world.state.dry_run:  # what earlier transactions said is gone
-                memory.start_run(tx, self.id, str(self._project.root), self._command.text, self._digest, self._at())
+                self._begin_run(tx)
             records.put_many(tx, stored)
-            memory.store_fix(tx, fix["pattern_id"], self.id, driver, verdict.candidate.template, parts, signatures,
+            memory.store_fix(tx, fix["pattern_id"], self.id, driver, fix["template"], parts, attempt.signatures,
                              self._at())  # fmt: skip
             evidence = [before["id"], after["id"], fix["id"]]
-            if driver == "template":
-                evidence.insert(1, basis)
-            else:
-                evidence += [earlier["id"] for earlier in self._earlier(tx, basis, fix["id"])]
+            if driver == "replay":
+                pattern = found.verdict.candidate.patch.removeprefix("replay:")
+                evidence += [earlier["id"] for earlier in self._earlier(tx, pattern, fix["id"])]
+            elif attempt.suspicion is not None:
+                evidence.insert(1, attempt.suspicion["id"])
             decision = decisions.decide(
                 tx, kind="agent.fix_chosen", what=f"change {fix['file']} line {fix['line']} by {driver}",
                 why=self._report.reason(fix, before, after), evidence=evidence, command=self._world.command,
                 at=self._world.now(), run_id=self.id,
-                facts={"candidates": self._tried, "driver": driver, "template": fix["template"]},
+                facts={"candidates": self._tried, "driver": driver, "template": fix["template"],
+                       "verdict": fix["verdict"]},
             )  # fmt: skip
-        return {**fix, "decision_id": decision["id"]}
+            fix = {**fix, "decision_id": decision["id"]}
+            journal.tell(tx, self.id, [fix, step])
+            journal.end(tx, self.id, "reflect", "stored", self._at(), {**detail, "fix": fix})
+        return fix, step
 
     def _earlier(self, tx: Connection, pattern: str, but: str) -> list[Record]:
         """The stored records of the fix that is replayed now."""
@@ -335,6 +660,76 @@ class Loop:
 
         found = [r for r in records.find(tx, kind="agent.fix") if r.get("pattern_id") == pattern and r["id"] != but]
         return found[-1:]
+
+    # -- effects -----------------------------------------------------------------------------------------------------
+
+    def _effects(self, stored: Mapping[str, Any]) -> Iterator[Record]:
+        """Do what was asked for beyond finding the repair, once: what is on disk, or in git, says whether it was."""
+        changed: dict[str, str] = stored["changed"]
+        if self._branch and not self._world.state.dry_run:
+            yield from self._commit(stored["fix"], changed)
+        if self._apply and not self._world.state.dry_run:
+            yield from self._written(changed)
+        self.status = "fixed"
+
+    def _written(self, changed: Mapping[str, str]) -> Iterator[Record]:
+        since = self._world.timer()
+        with self._world.state.read() as tx:
+            done = journal.find(tx, self.id, "apply")
+        if done and done.done:
+            self.applied = done.outcome in ("written", "there")
+            return
+        after = self._project.with_changes(changed)
+        before = _thawed(done.detail["before"]) if done and done.detail else {n: self._project.file(n) for n in changed}
+        self._begin("apply", "apply", sorted(changed), detail={"before": _frozen(before), "after": _frozen(after)})
+        did = projects.replace(self._project.root, before, after)
+        self.applied = True
+        yield self._end("apply", "apply", "written" if did else "there", since, files=sorted(changed))
+
+    def _commit(self, fix: Record, changed: Mapping[str, str]) -> Iterator[Record]:
+        since = self._world.timer()
+        assert self._branch
+        key = f"branch:{self._branch}"
+        after = self._project.with_changes(changed)
+        before: dict[str, File | None] = {name: self._project.file(name) for name in changed}
+        with self._world.state.read() as tx:
+            applied = journal.find(tx, self.id, "apply")
+        if applied and applied.detail:  # the folder may hold the repair already
+            before = _thawed(applied.detail["before"])
+        self._begin("branch", key, sorted(changed))
+        message = (
+            f"Repair {fix['file']}: {fix['template']}\n\n{fix['verdict'].capitalize()}: {fix['verdict_reason']}.\n\n"
+            f"Agent-Run: {self.id}\n"
+        )
+        self.branch = git.commit(self._project.root, self._branch, before, after, message, fix["at"],
+                                 lambda name: self._report.diff_of(name, before, after))  # fmt: skip
+        yield self._end("branch", key, "made" if self.branch.made else "there", since, branch=self._branch,
+                        commit=self.branch.commit)  # fmt: skip
+
+    def _finish_half_done(self, root: Path) -> None:
+        """If a run was killed while it wrote files, and some are written: write the rest, or say that somebody else
+        changed them. One that had written none yet is left to its own run."""
+        if self._world.state.dry_run:
+            return
+        with self._world.state.read() as tx:
+            waiting = journal.open_effects(tx, str(root))
+        for name, step in waiting:
+            if not step.detail:
+                continue
+            before, after = _thawed(step.detail["before"]), _thawed(step.detail["after"])
+            try:
+                now = {file: projects.standing(root, file) for file in after}
+                some = any(now[file] == after[file] and before[file] != after[file] for file in after)
+                if some:
+                    projects.replace(root, before, after)
+                else:
+                    projects.sweep(root, after)
+                    continue
+                outcome = "written"
+            except DataError:
+                outcome = "refused"
+            with self._world.state.write() as tx:
+                journal.end(tx, name, step.key, outcome, self._at())
 
     # -- the ground --------------------------------------------------------------------------------------------------
 
@@ -345,13 +740,118 @@ class Loop:
             raise DataError(f"no run {token!r} to resume", code="no_run")
         return found
 
-    def _write(self, work: Callable[[Connection], None]) -> None:
+    def _unfinished(self, test: str) -> memory.Run | None:
+        """The run to go on with: interrupted or paused on these files, or on these files before it wrote to them."""
+        root = str(self._project.root)
+        with self._world.state.read() as tx:
+            found = memory.unfinished(tx, root, test, self._digest)
+            if found:
+                return found
+            rows = tx.execute(
+                "SELECT r.id FROM agent_run r JOIN agent_step s ON s.run_id = r.id AND s.step = 'apply'"
+                " WHERE r.project = ? AND r.test_command = ? AND r.status IN ('running', 'paused')"
+                " ORDER BY r.started_at DESC, r.id DESC LIMIT 5",
+                (root, test),
+            ).fetchall()
+            runs = [memory.run(tx, name) for (name,) in rows]
+        return next((run for run in runs if run and self._is_after(run)), None)
+
+    def _is_after(self, run: memory.Run) -> bool:
+        """Whether the project is what a run read, but for what the run itself wrote."""
+        with self._world.state.read() as tx:
+            step = journal.find(tx, run.id, "apply")
+        if step is None or not step.detail:
+            return False
+        return self._project.with_files(_thawed(step.detail["before"])).digest == run.digest
+
+    def _write(self, work: Callable[[Connection], object]) -> None:
         if not self._world.state.dry_run:
             with self._world.state.write() as tx:
                 work(tx)
 
-    def _spent(self) -> float:
+    def _spent_s(self) -> float:
         return self._world.timer() - self._started
 
     def _at(self) -> str:
         return stamp(self._world.now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Plausible:
+    """A candidate with which all tests pass, and where it came from."""
+
+    verdict: Verdict
+    arm: Arm
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What a run knows of the failure it works on."""
+
+    case: Case
+    before: Record
+    signatures: list[signature.Signature]
+    excluded: set[str]
+    judge: judges.Judge | None = None
+    arms: list[Arm] = field(default_factory=list)
+    suspicion: Record | None = None
+    lines: Mapping[str, Any] = field(default_factory=dict)
+    plausible: list[_Plausible] = field(default_factory=list)
+    searched_on: bool = False
+
+    @property
+    def judged(self) -> judges.Judge:
+        """The judge."""
+        assert self.judge is not None
+        return self.judge
+
+
+def _suite_of(project: projects.Project, test: str) -> str:
+    """A name for the tests: their command and the content of their files."""
+    tests = {name: data for name, data in project.files.items() if projects.is_test(name)}
+    suite = hashlib.sha256(test.encode())
+    for name in sorted(tests):
+        suite.update(f"\0{name}\0".encode() + hashlib.sha256(tests[name]).digest())
+    return suite.hexdigest()[:32]
+
+
+def _is_allowed(candidate: Candidate) -> bool:
+    """A proposal may not touch tests, protected files, or anything outside the project."""
+    return all(
+        not projects.is_test(name) and not name.startswith("/") and not {"..", ".git"} & set(name.split("/"))
+        for name in candidate.changed
+    )
+
+
+def _blocks(project: projects.Project, name: str, text: str) -> list[Block]:
+    return blocks(name, project.files[name].decode() if name in project.files else "", text)
+
+
+def _reaching(
+    project: projects.Project, lines: Mapping[str, Any], tests: Collection[str], functions: list[tuple[str, str, int]]
+) -> int:
+    """How many tests run lines of functions."""
+    from roadmap_cli.agent.source import Source
+
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for file, name, _ in functions:
+        parsed = Source(file, project.files[file])
+        node = next(scope.node for scope in parsed.scopes if scope.name == name)
+        last = node.body[-1]
+        spans.setdefault(file, []).append((node.body[0].lineno, last.end_lineno or last.lineno))
+    count = 0
+    for test in tests:
+        ran = lines.get(test, {})
+        count += any(a <= line <= b for file in spans for line in ran.get(file, ()) for a, b in spans[file])
+    return count
+
+
+def _frozen(files: Mapping[str, File | None]) -> dict[str, Any]:
+    return {
+        name: None if file is None else [base64.b64encode(file.content).decode(), file.executable]
+        for name, file in files.items()
+    }
+
+
+def _thawed(files: Mapping[str, Any]) -> dict[str, File | None]:
+    return {name: None if file is None else File(base64.b64decode(file[0]), file[1]) for name, file in files.items()}

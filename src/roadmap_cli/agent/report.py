@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
+from roadmap_cli.agent import patch
 from roadmap_cli.agent.bench import TestRun
-from roadmap_cli.agent.driver import Verdict
+from roadmap_cli.agent.confirm import Evidence
+from roadmap_cli.agent.driver import Candidate, Verdict
+from roadmap_cli.agent.git import Branch
 from roadmap_cli.agent.localise import Suspicion, top
-from roadmap_cli.agent.source import unified_diff
+from roadmap_cli.agent.patch import File
+from roadmap_cli.agent.project import Project
 from roadmap_cli.agent.toolchain import TestCommand
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record, run_id
@@ -31,17 +34,22 @@ class Report:
         return record
 
     def started(
-        self, folder: Path, command: TestCommand, digest: str, resumed: bool, protections: Sequence[str]
-    ) -> Record:
+        self, project: Project, command: TestCommand, digest: str, resumed: bool, protections: Sequence[str],
+        chosen_by: str, goal: str | None, context: Sequence[str],
+    ) -> Record:  # fmt: skip
         """agent.run_started."""
+        fields: dict[str, object] = {
+            "project": str(project.root), "test": command.text, "framework": command.framework, "digest": digest,
+            "resumed": resumed, "protections": list(protections), "git": project.git,
+        }  # fmt: skip
+        optional = {"goal": goal, "test_chosen_by": chosen_by, "left_out": list(project.left_out),
+                    "submodules": list(project.submodules), "context": list(context)}  # fmt: skip
+        return self._record("agent.run_started", **fields, **{name: value for name, value in optional.items() if value})
+
+    def step(self, step: str, key: str, outcome: str, seconds: float, **more: object) -> Record:
+        """agent.step: one step that was done."""
         return self._record(
-            "agent.run_started",
-            project=str(folder),
-            test=command.text,
-            framework=command.framework,
-            digest=digest,
-            resumed=resumed,
-            protections=list(protections),
+            "agent.step", step=step, key=key, outcome=outcome, duration_ms=round(seconds * 1000), **more
         )
 
     def test_result(self, phase: str, run: TestRun, flaky: Sequence[str] = ()) -> Record:
@@ -81,32 +89,65 @@ class Report:
         )  # fmt: skip
 
     def fix(
-        self, verdict: Verdict, was: Mapping[str, str], driver: str, pattern: str, held_out: int,
-        signatures: Sequence[str],
+        self, candidate: Candidate, was: Mapping[str, File | None], new: Mapping[str, File | None], driver: str,
+        pattern: str, evidence: Evidence, signatures: Sequence[str], excluded: Sequence[str], overfit: int,
     ) -> Record:  # fmt: skip
-        """agent.fix: the repair as a diff."""
-        candidate = verdict.candidate
-        name = sorted(candidate.changed)[0]
-        pairs = zip(was[name].splitlines(), candidate.changed[name].splitlines(), strict=False)
-        line = next((number for number, (one, two) in enumerate(pairs, 1) if one != two), candidate.line)
-        return self._record(
-            "agent.fix", driver=driver, template=candidate.template, file=name, line=line,
-            files=sorted(candidate.changed), diff=unified_diff(was, candidate.changed), confidence="plausible",
-            held_out_count=held_out, pattern_id=pattern, signatures=sorted(set(signatures))[:_NAMED],
-        )  # fmt: skip
+        """agent.fix: the repair as a diff, and what is known of it."""
+        name = sorted(new)[0]
+        verdict, why = evidence.verdict()
+        fields: dict[str, object] = {
+            "driver": driver, "template": candidate.template, "file": name,
+            "line": _first_line(was.get(name), new[name]) or candidate.line, "files": sorted(new),
+            "diff": patch.diff(was, new), "confidence": "plausible", "verdict": verdict, "verdict_reason": why,
+            "held_out_count": evidence.held_out, "held_out_failed_count": evidence.held_out_failing,
+            "held_out_reaching_count": evidence.held_out_reaching, "check_count": evidence.checks,
+            "changed_on_recorded_count": evidence.changed_on_recorded,
+            "changed_on_variants_count": evidence.changed_on_variants, "rival_count": evidence.rivals,
+            "disagreement_count": evidence.disagreements, "overfit_count": overfit, "pattern_id": pattern,
+            "signatures": sorted(set(signatures))[:_NAMED],
+        }  # fmt: skip
+        if excluded:
+            fields["excluded"] = list(excluded)[:_NAMED]
+        return self._record("agent.fix", **fields)
 
-    def finished(self, status: str, tried: int, total: int, seconds: float, applied: bool) -> Record:
+    @staticmethod
+    def diff_of(name: str, was: Mapping[str, File | None], new: Mapping[str, File | None]) -> str:
+        """One file's diff."""
+        return patch.diff(was, {name: new[name]})
+
+    def finished(
+        self, status: str, reason: str, tried: int, total: int, seconds: float, applied: bool, branch: Branch | None,
+        spent: tuple[int, float],
+    ) -> Record:  # fmt: skip
         """agent.run_finished."""
+        tokens, cost = spent
+        optional: dict[str, object] = {"reason": reason, "tokens": tokens, "cost": cost}
+        if branch:
+            optional |= {"branch": branch.name, "commit": branch.commit}
         return self._record(
             "agent.run_finished", status=status, candidate_count=tried, total_candidate_count=total,
             applied=applied, duration_ms=round(seconds * 1000),
+            **{name: value for name, value in optional.items() if value},
         )  # fmt: skip
 
     @staticmethod
     def reason(fix: Record, before: Record, after: Record) -> str:
         """Why a fix was chosen, in words."""
-        what = {"replay": "it mended the same failure before", "template": "a failing test runs the line most often"}
         return (
-            f"{what[fix['driver']]}; with it {after['passed_count']} tests pass and none fail, "
-            f"without it {before['failed_count']} failed"
+            f"{_BASIS.get(fix['driver'], 'the driver proposed it')}; with it {after['passed_count']} tests pass"
+            f" and {after['failed_count'] or 'none'} fail, without it {before['failed_count']} failed;"
+            f" {fix['verdict']}: {fix['verdict_reason']}"
         )
+
+
+_BASIS = {
+    "replay": "it mended the same failure before", "template": "a failing test runs the line most often",
+    "synthesis": "it was made up from the tests' examples and code that is there",
+    "llm": "a language model proposed it",
+}  # fmt: skip
+
+
+def _first_line(was: File | None, new: File | None) -> int:
+    """The first line that differs, from 1; 0 if none does."""
+    old, now = [(file.content if file else b"").split(b"\n") for file in (was, new)]
+    return next((number for number, (one, two) in enumerate(zip(old, now, strict=False), 1) if one != two), 0)

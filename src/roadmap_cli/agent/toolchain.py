@@ -17,11 +17,16 @@ from roadmap_cli.core.errors import Unavailable, UsageError
 
 _NEVER_SHOWN = (Path("/"), Path("/root"), Path("/home"), Path("/etc"), Path("/var"), Path("/opt"))
 Framework = Literal["pytest", "unittest", "command"]
+#: How a command's tests are told apart: by a TAP, JUnit or go report, by what the report looks like, or not at all.
+Style = Literal["tap", "junit", "go", "auto", "exit"]
 
 
 @dataclass(frozen=True, slots=True)
 class TestCommand:
-    """A test command understood: how to run it whole (`argv`) and, for known frameworks, test by test."""
+    """A test command understood: how to run it whole (`argv`) and, for known frameworks, test by test.
+
+    In `argv` the word ``{report}`` stands for a path, new in each run, where the command writes its report.
+    """
 
     text: str
     framework: Framework
@@ -30,6 +35,7 @@ class TestCommand:
     argv: tuple[str, ...]
     readable: tuple[Path, ...]
     environ: Mapping[str, str]
+    style: Style = "auto"
 
 
 def understand(text: str, project: Path, environ: Mapping[str, str], own_interpreter: str) -> TestCommand:
@@ -46,6 +52,8 @@ def understand(text: str, project: Path, environ: Mapping[str, str], own_interpr
         raise UsageError("--test needs a command", hint="--test 'pytest -q'")
     search = _search(project, environ, own_interpreter)
     framework: Framework = "command"
+    style: Style = "auto"
+    extra: dict[str, str] = {}
     name = Path(words[0]).name
     arguments: list[str] = []
     if name in ("pytest", "py.test"):
@@ -60,15 +68,45 @@ def understand(text: str, project: Path, environ: Mapping[str, str], own_interpr
     else:
         program = _find(words[0], project, search, None, environ)
         interpreter = own_interpreter if not name.startswith("python") else str(program)
-        words[0] = str(program)
+        words, style, extra = _with_report([str(program), *words[1:]], name)
     readable = tuple(dict.fromkeys([*_installation(interpreter), *_installation(own_interpreter)]))
     program_path = os.pathsep.join([str(Path(interpreter).parent), "/usr/local/bin", "/usr/bin", "/bin"])
-    inside = {"PATH": program_path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+    inside = {"PATH": program_path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **extra}
     user_site = Path(environ.get("HOME", "/nonexistent"), ".local")
     if any((user_site / "lib").glob("python3*/site-packages")):
         inside["PYTHONUSERBASE"] = str(user_site)
         readable += tuple((user_site / "lib").glob("python3*/site-packages"))
-    return TestCommand(text, framework, interpreter, tuple(arguments), tuple(words), _outside_system(readable), inside)
+    if framework == "command":
+        readable += _tool_folders(Path(words[0]))
+        inside["PATH"] = os.pathsep.join(dict.fromkeys([str(Path(words[0]).parent), *program_path.split(os.pathsep)]))
+    return TestCommand(
+        text, framework, interpreter, tuple(arguments), tuple(words), _outside_system(readable), inside, style
+    )
+
+
+def _with_report(words: list[str], name: str) -> tuple[list[str], Style, dict[str, str]]:
+    """The words of a test command, made to tell its tests apart where we know how; and what its environment needs."""
+    if any("{report}" in word for word in words):
+        return words, "auto", {}
+    if name == "node" and "--test" in words and not any(word.startswith("--test-reporter") for word in words):
+        at = words.index("--test") + 1
+        report = ["--test-reporter=tap", "--test-reporter-destination={report}"]
+        shown = ["--test-reporter=spec", "--test-reporter-destination=stdout"]
+        return [*words[:at], *report, *shown, *words[at:]], "tap", {}
+    if name == "go" and words[1:2] == ["test"]:
+        json = [] if "-json" in words else ["-json"]
+        offline = {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOCACHE": "/tmp/go-cache"}
+        return [*words[:2], *json, *words[2:]], "go", {**offline, "GOPATH": "/tmp/go", "GOTELEMETRY": "off"}
+    return words, "auto", {}
+
+
+def _tool_folders(program: Path) -> tuple[Path, ...]:
+    """What a program outside /usr needs to be seen: its installation, if that is a folder of its own."""
+    real = Path(os.path.realpath(program))
+    base = real.parent.parent if real.parent.name == "bin" else real.parent
+    if real.is_relative_to("/usr") or base in _NEVER_SHOWN or base.parent == Path("/home"):
+        return ()
+    return (base,)
 
 
 def _search(project: Path, environ: Mapping[str, str], own_interpreter: str) -> str:

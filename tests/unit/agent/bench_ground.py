@@ -64,13 +64,16 @@ def project(folder: Path, **files: str) -> Path:
     return folder
 
 
-def repair(state: State, folder: Path, test: str = TEST, **choices: object) -> tuple[str, list[Record]]:
+def repair(state: State, folder: Path | None, test: str | None = TEST, **choices: object) -> tuple[str, list[Record]]:
     """Run the loop; its status and records."""
     world = World(state, "agent-loop", clock.system, time.monotonic, {"PATH": os.defpath, "HOME": str(folder)},
                   sys.executable, lambda text: None)  # fmt: skip
     bounds = Bounds(**{"candidates": 3000, "seconds": 60.0, **choices.pop("bounds", {})})  # type: ignore[dict-item]
     loop = Loop(world, bounds, folder=folder, test=test, **choices)  # type: ignore[arg-type]
-    records = list(loop.records())
+    records = []
+    for record in loop.records():
+        records.append(record)
+        loop.told(record)
     return loop.status, records
 
 

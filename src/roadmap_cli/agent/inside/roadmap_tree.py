@@ -29,7 +29,8 @@ class Tree:
             self.write(name)
 
     def write(self, name: Any, text: Any = None) -> Any:
-        path, (content, mode) = os.path.join(self.root, name), self.files[name]
+        path = os.path.join(self.root, name)
+        content, mode = self.files.get(name, (b"", 0o644))  # a file that a run adds; `restore` removes it
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if os.path.islink(path) or os.path.isfile(path):
             os.unlink(path)
@@ -39,7 +40,8 @@ class Tree:
             with open(path, "wb") as file:
                 file.write(content if text is None else text.encode())
             os.chmod(path, mode)
-        self.marks[name] = self.mark(path)
+        if name in self.files:  # what a run has changed is no mark to come back to
+            self.marks[name] = self.mark(path) if text is None else None
 
     @staticmethod
     def mark(path: Any) -> Any:

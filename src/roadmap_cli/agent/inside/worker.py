@@ -9,7 +9,7 @@ finished by itself. A child that leaves early, by ``os._exit`` or a signal, has 
 """
 
 # Any Python from 3.8 on runs this, pytest names its methods, and files are handled at the level of the system.
-# ruff: noqa: D101, D102, PTH109, PTH118, PTH208, SIM105
+# ruff: noqa: D101, D102, PTH102, PTH106, PTH108, PTH109, PTH118, PTH208, SIM105
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import os
 import resource
 import select
 import signal
+import stat
 import sys
 import time
 from typing import Any
@@ -28,7 +29,7 @@ from roadmap_recorder import Recorder, Tracer, report, too_long, unittest_sessio
 from roadmap_tree import Tree  # type: ignore[import-not-found]
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
-RESULT_LIMIT, OUTPUT_LIMIT = 64 << 20, 16384
+RESULT_LIMIT, OUTPUT_LIMIT, REPORT_LIMIT = 64 << 20, 16384, 16 << 20
 
 
 class Worker:
@@ -54,8 +55,11 @@ class Worker:
             self.sweep()
             self.tree.restore()
 
-    def forked(self, work: Any, seconds: Any, memory: Any = None) -> Any:
-        """Run `work` in a child and return what it sends, or what can be said without its word."""
+    def forked(self, work: Any, seconds: Any, memory: Any = None, printed: Any = 0) -> Any:
+        """Run `work` in a child and return what it sends, or what can be said without its word.
+
+        With `printed` what it printed comes whole, up to so many bytes.
+        """
         read, write = os.pipe()
         output = (
             os.memfd_create("output") if hasattr(os, "memfd_create") else os.open("/tmp/out", os.O_RDWR | os.O_CREAT)
@@ -87,6 +91,7 @@ class Worker:
         tail = os.pread(output, OUTPUT_LIMIT, max(0, os.fstat(output).st_size - OUTPUT_LIMIT)).decode(
             "utf-8", "replace"
         )
+        whole = os.pread(output, printed, 0).decode("utf-8", "replace") if printed else None
         os.close(output)
         try:
             result = json.loads(answer)
@@ -95,6 +100,8 @@ class Worker:
         if status != 0 or not ended:
             result["finished"] = False
         result.update(output=tail, timed_out=not ended, died=status)
+        if whole is not None:
+            result["printed"] = whole
         return result
 
     @staticmethod
@@ -257,7 +264,14 @@ class Worker:
         sys.stderr.flush()
 
     def command(self, request: Any) -> Any:
-        """Run the test command as a program of its own; only its exit status speaks."""
+        """Run a program of its own: its exit status, what it printed, and what it wrote to ``{report}`` in its words.
+
+        The report's place is outside the project and new each time, so nothing in the project can have put it there.
+        """
+        place = os.path.join("/tmp", "report-" + os.urandom(12).hex())
+        os.mkdir(place, 0o700)
+        report = os.path.join(place, "report")
+        argv = [word.replace("{report}", report) for word in request["argv"]]
 
         def work(send: Any) -> Any:
             nothing = os.open(os.devnull, os.O_RDONLY)
@@ -267,7 +281,7 @@ class Worker:
             if pid == 0:
                 os.close(send)
                 try:
-                    os.execvp(request["argv"][0], request["argv"])
+                    os.execvp(argv[0], argv)
                 finally:
                     os._exit(127)
             status = os.waitpid(pid, 0)[1]
@@ -278,10 +292,45 @@ class Worker:
         for name, text in request.get("files", {}).items():
             self.tree.write(name, text)
         try:
-            return self.forked(work, request["seconds"], request.get("memory_bytes"))
+            limit = REPORT_LIMIT if request.get("printed") else 0
+            result = self.forked(work, request["seconds"], request.get("memory_bytes"), limit)
+            self.sweep()
+            text = self.report_text(report)
+            if text is not None:
+                result["report"] = text
+            return result
         finally:
             self.sweep()
             self.tree.restore()
+            for name in os.listdir(place):
+                try:
+                    os.unlink(os.path.join(place, name))
+                except OSError:
+                    pass
+            try:
+                os.rmdir(place)
+            except OSError:
+                pass
+
+    @staticmethod
+    def report_text(path: Any) -> Any:
+        """A report's text, if it is a plain file of a bearable size."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode) or about.st_size > REPORT_LIMIT:
+                return None
+            parts: list[bytes] = []
+            while True:
+                data = os.read(descriptor, 1 << 20)
+                if not data:
+                    return b"".join(parts).decode("utf-8", "replace")
+                parts.append(data)
+        finally:
+            os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -2,55 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
-from roadmap_cli.core.errors import Negative
+from roadmap_cli.core.errors import DataError, Negative, RoadmapError, TryLater, UsageError
 from roadmap_cli.core.records import Record
 
+if TYPE_CHECKING:
+    from roadmap_cli.agent.goals import Goal
+    from roadmap_cli.agent.loop import Loop
+
 _SAID = {
-    "paused": "stopped by a limit after {count} candidates; nothing is claimed",
+    "paused": "stopped by the limit on {reason} after {count} candidates; nothing is claimed",
+    "breaker": "stopped because it led nowhere ({reason}) after {count} candidates; nothing is claimed",
     "exhausted": "no candidate is left that has not been refuted",
-    "no_tests": "no test was run: there is nothing to repair by",
+    "no_tests": "no test was run: there is nothing to repair by, and nothing can be claimed",
+    "unchecked": "all tests pass, so none of them says whether the goal is reached; nothing is claimed",
     "unstable": "the tests do not always say the same (flaky); nothing is claimed",
     "hanging": "the tests do not end within --suite-seconds",
     "broken": "the tests cannot be run to an end",
+    "needs_network": "the tests need the network, which the sandbox refuses; nothing is claimed",
+}
+_HINTS = {
+    "unchecked": "add a test that fails until the goal is reached",
+    "needs_network": "name tests that do without: --test \"pytest -q -m 'not network'\"",
+    "no_tests": "write one, or name the command that runs them with --test COMMAND",
 }
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """For people: what failed, where the fault is, the diff, and how it ended."""
+    from roadmap_cli.cli.diff import draw
+    from roadmap_cli.cli.terminal import visible
+
+    def say(text: str) -> None:
+        console.print(visible(text), markup=False, highlight=False)
+
     for record in records:
         match record["kind"]:
+            case "agent.run_started" if record.get("test_chosen_by"):
+                say(f"tests: {record['test']} (by {record['test_chosen_by']})")
             case "agent.test_result":
-                console.print(f"{record['phase']}: {record['passed_count']} passed, {record['failed_count']} failed")
+                say(f"{record['phase']}: {record['passed_count']} passed, {record['failed_count']} failed")
             case "agent.suspicion" if record["lines"]:
                 first = record["lines"][0]
-                console.print(f"most suspect: {first['file']}:{first['line']} ({first['suspicion_ratio']:.2f})")
+                say(f"most suspect: {first['file']}:{first['line']} ({first['suspicion_ratio']:.2f})")
             case "agent.fix":
-                console.print(f"{record['driver']} ({record['template']}):\n")
-                console.print(record["diff"], markup=False, highlight=False)
+                say(f"{record['driver']} ({record['template']}), {record['verdict']}: {record['verdict_reason']}\n")
+                draw(record["diff"], console)
             case "agent.run_finished":
-                console.print(f"{record['status']} after {record['candidate_count']} candidates")
+                say(f"{record['status']} after {record['candidate_count']} candidates")
 
 
 @command(
+    reads="agent.goal",
     writes=(
         "agent.run_started",
+        "agent.step",
         "agent.test_result",
         "agent.suspicion",
         "agent.candidate",
         "agent.fix",
         "agent.run_finished",
     ),
+    foreign=True,
     state="write",
     effects=("files", "programs"),
-    columns=("at", "kind", "status", "phase", "file", "line"),
+    columns=("at", "kind", "status", "step", "outcome", "phase", "file", "line"),
     examples={
         "Repair a project and see the diff": (
             "agent-loop --test 'pytest -q' examples/fix-the-parser/ | jq -j '.diff // empty'"
@@ -58,19 +82,26 @@ def _picture(records: Sequence[Record], console: Any) -> None:
         "Write the repair to the project": (
             "agent-loop --test 'pytest -q' --apply $HOME/fix-the-parser/ | jq -r '.driver // empty'"
         ),
+        "Many goals, two at once": "agent-loop --jobs 2 -i $HOME/goals.jsonl | jq -r '.status // empty'",
     },
-    see=("agent-sandbox", "roadmap-why"),
+    see=("agent-show", "agent-sandbox", "roadmap-why"),
     picture=_picture,
 )
 @click.option(
     "--test", metavar="COMMAND", help="The command that runs the tests; split as a shell does, not run by one."
 )
+@click.option("--goal", metavar="TEXT", help="What is to be reached, in words; the tests decide whether it is.")
+@click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
 @click.option(
     "--max-iterations", type=click.IntRange(1), default=2000, show_default=True, metavar="N", help="Candidates."
 )
 @click.option(
     "--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="Most wall time it may take."
 )
+@click.option(
+    "--max-tokens-total", type=click.IntRange(1), metavar="N", help="Most tokens of language models in a run."
+)
+@click.option("--max-cost", type=click.FloatRange(0), metavar="MONEY", help="Most money for language models in a run.")
 @click.option(
     "--suite-seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="Time for one run of all tests."
 )
@@ -82,41 +113,252 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     help="Most memory that what runs may take.",
 )
 @click.option("--apply", is_flag=True, help="Write the repair to the project, if its files are still what they were.")
+@click.option(
+    "--branch", metavar="NAME", help="Commit the repair on a new git branch, touching neither index nor files."
+)
 @click.option("--candidates", is_flag=True, help="Write a record for each candidate, too.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Goals at once.")
 @click.option("--resume", metavar="RUN", help="Go on with a paused run; folder and test command are its own.")
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path), metavar="DIRECTORY")
 def main(
-    run: Run, test: str | None, max_iterations: int, seconds: float, suite_seconds: float, memory_bytes: int,
-    apply: bool,
-    candidates: bool, resume: str | None, folder: Path | None,
+    run: Run, test: str | None, goal: str | None, text: bool, max_iterations: int, seconds: float,
+    max_tokens_total: int | None, max_cost: float | None, suite_seconds: float, memory_bytes: int, apply: bool,
+    branch: str | None, candidates: bool, jobs: int, resume: str | None, folder: Path | None,
 ) -> Iterable[Record]:  # fmt: skip
     """Repair a project until its failing tests pass.
 
-    Run the tests in a sandbox, find the lines that failing tests run most (Ochiai), try small edits there, and keep
-    the one with which the whole suite passes, twice.
-    A repair that mended the same failure before is tried first.
+    Run the tests in a sandbox, find the lines that failing tests run most (Ochiai), let drivers propose changes, and
+    keep one with which the whole suite passes, twice.
+    Drivers are asked in the order of the repairs to expect per second; what mended the same failure before is tried
+    first. Without --test the command is found out from pyproject.toml, pytest.ini, tox.ini, setup.cfg, package.json,
+    go.mod, a Makefile or the test files; {report} in it stands for a file for a JUnit, TAP or go test report.
+
     The project is copied into the sandbox as it stands, uncommitted work included; it is changed only with --apply.
     The repair is the diff in the agent.fix record, for git apply or patch -p1.
+    Its verdict is 'plausible' if passing tests are all that is known of it, and 'confirmed' if tests that were held
+    out, and calls with other inputs than the tests', speak for it as well; the figures are in the record.
 
-    It is called plausible, not correct: passing tests are all that is known of it.
-    When a limit stops the run, nothing is claimed, the exit code is 1, and the same command or --resume goes on
-    without trying a refuted edit again.
+    Without DIRECTORY, --goal and --resume it reads agent.goal records (fields folder, goal, test and limits), or with
+    --text one goal a line for the current directory.
+
+    Every step is in the state: the same command, or --resume, goes on where a limit or kill -9 stopped it, does no
+    effect twice and, with --resume, writes no record twice to the same output.
+    The exit code is 0 for a repair, 75 if a limit stopped it, and 1 if nothing is claimed for another reason.
     """
-    import sys
-    import time
+    from roadmap_cli.agent import git, goals
+    from roadmap_cli.agent.loop import Bounds
 
-    from roadmap_cli.agent.loop import Bounds, Loop, World
+    bounds = Bounds(max_iterations, seconds, suite_seconds, memory_bytes, max_tokens_total, max_cost)
+    if branch is not None:
+        git.branch_name(branch)
+    if resume is not None and (text or jobs > 1):
+        raise UsageError("--resume goes on with one run, so it takes no --text and no --jobs")
+    ask = _Ask(run, bounds_apply=apply, branch=branch, candidates=candidates, resume=resume)
+    if text:
+        lines = (
+            goals.Goal(folder or Path(), record["text"], test, bounds)
+            for batch in run.texts(1) for record in batch if record["text"].strip()
+        )  # fmt: skip
+        yield from _many(ask, ((None, goal) for goal in lines), jobs)
+    elif folder is not None or goal is not None or resume is not None:
+        yield from _one(ask, goals.Goal(folder or Path(), goal, test, bounds))
+    else:
+        yield from _many(ask, _asked(run, bounds, test), jobs)
+
+
+@dataclass(slots=True)
+class _Ask:
+    """What the options ask of every run."""
+
+    run: Run
+    bounds_apply: bool
+    branch: str | None
+    candidates: bool
+    resume: str | None
+    stopped: bool = False
+    counts: dict[str, int] = field(default_factory=lambda: {"done": 0, "paused": 0, "failed": 0})
+
+    def loop(self, goal: Goal, state: Any, progress: Callable[[str, float, str], None]) -> Loop:
+        """The loop for a goal."""
+        import sys
+        import time
+
+        from roadmap_cli.agent.loop import Loop, World
+
+        run = self.run
+        world = World(state, run.command, run.now, time.monotonic, run.environ, sys.executable, run.detail, progress,
+                      lambda: self.stopped)  # fmt: skip
+        return Loop(world, goal.bounds, folder=None if self.resume else goal.folder, test=goal.test,
+                    resume=self.resume, apply=self.bounds_apply, branch=self.branch, tell_candidates=self.candidates,
+                    goal=goal.text, seen=_on_output(run))  # fmt: skip
+
+
+def _asked(run: Run, bounds: Any, test: str | None) -> Iterator[tuple[Record | None, Goal]]:
+    from roadmap_cli.agent import goals
+
+    for record in run.records():
+        with run.item(record):
+            yield record, goals.from_record(record, bounds, None, test)
+
+
+def _one(ask: _Ask, goal: Goal) -> Iterator[Record]:
+    """One goal, here and now."""
+    from roadmap_cli.agent.loop import SUCCESS, folder_of, job_of
     from roadmap_cli.state.lock import one_at_a_time
 
-    world = World(run.state, run.command, run.now, time.monotonic, run.environ, sys.executable, run.detail)
-    bounds = Bounds(max_iterations, seconds, suite_seconds, memory_bytes)
-    loop = Loop(world, bounds, folder=folder, test=test, resume=resume, apply=apply, tell_candidates=candidates)
-    with one_at_a_time(run.state_path, f"agent-loop-{loop.job}", run.choices.wait):
+    run = ask.run
+    folder = folder_of(run.state, ask.resume) if ask.resume else goal.folder
+    with (
+        one_at_a_time(run.state_path, f"agent-loop-{job_of(folder)}", run.choices.wait),
+        run.progress("plan", goal.bounds.seconds) as bar,
+    ):
+
+        def progress(phase: str, done: float, words: str) -> None:
+            bar.what = phase
+            bar.update(done, words)
+
+        loop = ask.loop(goal, run.state, progress)
+        _say_first(run, loop)
         finished: Record = {}
         for finished in loop.records():
             yield finished
-    if loop.status not in ("fixed", "already_green"):
-        hint = f"agent-loop --resume {loop.id}" if loop.status == "paused" else None
-        raise Negative(_SAID[loop.status].format(count=finished["candidate_count"]), hint=hint)
+            loop.told(finished)
+    if loop.status not in SUCCESS:
+        raise _ending(loop.status, loop.reason, loop.id, finished["candidate_count"])
     if loop.status == "fixed":
-        run.note("wrote the repair to the project" if loop.applied else "found a repair; --apply writes it")
+        run.note(_last_words(loop))
+
+
+def _say_first(run: Run, loop: Loop) -> None:
+    if loop.chosen:
+        run.note(f"tests: {loop.chosen[0]}, chosen by {loop.chosen[1]}")
+    for words in loop.left_out:
+        run.warn(f"{loop.project}: left out of the copy: {words}")
+
+
+def _last_words(loop: Loop) -> str:
+    if loop.branch:
+        return f"the repair is on branch {loop.branch.name}"
+    return "wrote the repair to the project" if loop.applied else "found a repair; --apply writes it"
+
+
+def _ending(status: str, reason: str, name: str, count: int) -> RoadmapError:
+    words = _SAID[status].format(count=count, reason=reason)
+    if status == "paused":
+        return TryLater(words, hint=f"agent-loop --resume {name}", code="paused")
+    hint = f"agent-loop --resume {name}" if status == "breaker" else _HINTS.get(status)
+    return Negative(words, hint=hint, code=status)
+
+
+# -- many goals --------------------------------------------------------------------------------------------------------
+
+
+def _many(ask: _Ask, goals: Iterable[tuple[Record | None, Goal]], jobs: int) -> Iterator[Record]:
+    """Goals as they come, some at once, each with a state and a sandbox of its own; announced in their order."""
+    from collections import deque
+
+    waiting: deque[_Job] = deque()
+    try:
+        for record, goal in goals:
+            waiting.append(_Job(ask, record, goal))
+            if len(waiting) >= jobs:
+                yield from _drain(ask, waiting.popleft())
+        while waiting:
+            yield from _drain(ask, waiting.popleft())
+    finally:
+        ask.stopped = True
+    failed, paused = ask.counts["failed"], ask.counts["paused"]
+    total = sum(ask.counts.values())
+    if failed:
+        raise Negative(f"{failed + paused} of {total} goals are not reached")
+    if paused:
+        raise TryLater(f"{paused} of {total} goals are paused by a limit", hint="the same again goes on with them")
+
+
+class _Job:
+    """One goal in a thread of its own. What it has to say is in a queue: records, then an error or None."""
+
+    def __init__(self, ask: _Ask, record: Record | None, goal: Goal) -> None:
+        import queue
+        import threading
+
+        self.record, self.goal = record, goal
+        self.told: queue.Queue[Record | BaseException | None] = queue.Queue()
+        self.loop: Loop | None = None
+        self._ask = ask
+        threading.Thread(target=self._work, name=f"goal {goal.folder}", daemon=True).start()
+
+    def _work(self) -> None:
+        from roadmap_cli.agent.loop import job_of
+        from roadmap_cli.state.lock import one_at_a_time
+
+        run = self._ask.run
+        try:
+            wait = max(run.choices.wait, self.goal.bounds.seconds * 64)  # another goal for the same folder goes first
+            with (
+                one_at_a_time(run.state_path, f"agent-loop-{job_of(self.goal.folder)}", wait),
+                run.open_state() as state,
+            ):
+                self.loop = self._ask.loop(self.goal, state, lambda phase, done, words: None)
+                for record in self.loop.records():
+                    self.told.put(record)
+            self.told.put(None)
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it is heard
+            self.told.put(error)
+
+
+def _drain(ask: _Ask, job: _Job) -> Iterator[Record]:
+    """What a goal has to say, as it comes."""
+    from roadmap_cli.agent import journal
+    from roadmap_cli.agent.loop import SUCCESS
+
+    run = ask.run
+    said_first = False
+    with run.item(job.record):
+        while (word := job.told.get()) is not None:
+            if isinstance(word, BaseException):
+                ask.counts["failed"] += 1
+                if isinstance(word, RoadmapError):
+                    raise DataError(f"{job.goal.folder}: {word.message}", hint=word.hint, code=word.code)
+                raise word
+            assert job.loop
+            if not said_first:
+                _say_first(run, job.loop)
+                said_first = True
+            yield word
+            if not run.dry_run:
+                with run.state.write() as tx:
+                    journal.told(tx, job.loop.id, [word["id"]])
+        assert job.loop
+        status = job.loop.status
+        ask.counts["done" if status in SUCCESS else "paused" if status == "paused" else "failed"] += 1
+        if status not in SUCCESS:
+            run.warn(f"{job.goal.folder}: {_SAID[status].format(count=job.loop.tried, reason=job.loop.reason)}")
+
+
+def _on_output(run: Run) -> Callable[[str], Collection[str] | None]:
+    """Which of a run's records standard output holds already; unknown (None) if it is no file."""
+
+    def seen(name: str) -> Collection[str] | None:
+        import json
+        import os
+        import stat
+
+        if run.choices.output not in (None, "-") or run.choices.dress not in (None, "json"):
+            return None
+        try:
+            if not stat.S_ISREG(os.fstat(1).st_mode):
+                return None
+            ids = set()
+            with Path("/proc/self/fd/1").open("rb") as there:
+                for line in there:
+                    if name.encode() in line:
+                        try:
+                            ids.add(json.loads(line).get("id", ""))
+                        except (ValueError, AttributeError):
+                            continue
+            return ids
+        except OSError:
+            return None
+
+    return seen

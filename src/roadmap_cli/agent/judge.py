@@ -1,0 +1,130 @@
+"""What the tests say of a candidate: the failing tests first, then the whole suite in a session of its own.
+
+A part of the tests is held out: it has no say in which candidate is chosen while there are several, so that passing it
+is evidence. Which tests these are follows from their names alone. The rule it keeps: nothing is called a repair before
+the whole suite, held-out tests included, is green.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from roadmap_cli.agent.bench import Bench, TestRun
+from roadmap_cli.agent.driver import Candidate, Case, Verdict
+
+_SHARE = 4  # one test in so many is held out
+_SELECTING = 5
+_UNLOADABLE = 3
+_REPEAT_S = 1.0
+
+
+def held_out(failing: Iterable[str], passing: Iterable[str]) -> frozenset[str]:
+    """A quarter of the tests by the hash of their names: of the failing ones only if two or more are left to choose by.
+
+    Tests that could not even be collected are never held out.
+    """
+    kept: set[str] = set()
+    for group, leave in ((sorted(set(failing)), 1), (sorted(set(passing)), 0)):
+        named = [test for test in group if not test.startswith("collect:") and test != "command"]
+        order = sorted(named, key=lambda test: hashlib.sha256(test.encode()).digest())
+        count = min(len(named) // _SHARE or (len(named) > 1 and leave), max(0, len(named) - leave))
+        kept.update(order[: int(count)])
+    return frozenset(kept)
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges candidates on a bench. `excluded` are tests that say nothing (flaky, in need of the network)."""
+
+    bench: Bench
+    case: Case
+    framework: str
+    held_out: frozenset[str]
+    excluded: frozenset[str]
+    whole_seconds: float
+    overfit: int = 0
+    _unloadable: int = 0
+
+    @property
+    def selecting(self) -> list[str]:
+        """The failing tests that a candidate is tried on first; none if the tests cannot be run one by one."""
+        if self.framework == "command" or any(test.startswith("collect:") for test in self.case.failing):
+            return []
+        return [test for test in self.case.failing if test not in self.held_out][:_SELECTING]
+
+    def judge(self, candidate: Candidate) -> Verdict:
+        """Run a candidate: confirmed, partial (some failing tests mended), regressed (others broken) or refuted."""
+        selecting = self.selecting
+        if selecting:
+            quick = self._quick(candidate, selecting)
+            left = len(selecting) - len(set(quick.passing) & set(selecting))
+            if not quick.finished or left:
+                some = quick.finished and left < len(selecting)
+                return Verdict(candidate, "partial" if some else "refuted", left, quick)
+        run = self.whole(candidate.changed)
+        if green(run, self.case.known, self.excluded):
+            return Verdict(candidate, "confirmed", 0, run)
+        failing = [test for test in run.failing if test not in self.excluded]
+        if run.finished and failing and set(failing) <= self.held_out:
+            self.overfit += 1
+        if not selecting and run.finished and failing:
+            mended = len(set(self.case.failing) & set(run.passing))
+            broken = [test for test in failing if test not in self.case.failing]
+            if mended:
+                return Verdict(candidate, "regressed" if broken else "partial", len(failing), run)
+            return Verdict(candidate, "refuted", len(failing), run)
+        return Verdict(candidate, "regressed" if run.finished else "refuted", max(1, len(failing)), run)
+
+    def whole(self, changed: Mapping[str, str]) -> TestRun:
+        """Run the whole suite in a session of its own."""
+        return self.bench.run(changed, test_seconds=self.case.test_seconds, seconds=self.whole_seconds)
+
+    def stands(self, changed: Mapping[str, str], repeats: int) -> bool:
+        """Whether the failing tests fail without a change and pass with it, again and again: else they are flaky."""
+        if self.framework == "command":
+            tests, repeats = [], 1
+        else:
+            tests = [test for test in self.case.failing if not test.startswith("collect:")][:_SELECTING]
+            if not tests:
+                return True
+        seconds = self.whole_seconds if not tests else 5.0 + self.case.test_seconds * len(tests)
+        wanted = set(tests or self.case.failing)
+        began = time.monotonic()
+        for turn in range(repeats):
+            if turn and time.monotonic() - began > _REPEAT_S:
+                break  # a test that hangs is not made to hang again and again
+            for files, good in (({}, False), (changed, True)):
+                run = self.bench.run(files, tests=tests, test_seconds=self.case.test_seconds, seconds=seconds)
+                if (good and not wanted <= set(run.passing)) or (not good and wanted & set(run.passing)):
+                    return False
+        return True
+
+    def _quick(self, candidate: Candidate, selecting: list[str]) -> TestRun:
+        seconds = 2.0 + self.case.test_seconds * len(selecting)
+        swap = candidate.swap and self._unloadable < _UNLOADABLE
+        run = self.bench.run(
+            candidate.changed, tests=selecting, swap=swap, test_seconds=self.case.test_seconds, seconds=seconds
+        )
+        if run.unloadable:
+            self._unloadable += 1
+            run = self.bench.run(
+                candidate.changed, tests=selecting, test_seconds=self.case.test_seconds, seconds=seconds
+            )
+        return run
+
+
+def green(run: TestRun, known: Iterable[str], excluded: Collection[str] = ()) -> bool:
+    """Whether a run proves that every known test passes: finished, none lost, and nothing failing but what is excluded.
+
+    The exit status must say so as well, unless an excluded test explains it.
+    """
+    failing = set(run.failing)
+    if not run.finished or run.timed_out or not failing <= set(excluded):
+        return False
+    if run.exit_code != 0 and not failing:
+        return False
+    passed = set(run.passing)
+    return all(test in passed for test in known if test not in excluded)
