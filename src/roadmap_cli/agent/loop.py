@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from roadmap_cli.agent import project as projects
 from roadmap_cli.agent.bench import Bench, TestRun
 from roadmap_cli.agent.breaker import Budget, Move, Spent, exceeded, left
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.languages import spectra, variants
 from roadmap_cli.agent.network import needs_network
 from roadmap_cli.agent.patch import File
 from roadmap_cli.agent.portfolio import Arm
@@ -325,6 +326,8 @@ class Loop:
             run = self._bench.run(
                 {}, trace=self._project.sources(), test_seconds=test_seconds, seconds=self._bounds.suite_seconds * 4
             )
+            if self._command.framework == "command" and run.failing:
+                run = replace(run, lines=spectra.lines(self._bench, self._project, self._command, run))
         else:
             run = self._bench.run({}, test_seconds=test_seconds, seconds=self._bounds.suite_seconds)
         record = self._report.test_result("again" if phase == "trace" else phase, run)
@@ -381,12 +384,18 @@ class Loop:
         imported = run.lines.get(localise.IMPORT, {}) if run.lines else {}
         case.imported = {name: frozenset(numbers) for name, numbers in imported.items()}
         if not case.suspicion:
-            sizes = {name: self._project.files[name].count(b"\n") + 1 for name in self._project.sources()}
+            sizes = {name: self._project.files[name].count(b"\n") + 1 for name in self._suspects()}
             case.suspicion = localise.unknown(sizes)
             for test in case.failing:
                 for frame in (run.outcomes.get(test, {}).get("error") or {}).get("frames", ()):
                     if frame.get("file") in case.suspicion:
                         case.suspicion[frame["file"]][frame["line"]] = 1.0
+
+    def _suspects(self) -> list[str]:
+        """The files that may hold the fault."""
+        if self._command.framework == "command":
+            return [*self._project.sources(), *spectra.sources(self._project)]
+        return self._project.sources()
 
     # -- execute and test --------------------------------------------------------------------------------------------
 
@@ -395,6 +404,8 @@ class Loop:
         return registry.World(
             world.state, self.id, world.environ, attempt.signatures, self._command.framework,
             lambda candidate: self._narrowed(candidate, attempt), lambda: left(self._budget(), self._spend),
+            (lambda case: variants.screen(self._bench, self._project, self._command, case, attempt.judged.held_out))
+            if spectra.language(self._command) else None,
         )  # fmt: skip
 
     def _narrowed(self, candidate: Candidate, attempt: _Attempt) -> Case | None:

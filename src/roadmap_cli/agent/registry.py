@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.agent import memory, source
 from roadmap_cli.agent.driver import Candidate, Case, Driver, Problem, Verdict
+from roadmap_cli.agent.drivers.treesitter import Screens, TreeSitter
+from roadmap_cli.agent.languages import spectra
 from roadmap_cli.agent.project import Project, is_test
 from roadmap_cli.agent.search import ranked
 from roadmap_cli.agent.signature import Signature
@@ -25,6 +27,7 @@ class World:
 
     `narrow` runs a partly repaired project once more, traced, and gives the case that is left (None if nothing useful
     is); `left` gives the tokens and the money that may still be spent (None is no limit); `run_id` is for the ledger.
+    `screens` tries candidates of JavaScript and Go by the batch; None if the test command does not run such.
     """
 
     state: State
@@ -34,11 +37,18 @@ class World:
     framework: str
     narrow: Callable[[Candidate], Case | None]
     left: Callable[[], tuple[int | None, float | None]]
+    screens: Screens | None = None
 
 
 def drivers_for(world: World, project: Project, case: Case) -> list[Driver]:
     """The drivers that can work on this failure."""
-    return [Replay(world, project), Templates(world, project, case)]
+    found: list[Driver] = [Replay(world, project)]
+    if world.framework == "command" and spectra.sources(project) and (world.screens or not project.sources()):
+        with world.state.read() as tx:
+            found.append(TreeSitter(memory.priors(tx), screens=world.screens))
+    else:
+        found.append(Templates(world, project, case))
+    return found
 
 
 class Replay:

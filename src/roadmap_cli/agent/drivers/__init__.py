@@ -1,0 +1,1 @@
+"""Drivers: each a way of finding repairs, behind the one contract of `agent.driver`."""

@@ -1,0 +1,156 @@
+"""Runs the failing tests on many variants of a project, without a build or a session for each; runs in the sandbox.
+
+Node: a variant's files are written, and each test file is run by itself, without the test runner's own process. Go:
+all variants are in one program (`agent.variants` has put them there as branches on a number), built once; those that
+the compiler refuses are taken out and it is built again. Writes JSON to the path given first: what each run printed.
+"""
+
+# Any Python from 3.8 on runs this, and files are handled at the level of the system.
+# ruff: noqa: D103, PTH109, PTH113, PTH118, PTH122, PTH123, PTH208, SIM105, PLW1510
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from roadmap_coverage import BUILD_S, go_folder, go_modules  # noqa: E402
+
+OUTPUT_LIMIT, ROUNDS = 100_000, 6
+
+
+def ran(argv: Any, seconds: Any, cwd: Any = None, env: Any = None) -> Any:
+    """A run's exit status (None if it was stopped) and what it printed, cut."""
+    with tempfile.TemporaryFile() as out:
+        try:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=cwd,
+                                       env=env, start_new_session=True)  # fmt: skip
+        except OSError as error:
+            return 127, str(error)
+        code = None
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        process.wait()
+        out.seek(0)
+        return code, out.read(OUTPUT_LIMIT).decode("utf-8", "replace")
+
+
+def node(spec: Any, until: Any) -> Any:
+    found: Any = []
+    with ThreadPoolExecutor(max(1, min(2, len(spec["commands"])))) as pool:
+        for variant in spec["variants"]:
+            if time.monotonic() > until:
+                break
+            before = {}
+            for name, text in variant.items():
+                path = os.path.join(spec["root"], name)
+                with open(path, encoding="utf-8", newline="") as file:
+                    before[path] = file.read()
+                with open(path, "w", encoding="utf-8", newline="") as file:
+                    file.write(text)
+            runs = list(pool.map(lambda words: ran(words, spec["limit"], spec["root"]), spec["commands"]))
+            for path, text in before.items():
+                with open(path, "w", encoding="utf-8", newline="") as file:
+                    file.write(text)
+            found.append([{"exit": code, "output": text} for code, text in runs])
+    return found
+
+
+def assembled(pieces: Any, without: Any) -> Any:
+    """A file's text without some variants, and for each line of it the variant it belongs to."""
+    text, owners = [], []
+    for owner, piece in pieces:
+        if owner is not None and owner in without:
+            continue
+        text.append(piece)
+        owners += [owner] * piece.count("\n")
+    return "".join(text), owners
+
+
+def built(spec: Any, folders: Any, place: Any) -> Any:
+    """Build each package's tests with as many variants as compile: the binaries and the variants left out."""
+    without: Any = set()
+    for _ in range(ROUNDS):
+        owners = {}
+        for name, pieces in spec["files"].items():
+            text, owners[name] = assembled(pieces, without)
+            with open(os.path.join(spec["root"], name), "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        refused: Any = set()
+        binaries = {}
+        for package, folder in folders.items():
+            binary = os.path.join(place, f"test{len(binaries)}")
+            argv = [spec["go"], "test", "-c", "-vet=off", "-gcflags=-e", "-o", binary, "."]
+            code, words = ran(argv, BUILD_S, folder)
+            if code == 0 and os.path.exists(binary):
+                binaries[package] = binary
+                continue
+            for entry in re.finditer(r"^(?:\S*# .*|(\S+\.go):(\d+)(?::\d+)?: .*)$", words, re.MULTILINE):
+                if entry[1]:
+                    relative = os.path.relpath(os.path.join(folder, entry[1]), spec["root"])
+                    lines = owners.get(relative, [])
+                    owner = lines[int(entry[2]) - 1] if int(entry[2]) <= len(lines) else None
+                    if owner is not None:
+                        refused.add(owner)
+            break
+        if len(binaries) == len(folders):
+            return binaries, without
+        if not refused:
+            return {}, without
+        without |= refused
+    return {}, without
+
+
+def go(spec: Any, until: Any) -> Any:
+    modules = go_modules(spec["root"])
+    folders = {package: go_folder(package, modules, spec["root"]) for package in spec["packages"]}
+    place = tempfile.mkdtemp()
+    if None in folders.values():
+        return None
+    binaries, without = built(spec, folders, place)
+    if not binaries:
+        return None
+
+    def one(number: Any) -> Any:
+        if number in without:
+            return "refused"
+        if time.monotonic() > until:
+            return None
+        runs = []
+        for package, pattern in spec["packages"].items():
+            env = {**os.environ, "ROADMAP_VARIANT": str(number), "GOMAXPROCS": "1"}
+            words = [binaries[package], "-test.v", "-test.run", pattern, f"-test.timeout={spec['limit']:.3f}s"]
+            code, text = ran(words, spec["limit"] + 0.5, folders[package], env)
+            runs.append({"exit": code, "output": text, "package": package})
+        return runs
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, range(1, spec["variant_count"] + 1)))
+
+
+def main() -> None:
+    report, name = sys.argv[1:3]
+    with open(name, encoding="utf-8") as file:
+        spec = json.load(file)
+    until = time.monotonic() + spec["seconds"]
+    runs = (go if spec["language"] == "go" else node)(spec, until)
+    with open(report, "w", encoding="utf-8") as file:
+        json.dump({"runs": runs}, file)
+
+
+if __name__ == "__main__":
+    main()
