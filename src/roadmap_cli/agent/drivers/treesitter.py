@@ -80,6 +80,7 @@ class TreeSitter:
         self._count = 0
         self.skipped = 0
         self.screened = 0
+        self.unscreened = 0
 
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
         """Proposals, the most promising first. Raises Unavailable if there is nothing here that it can read."""
@@ -94,7 +95,9 @@ class TreeSitter:
         every = self._in_order()
         screen = self._screens(problem.case) if self._screens else None
         if screen is None:
-            yield from every
+            for candidate in every:
+                self.unscreened += 1
+                yield candidate
             return
         step = 0
         while batch := list(islice(every, _BATCHES[min(step, len(_BATCHES) - 1)])):
@@ -111,12 +114,15 @@ class TreeSitter:
         for candidate, trial in zip(batch, screen(batch), strict=True):
             self.screened += 1
             if trial is None:
+                self.screened -= 1
                 unsaid.append(candidate)
             elif trial.passes:
                 yield candidate
             elif trial.loads and (trial.left < self._failing or not trial.left):
                 self._built_upon(candidate, trial.left + trial.broken)
-        yield from unsaid
+        for candidate in unsaid:
+            self.unscreened += 1
+            yield candidate
 
     def _built_upon(self, candidate: Candidate, left: int) -> None:
         ranked = self._known.get(candidate.patch)
