@@ -3,6 +3,8 @@
 Input is a HumanEvalPack file (JSON lines: declaration, import, buggy_solution, canonical_solution, test, entry_point),
 or a folder of correct projects to put slips into: each a folder with `solution.js` or `solution.go` and its tests.
 
+Limits are processor time of the agent and its sandbox together, so that a busy machine refutes nothing.
+
 A task becomes a project that runs offline. JavaScript: the solution, and the test as a plain script whose
 `console.assert` reports each assertion as a TAP point. Go: a module with the solution and its test; a module named
 like testify stands beside it, with the few assertions such tests use, each a subtest.
@@ -14,6 +16,7 @@ Usage: python tools/bench/repair_languages.py FILE|FOLDER --language js|go [--se
 from __future__ import annotations
 
 import argparse
+import collections
 import json
 import os
 import random
@@ -183,7 +186,9 @@ def files_of(language, declaration, body, imports, setup, test):
     """The project of a task: path → text."""
     if language == "js":
         given = f"{declaration}{body}"
-        names = list(dict.fromkeys(re.findall(r"^(?:async\s+)?(?:const|let|var|function\*?)\s+(\w+)", given, re.MULTILINE)))
+        names = list(
+            dict.fromkeys(re.findall(r"^(?:async\s+)?(?:const|let|var|function\*?)\s+(\w+)", given, re.MULTILINE))
+        )
         solution = f"{given}\nmodule.exports = {{ {', '.join(names)} }};\n"
         return {"solution.js": solution, "tap.js": TAP_JS,
                 "test.js": f"require('./tap.js');\nconst {{ {', '.join(names)} }} = require('./solution.js');\n{test}\n"}  # fmt: skip
@@ -299,7 +304,12 @@ def solve(task, seconds):
         with Bench(project, command, Limits(wall_s=900, cpu_s=900)) as bench:
             bench.open()
             bench.run({}, test_seconds=None, seconds=60)  # the go build cache, as in any project that has been tested
-            began = time.monotonic()
+            began, own, before = time.monotonic(), time.process_time(), spent_by(bench._process.pid)
+
+            def cpu():
+                sandbox = spent_by(bench._process.pid) - (0 if bench.restarts else before) if bench._process else 0
+                return time.process_time() - own + sandbox
+
             first = bench.run({}, test_seconds=None, seconds=20)
             if not first.failing:
                 return None
@@ -310,7 +320,9 @@ def solve(task, seconds):
                 suspicion = localise.unknown(sizes)
             slowest = max((first.outcomes[test].get("seconds", 0.0) for test in first.passing), default=0.1)
             errors = {test: first.outcomes[test].get("error") or {} for test in first.failing}
-            case = Case(first.failing, known_of(task, first), min(5.0, max(0.2, 10 * slowest)), suspicion, errors=errors)
+            case = Case(
+                first.failing, known_of(task, first), min(5.0, max(0.2, 10 * slowest)), suspicion, errors=errors
+            )
             if not case.known:
                 return None
             judge = Judge(bench, case, "command", frozenset(), frozenset(), 20.0)
@@ -318,7 +330,7 @@ def solve(task, seconds):
             result["located_s"] = round(time.monotonic() - began, 2)
             judged = 0
             for candidate in driver.candidates(Problem(project, case)):
-                if time.monotonic() - began > seconds:
+                if cpu() > seconds:
                     break
                 judged += 1
                 verdict = judge.judge(candidate)
@@ -326,15 +338,41 @@ def solve(task, seconds):
                 if verdict.outcome == "confirmed":
                     text = candidate.changed.get(task["file"], "")
                     exact = re.sub(r"[\s;()]", "", text) == re.sub(r"[\s;()]", "", task["reference"])
-                    result |= {"plausible": True, "exact": exact, "template": candidate.template, "line": candidate.line}
+                    result |= {
+                        "plausible": True,
+                        "exact": exact,
+                        "template": candidate.template,
+                        "line": candidate.line,
+                    }
                     if not exact:
                         result["repair"] = changed_line(task["files"][task["file"]], text)
                     break
-                if time.monotonic() - began > seconds:
+                if cpu() > seconds:
                     break
             spent = time.monotonic() - began
-            return result | {"candidates": driver.screened + driver.unscreened, "judged": judged, "seconds": round(spent, 2),
+            return result | {"candidates": driver.screened + driver.unscreened, "judged": judged, "seconds": round(cpu(), 2),
+                             "wall_s": round(spent, 2),
                              "restarts": bench.restarts}  # fmt: skip
+
+
+def spent_by(pid):
+    """Processor seconds of a process and all its descendants, those that have ended included."""
+    children = collections.defaultdict(list)
+    times = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        number = int(folder.name)
+        children[int(fields[1])].append(number)
+        times[number] = sum(map(int, fields[11:15]))
+    total, left = 0, [pid]
+    while left:
+        one = left.pop()
+        total += times.get(one, 0)
+        left += children[one]
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def known_of(task, first):

@@ -240,7 +240,10 @@ def test_a_javascript_project_is_repaired(tmp_path: Path) -> None:
 
 def test_a_go_project_is_repaired(tmp_path: Path) -> None:
     needs("go")
-    folder = write(tmp_path / "p", {"ring.go": RING_GO, "ring_test.go": RING_TEST_GO, "go.mod": "module example.com/ring\n\ngo 1.18\n"})
+    folder = write(
+        tmp_path / "p",
+        {"ring.go": RING_GO, "ring_test.go": RING_TEST_GO, "go.mod": "module example.com/ring\n\ngo 1.18\n"},
+    )
     with open_state(tmp_path) as state:
         status, records = repair(state, folder, "go test ./...")
     assert status in ("fixed", "plausible"), records[-1]
@@ -254,7 +257,14 @@ def test_a_go_project_is_repaired(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_slips_in_go_are_mended_by_two_edits(tmp_path: Path) -> None:
     needs("go")
-    folder = write(tmp_path / "p", {"words/words.go": WORDS_GO, "words/words_test.go": WORDS_TEST_GO, "go.mod": "module example.com/words\n\ngo 1.18\n"})
+    folder = write(
+        tmp_path / "p",
+        {
+            "words/words.go": WORDS_GO,
+            "words/words_test.go": WORDS_TEST_GO,
+            "go.mod": "module example.com/words\n\ngo 1.18\n",
+        },
+    )
     with open_state(tmp_path) as state:
         status, records = repair(state, folder, "go test ./...", bounds={"seconds": 120.0})
     assert status in ("fixed", "plausible"), records[-1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from roadmap_cli.agent import languages
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
@@ -146,7 +146,9 @@ class TreeSitter:
             best: dict[tuple[int, int, str], _Ranked] = {}
             for edit in language.edits(tree, [line for line, value in lines.items() if value > 0]):
                 place = trimmed(tree.content, edit)
-                suspicion = lines.get(edit.line, 0.0) or 0.5 * max(lines.get(edit.line - 1, 0), lines.get(edit.line + 1, 0))
+                suspicion = lines.get(edit.line, 0.0) or 0.5 * max(
+                    lines.get(edit.line - 1, 0), lines.get(edit.line + 1, 0)
+                )
                 score = suspicion * edit.weight * self._weights.get(edit.template, 1.0)
                 known = best.get(place)
                 if score and (place[0] != place[1] or place[2]) and (known is None or known.score < score):
@@ -168,7 +170,7 @@ class TreeSitter:
         made = []
         for group in groups.values():
             edits = tuple(sorted(each.edits[0] for each in group))
-            apart = all(one[1] <= two[0] for one, two in zip(edits, edits[1:], strict=False))
+            apart = all(one[1] <= two[0] for one, two in pairwise(edits))
             if _ALIKE[0] <= len(group) <= _ALIKE[1] and apart:
                 first = group[0]
                 score = max(each.score for each in group) * _ALIKE_FACTOR

@@ -6,7 +6,7 @@ come first, then passing ones until the time is up. Writes JSON to the path give
 """
 
 # Any Python from 3.8 on runs this, and files are handled at the level of the system.
-# ruff: noqa: D103, PTH102, PTH109, PTH110, PTH112, PTH113, PTH118, PTH120, PTH122, PTH123, PTH208, SIM105, PLW1510
+# ruff: noqa: D103, PTH100, PTH108, PTH110, PTH112, PTH118, PTH120, PTH123, PTH202, PTH208
 
 from __future__ import annotations
 
@@ -89,25 +89,23 @@ def of_v8(folder: Any, root: Any, files: Any) -> Any:
 
 
 def node(spec: Any, until: Any) -> Any:
-    found = {}
-    argv = spec["argv"]
-    plain = "--test" not in argv
-    for test in ["command"] if plain else spec["tests"]:
-        left = until - time.monotonic()
-        if left <= 0 and found:
+    """By test, if `runs` says how each is run by itself; else what the whole command ran counts for all."""
+    found: Any = {}
+    whole = [os.devnull if word == "{report}" else word.replace("{report}", os.devnull) for word in spec["argv"]]
+    runs = spec.get("runs") or {}
+    for test in spec["tests"]:
+        if time.monotonic() > until and found:
             break
-        words = list(argv)
-        if not plain:
-            name = re.sub(r"[\\^$.*+?()\[\]{}|/]", lambda m: "\\" + m[0], test.rpartition(" > ")[2])
-            at = words.index("--test") + 1
-            words[at:at] = ["--test-name-pattern", f"(^| ){name}$"]
+        if not runs.get(test) and None in found:
+            continue
         folder = tempfile.mkdtemp()
-        words = [os.devnull if word == "{report}" else word.replace("{report}", os.devnull) for word in words]
-        run(words, min(RUN_S, spec["test_seconds"]), env={**os.environ, "NODE_V8_COVERAGE": folder})
-        lines = of_v8(folder, spec["root"], spec["files"])
+        for words in runs.get(test) or [whole]:
+            run(words, min(RUN_S, spec["test_seconds"]), env={**os.environ, "NODE_V8_COVERAGE": folder})
+        found[test if runs.get(test) else None] = of_v8(folder, spec["root"], spec["files"])
         shutil.rmtree(folder, ignore_errors=True)
-        for each in spec["tests"] if plain else [test]:
-            found[each] = lines
+    rest = found.pop(None, None)
+    if rest is not None:
+        found.update({test: rest for test in spec["tests"] if not runs.get(test)})
     return found
 
 
@@ -173,12 +171,16 @@ def go(spec: Any, until: Any) -> Any:
             continue
         binary = built.get(parts[1])
         if binary is None:
+            began = time.monotonic()
             binary = os.path.join(place, f"test{len(built)}")
             code = run([spec["argv"][0], "test", "-c", "-vet=off", "-cover", "-coverpkg=./...", "-o", binary, "."],
                        BUILD_S, cwd=folder)  # fmt: skip
             if code != 0:  # an internal package elsewhere may not build; its own is enough
-                code = run([spec["argv"][0], "test", "-c", "-vet=off", "-cover", "-o", binary, "."], BUILD_S, cwd=folder)
+                code = run(
+                    [spec["argv"][0], "test", "-c", "-vet=off", "-cover", "-o", binary, "."], BUILD_S, cwd=folder
+                )
             built[parts[1]] = binary = binary if code == 0 else ""
+            until += time.monotonic() - began  # the time is for tests
         if not binary:
             continue
         profile = os.path.join(place, "profile")

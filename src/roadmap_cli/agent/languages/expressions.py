@@ -346,7 +346,11 @@ class Expressions:
         if parent is None or not node.is_named:
             return
         kind = node.type
-        if self.is_tested(node) and kind not in ("unary_expression", "parenthesized_expression") and self.kind(node) in (None, "bool"):
+        if (
+            self.is_tested(node)
+            and kind not in ("unary_expression", "parenthesized_expression")
+            and self.kind(node) in (None, "bool")
+        ):
             yield self.put(node, f"!{self.grouped(node)}", "negate", 1.3)
         role = self.place(node)
         if not role:

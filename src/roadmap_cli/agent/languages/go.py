@@ -25,7 +25,8 @@ _TWINS = twins((
     "IsDigit IsNumber", "Sin Cos", "Sqrt Cbrt Abs", "Log Log2 Log10", "Print Println Sprint", "Sprint Sprintln",
     "Before After", "Lock Unlock", "RLock RUnlock", "Lock RLock", "Add Sub", "Seconds Minutes Hours", "len cap",
     "PushBack PushFront", "Front Back", "Next Prev", "InsertBefore InsertAfter", "SliceStable Slice", "Search SearchInts",
-    "Equal EqualFold", "Count Index", "int int64", "float64 float32", "Done Add", "Errorf Sprintf", "Title ToUpper",
+    "Equal EqualFold", "Count Index",
+    "int int64", "float64 float32", "Done Add", "Errorf Sprintf", "Title ToUpper",
 ))  # fmt: skip
 _EXTRA = {"&": (("&^", 0.5), ("&&", 0.2)), "&^": (("&", 1.5), ("|", 0.8)), "%": (("*", 0.2),)}
 _PARTS = Parts(
@@ -53,7 +54,7 @@ class Go:
     """The language."""
 
     name = "go"
-    endings = (".go",)
+    endings: tuple[str, ...] = (".go",)
 
     def __init__(self) -> None:
         self._parser: Parser | None = None
@@ -79,7 +80,8 @@ class _Edits(Statements):
     def __init__(self, tree: Tree, lines: Collection[int]) -> None:
         super().__init__(tree, lines, ())
         self._results = self._functions()
-        self.bindings = found = []  # grows while it is read: later names have their types from earlier ones
+        found: list[Binding] = []
+        self.bindings = found  # grows while it is read: later names have their types from earlier ones
         found.extend(self._bindings())
         self.bindings = sorted(found, key=lambda each: (each.start, each.name))
 
@@ -172,9 +174,10 @@ class _Edits(Statements):
         found = {}
         for node in self.tree.root.named_children:
             name, result = node.child_by_field_name("name"), node.child_by_field_name("result")
-            if node.type == "function_declaration" and name is not None and result is not None:
-                if result.type != "parameter_list":
-                    found[self.text(name)] = self.text(result)
+            if node.type != "function_declaration" or name is None or result is None:
+                continue
+            if result.type != "parameter_list":
+                found[self.text(name)] = self.text(result)
         return found
 
     # -- names -----------------------------------------------------------------------------------------------------
@@ -339,7 +342,9 @@ class _Edits(Statements):
             case "binary_expression" if self.operator(node) == "/" and self.kind(node) in ("int", "number"):
                 right = node.child_by_field_name("right")
                 if right is not None:
-                    yield self.put(node, f"({self.text(node)[: -len(self.text(right))]}{self.text(right)} + 1)", "step", 0.3)
+                    yield self.put(
+                        node, f"({self.text(node)[: -len(self.text(right))]}{self.text(right)} + 1)", "step", 0.3
+                    )
             case "nil":
                 for binding in self.visible(node):
                     if binding.kind in (None, "error") or (binding.kind or "").startswith(("[]", "map", "*")):

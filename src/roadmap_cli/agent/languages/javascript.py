@@ -67,7 +67,7 @@ _SIZED = ("list", "string")
 class JavaScript:
     """The language, and its dialects: javascript, typescript, tsx."""
 
-    endings = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
+    endings: tuple[str, ...] = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
 
     def __init__(self, name: str = "javascript") -> None:
         self.name = name
@@ -356,9 +356,9 @@ class _Edits(Statements):
                     for word, weight in ((" += ", 0.7), (" -= ", 0.2)):
                         yield Edit(left.end_byte, right.start_byte, word, "accumulate", weight, node.start_point[0] + 1)
             case "for_in_statement":
-                word = node.child_by_field_name("operator")
-                if word is not None:
-                    yield self.put(word, "of" if self.text(word) == "in" else "in", "for_in_of", 2.0)
+                over = node.child_by_field_name("operator")
+                if over is not None:
+                    yield self.put(over, "of" if self.text(over) == "in" else "in", "for_in_of", 2.0)
             case "expression_statement" if node.named_children[0].type in ("call_expression", "identifier"):
                 yield self.put(node, f"return {self.text(node)}", "add_return", 0.9)
             case "lexical_declaration":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ from roadmap_cli.agent.toolchain import TestCommand
 
 _SCRIPT = Path(__file__).parent.parent / "inside" / "roadmap_coverage.py"
 SPEC = ".agent-spec.json"
-_PASSING, _SECONDS = 40, 4.0
+_PASSING, _SECONDS = {"javascript": 12, "go": 40}, 4.0
+#: What `node --test` runs without being told, as its documentation lists it.
+_NODE_TESTS = tuple(f"{stem}.{ending}" for ending in ("js", "cjs", "mjs") for stem in (
+    "*.test", "*-test", "*_test", "test-*", "test", "test/*"))  # fmt: skip
 
 
 def language(command: TestCommand) -> str | None:
@@ -29,6 +34,28 @@ def sources(project: Project) -> list[str]:
     return [name for name in sorted(project.files) if languages.knows(name) and not is_test(name)]
 
 
+def node_files(command: TestCommand, project: Project) -> tuple[list[str], list[str]]:
+    """The words that run one test file of a node command by itself, and the files: no files if they are not known."""
+    options, named, other = [], [], False
+    for word in command.argv[1:]:
+        if word in project.files or any(fnmatch.fnmatch(name, word) for name in project.files):
+            named.append(word)
+        elif word.startswith("-"):
+            if word != "--test" and not word.startswith(("--test-reporter", "--test-concurrency")):
+                options.append(word)
+        else:
+            other = True  # an option's value, or an argument of the program
+    node = command.argv[0]
+    if other:
+        return [node], []
+    if "--test" not in command.argv:
+        return [node, *options], named if len(named) == 1 else []
+    patterns = named or _NODE_TESTS
+    files = [name for name in sorted(project.files) if any(
+        fnmatch.fnmatch(name, each) or fnmatch.fnmatch(name, f"*/{each}") for each in patterns)]  # fmt: skip
+    return [node, "--test-reporter=tap", *options], files
+
+
 def lines(
     bench: Bench, project: Project, command: TestCommand, run: TestRun, *, seconds: float = _SECONDS
 ) -> dict[str, dict[str, list[int]]]:
@@ -40,14 +67,24 @@ def lines(
     if spoken is None:
         return {}
     slowest = max((float(entry.get("seconds", 0.1)) for entry in run.outcomes.values()), default=0.1)
-    spec = {
+    spec: dict[str, Any] = {
         "language": spoken, "argv": list(command.argv), "root": str(project.root), "files": sources(project),
-        "tests": [*run.failing, *run.passing[:_PASSING]], "seconds": seconds,
+        "tests": [*run.failing, *run.passing[: _PASSING[spoken]]], "seconds": seconds,
         "test_seconds": min(8.0, 2.0 + 3 * slowest),
     }  # fmt: skip
+    if spoken == "javascript" and "--test" in command.argv:
+        node, files = node_files(command, project)
+        spec["runs"] = {test: [[*node, f"--test-name-pattern={_pattern(test)}", name] for name in files if (
+            test.rpartition(" > ")[2].encode() in project.files[name])] for test in spec["tests"]}  # fmt: skip
     text = bench.program({SPEC: json.dumps(spec)}, [str(_SCRIPT), "{report}", SPEC], seconds=seconds + 90)
     try:
         answer: Any = json.loads(text) if text else None
         return dict(answer["lines"])
     except (ValueError, KeyError, TypeError):
         return {}
+
+
+def _pattern(test: str) -> str:
+    """The pattern for a test's own name; newer versions of node put the names of what it is in before it."""
+    name = re.sub(r"[\\^$.*+?()\[\]{}|/]", lambda found: "\\" + found[0], test.rpartition(" > ")[2])
+    return f"(^| ){name}$"

@@ -134,7 +134,9 @@ def parser(package: str, function: str = "language") -> Parser:
 
         return Made(Grammar(getattr(import_module(package), function)()))
     except ImportError as error:
-        raise Unavailable(f"{error.name or package} is not installed", hint="pip install 'roadmap-cli[agent]'") from None
+        raise Unavailable(
+            f"{error.name or package} is not installed", hint="pip install 'roadmap-cli[agent]'"
+        ) from None
 
 
 def walk(node: Node, leave_out: Collection[str] = ()) -> Iterator[Node]:

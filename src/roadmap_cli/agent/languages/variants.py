@@ -1,13 +1,12 @@
 """Many candidates tried at once on the failing tests, before each that passes is judged by the whole test command.
 
-For Node each variant costs one start of the program for each failing test file. For Go all variants of a batch become
+For Node each variant costs one worker thread with modules of its own for each failing test file. For Go all variants of a batch become
 one program: in each changed function a switch on a number leads to the bodies of the variants ("mutant schemata",
 Untch, Offutt, Harrold, "Mutation Analysis Using Mutant Schemata", ISSTA 1993), so that there is one build for all.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
 import re
@@ -18,22 +17,21 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.agent import adapters, languages
 from roadmap_cli.agent.bench import Bench
 from roadmap_cli.agent.driver import Candidate, Case
-from roadmap_cli.agent.drivers.treesitter import Trial
+from roadmap_cli.agent.drivers.treesitter import Trial, trimmed
 from roadmap_cli.agent.languages import spectra
 from roadmap_cli.agent.languages.syntax import Tree, walk
 from roadmap_cli.agent.project import Project, is_test
+from roadmap_cli.agent.source import Edit
 from roadmap_cli.agent.toolchain import TestCommand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _SCRIPT = Path(__file__).parent.parent / "inside" / "roadmap_variants.py"
+_SMALL = 6
 _TESTS, _FILES, _LEAST_S, _MOST_S, _BUILD_S = 20, 8, 1.2, 4.0, 60.0
 _GO_TEST = re.compile(r"(.+?)\.((?:Test|Example|Fuzz)[^/]*)(.*)\Z", re.DOTALL)
 _GO_ENDED = re.compile(r"^\s*--- (PASS|FAIL|SKIP): (\S+)", re.MULTILINE)
-#: What `node --test` runs without being told, as its documentation lists it.
-_NODE_TESTS = tuple(f"{stem}.{ending}" for ending in ("js", "cjs", "mjs") for stem in (
-    "*.test", "*-test", "*_test", "test-*", "test", "test/*"))  # fmt: skip
 _VARIANT = 'package {}\n\nimport "os"\n\nvar roadmapVariant = os.Getenv("ROADMAP_VARIANT")\n'
 
 
@@ -54,24 +52,37 @@ def screen(
 class Variants:
     """Tries candidates on the failing tests named in `tests`."""
 
-    def __init__(
-        self, bench: Bench, project: Project, command: TestCommand, case: Case, tests: Sequence[str]
-    ) -> None:
+    def __init__(self, bench: Bench, project: Project, command: TestCommand, case: Case, tests: Sequence[str]) -> None:
         self._bench, self._project, self._command = bench, project, command
         self._tests, self._failing = list(tests), frozenset(case.failing)
+        self._least = 0.2 + case.test_seconds
         self._limit = min(_MOST_S, _LEAST_S + 2 * case.test_seconds)
 
     def __call__(self, candidates: Sequence[Candidate]) -> list[Trial | None]:
-        """What a quick run said of each; None for what could not be run so."""
+        """What a quick run said of each; None for what could not be run so.
+
+        Where one has taken the sandbox down with it, the others are tried again in smaller batches.
+        """
+        found = self.tried(candidates)
+        if found is None and len(candidates) > _SMALL:
+            half = len(candidates) // 2
+            return self(candidates[:half]) + self(candidates[half:])
+        return [None] * len(candidates) if found is None else found
+
+    def tried(self, candidates: Sequence[Candidate]) -> list[Trial | None] | None:
+        """One batch; None if the sandbox did not answer."""
         raise NotImplementedError
 
-    def _ask(self, beside: dict[str, str], count: int, **spec: Any) -> list[Any]:
+    def _ask(self, beside: dict[str, str], count: int, **spec: Any) -> list[Any] | None:
         seconds = 5.0 + self._limit * count
-        given = {"root": str(self._project.root), "seconds": seconds, "limit": self._limit, **spec}
+        given = {"root": str(self._project.root), "seconds": seconds, "limit": self._limit,
+                 "least": self._least, **spec}  # fmt: skip
         text = self._bench.program({**beside, spectra.SPEC: json.dumps(given)}, [str(_SCRIPT), "{report}", spectra.SPEC],
                                    seconds=seconds + _BUILD_S)  # fmt: skip
+        if text is None:
+            return None
         try:
-            runs = json.loads(text)["runs"] if text else None
+            runs = json.loads(text)["runs"]
         except (ValueError, KeyError, TypeError):
             runs = None
         found = list(runs) if isinstance(runs, list) else []
@@ -85,36 +96,38 @@ class Variants:
 
 
 class NodeVariants(Variants):
-    """One start of node for each variant and test file, or of the plain script that the command is."""
+    """One worker thread for each variant and test file, in one process of node; a process each where that fails."""
 
-    def __init__(
-        self, bench: Bench, project: Project, command: TestCommand, case: Case, tests: Sequence[str]
-    ) -> None:
+    def __init__(self, bench: Bench, project: Project, command: TestCommand, case: Case, tests: Sequence[str]) -> None:
         super().__init__(bench, project, command, case, tests)
+        self._node: list[str] = []
+        self._files: list[str] = []
         self.commands = self._commands(case)
 
     def _commands(self, case: Case) -> list[list[str]]:
-        argv = [word.replace("{report}", os.devnull) for word in self._command.argv]
-        if "--test" not in argv:
-            return [argv]
-        options, named = [], []
-        for word in argv[1:]:
-            if word in self._project.files or any(fnmatch.fnmatch(name, word) for name in self._project.files):
-                named.append(word)
-            elif word != "--test" and not word.startswith(("--test-reporter", "--test-concurrency")):
-                options.append(word)
-        patterns = named or _NODE_TESTS
-        every = [name for name in sorted(self._project.files) if any(
-            fnmatch.fnmatch(name, each) or fnmatch.fnmatch(name, f"*/{each}") for each in patterns)]  # fmt: skip
+        self._node, files = spectra.node_files(self._command, self._project)
+        if "--test" not in self._command.argv:
+            self._files = files
+            return [[word.replace("{report}", os.devnull) for word in self._command.argv]]
         frames = {str(f.get("file")) for t in self._tests for f in case.errors.get(t, {}).get("frames", ())}
-        files = [name for name in every if name in frames and is_test(name)] or every
-        return [[argv[0], "--test-reporter=tap", *options, name] for name in files] if len(files) <= _FILES else []
+        self._files = [name for name in files if name in frames and is_test(name)] or files
+        return [[*self._node, name] for name in self._files] if len(self._files) <= _FILES else []
 
-    def __call__(self, candidates: Sequence[Candidate]) -> list[Trial | None]:
+    def tried(self, candidates: Sequence[Candidate]) -> list[Trial | None] | None:
         """What a quick run said of each."""
-        variants = [dict(candidate.changed) for candidate in candidates]
-        runs = self._ask({}, len(variants), language="javascript", variants=variants, commands=self.commands)
-        return [self._said(run) if run else None for run in runs]
+        variants = [{}, *(dict(candidate.changed) for candidate in candidates)]
+        if self._files:
+            runs = self._asked(variants, self._files)
+            base = self._said(runs[0]) if runs and runs[0] else None
+            if runs and base and base.left == len(self._tests) and not base.broken:
+                return [self._said(run) if run else None for run in runs[1:]]
+            self._files = []  # in a thread of their own these tests say something else
+        runs = self._asked(variants[1:], [])
+        return None if runs is None else [self._said(run) if run else None for run in runs]
+
+    def _asked(self, variants: list[dict[str, str]], files: list[str]) -> list[Any] | None:
+        return self._ask({}, len(variants), language="javascript", variants=variants, commands=self.commands,
+                         test_files=files, node=self._node)  # fmt: skip
 
     def _said(self, runs: list[dict[str, Any]]) -> Trial:
         status: dict[str, str] = {}
@@ -134,9 +147,7 @@ class NodeVariants(Variants):
 class GoVariants(Variants):
     """One program with all variants of a batch, started once for each."""
 
-    def __init__(
-        self, bench: Bench, project: Project, command: TestCommand, case: Case, tests: Sequence[str]
-    ) -> None:
+    def __init__(self, bench: Bench, project: Project, command: TestCommand, case: Case, tests: Sequence[str]) -> None:
         super().__init__(bench, project, command, case, tests)
         self._trees: dict[str, Tree] = {}
         names: dict[str, dict[str, None]] = {}
@@ -146,7 +157,7 @@ class GoVariants(Variants):
             names.setdefault(found[1], {})[found[2]] = None
         self._packages = {package: f"^({'|'.join(map(re.escape, tops))})$" for package, tops in names.items()}
 
-    def __call__(self, candidates: Sequence[Candidate]) -> list[Trial | None]:
+    def tried(self, candidates: Sequence[Candidate]) -> list[Trial | None] | None:
         """What a quick run said of each; None for changes that are not inside one function."""
         bodies: dict[str, dict[int, list[tuple[int, str]]]] = {}
         placed: set[int] = set()
@@ -162,6 +173,8 @@ class GoVariants(Variants):
         extra = {f"{os.path.dirname(name)}/zz_roadmap_variant.go".lstrip("/"): self._switch(name) for name in bodies}  # noqa: PTH120
         runs = self._ask(extra, len(candidates), language="go", files=files, packages=self._packages,
                          variant_count=len(candidates), go=self._command.argv[0])  # fmt: skip
+        if runs is None:
+            return None
         return [self._said(run) if run and number in placed else None for number, run in enumerate(runs, 1)]
 
     def _said(self, runs: Any) -> Trial:
@@ -198,9 +211,10 @@ class GoVariants(Variants):
         found = []
         for node in tree.root.named_children:
             body = node.child_by_field_name("body")
-            if node.type in ("function_declaration", "method_declaration") and body is not None:
-                if not any(inner.type == "labeled_statement" for inner in walk(body)):  # a label stands once only
-                    found.append((body.start_byte, body.end_byte, _returns(node)))
+            if body is None or node.type not in ("function_declaration", "method_declaration"):
+                continue
+            if not any(inner.type == "labeled_statement" for inner in walk(body)):  # a label stands once only
+                found.append((body.start_byte, body.end_byte, _returns(node)))
         return found
 
     def _pieces(self, name: str, functions: dict[int, list[tuple[int, str]]]) -> list[tuple[int | None, str]]:
@@ -229,7 +243,6 @@ def _returns(function: Node) -> bool:
 
 def _changed(old: bytes, new: bytes) -> tuple[int, int]:
     """The span of the old text outside of which both are the same."""
-    start = len(os.path.commonprefix([old, new]))
-    limit = min(len(old), len(new)) - start
-    tail = len(os.path.commonprefix([old[::-1][:limit], new[::-1][:limit]]))
-    return start, len(old) - tail
+    start, _, _ = trimmed(old, Edit(0, len(old), new.decode(), "", 0.0, 1))
+    _, end, _ = trimmed(old, Edit(start, len(old), new[start:].decode(), "", 0.0, 1))
+    return start, end
