@@ -6,7 +6,7 @@ come first, then passing ones until the time is up. Writes JSON to the path give
 """
 
 # Any Python from 3.8 on runs this, and files are handled at the level of the system.
-# ruff: noqa: D103, PTH100, PTH108, PTH110, PTH112, PTH118, PTH120, PTH123, PTH202, PTH208
+# ruff: noqa: D103, PTH108, PTH110, PTH112, PTH118, PTH123, PTH202, PTH208
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(argv: Any, seconds: Any, **more: Any) -> Any:
         return None
 
 
-# -- node ---------------------------------------------------------------------------------------------------------------
+# -- node --------------------------------------------------------------------------------------------------------------
 
 
 def painted(text: Any, functions: Any) -> Any:
@@ -109,7 +109,7 @@ def node(spec: Any, until: Any) -> Any:
     return found
 
 
-# -- go -----------------------------------------------------------------------------------------------------------------
+# -- go ----------------------------------------------------------------------------------------------------------------
 
 
 def of_profile(path: Any, modules: Any, files: Any) -> Any:
@@ -185,7 +185,8 @@ def go(spec: Any, until: Any) -> Any:
             continue
         profile = os.path.join(place, "profile")
         run([binary, "-test.run", go_pattern(parts[2]), "-test.coverprofile", profile,
-             f"-test.timeout={spec['test_seconds'] + 1:.3f}s"], min(RUN_S, spec["test_seconds"] + 2), cwd=folder)  # fmt: skip
+             f"-test.timeout={spec['test_seconds'] + 1:.3f}s"], min(RUN_S, spec["test_seconds"] + 2),
+            cwd=folder)  # fmt: skip
         lines = of_profile(profile, modules, spec["files"])
         if os.path.exists(profile):
             os.unlink(profile)

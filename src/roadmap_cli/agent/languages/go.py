@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 _FUNCTIONS = frozenset({"function_declaration", "method_declaration", "func_literal"})
 _TWINS = twins((
-    "Index LastIndex", "IndexByte LastIndexByte", "IndexAny LastIndexAny", "Contains ContainsAny", "HasPrefix HasSuffix",
+    "Index LastIndex", "IndexByte LastIndexByte", "IndexAny LastIndexAny", "Contains ContainsAny",
+    "HasPrefix HasSuffix",
     "TrimLeft TrimRight Trim", "TrimPrefix TrimSuffix", "Split SplitN SplitAfter Fields", "ToUpper ToLower ToTitle",
     "Max Min", "Floor Ceil Round Trunc", "Replace ReplaceAll", "Ints Strings Float64s", "MaxInt64 MinInt64",
     "MaxInt32 MinInt32", "MaxInt MinInt", "MaxFloat64 SmallestNonzeroFloat64", "IsUpper IsLower", "IsDigit IsLetter",
     "IsDigit IsNumber", "Sin Cos", "Sqrt Cbrt Abs", "Log Log2 Log10", "Print Println Sprint", "Sprint Sprintln",
     "Before After", "Lock Unlock", "RLock RUnlock", "Lock RLock", "Add Sub", "Seconds Minutes Hours", "len cap",
-    "PushBack PushFront", "Front Back", "Next Prev", "InsertBefore InsertAfter", "SliceStable Slice", "Search SearchInts",
+    "PushBack PushFront", "Front Back", "Next Prev", "InsertBefore InsertAfter", "SliceStable Slice",
+    "Search SearchInts",
     "Equal EqualFold", "Count Index",
     "int int64", "float64 float32", "Done Add", "Errorf Sprintf", "Title ToUpper",
 ))  # fmt: skip

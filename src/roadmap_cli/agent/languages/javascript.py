@@ -22,13 +22,16 @@ _FUNCTIONS = frozenset(
 )  # fmt: skip
 _TWINS = twins((
     "push unshift", "shift pop", "push concat", "slice splice", "slice substring substr", "min max", "floor ceil round",
-    "floor trunc", "indexOf lastIndexOf", "every some", "find findLast filter", "findIndex findLastIndex", "map forEach",
+    "floor trunc", "indexOf lastIndexOf", "every some", "find findLast filter", "findIndex findLastIndex",
+    "map forEach",
     "map flatMap", "keys values entries", "toUpperCase toLowerCase", "trimStart trimEnd trim", "padStart padEnd",
-    "startsWith endsWith includes", "charAt charCodeAt", "parseInt parseFloat Number", "isNaN isFinite", "isInteger isNaN",
+    "startsWith endsWith includes", "charAt charCodeAt", "parseInt parseFloat Number", "isNaN isFinite",
+    "isInteger isNaN",
     "has get", "set add", "delete clear", "reduce reduceRight", "replace replaceAll", "match matchAll", "sin cos",
     "sqrt cbrt abs", "log log2 log10", "pow max", "MAX_SAFE_INTEGER MIN_SAFE_INTEGER", "MAX_VALUE MIN_VALUE",
     "getDate getDay", "getMonth getDate", "setDate setMonth", "all allSettled race any", "then catch finally",
-    "Array Set Map", "exec test", "call apply", "length size", "assign create", "includes has", "fromCharCode charCodeAt",
+    "Array Set Map", "exec test", "call apply", "length size", "assign create", "includes has",
+    "fromCharCode charCodeAt",
 ))  # fmt: skip
 _EXTRA = {
     "===": (("==", 0.5),), "==": (("===", 1.5), ("!==", 0.8)), "!=": (("!==", 1.5), ("===", 0.8)),
@@ -59,7 +62,8 @@ _BOOL_CALLS = re.compile(
 )
 _LIST_METHODS = {"push", "pop", "shift", "unshift", "splice", "sort", "reverse", "map", "filter", "forEach", "reduce",
                  "every", "some", "join", "fill", "find", "findIndex", "flat"}  # fmt: skip
-_TEXT_METHODS = {"charAt", "charCodeAt", "toUpperCase", "toLowerCase", "trim", "split", "substring", "substr", "padStart",
+_TEXT_METHODS = {"charAt", "charCodeAt", "toUpperCase", "toLowerCase", "trim", "split", "substring", "substr",
+                 "padStart",
                  "padEnd", "repeat", "replace", "startsWith", "endsWith"}  # fmt: skip
 _SIZED = ("list", "string")
 
@@ -344,7 +348,8 @@ class _Edits(Statements):
                 one, two = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
                 if one is not None and two is not None:
                     gap = self.tree.between(one.end_byte, two.start_byte)
-                    yield Edit(one.start_byte, two.end_byte, self.text(two) + gap + self.text(one), "swap_branches", 1.0,
+                    swapped = self.text(two) + gap + self.text(one)
+                    yield Edit(one.start_byte, two.end_byte, swapped, "swap_branches", 1.0,
                                one.start_point[0] + 1)  # fmt: skip
                     for kept in (one, two):
                         yield self.put(node, self.grouped(kept), "drop_condition", 0.4)
@@ -463,9 +468,10 @@ class _Edits(Statements):
             kind or "", ("null", "[]", "0", "false")
         )
         for binding in [b for b in self.visible(first) if b.start == first.parent.start_byte] if first.parent else []:
-            tests = {"number": (f"{binding.name} <= 0", f"{binding.name} === 1"), "list": (f"{binding.name}.length === 0",),
-                     "string": (f"{binding.name}.length === 0",), "sized": (f"{binding.name}.length === 0",)}.get(
-                binding.kind or "", (f"!{binding.name}",))  # fmt: skip
+            empty = (f"{binding.name}.length === 0",)
+            counted = (f"{binding.name} <= 0", f"{binding.name} === 1")
+            by_kind = {"number": counted, "list": empty, "string": empty, "sized": empty}
+            tests = by_kind.get(binding.kind or "", (f"!{binding.name}",))
             for test in tests:
                 for text in values:
                     yield f"if ({test}) return {text};"

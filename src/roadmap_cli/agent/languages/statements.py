@@ -206,10 +206,11 @@ class Statements(Expressions):
     def _order(self, node: Node, block: list[Node]) -> Iterator[Edit]:
         for one, two in pairwise(block):
             if one.type in _SIMPLE and two.type in _SIMPLE and self.touches_either(one, two):
-                if one.type not in _BINDING or two.type not in _BINDING:
-                    gap = self.tree.between(one.end_byte, two.start_byte)
-                    yield Edit(one.start_byte, two.end_byte, self.text(two) + gap + self.text(one), "swap_statements",
-                               0.5, one.start_point[0] + 1)  # fmt: skip
+                if one.type in _BINDING and two.type in _BINDING:
+                    continue
+                gap = self.tree.between(one.end_byte, two.start_byte)
+                yield Edit(one.start_byte, two.end_byte, self.text(two) + gap + self.text(one), "swap_statements",
+                           0.5, one.start_point[0] + 1)  # fmt: skip
             if one.type in _COMPOUND and self.touches_either(one, two):
                 inside = self.block_of(one, "consequence" if one.type == "if_statement" else "body")
                 if one.type == "if_statement" and one.child_by_field_name("alternative") is not None:

@@ -1,8 +1,9 @@
 """Many candidates tried at once on the failing tests, before each that passes is judged by the whole test command.
 
-For Node each variant costs one worker thread with modules of its own for each failing test file. For Go all variants of a batch become
-one program: in each changed function a switch on a number leads to the bodies of the variants ("mutant schemata",
-Untch, Offutt, Harrold, "Mutation Analysis Using Mutant Schemata", ISSTA 1993), so that there is one build for all.
+For Node each variant costs one worker thread, with modules of its own, for each failing test file. For Go all variants
+of a batch become one program: in each changed function a switch on a number leads to the bodies of the variants
+("mutant schemata", Untch, Offutt, Harrold, "Mutation Analysis Using Mutant Schemata", ISSTA 1993), so that there is one
+build for all.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,8 @@ class Variants:
         seconds = 5.0 + self._limit * count
         given = {"root": str(self._project.root), "seconds": seconds, "limit": self._limit,
                  "least": self._least, **spec}  # fmt: skip
-        text = self._bench.program({**beside, spectra.SPEC: json.dumps(given)}, [str(_SCRIPT), "{report}", spectra.SPEC],
+        files = {**beside, spectra.SPEC: json.dumps(given)}
+        text = self._bench.program(files, [str(_SCRIPT), "{report}", spectra.SPEC],
                                    seconds=seconds + _BUILD_S)  # fmt: skip
         if text is None:
             return None
@@ -133,7 +135,7 @@ class NodeVariants(Variants):
         status: dict[str, str] = {}
         good = True
         for run in runs:
-            found = adapters.parse(run["output"]) or {}
+            found: Mapping[str, Mapping[str, Any]] = adapters.parse(run["output"]) or {}
             good = good and run["exit"] == 0
             for name, outcome in found.items():
                 known = next((t for t in self._failing if t == name or t.endswith(f" > {name}")), name)
