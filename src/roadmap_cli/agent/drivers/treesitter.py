@@ -1,12 +1,13 @@
 """The tree-sitter driver: template edits for JavaScript, TypeScript and Go, one edit, then two on top of what helped.
 
 Edits are ranked by the suspicion of their lines times the prior of their template; with a screen they are tried
-quickly by the batch, and those that mend the failing tests are proposed first, and those that mend some of them are
-what a second edit is put upon.
+quickly by the batch: those that mend the failing tests are proposed (or, if there are none in a batch, the one that
+comes nearest), and those that mend some of them are what a second edit is put upon.
 """
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,19 +29,16 @@ Spans = tuple[tuple[int, int, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a quick run said of a candidate: how many failing tests are left, how many passing ones broke.
-
-    `loads` is False for what does not even build.
-    """
+    """What a quick run said of a candidate: how many failing tests are left or mended, how many passing ones broke."""
 
     left: int
     broken: int
-    loads: bool = True
+    mended: int = 0
 
     @property
     def passes(self) -> bool:
         """Whether nothing is left to mend."""
-        return self.loads and not self.left and not self.broken
+        return not self.left and not self.broken
 
 
 #: Tries candidates by the batch, in their order; None for one it can say nothing of.
@@ -76,7 +74,6 @@ class TreeSitter:
         self._partial: list[tuple[float, _Ranked]] = []
         self._heap: list[tuple[float, int, float, _Ranked | None, int]] = []
         self._ranked: list[_Ranked] = []
-        self._failing = 1
         self._count = 0
         self.skipped = 0
         self.screened = 0
@@ -84,7 +81,6 @@ class TreeSitter:
 
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
         """Proposals, the most promising first. Raises Unavailable if there is nothing here that it can read."""
-        self._failing = max(1, len(problem.case.failing))
         self._ranked = self._rank(problem.project, problem.case)
         if not self._trees:
             raise Unavailable("no suspect file in a language with a grammar")
@@ -110,22 +106,23 @@ class TreeSitter:
             self._built_upon(verdict.candidate, verdict.failing)
 
     def _screened(self, screen: Screen, batch: list[Candidate]) -> Iterator[Candidate]:
-        unsaid: list[Candidate] = []
-        for candidate, trial in zip(batch, screen(batch), strict=True):
-            self.screened += 1
-            if trial is None:
-                self.screened -= 1
-                unsaid.append(candidate)
-            elif trial.passes:
-                yield candidate
-            elif trial.loads and (trial.left < self._failing or not trial.left):
+        """Those of a batch that pass, and those that nothing is known of; if there are none, the nearest one."""
+        said = list(zip(batch, screen(batch), strict=True))
+        refuted = [(trial, candidate) for candidate, trial in said if trial is not None and not trial.passes]
+        for trial, candidate in refuted:
+            if trial.mended:
                 self._built_upon(candidate, trial.left + trial.broken)
-        for candidate in unsaid:
-            self.unscreened += 1
-            yield candidate
+        passing = [candidate for candidate, trial in said if trial is not None and trial.passes]
+        unsaid = [candidate for candidate, trial in said if trial is None]
+        self.screened += len(passing) + len(refuted)
+        self.unscreened += len(unsaid)
+        yield from passing
+        yield from unsaid
+        if not passing and not unsaid:  # whoever asks is to have a say now and then
+            yield min(refuted, key=lambda entry: entry[0].left + entry[0].broken)[1]
 
     def _built_upon(self, candidate: Candidate, left: int) -> None:
-        ranked = self._known.get(candidate.patch)
+        ranked = self._known.pop(candidate.patch, None)
         if ranked is not None and len(ranked.edits) == 1 and len(self._partial) < _PARTIALS:
             self._partial.append((_PARTIAL_FACTOR * ranked.score**0.5 / (1 + left), ranked))
             self._push(*self._partial[-1], 0)
@@ -184,7 +181,7 @@ class TreeSitter:
 
     def _in_order(self) -> Iterator[Candidate]:
         """One edit, and two, in one order by score; sound ones, each once."""
-        seen: set[tuple[str, Spans]] = set()
+        seen: set[tuple[str, Spans] | bytes] = set()  # edits, and digests of what came of them
         while self._heap:
             _, _, factor, first, at = heapq.heappop(self._heap)
             second = self._ranked[at]
@@ -196,6 +193,10 @@ class TreeSitter:
             candidate = self._candidate(ranked)
             if candidate is None:
                 continue
+            digest = hashlib.sha256(candidate.changed[candidate.file].encode()).digest()
+            if digest in seen:
+                continue
+            seen.add(digest)
             if candidate.patch in self._tried:
                 self.skipped += 1
                 continue

@@ -180,9 +180,10 @@ class Expressions:
                 yield self.put(operator, "||" if written == "&&" else "&&", "and_or", LOGICAL)
         if not self.begins(node):
             return
-        for kept in (left, right):
+        for kept, dropped in ((left, right), (right, left)):
+            one = common in ("+", "-") and self.text(dropped) == "1" and dropped == right
             yield self.put(node, self.grouped(kept), "drop_condition" if joined else "drop_operand",
-                           1.2 if joined else 0.3 if common in COMPARISONS else 0.9)  # fmt: skip
+                           1.2 if joined else 0.3 if common in COMPARISONS else 1.8 if one else 0.9)  # fmt: skip
         if common not in ("*", "&", "|", "^", "==", "!=") and not joined:
             yield self.put(node, f"{self.grouped(right)} {written} {self.grouped(left)}", "swap_operands", 1.0)
         if common in ("<", "<=", ">", ">="):
@@ -211,11 +212,12 @@ class Expressions:
     def _number(self, node: Node) -> Iterator[Edit]:
         text = self.text(node)
         parent = node.parent
+        added = parent is not None and parent.type == "binary_expression" and self.operator(parent) in ("+", "-")
         signed = parent is not None and parent.type == "unary_expression"
         if re.fullmatch(r"\d{1,15}", text):
             value = int(text)
             for other in dict.fromkeys([value + 1, value - 1, 0, 1, 2, 10, -value, value * 10, value // 10]):
-                if other == value or (other < 0 and (signed or other != -1)):
+                if other == value or (other < 0 and (signed or other != -1)) or (added and other == 0):
                     continue
                 near = abs(other - value) == 1
                 weight = 2.0 if near else 0.6 if abs(other) <= 2 else 0.3

@@ -432,7 +432,8 @@ class _Edits(Statements):
         if name == "append" and len(arguments) == 2:
             kind, (into, what) = self.kind(arguments[0]), arguments
             if self.text(node).rstrip(") ").endswith("..."):
-                yield self.put(node, f"append({self.text(what)}, {self.text(into)}...)", "swap_arguments", 1.0)
+                other = self.text(what).removesuffix("...")
+                yield self.put(node, f"append({other}, {self.text(into)}...)", "swap_arguments", 1.0)
             elif kind and kind.startswith("[]"):
                 yield self.put(node, f"append({kind}{{{self.text(what)}}}, {self.text(into)}...)", "prepend", 0.8)
         if len(arguments) == 1 and (_NUMBERS.match(name) or self.kind(arguments[0]) == self.kind(node) is not None):

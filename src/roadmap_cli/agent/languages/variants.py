@@ -94,7 +94,8 @@ class Variants:
         left = sum(status.get(test) != "passed" for test in self._tests)
         parents = {test[:at] for test in self._failing for at in range(len(test)) if test[at] == "/"}
         broken = [test for test, word in status.items() if word in ("failed", "error", "started")]
-        return Trial(left, sum(test not in self._failing and test not in parents for test in broken))
+        return Trial(left, sum(test not in self._failing and test not in parents for test in broken),
+                     len(self._tests) - left)  # fmt: skip
 
 
 class NodeVariants(Variants):
@@ -181,7 +182,7 @@ class GoVariants(Variants):
 
     def _said(self, runs: Any) -> Trial:
         if runs == "refused":
-            return Trial(len(self._tests), 0, loads=False)
+            return Trial(len(self._tests), 0)
         status: dict[str, str] = {}
         good = True
         for run in runs:
