@@ -22,6 +22,7 @@ import os
 import random
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,7 +39,9 @@ let points = 0, bad = 0;
 console.log('TAP version 13');
 const say = console.log.bind(console);
 console.log = console.error = console.info = console.warn = () => {};
-console.assert = (good) => {
+console.assert = (check) => {
+  let good = false;
+  try { good = typeof check === 'function' ? check() : check; } catch (error) { good = false; }
   points += 1;
   if (!good) bad += 1;
   say(`${good ? 'ok' : 'not ok'} ${points} - assertion ${points}`);
@@ -165,7 +168,7 @@ def go_file(imports, *parts):
     """A Go file of the package, with those of some imports that its text uses."""
     text = "\n".join(parts)
     code = re.sub(r'//[^\n]*|"(?:\\.|[^"\\\n])*"|`[^`]*`', " ", text)
-    named = dict.fromkeys(re.findall(r'(?:(\w+)\s+)?"([^"]+)"', imports))
+    named = dict.fromkeys(re.findall(r'(?:(\w+)\s+)?"([^"]+)"', re.sub(r"\bimport\b", "", imports)))
     used = []
     for alias, path in named:
         word = alias or path.rpartition("/")[2]
@@ -182,6 +185,21 @@ def without_imports(text):
     return "\n".join(found), rest
 
 
+def one_by_one(test):
+    """A JavaScript test whose assertions are functions: one that throws is one that fails, not the end of all."""
+    from roadmap_cli.agent import languages
+    from roadmap_cli.agent.languages.syntax import walk
+
+    tree = languages.of("test.js").parse("test.js", test.encode())
+    edits = []
+    for node in walk(tree.root):
+        function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        if node.type == "call_expression" and tree.text(function) == "console.assert" and arguments.named_children:
+            first = arguments.named_children[0]
+            edits += [(first.start_byte, first.start_byte, "() => ("), (first.end_byte, first.end_byte, ")")]
+    return tree.apply(edits).decode()
+
+
 def files_of(language, declaration, body, imports, setup, test):
     """The project of a task: path → text."""
     if language == "js":
@@ -191,7 +209,7 @@ def files_of(language, declaration, body, imports, setup, test):
         )
         solution = f"{given}\nmodule.exports = {{ {', '.join(names)} }};\n"
         return {"solution.js": solution, "tap.js": TAP_JS,
-                "test.js": f"require('./tap.js');\nconst {{ {', '.join(names)} }} = require('./solution.js');\n{test}\n"}  # fmt: skip
+                "test.js": f"require('./tap.js');\nconst {{ {', '.join(names)} }} = require('./solution.js');\n{one_by_one(test)}\n"}  # fmt: skip
     head, declared = without_imports(declaration)
     inside, test_text = without_imports(test)
     more, _ = without_imports(setup)
@@ -273,6 +291,11 @@ def seeded(task, language, rng, count):
     rng.shuffle(kinds)
     for kind in kinds[:count]:
         changed, words = rng.choice(made[kind])
+        if (
+            language == "js"
+            and subprocess.run(["node", "--check"], input=changed.encode(), capture_output=True).returncode
+        ):
+            continue  # it does not even parse
         files = {**task["files"], task["file"]: changed}
         yield {**task, "files": files, "slip": words}
 
@@ -281,7 +304,7 @@ def seeded(task, language, rng, count):
 
 
 def solve(task, seconds):
-    """Try to repair one project; its record. None if no test fails, so that there is nothing to repair."""
+    """Try to repair one project; its record. None if no test fails, or if it does not build at all."""
     from roadmap_cli.agent import localise, toolchain
     from roadmap_cli.agent.bench import Bench
     from roadmap_cli.agent.driver import Case, Problem
@@ -311,7 +334,7 @@ def solve(task, seconds):
                 return time.process_time() - own + sandbox
 
             first = bench.run({}, test_seconds=None, seconds=20)
-            if not first.failing:
+            if not first.failing or any("BuildFailed" in str(first.outcomes[test]) for test in first.failing):
                 return None
             lines = spectra.lines(bench, project, command, first)
             suspicion = localise.ochiai(lines, first.failing, first.passing)
@@ -412,7 +435,12 @@ def main():
     for task in tasks:
         result = solve(task, chosen.seconds)
         if result is None:
-            print(json.dumps({"kind": "bench.task", "task": task["name"], "word": "no failing test"}), flush=True)
+            print(
+                json.dumps(
+                    {"kind": "bench.task", "task": task["name"], "word": "no failing test, or it does not build"}
+                ),
+                flush=True,
+            )
             continue
         print(json.dumps(result, ensure_ascii=False), flush=True)
         results.append(result)

@@ -372,7 +372,7 @@ class Expressions:
         if parent is None:
             return False
         if parent.type == "parenthesized_expression":
-            return node.type != "parenthesized_expression" and self.is_tested(parent)
+            return self.is_tested(parent)
         if parent.child_by_field_name("condition") == node:
             return True
         if parent.type == "binary_expression":
