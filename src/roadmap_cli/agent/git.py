@@ -81,6 +81,15 @@ def branch_name(name: str) -> str:
     return name
 
 
+def check_start(folder: Path) -> None:
+    """Raise Unavailable if there is no commit that a branch could start from."""
+    if shutil.which("git") is None:
+        raise Unavailable("git is not installed", hint="apt-get install git")
+    if not _text(folder, "rev-parse", "--verify", "-q", "HEAD^{commit}"):
+        raise Unavailable(f"{folder}: no commit to start a branch from",
+                          hint="--branch needs a git repository with a commit; --apply does not")  # fmt: skip
+
+
 def commit(
     folder: Path, branch: str, before: Mapping[str, File | None], after: Mapping[str, File | None], message: str,
     at: str, diff_of: Callable[[str], str] | None = None,
@@ -92,13 +101,9 @@ def commit(
     Raises DataError if the branch is there with another commit or the change does not fit HEAD, Unavailable if there
     is no git repository, CannotCreate.
     """
-    if shutil.which("git") is None:
-        raise Unavailable("git is not installed", hint="apt-get install git")
+    check_start(folder)
     top = _text(folder, "rev-parse", "--show-toplevel")
     head = _text(folder, "rev-parse", "--verify", "-q", "HEAD^{commit}")
-    if not top or not head:
-        raise Unavailable(f"{folder}: no commit to start a branch from",
-                          hint="--branch needs a git repository with a commit; --apply does not")  # fmt: skip
     prefix = _text(folder, "rev-parse", "--show-prefix")
     with tempfile.TemporaryDirectory(prefix="agent-loop-") as place:
         index = {"GIT_INDEX_FILE": str(Path(place, "index"))}

@@ -85,6 +85,11 @@ def end(tx: Connection, run_id: str, key: str, outcome: str, at: str, detail: An
     )
 
 
+def let_go(tx: Connection, run_id: str) -> None:
+    """Let go of what came out of a run's test steps, which may be large: for a run that is not gone on with."""
+    tx.execute("UPDATE agent_step SET detail = NULL WHERE run_id = ? AND step = 'test'", (run_id,))
+
+
 def open_effects(tx: Connection, project: str) -> list[tuple[str, Step]]:
     """Steps on a project's files that were begun and not done, with their runs, oldest first."""
     rows = tx.execute(

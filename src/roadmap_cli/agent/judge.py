@@ -55,9 +55,12 @@ class Judge:
             return []
         return [test for test in self.case.failing if test not in self.held_out][:_SELECTING]
 
-    def judge(self, candidate: Candidate) -> Verdict:
-        """Run a candidate: confirmed, partial (some failing tests mended), regressed (others broken) or refuted."""
-        selecting = self.selecting
+    def judge(self, candidate: Candidate, *, at_once: bool = False) -> Verdict:
+        """Run a candidate: confirmed, partial (some failing tests mended), regressed (others broken) or refuted.
+
+        `at_once`: the whole suite without a look at the failing tests first, for what will probably pass.
+        """
+        selecting = [] if at_once else self.selecting
         if selecting:
             quick = self._quick(candidate, selecting)
             left = len(selecting) - len(set(quick.passing) & set(selecting))

@@ -7,19 +7,43 @@ run goes on behind the last step that was done, and finds out by what is on disk
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import confirm, detect, git, journal, localise, memory, portfolio, registry, signature, toolchain
+from roadmap_cli.agent import (
+    confirm,
+    detect,
+    effects,
+    git,
+    goal_checks,
+    journal,
+    localise,
+    memory,
+    portfolio,
+    registry,
+    signature,
+    toolchain,
+)
 from roadmap_cli.agent import judge as judges
 from roadmap_cli.agent import project as projects
+from roadmap_cli.agent.attempt import (
+    FIRST_TEST_S,
+    Attempt,
+    Plausible,
+    blocks_of,
+    case_of,
+    is_allowed,
+    reaching,
+    suite_of,
+    suspect,
+)
 from roadmap_cli.agent.bench import Bench, TestRun
 from roadmap_cli.agent.breaker import Budget, Move, Spent, exceeded, left
+from roadmap_cli.agent.diary import Diary, Seen
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
 from roadmap_cli.agent.languages import spectra, variants
 from roadmap_cli.agent.network import needs_network
@@ -27,7 +51,7 @@ from roadmap_cli.agent.patch import File
 from roadmap_cli.agent.portfolio import Arm
 from roadmap_cli.agent.report import Report
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.source import Block, blocks
+from roadmap_cli.agent.source import Block
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
@@ -37,19 +61,21 @@ if TYPE_CHECKING:
 
 _FLUSH_S = 0.2
 _RESTARTS = 5
-_FIRST_TEST_S = 5.0
-_RIVALS, _RIVAL_S = 3, (0.4, 4.0)
+_RIVALS, _RIVAL_S = 3, 0.4
 #: How often a failing test is run again, with the repair and without it, before either is believed.
 _REPEATS = 4
 #: Read by agents as instructions; here they are text like any other, and named so that it can be seen.
-_CONTEXT = ("AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md", ".cursorrules")
+_CONTEXT = ("AGENTS.md", "CONTRIBUTING.md", ".cursorrules")
 #: How a run can end well.
 SUCCESS = frozenset({"fixed", "already_green"})
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """When to stop: candidates and seconds of this invocation, tokens and money of the run, one run of all tests."""
+    """When to stop: candidates and seconds of this invocation, tokens and money of the run, one run of all tests.
+
+    `rival_seconds` is how long it may look for other edits that pass as well, once one is found.
+    """
 
     candidates: int = 2000
     seconds: float = 120.0
@@ -57,6 +83,7 @@ class Bounds:
     memory_bytes: int = 1 << 30
     tokens: int | None = None
     cost: float | None = None
+    rival_seconds: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +125,7 @@ class Loop:
     def __init__(
         self, world: World, bounds: Bounds, *, folder: Path | None, test: str | None = None, resume: str | None = None,
         apply: bool = False, branch: str | None = None, tell_candidates: bool = False, goal: str | None = None,
-        seen: Callable[[str], Collection[str] | None] = lambda run: None,
+        seen: Seen = lambda run: None,
     ) -> None:  # fmt: skip
         """Read the project and find its tests' program. Hold the lock of `job_of` meanwhile and until it is done.
 
@@ -107,7 +134,7 @@ class Loop:
         Raises UsageError, DataError, InputMissing, Unavailable, Negative (no tests).
         """
         self._world, self._bounds = world, bounds
-        self._tell, self._seen, self._resume = tell_candidates, seen, resume is not None
+        self._tell, self._resume = tell_candidates, resume is not None
         self.status, self.reason = "running", ""
         self.applied = False
         self.branch: git.Branch | None = None
@@ -115,7 +142,9 @@ class Loop:
         folder = Path(stored.project) if stored else folder
         if folder is None:
             raise UsageError("a project folder is needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY")
-        self._finish_half_done(folder.resolve())
+        effects.finish_half_done(world.state, folder.resolve(), stamp(world.now()))
+        if branch:
+            git.check_start(folder)
         self._project = projects.read(folder)
         self._digest = self._project.digest
         test = stored.test_command if stored else test
@@ -123,8 +152,6 @@ class Loop:
         if test is None:
             test = self._detected(folder)
         self._command = toolchain.understand(test, self._project.root, world.environ, world.interpreter)
-        limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
-        self._bench = Bench(self._project, self._command, limits)
         previous = stored or self._unfinished(test)
         if previous is not None and previous.digest != self._digest:
             if not self._is_after(previous):
@@ -146,14 +173,21 @@ class Loop:
         self.goal = goal
         self._apply = apply or (inherits and bool(settings.get("apply")))
         self._branch = branch or (settings.get("branch") if inherits else None)
-        self._suite = _suite_of(self._project, test)
+        checks = goal_checks.derive(goal, self._project) if goal and self._command.framework != "command" else {}
+        working = self._project.with_files(checks)
+        limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
+        self._bench = Bench(working, self._command, limits)
+        self._suite = suite_of(working, test)
         self._signature: str | None = None
         self._pending: list[memory.Attempt] = []
         self._candidates: list[Record] = []
         self._tried, self._rounds, self._skipped = 0, 0, 0
         self._known_bad: set[str] = set()
         self._flushed = self._started = world.timer()
-        self._phase = "plan"
+        self._diary = Diary(
+            world.state, world.now, world.timer, self.id, self._report, (self._digest, self._command.text),
+            resumed=self._resumed, resume=self._resume, seen=seen,
+        )  # fmt: skip
 
     def _detected(self, folder: Path) -> str:
         found = detect.test_command(self._project.files)
@@ -195,80 +229,37 @@ class Loop:
 
         Each record is in the state before it is yielded; call `told` once it has reached its place.
         """
-        self._write(self._begin_run)
+        self._diary.write(self._begin_run)
         try:
             with self._bench:
                 context = [name for name in _CONTEXT if name in self._project.files]
-                yield self._kept(self._report.started(
+                yield self._diary.kept(self._report.started(
                     self._project, self._command, self._digest, self._resumed, self._bench.open(), self._chosen_by,
                     self.goal, context))  # fmt: skip
-                yield from self._announced_before()
+                yield from self._diary.announced_before()
                 yield from self._work()
         finally:
             self._flush()
             status = "paused" if self.status == "running" else self.status
-            self._write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._at()))
-            self._write(lambda tx: journal.set_reason(tx, self.id, self.reason or None))
-        yield self._kept(self._report.finished(
+            self._diary.write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._diary.at()))
+            self._diary.write(lambda tx: journal.set_reason(tx, self.id, self.reason or None))
+            if status not in ("paused", "breaker"):
+                self._diary.write(lambda tx: journal.let_go(tx, self.id))
+        yield self._diary.kept(self._report.finished(
             self.status, self.reason, self._tried, self._before + self._tried, self._spent_s(), self.applied,
             self.branch, self._tokens_and_cost()))  # fmt: skip
 
     def told(self, record: Record) -> None:
         """Note that a record has reached the output."""
-        if record["kind"] != "agent.candidate":
-            self._write(lambda tx: journal.told(tx, self.id, [record["id"]]))
-
-    def _begin_run(self, tx: Connection) -> None:
-        memory.start_run(tx, self.id, str(self._project.root), self._command.text, self._digest, self._at())
-        journal.set_goal(tx, self.id, self.goal, {"apply": self._apply, "branch": self._branch, **asdict(self._bounds)})
-
-    # -- records and steps -------------------------------------------------------------------------------------------
-
-    def _kept(self, record: Record) -> Record:
-        """Store a record that is about to be announced."""
-        self._write(lambda tx: journal.tell(tx, self.id, [record]))
-        return record
-
-    def _announced_before(self) -> Iterator[Record]:
-        """What earlier parts of the run have found: again, or, for ``--resume``, only what did not get through."""
-        if not self._resumed:
-            return
-        with self._world.state.read() as tx:
-            stored = journal.records(tx, self.id)
-        there = self._seen(self.id) if self._resume else None
-        own = self._report.kept[-1]["id"]
-        for record, announced in stored:
-            if record["id"] == own:
-                continue
-            self._report.kept.append(record)
-            if record["kind"] in ("agent.run_started", "agent.run_finished") and not self._resume:
-                continue
-            known = (record["id"] in there) if there is not None else announced
-            if not (self._resume and known):
-                yield record
+        self._diary.told(record)
 
     def _begin(self, step: str, key: str, *parts: object, detail: Any = None) -> journal.Step | None:
-        """Begin a step; the stored one if it is done already and what came out of it is kept."""
-        digest = journal.digest_of(self._digest, self._command.text, *parts)
-        with self._world.state.read() as tx:
-            found = journal.find(tx, self.id, key)
-        if found and found.done and found.digest == digest:
-            return found
-        self._phase = step
         self._world.progress(step, self._spent_s(), "")
-        self._write(lambda tx: journal.begin(tx, self.id, step, key, digest, self._at(), detail))
-        return None
+        return self._diary.begin(step, key, *parts, detail=detail)
 
-    def _end(self, step: str, key: str, outcome: str, since: float, detail: Any = None, **more: object) -> Record:
-        """End a step: what came out of it and its record are stored together."""
-        record = self._report.step(step, key, outcome, self._world.timer() - since, **more)
-
-        def store(tx: Connection) -> None:
-            journal.end(tx, self.id, key, outcome, self._at(), detail)
-            journal.tell(tx, self.id, [record])
-
-        self._write(store)
-        return record
+    def _begin_run(self, tx: Connection) -> None:
+        memory.start_run(tx, self.id, str(self._project.root), self._command.text, self._digest, self._diary.at())
+        journal.set_goal(tx, self.id, self.goal, {"apply": self._apply, "branch": self._branch, **asdict(self._bounds)})
 
     # -- plan ------------------------------------------------------------------------------------------------------
 
@@ -292,7 +283,7 @@ class Loop:
             self._known_bad = set(memory.refuted(tx, self._signature, self._suite))
             experience = journal.drivers(tx)
             self._rounds = sum(step.step == "execute" for step in journal.steps(tx, self.id))
-        attempt = _Attempt(self._case(first, offline), before, signatures, set(offline))
+        attempt = Attempt(case_of(first, offline), before, signatures, set(offline))
         attempt.judge = judges.Judge(
             self._bench, attempt.case, self._command.framework,
             judges.held_out(attempt.case.failing, set(attempt.case.known) - set(attempt.case.failing)),
@@ -310,13 +301,14 @@ class Loop:
             if not judges.green(again, first.passing):
                 self.status = "unstable"
             else:
-                self.status = "unchecked" if self.goal else "already_green"
+                checked = not self.goal or any(goal_checks.NAME.removesuffix(".py") in test for test in first.passing)
+                self.status = "already_green" if checked else "unchecked"
         elif first.finished and not first.passing:
             self.status = "no_tests"
         else:
             self.status = "hanging" if first.timed_out else "broken"
 
-    def _test(self, phase: str, test_seconds: float = _FIRST_TEST_S) -> Generator[Record, None, tuple[TestRun, Record]]:
+    def _test(self, phase: str, test_seconds: float = FIRST_TEST_S) -> Generator[Record, None, tuple[TestRun, Record]]:
         """Run the whole suite as the project stands; gives the run and its record. ``trace`` also sees lines."""
         key, since = f"test:{phase}", self._world.timer()
         found = self._begin("test", key, self._bounds.suite_seconds)
@@ -330,23 +322,15 @@ class Loop:
                 run = replace(run, lines=spectra.lines(self._bench, self._project, self._command, run))
         else:
             run = self._bench.run({}, test_seconds=test_seconds, seconds=self._bounds.suite_seconds)
-        record = self._report.test_result("again" if phase == "trace" else phase, run)
-        step = self._end("test", key, "green" if judges.green(run, ()) else "red", since,
-                         {"run": asdict(run), "record": record})  # fmt: skip
-        if phase != "trace":
-            yield self._kept(record)
+        record = None if phase == "trace" else self._report.test_result(phase, run)
+        step = self._diary.end("test", key, "green" if judges.green(run, ()) else "red", since,
+                         {"run": asdict(run), "record": record or {}}, record)  # fmt: skip
+        if record:
+            yield record
         yield step
-        return run, record
+        return run, record or {}
 
-    def _case(self, first: TestRun, offline: Collection[str]) -> Case:
-        failing = [test for test in first.failing if test not in offline]
-        known = [test for test in first.outcomes if first.outcomes[test]["status"] != "skipped"]
-        known = [test for test in known if not test.startswith("collect:") and test not in offline]
-        slowest = max((first.outcomes[test].get("seconds", 0.0) for test in first.passing), default=0.1)
-        errors = {test: first.outcomes[test].get("error") or {} for test in failing}
-        return Case(failing, known, min(_FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
-
-    def _locate(self, attempt: _Attempt) -> Iterator[Record]:
+    def _locate(self, attempt: Attempt) -> Iterator[Record]:
         """Run the suite once more with its lines seen: what differs is flaky, what failing tests run is suspect."""
         case, judge = attempt.case, attempt.judged
         run, _ = yield from self._test("trace", max(1.0, 5 * case.test_seconds))
@@ -355,8 +339,8 @@ class Loop:
         now = {test for test in run.failing if test not in attempt.excluded}
         flaky = sorted(was ^ now) if run.finished else []
         if flaky:
-            if not self._earlier_part("agent.test_result", phase="again"):
-                yield self._kept(self._report.test_result("again", run, flaky))
+            if not self._diary.earlier("agent.test_result", phase="again"):
+                yield self._diary.kept(self._report.test_result("again", run, flaky))
             attempt.excluded.update(flaky)
             case.failing = [test for test in case.failing if test not in flaky]
             case.known = [test for test in case.known if test not in flaky]
@@ -365,31 +349,11 @@ class Loop:
             if not case.failing:
                 self.status = "unstable"
                 return
-        self._suspect(case, run)
-        attempt.suspicion = self._earlier_part("agent.suspicion")
+        suspect(self._project, case, run, self._suspects())
+        attempt.suspicion = self._diary.earlier("agent.suspicion")
         if attempt.suspicion is None:
-            attempt.suspicion = self._kept(self._report.suspicion(case.suspicion, bool(run.lines)))
+            attempt.suspicion = self._diary.kept(self._report.suspicion(case.suspicion, bool(run.lines)))
             yield attempt.suspicion
-
-    def _earlier_part(self, kind: str, **fields: object) -> Record | None:
-        """A record that an earlier part of this run has made, with these fields."""
-        wanted = {"kind": kind, **fields}
-        if not self._resumed:
-            return None
-        return next((r for r in self._report.kept if all(r.get(n) == v for n, v in wanted.items())), None)
-
-    def _suspect(self, case: Case, run: TestRun) -> None:
-        passing = [test for test in run.passing if test in case.known]
-        case.suspicion = localise.ochiai(run.lines, case.failing, passing) if run.lines else {}
-        imported = run.lines.get(localise.IMPORT, {}) if run.lines else {}
-        case.imported = {name: frozenset(numbers) for name, numbers in imported.items()}
-        if not case.suspicion:
-            sizes = {name: self._project.files[name].count(b"\n") + 1 for name in self._suspects()}
-            case.suspicion = localise.unknown(sizes)
-            for test in case.failing:
-                for frame in (run.outcomes.get(test, {}).get("error") or {}).get("frames", ()):
-                    if frame.get("file") in case.suspicion:
-                        case.suspicion[frame["file"]][frame["line"]] = 1.0
 
     def _suspects(self) -> list[str]:
         """The files that may hold the fault."""
@@ -399,7 +363,7 @@ class Loop:
 
     # -- execute and test --------------------------------------------------------------------------------------------
 
-    def _for_drivers(self, attempt: _Attempt) -> registry.World:
+    def _for_drivers(self, attempt: Attempt) -> registry.World:
         world = self._world
         return registry.World(
             world.state, self.id, world.environ, attempt.signatures, self._command.framework,
@@ -408,7 +372,7 @@ class Loop:
             if spectra.language(self._command) else None,
         )  # fmt: skip
 
-    def _narrowed(self, candidate: Candidate, attempt: _Attempt) -> Case | None:
+    def _narrowed(self, candidate: Candidate, attempt: Attempt) -> Case | None:
         """The case that is left after a step that mended a part of it."""
         case = attempt.case
         run = self._bench.run(
@@ -422,7 +386,7 @@ class Loop:
         ordered = [t for t in failing if t in case.failing] + [t for t in failing if t not in case.failing]
         return Case(ordered, case.known, case.test_seconds, suspicion, case.imported, case.errors)
 
-    def _search(self, attempt: _Attempt) -> Iterator[Record]:
+    def _search(self, attempt: Attempt) -> Iterator[Record]:
         problem = Problem(self._project, attempt.case, self.goal or "")
         while not attempt.plausible:
             arm = portfolio.best(attempt.arms)
@@ -438,7 +402,7 @@ class Loop:
         last = attempt.plausible[-1]
         arm = last.arm
         if arm.name != "replay":
-            until = self._world.timer() + min(_RIVAL_S[1], max(_RIVAL_S[0], arm.seconds))
+            until = self._world.timer() + min(self._bounds.rival_seconds, max(_RIVAL_S, arm.seconds))
             while len(attempt.plausible) <= _RIVALS and not arm.done and not self._must_stop():
                 left_s = until - self._world.timer()
                 if left_s <= 0:
@@ -448,7 +412,7 @@ class Loop:
         yield from self._settle(attempt)
 
     def _round(
-        self, attempt: _Attempt, arm: Arm, problem: Problem, seconds: float, *, rivals: bool = False
+        self, attempt: Attempt, arm: Arm, problem: Problem, seconds: float, *, rivals: bool = False
     ) -> Iterator[Record]:
         """Stay with one driver for some seconds, or until it has something plausible."""
         self._rounds += 1
@@ -462,7 +426,7 @@ class Loop:
             self._world.progress("execute", self._spent_s(), f"{self._tried} candidates, {arm.name}")
             yield from self._candidates_told()
             if verdict is not None and verdict.outcome == "confirmed":
-                attempt.plausible.append(_Plausible(verdict, arm))
+                attempt.plausible.append(Plausible(verdict, arm))
                 hits += 1
                 if not rivals or len(attempt.plausible) > _RIVALS:
                     break
@@ -470,23 +434,23 @@ class Loop:
         yield from self._candidates_told()
         outcome = "plausible" if hits else arm.why_done or ("limit" if self._must_stop() else "nothing")
         spent = self._world.timer() - since
-        self._write(
+        self._diary.write(
             lambda tx: journal.note_driver(tx, arm.name, arm.tried - tried, int(hits > 0 and not rivals), spent)
         )
-        yield self._end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
+        yield self._diary.end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
 
-    def _one(self, attempt: _Attempt, arm: Arm, problem: Problem) -> Verdict | None:
+    def _one(self, attempt: Attempt, arm: Arm, problem: Problem) -> Verdict | None:
         """Ask for one proposal and judge it; None if there was nothing to judge."""
         candidate = arm.propose(problem)
         if candidate is None:
             self._world.detail(f"{arm.name}: {arm.why_done}")
             return None
-        if candidate.patch in self._known_bad or not _is_allowed(candidate):
+        if candidate.patch in self._known_bad or not is_allowed(candidate):
             self._skipped += 1
             self._watch(arm, Move(candidate.patch, new=False))
             return None
         self._known_bad.add(candidate.patch)
-        verdict = attempt.judged.judge(candidate)
+        verdict = attempt.judged.judge(candidate, at_once=arm.name == "replay")
         arm.tried += 1
         self._reflect_on(verdict, arm)
         arm.driver.told(verdict)
@@ -520,7 +484,7 @@ class Loop:
         with self._world.state.read() as tx:
             return journal.spent(tx, self.id)
 
-    def _stop(self, stopped: str | None, attempt: _Attempt) -> None:
+    def _stop(self, stopped: str | None, attempt: Attempt) -> None:
         broken = [arm for arm in attempt.arms if arm.breaker.open]
         if stopped == "broken":
             self.status = "broken"
@@ -541,7 +505,7 @@ class Loop:
             self._world.detail(f"replay of {candidate.patch}: {'green' if worked else 'not green'}")
             if not worked:
                 fix = candidate.patch.removeprefix("replay:")
-                self._write(lambda tx: memory.note_replay(tx, fix, False, self._at()))
+                self._diary.write(lambda tx: memory.note_replay(tx, fix, False, self._diary.at()))
             return
         self._tried += 1
         self._pending.append(memory.Attempt(candidate.patch, candidate.template, verdict.outcome, verdict.failing))
@@ -562,9 +526,11 @@ class Loop:
         if self._pending and self._signature:
             attempts, self._pending = self._pending, []
             name = self._signature
-            self._write(lambda tx: memory.note_attempts(tx, self.id, name, self._suite, attempts, self._at()))
+            self._diary.write(
+                lambda tx: memory.note_attempts(tx, self.id, name, self._suite, attempts, self._diary.at())
+            )
 
-    def _settle(self, attempt: _Attempt) -> Iterator[Record]:
+    def _settle(self, attempt: Attempt) -> Iterator[Record]:
         """Choose among what is plausible, weigh the evidence, prove it once more, store, and only then have effects."""
         since = self._world.timer()
         self._begin("confirm", "confirm", [found.verdict.candidate.patch for found in attempt.plausible])
@@ -580,22 +546,23 @@ class Loop:
         evidence = self._evidence(attempt, found)
         confirm.weigh(evidence, made, chosen, count)
         verdict, why = evidence.verdict()
-        yield self._end("confirm", "confirm", verdict, since, why=why)
+        yield self._diary.end("confirm", "confirm", verdict, since, why=why)
         since = self._world.timer()
         self._begin("test", "test:after", found.verdict.candidate.patch)
         proof = attempt.judged.whole(found.verdict.candidate.changed)
         after = self._report.test_result("after", proof)
-        yield self._kept(after)
-        green = judges.green(proof, attempt.case.known, attempt.excluded) and attempt.judged.stands(
-            found.verdict.candidate.changed, 1 if found.arm.name == "replay" else _REPEATS
-        )
-        yield self._end("test", "test:after", "green" if green else "red", since)
+        green = judges.green(proof, attempt.case.known, attempt.excluded)
+        if green and found.arm.name != "replay":
+            green = attempt.judged.stands(found.verdict.candidate.changed, _REPEATS)
+        step = self._diary.end("test", "test:after", "green" if green else "red", since, first=after)
+        yield after
+        yield step
         if not green:
             self.status = "unstable"
             return
         yield from self._remember(attempt, found, evidence, after)
 
-    def _evidence(self, attempt: _Attempt, found: _Plausible) -> confirm.Evidence:
+    def _evidence(self, attempt: Attempt, found: Plausible) -> confirm.Evidence:
         evidence = confirm.Evidence(excluded=len(attempt.excluded), searched_on=attempt.searched_on)
         held = attempt.judged.held_out
         evidence.held_out = len(held)
@@ -606,11 +573,11 @@ class Loop:
             evidence.earlier = str(earlier[-1].get("verdict", "plausible")) if earlier else "plausible"
         evidence.held_out_failing = sum(test in held for test in attempt.case.failing)
         functions = confirm.changed_functions(self._project, found.verdict.candidate.changed)
-        evidence.held_out_reaching = _reaching(self._project, attempt.lines, held, functions)
+        evidence.held_out_reaching = reaching(self._project, attempt.lines, held, functions)
         return evidence
 
     def _remember(
-        self, attempt: _Attempt, found: _Plausible, evidence: confirm.Evidence, after: Record
+        self, attempt: Attempt, found: Plausible, evidence: confirm.Evidence, after: Record
     ) -> Iterator[Record]:
         """Store fix and decision, with all they rest on, and the end of the step in one transaction; then announce."""
         since = self._world.timer()
@@ -619,7 +586,7 @@ class Loop:
         changed = candidate.changed
         new = self._project.with_changes(changed)
         was = {name: self._project.file(name) for name in changed}
-        parts = [block for name in sorted(changed) for block in _blocks(self._project, name, changed[name])]
+        parts = [block for name in sorted(changed) for block in blocks_of(self._project, name, changed[name])]
         pattern = content_id("agent.fix", blocks=[repr(part) for part in parts])
         fix = self._report.fix(
             candidate, was, new, driver, pattern, evidence, [s.exact for s in attempt.signatures],
@@ -632,7 +599,7 @@ class Loop:
         yield from self._effects({**detail, "fix": fix})
 
     def _stored_fix(
-        self, attempt: _Attempt, found: _Plausible, fix: Record, after: Record, parts: list[Block], since: float,
+        self, attempt: Attempt, found: Plausible, fix: Record, after: Record, parts: list[Block], since: float,
         detail: dict[str, Any],
     ) -> tuple[Record, Record]:  # fmt: skip
         from roadmap_cli.state import records
@@ -646,7 +613,7 @@ class Loop:
                 self._begin_run(tx)
             records.put_many(tx, stored)
             memory.store_fix(tx, fix["pattern_id"], self.id, driver, fix["template"], parts, attempt.signatures,
-                             self._at())  # fmt: skip
+                             self._diary.at())  # fmt: skip
             evidence = [before["id"], after["id"], fix["id"]]
             if driver == "replay":
                 pattern = found.verdict.candidate.patch.removeprefix("replay:")
@@ -662,7 +629,7 @@ class Loop:
             )  # fmt: skip
             fix = {**fix, "decision_id": decision["id"]}
             journal.tell(tx, self.id, [fix, step])
-            journal.end(tx, self.id, "reflect", "stored", self._at(), {**detail, "fix": fix})
+            journal.end(tx, self.id, "reflect", "stored", self._diary.at(), {**detail, "fix": fix})
         return fix, step
 
     def _earlier(self, tx: Connection, pattern: str, but: str) -> list[Record]:
@@ -691,11 +658,17 @@ class Loop:
             self.applied = done.outcome in ("written", "there")
             return
         after = self._project.with_changes(changed)
-        before = _thawed(done.detail["before"]) if done and done.detail else {n: self._project.file(n) for n in changed}
-        self._begin("apply", "apply", sorted(changed), detail={"before": _frozen(before), "after": _frozen(after)})
+        before = (
+            effects.thawed(done.detail["before"])
+            if done and done.detail
+            else {n: self._project.file(n) for n in changed}
+        )
+        self._begin(
+            "apply", "apply", sorted(changed), detail={"before": effects.frozen(before), "after": effects.frozen(after)}
+        )
         did = projects.replace(self._project.root, before, after)
         self.applied = True
-        yield self._end("apply", "apply", "written" if did else "there", since, files=sorted(changed))
+        yield self._diary.end("apply", "apply", "written" if did else "there", since, files=sorted(changed))
 
     def _commit(self, fix: Record, changed: Mapping[str, str]) -> Iterator[Record]:
         since = self._world.timer()
@@ -706,41 +679,11 @@ class Loop:
         with self._world.state.read() as tx:
             applied = journal.find(tx, self.id, "apply")
         if applied and applied.detail:  # the folder may hold the repair already
-            before = _thawed(applied.detail["before"])
+            before = effects.thawed(applied.detail["before"])
         self._begin("branch", key, sorted(changed))
-        message = (
-            f"Repair {fix['file']}: {fix['template']}\n\n{fix['verdict'].capitalize()}: {fix['verdict_reason']}.\n\n"
-            f"Agent-Run: {self.id}\n"
-        )
-        self.branch = git.commit(self._project.root, self._branch, before, after, message, fix["at"],
-                                 lambda name: self._report.diff_of(name, before, after))  # fmt: skip
-        yield self._end("branch", key, "made" if self.branch.made else "there", since, branch=self._branch,
+        self.branch = effects.commit(self._project.root, self._branch, before, after, fix, self.id)
+        yield self._diary.end("branch", key, "made" if self.branch.made else "there", since, branch=self._branch,
                         commit=self.branch.commit)  # fmt: skip
-
-    def _finish_half_done(self, root: Path) -> None:
-        """If a run was killed while it wrote files, and some are written: write the rest, or say that somebody else
-        changed them. One that had written none yet is left to its own run."""
-        if self._world.state.dry_run:
-            return
-        with self._world.state.read() as tx:
-            waiting = journal.open_effects(tx, str(root))
-        for name, step in waiting:
-            if not step.detail:
-                continue
-            before, after = _thawed(step.detail["before"]), _thawed(step.detail["after"])
-            try:
-                now = {file: projects.standing(root, file) for file in after}
-                some = any(now[file] == after[file] and before[file] != after[file] for file in after)
-                if some:
-                    projects.replace(root, before, after)
-                else:
-                    projects.sweep(root, after)
-                    continue
-                outcome = "written"
-            except DataError:
-                outcome = "refused"
-            with self._world.state.write() as tx:
-                journal.end(tx, name, step.key, outcome, self._at())
 
     # -- the ground --------------------------------------------------------------------------------------------------
 
@@ -773,96 +716,7 @@ class Loop:
             step = journal.find(tx, run.id, "apply")
         if step is None or not step.detail:
             return False
-        return self._project.with_files(_thawed(step.detail["before"])).digest == run.digest
-
-    def _write(self, work: Callable[[Connection], object]) -> None:
-        if not self._world.state.dry_run:
-            with self._world.state.write() as tx:
-                work(tx)
+        return self._project.with_files(effects.thawed(step.detail["before"])).digest == run.digest
 
     def _spent_s(self) -> float:
         return self._world.timer() - self._started
-
-    def _at(self) -> str:
-        return stamp(self._world.now())
-
-
-@dataclass(frozen=True, slots=True)
-class _Plausible:
-    """A candidate with which all tests pass, and where it came from."""
-
-    verdict: Verdict
-    arm: Arm
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What a run knows of the failure it works on."""
-
-    case: Case
-    before: Record
-    signatures: list[signature.Signature]
-    excluded: set[str]
-    judge: judges.Judge | None = None
-    arms: list[Arm] = field(default_factory=list)
-    suspicion: Record | None = None
-    lines: Mapping[str, Any] = field(default_factory=dict)
-    plausible: list[_Plausible] = field(default_factory=list)
-    searched_on: bool = False
-
-    @property
-    def judged(self) -> judges.Judge:
-        """The judge."""
-        assert self.judge is not None
-        return self.judge
-
-
-def _suite_of(project: projects.Project, test: str) -> str:
-    """A name for the tests: their command and the content of their files."""
-    tests = {name: data for name, data in project.files.items() if projects.is_test(name)}
-    suite = hashlib.sha256(test.encode())
-    for name in sorted(tests):
-        suite.update(f"\0{name}\0".encode() + hashlib.sha256(tests[name]).digest())
-    return suite.hexdigest()[:32]
-
-
-def _is_allowed(candidate: Candidate) -> bool:
-    """A proposal may not touch tests, protected files, or anything outside the project."""
-    return all(
-        not projects.is_test(name) and not name.startswith("/") and not {"..", ".git"} & set(name.split("/"))
-        for name in candidate.changed
-    )
-
-
-def _blocks(project: projects.Project, name: str, text: str) -> list[Block]:
-    return blocks(name, project.files[name].decode() if name in project.files else "", text)
-
-
-def _reaching(
-    project: projects.Project, lines: Mapping[str, Any], tests: Collection[str], functions: list[tuple[str, str, int]]
-) -> int:
-    """How many tests run lines of functions."""
-    from roadmap_cli.agent.source import Source
-
-    spans: dict[str, list[tuple[int, int]]] = {}
-    for file, name, _ in functions:
-        parsed = Source(file, project.files[file])
-        node = next(scope.node for scope in parsed.scopes if scope.name == name)
-        last = node.body[-1]
-        spans.setdefault(file, []).append((node.body[0].lineno, last.end_lineno or last.lineno))
-    count = 0
-    for test in tests:
-        ran = lines.get(test, {})
-        count += any(a <= line <= b for file in spans for line in ran.get(file, ()) for a, b in spans[file])
-    return count
-
-
-def _frozen(files: Mapping[str, File | None]) -> dict[str, Any]:
-    return {
-        name: None if file is None else [base64.b64encode(file.content).decode(), file.executable]
-        for name, file in files.items()
-    }
-
-
-def _thawed(files: Mapping[str, Any]) -> dict[str, File | None]:
-    return {name: None if file is None else File(base64.b64decode(file[0]), file[1]) for name, file in files.items()}

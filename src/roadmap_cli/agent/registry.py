@@ -77,7 +77,11 @@ def reapplied(project: Project, fix: memory.Fix) -> dict[str, str]:
     """The files with a remembered fix made again, wherever its lines are now; empty if one of its places is gone."""
     changed: dict[str, str] = {}
     for block in fix.blocks:
-        same_name = [n for n in project.sources() if n.rpartition("/")[2] == block.file.rpartition("/")[2]]
+        same_name = [
+            n
+            for n in (*project.sources(), *spectra.sources(project))
+            if n.rpartition("/")[2] == block.file.rpartition("/")[2]
+        ]
         for name in dict.fromkeys([block.file, *same_name]):
             if name not in project.files or is_test(name):
                 continue

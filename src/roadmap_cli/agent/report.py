@@ -110,11 +110,6 @@ class Report:
             fields["excluded"] = list(excluded)[:_NAMED]
         return self._record("agent.fix", **fields)
 
-    @staticmethod
-    def diff_of(name: str, was: Mapping[str, File | None], new: Mapping[str, File | None]) -> str:
-        """One file's diff."""
-        return patch.diff(was, {name: new[name]})
-
     def finished(
         self, status: str, reason: str, tried: int, total: int, seconds: float, applied: bool, branch: Branch | None,
         spent: tuple[int, float],

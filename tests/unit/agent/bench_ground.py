@@ -68,7 +68,7 @@ def repair(state: State, folder: Path | None, test: str | None = TEST, **choices
     """Run the loop; its status and records."""
     world = World(state, "agent-loop", clock.system, time.monotonic, {"PATH": os.defpath, "HOME": str(folder)},
                   sys.executable, lambda text: None)  # fmt: skip
-    bounds = Bounds(**{"candidates": 3000, "seconds": 60.0, **choices.pop("bounds", {})})  # type: ignore[dict-item]
+    bounds = Bounds(**{"candidates": 3000, "seconds": 60.0, "rival_seconds": 0.3, **choices.pop("bounds", {})})  # type: ignore[dict-item]
     loop = Loop(world, bounds, folder=folder, test=test, **choices)  # type: ignore[arg-type]
     records = []
     for record in loop.records():

@@ -68,8 +68,15 @@ def until(state, folder: Path, stop: tuple[str, str], monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    "stop", [("end", "test:trace"), ("begin", "reflect"), ("begin", "apply"), ("end", "apply")], ids=lambda s: ".".join(s)
-)  # fmt: skip
+    "stop",
+    [
+        ("end", "test:trace"),
+        pytest.param(("begin", "reflect"), marks=pytest.mark.slow),
+        pytest.param(("begin", "apply"), marks=pytest.mark.slow),
+        ("end", "apply"),
+    ],
+    ids=".".join,
+)
 def test_stopped_at_a_step_it_goes_on_behind_it(
     tmp_path: Path, folder: Path, stop: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,8 +173,8 @@ class Stubborn:
 @pytest.mark.parametrize(
     ("patches", "reason"),
     [
-        (["True"] * 9, "identical_action"),
-        (["True", "1"] * 5, "ping_pong"),
+        pytest.param(["True"] * 9, "identical_action", marks=pytest.mark.slow),
+        pytest.param(["True", "1"] * 5, "ping_pong", marks=pytest.mark.slow),
         (["True", "1", "2", "3", "4"], "same_error"),
     ],
 )
@@ -264,6 +271,7 @@ def test_what_makes_a_repair_confirmed(evidence: dict, verdict: str) -> None:
     assert why
 
 
+@pytest.mark.slow
 def test_edits_that_pass_by_chance_make_it_plausible_only(tmp_path: Path, folder: Path) -> None:
     with open_state(tmp_path) as state:
         _, records = repair(state, folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import detect
+from roadmap_cli.agent import detect, goal_checks
 from roadmap_cli.agent import project as projects
 from roadmap_cli.agent.network import needs_network
 from roadmap_cli.core.errors import CannotCreate, Negative
@@ -46,6 +46,92 @@ def test_a_goal_that_no_test_speaks_of_is_not_claimed(tmp_path: Path) -> None:
     assert records[0]["goal"] == "make it faster"
 
 
+def test_examples_in_the_words_of_a_goal_are_checks(tmp_path: Path) -> None:
+    code = "def pages(items, size):\n    return items // size + 1\n"
+    folder = project(
+        tmp_path / "p", book__py=code, test_a__py="import book\ndef test_a():\n    assert book.pages(5, 10) == 1\n"
+    )
+    goal = (
+        "pages() counts one too many when the last page is full:\n\n>>> pages(20, 10)\n2\n\nassert pages(0, 10) == 0\n"
+    )
+    with open_state(tmp_path) as state:
+        status, records = repair(state, folder, goal=goal)
+        [fix] = of_kind(records, "agent.fix")
+        assert status == "fixed"
+        failed = of_kind(records, "agent.test_result")[0]["failed"]
+        assert failed == [f"test_agent_goal.py::Goal::test_example_{n}" for n in (1, 2)]
+        assert fix["files"] == ["book.py"]
+        assert sorted(path.name for path in folder.iterdir()) == ["book.py", "test_a.py"]
+        subprocess.run(["patch", "-p1", "-s"], cwd=folder, input=fix["diff"], text=True, check=True)
+        assert repair(state, folder, goal=goal)[0] == "already_green"
+
+
+@pytest.mark.parametrize(
+    ("goal", "count"),
+    [
+        (">>> f(1)\n2\n>>> g(1)\n2\n>>> import os\n>>> f(\n", 1),
+        ("assert f(1) == 2; import os\nassert both(1)\nassert f.x\n  assert all(f(n) for n in range(3))", 2),
+        ("make it faster", 0),
+        ("assert 1", 0),
+        (">>> print(1)\n1\n", 0),
+    ],
+)
+def test_only_examples_whose_names_are_defined_once_are_checks(tmp_path: Path, goal: str, count: int) -> None:
+    folder = project(
+        tmp_path / "p",
+        a__py="def f(n):\n    return n\ndef both(n):\n    return n\n",
+        b__py="def both(n):\n    return n\n",
+    )
+    made = goal_checks.derive(goal, projects.read(folder))
+    text = made[goal_checks.NAME].content.decode() if made else ""  # type: ignore[union-attr]
+    assert text.count("def test_example_") == count
+    compile(text, "x", "exec")
+
+
+def test_tokens_and_money_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from roadmap_cli.agent import registry
+    from roadmap_cli.agent.driver import Candidate
+
+    folder = project(tmp_path / "p", span__py=OVERLAP, test_span__py=TESTS)
+    left: list[object] = []
+
+    class Dear:
+        name = "llm"
+
+        def __init__(self, world: registry.World) -> None:
+            self.world = world
+
+        def candidates(self, problem: object) -> object:
+            for number in range(20):
+                left.append(self.world.left())
+                with self.world.state.write() as tx:
+                    tx.execute(
+                        "INSERT INTO model_call (id, at, command, run_id, model, provider, purpose, prompt_tokens,"
+                        " completion_tokens, price_microunits) VALUES (?, '2026', 'c', ?, 'm', 'p', 'x', 70, 30, 250000)",
+                        (f"call_{number}", self.world.run_id),
+                    )
+                text = f"def overlap(a, b, c, d):\n    raise {['KeyError', 'OSError', 'TypeError'][number % 3]}({number})\n"
+                yield Candidate({"span.py": text}, f"p{number}", "m", "span.py", 1, "overlap", 1.0, False)
+
+        def told(self, verdict: object) -> None:
+            pass
+
+    monkeypatch.setattr(registry, "drivers_for", lambda world, project, case: [Dear(world)])
+    with open_state(tmp_path) as state:
+        status, records = repair(state, folder, bounds={"tokens": 300})
+        assert (status, records[-1]["reason"], records[-1]["tokens"], records[-1]["cost"]) == (
+            "paused",
+            "tokens",
+            300,
+            0.75,
+        )
+        assert left == [(300, None), (200, None), (100, None)]
+        status, records = repair(state, None, None, resume=records[0]["run_id"], bounds={"cost": 0.75})
+    assert (status, records[-1]["reason"]) == ("paused", "cost"), "what was spent before counts"
+    assert len(left) == 3
+
+
+@pytest.mark.slow
 def test_tests_that_hang_end_and_are_named(tmp_path: Path) -> None:
     code = "def f():\n    while True:\n        pass\n"
     folder = project(tmp_path / "p", span__py=code, test_a__py="import time\ndef test_a():\n    time.sleep(60)\n")
@@ -70,6 +156,7 @@ def test_flaky_tests_are_said_and_left_out_and_the_rest_is_repaired(tmp_path: Pa
     assert of_kind(records, "agent.test_result")[1]["flaky"] == ["test_span.py::test_flaky"]
 
 
+@pytest.mark.slow
 def test_green_only_every_other_time_is_not_called_green(tmp_path: Path) -> None:
     folder = project(
         tmp_path / "p",
@@ -111,7 +198,7 @@ def test_instructions_in_files_and_in_test_output_change_nothing(tmp_path: Path)
     tests = TESTS.replace("def test_no():\n", f"def test_no():\n    print({order!r})\n")
     tests += f"def test_said():\n    assert not overlap(1, 2, 5, 6), {order!r}\n"
     plain = project(tmp_path / "a", span__py=OVERLAP, test_span__py=tests.replace(repr(order), "'x'"))
-    loaded = project(tmp_path / "b", span__py=OVERLAP, test_span__py=tests, AGENTS__md=order, CLAUDE__md=order)
+    loaded = project(tmp_path / "b", span__py=OVERLAP, test_span__py=tests, AGENTS__md=order, CONTRIBUTING__md=order)
     with open_state(tmp_path) as state:
         wanted = of_kind(repair(state, plain)[1], "agent.fix")[0]["diff"]
     (tmp_path / "other").mkdir()
@@ -119,7 +206,7 @@ def test_instructions_in_files_and_in_test_output_change_nothing(tmp_path: Path)
         status, records = repair(state, loaded)
     assert status == "fixed"
     assert of_kind(records, "agent.fix")[0]["diff"] == wanted
-    assert records[0]["context"] == ["AGENTS.md", "CLAUDE.md"]
+    assert records[0]["context"] == ["AGENTS.md", "CONTRIBUTING.md"]
     assert not Path("/tmp/owned").exists()
 
 
@@ -215,6 +302,7 @@ def test_apply_to_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: p
     assert "and" in (folder / "span.py").read_text()
 
 
+@pytest.mark.slow
 def test_odd_files_in_the_folder(tmp_path: Path) -> None:
     folder = project(tmp_path / "p", span__py=OVERLAP, test_span__py=TESTS)
     (folder / "empty").touch()
@@ -259,6 +347,7 @@ def test_the_test_command_is_found_out_and_said(files: dict[str, str], command: 
     assert (found.command if found else None, found.because if found else "") == (command, because)
 
 
+@pytest.mark.slow
 def test_without_a_test_command_the_run_says_what_it_chose(tmp_path: Path) -> None:
     folder = project(tmp_path / "p", span__py=OVERLAP, test_span__py=TESTS)
     with open_state(tmp_path) as state:

@@ -93,8 +93,9 @@ def test_second_meeting_is_solved_by_replay_wherever_the_lines_have_moved(tmp_pa
     assert (first, second) == ("fixed", "fixed")
     assert of_kind(records, "agent.fix")[0]["driver"] == "replay"
     assert records[-1]["candidate_count"] == 0
-    own_ms = records[-1]["duration_ms"] - of_kind(records, "agent.test_result")[0]["duration_ms"]
-    assert own_ms < 2000, "beyond the first run of the tests themselves"
+    tests_ms = of_kind(records, "agent.test_result")[0]["duration_ms"]
+    own_ms = records[-1]["duration_ms"] - tests_ms
+    assert own_ms < max(2000, 8 * tests_ms), "beyond the first run of the tests themselves; more on a busy machine"
 
 
 def test_the_fix_is_a_decision_with_evidence(tmp_path: Path, folder: Path) -> None:

@@ -317,9 +317,9 @@ def _drain(ask: _Ask, job: _Job) -> Iterator[Record]:
     with run.item(job.record):
         while (word := job.told.get()) is not None:
             if isinstance(word, BaseException):
-                ask.counts["failed"] += 1
                 if isinstance(word, RoadmapError):
-                    raise DataError(f"{job.goal.folder}: {word.message}", hint=word.hint, code=word.code)
+                    folder = f"{job.goal.folder}: "
+                    raise DataError(folder + word.message.removeprefix(folder), hint=word.hint, code=word.code)
                 raise word
             assert job.loop
             if not said_first:
