@@ -304,7 +304,7 @@ def seeded(task, language, rng, count):
 
 
 def solve(task, seconds):
-    """Try to repair one project; its record. None if no test fails, or if it does not build at all."""
+    """Try to repair one project; its record. None if no test fails, so that there is nothing to repair."""
     from roadmap_cli.agent import localise, toolchain
     from roadmap_cli.agent.bench import Bench
     from roadmap_cli.agent.driver import Case, Problem
@@ -334,8 +334,9 @@ def solve(task, seconds):
                 return time.process_time() - own + sandbox
 
             first = bench.run({}, test_seconds=None, seconds=20)
-            if not first.failing or any("BuildFailed" in str(first.outcomes[test]) for test in first.failing):
+            if not first.failing:
                 return None
+            result["builds"] = list(first.outcomes) != ["command"] or not spectra.complained_of(first.output, project)
             lines = spectra.lines(bench, project, command, first)
             suspicion = localise.ochiai(lines, first.failing, first.passing)
             if not suspicion:
@@ -437,13 +438,14 @@ def main():
         if result is None:
             print(
                 json.dumps(
-                    {"kind": "bench.task", "task": task["name"], "word": "no failing test, or it does not build"}
+                    {"kind": "bench.task", "task": task["name"], "word": "no failing test"}
                 ),
                 flush=True,
             )
             continue
         print(json.dumps(result, ensure_ascii=False), flush=True)
         results.append(result)
+    figure("agent.languages.builds", sum(r["builds"] for r in results), "tasks", language=chosen.language)
     good = [result for result in results if result["plausible"]]
     words = {"language": chosen.language, "tasks": len(results), "seconds_limit": chosen.seconds}
     figure("agent.languages.plausible", len(good) / max(1, len(results)), "ratio", count=len(good), **words)

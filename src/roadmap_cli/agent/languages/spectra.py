@@ -19,6 +19,7 @@ _PASSING, _SECONDS = {"javascript": 12, "go": 40}, 4.0
 #: What `node --test` runs without being told, as its documentation lists it.
 _NODE_TESTS = tuple(f"{stem}.{ending}" for ending in ("js", "cjs", "mjs") for stem in (
     "*.test", "*-test", "*_test", "test-*", "test", "test/*"))  # fmt: skip
+_PLACE = re.compile(r"^(?:vet: )?([\w./@+-]+\.\w+):(\d+)\b", re.MULTILINE)
 
 
 def language(command: TestCommand) -> str | None:
@@ -79,9 +80,24 @@ def lines(
     text = bench.program({SPEC: json.dumps(spec)}, [str(_SCRIPT), "{report}", SPEC], seconds=seconds + 90)
     try:
         answer: Any = json.loads(text) if text else None
-        return dict(answer["lines"])
+        found = dict(answer["lines"])
     except (ValueError, KeyError, TypeError):
-        return {}
+        found = {}
+    if any(found.values()):
+        return found
+    places = complained_of(run.output, project)
+    return dict.fromkeys(run.failing, places) if places else {}
+
+
+def complained_of(output: str, project: Project) -> dict[str, list[int]]:
+    """File → lines that a compiler names in its words: all there is to go by if nothing can be run."""
+    known = set(sources(project))
+    found: dict[str, list[int]] = {}
+    for place, line in _PLACE.findall(output):
+        name = place.removeprefix(f"{project.root}/").removeprefix("./")
+        if name in known and int(line) not in found.setdefault(name, []):
+            found[name].append(int(line))
+    return {name: lines for name, lines in found.items() if lines}
 
 
 def _pattern(test: str) -> str:

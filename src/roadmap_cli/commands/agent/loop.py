@@ -132,6 +132,8 @@ def main(
     Drivers are asked in the order of the repairs to expect per second; what mended the same failure before is tried
     first. Without --test the command is found out from pyproject.toml, pytest.ini, tox.ini, setup.cfg, package.json,
     go.mod, a Makefile or the test files; {report} in it stands for a file for a JUnit, TAP or go test report.
+    Python is edited by its syntax tree; JavaScript, TypeScript and Go by their grammars, lines being known by test and
+    many changes tried at once where the command is node or go test.
 
     The project is copied into the sandbox as it stands, uncommitted work included; it is changed only with --apply.
     The repair is the diff in the agent.fix record, for git apply or patch -p1.
