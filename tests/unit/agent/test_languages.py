@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import languages
+from roadmap_cli.agent import judge, languages
+from roadmap_cli.agent.bench import TestRun
 from roadmap_cli.agent.driver import Case, Problem, Verdict
 from roadmap_cli.agent.drivers.treesitter import TreeSitter, Trial, trimmed
 from roadmap_cli.agent.languages import spectra, syntax
@@ -233,3 +234,36 @@ def test_go_variants_share_one_file() -> None:
     assert text.count('case "') == len(candidates)
     assert text.count("return n + 1\n}\n") == 1  # as it stands, for no number
     assert 'var roadmapVariant = os.Getenv("ROADMAP_VARIANT")' in variants._switch("p.go")
+
+
+# -- what does not build, and what broke off ------------------------------------------------------------------------------
+
+
+def test_places_are_read_from_a_compiler_s_words() -> None:
+    files = dict.fromkeys(["a.go", "sub/b.go", "a_test.go", "lib/c.js"], b"")
+    project = Project(Path("/work/p"), files, {}, {}, ())
+    output = (
+        "# example.com/p\n./a.go:7:2: undefined: x\n./a.go:7:9: undefined: y\nsub/b.go:3:1: syntax error\n"
+        "./a_test.go:1:1: no\n/usr/lib/go/src/fmt/print.go:9: no\n/work/p/lib/c.js:12\nSyntaxError: Unexpected token\n"
+    )
+    assert spectra.complained_of(output, project) == {"a.go": [7], "sub/b.go": [3], "lib/c.js": [12]}
+
+
+def ran(passing: list[str], exit_code: int = 0) -> TestRun:
+    return TestRun({test: {"status": "passed"} for test in passing}, True, exit_code, False, "", 0.1)
+
+
+def test_a_mended_test_may_be_known_by_its_parts_but_a_lost_one_is_lost() -> None:
+    run = ran(["x/p.TestA/one", "x/p.TestB"])
+    assert judge.green(run, ["x/p.TestA"])
+    assert judge.green(run, ["x/p", "command"])
+    assert not judge.green(run, ["x/p.TestC"])
+    assert not judge.green(run, ["x/p.TestB/one"])
+    assert not judge.green(ran([]), ["command"])
+    assert not judge.green(ran(["x/p.TestA"], 1), ["command"])
+
+
+def test_an_unknown_name_in_go_may_be_any_that_is_seen() -> None:
+    text = 'package p\n\nfunc f(count int) int {\n\treturn cuont + len("x")\n}\n'
+    assert text.replace("cuont", "count") in proposed("a.go", text)
+    assert text.replace("len", "count") not in proposed("a.go", text)

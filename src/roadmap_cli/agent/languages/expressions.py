@@ -268,6 +268,10 @@ class Expressions:
             return
         visible = self.visible(node)
         own = next((binding for binding in visible if binding.name == name), None)
+        if own is None and self.is_unknown(node):
+            for binding in visible:
+                if binding.kind != "function" and not (use == "written" and binding.fixed):
+                    yield self.put(node, binding.name, "variable", 3.0 / max(2, len(visible)))
         if own is None or own.kind == "function":
             return
         others = [(b, self.fits(own.kind, b.kind)) for b in visible if b.name != name and not (
@@ -276,6 +280,10 @@ class Expressions:
         weight = (1.6 if use == "read" else 0.8) / max(2.0, len(possible) - 1.0)
         for binding, fit in possible:
             yield self.put(node, binding.name, "variable", weight * fit)
+
+    def is_unknown(self, node: Node) -> bool:
+        """Whether a name that no function declares is certainly none of a package or of the language."""
+        return False
 
     def use(self, node: Node) -> str:
         """How an identifier is used: read, written, called, or else declared."""

@@ -49,6 +49,7 @@ _RESULTS = {
     "strings.HasPrefix": "bool", "strings.HasSuffix": "bool", "strconv.Itoa": "string", "fmt.Sprintf": "string",
     "fmt.Sprint": "string", "unicode.IsUpper": "bool", "unicode.IsLower": "bool", "unicode.IsDigit": "bool",
 }  # fmt: skip
+_UNIVERSE = frozenset(("nil", "iota", "_", "true", "false", "len", "cap", "append", "string", "int", "error"))
 _BOOLEAN = ("<", ">", "<=", ">=", "==", "!=", "&&", "||")
 
 
@@ -280,6 +281,10 @@ class _Edits(Statements):
             case "keyed_element" | "literal_element" | "const_spec" | "package_clause" | "label_name":
                 return "read" if parent.type == "literal_element" else ""
         return "read"
+
+    def is_unknown(self, node: Node) -> bool:
+        parent = node.parent
+        return parent is not None and parent.type != "selector_expression" and self.text(node) not in _UNIVERSE
 
     def place(self, node: Node) -> str:
         parent = node.parent
