@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,16 @@ def test_an_unknown_name_in_go_may_be_any_that_is_seen() -> None:
     text = 'package p\n\nfunc f(count int) int {\n\treturn cuont + len("x")\n}\n'
     assert text.replace("cuont", "count") in proposed("a.go", text)
     assert text.replace("len", "count") not in proposed("a.go", text)
+
+
+def test_many_suspect_lines_are_looked_at_in_lots_and_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(treesitter, "_LINES", 30)
+    text = "".join(f"const f{n} = (x) => x;\n" for n in range(1, 41))
+    suspicion = {n: 0.5 if n < 30 else 0.01 for n in range(1, 41)} | {39: 1.0}
+    driver = TreeSitter()
+    proposals = driver.candidates(problem(text, suspicion))
+    assert next(proposals).line == 39
+    assert len(driver._waves) == 1  # lines that need not be looked at yet
+    lines = [candidate.line for candidate in islice(proposals, 1500) if "+" not in candidate.template]
+    assert set(range(1, 41)) <= set(lines)
+    assert not driver._waves

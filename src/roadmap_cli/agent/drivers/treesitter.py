@@ -16,6 +16,7 @@ from itertools import islice, pairwise
 from roadmap_cli.agent import languages
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
 from roadmap_cli.agent.languages.syntax import Tree
+from roadmap_cli.agent.localise import Suspicion
 from roadmap_cli.agent.project import Project, is_test
 from roadmap_cli.agent.source import Edit
 from roadmap_cli.core.errors import DataError, Unavailable
@@ -23,6 +24,10 @@ from roadmap_cli.core.errors import DataError, Unavailable
 _BATCHES = (12, 24, 48)
 _PAIRS, _PARTIALS, _ALIKE = 600, 8, (2, 5)
 _PAIR_FACTOR, _PARTIAL_FACTOR, _ALIKE_FACTOR = 0.004, 0.5, 0.4
+
+#: So many lines are looked at together; a weight hardly ever above.
+_LINES, _CEILING = 300, 3.0
+_EVERYWHERE = "everywhere_"
 
 Spans = tuple[tuple[int, int, str], ...]
 
@@ -74,6 +79,7 @@ class TreeSitter:
         self._partial: list[tuple[float, _Ranked]] = []
         self._heap: list[tuple[float, int, float, _Ranked | None, int]] = []
         self._ranked: list[_Ranked] = []
+        self._waves: list[tuple[float, Suspicion]] = []
         self._count = 0
         self.skipped = 0
         self.screened = 0
@@ -81,14 +87,10 @@ class TreeSitter:
 
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
         """Proposals, the most promising first. Raises Unavailable if there is nothing here that it can read."""
-        self._ranked = self._rank(problem.project, problem.case)
-        if not self._trees:
+        self._waves = _waves(problem.project, problem.case)
+        if not self._waves:
             raise Unavailable("no suspect file in a language with a grammar")
-        self._push(1.0, None, 0)
-        for first in range(min(_PAIRS, len(self._ranked))):
-            if len(self._ranked[first].edits) == 1:
-                self._push(_PAIR_FACTOR * self._ranked[first].score, self._ranked[first], first + 1)
-        every = self._in_order()
+        every = self._in_order(problem.project)
         screen = self._screens(problem.case) if self._screens else None
         if screen is None:
             for candidate in every:
@@ -129,31 +131,40 @@ class TreeSitter:
 
     # -- ranking ---------------------------------------------------------------------------------------------------
 
-    def _rank(self, project: Project, case: Case) -> list[_Ranked]:
-        found: list[_Ranked] = []
-        for name, lines in case.suspicion.items():
-            if is_test(name) or name not in project.files or not languages.knows(name):
-                continue
-            language = languages.of(name)
-            assert language is not None
-            try:
-                tree = self._trees[name] = language.parse(name, project.files[name])
-            except DataError:
-                continue
-            best: dict[tuple[int, int, str], _Ranked] = {}
-            for edit in language.edits(tree, [line for line, value in lines.items() if value > 0]):
-                place = trimmed(tree.content, edit)
-                suspicion = lines.get(edit.line, 0.0) or 0.5 * max(
-                    lines.get(edit.line - 1, 0), lines.get(edit.line + 1, 0)
-                )
-                score = suspicion * edit.weight * self._weights.get(edit.template, 1.0)
-                known = best.get(place)
-                if score and (place[0] != place[1] or place[2]) and (known is None or known.score < score):
-                    best[place] = _Ranked(score, name, (place,), edit.template, edit.line)
-            found += best.values()
+    def _add(self, project: Project, wave: Suspicion) -> None:
+        """Rank the edits of some more lines, and start the orders of one edit and of two anew."""
+        found = [each for each in self._ranked if not each.template.startswith(_EVERYWHERE)]
+        for name, lines in wave.items():
+            found += self._of_file(project, name, lines)
         found += self._alike(found)
         found.sort(key=lambda each: (-each.score, each.file, each.line, each.edits))
-        return found
+        self._ranked = found
+        self._heap.clear()
+        self._push(1.0, None, 0)
+        for factor, step in self._partial:
+            self._push(factor, step, 0)
+        for first in range(min(_PAIRS, len(found))):
+            if len(found[first].edits) == 1:
+                self._push(_PAIR_FACTOR * found[first].score, found[first], first + 1)
+
+    def _of_file(self, project: Project, name: str, lines: Mapping[int, float]) -> list[_Ranked]:
+        language = languages.of(name)
+        assert language is not None
+        try:
+            tree = self._trees.get(name) or language.parse(name, project.files[name])
+        except DataError:
+            return []
+        self._trees[name] = tree
+        best: dict[tuple[int, int, str], _Ranked] = {}
+        for edit in language.edits(tree, lines):
+            place = trimmed(tree.content, edit)
+            near = max(lines.get(edit.line - 1, 0.0), lines.get(edit.line + 1, 0.0))
+            suspicion = lines.get(edit.line, 0.0) or 0.5 * near
+            score = suspicion * edit.weight * self._weights.get(edit.template, 1.0)
+            known = best.get(place)
+            if score and (place[0] != place[1] or place[2]) and (known is None or known.score < score):
+                best[place] = _Ranked(score, name, (place,), edit.template, edit.line)
+        return list(best.values())
 
     def _alike(self, found: Sequence[_Ranked]) -> list[_Ranked]:
         """The same edit at all the places of one function where it can be made, two to five of them."""
@@ -171,7 +182,7 @@ class TreeSitter:
             if _ALIKE[0] <= len(group) <= _ALIKE[1] and apart:
                 first = group[0]
                 score = max(each.score for each in group) * _ALIKE_FACTOR
-                made.append(_Ranked(score, first.file, edits, f"everywhere_{first.template}", first.line))
+                made.append(_Ranked(score, first.file, edits, f"{_EVERYWHERE}{first.template}", first.line))
         return made
 
     def _push(self, factor: float, first: _Ranked | None, at: int) -> None:
@@ -179,10 +190,14 @@ class TreeSitter:
             self._count += 1
             heapq.heappush(self._heap, (-factor * self._ranked[at].score, self._count, factor, first, at))
 
-    def _in_order(self) -> Iterator[Candidate]:
+    def _in_order(self, project: Project) -> Iterator[Candidate]:
         """One edit, and two, in one order by score; sound ones, each once."""
         seen: set[tuple[str, Spans] | bytes] = set()  # edits, and digests of what came of them
-        while self._heap:
+        while self._heap or self._waves:
+            top = -self._heap[0][0] if self._heap else 0.0
+            if self._waves and _CEILING * self._waves[0][0] > top:
+                self._add(project, self._waves.pop(0)[1])
+                continue
             _, _, factor, first, at = heapq.heappop(self._heap)
             second = self._ranked[at]
             self._push(factor, first, at + 1)
@@ -214,6 +229,22 @@ class TreeSitter:
             {ranked.file: content.decode()}, tree.patch_id(ranked.edits), ranked.template, ranked.file, ranked.line,
             scope.name if scope else "", ranked.score, False,
         )  # fmt: skip
+
+
+def _waves(project: Project, case: Case) -> list[tuple[float, Suspicion]]:
+    """The suspect lines in lots, the most suspect first, each with the greatest suspicion in it."""
+    lines = [
+        (value, name, line) for name, suspect in case.suspicion.items() for line, value in suspect.items()
+        if value > 0 and name in project.files and languages.knows(name) and not is_test(name)
+    ]  # fmt: skip
+    lines.sort(key=lambda entry: (-entry[0], entry[1], entry[2]))
+    found = []
+    for at in range(0, len(lines), _LINES):
+        wave: Suspicion = {}
+        for value, name, line in lines[at : at + _LINES]:
+            wave.setdefault(name, {})[line] = value
+        found.append((lines[at][0], wave))
+    return found
 
 
 def trimmed(data: bytes, edit: Edit) -> tuple[int, int, str]:

@@ -48,6 +48,7 @@ class Expressions:
     def __init__(self, tree: Tree, lines: Collection[int], bindings: Collection[Binding]) -> None:
         self.tree = tree
         self._lines = frozenset(lines)
+        self._used_fields: dict[str, dict[str, None]] | None = None
         self.bindings = sorted(bindings, key=lambda each: (each.start, each.name))
 
     # -- what languages say ----------------------------------------------------------------------------------------
@@ -316,19 +317,24 @@ class Expressions:
             node.parent.child_by_field_name("function") == node)  # fmt: skip
         if called or owner.type not in ("identifier", "this"):
             return
-        found: dict[str, None] = {}
-        for other_member in walk(self.tree.root):
-            if other_member.type == self.parts.member and other_member.parent is not None:
-                other_owner = other_member.child_by_field_name(self.parts.member_object)
-                field_name = other_member.child_by_field_name(self.parts.member_name)
-                function = other_member.parent.type == "call_expression" and (
-                    other_member.parent.child_by_field_name("function") == other_member)  # fmt: skip
-                if other_owner is not None and field_name is not None and not function and (
-                    self.text(other_owner) == self.text(owner)):  # fmt: skip
-                    found.setdefault(self.text(field_name))
+        found = self._fields().get(self.text(owner), {})
         for other in list(found)[:_ATTRIBUTES]:
             if other != own:
                 yield self.put(name, other, "attribute", 0.5)
+
+    def _fields(self) -> dict[str, dict[str, None]]:
+        """For each object of the file the fields that are used of it, not as functions."""
+        if self._used_fields is None:
+            self._used_fields = {}
+            for node in walk(self.tree.root):
+                if node.type != self.parts.member or node.parent is None:
+                    continue
+                owner, name = (node.child_by_field_name(part) for part in (
+                    self.parts.member_object, self.parts.member_name))  # fmt: skip
+                called = node.parent.type == "call_expression" and node.parent.child_by_field_name("function") == node
+                if owner is not None and name is not None and not called:
+                    self._used_fields.setdefault(self.text(owner), {})[self.text(name)] = None
+        return self._used_fields
 
     def _subscript(self, node: Node) -> Iterator[Edit]:
         index, owner = node.child_by_field_name("index"), node.child_by_field_name(self.parts.subscript_object)
