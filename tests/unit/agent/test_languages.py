@@ -10,6 +10,7 @@ import pytest
 from roadmap_cli.agent import judge, languages
 from roadmap_cli.agent.bench import TestRun
 from roadmap_cli.agent.driver import Case, Problem, Verdict
+from roadmap_cli.agent.drivers import treesitter
 from roadmap_cli.agent.drivers.treesitter import TreeSitter, Trial, trimmed
 from roadmap_cli.agent.languages import spectra, syntax
 from roadmap_cli.agent.languages.variants import GoVariants
