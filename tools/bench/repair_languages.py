@@ -326,14 +326,14 @@ def solve(task, seconds):
         command = toolchain.understand(task["command"], place, {"PATH": os.environ["PATH"]}, sys.executable)
         with Bench(project, command, Limits(wall_s=900, cpu_s=900)) as bench:
             bench.open()
-            bench.run({}, test_seconds=None, seconds=60)  # the go build cache, as in any project that has been tested
+            bench.run({}, test_seconds=None, seconds=30)  # the go build cache, as in any project that has been tested
             began, own, before = time.monotonic(), time.process_time(), spent_by(bench._process.pid)
 
             def cpu():
                 sandbox = spent_by(bench._process.pid) - (0 if bench.restarts else before) if bench._process else 0
                 return time.process_time() - own + sandbox
 
-            first = bench.run({}, test_seconds=None, seconds=20)
+            first = bench.run({}, test_seconds=None, seconds=5)
             if not first.failing:
                 return None
             result["builds"] = list(first.outcomes) != ["command"] or not spectra.complained_of(first.output, project)
@@ -349,7 +349,7 @@ def solve(task, seconds):
             )
             if not case.known:
                 return None
-            judge = Judge(bench, case, "command", frozenset(), frozenset(), 20.0)
+            judge = Judge(bench, case, "command", frozenset(), frozenset(), 8.0)
             driver = TreeSitter(screens=lambda case: variants.screen(bench, project, command, case))
             result["located_s"] = round(time.monotonic() - began, 2)
             judged = 0
@@ -437,9 +437,7 @@ def main():
         result = solve(task, chosen.seconds)
         if result is None:
             print(
-                json.dumps(
-                    {"kind": "bench.task", "task": task["name"], "word": "no failing test"}
-                ),
+                json.dumps({"kind": "bench.task", "task": task["name"], "word": "no failing test"}),
                 flush=True,
             )
             continue

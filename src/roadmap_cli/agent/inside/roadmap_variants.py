@@ -6,7 +6,7 @@ the compiler refuses are taken out and it is built again. Writes JSON to the pat
 """
 
 # Any Python from 3.8 on runs this, and files are handled at the level of the system.
-# ruff: noqa: D103, PTH100, PTH110, PTH118, PTH120, PTH123, SIM105
+# ruff: noqa: D103, PTH100, PTH108, PTH110, PTH118, PTH120, PTH123, SIM105
 
 from __future__ import annotations
 
@@ -57,27 +57,65 @@ def ran(argv: Any, seconds: Any, cwd: Any = None, env: Any = None) -> Any:
         return code, out.read(OUTPUT_LIMIT).decode("utf-8", "replace")
 
 
-def by_workers(spec: Any) -> Any:
-    """All variants in one process of node, each in a worker thread; as many as it came to."""
+def by_workers(spec: Any, until: Any) -> Any:
+    """All variants in one process of node, each in a worker thread.
+
+    A variant that takes the process down with it (a list of all memory does) is done with, and the next ones go on in
+    another one.
+    """
     place = tempfile.mkdtemp()
     given, results = os.path.join(place, "given.json"), os.path.join(place, "results.json")
-    with open(given, "w", encoding="utf-8") as file:
-        json.dump({**spec, "output_limit": OUTPUT_LIMIT}, file)
     here = os.path.dirname(os.path.abspath(__file__))
-    bounded(WORKERS_DATA)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    bounded(WORKERS_DATA)
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))  # each thread reserves addresses that it does not use
-    ran([*spec["node"], os.path.join(here, "roadmap_workers.js"), given, results], spec["seconds"] + 5, spec["root"])
-    try:
-        with open(results, encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return []
+    found: Any = []
+    first = True
+    while len(found) < len(spec["variants"]) and time.monotonic() < until:
+        left = until - time.monotonic()
+        with open(given, "w", encoding="utf-8") as file:
+            rest = {**spec, "variants": spec["variants"][len(found) :], "seconds": left, "output_limit": OUTPUT_LIMIT}
+            json.dump(rest, file)
+        before = contents(spec, spec["variants"][len(found) :])
+        code, words = ran([*spec["node"], os.path.join(here, "roadmap_workers.js"), given, results], left + 5,
+                          spec["root"])  # fmt: skip
+        put_back(before)
+        try:
+            with open(results, encoding="utf-8") as file:
+                done = json.load(file)
+            os.unlink(results)
+        except (OSError, ValueError):
+            done = []
+        if first and not done:
+            return []  # workers cannot be had here
+        first = False
+        found += done
+        if code != 0 and len(found) < len(spec["variants"]):
+            found.append([{"exit": None, "output": words[-1000:]}])
+        elif not done:
+            break
+    return found
+
+
+def contents(spec: Any, variants: Any) -> Any:
+    """What stands in the files that variants change."""
+    found = {}
+    for name in {name for variant in variants for name in variant}:
+        path = os.path.join(spec["root"], name)
+        with open(path, "rb") as file:
+            found[path] = file.read()
+    return found
+
+
+def put_back(files: Any) -> None:
+    for path, content in files.items():
+        with open(path, "wb") as file:
+            file.write(content)
 
 
 def node(spec: Any, until: Any) -> Any:
     if spec["test_files"]:
-        return by_workers(spec)
+        return by_workers(spec, until)
     found: Any = []
     bounded()
     with ThreadPoolExecutor(max(1, min(2, len(spec["commands"])))) as pool:

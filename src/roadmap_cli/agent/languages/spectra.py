@@ -67,11 +67,11 @@ def lines(
     spoken = language(command)
     if spoken is None:
         return {}
-    slowest = max((float(entry.get("seconds", 0.1)) for entry in run.outcomes.values()), default=0.1)
+    slowest = max((float(run.outcomes[test].get("seconds", 0.1)) for test in run.passing), default=0.1)
     spec: dict[str, Any] = {
         "language": spoken, "argv": list(command.argv), "root": str(project.root), "files": sources(project),
         "tests": [*run.failing, *run.passing[: _PASSING[spoken]]], "seconds": seconds,
-        "test_seconds": min(8.0, 2.0 + 3 * slowest),
+        "test_seconds": min(8.0, 1.5 + 4 * slowest),
     }  # fmt: skip
     if spoken == "javascript" and "--test" in command.argv:
         node, files = node_files(command, project)

@@ -56,8 +56,8 @@ class Variants:
     def __init__(self, bench: Bench, project: Project, command: TestCommand, case: Case, tests: Sequence[str]) -> None:
         self._bench, self._project, self._command = bench, project, command
         self._tests, self._failing = list(tests), frozenset(case.failing)
-        self._least = 0.2 + case.test_seconds
-        self._limit = min(_MOST_S, _LEAST_S + 2 * case.test_seconds)
+        self._least = 0.2 + case.test_seconds / 2
+        self._limit = min(_MOST_S, _LEAST_S + case.test_seconds / 2)
 
     def __call__(self, candidates: Sequence[Candidate]) -> list[Trial | None]:
         """What a quick run said of each; None for what could not be run so.
