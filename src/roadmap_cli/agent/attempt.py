@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,14 +100,14 @@ def case_of(first: TestRun, offline: Collection[str]) -> Case:
     return Case(failing, known, min(FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
 
 
-def suspect(project: Project, case: Case, run: TestRun) -> None:
-    """Put into the case where the fault probably is, by a traced run of all tests."""
+def suspect(project: Project, case: Case, run: TestRun, sources: Sequence[str]) -> None:
+    """Put into the case where the fault probably is, by a traced run of all tests; without lines, in all `sources`."""
     passing = [test for test in run.passing if test in case.known]
     case.suspicion = localise.ochiai(run.lines, case.failing, passing) if run.lines else {}
     imported = run.lines.get(localise.IMPORT, {}) if run.lines else {}
     case.imported = {name: frozenset(numbers) for name, numbers in imported.items()}
     if not case.suspicion:
-        sizes = {name: project.files[name].count(b"\n") + 1 for name in project.sources()}
+        sizes = {name: project.files[name].count(b"\n") + 1 for name in sources}
         case.suspicion = localise.unknown(sizes)
         for test in case.failing:
             for frame in (run.outcomes.get(test, {}).get("error") or {}).get("frames", ()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ from roadmap_cli.agent.bench import Bench, TestRun
 from roadmap_cli.agent.breaker import Budget, Move, Spent, exceeded, left
 from roadmap_cli.agent.diary import Diary, Seen
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.languages import spectra, variants
 from roadmap_cli.agent.network import needs_network
 from roadmap_cli.agent.patch import File
 from roadmap_cli.agent.portfolio import Arm
@@ -349,6 +350,8 @@ class Loop:
                 {}, trace=self._project.sources(), values=True, test_seconds=test_seconds,
                 seconds=self._bounds.suite_seconds * 4,
             )  # fmt: skip
+            if self._command.framework == "command" and run.failing:
+                run = replace(run, lines=spectra.lines(self._bench, self._project, self._command, run))
         else:
             run = self._bench.run({}, test_seconds=test_seconds, seconds=self._bounds.suite_seconds)
         record = None if phase == "trace" else self._report.test_result(phase, run)
@@ -378,7 +381,7 @@ class Loop:
             if not case.failing:
                 self.status = "unstable"
                 return
-        suspect(self._project, case, run)
+        suspect(self._project, case, run, self._suspects())
         self._think(case, run)
         probing.prepare(self._bench, self._project, case, judge.held_out | judge.excluded)
         attempt.suspicion = self._diary.earlier("agent.suspicion")
@@ -405,6 +408,12 @@ class Loop:
             found = memory.recall(tx, attempt.signatures, self.goal or "", at=self._world.now())
         return [lesson.text for lesson in found]
 
+    def _suspects(self) -> list[str]:
+        """The files that may hold the fault."""
+        if self._command.framework == "command":
+            return [*self._project.sources(), *spectra.sources(self._project)]
+        return self._project.sources()
+
     # -- execute and test --------------------------------------------------------------------------------------------
 
     def _for_drivers(self, attempt: Attempt) -> registry.World:
@@ -414,6 +423,8 @@ class Loop:
             lambda: left(self._budget(), self._spend), self._known_bad, world.model,
             world.ledger(self.id) if world.ledger else None, world.transport,
             lambda: self._must_stop() is not None, world.detail,
+            (lambda case: variants.screen(self._bench, self._project, self._command, case, attempt.judged.held_out))
+            if spectra.language(self._command) else None,
         )  # fmt: skip
 
     def _search(self, attempt: Attempt) -> Iterator[Record]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.agent import memory, source
 from roadmap_cli.agent.driver import Candidate, Driver, Problem, Verdict
+from roadmap_cli.agent.languages import spectra
 from roadmap_cli.agent.project import Project, is_test
 from roadmap_cli.agent.signature import Signature
 
 if TYPE_CHECKING:
+    from roadmap_cli.agent.drivers.treesitter import Screens
     from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.store import State
@@ -23,6 +25,7 @@ class World:
 
     `left` gives the tokens and the money that may still be spent (None is no limit). `model` is the language model to
     ask: None asks none, an empty name the default one. `tried` are patches known to be no repair.
+    `screens` tries candidates of JavaScript and Go by the batch; None if the test command does not run such.
     """
 
     state: State
@@ -37,6 +40,7 @@ class World:
     transport: Callable[[], Transport] | None = None
     stop: Callable[[], bool] = lambda: False
     note: Callable[[str], None] = lambda text: None
+    screens: Screens | None = None
 
 
 def drivers_for(world: World, project: Project) -> list[Driver]:
@@ -47,7 +51,13 @@ def drivers_for(world: World, project: Project) -> list[Driver]:
     with world.state.read() as tx:
         weights = memory.priors(tx)
     pytest = world.framework == "pytest"
-    found: list[Driver] = [Replay(world, project), Templates(weights, pytest=pytest, tried=world.tried)]
+    found: list[Driver] = [Replay(world, project)]
+    if world.framework == "command" and spectra.sources(project) and (world.screens or not project.sources()):
+        from roadmap_cli.agent.drivers.treesitter import TreeSitter
+
+        found.append(TreeSitter(weights, screens=world.screens))
+    else:
+        found.append(Templates(weights, pytest=pytest, tried=world.tried))
     if pytest or world.framework == "unittest":
         found.append(Synthesis())
     if world.model is not None:
@@ -92,7 +102,11 @@ def reapplied(project: Project, fix: memory.Fix) -> dict[str, str]:
     """The files with a remembered fix made again, wherever its lines are now; empty if one of its places is gone."""
     changed: dict[str, str] = {}
     for block in fix.blocks:
-        same_name = [n for n in project.sources() if n.rpartition("/")[2] == block.file.rpartition("/")[2]]
+        same_name = [
+            n
+            for n in (*project.sources(), *spectra.sources(project))
+            if n.rpartition("/")[2] == block.file.rpartition("/")[2]
+        ]
         for name in dict.fromkeys([block.file, *same_name]):
             if name not in project.files or is_test(name):
                 continue

@@ -11,33 +11,34 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from roadmap_cli.agent.languages.operators import ARITHMETIC, BITS, COMPARISONS, LOGICAL
 from roadmap_cli.agent.source import Edit, Scope, Source
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, tuple[tuple[str, float], ...]]] = {
-    ast.Lt: ("<", (("<=", 3.0), (">", 1.5), (">=", 1.0), ("!=", 0.4))),
-    ast.LtE: ("<=", (("<", 3.0), (">=", 1.5), (">", 1.0), ("==", 0.4))),
-    ast.Gt: (">", ((">=", 3.0), ("<", 1.5), ("<=", 1.0), ("!=", 0.4))),
-    ast.GtE: (">=", ((">", 3.0), ("<=", 1.5), ("<", 1.0), ("==", 0.4))),
-    ast.Eq: ("==", (("!=", 2.0), ("<=", 0.7), (">=", 0.7), ("in", 0.4))),
-    ast.NotEq: ("!=", (("==", 2.0), ("<", 0.7), (">", 0.7))),
+    ast.Lt: ("<", COMPARISONS["<"]),
+    ast.LtE: ("<=", COMPARISONS["<="]),
+    ast.Gt: (">", COMPARISONS[">"]),
+    ast.GtE: (">=", COMPARISONS[">="]),
+    ast.Eq: ("==", (*COMPARISONS["=="], ("in", 0.4))),
+    ast.NotEq: ("!=", COMPARISONS["!="]),
     ast.Is: ("is", (("==", 1.5), ("is not", 1.5))),
     ast.IsNot: (r"is\s+not", (("!=", 1.5), ("is", 1.5))),
     ast.In: ("in", (("not in", 1.5), ("==", 0.5))),
     ast.NotIn: (r"not\s+in", (("in", 1.5), ("!=", 0.5))),
 }
 _OPERATORS: dict[type[ast.operator], tuple[str, tuple[tuple[str, float], ...]]] = {
-    ast.Add: ("+", (("-", 2.0), ("*", 0.8))),
-    ast.Sub: ("-", (("+", 2.0), ("%", 0.4), ("//", 0.3))),
-    ast.Mult: ("*", (("**", 1.0), ("+", 0.9), ("/", 0.8), ("//", 0.5))),
-    ast.Div: ("/", (("//", 2.0), ("*", 1.2), ("%", 0.6))),
+    ast.Add: ("+", ARITHMETIC["+"]),
+    ast.Sub: ("-", (*ARITHMETIC["-"], ("//", 0.3))),
+    ast.Mult: ("*", (("**", 1.0), *ARITHMETIC["*"], ("//", 0.5))),
+    ast.Div: ("/", (("//", 2.0), *ARITHMETIC["/"])),
     ast.FloorDiv: ("//", (("/", 2.0), ("%", 1.2), ("*", 0.5))),
-    ast.Mod: ("%", (("//", 1.5), ("/", 0.8))),
+    ast.Mod: ("%", (("//", 1.5), *ARITHMETIC["%"])),
     ast.Pow: ("**", (("*", 1.5),)),
-    ast.BitAnd: ("&", (("|", 1.5), ("^", 1.0))),
-    ast.BitOr: ("|", (("&", 1.5), ("^", 1.0))),
-    ast.BitXor: ("^", (("&", 1.2), ("|", 1.2), ("**", 0.8))),
-    ast.LShift: ("<<", ((">>", 1.5),)),
-    ast.RShift: (">>", (("<<", 1.5),)),
+    ast.BitAnd: ("&", BITS["&"]),
+    ast.BitOr: ("|", BITS["|"]),
+    ast.BitXor: ("^", (*BITS["^"], ("**", 0.8))),
+    ast.LShift: ("<<", BITS["<<"]),
+    ast.RShift: (">>", BITS[">>"]),
 }
 _TWINS: dict[str, tuple[str, ...]] = {}
 for _family in (
@@ -150,7 +151,7 @@ def _boolean(source: Source, node: ast.BoolOp) -> Iterator[Edit]:
     for left, right in pairwise(node.values):
         place = _between(source, left, right, rf"\b{spelled}\b")
         if place:
-            yield Edit(*place, other, "and_or", 2.5, left.end_lineno or node.lineno)
+            yield Edit(*place, other, "and_or", LOGICAL, left.end_lineno or node.lineno)
     if len(node.values) > 2:
         turned = f" {other} ".join(_grouped(source, value) for value in node.values)
         yield _replace(source, node, f"({turned})", "and_or", 2.0)

@@ -144,6 +144,8 @@ def main(
     Drivers are asked in the order of the repairs to expect per second; what mended the same failure before is tried
     first. Without --test the command is found out from pyproject.toml, pytest.ini, tox.ini, setup.cfg, package.json,
     go.mod, a Makefile or the test files; {report} in it stands for a file for a JUnit, TAP or go test report.
+    Python is edited by its syntax tree; JavaScript, TypeScript and Go by their grammars, lines being known by test and
+    many changes tried at once where the command is node or go test.
 
     With --llm a language model proposes as well, when its turn has come or nothing else is left; of an endpoint's, a
     stored permission must cover agent.prompt. No call is made that could exceed --max-tokens-total or --max-cost.

@@ -1,0 +1,276 @@
+"""The tree-sitter driver: template edits for JavaScript, TypeScript and Go, one edit, then two on top of what helped.
+
+Edits are ranked by the suspicion of their lines times the prior of their template; with a screen they are tried
+quickly by the batch: those that mend the failing tests are proposed (or, if there are none in a batch, the one that
+comes nearest), and those that mend some of them are what a second edit is put upon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+
+from roadmap_cli.agent import languages
+from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.languages.syntax import Tree
+from roadmap_cli.agent.localise import Suspicion
+from roadmap_cli.agent.project import Project, is_test
+from roadmap_cli.agent.source import Edit
+from roadmap_cli.core.errors import DataError, Unavailable
+
+_BATCHES = (12, 24, 48)
+_PAIRS, _PARTIALS, _ALIKE = 600, 8, (2, 5)
+_PAIR_FACTOR, _PARTIAL_FACTOR, _ALIKE_FACTOR = 0.004, 0.5, 0.4
+
+#: So many lines are looked at together; a weight hardly ever above.
+_LINES, _CEILING = 300, 3.0
+_EVERYWHERE = "everywhere_"
+
+Spans = tuple[tuple[int, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a quick run said of a candidate: how many failing tests are left or mended, how many passing ones broke."""
+
+    left: int
+    broken: int
+    mended: int = 0
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing is left to mend."""
+        return not self.left and not self.broken
+
+
+#: Tries candidates by the batch, in their order; None for one it can say nothing of.
+Screen = Callable[[Sequence[Candidate]], Sequence[Trial | None]]
+#: Gives the screen for a case; None if its tests cannot be run so.
+Screens = Callable[[Case], Screen | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    score: float
+    file: str
+    edits: Spans
+    template: str
+    line: int
+
+
+class TreeSitter:
+    """The driver. `weights` multiplies the templates' own priors; `tried` are patches not to propose again.
+
+    `screens` gives a way to try them quickly, asked for when the first proposal is.
+    """
+
+    name = "template"
+
+    def __init__(
+        self, weights: Mapping[str, float] | None = None, *, tried: Collection[str] = (), screens: Screens | None = None
+    ) -> None:
+        self._weights, self._screens = weights or {}, screens
+        self._tried = set(tried)
+        self._trees: dict[str, Tree] = {}
+        self._known: dict[str, _Ranked] = {}
+        self._partial: list[tuple[float, _Ranked]] = []
+        self._heap: list[tuple[float, int, float, _Ranked | None, int]] = []
+        self._ranked: list[_Ranked] = []
+        self._waves: list[tuple[float, Suspicion]] = []
+        self._count = 0
+        self.skipped = 0
+        self.screened = 0
+        self.unscreened = 0
+
+    def candidates(self, problem: Problem) -> Iterator[Candidate]:
+        """Proposals, the most promising first. Raises Unavailable if there is nothing here that it can read."""
+        self._waves = _waves(problem.project, problem.case)
+        if not self._waves:
+            raise Unavailable("no suspect file in a language with a grammar")
+        every = self._in_order(problem.project)
+        screen = self._screens(problem.case) if self._screens else None
+        if screen is None:
+            for candidate in every:
+                self.unscreened += 1
+                yield candidate
+            return
+        step = 0
+        while batch := list(islice(every, _BATCHES[min(step, len(_BATCHES) - 1)])):
+            step += 1
+            yield from self._screened(screen, batch)
+
+    def told(self, verdict: Verdict) -> None:
+        """What mended a part is worth a second edit."""
+        if verdict.outcome in ("partial", "regressed"):
+            self._built_upon(verdict.candidate, verdict.failing)
+
+    def _screened(self, screen: Screen, batch: list[Candidate]) -> Iterator[Candidate]:
+        """Those of a batch that pass, and those that nothing is known of; if there are none, the nearest one."""
+        said = list(zip(batch, screen(batch), strict=True))
+        refuted = [(trial, candidate) for candidate, trial in said if trial is not None and not trial.passes]
+        for trial, candidate in refuted:
+            if trial.mended:
+                self._built_upon(candidate, trial.left + trial.broken)
+        passing = [candidate for candidate, trial in said if trial is not None and trial.passes]
+        unsaid = [candidate for candidate, trial in said if trial is None]
+        self.screened += len(passing) + len(refuted)
+        self.unscreened += len(unsaid)
+        yield from passing
+        yield from unsaid
+        if not passing and not unsaid:  # whoever asks is to have a say now and then
+            yield min(refuted, key=lambda entry: entry[0].left + entry[0].broken)[1]
+
+    def _built_upon(self, candidate: Candidate, left: int) -> None:
+        ranked = self._known.pop(candidate.patch, None)
+        if ranked is not None and len(ranked.edits) == 1 and len(self._partial) < _PARTIALS:
+            self._partial.append((_PARTIAL_FACTOR * ranked.score**0.5 / (1 + left), ranked))
+            self._push(*self._partial[-1], 0)
+
+    # -- ranking ---------------------------------------------------------------------------------------------------
+
+    def _add(self, project: Project, wave: Suspicion) -> None:
+        """Rank the edits of some more lines, and start the orders of one edit and of two anew."""
+        found = [each for each in self._ranked if not each.template.startswith(_EVERYWHERE)]
+        for name, lines in wave.items():
+            found += self._of_file(project, name, lines)
+        found += self._alike(found)
+        found.sort(key=lambda each: (-each.score, each.file, each.line, each.edits))
+        self._ranked = found
+        self._heap.clear()
+        self._push(1.0, None, 0)
+        for factor, step in self._partial:
+            self._push(factor, step, 0)
+        for first in range(min(_PAIRS, len(found))):
+            if len(found[first].edits) == 1:
+                self._push(_PAIR_FACTOR * found[first].score, found[first], first + 1)
+
+    def _of_file(self, project: Project, name: str, lines: Mapping[int, float]) -> list[_Ranked]:
+        language = languages.of(name)
+        assert language is not None
+        try:
+            tree = self._trees.get(name) or language.parse(name, project.files[name])
+        except DataError:
+            return []
+        self._trees[name] = tree
+        best: dict[tuple[int, int, str], _Ranked] = {}
+        for edit in language.edits(tree, lines):
+            place = trimmed(tree.content, edit)
+            near = max(lines.get(edit.line - 1, 0.0), lines.get(edit.line + 1, 0.0))
+            suspicion = lines.get(edit.line, 0.0) or 0.5 * near
+            score = suspicion * edit.weight * self._weights.get(edit.template, 1.0)
+            known = best.get(place)
+            if score and (place[0] != place[1] or place[2]) and (known is None or known.score < score):
+                best[place] = _Ranked(score, name, (place,), edit.template, edit.line)
+        return list(best.values())
+
+    def _alike(self, found: Sequence[_Ranked]) -> list[_Ranked]:
+        """The same edit at all the places of one function where it can be made, two to five of them."""
+        groups: dict[tuple[object, ...], list[_Ranked]] = {}
+        for each in found:
+            (start, end, text), tree = each.edits[0], self._trees[each.file]
+            scope = tree.scope_of(start)
+            if end > start and end - start <= 30:
+                key = (each.file, scope.start if scope else -1, each.template, tree.between(start, end), text)
+                groups.setdefault(key, []).append(each)
+        made = []
+        for group in groups.values():
+            edits = tuple(sorted(each.edits[0] for each in group))
+            apart = all(one[1] <= two[0] for one, two in pairwise(edits))
+            if _ALIKE[0] <= len(group) <= _ALIKE[1] and apart:
+                first = group[0]
+                score = max(each.score for each in group) * _ALIKE_FACTOR
+                made.append(_Ranked(score, first.file, edits, f"{_EVERYWHERE}{first.template}", first.line))
+        return made
+
+    def _push(self, factor: float, first: _Ranked | None, at: int) -> None:
+        if at < len(self._ranked):
+            self._count += 1
+            heapq.heappush(self._heap, (-factor * self._ranked[at].score, self._count, factor, first, at))
+
+    def _in_order(self, project: Project) -> Iterator[Candidate]:
+        """One edit, and two, in one order by score; sound ones, each once."""
+        seen: set[tuple[str, Spans] | bytes] = set()  # edits, and digests of what came of them
+        while self._heap or self._waves:
+            top = -self._heap[0][0] if self._heap else 0.0
+            if self._waves and _CEILING * self._waves[0][0] > top:
+                self._add(project, self._waves.pop(0)[1])
+                continue
+            _, _, factor, first, at = heapq.heappop(self._heap)
+            second = self._ranked[at]
+            self._push(factor, first, at + 1)
+            ranked = second if first is None else _joined(first, second, factor * second.score)
+            if ranked is None or (ranked.file, ranked.edits) in seen:
+                continue
+            seen.add((ranked.file, ranked.edits))
+            candidate = self._candidate(ranked)
+            if candidate is None:
+                continue
+            digest = hashlib.sha256(candidate.changed[candidate.file].encode()).digest()
+            if digest in seen:
+                continue
+            seen.add(digest)
+            if candidate.patch in self._tried:
+                self.skipped += 1
+                continue
+            self._tried.add(candidate.patch)
+            self._known[candidate.patch] = ranked
+            yield candidate
+
+    def _candidate(self, ranked: _Ranked) -> Candidate | None:
+        tree = self._trees[ranked.file]
+        content = tree.apply(ranked.edits)
+        if not tree.sound(content):
+            return None
+        scope = tree.scope_of(ranked.edits[0][0])
+        return Candidate(
+            {ranked.file: content.decode()}, tree.patch_id(ranked.edits), ranked.template, ranked.file, ranked.line,
+            scope.name if scope else "", ranked.score, False,
+        )  # fmt: skip
+
+
+def _waves(project: Project, case: Case) -> list[tuple[float, Suspicion]]:
+    """The suspect lines in lots, the most suspect first, each with the greatest suspicion in it."""
+    lines = [
+        (value, name, line) for name, suspect in case.suspicion.items() for line, value in suspect.items()
+        if value > 0 and name in project.files and languages.knows(name) and not is_test(name)
+    ]  # fmt: skip
+    lines.sort(key=lambda entry: (-entry[0], entry[1], entry[2]))
+    found = []
+    for at in range(0, len(lines), _LINES):
+        wave: Suspicion = {}
+        for value, name, line in lines[at : at + _LINES]:
+            wave.setdefault(name, {})[line] = value
+        found.append((lines[at][0], wave))
+    return found
+
+
+def trimmed(data: bytes, edit: Edit) -> tuple[int, int, str]:
+    """The smallest replacement that does the same: equal edits of different templates become one."""
+    start, end, new = edit.start, edit.end, edit.text.encode()
+    old = data[start:end]
+    limit = min(len(old), len(new))
+    head = 0
+    while head < limit and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    while head and (new[head : head + 1] or b"a")[0] & 0xC0 == 0x80:
+        head -= 1  # never inside a character of several bytes
+    while tail and new[len(new) - tail] & 0xC0 == 0x80:
+        tail -= 1
+    return start + head, end - tail, new[head : len(new) - tail].decode()
+
+
+def _joined(first: _Ranked, second: _Ranked, score: float) -> _Ranked | None:
+    """Two edits of one file that stand apart; None if they do not."""
+    if first.file != second.file or len(second.edits) > 1:
+        return None
+    one, two = first.edits[0], second.edits[0]
+    if one[0] <= two[1] and two[0] <= one[1]:
+        return None
+    template = f"{first.template}+{second.template}"
+    return _Ranked(score, first.file, tuple(sorted((one, two))), template, min(first.line, second.line))

@@ -1,0 +1,3 @@
+module example.com/cipher
+
+go 1.18
