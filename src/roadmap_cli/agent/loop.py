@@ -553,8 +553,9 @@ class Loop:
         if arm.name == "replay":
             worked = verdict.outcome == "confirmed"
             self._world.detail(f"replay of {candidate.patch}: {'green' if worked else 'not green'}")
-            fix = candidate.patch.removeprefix("replay:")
-            self._diary.write(lambda tx: memory.note_replay(tx, fix, worked, self._diary.at()))
+            if not worked:  # one that works is counted when it is stored anew
+                fix = candidate.patch.removeprefix("replay:")
+                self._diary.write(lambda tx: memory.note_replay(tx, fix, False, self._diary.at()))
             return
         self._tried += 1
         named = next(iter(verdict.run.failing), "")

@@ -63,6 +63,7 @@ def faulty() -> Iterator[Any]:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(length or len(data)))
+            self.send_header("Connection", "close")  # else the next request may be sent while it is being closed
             if status == 429:
                 self.send_header("Retry-After", "1")
             self.end_headers()
