@@ -82,7 +82,7 @@ class Bounds:
     `rival_seconds` is how long it may look for other edits that pass as well, once one is found.
     """
 
-    candidates: int = 2000
+    candidates: int = 100_000
     seconds: float = 120.0
     suite_seconds: float = 120.0
     memory_bytes: int = 1 << 30

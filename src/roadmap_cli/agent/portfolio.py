@@ -18,7 +18,7 @@ from roadmap_cli.core.errors import ConfigError, TryLater, Unavailable
 
 #: Before anything is known: repairs in seconds.
 PRIORS: Mapping[str, tuple[float, float]] = {
-    "replay": (0.8, 0.8), "template": (0.6, 20.0), "synthesis": (0.3, 20.0), "llm": (0.5, 60.0),
+    "replay": (0.8, 0.8), "template": (0.6, 20.0), "synthesis": (0.3, 5.0), "llm": (0.5, 60.0),
 }  # fmt: skip
 _UNKNOWN = (0.3, 30.0)
 _REMEMBERED_S = 3600.0

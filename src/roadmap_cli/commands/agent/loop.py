@@ -95,7 +95,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 @click.option("--goal", metavar="TEXT", help="What is to be reached, in words; the tests decide whether it is.")
 @click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
 @click.option(
-    "--max-iterations", type=click.IntRange(1), default=2000, show_default=True, metavar="N", help="Candidates."
+    "--max-iterations", type=click.IntRange(1), default=100_000, show_default=True, metavar="N", help="Candidates."
 )
 @click.option(
     "--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="Most wall time it may take."
