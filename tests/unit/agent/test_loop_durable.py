@@ -224,7 +224,7 @@ def test_drivers_are_asked_by_the_repairs_to_expect_from_the_next_second() -> No
     while found := portfolio.best(arms):
         order.append(found.name)
         found.close("done")
-    assert order == ["replay", "template", "synthesis", "llm"]
+    assert order == ["replay", "synthesis", "template", "llm"]
     assert portfolio.best([arm("template", now=60.0), arm("llm")]).name == "llm", "what finds nothing makes way"  # type: ignore[union-attr]
     assert portfolio.best([arm("template", 1, 1000.0), arm("llm", 40, 1000.0)]).name == "llm"  # type: ignore[union-attr]
     tried = arm("template")
