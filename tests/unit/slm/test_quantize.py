@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from make_llama import TINY, publish
+from make_llama import TINY, publish, write_safetensors
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.slm.quantize import convert, estimate, formats, header, making, plan, target, work
 from roadmap_cli.slm.quantize.worker import summary
@@ -63,8 +63,24 @@ def shop(tmp_path: Path, tiny: Path, environ: dict[str, str], importance: Path |
 # -- conversion --------------------------------------------------------------------------------------------------------
 
 
-def reference(tensors: dict, tokens: list[int]):
-    """Logits by the definition of the model (Hugging Face's modeling_llama), in float64."""
+def stretched(frequencies, told: dict):
+    """Rotary frequencies (radians a position) as Hugging Face's modeling_rope_utils stretches them."""
+    import numpy as np
+
+    if not told:
+        return frequencies
+    if told["rope_type"] == "linear":
+        return frequencies / told["factor"]
+    low, high, trained = (told[f"{name}"] for name in ("low_freq_factor", "high_freq_factor", "original_max_position_embeddings"))  # fmt: skip
+    turn = 2 * np.pi / frequencies
+    found = np.where(turn > trained / low, frequencies / told["factor"], frequencies)
+    smooth = (trained / turn - low) / (high - low)
+    between = (1 - smooth) * found / told["factor"] + smooth * found
+    return np.where((turn <= trained / low) & (turn >= trained / high), between, found)
+
+
+def reference(tensors: dict, tokens: list[int], scaling: dict | None = None):
+    """Logits by the definition of the model (Hugging Face's modeling_llama, modeling_qwen3), in float64."""
     import numpy as np
 
     size = TINY.width // TINY.heads
@@ -73,7 +89,8 @@ def reference(tensors: dict, tokens: list[int]):
     def norm(x, w):
         return x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-5) * w
 
-    angles = np.outer(np.arange(len(tokens)), 10000.0 ** (-np.arange(0, size, 2) / size))
+    frequencies = stretched(10000.0 ** (-np.arange(0, size, 2) / size), scaling or {})
+    angles = np.outer(np.arange(len(tokens)), frequencies)
     cos, sin = np.concatenate([np.cos(angles)] * 2, -1), np.concatenate([np.sin(angles)] * 2, -1)
 
     def turned(x):
@@ -88,6 +105,8 @@ def reference(tensors: dict, tokens: list[int]):
             (h @ weights[f"{at}.self_attn.{name}_proj.weight"].T).reshape(len(tokens), -1, size).transpose(1, 0, 2)
             for name in "qkv"
         )
+        if f"{at}.self_attn.q_norm.weight" in weights:
+            q, k = (norm(x, weights[f"{at}.self_attn.{name}_norm.weight"]) for name, x in (("q", q), ("k", k)))
         q, k = turned(q), np.repeat(turned(k), TINY.heads // TINY.kv_heads, 0)
         scores = q @ k.transpose(0, 2, 1) / np.sqrt(size) + np.triu(np.full((len(tokens),) * 2, -np.inf), 1)
         shares = np.exp(scores - scores.max(-1, keepdims=True))
@@ -104,14 +123,32 @@ def reference(tensors: dict, tokens: list[int]):
     return norm(x, weights["model.norm.weight"]) @ weights["model.embed_tokens.weight"].T
 
 
-def test_a_converted_model_computes_what_its_definition_says(tmp_path):
+LLAMA3 = {
+    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["plain", "llama3", "linear", "qwen3"])
+def test_a_converted_model_computes_what_its_definition_says(tmp_path, kind):
     np = pytest.importorskip("numpy")
 
     tensors = publish(tmp_path / "tiny", kind="BF16")
+    scaling = {"llama3": LLAMA3, "linear": {"rope_type": "linear", "factor": 4.0}}.get(kind)
+    change = {"rope_scaling": scaling}
+    if kind == "qwen3":
+        size = TINY.width // TINY.heads
+        for layer in range(TINY.layers):
+            for name in "qk":
+                tensors[f"model.layers.{layer}.self_attn.{name}_norm.weight"] = np.linspace(0.5, 1.5, size, dtype="f4")
+        write_safetensors(tmp_path / "tiny/model.safetensors", {name: ("F32", each) for name, each in tensors.items()})
+        change |= {"architectures": ["Qwen3ForCausalLM"], "head_dim": size}
+    config = json.loads((tmp_path / "tiny/config.json").read_text())
+    (tmp_path / "tiny/config.json").write_text(json.dumps(config | change))
     made = convert.converted(tmp_path / "tiny", tmp_path / "work")
     assert (made.made, made.licence) == (True, "mit")
     assert convert.converted(tmp_path / "tiny", tmp_path / "work").made is False
-    tokens = [72, 101, 108, 5, 17, 200, 256, 33]
+    tokens = [72, 101, 108, 5, 17, 200, 256, 33] * 8
     program = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "from roadmap_cli.slm.quantize import worker\n"
@@ -126,7 +163,7 @@ def test_a_converted_model_computes_what_its_definition_says(tmp_path):
         check=True,
     )
     cut, logits = json.loads(done.stdout.splitlines()[-1])
-    wanted = reference(tensors, tokens)
+    wanted = reference(tensors, tokens, scaling)
     assert len(cut) < len("the inner thing")
     assert np.abs(np.array(logits) - wanted).max() < 0.02 * np.abs(wanted).max()
 
@@ -134,7 +171,8 @@ def test_a_converted_model_computes_what_its_definition_says(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"architectures": ["MambaForCausalLM"]}, "'MambaForCausalLM'"), ({"rope_scaling": {"type": "llama3"}}, "stretched positions"),
+        ({"architectures": ["MambaForCausalLM"]}, "'MambaForCausalLM'"), ({"rope_scaling": {"type": "longrope"}}, "positions stretched"),
+        ({"rope_scaling": {"rope_type": "linear", "factor": "x"}}, "factor is x"), ({"rope_scaling": LLAMA3 | {"low_freq_factor": 9.0}}, "not above"),
         ({"num_attention_heads": 0}, "num_attention_heads is 0"), ({"num_attention_heads": 7}, "do not fit"), ({"vocab_size": 5}, "tokens outside"),
     ],
 )  # fmt: skip

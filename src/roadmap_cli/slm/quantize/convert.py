@@ -1,13 +1,14 @@
 """A model as it is published (config.json, tokenizer.json, safetensors) becomes a GGUF file in F16.
 
-For models of the Llama kind with a byte-level BPE vocabulary: Llama 3 without stretched positions, SmolLM, Mistral with
-such a vocabulary, Qwen 2. Others are refused with the name of the program that can. Names and permutation follow
+For models of the Llama kind with a byte-level BPE vocabulary: Llama 3, SmolLM, Mistral with such a vocabulary, Qwen 2
+and 3. Others are refused with the name of the program that can. Names, permutation and stretched positions follow
 llama.cpp's convert_hf_to_gguf.py; the file is written by the package gguf.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from roadmap_cli.core.errors import CannotCreate, DataError, InputMissing, Unava
 from roadmap_cli.slm.quantize import place, safetensors
 from roadmap_cli.slm.quantize.safetensors import Entry
 
-_ARCHITECTURES = {"LlamaForCausalLM": "llama", "MistralForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2"}
+_ARCHITECTURES = {
+    "LlamaForCausalLM": "llama", "MistralForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2",
+    "Qwen3ForCausalLM": "qwen3",
+}  # fmt: skip
 _OUTSIDE = {
     "model.embed_tokens.weight": "token_embd.weight",
     "model.norm.weight": "output_norm.weight",
@@ -27,6 +31,7 @@ _OUTSIDE = {
 _INSIDE = {
     "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 _LAYER = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)\Z")
@@ -55,9 +60,7 @@ def converted(folder: Path, work: Path) -> Converted:
             f"a model of the architecture {str(names[0])[:60]!r}; {', '.join(_ARCHITECTURES)} can be converted",
             where=str(folder), hint=_HINT, code="unknown_architecture",
         )  # fmt: skip
-    scaling = config.get("rope_scaling")
-    if scaling:
-        raise DataError("a model with stretched positions (rope_scaling)", where=str(folder), hint=_HINT)
+    _stretching(config, folder)
     tensors = safetensors.entries(folder)
     done = work / f"{_stamp(folder)}.gguf"
     licence = _licence(folder)
@@ -87,6 +90,7 @@ def _write(
         raise Unavailable(f"gguf does not load: {error}", hint="pip install gguf", code="no_gguf") from error
     writer = gguf.GGUFWriter(part, architecture)
     heads, kv_heads = _settings(writer, folder, config)
+    factors = _stretch(writer, config, folder)
     _vocabulary(writer, folder, config)
     placed: list[tuple[Entry, str]] = []
     tied = config.get("tie_word_embeddings") is True
@@ -104,6 +108,8 @@ def _write(
         kind = numpy.float32 if len(entry.shape) == 1 else numpy.float16
         count = int(numpy.prod(entry.shape, dtype=numpy.int64))
         writer.add_tensor_info(name, entry.shape, numpy.dtype(kind), count * numpy.dtype(kind).itemsize)
+    if factors:
+        writer.add_tensor_info("rope_freqs.weight", (len(factors),), numpy.dtype(numpy.float32), 4 * len(factors))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
@@ -115,7 +121,63 @@ def _write(
         if not numpy.isfinite(values).all():
             raise DataError(f"the tensor {entry.name[:80]!r} has values that F16 cannot hold", where=str(entry.path))
         writer.write_tensor_data(values)
+    if factors:
+        writer.write_tensor_data(numpy.array(factors, numpy.float32))
     writer.close()
+
+
+def _stretching(config: Mapping[str, Any], folder: Path) -> tuple[str, dict[str, float]]:
+    """How positions are stretched (empty: not at all), and by which numbers. Raises DataError for a way not known."""
+    told = config.get("rope_scaling") or {}
+    if not isinstance(told, dict):
+        told = {"rope_type": told}
+    kind = str(told.get("rope_type", told.get("type", "")) or "")
+    if kind in ("", "default"):
+        return "", {}
+    needed = {
+        "linear": ("factor",), "yarn": ("factor", "original_max_position_embeddings"),
+        "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
+    }.get(kind)  # fmt: skip
+    if needed is None:
+        raise DataError(f"positions stretched in the way {kind[:40]!r} (rope_scaling)", where=str(folder), hint=_HINT)
+    numbers = {name: told.get(name) for name in needed}
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1 << 31:
+            raise DataError(
+                f"rope_scaling: {name} is {str(value)[:40]}", where=str(folder / "config.json"), code="bad_config"
+            )
+    found = {name: float(value) for name, value in numbers.items() if value is not None}
+    if kind == "llama3" and found["high_freq_factor"] <= found["low_freq_factor"]:
+        raise DataError(
+            "rope_scaling: high_freq_factor is not above low_freq_factor", where=str(folder / "config.json"),
+            code="bad_config",
+        )  # fmt: skip
+    return kind, found
+
+
+def _stretch(writer: Any, config: Mapping[str, Any], folder: Path) -> list[float]:
+    """Write how positions are stretched; for Llama 3 the divisor of each rotary frequency, which goes into a tensor."""
+    import gguf
+
+    kind, told = _stretching(config, folder)
+    if kind == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(told["factor"])
+    elif kind == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(told["factor"])
+        writer.add_rope_scaling_orig_ctx_len(int(told["original_max_position_embeddings"]))
+    if kind != "llama3":
+        return []
+    size = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    base, trained = float(config.get("rope_theta", 10000.0)), told["original_max_position_embeddings"]
+    low, high, factor = told["low_freq_factor"], told["high_freq_factor"], told["factor"]
+    found = []
+    for pair in range(0, size, 2):
+        length = 2 * math.pi * base ** (pair / size)  # of one turn, in positions
+        share = min(1.0, max(0.0, (trained / length - low) / (high - low)))
+        found.append(1 / ((1 - share) / factor + share))
+    return found
 
 
 def _settings(writer: Any, folder: Path, config: Mapping[str, Any]) -> tuple[int, int]:
