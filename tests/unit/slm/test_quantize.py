@@ -168,6 +168,75 @@ def test_a_converted_model_computes_what_its_definition_says(tmp_path, kind):
     assert np.abs(np.array(logits) - wanted).max() < 0.02 * np.abs(wanted).max()
 
 
+def test_a_sentencepiece_vocabulary_cuts_texts_as_its_own_library_does(tmp_path):
+    tokenizers = pytest.importorskip("tokenizers")
+
+    publish(tmp_path / "tiny")
+    vocab = {"<unk>": 0, "<s>": 1, "</s>": 2} | {f"<0x{byte:02X}>": 3 + byte for byte in range(256)}
+    merges = []
+    for pair in (
+        "\u2581 t",
+        "h e",
+        "\u2581t he",
+        "i n",
+        "e r",
+        "\u2581 a",
+        "in g",
+        "o u",
+        "\u2581a n",
+        "r e",
+        "\u2581 \u2581",
+    ):
+        left, right = pair.split(" ")
+        vocab.setdefault(left + right, len(vocab))
+        merges.append(pair)
+    for letter in "\u2581abcdefghijklmnopqrstuvwxyz,.":
+        vocab.setdefault(letter, len(vocab))
+    told = {
+        "version": "1.0", "added_tokens": [
+            {"id": number, "content": text, "special": True, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+            for text, number in (("<unk>", 0), ("<s>", 1), ("</s>", 2))
+        ],
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]},
+        "pre_tokenizer": None, "post_processor": None, "decoder": None,
+        "model": {"type": "BPE", "vocab": vocab, "merges": merges, "unk_token": "<unk>", "byte_fallback": True, "fuse_unk": True,
+                  "dropout": None, "continuing_subword_prefix": None, "end_of_word_suffix": None},
+    }  # fmt: skip
+    (tmp_path / "tiny/tokenizer.json").write_text(json.dumps(told))
+    config = json.loads((tmp_path / "tiny/config.json").read_text())
+    size = len(vocab)
+    (tmp_path / "tiny/config.json").write_text(
+        json.dumps(config | {"vocab_size": size, "bos_token_id": 1, "eos_token_id": 2})
+    )
+    import numpy as np
+
+    from roadmap_cli.slm.quantize import safetensors
+
+    tensors = {name: safetensors.array(entry) for name, entry in safetensors.entries(tmp_path / "tiny").items()}
+    embedding = np.resize(tensors["model.embed_tokens.weight"], (size, TINY.width))
+    tensors["model.embed_tokens.weight"] = embedding
+    write_safetensors(
+        tmp_path / "tiny/model.safetensors", {n: ("F32", np.ascontiguousarray(t, "f4")) for n, t in tensors.items()}
+    )
+    made = convert.converted(tmp_path / "tiny", tmp_path / "work")
+    texts = ["the inner thing", "an hour, there and then.", "  two  spaces", "caf\u00e9 \u4f60 \U0001f600", "THE", "a"]
+    program = (
+        "import sys, json; sys.path.insert(0, sys.argv[1])\n"
+        "from roadmap_cli.models.llama import Weights\nfrom pathlib import Path\n"
+        "weights = Weights(Path(sys.argv[2]))\n"
+        "print(json.dumps([weights.tokens(text, control=False) for text in json.loads(sys.argv[3])]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT / "src"), str(made.path), json.dumps(texts)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    own = tokenizers.Tokenizer.from_file(str(tmp_path / "tiny/tokenizer.json"))
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        own.encode(text, add_special_tokens=False).ids for text in texts
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -1,8 +1,8 @@
 """A model as it is published (config.json, tokenizer.json, safetensors) becomes a GGUF file in F16.
 
-For models of the Llama kind with a byte-level BPE vocabulary: Llama 3, SmolLM, Mistral with such a vocabulary, Qwen 2
-and 3. Others are refused with the name of the program that can. Names, permutation and stretched positions follow
-llama.cpp's convert_hf_to_gguf.py; the file is written by the package gguf.
+For models of the Llama kind, Llama 2 and 3, TinyLlama, SmolLM, Mistral, Qwen 2 and 3, with a vocabulary of byte-level
+BPE or of SentencePiece's BPE as tokenizer.json has it. Others are refused with the name of the program that can. Names,
+permutation and stretched positions follow llama.cpp's convert_hf_to_gguf.py; the file is written by the package gguf.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _INSIDE = {
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 _LAYER = re.compile(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)\Z")
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>\Z")
 _HINT = "llama.cpp's convert_hf_to_gguf.py makes a GGUF file of it, which this command takes"
 
 
@@ -217,26 +218,34 @@ def _vocabulary(writer: Any, folder: Path, config: Mapping[str, Any]) -> None:
     model = told.get("model")
     if not isinstance(model, dict) or model.get("type") != "BPE" or not isinstance(model.get("vocab"), dict):
         raise DataError("not a vocabulary of the BPE kind", where=str(path), hint=_HINT, code="bad_tokenizer")
-    if model.get("byte_fallback"):
-        raise DataError("a SentencePiece vocabulary", where=str(path), hint=_HINT, code="bad_tokenizer")
+    is_pieces = bool(model.get("byte_fallback"))
     size = int(config["vocab_size"])
     texts: list[str] = [f"[PAD{number}]" for number in range(size)]
     kinds = [int(gguf.TokenType.UNUSED)] * size
     added = [each for each in told.get("added_tokens") or () if isinstance(each, dict)]
     try:
         for text, number in model["vocab"].items():
-            texts[number], kinds[number] = text, int(gguf.TokenType.NORMAL)
+            is_byte = is_pieces and _BYTE.match(text)
+            texts[number], kinds[number] = text, int(gguf.TokenType.BYTE if is_byte else gguf.TokenType.NORMAL)
         for each in added:
             kind = gguf.TokenType.CONTROL if each.get("special") else gguf.TokenType.USER_DEFINED
             texts[each["id"]], kinds[each["id"]] = each["content"], int(kind)
         merges = [" ".join(each) if isinstance(each, list) else each for each in model.get("merges") or ()]
     except (IndexError, KeyError, TypeError):
         raise DataError(f"tokens outside the {size} of config.json", where=str(path), code="bad_tokenizer") from None
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(_splitting(told.get("pre_tokenizer")))
+    unknown = model["vocab"].get(model.get("unk_token")) if isinstance(model.get("unk_token"), str) else None
+    if is_pieces and isinstance(unknown, int):
+        kinds[unknown] = int(gguf.TokenType.UNKNOWN)
+        writer.add_unk_token_id(unknown)
+    writer.add_tokenizer_model("llama" if is_pieces else "gpt2")
+    writer.add_tokenizer_pre("default" if is_pieces else _splitting(told.get("pre_tokenizer")))
     writer.add_token_list(texts)
     writer.add_token_types(kinds)
-    writer.add_token_merges(merges)
+    if is_pieces:
+        writer.add_token_scores(_scores(texts, merges))
+        writer.add_add_space_prefix(_begins_with_space([told.get("normalizer"), told.get("pre_tokenizer")]))
+    else:
+        writer.add_token_merges(merges)
     for name, add in (("bos_token_id", writer.add_bos_token_id), ("eos_token_id", writer.add_eos_token_id)):
         value = config.get(name)
         value = value[0] if isinstance(value, list) and value else value
@@ -247,6 +256,21 @@ def _vocabulary(writer: Any, folder: Path, config: Mapping[str, Any]) -> None:
         writer.add_add_bos_token(more["add_bos_token"])
     if isinstance(more.get("chat_template"), str):
         writer.add_chat_template(more["chat_template"])
+
+
+def _scores(texts: list[str], merges: list[str]) -> list[float]:
+    """What llama.cpp merges pieces by, the highest first: the rank of the merge that makes each; others never merge."""
+    ranks: dict[str, int] = {}
+    for rank, merge in enumerate(merges):
+        left, _, right = merge.partition(" ")
+        ranks.setdefault(left + right, rank)
+    return [-float(ranks.get(text, len(merges))) for text in texts]
+
+
+def _begins_with_space(steps: Any) -> bool:
+    """Whether a text gets a space in front before it is encoded."""
+    text = json.dumps(steps, ensure_ascii=False)
+    return "Prepend" in text or '"prepend_scheme": "first"' in text or '"prepend_scheme": "always"' in text
 
 
 def _splitting(told: Any) -> str:
