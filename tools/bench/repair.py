@@ -242,7 +242,7 @@ def solve(task, chosen, weights, hand):
 def agreement(bench, task, found, case):
     """On how many inputs like those of the tests the repair and the reference differ."""
     from roadmap_cli.agent import voting
-    from roadmap_cli.agent.drivers.templates import trimmed
+    from roadmap_cli.agent.drivers.ranking import trimmed
     from roadmap_cli.agent.source import Edit
 
     before = task["files"][task["file"]].encode()

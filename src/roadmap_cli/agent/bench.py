@@ -327,11 +327,3 @@ def _words_of_command(output: str, root: Path) -> dict[str, Any]:
     kind, colon, message = words.partition(": ")
     error = {"type": kind, "message": message} if colon and kind.isidentifier() else {"type": "Exit", "message": words}
     return {**error, "frames": frames}
-
-
-def is_green(run: TestRun, known: Iterable[str]) -> bool:
-    """Whether a run proves that everything passes: finished, nothing failing, and no known test lost or skipped."""
-    if not run.finished or run.exit_code != 0 or run.timed_out or run.failing:
-        return False
-    passed = set(run.passing)
-    return all(test in passed for test in known)

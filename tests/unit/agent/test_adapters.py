@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from roadmap_cli.agent import adapters
 from roadmap_cli.agent.adapters import gotest, junit, tap
-from roadmap_cli.agent.bench import Bench, is_green
+from roadmap_cli.agent.bench import Bench
+from roadmap_cli.agent.judge import green
 from roadmap_cli.agent.project import read
 from roadmap_cli.agent.sandbox import Limits
 from roadmap_cli.agent.toolchain import understand
@@ -309,9 +310,9 @@ def test_node_tests_are_known_by_name_and_a_fix_is_seen(tmp_path):
         assert (run.passing, run.failing) == (["zero"], ["sum"]), run
         assert run.outcomes["sum"]["error"]["frames"][-1]["file"] == "add.test.js"
         fixed = bench.run({"add.js": "exports.add = (a, b) => a + b;\n"}, test_seconds=None, seconds=30)
-        assert is_green(fixed, ["zero", "sum"])
+        assert green(fixed, ["zero", "sum"])
         gone = bench.run({"add.js": "process.exit(0);\n"}, test_seconds=None, seconds=30)
-        assert not is_green(gone, ["zero", "sum"]), "tests that are not run any more are lost, not passed"
+        assert not green(gone, ["zero", "sum"]), "tests that are not run any more are lost, not passed"
 
 
 @pytest.mark.usefixtures("_bubblewrap")
@@ -343,13 +344,13 @@ def test_a_report_file_is_outside_the_project_and_a_forged_one_gains_nothing(tmp
     with bench_of(folder, f"{sys.executable} run.py {{report}}") as bench:
         run = bench.run({}, test_seconds=None, seconds=30)
         assert (run.passing, run.failing) == (["t0"], ["t1", "t2"]), run
-        assert is_green(bench.run({"value.py": "VALUE = 3\n"}, test_seconds=None, seconds=30), known)
+        assert green(bench.run({"value.py": "VALUE = 3\n"}, test_seconds=None, seconds=30), known)
         fewer = (
             "import sys, os\nVALUE = 3\nopen(sys.argv[1], 'w').write('<testsuite><testcase name=\"t0\"/></testsuite>')\n"
             "os._exit(0)\n"
         )
-        assert not is_green(bench.run({"value.py": fewer}, test_seconds=None, seconds=30), known)
+        assert not green(bench.run({"value.py": fewer}, test_seconds=None, seconds=30), known)
         link = "import sys, os\nVALUE = 3\nos.symlink('/etc/passwd', sys.argv[1])\nos._exit(0)\n"
-        assert not is_green(bench.run({"value.py": link}, test_seconds=None, seconds=30), known)
+        assert not green(bench.run({"value.py": link}, test_seconds=None, seconds=30), known)
         pipe = "import sys, os\nVALUE = 3\nos.mkfifo(sys.argv[1])\nos._exit(0)\n"
-        assert not is_green(bench.run({"value.py": pipe}, test_seconds=None, seconds=30), known)
+        assert not green(bench.run({"value.py": pipe}, test_seconds=None, seconds=30), known)

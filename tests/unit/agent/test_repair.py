@@ -166,7 +166,8 @@ def test_resuming_after_a_change_is_refused(tmp_path: Path, folder: Path) -> Non
      "open('test_span.py', 'w').write('def test_yes(): pass')\n    import os\n    os._exit(0)"],
 )  # fmt: skip
 def test_a_run_that_leaves_early_is_not_green(tmp_path: Path, folder: Path, forgery: str) -> None:
-    from roadmap_cli.agent.bench import Bench, is_green
+    from roadmap_cli.agent.bench import Bench
+    from roadmap_cli.agent.judge import green
     from roadmap_cli.agent.sandbox import Limits
     from roadmap_cli.agent.toolchain import understand
 
@@ -177,8 +178,8 @@ def test_a_run_that_leaves_early_is_not_green(tmp_path: Path, folder: Path, forg
     with Bench(read(folder), command, Limits()) as bench:
         for swap in (False, True):
             run = bench.run(cheat, swap=swap, test_seconds=2, seconds=20)
-            assert not is_green(run, known), run
-        assert is_green(bench.run(good, test_seconds=2, seconds=20), known)
+            assert not green(run, known), run
+        assert green(bench.run(good, test_seconds=2, seconds=20), known)
 
 
 def test_unittest_and_a_plain_command(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 All of it is written by untrusted code, so it is only ever believed to the agent's disadvantage: the exit status
 outweighs a friendlier report, a report without a failing test does not excuse a failing exit, and a test that was
-known and is not in the report any more counts as lost (`bench.is_green`). Sizes are bounded, nothing is executed,
+known and is not in the report any more counts as lost (`judge.green`). Sizes are bounded, nothing is executed,
 nothing is fetched, and whatever cannot be read is no report.
 """
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import heapq
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from roadmap_cli.agent import insertions, missing, priors, statements
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, trimmed
 from roadmap_cli.agent.project import is_test
 from roadmap_cli.agent.source import Edit, Scope, Source
 from roadmap_cli.agent.vocabulary import Vocabulary, literals
@@ -27,19 +26,6 @@ _PAIRS, _PARTIALS = 400, 12
 _PAIR_FACTOR, _PARTIAL_FACTOR, _SAME_FACTOR = 0.02, 1.0, 0.5
 _CEILING = 5.0
 _UNNAMED = 0.1
-
-Spans = tuple[tuple[int, int, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """A one-edit candidate (or one edit at several places) of one file, with its score."""
-
-    score: float
-    file: str
-    edits: Spans
-    template: str
-    line: int
 
 
 class Templates:
@@ -54,11 +40,10 @@ class Templates:
         self._weights, self._hand, self._pytest = weights or {}, hand, pytest
         self._tried = set(tried)
         self._sources: dict[str, Source] = {}
-        self._ranked: list[_Ranked] = []
-        self._heap: list[tuple[float, int, float, _Ranked | None, int]] = []
-        self._known: dict[str, _Ranked] = {}
-        self._steps: list[tuple[float, _Ranked]] = []
-        self._count = 0
+        self._ranked: list[Ranked] = []
+        self._orders = Orders(_PAIRS, _PAIR_FACTOR)
+        self._known: dict[str, Ranked] = {}
+        self._steps: list[tuple[float, Ranked]] = []
         self.skipped = 0
 
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
@@ -67,13 +52,12 @@ class Templates:
         waves = _waves(problem, self._sources)
         seen: set[tuple[str, Spans]] = set()
         while True:
-            top = -self._heap[0][0] if self._heap else 0.0
-            if waves and waves[0][0] * _CEILING > top:
+            if waves and waves[0][0] * _CEILING > self._orders.top:
                 self._add(problem, [scope for _, scope in _taken(waves)])
                 continue
-            if not self._heap:
+            if not self._orders:
                 return
-            ranked = self._next()
+            ranked = self._orders.next()
             if ranked is None or (ranked.file, ranked.edits) in seen:
                 continue
             seen.add((ranked.file, ranked.edits))
@@ -92,7 +76,7 @@ class Templates:
             return
         if len(self._steps) < _PARTIALS:
             self._steps.append((_PARTIAL_FACTOR * ranked.score**0.5 / (2 + 0.5 * verdict.failing), ranked))
-            self._push(*self._steps[-1], 0)
+            self._orders.begin(*self._steps[-1])
 
     # -- ranking ---------------------------------------------------------------------------------------------------
 
@@ -104,22 +88,16 @@ class Templates:
         found += _alike(found)
         found.sort(key=lambda each: (-each.score, each.file, each.line, each.edits))
         self._ranked = found
-        self._heap.clear()
-        self._push(1.0, None, 0)
-        for factor, step in self._steps:
-            self._push(factor, step, 0)
-        for first in range(min(_PAIRS, len(found))):
-            if len(found[first].edits) == 1:
-                self._push(_PAIR_FACTOR * found[first].score, found[first], first + 1)
+        self._orders.restart(found, self._steps)
 
-    def _of_scope(self, problem: Problem, source: Source, scope: Scope | None) -> list[_Ranked]:
+    def _of_scope(self, problem: Problem, source: Source, scope: Scope | None) -> list[Ranked]:
         case = problem.case
         lines = case.suspicion[source.name]
         inner = [s for s in source.scopes if scope and s.start >= scope.start and s.end <= scope.end]
         constants = _constants(problem, source, scope)
         words = {id(s.node): _vocabulary(source, s, case, constants, inner) for s in inner}
         named = _named(problem, source, scope)
-        best: dict[tuple[int, int, str], _Ranked] = {}
+        best: dict[tuple[int, int, str], Ranked] = {}
         roots: list[ast.AST] = [scope.node] if scope else [n for n in source.tree.body if not isinstance(n, _DEFINED)]
         pools = [statements.edits(source, roots, inner)]
         if scope:
@@ -135,26 +113,12 @@ class Templates:
                 score *= self._weights.get(priors.size_of(place), 1.0)
                 known = best.get(place)
                 if (place[0] != place[1] or place[2]) and (known is None or known.score < score):
-                    best[place] = _Ranked(score, source.name, (place,), edit.template, edit.line)
+                    best[place] = Ranked(score, source.name, (place,), edit.template, edit.line)
         return list(best.values())
-
-    def _push(self, factor: float, first: _Ranked | None, at: int) -> None:
-        if at < len(self._ranked):
-            self._count += 1
-            heapq.heappush(self._heap, (-factor * self._ranked[at].score, self._count, factor, first, at))
-
-    def _next(self) -> _Ranked | None:
-        """The best of all orders; None if its second edit does not stand apart from its first."""
-        _, _, factor, first, at = heapq.heappop(self._heap)
-        second = self._ranked[at]
-        self._push(factor, first, at + 1)
-        if first is None:
-            return second
-        return _joined(first, second, factor * second.score)
 
     # -- candidates ------------------------------------------------------------------------------------------------
 
-    def _candidate(self, ranked: _Ranked, case: Case) -> Candidate:
+    def _candidate(self, ranked: Ranked, case: Case) -> Candidate:
         source = self._sources[ranked.file]
         patches = [source.patch_id(_edit(place, ranked)) for place in ranked.edits]
         patch = patches[0] if len(patches) == 1 else hashlib.sha256("+".join(patches).encode()).hexdigest()[:32]
@@ -186,24 +150,6 @@ def suspicion_of(source: Source, edit: Edit, lines: Mapping[int, float]) -> floa
     return own or max((lines.get(number, 0.0) * 0.8 for number in range(edit.line - 3, edit.line)), default=0.0)
 
 
-def trimmed(data: bytes, edit: Edit) -> tuple[int, int, str]:
-    """The smallest replacement that does the same: equal edits of different templates become one."""
-    start, end, new = edit.start, edit.end, edit.text.encode()
-    old = data[start:end]
-    limit = min(len(old), len(new))
-    head = 0
-    while head < limit and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    while head and (new[head : head + 1] or b"a")[0] & 0xC0 == 0x80:
-        head -= 1  # never inside a character of several bytes
-    while tail and new[len(new) - tail] & 0xC0 == 0x80:
-        tail -= 1
-    return start + head, end - tail, new[head : len(new) - tail].decode()
-
-
 def spliced(data: bytes, edits: Sequence[tuple[int, int, str]]) -> str:
     """A file's text with replacements that stand apart."""
     parts, at = [], 0
@@ -213,23 +159,13 @@ def spliced(data: bytes, edits: Sequence[tuple[int, int, str]]) -> str:
     return b"".join([*parts, data[at:]]).decode()
 
 
-def _edit(place: tuple[int, int, str], ranked: _Ranked) -> Edit:
+def _edit(place: tuple[int, int, str], ranked: Ranked) -> Edit:
     return Edit(*place, ranked.template, 1.0, ranked.line)
 
 
-def _joined(first: _Ranked, second: _Ranked, score: float) -> _Ranked | None:
-    if first.file != second.file or len(second.edits) > 1:
-        return None
-    one, two = first.edits[0], second.edits[0]
-    if one[0] <= two[1] and two[0] <= one[1]:
-        return None
-    edits = tuple(sorted((one, two)))
-    return _Ranked(score, first.file, edits, f"{first.template}+{second.template}", min(first.line, second.line))
-
-
-def _alike(found: Sequence[_Ranked]) -> list[_Ranked]:
+def _alike(found: Sequence[Ranked]) -> list[Ranked]:
     """The same edit made at all the places of a function where it can be made, two to five of them."""
-    groups: dict[tuple[str, str, str], list[_Ranked]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[Ranked]] = defaultdict(list)
     for each in found:
         if len(each.edits) == 1 and not each.template.startswith(("insert", "wrap_in", "everywhere")):
             start, end, text = each.edits[0]
@@ -241,7 +177,7 @@ def _alike(found: Sequence[_Ranked]) -> list[_Ranked]:
             places = sorted(each.edits[0] for each in group)
             if all(a[1] < b[0] for a, b in pairwise(places)):
                 top = max(group, key=lambda each: each.score)
-                made.append(_Ranked(_SAME_FACTOR * top.score, top.file, tuple(places), f"{top.template}+{top.template}",
+                made.append(Ranked(_SAME_FACTOR * top.score, top.file, tuple(places), f"{top.template}+{top.template}",
                                     top.line))  # fmt: skip
     return made
 

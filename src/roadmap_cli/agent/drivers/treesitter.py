@@ -8,17 +8,16 @@ comes nearest), and those that mend some of them are what a second edit is put u
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from roadmap_cli.agent import languages
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, trimmed
 from roadmap_cli.agent.languages.syntax import Tree
 from roadmap_cli.agent.localise import Suspicion
 from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.source import Edit
 from roadmap_cli.core.errors import DataError, Unavailable
 
 _BATCHES = (12, 24, 48)
@@ -28,8 +27,6 @@ _PAIR_FACTOR, _PARTIAL_FACTOR, _ALIKE_FACTOR = 0.004, 0.5, 0.4
 #: So many lines are looked at together; a weight hardly ever above.
 _LINES, _CEILING = 300, 3.0
 _EVERYWHERE = "everywhere_"
-
-Spans = tuple[tuple[int, int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +49,6 @@ Screen = Callable[[Sequence[Candidate]], Sequence[Trial | None]]
 Screens = Callable[[Case], Screen | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    score: float
-    file: str
-    edits: Spans
-    template: str
-    line: int
-
-
 class TreeSitter:
     """The driver. `weights` multiplies the templates' own priors; `tried` are patches not to propose again.
 
@@ -75,12 +63,11 @@ class TreeSitter:
         self._weights, self._screens = weights or {}, screens
         self._tried = set(tried)
         self._trees: dict[str, Tree] = {}
-        self._known: dict[str, _Ranked] = {}
-        self._partial: list[tuple[float, _Ranked]] = []
-        self._heap: list[tuple[float, int, float, _Ranked | None, int]] = []
-        self._ranked: list[_Ranked] = []
+        self._known: dict[str, Ranked] = {}
+        self._partial: list[tuple[float, Ranked]] = []
+        self._orders = Orders(_PAIRS, _PAIR_FACTOR)
+        self._ranked: list[Ranked] = []
         self._waves: list[tuple[float, Suspicion]] = []
-        self._count = 0
         self.skipped = 0
         self.screened = 0
         self.unscreened = 0
@@ -127,7 +114,7 @@ class TreeSitter:
         ranked = self._known.pop(candidate.patch, None)
         if ranked is not None and len(ranked.edits) == 1 and len(self._partial) < _PARTIALS:
             self._partial.append((_PARTIAL_FACTOR * ranked.score**0.5 / (1 + left), ranked))
-            self._push(*self._partial[-1], 0)
+            self._orders.begin(*self._partial[-1])
 
     # -- ranking ---------------------------------------------------------------------------------------------------
 
@@ -139,15 +126,9 @@ class TreeSitter:
         found += self._alike(found)
         found.sort(key=lambda each: (-each.score, each.file, each.line, each.edits))
         self._ranked = found
-        self._heap.clear()
-        self._push(1.0, None, 0)
-        for factor, step in self._partial:
-            self._push(factor, step, 0)
-        for first in range(min(_PAIRS, len(found))):
-            if len(found[first].edits) == 1:
-                self._push(_PAIR_FACTOR * found[first].score, found[first], first + 1)
+        self._orders.restart(found, self._partial)
 
-    def _of_file(self, project: Project, name: str, lines: Mapping[int, float]) -> list[_Ranked]:
+    def _of_file(self, project: Project, name: str, lines: Mapping[int, float]) -> list[Ranked]:
         language = languages.of(name)
         assert language is not None
         try:
@@ -155,7 +136,7 @@ class TreeSitter:
         except DataError:
             return []
         self._trees[name] = tree
-        best: dict[tuple[int, int, str], _Ranked] = {}
+        best: dict[tuple[int, int, str], Ranked] = {}
         for edit in language.edits(tree, lines):
             place = trimmed(tree.content, edit)
             near = max(lines.get(edit.line - 1, 0.0), lines.get(edit.line + 1, 0.0))
@@ -163,12 +144,12 @@ class TreeSitter:
             score = suspicion * edit.weight * self._weights.get(edit.template, 1.0)
             known = best.get(place)
             if score and (place[0] != place[1] or place[2]) and (known is None or known.score < score):
-                best[place] = _Ranked(score, name, (place,), edit.template, edit.line)
+                best[place] = Ranked(score, name, (place,), edit.template, edit.line)
         return list(best.values())
 
-    def _alike(self, found: Sequence[_Ranked]) -> list[_Ranked]:
+    def _alike(self, found: Sequence[Ranked]) -> list[Ranked]:
         """The same edit at all the places of one function where it can be made, two to five of them."""
-        groups: dict[tuple[object, ...], list[_Ranked]] = {}
+        groups: dict[tuple[object, ...], list[Ranked]] = {}
         for each in found:
             (start, end, text), tree = each.edits[0], self._trees[each.file]
             scope = tree.scope_of(start)
@@ -182,26 +163,17 @@ class TreeSitter:
             if _ALIKE[0] <= len(group) <= _ALIKE[1] and apart:
                 first = group[0]
                 score = max(each.score for each in group) * _ALIKE_FACTOR
-                made.append(_Ranked(score, first.file, edits, f"{_EVERYWHERE}{first.template}", first.line))
+                made.append(Ranked(score, first.file, edits, f"{_EVERYWHERE}{first.template}", first.line))
         return made
-
-    def _push(self, factor: float, first: _Ranked | None, at: int) -> None:
-        if at < len(self._ranked):
-            self._count += 1
-            heapq.heappush(self._heap, (-factor * self._ranked[at].score, self._count, factor, first, at))
 
     def _in_order(self, project: Project) -> Iterator[Candidate]:
         """One edit, and two, in one order by score; sound ones, each once."""
         seen: set[tuple[str, Spans] | bytes] = set()  # edits, and digests of what came of them
-        while self._heap or self._waves:
-            top = -self._heap[0][0] if self._heap else 0.0
-            if self._waves and _CEILING * self._waves[0][0] > top:
+        while self._orders or self._waves:
+            if self._waves and _CEILING * self._waves[0][0] > self._orders.top:
                 self._add(project, self._waves.pop(0)[1])
                 continue
-            _, _, factor, first, at = heapq.heappop(self._heap)
-            second = self._ranked[at]
-            self._push(factor, first, at + 1)
-            ranked = second if first is None else _joined(first, second, factor * second.score)
+            ranked = self._orders.next()
             if ranked is None or (ranked.file, ranked.edits) in seen:
                 continue
             seen.add((ranked.file, ranked.edits))
@@ -219,7 +191,7 @@ class TreeSitter:
             self._known[candidate.patch] = ranked
             yield candidate
 
-    def _candidate(self, ranked: _Ranked) -> Candidate | None:
+    def _candidate(self, ranked: Ranked) -> Candidate | None:
         tree = self._trees[ranked.file]
         content = tree.apply(ranked.edits)
         if not tree.sound(content):
@@ -245,32 +217,3 @@ def _waves(project: Project, case: Case) -> list[tuple[float, Suspicion]]:
             wave.setdefault(name, {})[line] = value
         found.append((lines[at][0], wave))
     return found
-
-
-def trimmed(data: bytes, edit: Edit) -> tuple[int, int, str]:
-    """The smallest replacement that does the same: equal edits of different templates become one."""
-    start, end, new = edit.start, edit.end, edit.text.encode()
-    old = data[start:end]
-    limit = min(len(old), len(new))
-    head = 0
-    while head < limit and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    while head and (new[head : head + 1] or b"a")[0] & 0xC0 == 0x80:
-        head -= 1  # never inside a character of several bytes
-    while tail and new[len(new) - tail] & 0xC0 == 0x80:
-        tail -= 1
-    return start + head, end - tail, new[head : len(new) - tail].decode()
-
-
-def _joined(first: _Ranked, second: _Ranked, score: float) -> _Ranked | None:
-    """Two edits of one file that stand apart; None if they do not."""
-    if first.file != second.file or len(second.edits) > 1:
-        return None
-    one, two = first.edits[0], second.edits[0]
-    if one[0] <= two[1] and two[0] <= one[1]:
-        return None
-    template = f"{first.template}+{second.template}"
-    return _Ranked(score, first.file, tuple(sorted((one, two))), template, min(first.line, second.line))

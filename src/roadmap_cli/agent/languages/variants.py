@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.agent import adapters, languages
 from roadmap_cli.agent.bench import Bench
 from roadmap_cli.agent.driver import Candidate, Case
-from roadmap_cli.agent.drivers.treesitter import Trial, trimmed
+from roadmap_cli.agent.drivers.ranking import trimmed
+from roadmap_cli.agent.drivers.treesitter import Trial
 from roadmap_cli.agent.languages import spectra
 from roadmap_cli.agent.languages.syntax import Tree, walk
 from roadmap_cli.agent.project import Project, is_test
