@@ -139,6 +139,15 @@ def test_a_file_on_standard_input_and_one_that_is_missing(shell: Shell) -> None:
     done = shell(["life-ingest", "-"], (LIFE / "bank.csv").read_bytes())
     assert (done.returncode, records(done.stdout)[0]["name"]) == (0, "<stdin>")
     assert shell(["life-ingest", "nowhere.ics"]).returncode == 66
-    assert shell(["life-ingest", "examples"]).returncode == 66
+
+
+def test_a_folder_stands_for_the_files_in_it(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "below" / ".hidden").mkdir(parents=True)
+    (tmp_path / "below" / "bank.csv").write_bytes((LIFE / "bank.csv").read_bytes())
+    (tmp_path / "below" / ".hidden" / "bank.csv").write_bytes(b"not read")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0")
+    done = shell(["life-ingest", "-v", str(tmp_path)])
+    assert (done.returncode, records(done.stdout)[0]["name"]) == (0, str(tmp_path / "below" / "bank.csv"))
+    assert b"picture.png: left out" in done.stderr
     assert shell(["life-ingest", "--map", "colour=red", "examples/life/bank.csv"]).returncode == 2
     assert shell(["life-ingest", "--timezone", "Atlantis", "examples/life/bank.csv"]).returncode == 2

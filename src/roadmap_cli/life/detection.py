@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.formats import bank_csv
-from roadmap_cli.life.formats.text import as_utf8, decode
+from roadmap_cli.life import formats
+from roadmap_cli.life.opened import Opened
 
-#: So much of a file is looked at.
-HEAD_BYTES = 64 * 1024
+if TYPE_CHECKING:
+    from roadmap_cli.life.items import Item, Source
+    from roadmap_cli.life.settings import Settings
 
-#: Control characters that no text has.
-_BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]|\0\0")
 _OTHERS = (
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
     (re.compile(rb"\x1f\x8b"), "compressed with gzip"),
@@ -23,32 +25,52 @@ _OTHERS = (
 )
 
 
-def detect(data: bytes) -> str:
-    """The format of a file's bytes: `ical`, `ofx`, `jsonl` or `csv`.
+class Format(Protocol):
+    """What a module of `life.formats` offers; see there."""
 
-    Raises DataError (unknown_format) that says what it is instead, if that can be told.
-    """
-    head = as_utf8(data[:HEAD_BYTES]).lstrip()
-    upper = head[:4096].upper()
-    if re.search(rb"^BEGIN\s*:\s*VCALENDAR", upper, re.MULTILINE):
-        return "ical"
-    if upper.startswith(b"OFXHEADER") or b"<OFX>" in upper or b"<?OFX" in upper:
-        return "ofx"
-    if not head:
-        raise _unknown("the file is empty")
+    NAME: str
+    WHAT: str
+
+    def matches(self, opened: Opened) -> bool:
+        """Whether a source is of this format."""
+        ...
+
+    def items(self, opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
+        """What stands in it."""
+        ...
+
+
+def known() -> Iterator[Format]:
+    """Every format, in the order they are asked; imported one by one as they are."""
+    for module in formats.ORDER:
+        yield import_module(f"{formats.__name__}.{module}")
+
+
+def named(name: str) -> Format:
+    """The format of a life.source record. Raises KeyError for a name there is not."""
+    for each in known():
+        if name == each.NAME:
+            return each
+    raise KeyError(name)
+
+
+def detect(opened: Opened) -> Format:
+    """The format of a source. Raises DataError (unknown_format) that says what it is instead, if that can be told."""
+    if not opened.text_head:
+        raise _unknown("the file is empty", opened)
+    for each in known():
+        if each.matches(opened):
+            return each
     for pattern, what in _OTHERS:
-        if pattern.match(head):
-            raise _unknown(f"the file is {what}")
-    if head.startswith(b"{"):
-        return "jsonl"
-    if not _BINARY.search(head) and not head.startswith(b"<") and bank_csv.looks_like(decode(head)):
-        return "csv"
-    raise _unknown("not a calendar, a bank statement or a stream of records")
+        if pattern.match(opened.text_head):
+            raise _unknown(f"the file is {what}", opened)
+    raise _unknown("not a calendar, a bank statement or a stream of records", opened)
 
 
-def _unknown(what: str) -> DataError:
+def _unknown(what: str, opened: Opened) -> DataError:
     return DataError(
         what,
+        where=opened.name,
         hint="life-ingest reads iCalendar, OFX and QFX, bank CSV, and JSON Lines of life.event",
         code="unknown_format",
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import store
-from roadmap_cli.life.items import Group, Item
+from roadmap_cli.life import cursors, store
+from roadmap_cli.life.items import Group, Item, Position
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,31 +38,41 @@ class Tally:
 
     def words(self) -> str:
         """Such as `added 214 events, 12 already known`."""
-        names = {"life.event": "events", "life.transaction": "transactions"}
-        counts = [f"{self.added[kind]} {name}" for kind, name in names.items() if self.added[kind]]
+        counts = [
+            f"{count} {kind.removeprefix('life.').replace('_', ' ')}{'s' if count != 1 else ''}"
+            for kind, count in sorted(self.added.items())
+            if count and kind != "life.source"
+        ]
         gone = f", {self.withdrawn} replaced or withdrawn" if self.withdrawn else ""
         return f"added {', '.join(counts) or 'nothing'}, {self.known} already known{gone}"
 
 
 def ingest(
-    state: State, items: Iterable[Item], source: Record, tally: Tally, failed: Callable[[DataError], None]
+    state: State,
+    items: Iterable[Item],
+    source: Record,
+    tally: Tally,
+    failed: Callable[[DataError], None],
+    now: Callable[[], datetime],
 ) -> Iterator[Record]:
     """Store the items of one source and give the records that were new, after their commit.
 
     `source` is its life.source record, stored together with the first items. `failed` gets what is malformed, in its
-    place: after what came before it is stored. What it raises ends the work.
+    place: after what came before it is stored. What it raises ends the work. A Position is stored in the transaction
+    of the items before it; `now` tells when that is.
     """
     head = [source]
     batch: list[Group | Record] = []
     size = 0
     for item in items:
-        if not isinstance(item, DataError):
+        if not isinstance(item, (DataError, Position)):
             batch.append(item)
             size += len(item.events) if isinstance(item, Group) else 1
             if isinstance(item, Group) and item.cut:
                 tally.cut.append(f"{item.events[0]['source']}:{item.events[0]['source_line']}")
-        if batch and (isinstance(item, DataError) or size >= BATCH_RECORDS):
-            yield from commit(state, [*head, *batch], source["format"], tally)
+        if isinstance(item, Position) or (batch and (isinstance(item, DataError) or size >= BATCH_RECORDS)):
+            reached = (item, now()) if isinstance(item, Position) else None
+            yield from commit(state, [*head, *batch], source["format"], tally, reached)
             head, batch, size = [], [], 0
         if isinstance(item, DataError):
             failed(item)
@@ -69,9 +80,17 @@ def ingest(
         yield from commit(state, [*head, *batch], source["format"], tally)
 
 
-def commit(state: State, batch: Iterable[Group | Record], format_name: str, tally: Tally) -> list[Record]:
-    """Store one batch in one transaction; the records that were new."""
+def commit(
+    state: State,
+    batch: Iterable[Group | Record],
+    format_name: str,
+    tally: Tally,
+    reached: tuple[Position, datetime] | None = None,
+) -> list[Record]:
+    """Store one batch, and how far its source was read with it, in one transaction; the records that were new."""
     with state.write() as tx:
         stored = store.add(tx, batch, format_name=format_name)
+        if reached:
+            cursors.put(tx, reached[0].source, reached[0].position, reached[1])
     tally.count(stored)
     return stored.new

@@ -6,8 +6,9 @@ An item that is malformed travels as a DataError in the place where its record w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
@@ -15,7 +16,10 @@ from roadmap_cli.core.records import Record, content_id
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that was read: the name it was given by, its SHA-256, its size and the format found in it."""
+    """What was read: the name it was given by, the SHA-256 of its bytes, their number and the format found in them.
+
+    Of a mailbox or calendar on a server the name is its URL without a password, and the hash that of the URL.
+    """
 
     name: str
     sha256: str
@@ -24,7 +28,7 @@ class Source:
 
     @classmethod
     def of(cls, name: str, data: bytes, found: str) -> Source:
-        """The source that these bytes are."""
+        """The source that bytes in memory are."""
         return cls(name, hashlib.sha256(data).hexdigest(), len(data), found)
 
     @property
@@ -70,5 +74,13 @@ class Group:
     """Whether the series has more instances in the window than were taken."""
 
 
-Item = Group | Record | DataError
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a source that grows was read, once all that came before this is stored; see `life.cursors`."""
+
+    source: str
+    position: Mapping[str, Any]
+
+
+Item = Group | Record | DataError | Position
 Items = Iterator[Item]

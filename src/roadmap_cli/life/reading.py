@@ -1,71 +1,77 @@
-"""One file of any format that we read, as items: the one door between bytes and the store."""
+"""A source of any format that we read, as items: the one door between bytes and the store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
-from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.detection import detect
-from roadmap_cli.life.formats.ical_series import Window
+from roadmap_cli.core.errors import DataError, InputMissing
+from roadmap_cli.life import detection
 from roadmap_cli.life.items import Item, Source
-
-#: A file is read whole; a larger one is refused before that.
-LARGEST_BYTES = 256 * 1024**2
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What reading depends on besides the file: see the options of life-ingest."""
-
-    zone: str
-    window: Window
-    charset: str | None = None
-    mapping: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, now: datetime, *, zone: str, past_days: int, future_days: int, charset: str | None, mapping: Sequence[str]
-    ) -> Settings:
-        """From the options of life-ingest. Raises DataError (charset) and UsageError (zone, mapping)."""
-        from roadmap_cli.life.formats import bank_csv, text
-        from roadmap_cli.life.zones import chosen
-
-        return cls(
-            chosen(zone),
-            Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
-            text.known(charset) if charset else None,
-            bank_csv.mapping(mapping),
-        )
+from roadmap_cli.life.opened import LARGEST_BYTES, Opened
+from roadmap_cli.life.settings import Settings
 
 
-def source_of(name: str, data: bytes) -> Source:
-    """The source that a file is. Raises DataError (unknown_format) with the file's name."""
+def files_of(name: str) -> Iterable[str]:
+    """The files a name stands for: itself, or all files in and below a folder, sorted, without hidden ones."""
+    if name == "-" or not Path(name).is_dir():
+        return [name]
+    return sorted(
+        str(path)
+        for path in Path(name).rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(name).parts)
+    )
+
+
+@contextmanager
+def opened(name: str, stdin: int) -> Iterator[Opened]:
+    """A file, or for "-" what comes from the descriptor `stdin`; a pipe is held in memory.
+
+    Raises InputMissing, DataError (too_large).
+    """
+    shown = "<stdin>" if name == "-" else name
     try:
-        return Source.of(name, data, detect(data))
+        stream = open(stdin if name == "-" else name, "rb", closefd=name != "-")  # noqa: SIM115
+    except OSError as error:
+        raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
+    with stream:
+        yield _file(shown, stream) if stream.seekable() else _pipe(shown, stream)
+
+
+def _file(name: str, stream: BinaryIO) -> Opened:
+    try:
+        return Opened(name, stream, os.fstat(stream.fileno()).st_size, name)
+    except OSError as error:
+        raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
+
+
+def _pipe(name: str, stream: BinaryIO) -> Opened:
+    try:
+        data = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
+    if len(data) > LARGEST_BYTES:
+        raise DataError(
+            f"more than {LARGEST_BYTES // 1024**2} MiB through a pipe",
+            where=name,
+            hint="name the file instead: it is read piece by piece",
+            code="too_large",
+        )
+    return Opened.of(name, data)
+
+
+def source_of(opened: Opened) -> Source:
+    """The source that a file is. Raises DataError (unknown_format) with the file's name."""
+    found = detection.detect(opened)
+    return Source(opened.name, opened.sha256, opened.size_bytes, found.NAME)
+
+
+def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
+    """Groups of events, other records, and DataErrors in the place of what is malformed. Raises nothing else."""
+    try:
+        yield from detection.named(source.format).items(opened, source, settings)
     except DataError as error:
-        raise DataError(error.message, where=name, hint=error.hint, code=error.code) from None
-
-
-def items(data: bytes, source: Source, settings: Settings) -> Iterator[Item]:
-    """Groups of events, transactions, and DataErrors in the place of what is malformed. Raises nothing else."""
-    if source.format == "ical":
-        from roadmap_cli.life.formats import ical
-        from roadmap_cli.life.formats.text import decode
-
-        body = decode(data, settings.charset).encode() if settings.charset else data
-        yield from ical.read(body, source, zone=settings.zone, window=settings.window)
-    elif source.format == "ofx":
-        from roadmap_cli.life.formats import ofx
-
-        yield from ofx.read(data, source)
-    elif source.format == "csv":
-        from roadmap_cli.life.formats import bank_csv
-        from roadmap_cli.life.formats.text import decode
-
-        yield from bank_csv.read(decode(data, settings.charset), source, settings.mapping)
-    else:
-        from roadmap_cli.life.formats import jsonl
-
-        yield from jsonl.read(data, source)
+        yield error if error.where else source.placed(error)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from roadmap_cli.core.records import Record
+from roadmap_cli.life import rows
 from roadmap_cli.life.items import Group
 from roadmap_cli.state import records
 
@@ -28,13 +29,19 @@ class Stored:
 
 
 def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) -> Stored:
-    """Store groups of events and transactions. The caller commits. Raises DataError for a record without a time."""
+    """Store groups of events, and records. The caller commits. Raises DataError for a record that cannot be stored."""
     stored = Stored()
     for item in items:
         if isinstance(item, Group):
             _add_group(tx, item, stored)
         elif item["kind"] == "life.transaction":
             _add_transaction(tx, item, stored, format_name)
+        elif item["kind"] == "life.contact":
+            _add_contact(tx, item, stored)
+        elif table := rows.TABLES.get(item["kind"]):
+            values = table.values(item)
+            if _put(tx, item, stored):
+                tx.execute(table.insert, values)
         elif records.put(tx, item):  # the source
             stored.new.append(item)
     return stored
@@ -109,6 +116,21 @@ def _index(tx: Connection, event: Record, modified: str, *, is_current: bool) ->
             modified,
             int(is_current),
         ),
+    )
+
+
+def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:
+    """Store one version of a contact; the one its source changed last is current, of equals the one read last."""
+    uid, modified = str(record.get("uid") or record["id"]), str(record.get("modified_at", ""))
+    _put(tx, record, stored)
+    newest = tx.execute("SELECT max(modified_at) FROM life_contact WHERE uid = ?", (uid,)).fetchone()[0]
+    outdated = bool(newest and modified and modified < newest)
+    if not outdated:
+        tx.execute("UPDATE life_contact SET is_current = 0 WHERE uid = ? AND id <> ?", (uid, record["id"]))
+    tx.execute(
+        """INSERT INTO life_contact (id, uid, name, modified_at, is_current) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET is_current = max(is_current, excluded.is_current)""",
+        (record["id"], uid, str(record.get("name", "")), modified, int(not outdated)),
     )
 
 

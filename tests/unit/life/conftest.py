@@ -12,6 +12,9 @@ import pytest
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import reading, store
 from roadmap_cli.life.formats.ical_series import Window
+from roadmap_cli.life.items import Position
+from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.settings import Settings
 from roadmap_cli.state import connection, migrate
 from roadmap_cli.state.store import MIGRATIONS
 
@@ -37,10 +40,11 @@ def ingest(tx: Any) -> Ingest:
     """Store the bytes of a file; errors in it are errors of the test."""
 
     def into_state(data: bytes, *, now: datetime = NOW, zone: str = "Europe/Berlin") -> store.Stored:
-        source = reading.source_of("file", data)
-        settings = reading.Settings(zone, Window(now - timedelta(days=730), now + timedelta(days=366)))
-        found = list(reading.items(data, source, settings))
-        good = [item for item in found if not isinstance(item, DataError)]
+        opened = Opened.of("file", data)
+        source = reading.source_of(opened)
+        settings = Settings(zone, Window(now - timedelta(days=730), now + timedelta(days=366)))
+        found = list(reading.items(opened, source, settings))
+        good = [item for item in found if not isinstance(item, (DataError, Position))]
         assert len(good) == len(found), found
         return store.add(tx, good, format_name=source.format)
 

@@ -17,11 +17,13 @@ from roadmap_cli.life import reading
 from roadmap_cli.life.detection import detect
 from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.items import Group, Source
+from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.settings import Settings
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[3] / "examples" / "life"
 
-SETTINGS = reading.Settings("Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=60), most=50))
+SETTINGS = Settings("Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=60), most=50))
 FORMATS = ("ical", "ofx", "csv", "jsonl")
 SEEDS = {
     "ical": (EXAMPLES / "calendar.ics").read_bytes()[:6000] + b"END:VCALENDAR\r\n",
@@ -33,7 +35,7 @@ SEEDS = {
 
 def read(data: bytes, name: str) -> list[object]:
     began = time.process_time()
-    found: list[object] = list(reading.items(data, Source.of("f", data, name), SETTINGS))
+    found: list[object] = list(reading.items(Opened.of("f", data), Source("f", "", 0, name), SETTINGS))
     assert all(isinstance(item, (Group, DataError, dict)) for item in found)
     assert time.process_time() - began < 5
     return found
@@ -44,7 +46,7 @@ def read(data: bytes, name: str) -> list[object]:
 def test_any_bytes(data: bytes, name: str) -> None:
     read(data, name)
     with contextlib.suppress(DataError):
-        detect(data)
+        detect(Opened.of("f", data))
 
 
 WORDS = [b"\r\n", b"\n ", b"BEGIN:VEVENT", b"END:VEVENT", b"RRULE:FREQ=DAILY", b";INTERVAL=9999999", b";UNTIL=00010101", b"DTSTART:", b"0001", b"9999",
@@ -99,8 +101,8 @@ def test_errors_show_nothing_of_the_content() -> None:
 def test_what_other_files_are() -> None:
     for data, words in ((b"", "empty"), (b"PK\x03\x04..", "ZIP"), (b"%PDF-1.7", "PDF"), (b"\x00\x01\x02" * 99, "not a calendar"), (b"just words\n", "not a calendar")):  # fmt: skip
         with pytest.raises(DataError, match=words):
-            detect(data)
-    assert [detect(SEEDS[name]) for name in FORMATS] == list(FORMATS)
+            detect(Opened.of("f", data))
+    assert [detect(Opened.of("f", SEEDS[name])).NAME for name in FORMATS] == list(FORMATS)
     assert isinstance(read(SEEDS["jsonl"], "jsonl")[0], Group)
 
 

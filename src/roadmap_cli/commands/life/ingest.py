@@ -9,20 +9,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli import Run, command
-from roadmap_cli.core.errors import DataError, InputMissing
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
     from roadmap_cli.life.ingestion import Tally
-    from roadmap_cli.life.reading import Settings
+    from roadmap_cli.life.settings import Settings
 
 
+KINDS = (
+    "life.event",
+    "life.transaction",
+    "life.measurement",
+    "life.activity",
+    "life.message",
+    "life.contact",
+    "life.page_visit",
+    "life.place_visit",
+)
 PAST, FUTURE = click.IntRange(0, 36_500), click.IntRange(0, 3_650)
 
 
 @command(
-    reads=("life.event", "life.transaction"),
-    writes=("life.source", "life.event", "life.transaction"),
+    reads=KINDS,
+    writes=("life.source", *KINDS),
     state="write",
     quick=True,
     columns=("at", "kind", "title", "payee", "amount", "currency", "source", "source_line"),
@@ -43,8 +53,9 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
     """Read calendars and bank statements into the state.
 
     Times that name no zone are in --timezone, else in the zone the file names, else in the machine's.
-    What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CSV of a bank, or JSON Lines of life.event
-    and life.transaction records.
+    What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CSV of a bank, or JSON Lines of the kinds
+    of records above.
+    A folder stands for all files in and below it.
     FILE '-' is such a file on standard input; without FILE, records are read from there.
 
     Each record that is new is written after it is stored; what is known already is not written again, so that reading
@@ -59,13 +70,15 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
     order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
     A statement that comes as OFX and as CSV is counted once.
     """
+    from roadmap_cli.life import reading
     from roadmap_cli.life.ingestion import Tally
-    from roadmap_cli.life.reading import Settings
+    from roadmap_cli.life.settings import Settings
 
     settings = Settings.of(run.now(), zone=timezone or _machine_zone(run), **how)
     tally = Tally()
-    for name in files:
-        yield from _file(run, name, settings, tally)
+    for given in files:
+        for name in reading.files_of(given):
+            yield from _file(run, name, settings, tally, in_folder=name != given)
     if not files:
         yield from _records(run, tally)
     for where in tally.cut:
@@ -73,8 +86,8 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
     run.note(tally.words())
 
 
-def _file(run: Run, name: str, settings: Settings, tally: Tally) -> Iterator[Record]:
-    """Store what stands in one file; give what is new."""
+def _file(run: Run, name: str, settings: Settings, tally: Tally, *, in_folder: bool) -> Iterator[Record]:
+    """Store what stands in one file; give what is new. A file of an unknown format is an error only if it was named."""
     from roadmap_cli.life import ingestion, reading
 
     def failed(error: DataError) -> None:
@@ -82,14 +95,17 @@ def _file(run: Run, name: str, settings: Settings, tally: Tally) -> Iterator[Rec
             raise error
 
     state = run.state  # first of all: without its key nothing is read
-    data = _bytes(run, name)
-    try:
-        source = reading.source_of(name if name != "-" else "<stdin>", data)
-    except DataError as error:
-        failed(error)
-        return
-    items = reading.items(data, source, settings)
-    yield from ingestion.ingest(state, items, source.record(run.stamp()), tally, failed)
+    with reading.opened(name, run.stdin) as opened:
+        try:
+            source = reading.source_of(opened)
+        except DataError as error:
+            if in_folder and error.code == "unknown_format":
+                run.detail(f"{name}: left out: {error.message}")
+            else:
+                failed(error)
+            return
+        items = reading.items(opened, source, settings)
+        yield from ingestion.ingest(state, items, source.record(run.stamp()), tally, failed, run.now)
 
 
 def _records(run: Run, tally: Tally) -> Iterator[Record]:
@@ -104,20 +120,6 @@ def _records(run: Run, tally: Tally) -> Iterator[Record]:
                 good.append(jsonl.item(record))
         if good:
             yield from ingestion.commit(run.state, good, "jsonl", tally)
-
-
-def _bytes(run: Run, name: str) -> bytes:
-    """A whole file. Raises InputMissing, and DataError for one that is too large."""
-    from roadmap_cli.life.reading import LARGEST_BYTES
-
-    try:
-        with open(run.stdin if name == "-" else name, "rb", closefd=name != "-") as stream:
-            data = stream.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
-    if len(data) > LARGEST_BYTES:
-        raise DataError(f"file is larger than {LARGEST_BYTES // 1024**2} MiB", where=name, code="too_large")
-    return data
 
 
 def _machine_zone(run: Run) -> str:

@@ -18,8 +18,17 @@ from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.formats.bank_headings import HEADINGS, NO_AMOUNT
 from roadmap_cli.life.formats.money import SIGNS, account_fields, amount, currency
+from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Source
+from roadmap_cli.life.opened import Opened
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.life.settings import Settings
+
+NAME, WHAT = "csv", "a bank's CSV"
+#: Control characters that no text has.
+_BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]|\0\0")
 OPTIONS = ("order", "decimal", "delimiter")
 ORDERS = ("dmy", "mdy", "ymd")
 #: Rows searched for the headings: some banks put a dozen lines of their own first.
@@ -61,6 +70,11 @@ def mapping(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError]:
+    """Its transactions; see `read`."""
+    return read(decode(opened.data(), settings.charset), source, settings.mapping)
+
+
 def read(text: str, source: Source, wishes: Mapping[str, str]) -> Iterator[Record | DataError]:
     """The transactions of a statement in its order. A broken row becomes a DataError in its place.
 
@@ -82,8 +96,12 @@ def read(text: str, source: Source, wishes: Mapping[str, str]) -> Iterator[Recor
             yield source.placed(error, line)
 
 
-def looks_like(text: str) -> bool:
-    """Whether a text has rows of equal width, as a table of a bank has."""
+def matches(opened: Opened) -> bool:
+    """A text with rows of equal width, as a table of a bank has."""
+    head = opened.text_head
+    if _BINARY.search(head) or head.startswith((b"<", b"{", b"[")):
+        return False
+    text = decode(head)
     try:
         rows = _rows(text[:20_000].rpartition("\n")[0] or text, None)
     except DataError:

@@ -6,6 +6,7 @@ steps see plain moments. To-dos and journals are left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,29 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.formats.contentlines import Component, Property, components, text
 from roadmap_cli.life.formats.ical_series import Event, Instance, Window, instances, key, original_of
 from roadmap_cli.life.formats.ical_values import Span, When, span, when
+from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Group, Source
+from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.zones import Zones, named
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.life.settings import Settings
+
+NAME, WHAT = "ical", "an iCalendar file"
+_BEGIN = re.compile(rb"^BEGIN\s*:\s*VCALENDAR", re.MULTILINE | re.IGNORECASE)
+
+
+def matches(opened: Opened) -> bool:
+    """A line BEGIN:VCALENDAR."""
+    return bool(_BEGIN.search(opened.text_head))
+
+
+def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group | DataError]:
+    """Its events; see `read`."""
+    data = opened.data()
+    body = decode(data, settings.charset).encode() if settings.charset else data
+    return read(body, source, zone=settings.zone, window=settings.window)
 
 
 def read(data: bytes, source: Source, *, zone: str, window: Window) -> Iterator[Group | DataError]:

@@ -1,4 +1,4 @@
-"""Files of life.event and life.transaction records, as `life-ingest` writes them or another program makes them."""
+"""Files of records of the kinds of this family, as `life-ingest` writes them or another program makes them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,36 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.core.stream import parser
 from roadmap_cli.life.formats.money import amount, currency
 from roadmap_cli.life.items import Group, Source
+from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.rows import TABLES
 
-KINDS = ("life.event", "life.transaction")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.life.settings import Settings
+
+NAME, WHAT = "jsonl", "JSON Lines of life records"
+#: What may be given as a record. Each is something that happened, or somebody; never what this family concluded.
+KINDS = ("life.event", "life.transaction", "life.contact", *TABLES)
 
 
-def read(data: bytes, source: Source) -> Iterator[Group | Record | DataError]:
+def matches(opened: Opened) -> bool:
+    """Its first line is a JSON object with a kind."""
+    import orjson
+
+    line = opened.text_head.split(b"\n", 1)[0]
+    if not line.startswith(b"{"):
+        return False
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return b'"kind"' in line
+    return isinstance(value, dict) and "kind" in value
+
+
+def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group | Record | DataError]:
     """The records of a file in its order. Lines of other kinds are errors."""
     parse = parser()
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(opened.stream, 1):
         if not line.strip():
             continue
         try:
@@ -36,9 +58,11 @@ def item(record: Record) -> Group | Record:
     """
     kind = _text(record, "kind")
     if kind not in KINDS:
-        raise DataError("not a life.event or life.transaction", code="wrong_kind")
+        raise DataError("not a kind of record that is ingested", code="wrong_kind")
     began = _time(record, "at")
     known = {name: value for name, value in record.items() if name != "kind" and isinstance(value, (str, bool))}
+    if kind in TABLES:  # a measured number is what tells two of them apart
+        known |= {name: repr(value) for name, value in record.items() if type(value) in (int, float)}
     full = {**record, "id": str(record.get("id") or content_id(kind, **known))}
     full["at"] = stamp(began)
     if kind == "life.transaction":
@@ -47,9 +71,17 @@ def item(record: Record) -> Group | Record:
         full.setdefault("date", began.date().isoformat())
         _time({"date": f"{_text(full, 'date')}T00:00:00Z"}, "date")
         return full
+    if kind == "life.contact":
+        full.setdefault("name", "")
+        return full
     ended = _time(full, "ends_at") if "ends_at" in full else began
     if ended < began:
-        raise DataError("event ends before it begins", code="bad_time")
+        raise DataError("it ends before it begins", code="bad_time")
+    if table := TABLES.get(kind):
+        if "ends_at" in full:
+            full["ends_at"] = stamp(ended)
+        table.values(full)  # raises for what is missing
+        return full
     full["ends_at"] = stamp(ended)
     full.setdefault("title", "")
     uid = str(full.setdefault("uid", full["id"]))

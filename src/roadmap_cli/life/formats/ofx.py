@@ -19,6 +19,13 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.formats.money import account_fields, amount, currency
 from roadmap_cli.life.formats.text import decode, known
 from roadmap_cli.life.items import Source
+from roadmap_cli.life.opened import Opened
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.life.settings import Settings
+
+NAME, WHAT = "ofx", "an OFX or QFX statement"
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]{0,63})\s*(/?)>([^<]*)")
 _HEADER = re.compile(r"(ENCODING|CHARSET)\s*:\s*([A-Za-z0-9_-]+)", re.IGNORECASE)
@@ -43,6 +50,17 @@ class _Entry:
 
     line: int
     values: dict[str, str] = field(default_factory=dict)
+
+
+def matches(opened: Opened) -> bool:
+    """Its header, or its outermost tag."""
+    upper = opened.text_head[:4096].upper()
+    return upper.startswith(b"OFXHEADER") or b"<OFX>" in upper or b"<?OFX" in upper
+
+
+def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError]:
+    """Its transactions; see `read`."""
+    return read(opened.data(), source)
 
 
 def read(data: bytes, source: Source) -> Iterator[Record | DataError]:

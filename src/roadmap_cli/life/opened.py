@@ -1,0 +1,83 @@
+"""One source while it is read: a name, a stream of bytes that can be sought in, and what its beginning shows.
+
+Large exports are never held whole: a format that can, reads from `stream`; one that cannot, asks for `data()`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import BinaryIO
+
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.life.formats.text import as_utf8
+
+#: So much of a file is looked at to tell what it is.
+HEAD_BYTES = 64 * 1024
+#: What is read whole may not be larger.
+LARGEST_BYTES = 256 * 1024**2
+_CHUNK_BYTES = 1024**2
+
+
+@dataclass
+class Opened:
+    """A source: `name` as it was given, `stream` at its beginning, `size_bytes`."""
+
+    name: str
+    stream: BinaryIO
+    size_bytes: int
+    path: str = ""
+    """Where it lies on this machine; "" for what came through a pipe or from a server."""
+    head: bytes = field(init=False)
+    """Its first bytes, as they are."""
+
+    def __post_init__(self) -> None:
+        self.stream.seek(0)
+        self.head = self.stream.read(HEAD_BYTES)
+        self.stream.seek(0)
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Opened:
+        """Bytes that are in memory already."""
+        return cls(name, io.BytesIO(data), len(data))
+
+    @cached_property
+    def text_head(self) -> bytes:
+        """The beginning as UTF-8 without byte order mark and leading white space."""
+        return as_utf8(self.head).lstrip()
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """Names of the files inside, if it is a ZIP archive that can be read; else none."""
+        import zipfile
+
+        if not self.head.startswith(b"PK\x03\x04"):
+            return ()
+        try:
+            with zipfile.ZipFile(self.stream) as archive:
+                return tuple(archive.namelist())
+        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, EOFError):
+            return ()
+        finally:
+            self.stream.seek(0)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of all its bytes, hexadecimal, read in one streaming pass."""
+        digest = hashlib.sha256()
+        self.stream.seek(0)
+        while chunk := self.stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+        self.stream.seek(0)
+        return digest.hexdigest()
+
+    def data(self) -> bytes:
+        """All of it. Raises DataError (too_large)."""
+        self.stream.seek(0)
+        data = self.stream.read(LARGEST_BYTES + 1)
+        self.stream.seek(0)
+        if len(data) > LARGEST_BYTES:
+            raise DataError(f"file is larger than {LARGEST_BYTES // 1024**2} MiB", where=self.name, code="too_large")
+        return data

@@ -1,0 +1,34 @@
+"""What reading a source depends on besides its bytes: the options of life-ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from roadmap_cli.life.formats.ical_series import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The zone of times that name none, the window of recurring events, a charset, the columns of a CSV."""
+
+    zone: str
+    window: Window
+    charset: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, now: datetime, *, zone: str, past_days: int, future_days: int, charset: str | None, mapping: Sequence[str]
+    ) -> Settings:
+        """From the options of life-ingest. Raises DataError (charset) and UsageError (zone, mapping)."""
+        from roadmap_cli.life.formats import bank_csv, text
+        from roadmap_cli.life.zones import chosen
+
+        return cls(
+            chosen(zone),
+            Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
+            text.known(charset) if charset else None,
+            bank_csv.mapping(mapping),
+        )

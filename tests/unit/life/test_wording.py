@@ -1,0 +1,26 @@
+"""Records in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from roadmap_cli.life.wording import line
+
+CASES = [
+    ({"kind": "life.event", "at": "2026-03-05T08:00:00.000Z", "date": "2026-03-05", "title": "Dentist", "location": "Mill Lane 3", "people": ["a@x.org"]},
+     "2026-03-05 Dentist (Mill Lane 3) with a@x.org"),
+    ({"kind": "life.transaction", "date": "2026-03-05", "payee": "Shop", "amount": "-12.50", "currency": "EUR"}, "2026-03-05 Shop -12.50 EUR"),
+    ({"kind": "life.measurement", "date": "2026-03-05", "metric": "resting_heart_rate", "value": 58.0, "unit": "bpm"},
+     "2026-03-05 resting heart rate 58 bpm"),
+    ({"kind": "life.measurement", "date": "2026-03-05", "metric": "sleep", "stage": "in_bed", "value": 420, "unit": "min"},
+     "2026-03-05 sleep in bed 420 min"),
+    ({"kind": "life.message", "at": "2026-03-05T08:00:00.000Z", "sender": "a@x.org", "subject": "Re: plan", "text": "Yes,\n we do"},
+     "2026-03-05 a@x.org: Re: plan – Yes, we do"),
+    ({"kind": "life.activity", "date": "2026-03-05", "sport": "running", "distance_m": 5200, "duration_s": 1800}, "2026-03-05 running 5.2 km 30 min"),
+    ({"kind": "life.other", "at": "2026-03-05T08:00:00.000Z", "name": "x"}, "2026-03-05 x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("record", "words"), CASES)
+def test_line(record: dict[str, object], words: str) -> None:
+    assert line(record) == words
