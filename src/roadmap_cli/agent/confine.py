@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from roadmap_cli.agent import relay
+from roadmap_cli.agent.outlet import Outlet
 from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox
 from roadmap_cli.agent.snapshot import Snapshot, Store
 from roadmap_cli.core.clock import stamp
@@ -22,14 +23,16 @@ STOPPED = 124  # as timeout(1)
 def confine(
     grant: Grant, limits: Limits, argv: Sequence[str], *, dry_run: bool, now: Callable[[], datetime],
     streams: tuple[int, int, int] = (0, 1, 2), store: Store | None = None, rollback: bool = False,
+    outlet: Outlet | None = None,
 ) -> tuple[Record, int]:  # fmt: skip
     """Run `argv`; give its agent.sandbox record and the exit code to pass on: its own, or 124 if a limit ended it.
 
     In a dry run ``true`` runs instead, which shows that the sandbox can be made. Raises Unavailable if it cannot.
+    `outlet` is its way to named hosts, closed when the program has ended.
     With `rollback`, a project in which the program failed, or this ended early, is what it was before.
     """
     moment = now()
-    sandbox = Sandbox(grant, limits)
+    sandbox = Sandbox(grant, limits, outlet=outlet)
     snapshot = store.take(grant.project, now=moment, command=argv) if store and not dry_run else None
     aside: list[Path] = []
     failed = True
@@ -38,6 +41,8 @@ def confine(
             with sandbox.start(["true"] if dry_run else argv) as process:
                 ended = relay.carry(sandbox, process, -1 if dry_run else streams[0], streams[1], streams[2])
         finally:  # whatever happened: nothing that other tools run may stay where it was put
+            if outlet:
+                outlet.close()
             aside = sandbox.leftovers()
         code = STOPPED if ended.stopped_by else ended.exit_code
         failed = code != 0

@@ -32,7 +32,8 @@ CONTAINED = (
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """How the gate stands. `grant` is what the sandbox may give; `request` what waits, or was denied, if it is shut.
+    """How the gate stands. `grant` is what the sandbox may give, `hosts` whom it may reach; `request` what waits, or
+    was denied, if it is shut.
 
     `beyond` was approved and is not given by any sandbox all the same: the code fails there.
     """
@@ -41,6 +42,7 @@ class Gate:
     request: Request | None
     findings: tuple[Finding, ...]
     beyond: tuple[Operation, ...]
+    hosts: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -87,6 +89,6 @@ def approach(
         if approvals.standing(tx, name, at, run=run) is not None:
             approvals.use(tx, name, at, run=run)
             decided = grants.decide(findings, base, approved=asked, digests=digests)
-            return Gate(decided.grant, None, tuple(findings), decided.beyond)
+            return Gate(decided.grant, None, tuple(findings), decided.beyond, decided.hosts)
         request = approvals.request(tx, plan, at=at, command=command, run=run)
     return Gate(base, request, tuple(findings), ())

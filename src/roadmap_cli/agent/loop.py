@@ -60,6 +60,7 @@ from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
 
 if TYPE_CHECKING:
+    from roadmap_cli.agent.outlet import Outlet
     from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.store import Connection, State
@@ -188,6 +189,7 @@ class Loop:
         limits = Limits(wall_s=bounds.seconds + 600, cpu_s=int(bounds.seconds) + 600, memory_bytes=bounds.memory_bytes)
         self._bench = Bench(working, self._command, limits)
         self._scans = scans
+        self._outlet: Outlet | None = None
         self._suite = suite_of(working, test)
         self._signature: str | None = None
         self._pending: list[memory.Attempt] = []
@@ -252,6 +254,8 @@ class Loop:
                 yield from self._diary.announced_before()
                 yield from self._work()
         finally:
+            if self._outlet:
+                self._outlet.close()
             self._flush()
             status = "paused" if self.status == "running" else self.status
             self._diary.write(lambda tx: memory.set_status(tx, self.id, status, self._signature, self._diary.at()))
@@ -276,7 +280,13 @@ class Loop:
                 "needs_approval",
                 f"{', '.join(kinds)}: {gate.request.status} as {gate.request.id}",
             )
-        return gate.is_open
+            return False
+        if gate.hosts and self._world.transport:
+            from roadmap_cli.agent.outlet import Outlet
+
+            self._outlet = Outlet(self._world.transport, gate.hosts, self._world.environ)
+        self._bench.sandbox.widen(gate.grant.readable, self._outlet)
+        return True
 
     def told(self, record: Record) -> None:
         """Note that a record has reached the output."""

@@ -22,11 +22,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from roadmap_cli.agent import cgroup, identity_mount, seccomp
 from roadmap_cli.agent.protected import Identity, identities, protected_paths, set_aside
 from roadmap_cli.core.errors import InputMissing, RoadmapError, Unavailable
+
+if TYPE_CHECKING:
+    from roadmap_cli.agent.outlet import Outlet
 
 SYSTEM_PATH = "/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin"
 INSTALL_HINT = "apt-get install bubblewrap libseccomp2 util-linux"
@@ -81,6 +84,13 @@ class Process:
     def pid(self) -> int:
         """The process id of bubblewrap itself."""
         return self.popen.pid
+
+    def child(self) -> int:
+        """The process id of what runs inside, as it is called outside. Raises Unavailable."""
+        line = self._status.readline()
+        if not line:
+            raise Unavailable("bubblewrap could not make the sandbox", hint="see its message above; " + USERNS_HINT)
+        return int(json.loads(line)["child-pid"])
 
     def kill(self) -> None:
         """End bubblewrap and its process 1, and with that, by the process namespace, everything inside.
@@ -169,9 +179,16 @@ USERNS_HINT = "unprivileged user namespaces must be allowed: sysctl kernel.unpri
 class Sandbox:
     """One way of running programs: a grant and limits. Each `start` is a sandbox of its own."""
 
-    def __init__(self, grant: Grant, limits: Limits, *, search: str = SYSTEM_PATH) -> None:
-        """Check what is needed. Raises Unavailable with the command that installs what is missing, InputMissing."""
+    def __init__(
+        self, grant: Grant, limits: Limits, *, search: str = SYSTEM_PATH, outlet: Outlet | None = None
+    ) -> None:
+        """Check what is needed. Raises Unavailable with the command that installs what is missing, InputMissing.
+
+        `outlet` is the way to named hosts; without one there is no network.
+        """
         self.grant = grant
+        self._outlet, self._search = outlet, search
+        self._nsenter = _program("nsenter", search) if outlet else ""
         self.limits = limits
         self._bwrap = _program("bwrap", search)
         self._setpriv = _program("setpriv", search)
@@ -183,6 +200,12 @@ class Sandbox:
         self.protections: tuple[str, ...] = ()
         self._before: dict[Path, Identity] = {}
 
+    def widen(self, readable: Sequence[Path], outlet: Outlet | None) -> None:
+        """Show more paths, and lead to hosts, from the next start on. Raises Unavailable."""
+        self.grant = replace(self.grant, readable=tuple(dict.fromkeys((*self.grant.readable, *readable))))
+        if outlet:
+            self._outlet, self._nsenter = outlet, _program("nsenter", self._search)
+
     def start(self, argv: Sequence[str], *, stderr: int = subprocess.PIPE) -> Process:
         """Start `argv` in the project folder with pipes for its three streams. Raises Unavailable."""
         limits = self.limits
@@ -193,10 +216,14 @@ class Sandbox:
         status_read, status_write = os.pipe()
         keep.append(status_write)
         entrances: list[int] = []
+        gate = os.pipe() if self._outlet else None
+        if gate:
+            keep.append(gate[0])
         try:
             filter_fd = seccomp.program(memory_is_counted=_counts_memory(grouped))
             keep.append(filter_fd)
             command = [self._bwrap, *self._arguments(keep), "--json-status-fd", str(status_write)]
+            command += ["--block-fd", str(gate[0])] if gate else []
             command += ["--seccomp", str(filter_fd), "--", self._setpriv, *self._drop(), "--", *argv]
             entrances = group.entrances() if group else []
             popen = subprocess.Popen(
@@ -206,6 +233,8 @@ class Sandbox:
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError, RoadmapError) as error:
             os.close(status_read)
+            if gate:
+                os.close(gate[1])
             if group:
                 group.remove()
             if isinstance(error, RoadmapError):
@@ -215,7 +244,22 @@ class Sandbox:
             for descriptor in (*keep, *entrances):
                 os.close(descriptor)
         self.protections = self._active(grouped)
-        return Process(popen, group, os.fdopen(status_read, "rb"))
+        process = Process(popen, group, os.fdopen(status_read, "rb"))
+        if gate:
+            self._open_outlet(process, gate[1])
+        return process
+
+    def _open_outlet(self, process: Process, gate: int) -> None:
+        """Make the way out while the program waits behind the gate, then let it go on. Raises Unavailable."""
+        assert self._outlet
+        try:
+            self._outlet.open(process.child(), self._nsenter)
+            os.write(gate, b"x")
+        except BaseException:
+            process.close()
+            raise
+        finally:
+            os.close(gate)
 
     def leftovers(self) -> list[Path]:
         """After a run in a real folder: protected paths that appeared meanwhile, moved aside so nothing runs them."""
@@ -227,7 +271,8 @@ class Sandbox:
         return (*(() if self.grant.private else (self.grant.project,)), *self.grant.writable)
 
     def _active(self, grouped: tuple[str, ...]) -> tuple[str, ...]:
-        shared = ("no_network", "process_namespace", "ipc_namespace", "seccomp", "read_only_root", "no_new_privileges",
+        network = "network_to_named_hosts" if self._outlet else "no_network"
+        shared = (network, "process_namespace", "ipc_namespace", "seccomp", "read_only_root", "no_new_privileges",
                   "new_session", "dies_with_parent", "clean_environment", "wall_limit", "cpu_limit", "file_size_limit",
                   "open_files_limit", "process_limit", "disk_limit", "file_count_limit", "output_limit",
                   "no_capabilities", "no_set_user_id_files")  # fmt: skip
@@ -270,7 +315,14 @@ class Sandbox:
         else:
             words += ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
         words += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
-        environ = {"PATH": SYSTEM_PATH, "HOME": "/tmp/home", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **self.grant.environ}
+        environ = {
+            "PATH": SYSTEM_PATH,
+            "HOME": "/tmp/home",
+            "TMPDIR": "/tmp",
+            "LANG": "C.UTF-8",
+            **(self._outlet.environ if self._outlet else {}),
+            **self.grant.environ,
+        }
         for name, value in sorted(environ.items()):
             words += ["--setenv", name, value]
         words += ["--ro-bind", "/usr", "/usr"]

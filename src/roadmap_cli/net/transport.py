@@ -213,18 +213,19 @@ class Transport:
         kinds: Sequence[str] = (),
         bytes_out: int = 0,
         named_by_user: bool = True,
-    ) -> Iterator[Callable[[int], None]]:
+    ) -> Iterator[Callable[..., None]]:
         """Audit a network access that another program makes because the user's command asked for it.
 
         `host` is the host if it is known, else words for it. Unless it is `named_by_user` a stored permission must
-        cover it, as in `stream`. Yields a function to call with the bytes received.
+        cover it, as in `stream`. Yields a function to call with the bytes received and, if they become known only
+        later than `bytes_out`, those sent.
         Raises Unavailable when offline, ConfigError if not permitted.
         """
-        received = 0
+        received, sent = 0, bytes_out
 
-        def note(count: int) -> None:
-            nonlocal received
-            received = count
+        def note(count: int, out: int = bytes_out) -> None:
+            nonlocal received, sent
+            received, sent = count, out
 
         call = _Call(purpose, tuple(kinds), 0.0, 0, named_by_user)
         self._refuse_if_shut(host, program, what, call, bytes_out)
@@ -236,7 +237,7 @@ class Transport:
             outcome = "done"
         finally:
             if self._state is not None:
-                audit.finish(self._state, row_id, outcome=outcome, status=None, bytes_in=received)
+                audit.finish(self._state, row_id, outcome=outcome, status=None, bytes_in=received, bytes_out=sent)
 
     def _follow(
         self, method: str, url: str, headers: dict[str, str], content: bytes, call: _Call

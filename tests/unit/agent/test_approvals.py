@@ -280,7 +280,7 @@ def test_the_gate_opens_for_what_needs_nothing_or_was_approved_as_it_is(state, t
     opened = come(f"# moved\n{text}")
     assert opened.is_open
     assert opened.grant.readable == (Path("/var/lib"),)
-    assert [each.capability for each in opened.beyond] == ["network"]
+    assert (opened.beyond, opened.hosts) == ((), ("example.org",))
     assert not come(text).is_open, "used up"
     assert not come(text.replace("/var/lib", "/etc")).is_open, "another plan"
     same = approach(

@@ -206,7 +206,8 @@ def test_findings_decide_the_sandboxs_grant(tmp_path):
     after = grant.decide(found, base, approved=before.asks)
     assert after.grant.readable == (data,)
     assert after.asks == ()
-    assert {each.capability for each in after.beyond} == {"filesystem_write", "network"}
+    assert {each.capability for each in after.beyond} == {"filesystem_write"}
+    assert after.hosts == ("example.org",)
     assert grant.decide(found, base, approved=before.asks[:1]).asks == before.asks[1:]
 
 

@@ -1,7 +1,7 @@
 """From findings to a grant: what a run of the code would need, what is given without asking, and what is asked for.
 
 The rule it keeps: nothing is added to a sandbox's grant that was neither in its base nor approved, and what a sandbox
-cannot give (network, writing elsewhere) is never promised.
+cannot give (listening, writing elsewhere) is never promised.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from roadmap_cli.agent.scan.places import Ground
 
 if TYPE_CHECKING:
     from roadmap_cli.agent.sandbox import Grant
+from roadmap_cli.core.errors import UsageError
+from roadmap_cli.net.permissions import host_name
 
 _READING = frozenset({"read", "list", "stat", "link"})
 _WRITING = frozenset({"write", "make", "mode"})
@@ -57,11 +59,12 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A sandbox's grant, what has to be approved before it is all that is needed, and what no sandbox gives."""
+    """A sandbox's grant and the hosts it may reach, what has to be approved before, and what no sandbox gives."""
 
     grant: Grant
     asks: tuple[Operation, ...]
     beyond: tuple[Operation, ...]
+    hosts: tuple[str, ...] = ()
 
 
 def needs(findings: Iterable[Finding]) -> Needs:
@@ -118,14 +121,16 @@ def decide(
     approved: Collection[Operation] = (),
     digests: Mapping[str, str] = {},
 ) -> Decision:
-    """The grant for a sandbox: the base, and the folders whose reading was approved.
+    """The grant for a sandbox: the base, and the folders whose reading and the hosts whose use was approved.
 
-    `asks` is what is still to be approved. `beyond` is what was approved and what a sandbox without network and with
-    one writable folder does not give all the same: it fails there, which is safe, but is better said beforehand.
+    `asks` is what is still to be approved. `beyond` is what was approved and what a sandbox with one writable folder
+    and a way to named hosts only does not give all the same: it fails there, which is safe, but is better said
+    beforehand.
     """
     wanted = operations(findings, digests)
     given = set(approved)
     readable = list(base.readable)
+    hosts: list[str] = []
     beyond: list[Operation] = []
     for each in wanted:
         if each not in given:
@@ -134,11 +139,13 @@ def decide(
         if each.access == "read" and path.startswith("/") and "…" not in path:
             if Path(path) not in readable and Path(path).exists() and path != "/":
                 readable.append(Path(path))
+        elif each.capability == "network" and each.access in ("connect", "lookup") and (host := _host(each.group)):
+            hosts.append(host)
         elif each.capability in ("network", "filesystem_write", "filesystem_delete", "persistence", "privilege",
                                  "system_control"):  # fmt: skip
             beyond.append(each)
     asks = tuple(each for each in wanted if each not in given)
-    return Decision(replace(base, readable=tuple(readable)), asks, tuple(beyond))
+    return Decision(replace(base, readable=tuple(readable)), asks, tuple(beyond), tuple(sorted(set(hosts))))
 
 
 def exceeds(findings: Iterable[Finding], limit: str) -> bool:
@@ -158,6 +165,14 @@ def ground_of(base: Grant, *, hosts: Sequence[str] = (), programs: Sequence[str]
         str(base.project), tuple(map(str, base.readable)), (), tuple(hosts), tuple(programs), tuple(capabilities),
         tuple(base.environ),
     )  # fmt: skip
+
+
+def _host(text: str) -> str:
+    """A host as permissions spell it; "" for what is none, such as a text known in part."""
+    try:
+        return host_name(text)
+    except UsageError:
+        return ""
 
 
 def _folder(target: str, access: str) -> str:

@@ -16,11 +16,15 @@ _KEPT = 20
 @command(
     writes="agent.sandbox",
     runs_program=True,
-    effects=("files", "programs"),
+    state="write",
+    effects=("files", "programs", "network"),
     examples={
         "Run a program without network": "echo data | agent-sandbox --project $HOME/project -- wc -c",
         "Keep a record of what was in force": (
             "agent-sandbox --project $HOME/project --report $HOME/report.jsonl -- sh -c ': > .git/hooks/pre-commit'"
+        ),
+        "Let a program reach one host": (
+            "agent-sandbox --project $HOME/project --allow-host example.org -- curl -sS http://example.net/"
         ),
         "Undo what a program did if it fails": (
             "agent-sandbox --project $HOME/project --rollback-on-failure -- sh -c 'rm result; exit 1'"
@@ -34,6 +38,8 @@ _KEPT = 20
               help="Let it read PATH, too; may be repeated.")  # fmt: skip
 @click.option("--write", "writable", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
               metavar="DIRECTORY", help="Let it write in DIRECTORY, too; may be repeated.")  # fmt: skip
+@click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:PORT]",
+              help="Let it reach HOST, by HTTP and HTTPS or at PORT; may be repeated.")  # fmt: skip
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Hand on a variable of yours; may be repeated.")
 @click.option(
     "--setenv", multiple=True, metavar="NAME=VALUE", help="Set a variable in its otherwise clean environment."
@@ -72,7 +78,8 @@ _KEPT = 20
               help="Append the agent.sandbox record to FILE.")  # fmt: skip
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND [ARGUMENT]...")
 def main(
-    run: Run, project: Path, readable: tuple[Path, ...], writable: tuple[Path, ...], names: tuple[str, ...],
+    run: Run, project: Path, readable: tuple[Path, ...], writable: tuple[Path, ...], hosts: tuple[str, ...],
+    names: tuple[str, ...],
     setenv: tuple[str, ...], snapshot: bool, rollback: bool, seconds: float, cpu_seconds: int, memory_bytes: int,
     processes: int, open_files: int, file_bytes: int, disk_bytes: int, new_files: int, output_bytes: int,
     report: Path | None, argv: tuple[str, ...],
@@ -84,7 +91,8 @@ def main(
     Such files that it makes anew are renamed to NAME.untrusted when it ends.
     It has no network, no privileges and a filtered set of system calls, and everything it started ends with it.
     Your home directory, a folder of the system, or one that holds the state or keys is never lent.
-    There is no option that opens the network to it, not even to one host.
+    With --allow-host it finds a proxy in its environment, its only way out, that leads to the hosts you named.
+    What it sends there is up to the program; each connection is written down, and roadmap-permit log shows it.
 
     Standard input and output are the program's, passed on unchanged through pipes; on a terminal, escape sequences
     other than colours are made visible instead of obeyed.
@@ -129,7 +137,14 @@ def main(
     store = Store(kept) if snapshot or rollback else None
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # a terminal that is closed: what follows a run still happens
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
-    record, code = confine(grant, limits, argv, dry_run=run.dry_run, now=run.now, store=store, rollback=rollback)
+    outlet = None
+    if hosts and not run.dry_run:
+        from roadmap_cli.agent.outlet import Outlet
+        from roadmap_cli.net.permissions import host_name
+
+        outlet = Outlet(run.transport, [host_name(host) for host in hosts], run.environ, run.warn)
+    record, code = confine(grant, limits, argv, dry_run=run.dry_run, now=run.now, store=store, rollback=rollback,
+                           outlet=outlet)  # fmt: skip
     if store is not None and not run.dry_run:
         if snapshot or "snapshot" not in record:
             store.prune(grant.project, _KEPT)
