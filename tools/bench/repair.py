@@ -155,12 +155,11 @@ def first_case(bench):
     return Case(first.failing, known, min(5.0, max(0.2, 10 * slowest)), {}, errors=errors)
 
 
-def solve(task, chosen, weights, hand):
+def solve(task, chosen, preference):
     from roadmap_cli.agent import toolchain
     from roadmap_cli.agent.bench import Bench
     from roadmap_cli.agent.driver import Problem
     from roadmap_cli.agent.drivers.templates import Templates
-    from roadmap_cli.agent.priors import features
     from roadmap_cli.agent.probing import prepare
     from roadmap_cli.agent.project import read
     from roadmap_cli.agent.sandbox import Limits
@@ -189,17 +188,15 @@ def solve(task, chosen, weights, hand):
             case = first_case(bench)
             if case is None:
                 return result | {"word": "no failing test"}
-            counts = collections.Counter()
 
             def note(verdict):
-                counts.update(features(verdict.candidate))
                 if verdict.outcome == "confirmed":
                     result.setdefault("first_at", sum(tried))
                 tried.append(1)
 
             tried = []
             search = Search(
-                bench, project, tried=(), weights={}, pytest=True, note=note, patience=Patience(most=chosen.patience),
+                bench, project, pytest=True, note=note, patience=Patience(most=chosen.patience),
                 pause=lambda: cpu() > chosen.seconds or time.monotonic() - began > 8 * chosen.seconds,
             )  # fmt: skip
             prepare(bench, project, case)
@@ -210,7 +207,7 @@ def solve(task, chosen, weights, hand):
 
                 driver = Synthesis()
             else:
-                driver = Templates(weights, hand=hand)
+                driver = Templates(preference)
             found = search.run(driver, problem)
             wall, used = time.monotonic() - began, cpu()
             result |= {
@@ -218,12 +215,12 @@ def solve(task, chosen, weights, hand):
                 "per_s": round(len(tried) / max(1e-3, time.monotonic() - ready)), "paused": search.paused,
                 "prepared_cpu_s": round(prepared, 2),
                 "probes": [len(case.probes.failing), len(case.probes.passing)] if case.probes else None,
-                "disturbed": bench.disturbed, "counts": counts,
+                "disturbed": bench.disturbed,
             }  # fmt: skip
             if found is not None:
                 text = found.candidate.changed.get(task["file"], "")
                 result |= {"template": found.candidate.template, "alternatives": len(search.plausible)}
-                result["hits"] = features(found.candidate)
+                result["lessons"] = [] if chosen.driver == "synthesis" else driver.lessons(found.candidate)
                 if chosen.verbose:
                     import difflib
 
@@ -272,9 +269,9 @@ def agreement(bench, task, found, case):
 
 
 def attempt(arguments):
-    task, chosen, weights, hand = arguments
+    task, chosen, preference = arguments
     try:
-        return solve(task, chosen, weights, hand)
+        return solve(task, chosen, preference)
     except Exception as error:  # one broken task must not end the others
         import traceback
 
@@ -285,15 +282,31 @@ def attempt(arguments):
 # -- all of them ---------------------------------------------------------------------------------------------------------
 
 
-def run(found, chosen, weights, hand, label):
+def run(found, chosen, preference, label):
     from concurrent.futures import ProcessPoolExecutor
 
     results = []
     with ProcessPoolExecutor(max_workers=min(2, chosen.jobs)) as pool:
-        for result in pool.map(attempt, [(task, chosen, weights, hand) for task in found]):
-            shown = {k: v for k, v in result.items() if chosen.verbose or k not in ("counts", "hits")} | {"run": label}
-            print(json.dumps(shown), flush=True)
+        for result in pool.map(attempt, [(task, chosen, preference) for task in found]):
+            told(result, label)
             results.append(result)
+    return results
+
+
+def told(result, label):
+    print(json.dumps({k: v for k, v in result.items() if k != "lessons"} | {"run": label}), flush=True)
+
+
+def learn(found, chosen, preference):
+    """One task after the other, as a person's days bring them; each repair is learned from before the next."""
+    results, lessons = [], []
+    for task in found:
+        result = attempt((task, chosen, preference))
+        for lesson in result.get("lessons", ()):
+            lessons.append(lesson)
+            preference.learn(lessons)
+        told(result, "learning")
+        results.append(result)
     return results
 
 
@@ -355,32 +368,33 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     chosen = parser.parse_args()
     found = tasks(chosen.path, chosen.only, chosen)
-    if chosen.priors == "learned":
-        from roadmap_cli.agent.priors import learned
+    from roadmap_cli.agent.preference import FLAT, Preference
 
-        lessons = run(tasks(chosen.learn_on or chosen.path, chosen.learn_only, chosen), chosen, {}, False, "learning")
-        summary(lessons, "learning", chosen)
-        counts, hits = collections.Counter(), collections.Counter()
-        for lesson in lessons:
-            counts.update(lesson.get("counts", {}))
-            hits.update(lesson.get("hits", []))
-        weights = learned({name: (counts[name], hits[name]) for name in counts})
-        flat = run(found, chosen, {}, False, "flat")
-        summary(flat, "flat", chosen)
-        after = run(found, chosen, weights, False, "learned")
-        summary(after, "learned", chosen)
-        both = [
-            (a["first_at"] + 1, b["first_at"] + 1)
-            for a, b in zip(flat, after, strict=True)
-            if a["plausible"] and b["plausible"]
-        ]
-        if both:
-            one, two = (sum(pair[at] for pair in both) / len(both) for at in (0, 1))
-            figure("candidates of tasks solved by both, mean: flat over learned", one / two, "times fewer", flat=round(one, 1),
-                   learned=round(two, 1), tasks=len(both))  # fmt: skip
+    if chosen.priors != "learned":
+        results = run(found, chosen, Preference(start=FLAT) if chosen.priors == "flat" else None, chosen.priors)
+        summary(results, chosen.priors, chosen)
         return
-    results = run(found, chosen, {}, chosen.priors == "hand", chosen.priors)
-    summary(results, chosen.priors, chosen)
+    learned = Preference(start=FLAT)
+    lessons = learn(tasks(chosen.learn_on or chosen.path, chosen.learn_only, chosen), chosen, learned)
+    summary(lessons, "learning", chosen)
+    flat = run(found, chosen, Preference(start=FLAT), "flat")
+    summary(flat, "flat", chosen)
+    after = run(found, chosen, learned, "learned")
+    summary(after, "learned", chosen)
+    both = [
+        (a["first_at"] + 1, b["first_at"] + 1)
+        for a, b in zip(flat, after, strict=True)
+        if a["plausible"] and b["plausible"]
+    ]
+    for name, mean in (
+        ("mean", statistics.fmean),
+        ("median", statistics.median),
+        ("geometric mean", statistics.geometric_mean),
+    ):
+        if both:
+            one, two = (mean([pair[at] for pair in both]) for at in (0, 1))
+            figure(f"candidates of tasks solved by both, {name}: flat over learned", one / two, "times fewer",
+                   flat=round(one, 1), learned=round(two, 1), tasks=len(both))  # fmt: skip
 
 
 if __name__ == "__main__":

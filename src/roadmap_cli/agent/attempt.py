@@ -9,12 +9,14 @@ from typing import Any
 
 from roadmap_cli.agent import localise
 from roadmap_cli.agent.bench import TestRun
+from roadmap_cli.agent.context import Contexts
 from roadmap_cli.agent.driver import Candidate, Case, Verdict
 from roadmap_cli.agent.judge import Judge
 from roadmap_cli.agent.portfolio import Arm
 from roadmap_cli.agent.project import Project, is_test
+from roadmap_cli.agent.reflection import Hypothesis
 from roadmap_cli.agent.signature import Signature
-from roadmap_cli.agent.source import Block, Source, blocks
+from roadmap_cli.agent.source import Block, Edit, Source, blocks
 from roadmap_cli.core.records import Record
 
 #: Processor time of one test, in seconds, before it is known how long tests take.
@@ -43,12 +45,25 @@ class Attempt:
     lines: Mapping[str, Any] = field(default_factory=dict)
     plausible: list[Plausible] = field(default_factory=list)
     searched_on: bool = False
+    hypotheses: Sequence[Hypothesis] = ()
 
     @property
     def judged(self) -> Judge:
         """The judge."""
         assert self.judge is not None
         return self.judge
+
+
+def construct_of(project: Project, candidate: Candidate) -> str:
+    """The kind of Python code that a candidate edits; "" of others and of those whose place is not known."""
+    if not candidate.edits or not candidate.file.endswith(".py"):
+        return ""
+    try:
+        source = Source(candidate.file, project.files[candidate.file])
+    except (KeyError, SyntaxError, ValueError, RecursionError):
+        return ""
+    start, end, text = candidate.edits[0]
+    return Contexts(source).construct(Edit(start, end, text, candidate.template, 1.0, candidate.line))
 
 
 def suite_of(project: Project, test: str) -> str:

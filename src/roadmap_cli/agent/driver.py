@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from roadmap_cli.agent.bench import TestRun
     from roadmap_cli.agent.localise import Suspicion
+    from roadmap_cli.agent.preference import Lesson
     from roadmap_cli.agent.project import Project
+    from roadmap_cli.agent.reflection import Hypothesis
 
 _SELECTING = 5
 
@@ -95,12 +97,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """All that a driver may look at. `lessons` are what memory holds of failures like this one, the nearest first."""
+    """All that a driver may look at.
+
+    `lessons` are what memory holds of failures like this one, the nearest first; `hypotheses` say why the tests fail.
+    """
 
     project: Project
     case: Case
     goal: str = ""
     lessons: Sequence[str] = ()
+    hypotheses: Sequence[Hypothesis] = ()
 
 
 class Driver(Protocol):
@@ -113,3 +119,6 @@ class Driver(Protocol):
 
     def told(self, verdict: Verdict) -> None:
         """What the tests said of one of its proposals; the next ones may rest on it."""
+
+    def lessons(self, candidate: Candidate) -> list[Lesson]:
+        """What it teaches of edits that one of its proposals was the repair; nothing for a driver without templates."""

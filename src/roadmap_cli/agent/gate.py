@@ -92,3 +92,31 @@ def approach(
             return Gate(decided.grant, None, tuple(findings), decided.beyond, decided.hosts)
         request = approvals.request(tx, plan, at=at, command=command, run=run)
     return Gate(base, request, tuple(findings), ())
+
+
+def reaches_further(
+    changed: Mapping[str, str],
+    contents: Mapping[str, bytes],
+    base: Grant,
+    *,
+    contained: Sequence[str] = CONTAINED,
+) -> list[str]:
+    """What changed files would do outside a sandbox's grant that they did not do before, in words; nothing is well.
+
+    For proposals that somebody else wrote, a model or an imported fix: a run was approved for the project as it was.
+    """
+    ground = grants.ground_of(base, programs=("*",), capabilities=contained)
+    place = base.project.resolve()
+
+    def asked(files_: Mapping[str, bytes]) -> dict[tuple[str, str, str], str]:
+        found = [finding for each in files.scan_contents(files_, place, ground) for finding in each.findings]
+        return {
+            (each.capability, each.access, each.group): f"{each.capability} {each.group}".rstrip()
+            for each in grants.operations(found)
+        }
+
+    after = asked({name: text.encode() for name, text in changed.items()})
+    if not after:
+        return []
+    before = asked({name: contents[name] for name in changed if name in contents})
+    return [words for key, words in sorted(after.items()) if key not in before]

@@ -8,7 +8,7 @@ run goes on behind the last step that was done, and finds out by what is on disk
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,6 @@ from roadmap_cli.agent import (
     journal,
     memory,
     portfolio,
-    priors,
     probing,
     reflection,
     registry,
@@ -39,6 +38,7 @@ from roadmap_cli.agent.attempt import (
     Plausible,
     blocks_of,
     case_of,
+    construct_of,
     is_allowed,
     reaching,
     suite_of,
@@ -68,6 +68,8 @@ if TYPE_CHECKING:
 _FLUSH_S = 0.2
 _RESTARTS = 5
 _RIVALS, _RIVAL_S = 3, 0.4
+#: Drivers whose proposals are not made of the project itself.
+_WRITTEN_BY_OTHERS = ("llm", "replay")
 #: How often a failing test is run again, with the repair and without it, before either is believed.
 _REPEATS = 4
 #: Read by agents as instructions; here they are text like any other, and named so that it can be seen.
@@ -392,23 +394,27 @@ class Loop:
                 self.status = "unstable"
                 return
         suspect(self._project, case, run, self._suspects())
-        self._think(case, run)
+        attempt.hypotheses = self._think(case, run)
         probing.prepare(self._bench, self._project, case, judge.held_out | judge.excluded)
         attempt.suspicion = self._diary.earlier("agent.suspicion")
         if attempt.suspicion is None:
             attempt.suspicion = self._diary.kept(self._report.suspicion(case.suspicion, bool(run.lines)))
             yield attempt.suspicion
 
-    def _think(self, case: Case, run: TestRun) -> None:
+    def _think(self, case: Case, run: TestRun) -> Sequence[reflection.Hypothesis]:
         """Say why the tests fail, as hypotheses that the outcome will confirm or refute."""
         errors = {test: run.outcomes[test].get("error") for test in case.failing if test in run.outcomes}
         failures = [(test, signature.of(test, error, self._line)) for test, error in errors.items()]
         case.errors = {**case.errors, **{test: error for test, error in errors.items() if error}}
+        thought: list[reflection.Hypothesis] = []
         self._diary.write(
-            lambda tx: reflection.think(
-                tx, self.id, failures, self._project.files, errors, case.suspicion, at=self._diary.at()
+            lambda tx: thought.extend(
+                reflection.think(
+                    tx, self.id, failures, self._project.files, errors, case.suspicion, at=self._diary.at()
+                )
             )
         )
+        return thought
 
     def _lessons(self, attempt: Attempt) -> list[str]:
         """What is remembered of failures like this one; a model is told of it."""
@@ -438,7 +444,7 @@ class Loop:
         )  # fmt: skip
 
     def _search(self, attempt: Attempt) -> Iterator[Record]:
-        problem = Problem(self._project, attempt.case, self.goal or "", self._lessons(attempt))
+        problem = Problem(self._project, attempt.case, self.goal or "", self._lessons(attempt), attempt.hypotheses)
         while not attempt.plausible:
             arm = portfolio.best(attempt.arms)
             stopped = self._must_stop()
@@ -499,7 +505,7 @@ class Loop:
             self._world.detail(f"{arm.name}: {arm.why_done}")
         fresh: list[Candidate] = []
         for candidate in proposed:
-            if candidate.patch in self._known_bad or not is_allowed(candidate):
+            if candidate.patch in self._known_bad or not is_allowed(candidate) or self._reaches_further(arm, candidate):
                 self._skipped += 1
                 self._watch(arm, Move(candidate.patch, new=False))
             else:
@@ -518,6 +524,18 @@ class Loop:
             self._watch(arm, Move(verdict.candidate.patch, new=True, error=error if failing else ""))
             found.append(verdict)
         return found
+
+    def _reaches_further(self, arm: Arm, candidate: Candidate) -> bool:
+        """Whether what others wrote would do more than the project did when its run was let begin."""
+        if not self._scans or arm.name not in _WRITTEN_BY_OTHERS:
+            return False
+        from roadmap_cli.agent.gate import reaches_further
+
+        more = reaches_further(candidate.changed, self._project.files, self._bench.sandbox.grant)
+        if more:
+            self._known_bad.add(candidate.patch)
+            self._world.detail(f"{arm.name}: a proposal is not run, for it would do more: {', '.join(more[:3])}")
+        return bool(more)
 
     def _watch(self, arm: Arm, move: Move) -> None:
         if arm.iterates and arm.breaker.note(move):
@@ -575,7 +593,6 @@ class Loop:
             memory.Attempt(
                 candidate.patch, candidate.template, verdict.outcome, verdict.failing, error=str(error),
                 what=place if arm.iterates else "",
-                features=tuple(priors.features(candidate)),
             )
         )  # fmt: skip
         if self._tell:
@@ -687,10 +704,14 @@ class Loop:
             changed = found.verdict.candidate.changed
             was = {name: self._project.files[name].decode() for name in changed if name in self._project.files}
             now = {name: changed[name] for name in was}
+            candidate = found.verdict.candidate
+            lessons = found.arm.driver.lessons(candidate)
+            memory.note_choice(tx, fix["pattern_id"], lessons, self._diary.at())
             memory.learn(
                 tx, fix_id=fix["pattern_id"], run_id=self.id, driver=driver, template=fix["template"], blocks=parts,
                 was=was, changed=now, signatures=attempt.signatures, at=self._diary.at(),
                 cause=reflection.conclude(tx, self.id, was, now, fix["template"], self._diary.at()),
+                construct=construct_of(self._project, candidate),
             )  # fmt: skip
             evidence = [before["id"], after["id"], fix["id"]]
             if driver == "replay":

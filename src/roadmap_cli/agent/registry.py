@@ -14,6 +14,7 @@ from roadmap_cli.agent.signature import Signature
 
 if TYPE_CHECKING:
     from roadmap_cli.agent.drivers.treesitter import Screens
+    from roadmap_cli.agent.preference import Lesson
     from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.store import State
@@ -49,15 +50,15 @@ def drivers_for(world: World, project: Project) -> list[Driver]:
     from roadmap_cli.agent.drivers.templates import Templates
 
     with world.state.read() as tx:
-        weights = memory.priors(tx)
+        preference = memory.preference(tx)
     pytest = world.framework == "pytest"
     found: list[Driver] = [Replay(world, project)]
     if world.framework == "command" and spectra.sources(project) and (world.screens or not project.sources()):
         from roadmap_cli.agent.drivers.treesitter import TreeSitter
 
-        found.append(TreeSitter(weights, screens=world.screens))
+        found.append(TreeSitter(preference, screens=world.screens))
     else:
-        found.append(Templates(weights, pytest=pytest, tried=world.tried))
+        found.append(Templates(preference, pytest=pytest, tried=world.tried))
     if pytest or world.framework == "unittest":
         found.append(Synthesis())
     if world.model is not None:
@@ -96,6 +97,10 @@ class Replay:
 
     def told(self, verdict: Verdict) -> None:
         """Nothing rests on it here: how often a fix helped is counted in memory."""
+
+    def lessons(self, candidate: Candidate) -> list[Lesson]:
+        """None: the fix was learned from when it was found."""
+        return []
 
 
 def reapplied(project: Project, fix: memory.Fix) -> dict[str, str]:

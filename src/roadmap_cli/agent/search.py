@@ -9,15 +9,13 @@ while after the first, and chooses among those found (`voting`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
 from roadmap_cli.agent.bench import Bench
-from roadmap_cli.agent.driver import Case, Driver, Problem, Verdict
-from roadmap_cli.agent.drivers.templates import Templates
+from roadmap_cli.agent.driver import Driver, Problem, Verdict
 from roadmap_cli.agent.judge import BATCHES, Judge
-from roadmap_cli.agent.probing import prepare
 from roadmap_cli.agent.project import Project
 from roadmap_cli.agent.voting import elected
 
@@ -41,30 +39,18 @@ class Search:
     """Runs candidates on a bench. `pause` says when to stop, `room` how many may follow; `note` is told verdicts."""
 
     def __init__(
-        self, bench: Bench, project: Project, *, tried: Collection[str], weights: Mapping[str, float], pytest: bool,
+        self, bench: Bench, project: Project, *, pytest: bool,
         pause: Callable[[], bool], note: Callable[[Verdict], None], room: Callable[[], int] | None = None,
         patience: Patience | None = None, timer: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._bench, self._project = bench, project
-        self._tried = set(tried)
-        self._weights, self._pytest = weights, pytest
+        self._pytest = pytest
         self._pause, self._note, self._room = pause, note, room
         self._patience, self._timer = patience or Patience(), timer
-        self.skipped = 0
         self.paused = False
         self.plausible: list[Verdict] = []
 
     # -- finding ---------------------------------------------------------------------------------------------------
-
-    def find(self, case: Case, base: Mapping[str, str]) -> Verdict | None:
-        """The best confirmed candidate of the template driver; None if there is none or it was paused."""
-        if base:
-            raise ValueError("the template driver starts from the project as it stands")
-        driver = Templates(self._weights, pytest=self._pytest, tried=self._tried)
-        prepare(self._bench, self._project, case)
-        found = self.run(driver, Problem(self._project, case))
-        self.skipped += driver.skipped
-        return found
 
     def run(self, driver: Driver, problem: Problem) -> Verdict | None:
         """The best confirmed candidate of a driver; None if it has none, or if it was paused before the first."""

@@ -662,7 +662,17 @@ one show, read-only, a
 from elsewhere.
 Do not run two that you trust differently in one folder at once.
 .Pp
-There is no network, not even to chosen hosts.
+There is no network, unless hosts are named with
+.Fl Fl allow-host
+of
+.Xr agent-sandbox 1
+or were approved for a run of
+.Xr agent-loop 1 .
+Then the network namespace still holds nothing but its own loopback; the one socket that listens there was made before
+the program started and is answered outside of the sandbox, by a proxy that leads to those hosts only, resolves their
+names itself, refuses names that stand for this machine, and writes each connection down.
+What passes through a tunnel to such a host is the program's own affair: do not name a host that everybody can write to
+if the program must not tell what it reads.
 .Sh ATTEMPTS
 Each line was tried by the tests inside the sandbox, as root and as an ordinary user.
 """

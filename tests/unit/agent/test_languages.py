@@ -14,6 +14,7 @@ from roadmap_cli.agent.drivers import treesitter
 from roadmap_cli.agent.drivers.treesitter import TreeSitter, Trial, trimmed
 from roadmap_cli.agent.languages import spectra, syntax
 from roadmap_cli.agent.languages.variants import GoVariants
+from roadmap_cli.agent.preference import Preference
 from roadmap_cli.agent.project import Project
 from roadmap_cli.agent.source import Edit
 from roadmap_cli.agent.toolchain import TestCommand
@@ -148,7 +149,7 @@ def test_candidates_come_by_suspicion_and_prior_each_once() -> None:
 
 
 def test_weights_learned_elsewhere_change_the_order() -> None:
-    first = next(TreeSitter({"swap_operands": 0.0, "number": 50.0}).candidates(problem(TWO, {5: 1.0})))
+    first = next(TreeSitter(Preference({"number": 5.0})).candidates(problem(TWO, {5: 1.0})))
     assert first.template == "number"
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent import memory, patches, signature
-from roadmap_cli.agent.context import Contexts, change
+from roadmap_cli.agent.context import Contexts
 from roadmap_cli.agent.memory import lessons, repairs, sharing, vectors
-from roadmap_cli.agent.source import Source, blocks
+from roadmap_cli.agent.preference import Lesson, Traits
+from roadmap_cli.agent.source import Edit, Source, blocks
 from roadmap_cli.agent.statements import edits
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
@@ -202,14 +203,6 @@ def test_only_the_last_five_iterations_are_kept_each_with_its_hypothesis(tx):
     assert len(memory.short_term(tx, "agent_r1", 2)) == 2
     memory.note_iteration(tx, "agent_r1", memory.Attempt("p", "smollm2", "refuted", 1, what="x" * 9000), AT)
     assert len(memory.short_term(tx, "agent_r1")[-1].what) < 5000
-
-
-def test_how_long_a_projects_tests_take_is_known_the_next_time(tx):
-    assert memory.pace(tx, "/p", "pytest -q") is None
-    memory.note_pace(tx, "/p", "pytest -q", 0.2, 1.5, AT)
-    memory.note_pace(tx, "/p", "pytest -q", 0.1, 1.0, AT)
-    assert memory.pace(tx, "/p", "pytest -q") == (0.1, 1.0)
-    assert memory.pace(tx, "/p", "pytest") is None
 
 
 # -- lessons -------------------------------------------------------------------------------------------------------
@@ -523,35 +516,32 @@ def test_imported_text_cannot_steer_a_terminal(tx):
     assert not any(character in lesson.title for character in "\x1b\x07\u202e")
 
 
-# -- priors --------------------------------------------------------------------------------------------------------
+# -- preference ----------------------------------------------------------------------------------------------------
 
 
-def test_priors_know_where_a_template_helps(tx):
-    inside, outside = {"place": "While.test", "change": "<→<="}, {"place": "Call.args", "change": "<→!="}
-    attempts = [memory.Attempt(f"a{n}", "compare", "confirmed" if n < 6 else "refuted", 1, inside) for n in range(12)]
-    attempts += [memory.Attempt(f"b{n}", "compare", "refuted", 1, outside) for n in range(60)]
-    attempts += [memory.Attempt(f"c{n}", "variable", "refuted", 1, outside) for n in range(200)]
-    memory.note_attempts(tx, "agent_r1", "s", "u", attempts, AT)
-    learned = memory.Priors.load(tx)
-    there, elsewhere = learned.factor("compare", inside), learned.factor("compare", outside)
-    assert there > learned.factor("compare", {}) > elsewhere > 0
-    assert there > 1.5 * elsewhere
-    assert learned.factor("compare", {}) > learned.factor("variable", {})
-    assert learned.factor("never seen", {}) == pytest.approx(1, rel=0.5)
-    assert memory.Priors({}, {}).factor("compare", inside) == 1
-    assert memory.priors(tx)["compare"] > 1 > memory.priors(tx)["variable"]
+def test_a_repair_is_learned_from_once(tx):
+    right, wrong = Traits(("compare", "size/1")), Traits(("variable", "size/7"))
+    lesson = Lesson.of(right, [wrong] * 5)
+    memory.note_choice(tx, "agent_f1", [lesson], AT)
+    once = memory.preference(tx)
+    assert once.score(right) > 1 > once.score(wrong)
+    memory.note_choice(tx, "agent_f1", [lesson], AT)
+    assert memory.preference(tx).weights == once.weights
+    memory.note_choice(tx, "agent_f2", [lesson], AT)
+    assert memory.preference(tx).score(right) > once.score(right)
+    memory.note_choice(tx, "agent_f3", [], AT)
+    assert tx.execute("SELECT count(*) FROM agent_choice").fetchone() == (2,)
 
 
 def test_the_surroundings_of_an_edit():
-    text = "def f(xs):\n    n = 0\n    while n < len(xs):\n        n += 1\n    return n\n"
+    text = "def f(xs, spare):\n    n = 0\n    while n < len(xs):\n        n += 1\n    return n\n"
     source = Source("a.py", text.encode())
     around = Contexts(source)
-    found = {(edit.template, edit.text): around.of(edit, "IndexError") for edit in edits(source)}
-    compare = found["compare", "<="]
-    assert compare == {
-        "node": "Compare", "place": "While.test", "statement": "While", "loop": "yes", "construct": "While.test",
-        "change": "<→<=", "error": "IndexError",
-    }  # fmt: skip
-    assert found["augmented", "-="]["loop"] == "yes"
-    assert change("total - 1", "size - 1") == "x→x"
-    assert change("'ab'", "''") == "s→''"
+    found = {(edit.template, edit.text): edit for edit in edits(source)}
+    assert around.construct(found["compare", "<="]) == "While.test"
+    assert around.construct(found["augmented", "-="]).startswith("AugAssign")
+    at = text.index("return n") + 7
+    assert around.names(Edit(at, at + 1, "spare", "variable", 1.0, 5)) == "brings one into use"
+    at = text.index("len(xs)") + 4
+    assert around.names(Edit(at, at + 2, "n", "variable", 1.0, 3)) == "takes the last use"
+    assert around.names(Edit(at, at, "", "variable", 1.0, 3)) == ""

@@ -88,7 +88,7 @@ def searching(bench: Bench, notes: list[Verdict] | None = None) -> tuple[Search,
     assert run.finished
     case = Case(run.failing, list(run.outcomes), 0.5, {})
     search = Search(
-        bench, bench.project, tried=(), weights={}, pytest=True, pause=lambda: False,
+        bench, bench.project, pytest=True, pause=lambda: False,
         note=notes.append if notes is not None else lambda verdict: None,
     )  # fmt: skip
     prepare(bench, bench.project, case)

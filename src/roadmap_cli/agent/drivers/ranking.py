@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roadmap_cli.agent.preference import Lesson, Traits
 from roadmap_cli.agent.source import Edit
 
 #: Replacements of bytes: start, end, new text.
@@ -14,13 +16,28 @@ Spans = tuple[tuple[int, int, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A one-edit candidate (or one edit at several places, or two edits) of one file, with its score."""
+    """A one-edit candidate (or one edit at several places, or two edits) of one file, with its score.
+
+    `traits` are what it is like, of two edits both's.
+    """
 
     score: float
     file: str
     edits: Spans
     template: str
     line: int
+    traits: tuple[Traits, ...] = ()
+
+
+def lessons(chosen: Ranked, ranked: Sequence[Ranked]) -> list[Lesson]:
+    """What it teaches that one of the ranked was the repair: one lesson for each of its edits."""
+    others = [each.traits[0] for each in ranked if each.traits and each.traits[0] not in chosen.traits]
+    return [Lesson.of(traits, others) for traits in chosen.traits]
+
+
+def rare(count: int) -> float:
+    """The rarity of an edit whose template makes so many in the same function."""
+    return -math.log(max(1, count))
 
 
 class Orders:
@@ -94,4 +111,5 @@ def _joined(first: Ranked, second: Ranked, score: float) -> Ranked | None:
     if one[0] <= two[1] and two[0] <= one[1]:
         return None
     template = f"{first.template}+{second.template}"
-    return Ranked(score, first.file, tuple(sorted((one, two))), template, min(first.line, second.line))
+    traits = (*first.traits, *second.traits)
+    return Ranked(score, first.file, tuple(sorted((one, two))), template, min(first.line, second.line), traits)

@@ -18,6 +18,7 @@ from roadmap_cli.agent import examples as by_example
 from roadmap_cli.agent.driver import Candidate, Problem, Verdict
 from roadmap_cli.agent.drivers.templates import spliced
 from roadmap_cli.agent.enumeration import Synthesiser
+from roadmap_cli.agent.preference import Lesson
 from roadmap_cli.agent.project import is_test
 from roadmap_cli.agent.source import Edit, Scope, Source
 from roadmap_cli.agent.vocabulary import literals
@@ -49,6 +50,10 @@ class Synthesis:
 
     def told(self, verdict: Verdict) -> None:
         """Each candidate satisfies all examples: a refusal teaches nothing about the others."""
+
+    def lessons(self, candidate: Candidate) -> list[Lesson]:
+        """None: a body that was found says nothing of edits."""
+        return []
 
     @staticmethod
     def _sources(problem: Problem) -> list[Source]:

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import chain, pairwise
 
-from roadmap_cli.agent import insertions, missing, priors, statements
+from roadmap_cli.agent import insertions, missing, statements
+from roadmap_cli.agent.context import Contexts
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, trimmed
+from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, rare, trimmed
+from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
 from roadmap_cli.agent.project import is_test
+from roadmap_cli.agent.reflection import bias
 from roadmap_cli.agent.source import Edit, Scope, Source
 from roadmap_cli.agent.vocabulary import Vocabulary, literals
 
@@ -29,20 +34,21 @@ _UNNAMED = 0.1
 
 
 class Templates:
-    """The driver. `weights` multiplies the templates' own priors, or stands instead of them without `hand`."""
+    """The driver. `preference` is what experience says of edits; by default, what was set by hand."""
 
     name = "template"
 
     def __init__(
-        self, weights: Mapping[str, float] | None = None, *, hand: bool = True, pytest: bool = True,
-        tried: Collection[str] = (),
-    ) -> None:  # fmt: skip
-        self._weights, self._hand, self._pytest = weights or {}, hand, pytest
+        self, preference: Preference | None = None, *, pytest: bool = True, tried: Collection[str] = ()
+    ) -> None:
+        self._preference, self._pytest = preference or Preference(), pytest
         self._tried = set(tried)
         self._sources: dict[str, Source] = {}
+        self._around: dict[str, Contexts] = {}
         self._ranked: list[Ranked] = []
         self._orders = Orders(_PAIRS, _PAIR_FACTOR)
         self._known: dict[str, Ranked] = {}
+        self._proposed: dict[str, Ranked] = {}
         self._steps: list[tuple[float, Ranked]] = []
         self.skipped = 0
 
@@ -67,6 +73,7 @@ class Templates:
                 continue
             self._tried.add(candidate.patch)
             self._known[candidate.patch] = ranked
+            self._proposed[candidate.patch] = ranked
             yield candidate
 
     def told(self, verdict: Verdict) -> None:
@@ -77,6 +84,11 @@ class Templates:
         if len(self._steps) < _PARTIALS:
             self._steps.append((_PARTIAL_FACTOR * ranked.score**0.5 / (2 + 0.5 * verdict.failing), ranked))
             self._orders.begin(*self._steps[-1])
+
+    def lessons(self, candidate: Candidate) -> list[Lesson]:
+        """What it teaches that this proposal was the repair."""
+        ranked = self._proposed.get(candidate.patch)
+        return lessons(ranked, self._ranked) if ranked else []
 
     # -- ranking ---------------------------------------------------------------------------------------------------
 
@@ -95,26 +107,40 @@ class Templates:
         lines = case.suspicion[source.name]
         inner = [s for s in source.scopes if scope and s.start >= scope.start and s.end <= scope.end]
         constants = _constants(problem, source, scope)
-        words = {id(s.node): _vocabulary(source, s, case, constants, inner) for s in inner}
+        vocabulary = {id(s.node): _vocabulary(source, s, case, constants, inner) for s in inner}
         named = _named(problem, source, scope)
-        best: dict[tuple[int, int, str], Ranked] = {}
         roots: list[ast.AST] = [scope.node] if scope else [n for n in source.tree.body if not isinstance(n, _DEFINED)]
         pools = [statements.edits(source, roots, inner)]
         if scope:
-            pools += [missing.expressions(source, words), insertions.statements(source, words)]
-        data = source.content
-        for pool in pools:
-            for edit in pool:
-                suspicion = suspicion_of(source, edit, lines)
-                if not suspicion:
-                    continue
-                score = named * suspicion * (edit.weight if self._hand else 1.0) * self._weights.get(edit.template, 1.0)
-                place = trimmed(data, edit)
-                score *= self._weights.get(priors.size_of(place), 1.0)
-                known = best.get(place)
-                if (place[0] != place[1] or place[2]) and (known is None or known.score < score):
-                    best[place] = Ranked(score, source.name, (place,), edit.template, edit.line)
+            pools += [missing.expressions(source, vocabulary), insertions.statements(source, vocabulary)]
+        found: list[tuple[Edit, tuple[int, int, str], float]] = []
+        for edit in chain.from_iterable(pools):
+            suspicion = suspicion_of(source, edit, lines)
+            place = trimmed(source.content, edit)
+            if suspicion and edit.weight and (place[0] != place[1] or place[2]):
+                found.append((edit, place, suspicion))
+        counts = Counter(edit.template for edit, _, _ in found)
+        best: dict[tuple[int, int, str], Ranked] = {}
+        for edit, place, suspicion in found:
+            traits = self._traits(problem, source, edit, place, suspicion, counts[edit.template])
+            score = named * self._preference.score(traits)
+            known = best.get(place)
+            if known is None or known.score < score:
+                best[place] = Ranked(score, source.name, (place,), edit.template, edit.line, (traits,))
         return list(best.values())
+
+    def _traits(
+        self, problem: Problem, source: Source, edit: Edit, place: tuple[int, int, str], suspicion: float, count: int
+    ) -> Traits:
+        around = self._around.setdefault(source.name, Contexts(source))
+        favour = 1.0
+        if problem.hypotheses:
+            scope = source.scope_of(place[0])
+            favour = bias(problem.hypotheses, edit.template, source.name, edit.line, scope.name if scope else "")
+        return Traits(
+            words(edit.template, (place,), around.names(edit)), math.log(suspicion), math.log(edit.weight),
+            math.log(favour), rare(count),
+        )  # fmt: skip
 
     # -- candidates ------------------------------------------------------------------------------------------------
 
@@ -177,8 +203,9 @@ def _alike(found: Sequence[Ranked]) -> list[Ranked]:
             places = sorted(each.edits[0] for each in group)
             if all(a[1] < b[0] for a, b in pairwise(places)):
                 top = max(group, key=lambda each: each.score)
+                traits = tuple(replace(each, words=(*each.words, SEVERAL)) for each in top.traits)
                 made.append(Ranked(_SAME_FACTOR * top.score, top.file, tuple(places), f"{top.template}+{top.template}",
-                                    top.line))  # fmt: skip
+                                    top.line, traits))  # fmt: skip
     return made
 
 

@@ -8,15 +8,18 @@ comes nearest), and those that mend some of them are what a second edit is put u
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 from roadmap_cli.agent import languages
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, trimmed
+from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, rare, trimmed
 from roadmap_cli.agent.languages.syntax import Tree
 from roadmap_cli.agent.localise import Suspicion
+from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
 from roadmap_cli.agent.project import Project, is_test
 from roadmap_cli.core.errors import DataError, Unavailable
 
@@ -50,7 +53,7 @@ Screens = Callable[[Case], Screen | None]
 
 
 class TreeSitter:
-    """The driver. `weights` multiplies the templates' own priors; `tried` are patches not to propose again.
+    """The driver. `preference` is what experience says of edits; `tried` are patches not to propose again.
 
     `screens` gives a way to try them quickly, asked for when the first proposal is.
     """
@@ -58,9 +61,10 @@ class TreeSitter:
     name = "template"
 
     def __init__(
-        self, weights: Mapping[str, float] | None = None, *, tried: Collection[str] = (), screens: Screens | None = None
+        self, preference: Preference | None = None, *, tried: Collection[str] = (), screens: Screens | None = None
     ) -> None:
-        self._weights, self._screens = weights or {}, screens
+        self._preference, self._screens = preference or Preference(), screens
+        self._proposed: dict[str, Ranked] = {}
         self._tried = set(tried)
         self._trees: dict[str, Tree] = {}
         self._known: dict[str, Ranked] = {}
@@ -93,6 +97,11 @@ class TreeSitter:
         """What mended a part is worth a second edit."""
         if verdict.outcome in ("partial", "regressed"):
             self._built_upon(verdict.candidate, verdict.failing)
+
+    def lessons(self, candidate: Candidate) -> list[Lesson]:
+        """What it teaches that this proposal was the repair."""
+        ranked = self._proposed.get(candidate.patch)
+        return lessons(ranked, self._ranked) if ranked else []
 
     def _screened(self, screen: Screen, batch: list[Candidate]) -> Iterator[Candidate]:
         """Those of a batch that pass, and those that nothing is known of; if there are none, the nearest one."""
@@ -136,15 +145,23 @@ class TreeSitter:
         except DataError:
             return []
         self._trees[name] = tree
+        edits = [edit for edit in language.edits(tree, lines) if edit.weight]
+        counts = Counter(edit.template for edit in edits)
         best: dict[tuple[int, int, str], Ranked] = {}
-        for edit in language.edits(tree, lines):
+        for edit in edits:
             place = trimmed(tree.content, edit)
             near = max(lines.get(edit.line - 1, 0.0), lines.get(edit.line + 1, 0.0))
             suspicion = lines.get(edit.line, 0.0) or 0.5 * near
-            score = suspicion * edit.weight * self._weights.get(edit.template, 1.0)
+            if not suspicion or (place[0] == place[1] and not place[2]):
+                continue
+            traits = Traits(
+                words(edit.template, (place,)), math.log(suspicion), math.log(edit.weight), 0.0,
+                rare(counts[edit.template]),
+            )  # fmt: skip
+            score = self._preference.score(traits)
             known = best.get(place)
-            if score and (place[0] != place[1] or place[2]) and (known is None or known.score < score):
-                best[place] = Ranked(score, name, (place,), edit.template, edit.line)
+            if known is None or known.score < score:
+                best[place] = Ranked(score, name, (place,), edit.template, edit.line, (traits,))
         return list(best.values())
 
     def _alike(self, found: Sequence[Ranked]) -> list[Ranked]:
@@ -163,7 +180,8 @@ class TreeSitter:
             if _ALIKE[0] <= len(group) <= _ALIKE[1] and apart:
                 first = group[0]
                 score = max(each.score for each in group) * _ALIKE_FACTOR
-                made.append(Ranked(score, first.file, edits, f"{_EVERYWHERE}{first.template}", first.line))
+                traits = tuple(replace(each, words=(*each.words, SEVERAL)) for each in first.traits)
+                made.append(Ranked(score, first.file, edits, f"{_EVERYWHERE}{first.template}", first.line, traits))
         return made
 
     def _in_order(self, project: Project) -> Iterator[Candidate]:
@@ -189,6 +207,7 @@ class TreeSitter:
                 continue
             self._tried.add(candidate.patch)
             self._known[candidate.patch] = ranked
+            self._proposed[candidate.patch] = ranked
             yield candidate
 
     def _candidate(self, ranked: Ranked) -> Candidate | None:

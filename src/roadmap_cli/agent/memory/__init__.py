@@ -14,7 +14,7 @@ Every function works inside the caller's transaction; nothing here decides, it o
 
 from __future__ import annotations
 
-from roadmap_cli.agent.memory.learning import Priors, priors
+from roadmap_cli.agent.memory.learning import note_choice, preference
 from roadmap_cli.agent.memory.lessons import Lesson
 from roadmap_cli.agent.memory.library import Skill, skills
 from roadmap_cli.agent.memory.recalling import consult, recall
@@ -26,8 +26,6 @@ from roadmap_cli.agent.memory.runs import (
     note_attempts,
     note_failure,
     note_iteration,
-    note_pace,
-    pace,
     refuted,
     run,
     set_status,
@@ -41,19 +39,17 @@ __all__ = [
     "Fix",
     "Iteration",
     "Lesson",
-    "Priors",
     "Run",
     "Skill",
     "consult",
     "fixes",
     "learn",
     "note_attempts",
+    "note_choice",
     "note_failure",
     "note_iteration",
-    "note_pace",
     "note_replay",
-    "pace",
-    "priors",
+    "preference",
     "recall",
     "refuted",
     "run",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roadmap_cli.agent import signature as signatures
-from roadmap_cli.agent.memory import learning, lessons
+from roadmap_cli.agent.memory import lessons
 from roadmap_cli.agent.signature import Signature
 
 if TYPE_CHECKING:
@@ -35,20 +35,17 @@ class Run:
 class Attempt:
     """One candidate that was run: its patch, template, outcome and how many tests failed with it.
 
-    `context` is what `context.Contexts` says of its place, for the priors. `what` is the edit in words or as a diff,
+    `what` is the edit in words or as a diff,
     `error` what the first failing test said, `hypothesis` the id of the hypothesis it rested on: for short-term memory.
-    `features` are what it is counted under (`priors.features`); by default its templates.
     """
 
     patch: str
     template: str
     outcome: str
     failing: int
-    context: Mapping[str, str] = field(default_factory=dict)
     what: str = ""
     error: str = ""
     hypothesis: str | None = None
-    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +135,11 @@ def note_failure(tx: Connection, failures: Sequence[tuple[str, Signature]], at: 
 def note_attempts(
     tx: Connection, run_id: str, signature: str, suite: str, attempts: Sequence[Attempt], at: str
 ) -> None:
-    """Store what was tried, and count it for the run, the failure and the templates."""
+    """Store what was tried, and count it for the run and the failure."""
     tx.executemany(
         "INSERT OR REPLACE INTO agent_attempt (signature, suite, patch, run_id, outcome, failing, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [(signature, suite, a.patch, run_id, a.outcome, a.failing, at) for a in attempts],
-    )
-    tx.executemany(
-        "INSERT INTO agent_template (template, tried, confirmed) VALUES (?, 1, ?)"
-        " ON CONFLICT (template) DO UPDATE SET tried = tried + 1, confirmed = confirmed + excluded.confirmed",
-        [(name, int(a.outcome == "confirmed")) for a in attempts for name in a.features or a.template.split("+")],
     )
     counted = Counter((a.template, a.outcome) for a in attempts)
     tx.executemany(
@@ -155,7 +147,6 @@ def note_attempts(
         " ON CONFLICT DO UPDATE SET count = count + excluded.count",
         [(signature, template, outcome, count) for (template, outcome), count in counted.items()],
     )
-    learning.note(tx, [(a.template, a.context, a.outcome == "confirmed") for a in attempts])
     _keep_iterations(tx, run_id, [a for a in attempts if a.what], at)
     tx.execute(
         "UPDATE agent_run SET candidates = candidates + ?, updated_at = ? WHERE id = ?", (len(attempts), at, run_id)
@@ -182,31 +173,6 @@ def _keep_iterations(tx: Connection, run_id: str, attempts: Sequence[Attempt], a
         ],
     )
     tx.execute("DELETE FROM agent_iteration WHERE run_id = ? AND number <= ?", (run_id, last + len(attempts) - KEPT))
-
-
-def note_pace(
-    tx: Connection, project: str, test_command: str, test_seconds: float, suite_seconds: float, at: str
-) -> None:
-    """Keep how long a project's tests take when they pass: what takes far longer next time hangs."""
-    tx.execute(
-        "INSERT INTO agent_pace (project, test_command, test_seconds, suite_seconds, at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET test_seconds = excluded.test_seconds, suite_seconds = excluded.suite_seconds,"
-        " at = excluded.at",
-        (project, test_command, test_seconds, suite_seconds, at),
-    )
-
-
-def pace(tx: Connection, project: str, test_command: str) -> tuple[float, float] | None:
-    """Seconds of the slowest passing test and of the whole suite when they were last measured; None if never.
-
-    A first run may be given ten times the one, half a second at least. What then runs out of time is only suspected to
-    hang: if no remembered fix mends it, it is run again with the usual limit.
-    """
-    row = tx.execute(
-        "SELECT test_seconds, suite_seconds FROM agent_pace WHERE project = ? AND test_command = ?",
-        (project, test_command),
-    ).fetchone()
-    return (row[0], row[1]) if row else None
 
 
 def short_term(tx: Connection, run_id: str, limit: int = KEPT) -> list[Iteration]:

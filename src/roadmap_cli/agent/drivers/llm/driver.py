@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from roadmap_cli.agent.driver import Problem, Verdict
     from roadmap_cli.agent.drivers.llm.outcomes import Expected
     from roadmap_cli.agent.drivers.llm.prompt import Prompt
+    from roadmap_cli.agent.preference import Lesson
     from roadmap_cli.core.records import Record
     from roadmap_cli.models.batch import Batch
     from roadmap_cli.models.chat import Reply
@@ -136,6 +137,10 @@ class LlmDriver:
             self._fared.keep()
         if self.stopped == "unavailable" and self._first_error is not None and not self._replied:
             raise self._first_error
+
+    def lessons(self, candidate: Candidate) -> list[Lesson]:
+        """None: what a model wrote says nothing of templates."""
+        return []
 
     def told(self, verdict: Verdict) -> None:
         """What the tests said of a proposal: it goes into the next round's question, and into the model's record."""
