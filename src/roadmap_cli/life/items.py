@@ -72,6 +72,10 @@ class Group:
     events: tuple[Record, ...]
     cut: bool = False
     """Whether the series has more instances in the window than were taken."""
+    kind: str = "life.event"
+    """What its records are: life.event or life.task."""
+    repeats: bool = False
+    """Whether a later window gives more of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +86,29 @@ class Position:
     position: Mapping[str, Any]
 
 
-Item = Group | Record | DataError | Position
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of one of the many parts of a source, once all that came before this is stored; see `life.parts`.
+
+    A mark of None: the part has gone, and what only it held is withdrawn.
+    """
+
+    source: str
+    name: str
+    mark: str | None
+    uids: tuple[str, ...] = ()
+    fresh_until: str = ""
+    ahead_of: str = ""
+    """Of UIDs that it no longer holds, what begins at this moment or later is withdrawn; "" for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something was read, but perhaps not as it was meant: told once for each file."""
+
+    where: str
+    message: str
+
+
+Item = Group | Record | DataError | Position | Part | Remark
 Items = Iterator[Item]
