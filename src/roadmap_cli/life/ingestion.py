@@ -125,6 +125,14 @@ class Import:
             if isinstance(item, Position) or self._size >= BATCH_RECORDS:
                 yield from self.rest()
 
+    def put(self, records: Iterable[Group | Record | Part], format_name: str) -> list[Record]:
+        """Store records that have no source of their own; those that were new."""
+        late = stamp(self._now() + AHEAD), stamp(self._now() + FAR_AHEAD)
+        for record in records:
+            self._open(format_name).append(record)
+            self._look(record, late)
+        return self.rest()
+
     def rest(self) -> list[Record]:
         """Store what is left and give its records that were new."""
         if not self._batch:

@@ -96,7 +96,8 @@ class Part:
     source: str
     name: str
     mark: str | None
-    uids: tuple[str, ...] = ()
+    uids: tuple[str, ...] | None = ()
+    """The calendar UIDs it holds; None leaves what is known of them as it is."""
     fresh_until: str = ""
     ahead_of: str = ""
     """Of UIDs that it no longer holds, what begins at this moment or later is withdrawn; "" for all of them."""

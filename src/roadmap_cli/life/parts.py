@@ -46,7 +46,7 @@ def put(tx: Connection, part: Part) -> int:
             "SELECT uid FROM life_part_uid WHERE source = ? AND name = ?", (part.source, part.name)
         )
     }
-    has = set(part.uids) if part.mark is not None else set()
+    has = set() if part.mark is None else had if part.uids is None else set(part.uids)
     tx.executemany(
         "DELETE FROM life_part_uid WHERE source = ? AND name = ? AND uid = ?",
         [(part.source, part.name, uid) for uid in sorted(had - has)],

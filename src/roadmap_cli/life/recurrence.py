@@ -81,8 +81,8 @@ def parse(text: str) -> Rule:
         raise DataError("rule repeats too often in a day", code="rule_too_dense")
     return Rule(
         frequency,
-        interval=_positive("INTERVAL", parts.get("INTERVAL", "1")),
-        count=_positive("COUNT", parts["COUNT"]) if "COUNT" in parts else None,
+        interval=_number("INTERVAL", parts.get("INTERVAL", "1")) or 1,
+        count=_number("COUNT", parts.get("COUNT", "0")),
         until=parts.get("UNTIL"),
         week_start=DAYS.index(parts.get("WKST", "MO")),
         months=numbers["BYMONTH"],
@@ -196,8 +196,13 @@ def _days(rule: Rule, start: datetime, first: date) -> Iterator[date]:
         length = 7 if rule.frequency == "WEEKLY" else 1
     year = first.year + 1 if rule.week_numbers and rule.frequency == "YEARLY" and first.month == 12 else first.year
     weeks = _weeks(rule, year) if rule.week_numbers and rule.frequency == "YEARLY" else None
-    for offset in range(length):
+    offset = 0
+    while offset < length:
         day = first + timedelta(days=offset)
+        if rule.months and day.month not in rule.months:
+            offset += _month_length(day) - day.day + 1  # none of this month
+            continue
+        offset += 1
         if weeks is not None and day not in weeks:
             continue
         if _fits(rule, start, day):
@@ -282,10 +287,11 @@ def _numbers(name: str, text: str, least: int, most: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _positive(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
+def _number(name: str, text: str) -> int | None:
+    """A number; None for 0 and below, which some programs write for no limit (Confluence: COUNT=-1)."""
+    if not re.fullmatch(r"[+-]?\d{1,9}", text, re.ASCII):
         raise _bad(name)
-    return int(text)
+    return int(text) if int(text) > 0 else None
 
 
 def _weekdays(text: str) -> tuple[tuple[int, int], ...]:

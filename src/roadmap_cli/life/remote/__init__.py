@@ -58,6 +58,8 @@ class Access:
     now: Callable[[], datetime]
     password: str | None = field(default=None, repr=False)
     state: State | None = None
+    again: bool = False
+    """Everything is to be given once more, what is known as well."""
 
 
 class Listener(Protocol):
@@ -141,19 +143,35 @@ def module(url: str) -> Remote:
             hint="leave it out; give --password-file FILE",
         )
     if scheme not in SCHEMES:
-        raise UsageError(f"{scheme!r} is no kind of source", hint=f"known are {', '.join(f'{each}://' for each in SCHEMES)}")
+        raise UsageError(
+            f"{scheme!r} is no kind of source", hint=f"known are {', '.join(f'{each}://' for each in SCHEMES)}"
+        )
     if not host:
         raise UsageError(f"the URL names no host: {url!r}")
     found: Any = import_module(f"{__name__}.{SCHEMES[scheme]}")
     return found  # type: ignore[no-any-return]
 
 
+def listed() -> Iterator[tuple[str, str]]:
+    """Each kind of server by the schemes of its URLs, and what it is for a person."""
+    for name in dict.fromkeys(SCHEMES.values()):
+        schemes = [each for each, by in SCHEMES.items() if by == name]
+        yield (
+            f"{schemes[0]}://",
+            f"{import_module(f'{__name__}.{name}').WHAT} ({', '.join(f'{each}://' for each in schemes)})",
+        )
+
+
 def bare(url: str) -> str:
-    """The URL without a password, query (feeds carry secrets there) or fragment: the name of the source."""
+    """The name of the source: the URL without password and fragment.
+
+    Feeds carry secrets in their query: a hash stands in its place, for telling them apart.
+    """
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
     place = parts.netloc.rpartition("@")[2].lower()
-    return urlunsplit((parts.scheme.lower(), user + place, parts.path, "", ""))
+    query = hashlib.sha256(parts.query.encode()).hexdigest()[:12] if parts.query else ""
+    return urlunsplit((parts.scheme.lower(), user + place, parts.path, query, ""))
 
 
 def user_of(url: str) -> str | None:
