@@ -19,7 +19,6 @@ from roadmap_cli.life.items import Item, Source
 from roadmap_cli.life.opened import LARGEST_BYTES, Opened
 from roadmap_cli.life.settings import Settings
 
-
 #: What begins so is compressed; the module that undoes it.
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma"))
 #: Files of one archive that are looked at.

@@ -20,6 +20,8 @@ class Settings:
     mapping: Mapping[str, str] = field(default_factory=dict)
     zone_is_chosen: bool = False
     """Whether the person named the zone: then it goes before one that a file names."""
+    now: datetime | None = None
+    """When it is read: the time of records that have none of their own."""
 
     @classmethod
     def of(
@@ -43,6 +45,7 @@ class Settings:
             text.known(charset) if charset else None,
             bank_csv.mapping(mapping),
             zone_is_chosen,
+            now,
         )
 
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""The lines of an iCalendar file (RFC 5545, 3.1): unfolded, cut into name, parameters and value, grouped by component.
+"""The lines of iCalendar and vCard files (RFC 5545, 3.1): unfolded, cut into name, parameters, value, by component.
 
 Tolerant where files in the wild are wrong and the meaning is clear: any line ending, folding inside a UTF-8
 character, spaces around names, missing END lines. Each component is apart from its neighbours, so one that is broken
@@ -10,28 +10,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
-from roadmap_cli.life.formats.text import as_utf8, decode_part
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.life.formats.text import as_utf8, decode_part, known
 
 #: The longest value kept, in bytes. Inline attachments are longer; nothing we read is.
 LONGEST = 1 << 16
 #: Components may nest this deep; a calendar needs three levels.
 DEEPEST = 8
+#: The longest line that is looked at, in bytes; and how much of a file is read at once.
+LONGEST_LINE, CHUNK_BYTES = 1 << 20, 1 << 18
 
 _ENDING = re.compile(rb"\r\n|\n|\r")
-_NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*([;:])")
+_NAME = re.compile(r"\s*(?:([A-Za-z0-9-]{1,64})\.)?([A-Za-z0-9-]+)\s*([;:])")
 _PARAMETER = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*+((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)([;:])')
+_BARE = re.compile(r"\s*([A-Za-z0-9-]+)\s*([;:])")
+_CHARSET = re.compile(rb";\s*CHARSET\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_ENCODINGS = ("QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B", "Q")
 _CARET = {"^n": "\n", "^'": '"', "^^": "^"}
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One content line: name in capitals, parameters (names in capitals, quotes off), raw value, line number."""
+    """One content line: name in capitals, parameters (names in capitals, quotes off), raw value, line number.
+
+    `group` is what stands before a dot and the name in a vCard, in lower case.
+    """
 
     name: str
     parameters: dict[str, str]
     value: str
     line: int
+    group: str = ""
 
 
 @dataclass(slots=True)
@@ -56,19 +67,70 @@ class Component:
 
 def logical_lines(data: bytes) -> Iterator[tuple[int, str]]:
     """Unfolded lines with the number (from 1) of the physical line each starts on. Blank lines are left out."""
-    number = 1
+    return _unfolded(_ENDING.split(as_utf8(data)), None)
+
+
+def stream_lines(stream: BinaryIO, charset: str | None = None) -> Iterator[tuple[int, str]]:
+    """The same of a file that is not held whole. `charset` is for lines that name none."""
+    head = stream.read(4)
+    if as_utf8(head) != head:  # a byte order mark: UTF-16 cannot be cut at line ends
+        return _unfolded(_ENDING.split(as_utf8(head + stream.read())), charset)
+    return _unfolded(_physical(head, stream), charset)
+
+
+def _physical(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    """Lines as they stand in a file, whatever ends them; what is longer than LONGEST_LINE is cut there."""
+    kept, held = bytearray(), head
+    while chunk := stream.read(CHUNK_BYTES):
+        chunk = held + chunk
+        held = b"\r" if chunk.endswith(b"\r") else b""  # perhaps the first half of an ending
+        first, *others = _ENDING.split(chunk.removesuffix(held) if held else chunk)
+        kept += first[: max(LONGEST_LINE - len(kept), 0)]
+        if others:
+            yield bytes(kept)
+            kept = bytearray(others.pop())
+            yield from others
+    first, *others = _ENDING.split(held)
+    yield bytes(kept) + first
+    yield from others
+
+
+def _unfolded(physical: Iterable[bytes], charset: str | None) -> Iterator[tuple[int, str]]:
     pending: list[bytes] = []
-    started = 1
-    for raw in _ENDING.split(as_utf8(data)):
-        if pending and raw[:1] in (b" ", b"\t"):
-            pending.append(raw[1:])
+    started, size = 1, 0
+    soft = False
+    for number, raw in enumerate(physical, 1):
+        if soft:  # quoted-printable goes on in the next line
+            pending[-1] = pending[-1][:-1]
+            pending.append(raw.lstrip(b" \t"))
+        elif pending and raw[:1] in (b" ", b"\t"):
+            if size < LONGEST_LINE:
+                pending.append(raw[1:])
+                size += len(raw)
         else:
             if pending and any(pending):
-                yield started, decode_part(b"".join(pending))
-            pending, started = [raw], number
-        number += 1
+                yield started, _decoded(b"".join(pending), charset)
+            pending, started, size = [raw], number, len(raw)
+        soft = raw.endswith(b"=") and size < LONGEST_LINE and _is_quoted(pending[0])
     if pending and any(pending):
-        yield started, decode_part(b"".join(pending))
+        yield started, _decoded(b"".join(pending), charset)
+
+
+def _is_quoted(line: bytes) -> bool:
+    return b"QUOTED-PRINTABLE" in line[:300].partition(b":")[0].upper()
+
+
+def _decoded(line: bytes, charset: str | None) -> str:
+    """A line as text, in the character set that it, or else its file, is said to be in."""
+    if not line.isascii():
+        found = _CHARSET.search(line[:300].partition(b":")[0])
+        name = found[1].decode("ascii") if found else charset
+        if name:
+            try:
+                return line.decode(known(name))
+            except (DataError, UnicodeDecodeError):
+                pass
+    return decode_part(line)
 
 
 def split(text: str, line: int) -> Property | None:
@@ -77,34 +139,71 @@ def split(text: str, line: int) -> Property | None:
     if not found:
         return None
     parameters: dict[str, str] = {}
-    place, mark = found.end(), found[2]
+    place, mark = found.end(), found[3]
     while mark == ";":
         piece = _PARAMETER.match(text, place)
-        if not piece:
-            return None
-        parameters[piece[1].upper()] = _unquote(piece[2])
-        place, mark = piece.end(), piece[3]
-    return Property(found[1].upper(), parameters, text[place : place + LONGEST], line)
+        if piece:
+            name, value = piece[1].upper(), _unquote(piece[2])
+            mark = piece[3]
+        else:
+            piece = _BARE.match(text, place)  # vCard 2.1: TEL;HOME;VOICE:
+            if not piece:
+                return None
+            value, mark = piece[1], piece[2]
+            name = "ENCODING" if value.upper() in _ENCODINGS else "TYPE"
+        if name == "TYPE" and name in parameters:
+            value = f"{parameters[name]},{value}"
+        parameters[name] = value
+        place = piece.end()
+    value = text[place : place + LONGEST]
+    if parameters.get("ENCODING", "").upper() == "QUOTED-PRINTABLE":
+        value = _unquoted_printable(value, parameters.get("CHARSET"))
+    return Property(found[2].upper(), parameters, value, line, (found[1] or "").lower())
+
+
+def _unquoted_printable(value: str, charset: str | None) -> str:
+    """A quoted-printable value (RFC 2045, 6.7) as text; what has been decoded already stays."""
+    import quopri
+
+    if not value.isascii():
+        return value
+    data = quopri.decodestring(value.encode("ascii"))
+    if charset:
+        try:
+            return data.decode(known(charset))
+        except (DataError, UnicodeDecodeError):
+            pass
+    return decode_part(data)
 
 
 def components(data: bytes) -> Iterator[Component]:
     """The outermost components of a file, each with what is inside it. A missing END is supplied."""
+    return _components(logical_lines(data))
+
+
+def stream_components(stream: BinaryIO, charset: str | None = None) -> Iterator[Component]:
+    """The same of a file that is not held whole, only one outermost component at a time."""
+    return _components(stream_lines(stream, charset))
+
+
+def _components(lines: Iterable[tuple[int, str]]) -> Iterator[Component]:
     stack: list[Component] = []
     skipping = 0
-    for line, text in logical_lines(data):
+    for line, text in lines:
         item = split(text, line)
         if item is None:
             if stack:
                 stack[-1].broken.append(line)
             continue
         if item.name == "BEGIN":
-            if stack and item.value.strip().upper() == "VCALENDAR":  # the one before was not ended
+            name = item.value.strip().upper()
+            if stack and (name == "VCALENDAR" or name == stack[-1].name == "VCARD"):  # the one before was not ended
                 yield from _close(stack, stack[0].name)
                 skipping = 0
             if len(stack) >= DEEPEST:
                 skipping += 1
                 continue
-            stack.append(Component(item.value.strip().upper(), line))
+            stack.append(Component(name, line))
         elif item.name == "END":
             if skipping:
                 skipping -= 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from roadmap_cli.core.clock import stamp
@@ -122,10 +123,8 @@ def _groups(
     except DataError as error:
         if error.code in ("bad_rule", "rule_too_dense"):
             once = [replace(event, component=_once(event.component)) for event in events]
-            try:
+            with suppress(DataError):
                 yield _group(name, uid, once, source, window)
-            except DataError:
-                pass
         yield source.placed(error, None if error.where else events[0].component.line)
 
 

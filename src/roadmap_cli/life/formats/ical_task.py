@@ -15,7 +15,12 @@ from roadmap_cli.life.items import Source
 from roadmap_cli.life.zones import Zones
 
 KIND = "life.task"
-STATUSES = {"needs-action": "needs_action", "in-process": "in_process", "completed": "completed", "cancelled": "cancelled"}  # fmt: skip
+STATUSES = {
+    "needs-action": "needs_action",
+    "in-process": "in_process",
+    "completed": "completed",
+    "cancelled": "cancelled",
+}
 
 
 def event(component: Component, zones: Zones, calendar: str) -> Event | Record:

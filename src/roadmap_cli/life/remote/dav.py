@@ -52,7 +52,7 @@ class Part:
 
 
 def web(url: str) -> str:
-    """The address a URL of this family stands for, without user: http only where it is asked for, or to this machine."""
+    """The web address that a URL stands for, without user: http only if asked for, or to this machine."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     if scheme in _PLAIN_HERE:
