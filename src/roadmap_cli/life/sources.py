@@ -133,9 +133,19 @@ class Reader:
                 raise
             return
         items = reading.items(opened, source, self.settings)
+        if not named:
+            items = self._if_meant(items)
         if path:
             items = self._noted(items, path, f"{before} {self._print} {source.sha256}")
         yield from self._import.add(items, source.record(stamp(self.now())))
+
+    def _if_meant(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The same items, unless they show that a file of a folder is some table, and no bank's."""
+        for place, item in enumerate(items):
+            if place == 0 and isinstance(item, DataError) and item.code in ("unknown_columns", "no_calendar"):
+                self.left_out(str(item))
+            else:
+                yield item
 
     def _archive(self, archive: Opened, error: DataError, named: bool) -> Iterator[Record]:
         found = False

@@ -28,6 +28,7 @@ _PARAMETER = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*+((?:"[^"]*"|[^";:,]*)(?:,(?:
 _BARE = re.compile(r"\s*([A-Za-z0-9-]+)\s*([;:])")
 _CHARSET = re.compile(rb";\s*CHARSET\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _ENCODINGS = ("QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B", "Q")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _CARET = {"^n": "\n", "^'": '"', "^^": "^"}
 
 
@@ -63,6 +64,20 @@ class Component:
     def every(self, name: str) -> Iterator[Property]:
         """All properties of that name."""
         return (item for item in self.properties if item.name == name)
+
+
+def begins(head: bytes, names: Iterable[str]) -> bool:
+    """Whether a file begins with such a component: not a mail or an archive that has one somewhere in it.
+
+    Some words before it are passed over, if they are no lines of another format: no colon, no control characters.
+    """
+    for line in _ENDING.split(head[:4096])[:20]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            return name.strip().upper().rpartition(b".")[2] == b"BEGIN" and value.strip().decode("latin-1").upper() in names
+        if _CONTROL.search(line) or line.startswith((b"From ", b"PK\x03")):
+            return False
+    return False
 
 
 def logical_lines(data: bytes) -> Iterator[tuple[int, str]]:

@@ -6,7 +6,6 @@ steps see plain moments. Busy times (VFREEBUSY) become events without a title. J
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +14,7 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import ical_busy, ical_event, ical_task
-from roadmap_cli.life.formats.contentlines import Component, components, text
+from roadmap_cli.life.formats.contentlines import Component, begins, components, text
 from roadmap_cli.life.formats.ical_series import Event, Instance, Window, in_force, instances, key, original_of
 from roadmap_cli.life.formats.ical_zone import defined
 from roadmap_cli.life.formats.text import decode
@@ -30,13 +29,12 @@ if TYPE_CHECKING:
 NAME, WHAT = "ical", "an iCalendar file"
 #: What may stand outside a VCALENDAR, as some programs store single items.
 BARE = ("VEVENT", "VTODO", "VFREEBUSY", "VTIMEZONE", "VJOURNAL", "VAVAILABILITY")
-_BEGIN = re.compile(rf"^\s*BEGIN\s*:\s*(?:VCALENDAR|{'|'.join(BARE)})\b".encode(), re.MULTILINE | re.IGNORECASE)
 _KINDS = {"VEVENT": ical_event, "VTODO": ical_task}
 
 
 def matches(opened: Opened) -> bool:
-    """A line BEGIN:VCALENDAR, or the beginning of one of its parts."""
-    return bool(_BEGIN.search(opened.text_head))
+    """It begins with BEGIN:VCALENDAR, or with one of its parts."""
+    return begins(opened.text_head, ("VCALENDAR", *BARE))
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group | DataError | Remark]:

@@ -14,7 +14,7 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.formats.contentlines import Component, Property, stream_components, text
+from roadmap_cli.life.formats.contentlines import Component, Property, begins, stream_components, text
 from roadmap_cli.life.formats.ical_values import when
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
 NAME, WHAT = "vcard", "vCards of an address book"
-_BEGIN = re.compile(rb"^\s*BEGIN\s*:\s*VCARD\b", re.MULTILINE | re.IGNORECASE)
 #: The time of cards that have none, where it is not known when they are read.
 UNDATED = "1970-01-01T00:00:00.000Z"
 
@@ -44,8 +43,8 @@ _RELATIONS = {
 
 
 def matches(opened: Opened) -> bool:
-    """A line BEGIN:VCARD."""
-    return bool(_BEGIN.search(opened.text_head))
+    """It begins with BEGIN:VCARD."""
+    return begins(opened.text_head, ("VCARD",))
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError]:

@@ -1,0 +1,189 @@
+"""life-ingest and a real CalDAV server (Radicale, GPL: a peer in tests only) on this machine."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import json
+import socket
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("radicale") is None, reason="radicale is not installed")
+Shell = Callable[..., subprocess.CompletedProcess[bytes]]
+PASSWORD = "correct horse"
+
+
+class Server:
+    """Radicale with one user, and plain requests to it."""
+
+    def __init__(self, port: int, data: Path) -> None:
+        self.port = port
+        self.data = data
+
+    def url(self, path: str = "", scheme: str = "caldav") -> str:
+        return f"{scheme}://ann@127.0.0.1:{self.port}/{path}"
+
+    def send(self, method: str, path: str, body: str = "", **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        token = b64encode(f"ann:{PASSWORD}".encode()).decode()
+        connection.request(method, path, body.encode(), {"Authorization": f"Basic {token}", **headers})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status
+
+    def put(self, calendar: str, uid: str, lines: str) -> None:
+        kind = "VTODO" if "DUE" in lines else "VEVENT"
+        text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:t\r\nBEGIN:{kind}\r\nUID:{uid}\r\n{lines}\r\nEND:{kind}\r\nEND:VCALENDAR\r\n"
+        assert self.send("PUT", f"/ann/{calendar}/{uid}.ics", text, **{"Content-Type": "text/calendar"}) in (201, 204)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("radicale")
+    (folder / "users").write_text(f"ann:{PASSWORD}\n")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "radicale", "-H", f"127.0.0.1:{port}", "--auth-type", "htpasswd", "--auth-htpasswd-encryption", "plain",
+         "--auth-htpasswd-filename", str(folder / "users"), "--storage-filesystem-folder", str(folder / "data"), "--auth-delay", "0",
+         "--logging-level", "error"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield Server(port, folder / "data")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def calendar(server: Server) -> str:
+    """A new calendar with two events and a to-do."""
+    name = f"c{time.monotonic_ns()}"
+    body = (
+        '<?xml version="1.0"?><c:mkcalendar xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:set><d:prop>'
+        "<d:displayname>Home</d:displayname></d:prop></d:set></c:mkcalendar>"
+    )
+    assert server.send("MKCALENDAR", f"/ann/{name}/", body) == 201
+    server.put(name, "dentist", "SUMMARY:Dentist\r\nDTSTART:20261201T090000Z\r\nDTSTAMP:20261101T000000Z")
+    server.put(name, "yoga", "SUMMARY:Yoga\r\nDTSTART:20261102T180000Z\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\nDTSTAMP:20261101T000000Z")
+    server.put(name, "tax", "SUMMARY:Tax\r\nDUE;VALUE=DATE:20261231\r\nDTSTAMP:20261101T000000Z")
+    return name
+
+
+@pytest.fixture
+def ingest(shell: Shell, tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    (tmp_path / "password").chmod(0o600)
+
+    def run(url: str, *more: str) -> list[dict[str, Any]]:
+        done = shell(["life-ingest", url, "--password-file", str(tmp_path / "password"), *more])
+        assert (done.returncode, done.stderr) == (0, b"")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def titles(records: list[dict[str, Any]]) -> list[str]:
+    return sorted(record["title"] for record in records if record["kind"] != "life.source")
+
+
+def current(shell: Shell, table: str = "life_event") -> list[str]:
+    query = f"SELECT json_extract(body, '$.title') AS title FROM record JOIN {table} USING (id) WHERE is_current = 1 ORDER BY 1"
+    done = shell(["roadmap-state", "query", query])
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["row"]["title"] for line in done.stdout.splitlines()]
+
+
+def test_only_what_has_changed_is_read_and_what_is_deleted_is_withdrawn(
+    server: Server, calendar: str, ingest: Callable[..., list[dict[str, Any]]], shell: Shell
+) -> None:
+    url = server.url(f"ann/{calendar}/")
+    first = ingest(url)
+    assert titles(first) == ["Dentist", "Tax", "Yoga", "Yoga", "Yoga"]
+    assert {record.get("calendar") for record in first[1:]} == {"Home"}
+    assert first[0]["name"] == url
+    assert ingest(url) == []
+
+    server.put(calendar, "dentist", "SUMMARY:Dentist\r\nDTSTART:20261203T090000Z\r\nDTSTAMP:20261102T000000Z")
+    server.put(calendar, "lunch", "SUMMARY:Lunch\r\nDTSTART:20261204T110000Z\r\nDTSTAMP:20261102T000000Z")
+    assert server.send("DELETE", f"/ann/{calendar}/yoga.ics") == 200
+    assert server.send("DELETE", f"/ann/{calendar}/tax.ics") == 200
+    assert titles(ingest(url)) == ["Dentist", "Lunch"]
+    assert current(shell) == ["Dentist", "Lunch"]
+    assert current(shell, "life_task") == []
+    assert ingest(url) == []
+    assert ingest(url, "--again") == []  # read again, and all of it known
+
+
+@pytest.mark.parametrize("path", ["", "ann/"])
+def test_calendars_are_found_from_the_server_and_from_the_account(
+    path: str, server: Server, calendar: str, ingest: Callable[..., list[dict[str, Any]]]
+) -> None:
+    assert {"Dentist", "Tax", "Yoga"} <= set(titles(ingest(server.url(path))))
+
+
+def test_a_server_that_has_forgotten_its_tokens(
+    server: Server, calendar: str, ingest: Callable[..., list[dict[str, Any]]], shell: Shell
+) -> None:
+    """The token that was kept is not known any more: everything is compared by its tag, nothing is fetched twice."""
+    url = server.url(f"ann/{calendar}/")
+    ingest(url)
+    assert server.send("DELETE", f"/ann/{calendar}/yoga.ics") == 200
+    for kept in (server.data / "collection-root" / "ann" / calendar / ".Radicale.cache" / "sync-token").iterdir():
+        kept.unlink()
+    assert titles(ingest(url)) == []
+    assert current(shell) == ["Dentist"]
+
+
+def test_an_ics_file_on_a_web_server(
+    server: Server, calendar: str, ingest: Callable[..., list[dict[str, Any]]], shell: Shell
+) -> None:
+    """Radicale gives a whole calendar as one file when it is asked for it with GET."""
+    url = server.url(f"ann/{calendar}/", "webcal")
+    assert titles(ingest(url)) == ["Dentist", "Tax", "Yoga", "Yoga", "Yoga"]
+    assert ingest(url) == []
+    assert server.send("DELETE", f"/ann/{calendar}/dentist.ics") == 200
+    assert server.send("DELETE", f"/ann/{calendar}/yoga.ics") == 200
+    assert ingest(url) == []
+    assert current(shell) == ["Yoga", "Yoga", "Yoga"]  # what is over stays; the dentist lay ahead
+
+
+def test_refusals(server: Server, calendar: str, shell: Shell, tmp_path: Path) -> None:
+    url = server.url(f"ann/{calendar}/")
+    done = shell(["life-ingest", url])
+    assert (done.returncode, done.stdout) == (78, b"")
+    assert b"asks for a password" in done.stderr
+    done = shell(["life-ingest", url], env={"ROADMAP_LIFE_PASSWORD": "wrong"})
+    assert done.returncode == 78
+    assert b"refuses user or password" in done.stderr
+    assert b"wrong" not in done.stderr
+    assert shell(["life-ingest", url], env={"ROADMAP_LIFE_PASSWORD": PASSWORD}).returncode == 0
+    done = shell(["life-ingest", url.replace("ann@", "ann:secret@")])
+    assert done.returncode == 2
+    assert b"secret" not in done.stderr
+    (tmp_path / "open").write_text(PASSWORD)
+    (tmp_path / "open").chmod(0o644)
+    done = shell(["life-ingest", url, "--password-file", str(tmp_path / "open")])
+    assert (done.returncode, b"chmod 600" in done.stderr) == (78, True)
+    done = shell(["life-ingest", "caldavs://ann@calendar.example.org/"], env={"ROADMAP_LIFE_PASSWORD": "x"})
+    assert done.returncode == 78
+    assert b"roadmap-permit add calendar.example.org --purpose calendar" in done.stderr
+    done = shell(["life-ingest", "http://ann@calendar.example.org/"], env={"ROADMAP_LIFE_PASSWORD": "x"})
+    assert (done.returncode, b"without encryption" in done.stderr) == (78, True)
