@@ -82,7 +82,11 @@ def calendar(server: Server) -> str:
     )
     assert server.send("MKCALENDAR", f"/ann/{name}/", body) == 201
     server.put(name, "dentist", "SUMMARY:Dentist\r\nDTSTART:20261201T090000Z\r\nDTSTAMP:20261101T000000Z")
-    server.put(name, "yoga", "SUMMARY:Yoga\r\nDTSTART:20261102T180000Z\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\nDTSTAMP:20261101T000000Z")
+    server.put(
+        name,
+        "yoga",
+        "SUMMARY:Yoga\r\nDTSTART:20261102T180000Z\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\nDTSTAMP:20261101T000000Z",
+    )
     server.put(name, "tax", "SUMMARY:Tax\r\nDUE;VALUE=DATE:20261231\r\nDTSTAMP:20261101T000000Z")
     return name
 

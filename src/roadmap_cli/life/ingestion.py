@@ -17,8 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.store import State
 
-#: Records in one transaction; a series is never divided.
-BATCH_RECORDS = 500
+#: Records in one transaction at first, and at most: a large import is stored in larger steps, each page of the state
+#: written less often, while the first records are told soon. A series is never divided.
+BATCH_RECORDS, MOST_RECORDS = 500, 5_000
 #: What happened so much later than now has a clock that was wrong, not a plan: told, once for each source.
 AHEAD = timedelta(days=2)
 #: Kinds that lie in the past when they are read. A calendar may plan ahead, and addresses have no time.
@@ -99,6 +100,7 @@ class Import:
         self._now = now
         self._batch: list[tuple[str, list[Group | Record | Part | Position]]] = []
         self._size = 0
+        self._most = BATCH_RECORDS
 
     def add(self, items: Iterable[Item], source: Record) -> Iterator[Record]:
         """Store the items of one source; give records that were new, after their commit. The last ones `rest` gives.
@@ -122,7 +124,10 @@ class Import:
             self._open(source["format"]).append(item)
             self._size += len(item.events) if isinstance(item, Group) else 1
             self._look(item, late)
-            if isinstance(item, Position) or self._size >= BATCH_RECORDS:
+            if isinstance(item, Position):
+                yield from self.rest()
+            elif self._size >= self._most:
+                self._most = min(self._most * 2, MOST_RECORDS)
                 yield from self.rest()
 
     def put(self, records: Iterable[Group | Record | Part], format_name: str) -> list[Record]:

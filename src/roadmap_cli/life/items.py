@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from roadmap_cli.core.errors import DataError
@@ -34,7 +35,7 @@ class Source:
     @property
     def id(self) -> str:
         """The id of its life.source record."""
-        return content_id("life.source", sha256=self.sha256)
+        return _source_id(self.sha256)
 
     def record(self, at: str) -> Record:
         """Its life.source record; `at` is when it was first read."""
@@ -53,6 +54,11 @@ class Source:
         place = error.where if line is None else str(line)
         where = f"{self.name}:{place}" if place else self.name
         return DataError(error.message, where=where, hint=error.hint, code=error.code)
+
+
+@lru_cache(maxsize=256)  # it stands in every record of the source
+def _source_id(sha256: str) -> str:
+    return content_id("life.source", sha256=sha256)
 
 
 @dataclass(frozen=True, slots=True)

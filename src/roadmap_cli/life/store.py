@@ -75,9 +75,10 @@ def _put(tx: Connection, record: Record, stored: Stored) -> bool:
 def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
     """Store one UID's events or to-dos; unless the source is older than what is known, they become what is counted."""
     table = _VERSIONED[group.kind]
-    current = dict(tx.execute(table.current, (group.uid,)).fetchall())
-    (newest,) = tx.execute(table.newest, (group.uid,)).fetchone() if group.modified else (None,)
-    outdated = bool(newest and group.modified and group.modified < newest)
+    versions = tx.execute(table.versions, (group.uid,)).fetchall()
+    current = {known: instance for known, instance, is_current, _ in versions if is_current}
+    newest = max((modified for *_, modified in versions), default="")
+    outdated = bool(group.modified and group.modified < newest)
     for event in group.events:
         _put(tx, event, stored)
         if current and not outdated:
@@ -111,8 +112,7 @@ def _instance(event: Record) -> str:
 class _Versioned:
     """The statements for a kind of which the latest version of each instance counts."""
 
-    current: str
-    newest: str
+    versions: str
     withdraw: str
     insert: str
     values: Callable[[Record], tuple[Any, ...]]
@@ -122,8 +122,7 @@ class _Versioned:
         names = f"{columns}, modified_at, is_current"
         marks = ", ".join("?" for _ in names.split(","))
         return cls(
-            f"SELECT id, instance FROM {name} WHERE uid = ? AND is_current = 1",
-            f"SELECT max(modified_at) FROM {name} WHERE uid = ?",
+            f"SELECT id, instance, is_current, modified_at FROM {name} WHERE uid = ?",
             f"UPDATE {name} SET is_current = 0 WHERE id = ?",
             f"INSERT INTO {name} ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET"
             " modified_at = max(modified_at, excluded.modified_at), is_current = max(is_current, excluded.is_current)",

@@ -6,7 +6,6 @@ An IANA rule is preferred to the file's copy of it, which is often cut short.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -48,16 +47,21 @@ def _iana(name: str) -> ZoneInfo | None:
 
 
 class Zones:
-    """The zones of one calendar file. `own` holds those that it defines itself, by TZID."""
+    """The zones of one calendar file."""
 
-    def __init__(self, floating: str, own: Mapping[str, tzinfo] | None = None, days: str = ""):
+    def __init__(self, floating: str, days: str = ""):
         """`floating` is the IANA name of the zone for times that name none, `days` that for whole days."""
         self.floating = named(floating)
         self.days = named(days or floating)
         self.remarks: list[tuple[int, str]] = []
         """What was read though it is not right, and the lines it stands on."""
-        self._own = dict(own or {})
+        self._own: dict[str, tzinfo] = {}
         self._known: dict[str, tzinfo | None] = {}
+
+    def define(self, tzid: str, zone: tzinfo) -> None:
+        """Take a zone that the file defines itself."""
+        self._own[tzid] = zone
+        self._known = {name: known for name, known in self._known.items() if known is not None}
 
     def find(self, tzid: str) -> tzinfo | None:
         """The zone a TZID means; None if that is unknown."""

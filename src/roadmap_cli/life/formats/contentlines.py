@@ -56,10 +56,18 @@ class Component:
     children: list[Component] = field(default_factory=list)
     broken: list[int] = field(default_factory=list)
     """Numbers of lines that are no content lines."""
+    parent: Component | None = None
+    """What it stands in, if it came apart from that."""
+    _first: dict[str, Property] = field(default_factory=dict)
+    _indexed: int = 0
 
     def first(self, name: str) -> Property | None:
         """The first property of that name."""
-        return next((item for item in self.properties if item.name == name), None)
+        if self._indexed != len(self.properties):
+            self._indexed, self._first = len(self.properties), {}
+            for item in self.properties:
+                self._first.setdefault(item.name, item)
+        return self._first.get(name)
 
     def every(self, name: str) -> Iterator[Property]:
         """All properties of that name."""
@@ -74,7 +82,10 @@ def begins(head: bytes, names: Iterable[str]) -> bool:
     for line in _ENDING.split(head[:4096])[:20]:
         name, colon, value = line.partition(b":")
         if colon:
-            return name.strip().upper().rpartition(b".")[2] == b"BEGIN" and value.strip().decode("latin-1").upper() in names
+            return (
+                name.strip().upper().rpartition(b".")[2] == b"BEGIN"
+                and value.strip().decode("latin-1").upper() in names
+            )
         if _CONTROL.search(line) or line.startswith((b"From ", b"PK\x03")):
             return False
     return False
@@ -171,6 +182,9 @@ def split(text: str, line: int) -> Property | None:
         parameters[name] = value
         place = piece.end()
     value = text[place : place + LONGEST]
+    if "TZID" in parameters and ":" in value:  # TZID=(UTC+01:00) Berlin:20260105T090000, which should be in quotes
+        more, _, value = value.rpartition(":")
+        parameters["TZID"] = f"{parameters['TZID']}:{more}"
     if parameters.get("ENCODING", "").upper() == "QUOTED-PRINTABLE":
         value = _unquoted_printable(value, parameters.get("CHARSET"))
     return Property(found[2].upper(), parameters, value, line, (found[1] or "").lower())
@@ -196,12 +210,16 @@ def components(data: bytes) -> Iterator[Component]:
     return _components(logical_lines(data))
 
 
-def stream_components(stream: BinaryIO, charset: str | None = None) -> Iterator[Component]:
-    """The same of a file that is not held whole, only one outermost component at a time."""
-    return _components(stream_lines(stream, charset))
+def stream_components(stream: BinaryIO, charset: str | None = None, apart: str = "") -> Iterator[Component]:
+    """The same of a file that is not held whole, only one outermost component at a time.
+
+    What stands in a component named `apart` comes by itself, as soon as it has ended, with that as its `parent`; the
+    parent comes at last, without it.
+    """
+    return _components(stream_lines(stream, charset), apart)
 
 
-def _components(lines: Iterable[tuple[int, str]]) -> Iterator[Component]:
+def _components(lines: Iterable[tuple[int, str]], apart: str = "") -> Iterator[Component]:
     stack: list[Component] = []
     skipping = 0
     for line, text in lines:
@@ -213,7 +231,7 @@ def _components(lines: Iterable[tuple[int, str]]) -> Iterator[Component]:
         if item.name == "BEGIN":
             name = item.value.strip().upper()
             if stack and (name == "VCALENDAR" or name == stack[-1].name == "VCARD"):  # the one before was not ended
-                yield from _close(stack, stack[0].name)
+                yield from _close(stack, stack[0].name, apart)
                 skipping = 0
             if len(stack) >= DEEPEST:
                 skipping += 1
@@ -223,20 +241,23 @@ def _components(lines: Iterable[tuple[int, str]]) -> Iterator[Component]:
             if skipping:
                 skipping -= 1
                 continue
-            yield from _close(stack, item.value.strip().upper())
+            yield from _close(stack, item.value.strip().upper(), apart)
         elif stack and not skipping:
             stack[-1].properties.append(item)
     while stack:
-        yield from _close(stack, stack[0].name)
+        yield from _close(stack, stack[0].name, apart)
 
 
-def _close(stack: list[Component], name: str) -> Iterable[Component]:
+def _close(stack: list[Component], name: str, apart: str) -> Iterable[Component]:
     """End the innermost open component of that name, and what was left open inside it."""
     if not any(item.name == name for item in stack):
         return
     while stack:
         done = stack.pop()
-        if stack:
+        if len(stack) == 1 and stack[0].name == apart:
+            done.parent = stack[0]
+            yield done
+        elif stack:
             stack[-1].children.append(done)
         else:
             yield done

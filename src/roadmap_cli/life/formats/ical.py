@@ -6,18 +6,18 @@ steps see plain moments. Busy times (VFREEBUSY) become events without a title. J
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import BinaryIO
 
-from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import ical_busy, ical_event, ical_task
-from roadmap_cli.life.formats.contentlines import Component, begins, components, text
+from roadmap_cli.life.formats.contentlines import Component, begins, stream_components, text
 from roadmap_cli.life.formats.ical_series import Event, Instance, Window, in_force, instances, key, original_of
 from roadmap_cli.life.formats.ical_zone import defined
-from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Group, Remark, Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.zones import Zones, named
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 NAME, WHAT = "ical", "an iCalendar file"
 #: What may stand outside a VCALENDAR, as some programs store single items.
 BARE = ("VEVENT", "VTODO", "VFREEBUSY", "VTIMEZONE", "VJOURNAL", "VAVAILABILITY")
+#: Single events held for others of the same UID; and events that wait for a zone defined after them.
+MOST_SINGLE, MOST_WAITING = 2_000, 10_000
 _KINDS = {"VEVENT": ical_event, "VTODO": ical_task}
 
 
@@ -39,9 +41,7 @@ def matches(opened: Opened) -> bool:
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group | DataError | Remark]:
     """Its events and to-dos; see `read`."""
-    data = opened.data()
-    body = decode(data, settings.charset).encode() if settings.charset else data
-    return read(body, source, zone=settings.zone, window=settings.window, chosen=settings.zone_is_chosen)
+    return _read(opened.stream, source, settings.zone, settings.window, settings.zone_is_chosen, "", settings.charset)
 
 
 def read(
@@ -53,63 +53,137 @@ def read(
     `called` is the calendar's name where the file does not say it.
     A broken event becomes a DataError in its place; its neighbours are read.
     """
-    grouped: dict[tuple[str, str], list[Event]] = {}
-    outer = list(components(data))
-    calendars = [each for each in outer if each.name == "VCALENDAR"]
-    bare = [each for each in outer if each.name in BARE]
-    if bare:
-        calendars.append(Component("VCALENDAR", bare[0].line, children=bare))
-    if not calendars:
+    return _read(io.BytesIO(data), source, zone, window, chosen, called, None)
+
+
+def _read(
+    stream: BinaryIO, source: Source, zone: str, window: Window, chosen: bool, called: str, charset: str | None
+) -> Iterator[Group | DataError | Remark]:
+    held = _Held(source, window)
+    contexts: dict[int, _Context] = {}
+    alone: _Context | None = None
+    for component in stream_components(stream, charset, apart="VCALENDAR"):
+        parent = component.parent
+        if parent is None and component.name == "VCALENDAR":
+            context = contexts.pop(id(component), None)
+            if context is not None:
+                yield from context.end(held)
+            alone = alone or _Context(component, zone, chosen, called)
+        elif parent is not None:
+            if id(parent) not in contexts:
+                contexts[id(parent)] = _Context(parent, zone, chosen, called)
+            yield from contexts[id(parent)].take(component, held)
+        elif component.name in BARE:
+            if alone is None or alone.calendar.name != "":
+                alone = _Context(Component("", component.line), zone, chosen, called)
+            yield from alone.take(component, held)
+    if alone is None:
         yield source.placed(DataError("no calendar in the file", code="no_calendar"))
-    for calendar in calendars:
-        zones = _zones(calendar, zone, chosen)
+    elif alone.calendar.name == "":
+        yield from alone.end(held)
+    yield from held.rest()
+
+
+class _Context:
+    """What holds for the components of one calendar: its zones, its name; and those that wait for a zone."""
+
+    def __init__(self, calendar: Component, zone: str, chosen: bool, called: str) -> None:
+        self.calendar = calendar
         label = calendar.first("X-WR-CALNAME") or calendar.first("NAME")
-        title = text(label.value).strip() if label else called
-        for component in calendar.children:
-            try:
-                if component.name == "VFREEBUSY":
-                    yield from ical_busy.groups(component, zones, title, source, window)
-                elif component.name in _KINDS:
-                    event = _KINDS[component.name].event(component, zones, title)
-                    if isinstance(event, Event):
-                        grouped.setdefault((component.name, _uid(event)), []).append(event)
-                    else:
-                        made = ical_task.undated(event, component.line, source)
-                        yield Group(
-                            str(event["uid"]),
-                            True,
-                            str(event["modified_at"]),
-                            *_span(window),
-                            (made,),
-                            kind="life.task",
-                        )
-            except DataError as error:
-                yield source.placed(error, None if error.where else component.line)
-        yield from _remarks(zones, source)
-    for (name, uid), events in grouped.items():
-        yield from _groups(name, uid, events, source, window)
+        self.title = text(label.value).strip() if label else called
+        self.zones = _zones(calendar, zone, chosen)
+        self._waiting: list[Component] = []
+
+    def take(self, component: Component, held: _Held) -> Iterator[Group | DataError | Remark]:
+        """Read one component. What names a zone that is not known yet waits until the calendar's end."""
+        if component.name == "VTIMEZONE":
+            found = defined(component)
+            if found:
+                self.zones.define(*found)
+            return
+        if component.name not in ("VEVENT", "VTODO", "VFREEBUSY"):
+            return
+        known = len(self.zones.remarks)
+        result: list[Group | DataError | Remark] = list(held.read(component, self.zones, self.title))
+        if any("time zone" in words for _, words in self.zones.remarks[known:]) and len(self._waiting) < MOST_WAITING:
+            del self.zones.remarks[known:]
+            held.forget(component)
+            self._waiting.append(component)
+            return
+        yield from result
+
+    def end(self, held: _Held) -> Iterator[Group | DataError | Remark]:
+        """Read what has waited, and tell what was not right."""
+        for component in self._waiting:
+            yield from held.read(component, self.zones, self.title)
+        yield from _remarks(self.zones, held.source)
+
+
+class _Held:
+    """Events and to-dos by UID: series until the end of the file, single ones until there are MOST_SINGLE."""
+
+    def __init__(self, source: Source, window: Window) -> None:
+        self.source = source
+        self._window = window
+        self._grouped: dict[tuple[str, str], list[Event]] = {}
+
+    def read(self, component: Component, zones: Zones, title: str) -> Iterator[Group | DataError | Remark]:
+        """Take a component in; give groups that are ready."""
+        try:
+            if component.name == "VFREEBUSY":
+                yield from ical_busy.groups(component, zones, title, self.source, self._window)
+                return
+            event = _KINDS[component.name].event(component, zones, title)
+            if not isinstance(event, Event):
+                made = ical_task.undated(event, component.line, self.source)
+                yield Group(
+                    str(event["uid"]), True, str(event["modified_at"]), *self._window.span, (made,), kind="life.task"
+                )
+                return
+        except DataError as error:
+            yield self.source.placed(error, None if error.where else component.line)
+            return
+        self._grouped.setdefault((component.name, str(event.fields["uid"])), []).append(event)
+        if len(self._grouped) > MOST_SINGLE:
+            yield from self._singles()
+
+    def forget(self, component: Component) -> None:
+        """Give back what was taken in last, if it is of this component."""
+        for which, events in reversed(self._grouped.items()):
+            if events[-1].component is component:
+                events.pop()
+                if not events:
+                    del self._grouped[which]
+                return
+
+    def _singles(self) -> Iterator[Group | DataError | Remark]:
+        """The groups of what does not repeat; what repeats is kept, as changes of it may follow."""
+        kept = {}
+        for which, events in self._grouped.items():
+            if any(event.repeats or event.replaces for event in events):
+                kept[which] = events
+            else:
+                yield from _groups(*which, events, self.source, self._window)
+        self._grouped = kept
+
+    def rest(self) -> Iterator[Group | DataError | Remark]:
+        """The groups of all that is left."""
+        for (name, uid), events in self._grouped.items():
+            yield from _groups(name, uid, events, self.source, self._window)
+        self._grouped = {}
 
 
 def _zones(calendar: Component, default: str, chosen: bool) -> Zones:
-    own = defined(calendar)
     wished = None if chosen else calendar.first("X-WR-TIMEZONE")
     try:
-        return Zones(named(wished.value.strip()).key if wished else default, own, days=default)
+        return Zones(named(wished.value.strip()).key if wished else default, days=default)
     except DataError:
-        return Zones(default, own)
+        return Zones(default)
 
 
 def _remarks(zones: Zones, source: Source) -> Iterator[Remark]:
     for line, message in zones.remarks:
         yield Remark(f"{source.name}:{line}", message)
-
-
-def _uid(event: Event) -> str:
-    return str(event.fields["uid"])
-
-
-def _span(window: Window) -> tuple[str, str]:
-    return stamp(window.since), stamp(window.until)
 
 
 def _groups(
@@ -154,7 +228,7 @@ def _group(name: str, uid: str, events: list[Event], source: Source, window: Win
         uid,
         master is not None,
         max(event.modified for event in events),
-        *_span(window),
+        *window.span,
         tuple(found.values()),
         cut=cut,
         kind=kind,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -32,6 +33,16 @@ class Window:
     since: datetime
     until: datetime
     most: int = MOST_INSTANCES
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """Its ends as stamps."""
+        return _span(self.since, self.until)
+
+
+@lru_cache(maxsize=8)
+def _span(since: datetime, until: datetime) -> tuple[str, str]:
+    return stamp(since), stamp(until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,24 +111,22 @@ class OwnZone(tzinfo):
         return local.replace(fold=int(self.utcoffset(local) != offset))
 
 
-def defined(calendar: Component) -> dict[str, tzinfo]:
-    """The zones a calendar defines, by TZID; those that are not rightly defined are left out."""
-    found: dict[str, tzinfo] = {}
-    for child in calendar.children:
-        name = child.first("TZID")
-        if child.name != "VTIMEZONE" or name is None:
-            continue
-        try:
-            observances = tuple(
-                _observance(each) for each in child.children[:MOST_OBSERVANCES] if each.name in ("STANDARD", "DAYLIGHT")
-            )
-            if observances:
-                zone = OwnZone(name.value.strip(), observances)
-                datetime(2026, 1, 1, tzinfo=zone).astimezone(UTC)
-                found[name.value.strip()] = zone
-        except (DataError, ValueError, OverflowError):
-            continue
-    return found
+def defined(component: Component) -> tuple[str, tzinfo] | None:
+    """The TZID and the zone that a VTIMEZONE defines; None if it is not rightly defined."""
+    name = component.first("TZID")
+    if name is None:
+        return None
+    try:
+        observances = tuple(
+            _observance(each) for each in component.children[:MOST_OBSERVANCES] if each.name in ("STANDARD", "DAYLIGHT")
+        )
+        if not observances:
+            return None
+        zone = OwnZone(name.value.strip(), observances)
+        datetime(2026, 1, 1, tzinfo=zone).astimezone(UTC)
+    except (DataError, ValueError, OverflowError):
+        return None
+    return name.value.strip(), zone
 
 
 def _observance(component: Component) -> Observance:
