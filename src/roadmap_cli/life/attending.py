@@ -15,7 +15,7 @@ from roadmap_cli.life.settings import Settings
 from roadmap_cli.life.sources import Reader
 
 #: A file that is broken may be half written: it is read again so much later, until nobody has touched it for SETTLED_S.
-AGAIN_S, SETTLED_S = 1.0, 5.0
+AGAIN_S, SETTLED_S = 1.0, 3.0
 #: A server that did not answer is asked again after so long at first, doubled each time up to the usual pause.
 FIRST_PAUSE_S = 30.0
 DAY_S = 24 * 3600.0

@@ -48,7 +48,7 @@ def _list_formats(context: click.Context, parameter: click.Parameter, wanted: bo
     state="write",
     effects="network",
     quick=True,
-    columns=("at", "kind", "title", "payee", "amount", "currency", "source", "source_line"),
+    columns=("at", "kind", "title", "name", "payee", "amount", "currency", "source", "source_line"),
     examples={
         "Read a calendar and a bank statement": "life-ingest examples/life/calendar.ics examples/life/bank.ofx | wc -l",
         "See what would be read, and store nothing": "life-ingest --dry-run --plain examples/life/bank.csv | head -3",

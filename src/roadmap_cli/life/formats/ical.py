@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
-NAME, WHAT = "ical", "an iCalendar file"
+NAME, WHAT = "ical", "an iCalendar file: events, to-dos, busy times"
 #: What may stand outside a VCALENDAR, as some programs store single items.
 BARE = ("VEVENT", "VTODO", "VFREEBUSY", "VTIMEZONE", "VJOURNAL", "VAVAILABILITY")
 #: Single events held for others of the same UID; and events that wait for a zone defined after them.

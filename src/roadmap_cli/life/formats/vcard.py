@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
-NAME, WHAT = "vcard", "vCards of an address book"
+NAME, WHAT = "vcard", "vCards (2.1, 3.0, 4.0) of an address book"
 #: The time of cards that have none, where it is not known when they are read.
 UNDATED = "1970-01-01T00:00:00.000Z"
 

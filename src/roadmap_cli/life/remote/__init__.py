@@ -155,11 +155,9 @@ def module(url: str) -> Remote:
 def listed() -> Iterator[tuple[str, str]]:
     """Each kind of server by the schemes of its URLs, and what it is for a person."""
     for name in dict.fromkeys(SCHEMES.values()):
-        schemes = [each for each, by in SCHEMES.items() if by == name]
-        yield (
-            f"{schemes[0]}://",
-            f"{import_module(f'{__name__}.{name}').WHAT} ({', '.join(f'{each}://' for each in schemes)})",
-        )
+        first, *others = (each for each, by in SCHEMES.items() if by == name)
+        what = import_module(f"{__name__}.{name}").WHAT
+        yield f"{first}://", f"{what}; also {', '.join(others)}" if others else what
 
 
 def bare(url: str) -> str:

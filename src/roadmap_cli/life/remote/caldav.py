@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
-NAME, WHAT, PURPOSE = "caldav", "calendars on a CalDAV server, or an .ics file on a web server", dav.PURPOSE
+NAME, WHAT, PURPOSE = "caldav", "calendars on a CalDAV server, or an .ics file on the web", dav.PURPOSE
 #: Items asked for in one request.
 AT_ONCE = 80
 #: An item with a series is fetched again after so long, because the window of time has moved on.
