@@ -8,11 +8,13 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -191,3 +193,70 @@ def test_refusals(server: Server, calendar: str, shell: Shell, tmp_path: Path) -
     assert b"roadmap-permit add calendar.example.org --purpose calendar" in done.stderr
     done = shell(["life-ingest", "http://ann@calendar.example.org/"], env={"ROADMAP_LIFE_PASSWORD": "x"})
     assert (done.returncode, b"without encryption" in done.stderr) == (78, True)
+
+
+class Poor(BaseHTTPRequestHandler):
+    """A server with neither tokens nor reports: it lists tags and hands out items; and one that sends a bomb."""
+
+    items: ClassVar[dict[str, tuple[str, str]]] = {}
+    fetched: ClassVar[list[str]] = []
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self, status: int, body: str, **headers: str) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        data = body.encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_PROPFIND(self) -> None:
+        if self.path == "/bomb/":
+            self._answer(207, '<!DOCTYPE d [<!ENTITY a "aaaa">]><d:multistatus xmlns:d="DAV:">&a;</d:multistatus>')
+            return
+        ok = "<d:status>HTTP/1.1 200 OK</d:status>"
+        kind = '<d:collection/><c:calendar xmlns:c="urn:ietf:params:xml:ns:caldav"/>'
+        found = f"<d:response><d:href>/cal/</d:href><d:propstat><d:prop><d:resourcetype>{kind}</d:resourcetype></d:prop>{ok}</d:propstat></d:response>"
+        if self.headers["Depth"] == "1":
+            for name, (tag, _) in self.items.items():
+                found += f"<d:response><d:href>/cal/{name}</d:href><d:propstat><d:prop><d:getetag>{tag}</d:getetag></d:prop>{ok}</d:propstat></d:response>"
+        self._answer(207, f'<d:multistatus xmlns:d="DAV:">{found}</d:multistatus>')
+
+    def do_REPORT(self) -> None:
+        self._answer(501, "")
+
+    def do_GET(self) -> None:
+        name = self.path.rpartition("/")[2]
+        self.fetched.append(name)
+        tag, body = self.items[name]
+        self._answer(200, body, ETag=tag)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return None
+
+
+def test_a_server_without_tokens_and_reports_and_one_with_a_bomb(shell: Shell) -> None:
+    def item(uid: str) -> str:
+        return f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:{uid}\nSUMMARY:{uid}\nDTSTART:20261201T090000Z\nEND:VEVENT\nEND:VCALENDAR\n"
+
+    Poor.items.update({"a.ics": ("1", item("a")), "b.ics": ("1", item("b"))})
+    with ThreadingHTTPServer(("127.0.0.1", 0), Poor) as poor:
+        threading.Thread(target=poor.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{poor.server_address[1]}"
+
+        def ingest() -> list[str]:
+            done = shell(["life-ingest", f"{url}/cal/"])
+            assert done.returncode == 0, done.stderr
+            return titles([json.loads(line) for line in done.stdout.splitlines()])
+
+        assert ingest() == ["a", "b"]
+        assert ingest() == []
+        assert Poor.fetched == ["a.ics", "b.ics"]
+        Poor.items.update({"b.ics": ("2", item("b").replace("0900", "1000")), "c.ics": ("1", item("c"))})
+        del Poor.items["a.ics"]
+        assert ingest() == ["b", "c"]
+        assert current(shell) == ["b", "c"]
+        done = shell(["life-ingest", f"{url}/bomb/"])
+        assert (done.returncode, b"declares a document type" in done.stderr) == (69, True)
+        poor.shutdown()

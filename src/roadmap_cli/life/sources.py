@@ -28,14 +28,14 @@ SERIES_LAST = timedelta(days=1)
 
 @dataclass
 class Reader:
-    """Reads what a name stands for. `failed` and `left_out` get what is not as it should be, in its place."""
+    """Reads what a name stands for. `failed` gets what is malformed, in its place; `left_out` a name and why."""
 
     state: State
     settings: Settings
     now: Callable[[], datetime]
     tally: Tally
     failed: Callable[[DataError], None]
-    left_out: Callable[[str], None]
+    left_out: Callable[[str, str], None]
     transport: Callable[[], Transport]
     password: Callable[[], str | None] = lambda: None
     stdin: int = 0
@@ -99,7 +99,7 @@ class Reader:
         except InputMissing as error:
             if named:
                 raise
-            self.left_out(str(error))  # a folder is walked while others work in it
+            self.left_out(name, error.message)  # a folder is walked while others work in it
 
     @property
     def _print(self) -> str:
@@ -128,7 +128,7 @@ class Reader:
             if error.code == "unknown_format" and opened.members:
                 yield from self._archive(opened, error, named)
             elif error.code == "unknown_format" and not named:
-                self.left_out(f"{opened.name}: {error.message}")
+                self.left_out(opened.name, error.message)
             else:
                 raise
             return
@@ -143,7 +143,7 @@ class Reader:
         """The same items, unless they show that a file of a folder is some table, and no bank's."""
         for place, item in enumerate(items):
             if place == 0 and isinstance(item, DataError) and item.code in ("unknown_columns", "no_calendar"):
-                self.left_out(str(item))
+                self.left_out(item.where or "", item.message)
             else:
                 yield item
 
@@ -153,7 +153,7 @@ class Reader:
             try:
                 source = reading.source_of(member)
             except DataError as wrong:
-                self.left_out(f"{member.name}: {wrong.message}")
+                self.left_out(member.name, wrong.message)
                 continue
             found = True
             yield from self._import.add(

@@ -138,7 +138,7 @@ def main(
         run.now,
         tally,
         failed,
-        left_out=lambda words: run.detail(f"left out: {words}"),
+        left_out=lambda name, why: run.detail(f"{name}: left out: {why}"),
         transport=run.transport,
         password=lambda: _password(run, password_file),
         stdin=run.stdin,
