@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import pytest
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("radicale") is None, reason="radicale is not installed")
+ROOT = Path(__file__).parents[2]
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 PASSWORD = "correct horse"
 
@@ -169,6 +170,24 @@ def test_an_ics_file_on_a_web_server(
     assert server.send("DELETE", f"/ann/{calendar}/yoga.ics") == 200
     assert ingest(url) == []
     assert current(shell) == ["Yoga", "Yoga", "Yoga"]  # what is over stays; the dentist lay ahead
+
+
+def test_a_server_is_watched_with_all_else(
+    server: Server, calendar: str, world: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    process = subprocess.Popen(
+        [str(ROOT / "bin" / "life-ingest"), "--watch", server.url(f"ann/{calendar}/"), str(tmp_path / "in")],
+        env={**world, "ROADMAP_LIFE_PASSWORD": PASSWORD}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdout
+    found = titles([json.loads(process.stdout.readline()) for _ in range(6)])
+    assert found == ["Dentist", "Tax", "Yoga", "Yoga", "Yoga"]
+    (tmp_path / "in" / "a.ics").write_text("BEGIN:VEVENT\nUID:a\nSUMMARY:File\nDTSTART:20261201T090000Z\nEND:VEVENT\n")
+    assert titles([json.loads(process.stdout.readline()) for _ in range(2)]) == ["File"]
+    process.terminate()
+    assert process.wait(10) == 143
+    process.stdout.close()
 
 
 def test_refusals(server: Server, calendar: str, shell: Shell, tmp_path: Path) -> None:

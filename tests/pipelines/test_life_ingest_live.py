@@ -169,6 +169,24 @@ def test_one_file_and_two_copies_at_once(watch: Callable[..., Watching], tmp_pat
     assert (one.end(signal.SIGTERM), two.end(signal.SIGTERM)) == (143, 143)
 
 
+def test_what_is_removed_while_it_watches_is_withdrawn_if_wished(
+    watch: Callable[..., Watching], shell: Shell, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.ics").write_text(event(name))
+    time.sleep(0.1)
+    running = watch(str(tmp_path), "--mirror")
+    assert {running.record()["title"], running.record()["title"]} == {"a", "b"}
+    (tmp_path / "a.ics").unlink()
+    for _ in range(100):
+        done = shell(["roadmap-state", "query", "SELECT uid FROM life_event WHERE is_current = 1"])
+        if done.stdout.count(b'"uid"') == 1:
+            break
+        time.sleep(0.1)
+    assert b'"uid":"b"' in done.stdout
+    assert running.end(signal.SIGTERM) == 143
+
+
 def test_it_ends_when_nobody_reads_any_more(watch: Callable[..., Watching], tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -204,6 +222,11 @@ def test_unchanged_files_are_not_read_again(shell: Shell, tmp_path: Path) -> Non
     (folder / "work" / "6.ics").unlink()
     done = shell(["life-ingest", "-v", "--mirror", str(folder)])
     assert b"added nothing, 1 replaced or withdrawn, 39 files unchanged" in done.stderr
+    folder.rename(tmp_path / "elsewhere")
+    folder.mkdir()
+    done = shell(["life-ingest", "-v", "--mirror", str(folder)])
+    assert b"holds nothing any more: nothing is withdrawn" in done.stderr
+    assert b"added nothing, 0 already known\n" in done.stderr
 
 
 def test_wrong_inputs_have_their_words(shell: Shell, tmp_path: Path) -> None:

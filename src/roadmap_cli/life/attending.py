@@ -76,6 +76,8 @@ def attend(
                     yield from _ask(server, reader, said)
             for name in watch.changed():
                 yield from reader.file(name)
+            while watch.missing:
+                yield from reader.gone(watch.missing.pop())
             yield from reader.rest()
             for where, error in list(broken.items()):
                 del broken[where]

@@ -56,6 +56,8 @@ class Watch:
         self._said = said
         self._kernel: inotify.Inotify | None = None
         self._folders: dict[int, str] = {}
+        self.missing: list[str] = []
+        """Files that are gone since `changed` was asked before; who deals with one takes it out."""
         self._single: dict[tuple[int, str], str] = {}
         self._due: dict[str, tuple[float, float]] = {}
         self._gone: set[str] = set()
@@ -133,7 +135,9 @@ class Watch:
         ready = sorted(name for name, (due, _) in self._due.items() if due <= now)
         for name in ready:
             del self._due[name]
-        return [name for name in ready if Path(name).is_file()]
+        present = [name for name in ready if Path(name).is_file()]
+        self.missing += [name for name in ready if name not in present]
+        return present
 
     def again(self, name: str, after_s: float) -> None:
         """Give a file once more, later: it seemed to be half written."""
@@ -170,7 +174,7 @@ class Watch:
                 self._all_of(path)
         elif event.mask & (inotify.CLOSE_WRITE | inotify.MOVED_TO):
             self._soon(path, CLOSED_S)
-        elif event.mask & (inotify.MODIFY | inotify.CREATE):
+        elif event.mask & (inotify.MODIFY | inotify.CREATE | inotify.DELETE | inotify.MOVED_FROM):
             self._soon(path, QUIET_S)
 
     def _given(self, path: str) -> bool:

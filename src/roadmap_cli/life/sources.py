@@ -72,10 +72,11 @@ class Reader:
         for name in reading.files_of(given):
             seen.add(os.path.abspath(name))  # noqa: PTH100
             yield from self.file(name, known, named=name == given)
-        if self.mirror and given != "-":
+        if self.mirror and known and not seen:
+            self.tally.remark(given, "holds nothing any more: nothing is withdrawn")  # not mounted, most likely
+        elif self.mirror:
             for name in sorted(known.keys() - seen):
-                if not os.path.lexists(name):
-                    yield from self._gone(name)
+                yield from self.gone(name)
 
     def file(self, name: str, known: dict[str, parts.Known] | None = None, *, named: bool = False) -> Iterator[Record]:
         """Store what stands in one file, if it has changed. A file of an unknown format is an error only if `named`."""
@@ -117,8 +118,11 @@ class Reader:
     def _remember(self, path: str, mark: str, part: parts.Known) -> Iterator[Record]:
         yield from self._import.put([Part(parts.FILES, path, mark, None, part.fresh_until)], "")
 
-    def _gone(self, path: str) -> Iterator[Record]:
-        yield from self._import.put([Part(parts.FILES, path, None)], "")
+    def gone(self, name: str) -> Iterator[Record]:
+        """Withdraw what only a file held that is not there any more, if that is wished."""
+        path = os.path.abspath(name)  # noqa: PTH100
+        if self.mirror and not os.path.lexists(path):
+            yield from self._import.put([Part(parts.FILES, path, None)], "")
 
     def _opened(self, opened: Opened, path: str, before: str, named: bool) -> Iterator[Record]:
         """Store what a source says: of an archive that is no format of its own, what its members say."""
