@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 _OTHERS = (
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
-    (re.compile(rb"\x1f\x8b"), "compressed with gzip"),
     (re.compile(rb"%PDF-"), "a PDF document"),
     (re.compile(rb"SQLite format 3\0"), "an SQLite database"),
-    (re.compile(rb"BEGIN:VCARD", re.IGNORECASE), "a vCard"),
     (re.compile(rb"\s*<(?:!doctype html|html)", re.IGNORECASE), "a web page"),
 )
 
@@ -46,6 +44,12 @@ def known() -> Iterator[Format]:
         yield import_module(f"{formats.__name__}.{module}")
 
 
+def listed() -> Iterator[tuple[str, str]]:
+    """The names of all formats, and what they are for a person."""
+    for each in known():
+        yield each.NAME, each.WHAT
+
+
 def named(name: str) -> Format:
     """The format of a life.source record. Raises KeyError for a name there is not."""
     for each in known():
@@ -64,13 +68,13 @@ def detect(opened: Opened) -> Format:
     for pattern, what in _OTHERS:
         if pattern.match(opened.text_head):
             raise _unknown(f"the file is {what}", opened)
-    raise _unknown("not a calendar, a bank statement or a stream of records", opened)
+    raise _unknown("not of a format that is read", opened)
 
 
 def _unknown(what: str, opened: Opened) -> DataError:
     return DataError(
         what,
         where=opened.name,
-        hint="life-ingest reads iCalendar, OFX and QFX, bank CSV, and JSON Lines of life.event",
+        hint="'life-ingest --formats' lists what is read",
         code="unknown_format",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from roadmap_cli.core.errors import DataError
@@ -34,7 +35,7 @@ class Source:
     @property
     def id(self) -> str:
         """The id of its life.source record."""
-        return content_id("life.source", sha256=self.sha256)
+        return _source_id(self.sha256)
 
     def record(self, at: str) -> Record:
         """Its life.source record; `at` is when it was first read."""
@@ -55,6 +56,11 @@ class Source:
         return DataError(error.message, where=where, hint=error.hint, code=error.code)
 
 
+@lru_cache(maxsize=256)  # it stands in every record of the source
+def _source_id(sha256: str) -> str:
+    return content_id("life.source", sha256=sha256)
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """All that one import says of one calendar UID.
@@ -72,6 +78,10 @@ class Group:
     events: tuple[Record, ...]
     cut: bool = False
     """Whether the series has more instances in the window than were taken."""
+    kind: str = "life.event"
+    """What its records are: life.event or life.task."""
+    repeats: bool = False
+    """Whether a later window gives more of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +92,30 @@ class Position:
     position: Mapping[str, Any]
 
 
-Item = Group | Record | DataError | Position
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of one of the many parts of a source, once all that came before this is stored; see `life.parts`.
+
+    A mark of None: the part has gone, and what only it held is withdrawn.
+    """
+
+    source: str
+    name: str
+    mark: str | None
+    uids: tuple[str, ...] | None = ()
+    """The calendar UIDs it holds; None leaves what is known of them as it is."""
+    fresh_until: str = ""
+    ahead_of: str = ""
+    """Of UIDs that it no longer holds, what begins at this moment or later is withdrawn; "" for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something was read, but perhaps not as it was meant: told once for each file."""
+
+    where: str
+    message: str
+
+
+Item = Group | Record | DataError | Position | Part | Remark
 Items = Iterator[Item]

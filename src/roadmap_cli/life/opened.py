@@ -79,5 +79,10 @@ class Opened:
         data = self.stream.read(LARGEST_BYTES + 1)
         self.stream.seek(0)
         if len(data) > LARGEST_BYTES:
-            raise DataError(f"file is larger than {LARGEST_BYTES // 1024**2} MiB", where=self.name, code="too_large")
+            raise DataError(
+                f"larger than {LARGEST_BYTES // 1024**2} MiB, and a file of this format is read whole",
+                where=self.name,
+                hint="export it in parts, such as one for each year",
+                code="too_large",
+            )
         return data

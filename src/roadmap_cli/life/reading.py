@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from stat import S_ISREG
+from typing import BinaryIO, cast
 
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.life import detection
+from roadmap_cli.life.folders import files_below
 from roadmap_cli.life.items import Item, Source
 from roadmap_cli.life.opened import LARGEST_BYTES, Opened
 from roadmap_cli.life.settings import Settings
+
+#: What begins so is compressed; the module that undoes it.
+_COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma"))
+#: Files of one archive that are looked at.
+MOST_MEMBERS = 100_000
 
 
 def files_of(name: str) -> Iterable[str]:
     """The files a name stands for: itself, or all files in and below a folder, sorted, without hidden ones."""
     if name == "-" or not Path(name).is_dir():
         return [name]
-    return sorted(
-        str(path)
-        for path in Path(name).rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(name).parts)
-    )
+    return files_below(name)
+
+
+def mark_of(name: str) -> str:
+    """What changes when a file changes: size, time, inode. "" for what is no plain file, or was changed just now.
+
+    A file that is written twice within one tick of its clock would look the same (as in git's index), so a mark is
+    trusted only when the file has rested for a moment.
+    """
+    try:
+        status = os.stat(name)  # noqa: PTH116
+    except OSError:
+        return ""
+    if not S_ISREG(status.st_mode) or abs(time.time() - status.st_mtime) < 0.05:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
 @contextmanager
 def opened(name: str, stdin: int) -> Iterator[Opened]:
-    """A file, or for "-" what comes from the descriptor `stdin`; a pipe is held in memory.
+    """A file, or for "-" what comes from the descriptor `stdin`; a pipe is held in memory. Compression is undone.
 
-    Raises InputMissing, DataError (too_large).
+    Raises InputMissing, DataError (too_large, bad_compression).
     """
     shown = "<stdin>" if name == "-" else name
     try:
@@ -38,7 +59,49 @@ def opened(name: str, stdin: int) -> Iterator[Opened]:
     except OSError as error:
         raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
     with stream:
-        yield _file(shown, stream) if stream.seekable() else _pipe(shown, stream)
+        found = _file(shown, stream) if stream.seekable() else _pipe(shown, stream)
+        yield unpacked(found) or found
+
+
+def unpacked(packed: Opened) -> Opened | None:
+    """What a file that is compressed holds; None if it is not. Raises DataError (bad_compression)."""
+    kind = next((module for magic, module in _COMPRESSED if packed.head.startswith(magic)), None)
+    if kind is None:
+        return None
+    stream: BinaryIO = import_module(kind).open(packed.stream, "rb")
+    digest, size = hashlib.sha256(), 0
+    try:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+            size += len(chunk)
+        inner = Opened(packed.name, stream, size)
+    except _broken():
+        raise DataError("is compressed, but broken or cut off", where=packed.name, code="bad_compression") from None
+    inner.__dict__["sha256"] = digest.hexdigest()  # told already by the pass that proved it whole
+    return inner
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What the modules that undo compression raise for what is broken."""
+    import lzma
+    import zipfile
+    import zlib
+
+    return OSError, EOFError, ValueError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile
+
+
+def members(archive: Opened) -> Iterator[Opened]:
+    """The files of a ZIP archive, for one that is no format of its own: many calendars in one download."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(archive.stream) as found:
+            for each in found.infolist()[:MOST_MEMBERS]:
+                if not each.is_dir() and not each.flag_bits & 1:
+                    with cast("BinaryIO", found.open(each)) as stream:
+                        yield Opened(f"{archive.name}/{each.filename}", stream, each.file_size)
+    except _broken():
+        raise DataError("the archive is broken or cut off", where=archive.name, code="bad_archive") from None
 
 
 def _file(name: str, stream: BinaryIO) -> Opened:

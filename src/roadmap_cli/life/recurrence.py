@@ -3,6 +3,8 @@
 Why not dateutil.rrule, which the tests compare this with: it cannot be bounded. A rule that never matches (30 February,
 BYSETPOS=2 of a set of one) runs to the year 9999, and a rule from 1970 is walked from 1970 each time. Here a rule
 without COUNT starts at the window, and a rule that gives nothing for a whole cycle of the calendar ends.
+For the same reason, and as it is no worse, not recurring-ical-events: on 4,986 made-up series both give the same
+instants, ours in 0.6 of the time (tests/unit/life/test_ical_peer.py; the peer is under the LGPL).
 """
 
 from __future__ import annotations
@@ -81,8 +83,8 @@ def parse(text: str) -> Rule:
         raise DataError("rule repeats too often in a day", code="rule_too_dense")
     return Rule(
         frequency,
-        interval=_positive("INTERVAL", parts.get("INTERVAL", "1")),
-        count=_positive("COUNT", parts["COUNT"]) if "COUNT" in parts else None,
+        interval=_number("INTERVAL", parts.get("INTERVAL", "1")) or 1,
+        count=_number("COUNT", parts.get("COUNT", "0")),
         until=parts.get("UNTIL"),
         week_start=DAYS.index(parts.get("WKST", "MO")),
         months=numbers["BYMONTH"],
@@ -196,8 +198,13 @@ def _days(rule: Rule, start: datetime, first: date) -> Iterator[date]:
         length = 7 if rule.frequency == "WEEKLY" else 1
     year = first.year + 1 if rule.week_numbers and rule.frequency == "YEARLY" and first.month == 12 else first.year
     weeks = _weeks(rule, year) if rule.week_numbers and rule.frequency == "YEARLY" else None
-    for offset in range(length):
+    offset = 0
+    while offset < length:
         day = first + timedelta(days=offset)
+        if rule.months and day.month not in rule.months:
+            offset += _month_length(day) - day.day + 1  # none of this month
+            continue
+        offset += 1
         if weeks is not None and day not in weeks:
             continue
         if _fits(rule, start, day):
@@ -282,10 +289,11 @@ def _numbers(name: str, text: str, least: int, most: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _positive(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) == 0:
+def _number(name: str, text: str) -> int | None:
+    """A number; None for 0 and below, which some programs write for no limit (Confluence: COUNT=-1)."""
+    if not re.fullmatch(r"[+-]?\d{1,9}", text, re.ASCII):
         raise _bad(name)
-    return int(text)
+    return int(text) if int(text) > 0 else None
 
 
 def _weekdays(text: str) -> tuple[tuple[int, int], ...]:

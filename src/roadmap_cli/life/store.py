@@ -6,12 +6,14 @@ counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import rows
-from roadmap_cli.life.items import Group
+from roadmap_cli.life import cursors, parts, rows
+from roadmap_cli.life.items import Group, Part, Position
 from roadmap_cli.state import records
 
 TYPE_CHECKING = False
@@ -28,12 +30,27 @@ class Stored:
     withdrawn: int = 0
 
 
-def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) -> Stored:
-    """Store groups of events, and records. The caller commits. Raises DataError for a record that cannot be stored."""
+def add(
+    tx: Connection,
+    items: Iterable[Group | Record | Part | Position],
+    *,
+    format_name: str,
+    now: datetime | None = None,
+) -> Stored:
+    """Store groups of events, records, and how far their source was read with them. The caller commits.
+
+    `now` is for positions. Raises DataError for a record that cannot be stored.
+    """
     stored = Stored()
     for item in items:
         if isinstance(item, Group):
             _add_group(tx, item, stored)
+        elif isinstance(item, Part):
+            stored.withdrawn += parts.put(tx, item)
+        elif isinstance(item, Position):
+            if now is None:
+                raise ValueError("a position is stored with a time")
+            cursors.put(tx, item.source, item.position, now)
         elif item["kind"] == "life.transaction":
             _add_transaction(tx, item, stored, format_name)
         elif item["kind"] == "life.contact":
@@ -56,33 +73,33 @@ def _put(tx: Connection, record: Record, stored: Stored) -> bool:
 
 
 def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
-    """Store one UID's events; unless the source is older than what is known, they become what is counted."""
-    current = dict(
-        tx.execute("SELECT id, instance FROM life_event WHERE uid = ? AND is_current = 1", (group.uid,)).fetchall()
-    )
-    (newest,) = tx.execute("SELECT max(modified_at) FROM life_event WHERE uid = ?", (group.uid,)).fetchone()
-    outdated = bool(newest and group.modified and group.modified < newest)
+    """Store one UID's events or to-dos; unless the source is older than what is known, they become what is counted."""
+    table = _VERSIONED[group.kind]
+    versions = tx.execute(table.versions, (group.uid,)).fetchall()
+    current = {known: instance for known, instance, is_current, _ in versions if is_current}
+    newest = max((modified for *_, modified in versions), default="")
+    outdated = bool(group.modified and group.modified < newest)
     for event in group.events:
         _put(tx, event, stored)
-        if not outdated:
+        if current and not outdated:
             gone = [
                 known for known, instance in current.items() if instance == _instance(event) and known != event["id"]
             ]
-            stored.withdrawn += _withdraw(tx, gone, current)
-        _index(tx, event, group.modified, is_current=not outdated)
-    if group.whole and not outdated:
+            stored.withdrawn += _withdraw(tx, table, gone, current)
+        tx.execute(table.insert, (*table.values(event), group.modified, int(not outdated)))
+    if group.whole and current and not outdated:
         kept = {event["id"] for event in group.events}
         gone = [
             known
             for known, instance in current.items()
             if known not in kept and (not instance or group.since[: len(instance)] <= instance <= group.until)
         ]
-        stored.withdrawn += _withdraw(tx, gone, current)
+        stored.withdrawn += _withdraw(tx, table, gone, current)
 
 
-def _withdraw(tx: Connection, ids: Sequence[str], current: dict[str, str]) -> int:
+def _withdraw(tx: Connection, table: _Versioned, ids: Sequence[str], current: dict[str, str]) -> int:
     for known in ids:
-        tx.execute("UPDATE life_event SET is_current = 0 WHERE id = ?", (known,))
+        tx.execute(table.withdraw, (known,))
         del current[known]
     return len(ids)
 
@@ -91,32 +108,53 @@ def _instance(event: Record) -> str:
     return str(event.get("instance", ""))
 
 
-def _index(tx: Connection, event: Record, modified: str, *, is_current: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Versioned:
+    """The statements for a kind of which the latest version of each instance counts."""
+
+    versions: str
+    withdraw: str
+    insert: str
+    values: Callable[[Record], tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, name: str, columns: str, values: Callable[[Record], tuple[Any, ...]]) -> _Versioned:
+        names = f"{columns}, modified_at, is_current"
+        marks = ", ".join("?" for _ in names.split(","))
+        return cls(
+            f"SELECT id, instance, is_current, modified_at FROM {name} WHERE uid = ?",
+            f"UPDATE {name} SET is_current = 0 WHERE id = ?",
+            f"INSERT INTO {name} ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET"
+            " modified_at = max(modified_at, excluded.modified_at), is_current = max(is_current, excluded.is_current)",
+            values,
+        )
+
+
+def _event_row(event: Record) -> tuple[Any, ...]:
     named = event.get("people")
     people = {str(person) for person in named} if isinstance(named, list) else set()
     if event.get("organizer"):
         people.add(str(event["organizer"]))
-    tx.execute(
-        """INSERT INTO life_event
-               (id, uid, instance, start_at, end_at, zone, all_day, busy, people_count, modified_at, is_current)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (id) DO UPDATE SET
-               modified_at = max(modified_at, excluded.modified_at),
-               is_current = max(is_current, excluded.is_current)""",
-        (
-            event["id"],
-            str(event.get("uid", event["id"])),
-            _instance(event),
-            event["at"],
-            event.get("ends_at", event["at"]),
-            str(event.get("zone", "")),
-            int(event.get("all_day") is True),
-            int(event.get("busy", True) is True),
-            len(people),
-            modified,
-            int(is_current),
-        ),
-    )
+    return (
+        event["id"], str(event.get("uid", event["id"])), _instance(event), event["at"],
+        event.get("ends_at", event["at"]), str(event.get("zone", "")), int(event.get("all_day") is True),
+        int(event.get("busy", True) is True), len(people),
+    )  # fmt: skip
+
+
+def _task_row(task: Record) -> tuple[Any, ...]:
+    return (
+        task["id"], str(task.get("uid", task["id"])), _instance(task), str(task.get("starts_at", "")),
+        str(task.get("due_at", "")), str(task.get("status", "needs_action")),
+    )  # fmt: skip
+
+
+_VERSIONED = {
+    "life.event": _Versioned.of(
+        "life_event", "id, uid, instance, start_at, end_at, zone, all_day, busy, people_count", _event_row
+    ),
+    "life.task": _Versioned.of("life_task", "id, uid, instance, start_at, due_at, status", _task_row),
+}
 
 
 def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:

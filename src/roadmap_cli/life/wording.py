@@ -20,6 +20,10 @@ def said(record: Record) -> str:
     kind = record.get("kind")
     if kind == "life.event":
         return _joined(record.get("title"), _within(record.get("location")), _with(record.get("people")))
+    if kind == "life.task":
+        done = {"completed": "done", "cancelled": "cancelled"}.get(str(record.get("status")), "")
+        due = f"due {record['due_date']}" if record.get("due_date") else ""
+        return _joined("to do:", record.get("title"), _within(done or due))
     if kind == "life.transaction":
         return _joined(record.get("payee") or record.get("type"), record.get("amount"), record.get("currency"),
                        record.get("memo"))  # fmt: skip

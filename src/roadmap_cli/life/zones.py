@@ -5,8 +5,8 @@ An IANA rule is preferred to the file's copy of it, which is often cut short.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from roadmap_cli.core.errors import DataError, UsageError
@@ -47,54 +47,88 @@ def _iana(name: str) -> ZoneInfo | None:
 
 
 class Zones:
-    """The zones of one calendar file. `own` holds the text of its VTIMEZONE components by TZID."""
+    """The zones of one calendar file."""
 
-    def __init__(self, floating: str, own: Mapping[str, str] | None = None):
-        """`floating` is the IANA name of the zone for times that name none."""
+    def __init__(self, floating: str, days: str = ""):
+        """`floating` is the IANA name of the zone for times that name none, `days` that for whole days."""
         self.floating = named(floating)
-        self._own = dict(own or {})
-        self._known: dict[str, tzinfo] = {}
+        self.days = named(days or floating)
+        self.remarks: list[tuple[int, str]] = []
+        """What was read though it is not right, and the lines it stands on."""
+        self._own: dict[str, tzinfo] = {}
+        self._known: dict[str, tzinfo | None] = {}
 
-    def find(self, tzid: str) -> tzinfo:
-        """The zone a TZID means. Raises DataError (bad_zone), which does not show the TZID."""
+    def define(self, tzid: str, zone: tzinfo) -> None:
+        """Take a zone that the file defines itself."""
+        self._own[tzid] = zone
+        self._known = {name: known for name, known in self._known.items() if known is not None}
+
+    def find(self, tzid: str) -> tzinfo | None:
+        """The zone a TZID means; None if that is unknown."""
         if tzid not in self._known:
             self._known[tzid] = self._search(tzid)
         return self._known[tzid]
 
-    def _search(self, tzid: str) -> tzinfo:
-        name = tzid.strip().lstrip("/")
-        if name.upper() in ("UTC", "Z", "GMT", "ETC/UTC"):
+    def _search(self, tzid: str) -> tzinfo | None:
+        name = tzid.strip().strip("\"'").lstrip("/")
+        if name.upper() in _UTC:
             return UTC
         parts = name.split("/")
         for candidate in [name, *("/".join(parts[-count:]) for count in (3, 2) if len(parts) > count)]:
             zone = _iana(candidate)
             if zone:
                 return zone
-        windows = _windows(name)
-        if windows:
-            return windows
-        if tzid in self._own:
-            return _from_vtimezone(self._own[tzid])
-        raise DataError("time zone is unknown and the file does not define it", code="bad_zone")
+        return _windows(name) or self._own.get(tzid.strip()) or self._own.get(tzid) or _fixed(name) or _by_city(name)
+
+
+_UTC = (
+    "UTC",
+    "Z",
+    "GMT",
+    "ETC/UTC",
+    "COORDINATED UNIVERSAL TIME",
+    "TZONE://MICROSOFT/UTC",
+    "(UTC) COORDINATED UNIVERSAL TIME",
+)
+_FIXED = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?([0-5]\d))?\Z", re.ASCII | re.IGNORECASE)
+#: As Windows shows a zone to people: "(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna".
+_SHOWN = re.compile(r"\((?:UTC|GMT)(?:([+-])(\d\d):(\d\d))?\)\s*(.+)\Z", re.ASCII)
 
 
 def _windows(name: str) -> ZoneInfo | None:
+    if not name.endswith("Time") and not name.startswith("UTC"):
+        return None  # every name in the table is of this shape, and the table takes long to import
     from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
     return _iana(WINDOWS_TO_OLSON.get(name, ""))
 
 
-def _from_vtimezone(text: str) -> tzinfo:
-    from icalendar import Timezone
+def _fixed(name: str) -> tzinfo | None:
+    """A distance from UTC: "GMT+0200", "+02:00"."""
+    found = _FIXED.match(name)
+    if not found or int(found[2]) > 14:
+        return None
+    size = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+    return timezone(-size if found[1] == "-" else size)
 
-    try:
-        zone = Timezone.from_ical(text).to_tz(lookup_tzid=False)
-        datetime(2026, 1, 1, tzinfo=zone).utcoffset()
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise DataError("time zone is defined by the file, but not rightly", code="bad_zone") from None
-    if not isinstance(zone, tzinfo):
-        raise DataError("time zone is defined by the file, but not rightly", code="bad_zone")
-    return zone
+
+def _by_city(name: str) -> tzinfo | None:
+    """The zone of the first city that a name as Windows shows it has a zone for, if its winter time is what is said."""
+    found = _SHOWN.match(name)
+    if not found:
+        return None
+    size = timedelta(hours=int(found[2] or 0), minutes=int(found[3] or 0))
+    wanted = -size if found[1] == "-" else size
+    for city in found[4].split(","):
+        for continent in ("Europe", "America", "Asia", "Africa", "Australia", "Pacific", "Atlantic"):
+            zone = _iana(f"{continent}/{city.strip().replace(' ', '_')}")
+            if zone and wanted in (_offset(zone, 1), _offset(zone, 7)):
+                return zone
+    return None
+
+
+def _offset(zone: tzinfo, month: int) -> timedelta | None:
+    return datetime(2026, month, 1, tzinfo=zone).utcoffset()
 
 
 def instant(moment: datetime) -> datetime:

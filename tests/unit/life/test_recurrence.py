@@ -115,7 +115,7 @@ def test_an_endless_rule_starts_at_the_window() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "FREQ", "FREQ=", "FREQ=FORTNIGHTLY", "FREQ=SECONDLY", "FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;COUNT=-1", "FREQ=DAILY;UNTIL=",
+    ["", "FREQ", "FREQ=", "FREQ=FORTNIGHTLY", "FREQ=SECONDLY", "FREQ=DAILY;COUNT=x", "FREQ=DAILY;UNTIL=",
      "FREQ=WEEKLY;BYDAY=XX", "FREQ=YEARLY;BYMONTH=13", "FREQ=DAILY;BYHOUR=24", "FREQ=MONTHLY;BYMONTHDAY=0", "FREQ=DAILY;INTERVAL=²",
      "FREQ=YEARLY;BYHOUR=" + ",".join(map(str, range(24))) + ";BYMINUTE=" + ",".join(map(str, range(60)))],
 )  # fmt: skip

@@ -1,7 +1,8 @@
-"""life-ingest: read calendars and bank statements into the state."""
+"""life-ingest: read calendars, statements and other records of a life into the state."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli import Run, command
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import ConfigError, DataError, InputMissing, RoadmapError, UsageError
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.life.ingestion import Tally
     from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.sources import Reader
 
 
 KINDS = (
     "life.event",
+    "life.task",
     "life.transaction",
     "life.measurement",
     "life.activity",
@@ -28,41 +30,81 @@ KINDS = (
     "life.place_visit",
 )
 PAST, FUTURE = click.IntRange(0, 36_500), click.IntRange(0, 3_650)
+PASSWORD = "ROADMAP_LIFE_PASSWORD"
+
+
+def _list_formats(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from roadmap_cli.life import detection, remote
+
+        for name, what in (*detection.listed(), *remote.listed()):
+            click.echo(f"{name:<12} {what}")
+        context.exit()
 
 
 @command(
     reads=KINDS,
     writes=("life.source", *KINDS),
     state="write",
+    effects="network",
     quick=True,
-    columns=("at", "kind", "title", "payee", "amount", "currency", "source", "source_line"),
+    columns=("at", "kind", "title", "name", "payee", "amount", "currency", "source", "source_line"),
     examples={
         "Read a calendar and a bank statement": "life-ingest examples/life/calendar.ics examples/life/bank.ofx | wc -l",
         "See what would be read, and store nothing": "life-ingest --dry-run --plain examples/life/bank.csv | head -3",
         "Say what a statement leaves open": "life-ingest --map order=dmy,currency=EUR examples/life/bank.csv | wc -l",
+        "Read to-dos and an address book": "life-ingest --plain examples/life/tasks.ics examples/life/contacts.vcf",
     },
-    see=("life-watch", "roadmap-why"),
+    see=("life-watch", "roadmap-permit", "roadmap-why"),
 )
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(allow_dash=True))
+@click.argument("files", metavar="[FILE|URL]...", nargs=-1, type=click.Path(allow_dash=True))
 @click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
 @click.option("--map", "mapping", metavar="FIELD=COLUMN", multiple=True, help="Which column of a CSV holds what.")
 @click.option("--charset", metavar="NAME", help="Character set of files that are not UTF-8 and do not name theirs.")
 @click.option("--past-days", type=PAST, default=730, show_default=True, help="Begin of recurring events, days ago.")
 @click.option("--future-days", type=FUTURE, default=366, show_default=True, help="End of recurring events, days ahead.")
-def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> Iterable[Record]:
-    """Read calendars and bank statements into the state.
+@click.option("--watch", is_flag=True, help="Go on: read what is new as soon as it is there.")
+@click.option("--again", is_flag=True, help="Read what has not changed, too.")
+@click.option("--mirror", is_flag=True, help="Withdraw events that are in their file, or folder, no more.")
+@click.option("--password-file", metavar="FILE", help="Password for a URL: the first line of a file only you can read.")
+@click.option(
+    "--formats", is_flag=True, is_eager=True, expose_value=False, callback=_list_formats, help="List what is read."
+)
+def main(
+    run: Run,
+    files: tuple[str, ...],
+    timezone: str | None,
+    watch: bool,
+    again: bool,
+    mirror: bool,
+    password_file: str | None,
+    **how: Any,
+) -> Iterable[Record]:
+    """Read calendars, statements and other records of a life.
 
-    Times that name no zone are in --timezone, else in the zone the file names, else in the machine's.
-    What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CSV of a bank, or JSON Lines of the kinds
-    of records above.
-    A folder stands for all files in and below it.
+    What a FILE is, is told from its content, compressed or not; --formats lists what is read.
+    A folder stands for all files in and below it, a ZIP archive for its files.
     FILE '-' is such a file on standard input; without FILE, records are read from there.
 
     Each record that is new is written after it is stored; what is known already is not written again, so that reading
     a file twice changes nothing.
+    Files that have not changed since are passed over, unless --again is given.
     An event that was moved or cancelled since is replaced, and kept as a record.
+    With --mirror, so is one that is gone from its file, or whose file is gone from the folder.
 
+    Times that name no zone are in --timezone, else in the zone the file names, else in the machine's.
     Recurring events are written out one by one, from --past-days ago to --future-days ahead, at most 5,000 of a series.
+    To-dos are records of their own kind, life.task.
+
+    With --watch it goes on until it is interrupted: files are read again as soon as they are changed, servers asked
+    every quarter of an hour if they cannot tell by themselves.
+    Meanwhile what is broken is said and passed over.
+
+    A URL is a calendar on a server: caldav://, or https:// for encryption by the usual port, with the user's name
+    before an @, and the address of the server, of an account or of one calendar; or the address of an .ics file.
+    The host needs a permission: roadmap-permit add HOST --purpose calendar.
+    What is deleted there is withdrawn.
+    The password is the first line of --password-file, or in the environment as ROADMAP_LIFE_PASSWORD.
 
     The columns of a CSV are found by their headings.
     Where the file leaves a question open, the message says which; answer with --map, for example
@@ -70,45 +112,80 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
     order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
     A statement that comes as OFX and as CSV is counted once.
     """
-    from roadmap_cli.life import reading
     from roadmap_cli.life.ingestion import Tally
     from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.sources import Reader
 
-    settings = Settings.of(run.now(), zone=timezone or _machine_zone(run), **how)
-    tally = Tally()
-    for given in files:
-        for name in reading.files_of(given):
-            yield from _file(run, name, settings, tally, in_folder=name != given)
-    if not files:
-        yield from _records(run, tally)
-    for where in tally.cut:
-        run.warn(f"{where}: series has too many events; the later ones are left out")
-    run.note(tally.words())
+    if watch and (not files or "-" in files):
+        raise UsageError("--watch waits for files, folders and URLs", hint="name one")
+    zone = timezone or _machine_zone(run)
 
-
-def _file(run: Run, name: str, settings: Settings, tally: Tally, *, in_folder: bool) -> Iterator[Record]:
-    """Store what stands in one file; give what is new. A file of an unknown format is an error only if it was named."""
-    from roadmap_cli.life import ingestion, reading
+    def settings() -> Settings:
+        return Settings.of(run.now(), zone=zone, zone_is_chosen=timezone is not None, **how)
 
     def failed(error: DataError) -> None:
+        if watch and run.choices.on_error == "stop":
+            run.partial = True
+            run.words.error(str(error), error.hint)
+            return
         with run.item():
             raise error
 
-    state = run.state  # first of all: without its key nothing is read
-    with reading.opened(name, run.stdin) as opened:
+    tally = Tally()
+    reader = Reader(
+        run.state,  # first of all: without its key nothing is read
+        settings(),
+        run.now,
+        tally,
+        failed,
+        left_out=lambda name, why: run.detail(f"{name}: left out: {why}"),
+        transport=run.transport,
+        password=lambda: _password(run, password_file),
+        stdin=run.stdin,
+        again=again,
+        mirror=mirror,
+    )
+    try:
+        if watch:
+            from roadmap_cli.life.attending import attend
+
+            def rest() -> None:
+                run.out.rest()
+                _tell(run, reader)
+
+            _must_exist(files)
+            yield from attend(files, reader, said=run.warn, rest=rest, renewed=settings)
+        elif files:
+            yield from _once(files, reader)
+        else:
+            yield from _records(run, reader)
+    finally:
+        reader.close()
+        _tell(run, reader)
+    run.note(tally.words())
+
+
+def _once(files: tuple[str, ...], reader: Reader) -> Iterator[Record]:
+    """Each file and server in turn. A server that fails does not keep the others from being read."""
+    from roadmap_cli.life import remote
+
+    failure: RoadmapError | None = None
+    for given in files:
+        if not remote.is_url(given):
+            yield from reader.files(given)
+            continue
         try:
-            source = reading.source_of(opened)
-        except DataError as error:
-            if in_folder and error.code == "unknown_format":
-                run.detail(f"{name}: left out: {error.message}")
-            else:
-                failed(error)
-            return
-        items = reading.items(opened, source, settings)
-        yield from ingestion.ingest(state, items, source.record(run.stamp()), tally, failed, run.now)
+            yield from reader.remote(given)
+        except RoadmapError as error:
+            if failure is not None or len(files) == 1:
+                raise
+            failure = error
+    yield from reader.rest()
+    if failure is not None:
+        raise failure
 
 
-def _records(run: Run, tally: Tally) -> Iterator[Record]:
+def _records(run: Run, reader: Reader) -> Iterator[Record]:
     """Store the records on standard input; give what is new."""
     from roadmap_cli.life import ingestion
     from roadmap_cli.life.formats import jsonl
@@ -119,7 +196,35 @@ def _records(run: Run, tally: Tally) -> Iterator[Record]:
             with run.item(record):
                 good.append(jsonl.item(record))
         if good:
-            yield from ingestion.commit(run.state, good, "jsonl", tally)
+            yield from reader.records(good)
+
+
+def _tell(run: Run, reader: Reader) -> None:
+    for words in reader.tally.told():
+        run.warn(words)
+
+
+def _must_exist(files: tuple[str, ...]) -> None:
+    from roadmap_cli.life import remote
+
+    for name in files:
+        if not remote.is_url(name) and not Path(name).exists():
+            raise InputMissing("cannot read: No such file or directory", where=name)
+
+
+def _password(run: Run, name: str | None) -> str | None:
+    """The password that was given, without its line end. Raises InputMissing, ConfigError if others can read it."""
+    if name is None:
+        return run.environ.get(PASSWORD)
+    try:
+        with open(name, "rb") as stream:  # noqa: PTH123  may be /dev/fd/3
+            status = os.fstat(stream.fileno())
+            data = stream.read(4096)
+    except OSError as error:
+        raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
+    if Path(name).is_file() and status.st_mode & 0o077:
+        raise ConfigError("others can read the password", where=name, hint=f"chmod 600 {name}")
+    return data.split(b"\n", 1)[0].removesuffix(b"\r").decode(errors="replace")
 
 
 def _machine_zone(run: Run) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 #: The modules, in the order in which they are asked. Those with an unmistakable mark come first, CSV last.
 ORDER = (
     "ical",
+    "vcard",
     "ofx",
     "jsonl",
     "bank_csv",

@@ -1,4 +1,4 @@
-"""The lines of an iCalendar file (RFC 5545, 3.1): unfolded, cut into name, parameters and value, grouped by component.
+"""The lines of iCalendar and vCard files (RFC 5545, 3.1): unfolded, cut into name, parameters, value, by component.
 
 Tolerant where files in the wild are wrong and the meaning is clear: any line ending, folding inside a UTF-8
 character, spaces around names, missing END lines. Each component is apart from its neighbours, so one that is broken
@@ -10,28 +10,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
-from roadmap_cli.life.formats.text import as_utf8, decode_part
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.life.formats.text import as_utf8, decode_part, known
 
 #: The longest value kept, in bytes. Inline attachments are longer; nothing we read is.
 LONGEST = 1 << 16
 #: Components may nest this deep; a calendar needs three levels.
 DEEPEST = 8
+#: The longest line that is looked at, in bytes; and how much of a file is read at once.
+LONGEST_LINE, CHUNK_BYTES = 1 << 20, 1 << 18
 
 _ENDING = re.compile(rb"\r\n|\n|\r")
-_NAME = re.compile(r"\s*([A-Za-z0-9-]+)\s*([;:])")
+_NAME = re.compile(r"\s*(?:([A-Za-z0-9-]{1,64})\.)?([A-Za-z0-9-]+)\s*([;:])")
 _PARAMETER = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*+((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)([;:])')
+_BARE = re.compile(r"\s*([A-Za-z0-9-]+)\s*([;:])")
+_CHARSET = re.compile(rb";\s*CHARSET\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_ENCODINGS = ("QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B", "Q")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _CARET = {"^n": "\n", "^'": '"', "^^": "^"}
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One content line: name in capitals, parameters (names in capitals, quotes off), raw value, line number."""
+    """One content line: name in capitals, parameters (names in capitals, quotes off), raw value, line number.
+
+    `group` is what stands before a dot and the name in a vCard, in lower case.
+    """
 
     name: str
     parameters: dict[str, str]
     value: str
     line: int
+    group: str = ""
 
 
 @dataclass(slots=True)
@@ -44,31 +56,107 @@ class Component:
     children: list[Component] = field(default_factory=list)
     broken: list[int] = field(default_factory=list)
     """Numbers of lines that are no content lines."""
+    parent: Component | None = None
+    """What it stands in, if it came apart from that."""
+    _first: dict[str, Property] = field(default_factory=dict)
+    _indexed: int = 0
 
     def first(self, name: str) -> Property | None:
         """The first property of that name."""
-        return next((item for item in self.properties if item.name == name), None)
+        if self._indexed != len(self.properties):
+            self._indexed, self._first = len(self.properties), {}
+            for item in self.properties:
+                self._first.setdefault(item.name, item)
+        return self._first.get(name)
 
     def every(self, name: str) -> Iterator[Property]:
         """All properties of that name."""
         return (item for item in self.properties if item.name == name)
 
 
+def begins(head: bytes, names: Iterable[str]) -> bool:
+    """Whether a file begins with such a component: not a mail or an archive that has one somewhere in it.
+
+    Some words before it are passed over, if they are no lines of another format: no colon, no control characters.
+    """
+    for line in _ENDING.split(head[:4096])[:20]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            return (
+                name.strip().upper().rpartition(b".")[2] == b"BEGIN"
+                and value.strip().decode("latin-1").upper() in names
+            )
+        if _CONTROL.search(line) or line.startswith((b"From ", b"PK\x03")):
+            return False
+    return False
+
+
 def logical_lines(data: bytes) -> Iterator[tuple[int, str]]:
     """Unfolded lines with the number (from 1) of the physical line each starts on. Blank lines are left out."""
-    number = 1
+    return _unfolded(_ENDING.split(as_utf8(data)), None)
+
+
+def stream_lines(stream: BinaryIO, charset: str | None = None) -> Iterator[tuple[int, str]]:
+    """The same of a file that is not held whole. `charset` is for lines that name none."""
+    head = stream.read(4)
+    if as_utf8(head) != head:  # a byte order mark: UTF-16 cannot be cut at line ends
+        return _unfolded(_ENDING.split(as_utf8(head + stream.read())), charset)
+    return _unfolded(_physical(head, stream), charset)
+
+
+def _physical(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    """Lines as they stand in a file, whatever ends them; what is longer than LONGEST_LINE is cut there."""
+    kept, held = bytearray(), head
+    while chunk := stream.read(CHUNK_BYTES):
+        chunk = held + chunk
+        held = b"\r" if chunk.endswith(b"\r") else b""  # perhaps the first half of an ending
+        first, *others = _ENDING.split(chunk.removesuffix(held) if held else chunk)
+        kept += first[: max(LONGEST_LINE - len(kept), 0)]
+        if others:
+            yield bytes(kept)
+            kept = bytearray(others.pop())
+            yield from others
+    first, *others = _ENDING.split(held)
+    yield bytes(kept) + first
+    yield from others
+
+
+def _unfolded(physical: Iterable[bytes], charset: str | None) -> Iterator[tuple[int, str]]:
     pending: list[bytes] = []
-    started = 1
-    for raw in _ENDING.split(as_utf8(data)):
-        if pending and raw[:1] in (b" ", b"\t"):
-            pending.append(raw[1:])
+    started, size = 1, 0
+    soft = False
+    for number, raw in enumerate(physical, 1):
+        if soft:  # quoted-printable goes on in the next line
+            pending[-1] = pending[-1][:-1]
+            pending.append(raw.lstrip(b" \t"))
+        elif pending and raw[:1] in (b" ", b"\t"):
+            if size < LONGEST_LINE:
+                pending.append(raw[1:])
+                size += len(raw)
         else:
             if pending and any(pending):
-                yield started, decode_part(b"".join(pending))
-            pending, started = [raw], number
-        number += 1
+                yield started, _decoded(b"".join(pending), charset)
+            pending, started, size = [raw], number, len(raw)
+        soft = raw.endswith(b"=") and size < LONGEST_LINE and _is_quoted(pending[0])
     if pending and any(pending):
-        yield started, decode_part(b"".join(pending))
+        yield started, _decoded(b"".join(pending), charset)
+
+
+def _is_quoted(line: bytes) -> bool:
+    return b"QUOTED-PRINTABLE" in line[:300].partition(b":")[0].upper()
+
+
+def _decoded(line: bytes, charset: str | None) -> str:
+    """A line as text, in the character set that it, or else its file, is said to be in."""
+    if not line.isascii():
+        found = _CHARSET.search(line[:300].partition(b":")[0])
+        name = found[1].decode("ascii") if found else charset
+        if name:
+            try:
+                return line.decode(known(name))
+            except (DataError, UnicodeDecodeError):
+                pass
+    return decode_part(line)
 
 
 def split(text: str, line: int) -> Property | None:
@@ -77,52 +165,99 @@ def split(text: str, line: int) -> Property | None:
     if not found:
         return None
     parameters: dict[str, str] = {}
-    place, mark = found.end(), found[2]
+    place, mark = found.end(), found[3]
     while mark == ";":
         piece = _PARAMETER.match(text, place)
-        if not piece:
-            return None
-        parameters[piece[1].upper()] = _unquote(piece[2])
-        place, mark = piece.end(), piece[3]
-    return Property(found[1].upper(), parameters, text[place : place + LONGEST], line)
+        if piece:
+            name, value = piece[1].upper(), _unquote(piece[2])
+            mark = piece[3]
+        else:
+            piece = _BARE.match(text, place)  # vCard 2.1: TEL;HOME;VOICE:
+            if not piece:
+                return None
+            value, mark = piece[1], piece[2]
+            name = "ENCODING" if value.upper() in _ENCODINGS else "TYPE"
+        if name == "TYPE" and name in parameters:
+            value = f"{parameters[name]},{value}"
+        parameters[name] = value
+        place = piece.end()
+    value = text[place : place + LONGEST]
+    if "TZID" in parameters and ":" in value:  # TZID=(UTC+01:00) Berlin:20260105T090000, which should be in quotes
+        more, _, value = value.rpartition(":")
+        parameters["TZID"] = f"{parameters['TZID']}:{more}"
+    if parameters.get("ENCODING", "").upper() == "QUOTED-PRINTABLE":
+        value = _unquoted_printable(value, parameters.get("CHARSET"))
+    return Property(found[2].upper(), parameters, value, line, (found[1] or "").lower())
+
+
+def _unquoted_printable(value: str, charset: str | None) -> str:
+    """A quoted-printable value (RFC 2045, 6.7) as text; what has been decoded already stays."""
+    import quopri
+
+    if not value.isascii():
+        return value
+    data = quopri.decodestring(value.encode("ascii"))
+    if charset:
+        try:
+            return data.decode(known(charset))
+        except (DataError, UnicodeDecodeError):
+            pass
+    return decode_part(data)
 
 
 def components(data: bytes) -> Iterator[Component]:
     """The outermost components of a file, each with what is inside it. A missing END is supplied."""
+    return _components(logical_lines(data))
+
+
+def stream_components(stream: BinaryIO, charset: str | None = None, apart: str = "") -> Iterator[Component]:
+    """The same of a file that is not held whole, only one outermost component at a time.
+
+    What stands in a component named `apart` comes by itself, as soon as it has ended, with that as its `parent`; the
+    parent comes at last, without it.
+    """
+    return _components(stream_lines(stream, charset), apart)
+
+
+def _components(lines: Iterable[tuple[int, str]], apart: str = "") -> Iterator[Component]:
     stack: list[Component] = []
     skipping = 0
-    for line, text in logical_lines(data):
+    for line, text in lines:
         item = split(text, line)
         if item is None:
             if stack:
                 stack[-1].broken.append(line)
             continue
         if item.name == "BEGIN":
-            if stack and item.value.strip().upper() == "VCALENDAR":  # the one before was not ended
-                yield from _close(stack, stack[0].name)
+            name = item.value.strip().upper()
+            if stack and (name == "VCALENDAR" or name == stack[-1].name == "VCARD"):  # the one before was not ended
+                yield from _close(stack, stack[0].name, apart)
                 skipping = 0
             if len(stack) >= DEEPEST:
                 skipping += 1
                 continue
-            stack.append(Component(item.value.strip().upper(), line))
+            stack.append(Component(name, line))
         elif item.name == "END":
             if skipping:
                 skipping -= 1
                 continue
-            yield from _close(stack, item.value.strip().upper())
+            yield from _close(stack, item.value.strip().upper(), apart)
         elif stack and not skipping:
             stack[-1].properties.append(item)
     while stack:
-        yield from _close(stack, stack[0].name)
+        yield from _close(stack, stack[0].name, apart)
 
 
-def _close(stack: list[Component], name: str) -> Iterable[Component]:
+def _close(stack: list[Component], name: str, apart: str) -> Iterable[Component]:
     """End the innermost open component of that name, and what was left open inside it."""
     if not any(item.name == name for item in stack):
         return
     while stack:
         done = stack.pop()
-        if stack:
+        if len(stack) == 1 and stack[0].name == apart:
+            done.parent = stack[0]
+            yield done
+        elif stack:
             stack[-1].children.append(done)
         else:
             yield done

@@ -1,23 +1,24 @@
-"""iCalendar files (RFC 5545): events with their recurrences written out inside a window of time.
+"""iCalendar files (RFC 5545): events and to-dos with their recurrences written out inside a window of time.
 
 Rules, exceptions, moved and cancelled instances, time zones and daylight saving are resolved on reading, so that later
-steps see plain moments. To-dos and journals are left out.
+steps see plain moments. Busy times (VFREEBUSY) become events without a title. Journals and alarms are left out.
 """
 
 from __future__ import annotations
 
-import re
+import io
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
+from typing import BinaryIO
 
-from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.formats.contentlines import Component, Property, components, text
-from roadmap_cli.life.formats.ical_series import Event, Instance, Window, instances, key, original_of
-from roadmap_cli.life.formats.ical_values import Span, When, span, when
-from roadmap_cli.life.formats.text import decode
-from roadmap_cli.life.items import Group, Source
+from roadmap_cli.core.records import Record
+from roadmap_cli.life.formats import ical_busy, ical_event, ical_task
+from roadmap_cli.life.formats.contentlines import Component, begins, stream_components, text
+from roadmap_cli.life.formats.ical_series import Event, Instance, Window, in_force, instances, key, original_of
+from roadmap_cli.life.formats.ical_zone import defined
+from roadmap_cli.life.items import Group, Remark, Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.zones import Zones, named
 
@@ -25,171 +26,191 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
-NAME, WHAT = "ical", "an iCalendar file"
-_BEGIN = re.compile(rb"^BEGIN\s*:\s*VCALENDAR", re.MULTILINE | re.IGNORECASE)
+NAME, WHAT = "ical", "an iCalendar file: events, to-dos, busy times"
+#: What may stand outside a VCALENDAR, as some programs store single items.
+BARE = ("VEVENT", "VTODO", "VFREEBUSY", "VTIMEZONE", "VJOURNAL", "VAVAILABILITY")
+#: Single events held for others of the same UID; and events that wait for a zone defined after them.
+MOST_SINGLE, MOST_WAITING = 2_000, 10_000
+_KINDS = {"VEVENT": ical_event, "VTODO": ical_task}
 
 
 def matches(opened: Opened) -> bool:
-    """A line BEGIN:VCALENDAR."""
-    return bool(_BEGIN.search(opened.text_head))
+    """It begins with BEGIN:VCALENDAR, or with one of its parts."""
+    return begins(opened.text_head, ("VCALENDAR", *BARE))
 
 
-def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group | DataError]:
-    """Its events; see `read`."""
-    data = opened.data()
-    body = decode(data, settings.charset).encode() if settings.charset else data
-    return read(body, source, zone=settings.zone, window=settings.window)
+def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group | DataError | Remark]:
+    """Its events and to-dos; see `read`."""
+    return _read(opened.stream, source, settings.zone, settings.window, settings.zone_is_chosen, "", settings.charset)
 
 
-def read(data: bytes, source: Source, *, zone: str, window: Window) -> Iterator[Group | DataError]:
-    """The events of a file, one Group per UID, in the order of their first lines.
+def read(
+    data: bytes, source: Source, *, zone: str, window: Window, chosen: bool = False, called: str = ""
+) -> Iterator[Group | DataError | Remark]:
+    """The events and to-dos of a file, one Group per UID, in the order of their first lines.
 
-    `zone` (an IANA name) is for times without any, unless the file has an X-WR-TIMEZONE.
+    `zone` (an IANA name) is for times without any, unless the file has an X-WR-TIMEZONE and `zone` was not `chosen`.
+    `called` is the calendar's name where the file does not say it.
     A broken event becomes a DataError in its place; its neighbours are read.
     """
-    grouped: dict[str, list[Event]] = {}
-    calendars = 0
-    for calendar in components(data):
-        if calendar.name != "VCALENDAR":
-            continue
-        calendars += 1
-        zones = _zones(calendar, zone)
-        label = calendar.first("X-WR-CALNAME") or calendar.first("NAME")
-        for component in calendar.children:
-            if component.name != "VEVENT":
-                continue
-            try:
-                event = _event(component, zones, text(label.value).strip() if label else "")
-            except DataError as error:
-                yield source.placed(error, None if error.where else component.line)
-            else:
-                grouped.setdefault(_uid(event), []).append(event)
-    if not calendars:
+    return _read(io.BytesIO(data), source, zone, window, chosen, called, None)
+
+
+def _read(
+    stream: BinaryIO, source: Source, zone: str, window: Window, chosen: bool, called: str, charset: str | None
+) -> Iterator[Group | DataError | Remark]:
+    held = _Held(source, window)
+    contexts: dict[int, _Context] = {}
+    alone: _Context | None = None
+    for component in stream_components(stream, charset, apart="VCALENDAR"):
+        parent = component.parent
+        if parent is None and component.name == "VCALENDAR":
+            context = contexts.pop(id(component), None)
+            if context is not None:
+                yield from context.end(held)
+            alone = alone or _Context(component, zone, chosen, called)
+        elif parent is not None:
+            if id(parent) not in contexts:
+                contexts[id(parent)] = _Context(parent, zone, chosen, called)
+            yield from contexts[id(parent)].take(component, held)
+        elif component.name in BARE:
+            if alone is None or alone.calendar.name != "":
+                alone = _Context(Component("", component.line), zone, chosen, called)
+            yield from alone.take(component, held)
+    if alone is None:
         yield source.placed(DataError("no calendar in the file", code="no_calendar"))
-    for uid, events in grouped.items():
+    elif alone.calendar.name == "":
+        yield from alone.end(held)
+    yield from held.rest()
+
+
+class _Context:
+    """What holds for the components of one calendar: its zones, its name; and those that wait for a zone."""
+
+    def __init__(self, calendar: Component, zone: str, chosen: bool, called: str) -> None:
+        self.calendar = calendar
+        label = calendar.first("X-WR-CALNAME") or calendar.first("NAME")
+        self.title = text(label.value).strip() if label else called
+        self.zones = _zones(calendar, zone, chosen)
+        self._waiting: list[Component] = []
+
+    def take(self, component: Component, held: _Held) -> Iterator[Group | DataError | Remark]:
+        """Read one component. What names a zone that is not known yet waits until the calendar's end."""
+        if component.name == "VTIMEZONE":
+            found = defined(component)
+            if found:
+                self.zones.define(*found)
+            return
+        if component.name not in ("VEVENT", "VTODO", "VFREEBUSY"):
+            return
+        known = len(self.zones.remarks)
+        result: list[Group | DataError | Remark] = list(held.read(component, self.zones, self.title))
+        if any("time zone" in words for _, words in self.zones.remarks[known:]) and len(self._waiting) < MOST_WAITING:
+            del self.zones.remarks[known:]
+            held.forget(component)
+            self._waiting.append(component)
+            return
+        yield from result
+
+    def end(self, held: _Held) -> Iterator[Group | DataError | Remark]:
+        """Read what has waited, and tell what was not right."""
+        for component in self._waiting:
+            yield from held.read(component, self.zones, self.title)
+        yield from _remarks(self.zones, held.source)
+
+
+class _Held:
+    """Events and to-dos by UID: series until the end of the file, single ones until there are MOST_SINGLE."""
+
+    def __init__(self, source: Source, window: Window) -> None:
+        self.source = source
+        self._window = window
+        self._grouped: dict[tuple[str, str], list[Event]] = {}
+
+    def read(self, component: Component, zones: Zones, title: str) -> Iterator[Group | DataError | Remark]:
+        """Take a component in; give groups that are ready."""
         try:
-            yield _group(uid, events, source, window)
+            if component.name == "VFREEBUSY":
+                yield from ical_busy.groups(component, zones, title, self.source, self._window)
+                return
+            event = _KINDS[component.name].event(component, zones, title)
+            if not isinstance(event, Event):
+                made = ical_task.undated(event, component.line, self.source)
+                yield Group(
+                    str(event["uid"]), True, str(event["modified_at"]), *self._window.span, (made,), kind="life.task"
+                )
+                return
         except DataError as error:
-            yield source.placed(error, None if error.where else events[0].component.line)
+            yield self.source.placed(error, None if error.where else component.line)
+            return
+        self._grouped.setdefault((component.name, str(event.fields["uid"])), []).append(event)
+        if len(self._grouped) > MOST_SINGLE:
+            yield from self._singles()
+
+    def forget(self, component: Component) -> None:
+        """Give back what was taken in last, if it is of this component."""
+        for which, events in reversed(self._grouped.items()):
+            if events[-1].component is component:
+                events.pop()
+                if not events:
+                    del self._grouped[which]
+                return
+
+    def _singles(self) -> Iterator[Group | DataError | Remark]:
+        """The groups of what does not repeat; what repeats is kept, as changes of it may follow."""
+        kept = {}
+        for which, events in self._grouped.items():
+            if any(event.repeats or event.replaces for event in events):
+                kept[which] = events
+            else:
+                yield from _groups(*which, events, self.source, self._window)
+        self._grouped = kept
+
+    def rest(self) -> Iterator[Group | DataError | Remark]:
+        """The groups of all that is left."""
+        for (name, uid), events in self._grouped.items():
+            yield from _groups(name, uid, events, self.source, self._window)
+        self._grouped = {}
 
 
-def _zones(calendar: Component, default: str) -> Zones:
-    own = {}
-    for child in calendar.children:
-        tzid = child.first("TZID")
-        if child.name == "VTIMEZONE" and tzid:
-            own[tzid.value.strip()] = "\r\n".join(_written(child)) + "\r\n"
-    wished = calendar.first("X-WR-TIMEZONE")
+def _zones(calendar: Component, default: str, chosen: bool) -> Zones:
+    wished = None if chosen else calendar.first("X-WR-TIMEZONE")
     try:
-        return Zones(named(wished.value.strip()).key if wished else default, own)
+        return Zones(named(wished.value.strip()).key if wished else default, days=default)
     except DataError:
-        return Zones(default, own)
+        return Zones(default)
 
 
-def _written(component: Component) -> Iterator[str]:
-    """A component as text again, for the library that reads VTIMEZONE."""
-    yield f"BEGIN:{component.name}"
-    for item in component.properties:
-        parameters = "".join(f';{name}="{value}"' for name, value in item.parameters.items())
-        yield f"{item.name}{parameters}:{item.value}"
-    for child in component.children:
-        yield from _written(child)
-    yield f"END:{component.name}"
+def _remarks(zones: Zones, source: Source) -> Iterator[Remark]:
+    for line, message in zones.remarks:
+        yield Remark(f"{source.name}:{line}", message)
 
 
-def _event(component: Component, zones: Zones, calendar: str) -> Event:
-    begin, replaced = component.first("DTSTART"), component.first("RECURRENCE-ID")
-    if begin is None:
-        raise DataError("event has no DTSTART", code="missing_field")
-    start = when(begin, zones)
-    start.utc()
-    return Event(
-        component,
-        zones,
-        start,
-        length=_length(component, start, zones),
-        replaces=when(replaced, zones) if replaced else None,
-        onwards=replaced is not None and replaced.parameters.get("RANGE", "").upper() == "THISANDFUTURE",
-        fields=_fields(component, calendar),
-        modified=_modified(component, zones),
-    )
-
-
-def _length(component: Component, start: When, zones: Zones) -> Span:
-    """How long an event is. An all-day event without an end is one day; a timed one no time at all."""
-    ending, lasting = component.first("DTEND"), component.first("DURATION")
-    if ending is not None and ending.value.strip():
-        end = when(ending, zones)
-        if start.dated:
-            length = Span(days=max((end.day - start.day).days, 1))
-            negative = end.day < start.day
-        else:
-            length = Span(exact=(start.moved(end.local) if end.dated else end).utc() - start.utc())
-            negative = length.exact.days < 0
-    elif lasting is not None and lasting.value.strip():
-        length = span(lasting)
-        negative = length.days < 0 or length.exact.days < 0
-    else:
-        return Span(days=1) if start.dated else Span()
-    if negative:
-        raise DataError("event ends before it begins", code="bad_time")
-    return length
-
-
-def _modified(component: Component, zones: Zones) -> str:
-    changed = component.first("LAST-MODIFIED") or component.first("DTSTAMP")
+def _groups(
+    name: str, uid: str, events: list[Event], source: Source, window: Window
+) -> Iterator[Group | DataError | Remark]:
+    """The group of one UID. Of a series whose rule is broken, what is certain: its first event; then the error."""
     try:
-        return stamp(when(changed, zones).utc()) if changed else ""
-    except DataError:
-        return ""
+        yield _group(name, uid, events, source, window)
+    except DataError as error:
+        if error.code in ("bad_rule", "rule_too_dense"):
+            once = [replace(event, component=_once(event.component)) for event in events]
+            with suppress(DataError):
+                yield _group(name, uid, once, source, window)
+        yield source.placed(error, None if error.where else events[0].component.line)
 
 
-def _fields(component: Component, calendar: str) -> Record:
-    """What an event says of itself besides its time."""
-    status = _words(component, "STATUS").lower()
-    free = (
-        _words(component, "TRANSP").upper() == "TRANSPARENT"
-        or _words(component, "X-MICROSOFT-CDO-BUSYSTATUS").upper() == "FREE"
-        or status == "cancelled"
-    )
-    fields: dict[str, Any] = {
-        "title": _words(component, "SUMMARY"),
-        "status": status if status in ("tentative", "cancelled") else "confirmed",
-        "busy": not free,
-        "people": sorted({_address(item) for item in component.every("ATTENDEE")} - {""}),
-    }
-    organizer = component.first("ORGANIZER")
-    labels = {text(word).strip() for item in component.every("CATEGORIES") for word in item.value.split(",")}
-    optional = {
-        "organizer": _address(organizer) if organizer else "",
-        "location": _words(component, "LOCATION"),
-        "categories": sorted(labels - {""}),
-        "calendar": calendar,
-    }
-    return fields | {name: value for name, value in optional.items() if value}
+def _once(component: Component) -> Component:
+    rest = [item for item in component.properties if item.name not in ("RRULE", "EXRULE")]
+    return Component(component.name, component.line, rest, component.children)
 
 
-def _words(component: Component, name: str) -> str:
-    item = component.first(name)
-    return text(item.value).strip() if item else ""
-
-
-def _address(item: Property) -> str:
-    value = item.value.strip()
-    return value[7:].lower() if value[:7].lower() == "mailto:" else value or item.parameters.get("CN", "")
-
-
-def _uid(event: Event) -> str:
-    """The UID; where it is missing, which the standard forbids, a name made from start and title."""
-    uid = _words(event.component, "UID")
-    return uid or content_id("life.uid", start=event.start.local.isoformat(), title=event.fields["title"])
-
-
-def _group(uid: str, events: list[Event], source: Source, window: Window) -> Group:
+def _group(name: str, uid: str, events: list[Event], source: Source, window: Window) -> Group:
     """All events of one UID as records, overrides in the place of the instances they replace."""
+    kind, record = (ical_task.KIND, ical_task.record) if name == "VTODO" else (ical_event.KIND, ical_event.record)
     masters = [event for event in events if event.replaces is None]
-    changes = [event for event in events if event.replaces is not None]
-    master = max(masters, key=lambda event: event.modified) if masters else None
+    master = max(masters, key=lambda event: event.version) if masters else None
+    changes = in_force([event for event in events if event.replaces is not None], master)
     found: dict[str, Record] = {}
     cut = False
     if master is not None and master.repeats:
@@ -197,43 +218,19 @@ def _group(uid: str, events: list[Event], source: Source, window: Window) -> Gro
             cut = place >= window.most
             if cut:
                 break
-            found[instance.key] = _record(uid, instance, source, repeated=True)
+            found[instance.key] = record(instance, source, repeated=True)
     elif master is not None:
-        found[""] = _record(uid, Instance(master.start, master.start, master.length, master), source, repeated=False)
+        found[""] = record(Instance(master.start, master.start, master.length, master), source, repeated=False)
     for change in changes:
         original = original_of(change, master)
-        instance = Instance(original, change.start, change.length, change)
-        found[key(original)] = _record(uid, instance, source, repeated=True)
+        found[key(original)] = record(Instance(original, change.start, change.length, change), source, repeated=True)
     return Group(
         uid,
-        whole=master is not None,
-        modified=max(event.modified for event in events),
-        since=stamp(window.since),
-        until=stamp(window.until),
-        events=tuple(found.values()),
+        master is not None,
+        max(event.modified for event in events),
+        *window.span,
+        tuple(found.values()),
         cut=cut,
+        kind=kind,
+        repeats=master is not None and master.repeats,
     )
-
-
-def _record(uid: str, instance: Instance, source: Source, *, repeated: bool) -> Record:
-    start, event = instance.start, instance.event
-    own: dict[str, Any] = {
-        "at": stamp(start.utc()),
-        "ends_at": stamp(instance.length.after(start)),
-        "date": start.day.isoformat(),
-        "all_day": start.dated,
-        "zone": str(start.zone),
-        "uid": uid,
-    }
-    if repeated:
-        own["instance"] = instance.key
-    fields = own | event.fields
-    identity = content_id("life.event", **fields)
-    return {
-        "kind": "life.event",
-        "id": identity,
-        **fields,
-        "source": source.name,
-        "source_line": event.component.line,
-        "source_id": source.id,
-    }

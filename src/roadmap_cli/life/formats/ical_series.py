@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
+from typing import Literal
 
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
@@ -32,10 +34,20 @@ class Window:
     until: datetime
     most: int = MOST_INSTANCES
 
+    @property
+    def span(self) -> tuple[str, str]:
+        """Its ends as stamps."""
+        return _span(self.since, self.until)
+
+
+@lru_cache(maxsize=8)
+def _span(since: datetime, until: datetime) -> tuple[str, str]:
+    return stamp(since), stamp(until)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One VEVENT, read: its start and length, which instance it replaces, and its other fields."""
+    """One VEVENT or VTODO, read: its start and length, which instance it replaces, and its other fields."""
 
     component: Component
     zones: Zones
@@ -46,6 +58,15 @@ class Event:
     """The replacement holds for all later instances, too (RANGE=THISANDFUTURE)."""
     fields: Record
     modified: str
+    sequence: int = 0
+    """How often its organiser has changed it; of two that say the same instance the higher one counts."""
+    stands_for: Literal["start", "due"] = "start"
+    """What `start` is: of a to-do that has no beginning, when it is due."""
+
+    @property
+    def version(self) -> tuple[int, str]:
+        """What orders the versions of it in one file."""
+        return self.sequence, self.modified
 
     @property
     def repeats(self) -> bool:
@@ -103,6 +124,26 @@ def instances(master: Event, changes: list[Event], window: Window) -> Iterator[I
             yield found
 
 
+def in_force(changes: list[Event], master: Event | None) -> list[Event]:
+    """The overrides that hold, those of a later version last.
+
+    One that is older than its series, and for an instance that the series no longer gives, was withdrawn with it: some
+    servers keep it in the file (python-recurring-ical-events #148, #163, #253).
+    """
+    ordered = sorted(changes, key=lambda change: change.version)
+    if master is None or not master.repeats:
+        return ordered
+    return [change for change in ordered if change.sequence >= master.sequence or _gives(master, change)]
+
+
+def _gives(master: Event, change: Event) -> bool:
+    """Whether a series has the instance that an override is for."""
+    wanted = original_of(change, master)
+    moment = wanted.utc()
+    window = Window(moment - timedelta(days=1), moment + timedelta(days=1))
+    return any(key(original) == key(wanted) for original, _ in _originals(master, window, timedelta(days=1)))
+
+
 def _first(pair: tuple[datetime, Event]) -> datetime:
     return pair[0]
 
@@ -151,7 +192,7 @@ def _exceptions(master: Event) -> tuple[set[datetime], set[date]]:
 def _ruled(item: Property, start: When, since: datetime, until: datetime) -> Iterator[datetime]:
     """The local times of one rule, cut at its UNTIL. Raises DataError with the line of the rule."""
     try:
-        rule = recurrence.parse(item.value)
+        rule = recurrence.parse(item.value.replace("\\", ""))
     except DataError as error:
         raise DataError(f"{item.name}: {error.message}", where=str(item.line), code=error.code) from None
     last = _last(item, rule.until, start) if rule.until else None

@@ -62,7 +62,7 @@ def when(item: Property, zones: Zones, value: str | None = None) -> When:
     year, month, day, hour, minute, second, utc = found.groups()
     try:
         if hour is None or item.parameters.get("VALUE", "").upper() == "DATE":
-            return When(datetime(int(year), int(month), int(day)), zones.floating, dated=True)
+            return When(datetime(int(year), int(month), int(day)), zones.days, dated=True)
         # 23:59:60 is a leap second; the calendar has no room for it (RFC 5545, 3.3.12)
         local = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59))
     except ValueError:
@@ -72,10 +72,11 @@ def when(item: Property, zones: Zones, value: str | None = None) -> When:
     tzid = item.parameters.get("TZID")
     if not tzid:
         return When(local, zones.floating, floating=True)
-    try:
-        return When(local, zones.find(tzid))
-    except DataError as error:
-        raise _wrong(item, f"has a {error.message}", error.code) from None
+    zone = zones.find(tzid)
+    if zone is None:
+        zones.remarks.append((item.line, f"{item.name} has an unknown time zone: read as of {zones.floating.key}"))
+        return When(local, zones.floating, floating=True)
+    return When(local, zone)
 
 
 def several(item: Property, zones: Zones) -> Iterator[tuple[When, Span | None]]:

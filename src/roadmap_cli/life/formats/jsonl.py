@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 NAME, WHAT = "jsonl", "JSON Lines of life records"
 #: What may be given as a record. Each is something that happened, or somebody; never what this family concluded.
-KINDS = ("life.event", "life.transaction", "life.contact", *TABLES)
+KINDS = ("life.event", "life.task", "life.transaction", "life.contact", *TABLES)
+
+STATUSES = ("needs_action", "in_process", "completed", "cancelled")
 
 
 def matches(opened: Opened) -> bool:
@@ -82,11 +84,23 @@ def item(record: Record) -> Group | Record:
             full["ends_at"] = stamp(ended)
         table.values(full)  # raises for what is missing
         return full
-    full["ends_at"] = stamp(ended)
+    if kind == "life.task":
+        _task(full)
+    else:
+        full["ends_at"] = stamp(ended)
     full.setdefault("title", "")
     uid = str(full.setdefault("uid", full["id"]))
     modified = str(full.get("modified_at", ""))
-    return Group(uid, whole=False, modified=modified, since=full["at"], until=full["at"], events=(full,))
+    return Group(uid, whole=False, modified=modified, since=full["at"], until=full["at"], events=(full,), kind=kind)
+
+
+def _task(full: Record) -> None:
+    """Its times in the usual spelling, a status that there is. Raises DataError."""
+    for field in ("due_at", "starts_at", "completed_at"):
+        if field in full:
+            full[field] = stamp(_time(full, field))
+    if full.setdefault("status", "needs_action") not in STATUSES:
+        raise DataError("field 'status' is none of a to-do", code="wrong_type")
 
 
 def _text(record: Record, field: str) -> str:

@@ -1,0 +1,1 @@
+-- Its number is kept for another change.
