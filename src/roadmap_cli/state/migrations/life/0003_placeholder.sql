@@ -1,1 +1,0 @@
--- Its number is kept for another change.
