@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,14 +17,25 @@ from roadmap_cli.life.settings import Settings
 
 
 def files_of(name: str) -> Iterable[str]:
-    """The files a name stands for: itself, or all files in and below a folder, sorted, without hidden ones."""
+    """The sources a name stands for: itself, or what is in and below a folder, sorted, without hidden files.
+
+    A folder that holds mails (a Maildir) is one source.
+    """
+    from roadmap_cli.life.formats import mail_folder
+
     if name == "-" or not Path(name).is_dir():
         return [name]
-    return sorted(
-        str(path)
-        for path in Path(name).rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(name).parts)
-    )
+    if mail_folder.is_one(Path(name)):
+        return [name]
+    found: list[str] = []
+    for place, folders, names in os.walk(name):
+        here = Path(place)
+        within = sorted(each for each in folders if not each.startswith("."))
+        whole = [each for each in within if mail_folder.is_one(here / each)]
+        folders[:] = [each for each in within if each not in whole]
+        files = [each for each in names if not each.startswith(".") and (here / each).is_file()]
+        found += [str(here / each) for each in (*files, *whole)]
+    return sorted(found)
 
 
 @contextmanager
@@ -33,6 +45,9 @@ def opened(name: str, stdin: int) -> Iterator[Opened]:
     Raises InputMissing, DataError (too_large).
     """
     shown = "<stdin>" if name == "-" else name
+    if name != "-" and Path(name).is_dir():
+        yield Opened(shown, io.BytesIO(), 0, name)
+        return
     try:
         stream = open(stdin if name == "-" else name, "rb", closefd=name != "-")  # noqa: SIM115
     except OSError as error:
@@ -66,6 +81,10 @@ def _pipe(name: str, stream: BinaryIO) -> Opened:
 def source_of(opened: Opened) -> Source:
     """The source that a file is. Raises DataError (unknown_format) with the file's name."""
     found = detection.detect(opened)
+    own = getattr(found, "source_of", None)
+    if own is not None:  # a mailbox or a history that grows is one source, whatever its bytes are today
+        source: Source = own(opened)
+        return source
     return Source(opened.name, opened.sha256, opened.size_bytes, found.NAME)
 
 

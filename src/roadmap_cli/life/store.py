@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import rows
+from roadmap_cli.life import rows, threads
 from roadmap_cli.life.items import Group
 from roadmap_cli.state import records
 
@@ -38,6 +38,8 @@ def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) ->
             _add_transaction(tx, item, stored, format_name)
         elif item["kind"] == "life.contact":
             _add_contact(tx, item, stored)
+        elif item["kind"] == "life.message":
+            _add_message(tx, item, stored)
         elif table := rows.TABLES.get(item["kind"]):
             values = table.values(item)
             if _put(tx, item, stored):
@@ -132,6 +134,16 @@ def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:
            ON CONFLICT (id) DO UPDATE SET is_current = max(is_current, excluded.is_current)""",
         (record["id"], uid, str(record.get("name", "")), modified, int(not outdated)),
     )
+
+
+def _add_message(tx: Connection, record: Record, stored: Stored) -> None:
+    """Store one message; a mail is taken into its conversation, which may be another than its record could know."""
+    table = rows.TABLES["life.message"]
+    values = table.values(record)
+    if _put(tx, record, stored):
+        tx.execute(table.insert, values)
+        if record.get("channel") == "mail":
+            tx.execute("UPDATE life_message SET thread = ? WHERE id = ?", (threads.link(tx, record), record["id"]))
 
 
 def _add_transaction(tx: Connection, record: Record, stored: Stored, format_name: str) -> None:

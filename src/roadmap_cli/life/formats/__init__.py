@@ -19,5 +19,8 @@ ORDER = (
     "ical",
     "ofx",
     "jsonl",
+    "mail_folder",
+    "mbox",
+    "eml",
     "bank_csv",
 )

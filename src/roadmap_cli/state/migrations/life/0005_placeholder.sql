@@ -1,0 +1,1 @@
+-- Holds the number: see the migration of this number elsewhere.
