@@ -13,7 +13,6 @@ from functools import lru_cache
 #: Encodings of Python that mail never means, or whose time is not bounded by the length of the text.
 _REFUSED = frozenset({"unicode-escape", "raw-unicode-escape", "punycode", "idna", "mbcs", "oem", "undefined"})
 _WIDER = {
-    "ascii": "utf-8",
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
     "iso8859-11": "cp874",
@@ -107,6 +106,8 @@ def _decode(data: bytes, declared: str | None, other: str | None) -> str:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, errors="replace")
     named = codec(declared) if declared else None
+    if named == "ascii":  # it says what every mail says that says nothing
+        named = None
     guess = codec(other) if other else None
     for candidate in (named, guess, "utf-8"):
         if candidate is not None:

@@ -56,12 +56,15 @@ def begin(
     return row_id
 
 
-def finish(state: State, row_id: str, *, outcome: str, status: int | None, bytes_in: int) -> None:
-    """Commit how a request ended."""
+def finish(
+    state: State, row_id: str, *, outcome: str, status: int | None, bytes_in: int, bytes_out: int | None = None
+) -> None:
+    """Commit how a request ended; `bytes_out` where it was not known when it began."""
     with state.write() as tx:
         tx.execute(
-            "UPDATE net_request SET outcome = ?, status = ?, bytes_in = ? WHERE id = ?",
-            (outcome, status, bytes_in, row_id),
+            "UPDATE net_request SET outcome = ?, status = ?, bytes_in = ?, bytes_out = coalesce(?, bytes_out)"
+            " WHERE id = ?",
+            (outcome, status, bytes_in, bytes_out, row_id),
         )
 
 

@@ -18,6 +18,7 @@ from roadmap_cli.life import mails
 from roadmap_cli.life.formats import eml
 from roadmap_cli.life.items import Item, Position, Source
 from roadmap_cli.life.opened import Opened
+from roadmap_cli.mail.foldernames import readable as folder_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,20 +129,5 @@ def _folder(root: Path, here: Path) -> str:
     if root.suffix == ".mbox":
         parts = [root.stem, *(part for part in parts if not re.fullmatch(r"\d|[0-9A-F-]{36}", part))]
     names = [part[1:].replace(".", "/") if part.startswith(".") else part for part in parts]
-    return decoded("/".join(names)) or "INBOX"
+    return folder_name("/".join(names)) or "INBOX"
 
-
-def decoded(name: str) -> str:
-    """A folder's name from modified UTF-7 (RFC 3501, 5.1.3), which Maildirs and servers use."""
-    import base64
-
-    def readable(found: re.Match[str]) -> str:
-        if not found[1]:
-            return "&"
-        text = found[1].replace(",", "/")
-        try:
-            return base64.b64decode(text + "=" * (-len(text) % 4)).decode("utf-16-be")
-        except (ValueError, UnicodeError):
-            return found[0]
-
-    return re.sub(r"&([A-Za-z0-9+,]*)-", readable, name)
