@@ -27,14 +27,18 @@ if TYPE_CHECKING:
 
 CHANNEL = "mail"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-_SENT = frozenset(
-    "sent|sent items|sent mail|sent messages|sent-mail|outbox|gesendet|gesendete objekte|gesendete elemente|gesendete nachrichten"
-    "|envoyés|éléments envoyés|messages envoyés|enviados|elementos enviados|mensajes enviados|correo enviado"
-    "|posta inviata|inviata|inviati|verzonden|verzonden items|verzonden berichten|skickat|sendt|sendte elementer|lähetetyt"
-    "|wysłane|elementy wysłane|itens enviados|e-mails enviados|отправленные|已发送|送信済み".split("|")
+_SENT = frozenset({
+    "sent", "sent items", "sent mail", "sent messages", "sent-mail", "outbox", "gesendet",
+    "gesendete objekte", "gesendete elemente", "gesendete nachrichten", "envoyés", "éléments envoyés",
+    "messages envoyés", "enviados", "elementos enviados", "mensajes enviados", "correo enviado",
+    "posta inviata", "inviata", "inviati", "verzonden", "verzonden items", "verzonden berichten", "skickat",
+    "sendt", "sendte elementer", "lähetetyt", "wysłane", "elementy wysłane", "itens enviados",
+    "e-mails enviados", "отправленные", "已发送", "送信済み",
+})  # fmt: skip
+_JUNK = re.compile(
+    r"\A(?:spam|junk|junk[ -]?e?-?mail|bulk|trash|papierkorb|deleted items|gelöschte.*|corbeille|papelera|cestino)\Z",
+    re.IGNORECASE,
 )
-_JUNK = re.compile(r"\A(?:spam|junk|junk[ -]?e?-?mail|bulk|trash|papierkorb|deleted items|gelöschte.*|corbeille|papelera|cestino)\Z",
-                   re.IGNORECASE)  # fmt: skip
 _QUOTED_FROM = re.compile(rb"^>+From ", re.MULTILINE)
 _METHOD = re.compile(rb"^METHOD\s*:\s*([A-Za-z]+)", re.MULTILINE | re.IGNORECASE)
 _BEGIN_EVENT = re.compile(rb"^BEGIN:VEVENT[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
@@ -62,7 +66,8 @@ def items(data: bytes, place: Place, settings: Settings) -> Iterator[Item]:
         return
     message = record(mail, place)
     yield message
-    if mail.calendars and not any(_JUNK.match(name) for name in [message.get("folder", ""), *message.get("labels", [])]):
+    places = [message.get("folder", ""), *message.get("labels", [])]
+    if mail.calendars and not any(_JUNK.match(name) for name in places):
         for calendar in mail.calendars:
             yield from _invitation(calendar, place, settings)
 
@@ -86,7 +91,11 @@ def record(mail: Mail, place: Place) -> Record:
     identity = content_id("life.message", **own)
     root = next(iter([*mail.references, *mail.in_reply_to, mail.message_id or identity]))
     labels = _labels(mail)
-    sent = place.is_sent or place.folder.rpartition("/")[2].lower() in _SENT or any(each.lower() in _SENT for each in labels)
+    sent = (
+        place.is_sent
+        or place.folder.rpartition("/")[2].lower() in _SENT
+        or any(each.lower() in _SENT for each in labels)
+    )
     optional: dict[str, Any] = {
         "sender_name": name if address else "",
         "recipients": recipients,
@@ -127,7 +136,7 @@ def record(mail: Mail, place: Place) -> Record:
 
 
 def _digest(mail: Mail) -> str:
-    """What a mail without an identifier says, whatever a mailbox did to its line ends and to lines that begin with From."""
+    """What a mail without an identifier says, whatever a mailbox did to line ends and to lines that begin with From."""
     said = "\n".join((mail.text, mail.quoted, mail.signature)).encode()
     return hashlib.sha256(b" ".join(_QUOTED_FROM.sub(b"From ", said).split())).hexdigest()
 
@@ -141,7 +150,7 @@ def _labels(mail: Mail) -> list[str]:
 
 
 def _invitation(calendar: bytes, place: Place, settings: Settings) -> Iterator[Item]:
-    """The events of an invitation, change or cancellation. An answer to one (REPLY) says nothing of the event itself."""
+    """The events of an invitation, change or cancellation; an answer to one (REPLY) says nothing of the event."""
     from roadmap_cli.life.formats import ical
 
     method = _METHOD.search(calendar)

@@ -22,7 +22,9 @@ MOST_ADDRESSES = 10_000
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])|\r(?=[ \t])")
 _LINE = re.compile(rb"\r\n|\n|\r")
-_WORD = re.compile(r"=\?([\w.:+-]{1,60})(?:\*[\w-]{0,40})?\?([bBqQ])\?([^?\r\n]{0,4000}(?:\?(?!=)[^?\r\n]{0,200}){0,3})\?=")
+_WORD = re.compile(
+    r"=\?([\w.:+-]{1,60})(?:\*[\w-]{0,40})?\?([bBqQ])\?([^?\r\n]{0,4000}(?:\?(?!=)[^?\r\n]{0,200}){0,3})\?="
+)
 _BLANK = re.compile(r"[ \t\r\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -109,7 +111,7 @@ def words(value: bytes, charset: str | None = None) -> str:
 
 
 def unencoded(text: str) -> str:
-    """RFC 2047 encoded words decoded. Neighbours in one character set are joined as bytes first: many cut within one."""
+    """RFC 2047 encoded words decoded. Neighbours in one character set are joined as bytes first: many are cut."""
     pieces: list[str] = []
     held: bytearray = bytearray()
     held_charset = ""
@@ -318,7 +320,8 @@ def identifiers(value: bytes, most: int = 1000) -> list[str]:
 
 # -- dates -----------------------------------------------------------------------------------------------------------
 
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10,
+           "nov": 11, "dec": 12}  # fmt: skip
 _MONTHS |= {"mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12, "fev": 2, "fév": 2, "avr": 4, "mei": 5, "ago": 8,
             "ene": 1, "abr": 4, "dic": 12, "set": 9, "out": 10, "gen": 1, "mag": 5, "giu": 6, "lug": 7, "ott": 10,
             "maj": 5, "juin": 6, "juil": 7, "aoû": 8, "déc": 12}  # fmt: skip
@@ -364,7 +367,9 @@ def moment(text: str) -> datetime | None:
 
 def _day(text: str) -> tuple[int, int, int] | None:
     parts = re.findall(r"[^\W\d_]+|(?<!\d)[+-]?\d+", text.replace(",", " "))
-    month = next((_MONTHS[key] for part in parts for key in (part.lower()[:4], part.lower()[:3]) if key in _MONTHS), None)
+    month = next(
+        (_MONTHS[key] for part in parts for key in (part.lower()[:4], part.lower()[:3]) if key in _MONTHS), None
+    )
     numbers = [part for part in parts if part.lstrip("-").isascii() and part.lstrip("-").isdigit() and part[:1] != "+"]
     if month is None:
         numeric = _NUMERIC.search(text)
@@ -400,4 +405,3 @@ def _zone(text: str) -> int:
         if word.lower() in _ZONES:
             return _ZONES[word.lower()]
     return 0
-

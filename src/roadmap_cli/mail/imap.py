@@ -1,7 +1,8 @@
-"""A client of a mailbox on a server (IMAP4rev1, RFC 3501): it only reads, and changes nothing, not even what is unread.
+"""A client of a mailbox on a server (IMAP4rev1, RFC 3501): it only reads, and changes nothing.
 
-Messages are fetched with BODY.PEEK from a folder opened with EXAMINE. What the server has to offer is used: CONDSTORE and
-QRESYNC (RFC 7162), IDLE (RFC 2177), SPECIAL-USE (RFC 6154), SASL-IR (RFC 4959), ENABLE (RFC 5161), LITERAL- (RFC 7888).
+Messages are fetched with BODY.PEEK from a folder opened with EXAMINE, so that what is unread stays so.
+What the server has to offer is used: CONDSTORE and QRESYNC (RFC 7162), IDLE (RFC 2177), SPECIAL-USE (RFC 6154),
+SASL-IR (RFC 4959), ENABLE (RFC 5161).
 Nothing that stands in a mail goes into an error.
 """
 
@@ -149,7 +150,9 @@ class Client:
         """All folders that can be opened."""
         found = []
         for response in self.command("LIST", b'""', b'"*"'):
-            told = re.match(rb'\* LIST \(([^)]*)\) (?:"(?:\\.|[^"\\])*"|NIL) (.*)\Z', response.line.strip(), re.I | re.S)
+            told = re.match(
+                rb'\* LIST \(([^)]*)\) (?:"(?:\\.|[^"\\])*"|NIL) (.*)\Z', response.line.strip(), re.I | re.S
+            )
             if told:
                 name = _name(told[2], response.literals)
                 uses = frozenset(told[1].decode("latin-1").lower().split())
@@ -187,7 +190,9 @@ class Client:
 
     def sizes(self, first_uid: int, changed_since: int = 0) -> list[tuple[int, int]]:
         """UID and size of every mail from a UID on, in their order."""
-        how = (f"(CHANGEDSINCE {changed_since})".encode(),) if changed_since and "CONDSTORE" in self.capabilities else ()
+        how = (
+            (f"(CHANGEDSINCE {changed_since})".encode(),) if changed_since and "CONDSTORE" in self.capabilities else ()
+        )
         found: dict[int, int] = {}
         for response in self.command("UID FETCH", f"{first_uid}:*".encode(), b"(UID RFC822.SIZE)", *how):
             uid = re.search(rb"\bUID (\d+)", response.line)
@@ -439,4 +444,3 @@ def _readable(stream: Stream) -> bool:
     import select
 
     return bool(select.select([stream.fileno()], [], [], 0)[0])
-

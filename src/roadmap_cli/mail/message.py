@@ -20,7 +20,12 @@ MOST_TEXT = 500_000
 _MOST_CALENDAR_BYTES = 4 * 1024 * 1024
 
 _SIGNATURES = frozenset(
-    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-keys"}
+    {
+        "application/pgp-signature",
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+        "application/pgp-keys",
+    }
 )
 _SILENT = frozenset({"message/delivery-status", "message/disposition-notification", "message/feedback-report",
                      "text/rfc822-headers", "message/global-delivery-status"})  # fmt: skip
@@ -159,7 +164,9 @@ def _automatic(head: headers.Head) -> bool:
     return (
         (bool(submitted) and not submitted.startswith("no"))
         or head.plain("precedence").lower() in ("bulk", "list", "junk", "auto_reply")
-        or any(head.raw(name) is not None for name in ("list-unsubscribe", "x-autoreply", "x-autorespond", "feedback-id"))
+        or any(
+            head.raw(name) is not None for name in ("list-unsubscribe", "x-autoreply", "x-autorespond", "feedback-id")
+        )
         or headers.words(head.raw("return-path") or b"") == "<>"
     )
 
@@ -217,7 +224,9 @@ class _Gathered:
             self._calendar(part)
         elif kind in _SIGNATURES or kind in _SILENT:
             return
-        elif part.main == "text" and kind != "text/rtf" and part.disposition != "attachment" and not self._is_file(part):
+        elif (
+            part.main == "text" and kind != "text/rtf" and part.disposition != "attachment" and not self._is_file(part)
+        ):
             text = self.text_of(part)
             if text.strip() and self._left > 0:
                 self.texts.append(text)

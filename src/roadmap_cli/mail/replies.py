@@ -16,7 +16,11 @@ _WROTE = (
     r"|escreveu|pisze|napisał(?:\(a\))?|napsal\(?a?\)?|kirjoitti|написал(?:\(а\))?|пишет|пише|írta|a scris|yazdı|написа"
     r"|写道|寫道|のメッセージ|書きました|님이 작성"
 )
-_INTRODUCED = re.compile(rf"(?=.*[\d@])(?:.*(?:{_WROTE})\b.{{0,120}}[:\uff1a]\s*|.*(?:写道|寫道|書きました|님이 작성).{{0,40}}[:\uff1a]?\s*)\Z", re.IGNORECASE)
+_INTRODUCED = re.compile(
+    rf"(?=.*[\d@])(?:.*(?:{_WROTE})\b.{{0,120}}[:\uff1a]\s*|.*(?:写道|寫道|書きました"
+    rf"|님이 작성).{{0,40}}[:\uff1a]?\s*)\Z",
+    re.IGNORECASE,
+)
 _MAY_INTRODUCE = re.compile(r"[:\uff1a]\s*\Z|写道|寫道|書きました|님이")
 _BEGINS = re.compile(
     r"(?:On|Am|Le|El|Il(?: giorno)?|Op|Den|Em|W dniu|Dnia|Dne|On|Pe|În|Tarih|Quoting|At|In data|Vào|\d{4}|\d{1,2}[./]|"
@@ -24,36 +28,50 @@ _BEGINS = re.compile(
     re.IGNORECASE,
 )
 _DIVIDER = re.compile(
-    r"\s*[-_=*]{2,}\s*(?:original message|original appointment|ursprüngliche nachricht|originalnachricht|message d'origine"
-    r"|message transféré|mensaje original|mensagem original|messaggio originale|messaggio inoltrato|oorspronkelijk bericht"
-    r"|ursprungligt meddelande|oprindelig meddelelse|alkuperäinen viesti|wiadomość oryginalna|původní zpráva|исходное сообщение"
-    r"|forwarded message|weitergeleitete nachricht|mensaje reenviado|mensagem encaminhada|doorgestuurd bericht|original-nachricht"
-    r"|forwarded by .{1,100}|weitergeleitet von .{1,100}|пересылаемое сообщение|转发的邮件|原始邮件|轉寄的郵件|元のメッセージ|원본 메시지)\s*[-_=*]*\s*\Z"
-    r"|begin forwarded message:\s*\Z|anfang der weitergeleiteten nachricht:\s*\Z|début du message (?:réexpédié|transféré)\s*:\s*\Z",
+    r"\s*[-_=*]{2,}\s*(?:original message|original appointment|ursprüngliche nachricht|originalnachricht"
+    r"|message d'origine"
+    r"|message transféré|mensaje original|mensagem original|messaggio originale|messaggio inoltrato"
+    r"|oorspronkelijk bericht"
+    r"|ursprungligt meddelande|oprindelig meddelelse|alkuperäinen viesti|wiadomość oryginalna"
+    r"|původní zpráva|исходное сообщение"
+    r"|forwarded message|weitergeleitete nachricht|mensaje reenviado|mensagem encaminhada"
+    r"|doorgestuurd bericht|original-nachricht"
+    r"|forwarded by .{1,100}|weitergeleitet von .{1,100}|пересылаемое сообщение|转发的邮件|原始邮件"
+    r"|轉寄的郵件|元のメッセージ|원본 메시지)\s*[-_=*]*\s*\Z"
+    r"|begin forwarded message:\s*\Z|anfang der weitergeleiteten nachricht:\s*\Z"
+    r"|début du message (?:réexpédié|transféré)\s*:\s*\Z",
     re.IGNORECASE,
 )
 _FIELD = re.compile(
-    r"\s{0,3}\*?(?:from|von|de|da|van|från|fra|od|lähettäjä|от|від|发件人|寄件者|差出人|보낸 사람|sent|gesendet|envoyé|enviado"
-    r"|inviato|verzonden|skickat|sendt|wysłano|odesláno|отправлено|发送时间|寄件日期|送信日時|보낸 날짜|date|datum|fecha|data|дата"
-    r"|to|an|à|para|a|aan|till|til|do|komu|кому|收件人|宛先|받는 사람|cc|kopie|subject|betreff|objet|asunto|oggetto|onderwerp"
+    r"\s{0,3}\*?(?:from|von|de|da|van|från|fra|od|lähettäjä|от|від|发件人|寄件者|差出人|보낸 사람|sent"
+    r"|gesendet|envoyé|enviado"
+    r"|inviato|verzonden|skickat|sendt|wysłano|odesláno|отправлено|发送时间|寄件日期|送信日時|보낸 날짜"
+    r"|date|datum|fecha|data|дата"
+    r"|to|an|à|para|a|aan|till|til|do|komu|кому|收件人|宛先|받는 사람|cc|kopie|subject|betreff|objet"
+    r"|asunto|oggetto|onderwerp"
     r"|ämne|emne|assunto|temat|předmět|тема|主题|主旨|件名|제목)\s?\*?\s*[:\uff1a]\*?\s*\S",
     re.IGNORECASE,
 )
 _SENDER_FIELD = re.compile(
-    r"\s{0,3}\*?(?:from|von|de|da|van|från|fra|od|lähettäjä|от|від|发件人|寄件者|差出人|보낸 사람)\s?\*?\s*[:\uff1a]", re.IGNORECASE
+    r"\s{0,3}\*?(?:from|von|de|da|van|från|fra|od|lähettäjä|от|від|发件人|寄件者|差出人|보낸 사람)\s?\*?\s*[:\uff1a]",
+    re.IGNORECASE,
 )
 _RULE = re.compile(r"\s*_{10,}\s*\Z")
 _SIGNATURE = re.compile(r"--[ \u00a0]?\Z")
 _TELEPHONE = re.compile(
-    r"\s*(?:sent (?:from|via) (?:my|the|mail|yahoo|outlook|samsung|proton)\b.{0,60}|get outlook for (?:ios|android).{0,60}"
+    r"\s*(?:sent (?:from|via) (?:my|the|mail|yahoo|outlook|samsung|proton)\b.{0,60}|get outlook for (?:ios"
+    r"|android).{0,60}"
     r"|von meinem .{1,40} gesendet.{0,20}|gesendet (?:von|mit) .{1,60}|diese nachricht wurde von mein.{1,80}"
-    r"|envoyé (?:de|depuis) (?:mon|mes) .{1,40}|enviado (?:desde|do|de) (?:mi|meu|mon) .{1,40}|inviato da(?:l mio)? .{1,40}"
+    r"|envoyé (?:de|depuis) (?:mon|mes) .{1,40}|enviado (?:desde|do|de) (?:mi|meu|mon) .{1,40}"
+    r"|inviato da(?:l mio)? .{1,40}"
     r"|verstuurd vanaf mijn .{1,40}|skickat från min .{1,40}|sendt fra min .{1,40}|lähetetty .{1,40}|wysłane z .{1,40}"
     r"|odesláno z .{1,40}|отправлено с .{1,40}|从我的.{1,20}发送|iPhoneから送信)\.?\s*\Z",
     re.IGNORECASE,
 )
 _LIST_FOOTER = re.compile(r"\s*(?:_{20,}|-{20,}|={20,})\s*\Z")
-_LIST_WORDS = re.compile(r"mailing list|listinfo|unsubscribe|list-unsubscribe|mailman|abmelden|se désabonner", re.IGNORECASE)
+_LIST_WORDS = re.compile(
+    r"mailing list|listinfo|unsubscribe|list-unsubscribe|mailman|abmelden|se désabonner", re.IGNORECASE
+)
 #: So many lines below its mark are still a signature; more is text.
 _SIGNATURE_LINES = 40
 
@@ -78,7 +96,7 @@ def divide(text: str) -> Divided:
         if not _QUOTED.match(line):
             kept.append(line)
             continue
-        if place and not _QUOTED.match(lines[place - 1]) or not place:
+        if not place or not _QUOTED.match(lines[place - 1]):
             quoted += _introduction(kept)
         quoted.append(line)
     signature = _signature(kept)
@@ -110,7 +128,7 @@ def _rest_quoted(lines: list[str]) -> int:
 
 
 def _fields_follow(lines: list[str], place: int) -> bool:
-    """Whether the fields of another mail stand here: three within six lines, with none but their continuations between."""
+    """Whether the fields of another mail stand here: three within six lines."""
     return sum(bool(_FIELD.match(line)) for line in lines[place : place + 6]) >= 3
 
 
@@ -139,11 +157,11 @@ def _signature(kept: list[str]) -> list[str]:
     first = end
     for place in range(end - 1, max(-1, end - _SIGNATURE_LINES - 1), -1):
         line = kept[place]
-        if _SIGNATURE.match(line) and (place or end > 1):
-            first = place
-        elif _LIST_FOOTER.match(line) and any(_LIST_WORDS.search(each[:500]) for each in kept[place:end]):
-            first = place
-        elif _TELEPHONE.match(line[:200]) and not any(each.strip() for each in kept[place + 1 : first]):
+        below = kept[place:end]
+        is_mark = bool(_SIGNATURE.match(line)) and end > 1
+        is_footer = bool(_LIST_FOOTER.match(line)) and any(_LIST_WORDS.search(each[:500]) for each in below)
+        is_last = not any(each.strip() for each in kept[place + 1 : first])
+        if is_mark or is_footer or (is_last and _TELEPHONE.match(line[:200])):
             first = place
     return kept[first:]
 

@@ -97,9 +97,12 @@ def parse(data: bytes) -> Part:
                 if count >= MOST_PARTS:
                     break
                 part.parts.append(build(begin, stop, depth + 1, inner))
-        elif part.type in ("message/rfc822", "message/global", "message/news"):
-            if part.encoding in ("", "7bit", "8bit", "binary") and part.start < part.end:
-                part.parts.append(build(part.start, part.end, depth + 1, "text/plain"))
+        elif (
+            part.type in ("message/rfc822", "message/global", "message/news")
+            and part.start < part.end
+            and part.encoding not in ("base64", "quoted-printable")  # which the standard forbids here
+        ):
+            part.parts.append(build(part.start, part.end, depth + 1, "text/plain"))
         return part
 
     root = build(0, len(data), 0, "text/plain")

@@ -22,16 +22,21 @@ _HIDDEN = re.compile(
 _HIDES = re.compile(r"\shidden(?:[\s=/]|\Z)", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 _INVISIBLE = re.compile("[\u034f\u00ad\u200b\u200c\u2060\ufeff]")
-_QUOTE_CLASS = re.compile(r"gmail_quote|yahoo_quoted|moz-cite|OutlookMessageHeader|protonmail_quote", re.IGNORECASE)
 
-_SILENT = frozenset("script style head title noscript template object svg math select textarea iframe audio video".split())
-_RAW = frozenset(("script", "style", "title", "textarea"))
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_BLOCK = frozenset(
-    "address article aside center dd div dl dt fieldset figcaption figure footer form header hr main nav ol section"
-    " table tbody tfoot thead tr ul caption body html".split()
+_SILENT = frozenset(
+    {"script", "style", "head", "title", "noscript", "template", "object", "svg", "math", "select", "textarea",
+     "iframe", "audio", "video"}
+)  # fmt: skip
+_RAW = frozenset({"script", "style", "title", "textarea"})
+_VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 )
-_PARAGRAPH = frozenset("p h1 h2 h3 h4 h5 h6 pre blockquote".split())
+_BLOCK = frozenset(
+    {"address", "article", "aside", "center", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer",
+     "form", "header", "hr", "main", "nav", "ol", "section", "table", "tbody", "tfoot", "thead", "tr", "ul", "caption",
+     "body", "html"}
+)  # fmt: skip
+_PARAGRAPH = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote"])
 
 
 class _Page:
@@ -82,7 +87,13 @@ class _Page:
 
 def plain(source: str) -> str:
     """The text of HTML. Never raises; time linear in its length."""
-    source = source[:MOST_CHARACTERS]
+    text, is_whole = _read(source[:MOST_CHARACTERS], hide=True)
+    # an element that is left out and never ends would leave out the rest
+    return text if is_whole else _read(source[:MOST_CHARACTERS], hide=False)[0]
+
+
+def _read(source: str, *, hide: bool) -> tuple[str, bool]:
+    """The text, and whether each element that was left out has an end."""
     page = _Page()
     skipping = ""  # the element whose content is left out, and how many of its name are open
     depth = 0
@@ -115,12 +126,18 @@ def plain(source: str) -> str:
             continue
         closing, name = bool(found[1]), found[2].lower()
         if skipping:
-            if name == skipping:
-                depth += -1 if closing else 1
+            if skipping == "head" and name == "body":
+                skipping = ""
+            elif name == skipping:
+                depth += -1 if closing or name in ("p", "li", "td", "tr") else 1
                 if depth == 0:
                     skipping = ""
             continue
-        if not closing and name not in _VOID and (name in _SILENT or _is_hidden(tag)):
+        if (
+            not closing
+            and name not in _VOID
+            and (name in _SILENT if hide else name in _RAW) | (hide and _is_hidden(tag))
+        ):
             if name in _RAW:
                 at = _after_raw(source, at, name)
             elif not tag.endswith("/"):
@@ -128,7 +145,8 @@ def plain(source: str) -> str:
             continue
         _element(page, name, tag, closing)
     page.end()
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in page.lines)).strip("\n")
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in page.lines)).strip("\n")
+    return text, not skipping
 
 
 def _close(source: str, mark: int) -> int:

@@ -191,5 +191,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ssl.SSLError):
         return error.strerror.lower()
     return str(getattr(error, "reason", "") or error).splitlines()[0].lower() if str(error) else type(error).__name__
-
-

@@ -253,9 +253,7 @@ class Transport:
 
         def done(outcome: str, received: int, sent: int) -> None:
             if self._state is not None:
-                audit.finish(
-                    self._state, row_id, outcome=outcome, status=None, bytes_in=received, bytes_out=sent
-                )
+                audit.finish(self._state, row_id, outcome=outcome, status=None, bytes_in=received, bytes_out=sent)
 
         return self._environ, done
 

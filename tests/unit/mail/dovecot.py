@@ -102,9 +102,18 @@ class Server:
         self._own(root / "mail")
         (root / "dovecot.conf").write_text(
             CONFIGURATION.format(
-                root=root, port=self.port, port_tls=self.port_tls, uid=uid, gid=gid, internal=internal,
-                login=login, group=group, capability=capability, ssl=ssl, mechanisms="",
-            )  # fmt: skip
+                root=root,
+                port=self.port,
+                port_tls=self.port_tls,
+                uid=uid,
+                gid=gid,
+                internal=internal,
+                login=login,
+                group=group,
+                capability=capability,
+                ssl=ssl,
+                mechanisms="",
+            )
         )
         self.start()
 
@@ -171,7 +180,9 @@ def made_cert(root: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]), False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]), False
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

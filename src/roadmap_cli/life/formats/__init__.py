@@ -21,6 +21,12 @@ ORDER = (
     "jsonl",
     "mail_folder",
     "mbox",
+    "signal",
+    "telegram",
+    "google_places",
+    "google_activity",
+    "browser",
+    "whatsapp",
     "eml",
     "bank_csv",
 )

@@ -39,7 +39,15 @@ def matches(opened: Opened) -> bool:
         return False
     block = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
     names = {found.rstrip(b": \t").lower() for found in _KNOWN.findall(block)}
-    strong = names & {b"received", b"return-path", b"message-id", b"mime-version", b"delivered-to", b"from", b"x-original-to"}
+    strong = names & {
+        b"received",
+        b"return-path",
+        b"message-id",
+        b"mime-version",
+        b"delivered-to",
+        b"from",
+        b"x-original-to",
+    }
     if _FIRST.match(head):
         return bool(strong) or len(names) >= 2 or bool(names - {b"date", b"to", b"status", b"sender", b"references"})
     return len(names) >= 3 and bool(strong)

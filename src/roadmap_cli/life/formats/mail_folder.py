@@ -1,4 +1,4 @@
-"""Folders of mails: Maildir (and Maildir++), MH, and the folders of Apple Mail; one source, read on from its last change.
+"""Folders of mails: Maildir (and Maildir++), MH, those of Apple Mail; one source, read on from its last change.
 
 Which mails are new is told from when the file system says each file came or was renamed (ctime): no program that
 delivers mail can put that back, as it can the time of change.
@@ -89,7 +89,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
 
 
 def _read(path: str) -> bytes:
-    """A mail, at most 64 MiB of it; one that was read and so renamed meanwhile is found by the first part of its name."""
+    """A mail, at most 64 MiB of it; one that was renamed meanwhile is found by the first part of its name."""
     try:
         with open(path, "rb") as stream:  # noqa: PTH123
             return stream.read(eml.MOST_MAIL_BYTES)
@@ -130,4 +130,3 @@ def _folder(root: Path, here: Path) -> str:
         parts = [root.stem, *(part for part in parts if not re.fullmatch(r"\d|[0-9A-F-]{36}", part))]
     names = [part[1:].replace(".", "/") if part.startswith(".") else part for part in parts]
     return folder_name("/".join(names)) or "INBOX"
-

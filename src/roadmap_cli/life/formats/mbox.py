@@ -31,7 +31,10 @@ _CHUNK = 1024 * 1024
 _STRIDE = 500
 _PRINT_BYTES = 512
 
-_FROM = re.compile(rb"From (?:\S{0,255} +|[^\n]{0,255}?)[^\n]{0,80}?\b(?:\d{1,2}:\d\d(?::\d\d)?\b[^\n]{0,40}\d{4}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)[^\n]{0,60}\r?\n")
+_FROM = re.compile(
+    rb"From [^\n]{0,300}?"
+    rb"\b(?:\d{1,2}:\d\d(?::\d\d)?\b[^\n]{0,40}\d{4}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)[^\n]{0,60}\r?\n"
+)
 _FIELD_AFTER = re.compile(rb"(?:>?From [^\n]{0,400}\n)?[!-9;-~]{1,80}:")
 _LENGTH = re.compile(rb"^Content-Length:[ \t]*(\d{1,12})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 _DELETED = re.compile(rb"^X-Mozilla-Status:[ \t]*([0-9A-Fa-f]{4})", re.MULTILINE)

@@ -143,7 +143,9 @@ def module(url: str) -> Remote:
             hint="leave it out; give --password-file FILE",
         )
     if scheme not in SCHEMES:
-        raise UsageError(f"{scheme!r} is no kind of source", hint=f"known are {', '.join(f'{each}://' for each in SCHEMES)}")
+        raise UsageError(
+            f"{scheme!r} is no kind of source", hint=f"known are {', '.join(f'{each}://' for each in SCHEMES)}"
+        )
     if not host:
         raise UsageError(f"the URL names no host: {url!r}")
     found: Any = import_module(f"{__name__}.{SCHEMES[scheme]}")

@@ -37,7 +37,9 @@ POLL_S = 120.0
 ATTEMPTS = 5
 
 _PASSED_OVER = frozenset({"\\junk", "\\trash", "\\drafts"})
-_PASSED_OVER_NAMES = frozenset({"junk", "spam", "trash", "drafts", "deleted items", "deleted messages", "entwürfe", "papierkorb"})
+_PASSED_OVER_NAMES = frozenset(
+    {"junk", "spam", "trash", "drafts", "deleted items", "deleted messages", "entwürfe", "papierkorb"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,15 @@ def _where(url: str) -> _Where:
     user, _, rest = name.partition(";")
     mechanism = rest.partition("=")[2].upper() if rest.upper().startswith("AUTH=") else ""
     if not user:
-        raise ConfigError("the URL names no user", hint=f"write it as {parts.scheme}://user@{parts.hostname}/INBOX", code="no_user")
+        raise ConfigError(
+            "the URL names no user", hint=f"write it as {parts.scheme}://user@{parts.hostname}/INBOX", code="no_user"
+        )
     if mechanism not in ("", "*", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"):
-        raise ConfigError(f"unknown way to log in: {mechanism!r}", hint="known are PLAIN, LOGIN, XOAUTH2, OAUTHBEARER", code="no_login")
+        raise ConfigError(
+            f"unknown way to log in: {mechanism!r}",
+            hint="known are PLAIN, LOGIN, XOAUTH2, OAUTHBEARER",
+            code="no_login",
+        )
     folder = unquote(parts.path.strip("/").partition(";")[0])
     return _Where(url, user, mechanism.replace("*", ""), folder, parts.scheme.lower() == "imaps")
 
@@ -115,9 +123,7 @@ def _connected(where: _Where, access: Access) -> imap.Client:
     return client
 
 
-def _session(
-    where: _Where, access: Access, settings: Settings, reached: dict[str, dict[str, int]]
-) -> Iterator[Item]:
+def _session(where: _Where, access: Access, settings: Settings, reached: dict[str, dict[str, int]]) -> Iterator[Item]:
     client = _connected(where, access)
     with client.stream:
         for folder in _chosen(client, where):
@@ -138,7 +144,8 @@ def _chosen(client: imap.Client, where: _Where) -> list[imap.Folder]:
     kept = [
         each
         for each in listed
-        if not each.uses & _PASSED_OVER and each.name.rpartition("/")[2].rpartition(".")[2].lower() not in _PASSED_OVER_NAMES
+        if not each.uses & _PASSED_OVER
+        and each.name.rpartition("/")[2].rpartition(".")[2].lower() not in _PASSED_OVER_NAMES
     ]
     whole = [each for each in kept if "\\all" in each.uses]
     return [*(each for each in kept if "\\sent" in each.uses), *whole] if whole else kept
