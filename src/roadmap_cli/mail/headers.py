@@ -18,6 +18,7 @@ MOST_HEAD_BYTES = 1024 * 1024
 MOST_FIELDS = 2000
 MOST_FIELD_BYTES = 256 * 1024
 MOST_ADDRESSES = 10_000
+MOST_NAME = 500
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])|\r(?=[ \t])")
@@ -218,7 +219,8 @@ def _percent(data: bytes) -> bytes:
 # -- addresses -------------------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[(),;:\\]|[^"<>(),;:\\]+|>', re.DOTALL)
-_BARE = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>(),;:\"]+")
+_LEFT = re.compile(r"[^\s@<>()\[\],;:\"]+\Z")
+_RIGHT = re.compile(r"[^\s@<>(),;:\"]+")
 
 
 def addresses(values: Iterable[bytes], charset: str | None = None) -> list[tuple[str, str]]:
@@ -274,12 +276,25 @@ def _pair(phrase: str, comment: str, address: str) -> tuple[str, str] | None:
     name = _readable(phrase)
     place = _address(address)
     if not place:
-        inside = _BARE.search(phrase) or _BARE.search(_readable(address)) or _BARE.search(name)
+        inside = _inside(phrase) or _inside(_readable(address)) or _inside(name)
         if not inside:
             return None
-        place = _address(inside[0])
-        name = name.replace(inside[0], "").strip(" '<>[]")
-    return (name or _readable(comment)).strip("'"), place
+        place = _address(inside)
+        name = name.replace(inside, "").strip(" '<>[]")
+    return (name or _readable(comment)).strip("'")[:MOST_NAME], place
+
+
+def _inside(text: str) -> str:
+    """The first address that stands somewhere in a text; "" if there is none."""
+    at = -1
+    for _ in range(20):
+        at = text.find("@", at + 1)
+        if at < 0:
+            return ""
+        left, right = _LEFT.search(text[max(0, at - 256) : at]), _RIGHT.match(text[at + 1 : at + 257])
+        if left and right:
+            return f"{left[0]}@{right[0]}"
+    return ""
 
 
 def _readable(text: str) -> str:
