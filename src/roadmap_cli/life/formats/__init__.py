@@ -16,17 +16,17 @@ from __future__ import annotations
 
 #: The modules, in the order in which they are asked. Those with an unmistakable mark come first, CSV last.
 ORDER = (
+    "mail_folder",
+    "mbox",
+    "eml",  # before what may stand in a mail
     "ical",
     "ofx",
     "jsonl",
-    "mail_folder",
-    "mbox",
     "signal",
     "telegram",
     "google_places",
     "google_activity",
     "browser",
     "whatsapp",
-    "eml",
     "bank_csv",
 )

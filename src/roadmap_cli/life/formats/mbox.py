@@ -61,9 +61,10 @@ def matches(opened: Opened) -> bool:
 
 
 def source_of(opened: Opened) -> Source:
-    """A mailbox grows: it is one source by its name and first mail, not by what its bytes are today."""
-    mark = hashlib.sha256(b"mbox\0" + opened.place.encode() + b"\0" + opened.head[:_PRINT_BYTES]).hexdigest()
-    return Source(opened.name, mark if opened.place else opened.sha256, opened.size_bytes, NAME)
+    """A mailbox grows: it is one source by its place, not by what its bytes are today."""
+    if not opened.place:
+        return Source(opened.name, opened.sha256, opened.size_bytes, NAME)
+    return Source(opened.name, hashlib.sha256(b"mbox\0" + opened.place.encode()).hexdigest(), opened.size_bytes, NAME)
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
