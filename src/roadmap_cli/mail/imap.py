@@ -184,6 +184,7 @@ class Client:
                     opened.uid_next = number
                 elif code[1] == b"HIGHESTMODSEQ":
                     opened.highest_modseq = number
+        self.news = False
         return opened
 
     # -- mails -------------------------------------------------------------------------------------------------------

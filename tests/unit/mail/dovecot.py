@@ -36,6 +36,9 @@ first_valid_gid = 0
 imap_capability = {capability}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   chroot =
