@@ -157,8 +157,16 @@ def _begun(line: str) -> tuple[tuple[int, int, int], tuple[int, int, int], str] 
         hour = hour % 12 + (12 if _LATER.match(half) else 0)
     if hour > 23 or int(found[6]) > 59:
         return None
-    rest = found[9].replace("\0", "", 1)
+    # the rest as it stands: its invisible marks tell notices from words
+    place = plain.find("]") if plain[0] == "[" else _dash(plain)
+    rest = plain[place + 1 :].removeprefix(" ")
     return (int(found[1]), int(found[2]), int(found[3])), (hour, int(found[6]), int(found[7] or 0)), rest
+
+
+def _dash(line: str) -> int:
+    """Where the dash between time and sender is."""
+    found = re.search(r"[\s\u202f\u00a0][-–]\s", line)
+    return found.start() + 1 if found else len(line)
 
 
 _STRIPPED = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff "
@@ -181,6 +189,8 @@ def _order(messages: list[_Message]) -> str | None:
             if previous and (year, month, day) < previous:
                 possible[order] += 1
             previous = (year, month, day)
+    if len(possible) > 1 and any(date[0] <= 31 for date in dates):
+        possible.pop("ymd", None)  # nobody's telephone writes the year first and short, if the others can be
     if not possible:
         return "dmy"  # each date that does not exist is told on its own
     least = min(possible.values())
@@ -202,8 +212,8 @@ def _spread(dates: list[tuple[int, int, int]], best: list[str]) -> str | None:
     chosen = [order for order, span in spans.items() if span == shortest]
     if (
         len(chosen) == 1
-        and len(set(dates)) > 1
-        and any(span > 3 * shortest + timedelta(days=20) for span in spans.values())
+        and len(set(dates)) > 2
+        and any(span > 2 * shortest + timedelta(days=14) for span in spans.values())
     ):
         return chosen[0]
     same = {datetime(*_arranged(date, order)) for order in best for date in dates}
