@@ -17,6 +17,8 @@ from roadmap_cli.mail.structure import parse as parts_of
 
 #: Text beyond this is cut off: one record must stay one that can be read and indexed.
 MOST_TEXT = 500_000
+#: A plain text of so many words is the mail, not a note that there is HTML: then that is not read.
+_ENOUGH_WORDS = 60
 _MOST_CALENDAR_BYTES = 4 * 1024 * 1024
 
 _SIGNATURES = frozenset(
@@ -200,6 +202,7 @@ class _Gathered:
         self.guess = guess
         self.texts: list[str] = []
         self.forwarded: list[str] = []
+        self._pages = True
         self._left = MOST_TEXT * 4
 
     def take(self, part: Part) -> None:
@@ -227,7 +230,7 @@ class _Gathered:
         elif (
             part.main == "text" and kind != "text/rtf" and part.disposition != "attachment" and not self._is_file(part)
         ):
-            text = self.text_of(part)
+            text = self.text_of(part) if self._pages or kind != "text/html" else ""
             if text.strip() and self._left > 0:
                 self.texts.append(text)
                 self._left -= len(text)
@@ -256,6 +259,7 @@ class _Gathered:
         found: list[tuple[str, list[str]]] = []
         for each in part.parts:
             inner = _Gathered(self.data, self.mail, self.guess)
+            inner._pages = not any(len(" ".join(texts).split()) >= _ENOUGH_WORDS for _, texts in found)
             inner.take(each)
             self.forwarded += inner.forwarded
             kind = next((leaf.type for leaf in each.leaves() if leaf.main == "text"), each.type)

@@ -88,7 +88,7 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
 
 def _file(run: Run, name: str, settings: Settings, tally: Tally, *, in_folder: bool) -> Iterator[Record]:
     """Store what stands in one file; give what is new. A file of an unknown format is an error only if it was named."""
-    from roadmap_cli.life import ingestion, reading
+    from roadmap_cli.life import cursors, ingestion, reading
 
     def failed(error: DataError) -> None:
         with run.item():
@@ -104,6 +104,9 @@ def _file(run: Run, name: str, settings: Settings, tally: Tally, *, in_folder: b
             else:
                 failed(error)
             return
+        if opened.place:  # a mailbox or a history that grows is read on from where it ended
+            with state.read() as tx:
+                opened.position = cursors.get(tx, opened.place)
         items = reading.items(opened, source, settings)
         yield from ingestion.ingest(state, items, source.record(run.stamp()), tally, failed, run.now)
 

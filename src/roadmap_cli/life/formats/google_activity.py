@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
-NAME, WHAT = "google-activity", "pages and searches of a Google account"
+NAME, WHAT = "google_activity", "pages and searches of a Google account"
 
 _CHROME = re.compile(rb'\{\s*"(?:Browser History|Typed Url|Session)"\s*:\s*\[|.*"Browser History"\s*:\s*\[', re.DOTALL)
 _ACTIVITY = re.compile(rb'\[\s*\{\s*"header"\s*:\s*"')

@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
-NAME, WHAT = "google-places", "places of Google's Location History"
+NAME, WHAT = "google_places", "places of Google's Location History"
 
 _SEMANTIC = re.compile(
     rb'\{\s*"timelineObjects"\s*:\s*\[|\{\s*"semanticSegments"\s*:\s*\[|\{\s*"locations"\s*:\s*\[\s*\{'

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
-NAME, WHAT = "mail-folder", "a folder of mails"
+NAME, WHAT = "mail_folder", "a folder of mails"
 #: File systems stamp in steps, and a file may come within the step that was read last.
 _MARGIN_NS = 2_000_000_000
 _STRIDE = 500
@@ -56,7 +56,7 @@ def matches(opened: Opened) -> bool:
 
 def source_of(opened: Opened) -> Source:
     """The folder is one source, whatever lies in it today."""
-    return Source(opened.name, hashlib.sha256(b"mail-folder\0" + opened.place.encode()).hexdigest(), 0, NAME)
+    return Source(opened.name, hashlib.sha256(b"mail_folder\0" + opened.place.encode()).hexdigest(), 0, NAME)
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
