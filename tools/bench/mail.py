@@ -21,7 +21,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
-WORDS = "the of and to in meeting report please find attached thanks regards Straße über проект 会议 tomorrow invoice".split()
+WORDS = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "meeting",
+    "report",
+    "please",
+    "find",
+    "attached",
+    "thanks",
+    "regards",
+    "Straße",
+    "über",
+    "проект",
+    "会议",
+    "tomorrow",
+    "invoice",
+]
 MAILS = 3_000
 
 
@@ -34,7 +53,7 @@ def mail(random_: random.Random, number: int) -> bytes:
     body = text(random_, random_.choice((20, 80, 200, 600)))
     head = (
         f"Return-Path: <a{number % 97}@x.org>\nReceived: from a by b; Mon, 5 Jan 2026 10:{number % 60:02}:00 +0100\n"
-        f"From: =?utf-8?Q?J=C3=B6rg?= <a{number % 97}@x.org>\nTo: me@y.org, \"B, C\" <c@y.org>\n"
+        f'From: =?utf-8?Q?J=C3=B6rg?= <a{number % 97}@x.org>\nTo: me@y.org, "B, C" <c@y.org>\n'
         f"Subject: =?utf-8?B?{base64.b64encode(text(random_, 5).encode()).decode()}?=\n"
         f"Date: Mon, 5 Jan 2026 10:{number % 60:02}:00 +0100\nMessage-ID: <{number}@x.org>\n"
         f"References: <{number // 5 * 5}@x.org>\nMIME-Version: 1.0\n"

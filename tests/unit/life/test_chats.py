@@ -152,7 +152,12 @@ RESULT = {
 
 def test_telegram():
     first, second, error = read(json.dumps(RESULT, indent=1), "result.json")
-    assert (first["at"], first["sender"], first["sender_name"], first["text"]) == ("2025-12-31T09:00:00.000Z", "user8", "Bob", "hi")
+    assert (first["at"], first["sender"], first["sender_name"], first["text"]) == (
+        "2025-12-31T09:00:00.000Z",
+        "user8",
+        "Bob",
+        "hi",
+    )
     assert (second["at"], second["text"], second["sent_by_user"]) == ("2025-12-31T09:01:00.000Z", "see x.org", True)
     assert (second["in_reply_to"], second["attachments"]) == (first["message_id"], [{"name": "a.jpg"}])
     assert str(error) == "result.json:4: field 'date' is not a time"
@@ -179,7 +184,12 @@ def test_signal_itself():
         ),
         "main.jsonl",
     )  # fmt: skip
-    assert (found[0]["sender"], found[0]["sender_name"], found[0]["text"], found[0]["folder"]) == ("+49170", "Bob S", "hi", "Trip")
+    assert (found[0]["sender"], found[0]["sender_name"], found[0]["text"], found[0]["folder"]) == (
+        "+49170",
+        "Bob S",
+        "hi",
+        "Trip",
+    )
     assert (found[1]["sent_by_user"], found[1]["attachments"]) == (True, [{"name": "a.png", "type": "image/png"}])
     assert str(found[2]) == "main.jsonl:8: not a time"
     assert len(found) == 3
@@ -187,12 +197,32 @@ def test_signal_itself():
 
 def test_signal_of_other_programs():
     (export,) = read(
-        lines({"date": "2025-12-31T10:00:00", "sender": "Me", "body": "hi", "quote": "", "sticker": None, "reactions": [], "attachments": []}),
+        lines(
+            {
+                "date": "2025-12-31T10:00:00",
+                "sender": "Me",
+                "body": "hi",
+                "quote": "",
+                "sticker": None,
+                "reactions": [],
+                "attachments": [],
+            }
+        ),
         "out/Bob/data.json",
     )
     assert (export["at"], export["folder"], export["sent_by_user"]) == ("2025-12-31T09:00:00.000Z", "Bob", True)
     (cli,) = read(
-        lines({"envelope": {"sourceNumber": "+1", "sourceName": "B", "timestamp": 1767171660000, "dataMessage": {"timestamp": 1767171660000, "message": "x"}}, "account": "+2"})
+        lines(
+            {
+                "envelope": {
+                    "sourceNumber": "+1",
+                    "sourceName": "B",
+                    "timestamp": 1767171660000,
+                    "dataMessage": {"timestamp": 1767171660000, "message": "x"},
+                },
+                "account": "+2",
+            }
+        )
     )
     assert (cli["sender"], cli["sender_name"], cli["text"], cli["channel"]) == ("+1", "B", "x", "signal")
 
@@ -208,7 +238,9 @@ def test_no_bytes_make_them_raise(data: st.DataObject):
     content = bytearray(seed)
     for _ in range(data.draw(st.integers(0, 5))):
         at = data.draw(st.integers(0, len(content)))
-        content[at : at + data.draw(st.integers(0, 6))] = data.draw(st.sampled_from([b"", b"\n", b'"', b"{}", b"null", b"[", b"99", b"\xff", b"0/0/0", b"-1", b"1e99"]))
+        content[at : at + data.draw(st.integers(0, 6))] = data.draw(
+            st.sampled_from([b"", b"\n", b'"', b"{}", b"null", b"[", b"99", b"\xff", b"0/0/0", b"-1", b"1e99"])
+        )
     opened = Opened.of("f", bytes(content))
     for item in reading.items(opened, Source("f", "", 0, name), SETTINGS):
         assert isinstance(item, (dict, DataError))

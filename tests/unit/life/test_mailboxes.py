@@ -65,7 +65,12 @@ def test_a_mailbox_file():
     first, second = messages(read(data))
     assert (first["subject"], first["text"], first["source_line"]) == ("number 1", "one\nFrom here on", 1)
     assert (second["message_id"], second["source_line"], second["thread"] != first["thread"]) == ("2@x.org", 2, True)
-    assert (first["sender"], first["sender_name"], first["recipients"], first["channel"]) == ("ann@x.org", "Ann", ["bob@y.org"], "mail")
+    assert (first["sender"], first["sender_name"], first["recipients"], first["channel"]) == (
+        "ann@x.org",
+        "Ann",
+        ["bob@y.org"],
+        "mail",
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +161,14 @@ def test_the_standard_library_finds_the_same_mails(tmp_path: Path):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([FROM, b"From x\n", b"\n", b"A: b\n", b"\r\n", b"Content-Length: 3\n", b">From x\n", b"From ", b"x" * 9]), max_size=40))
+@given(
+    st.lists(
+        st.sampled_from(
+            [FROM, b"From x\n", b"\n", b"A: b\n", b"\r\n", b"Content-Length: 3\n", b">From x\n", b"From ", b"x" * 9]
+        ),
+        max_size=40,
+    )
+)
 def test_no_byte_of_a_mailbox_is_lost(parts: list[bytes]):
     source = FROM + b"".join(parts)
     found = list(mbox.pieces(io.BytesIO(source)))
@@ -183,7 +195,11 @@ def test_a_maildir_is_one_source_with_folders(maildir: Path):
     assert list(reading.files_of(str(maildir))) == [str(maildir)]
     assert list(reading.files_of(str(maildir.parent))) == [str(maildir)]
     found = messages(read(maildir))
-    assert {(each["folder"], each.get("sent_by_user", False)) for each in found} == {("INBOX", False), ("Sent", True), ("Archüv/2025", False)}
+    assert {(each["folder"], each.get("sent_by_user", False)) for each in found} == {
+        ("INBOX", False),
+        ("Sent", True),
+        ("Archüv/2025", False),
+    }
     assert len({each["source_id"] for each in found}) == 1
 
 
@@ -220,7 +236,10 @@ def test_one_mail_is_one_record_wherever_it_lies(tmp_path: Path, maildir: Path):
 
 def test_one_mail_without_an_identifier_is_one_record(tmp_path: Path):
     plain = b"From: a@b.c\nSubject: x\n\none\nFrom two\n\nthree\n"
-    assert messages(read(plain))[0]["id"] == messages(read(FROM + plain.replace(b"\nFrom two", b"\n>From two") + b"\n"))[0]["id"]
+    assert (
+        messages(read(plain))[0]["id"]
+        == messages(read(FROM + plain.replace(b"\nFrom two", b"\n>From two") + b"\n"))[0]["id"]
+    )
     assert messages(read(plain))[0]["id"] != messages(read(plain.replace(b"three", b"four")))[0]["id"]
 
 
@@ -269,7 +288,9 @@ def test_invitations_become_events(method: str, status: str | None):
     found = read(f"From: a@b.c\nDate: Mon, 5 Jan 2026 10:00:00 +0000\n{INVITATION.format(method=method)}".encode())
     groups = [each for each in found if isinstance(each, Group)]
     assert [each.events[0]["status"] for each in groups] == ([status] if status else [])
-    assert [(each.uid, each.events[0]["title"], each.events[0]["source_line"]) for each in groups] == [("u1", "Plan", 1)] * len(groups)
+    assert [(each.uid, each.events[0]["title"], each.events[0]["source_line"]) for each in groups] == [
+        ("u1", "Plan", 1)
+    ] * len(groups)
 
 
 # -- conversations ---------------------------------------------------------------------------------------------------
@@ -332,7 +353,15 @@ def test_subjects(subject: str, base: str, reply: bool):
 
 @pytest.mark.parametrize(
     "data",
-    [b"BEGIN:VCARD\nFN:x\n", b"date,amount\n1,2\n", b"{}", b"<html>", b"To: do\n- x\n", b"date: 2020\ntitle x\n", b"hello\nworld\n"],
+    [
+        b"BEGIN:VCARD\nFN:x\n",
+        b"date,amount\n1,2\n",
+        b"{}",
+        b"<html>",
+        b"To: do\n- x\n",
+        b"date: 2020\ntitle x\n",
+        b"hello\nworld\n",
+    ],
 )
 def test_what_is_no_mail(data: bytes):
     from roadmap_cli.life.formats import eml

@@ -42,8 +42,12 @@ def chrome(path: Path, count: int, journal: str = "delete") -> sqlite3.Connectio
     database.execute(f"PRAGMA journal_mode = {journal}")
     database.execute("PRAGMA wal_autocheckpoint = 0")
     database.execute("CREATE TABLE urls(id INTEGER PRIMARY KEY, url LONGVARCHAR, title LONGVARCHAR)")
-    database.execute("CREATE TABLE visits(id INTEGER PRIMARY KEY, url INTEGER, visit_time INTEGER, visit_duration INTEGER, transition INTEGER)")
-    database.execute("INSERT INTO urls VALUES (1, 'https://www.google.com/search?q=late+trains&x=1', 'late trains'), (2, 'https://x.org/a', NULL)")
+    database.execute(
+        "CREATE TABLE visits(id INTEGER PRIMARY KEY, url INTEGER, visit_time INTEGER, visit_duration INTEGER, transition INTEGER)"
+    )
+    database.execute(
+        "INSERT INTO urls VALUES (1, 'https://www.google.com/search?q=late+trains&x=1', 'late trains'), (2, 'https://x.org/a', NULL)"
+    )
     if journal == "wal":
         database.execute("PRAGMA wal_checkpoint")
     database.execute("BEGIN")
@@ -54,7 +58,10 @@ def chrome(path: Path, count: int, journal: str = "delete") -> sqlite3.Connectio
 
 
 def add(database: sqlite3.Connection, number: int, url: int = 1, transition: int = 0x30000001) -> None:
-    when = int((datetime(2026, 1, 5, 10, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds() * 1e6) + number * 1_000_000
+    when = (
+        int((datetime(2026, 1, 5, 10, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
+        + number * 1_000_000
+    )
     database.execute("INSERT INTO visits VALUES (?, ?, ?, 5000000, ?)", (number, url, when, transition))
 
 
@@ -62,9 +69,14 @@ def test_chrome(tmp_path: Path):
     database = chrome(tmp_path / "History", 2)
     add(database, 3, url=2, transition=3)  # a frame in a page
     found = read(tmp_path / "History")
-    first, second = records(found)
+    first, _ = records(found)
     assert (first["at"], first["ends_at"]) == ("2026-01-05T10:00:01.000Z", "2026-01-05T10:00:06.000Z")
-    assert (first["host"], first["query"], first["title"], first["browser"]) == ("www.google.com", "late trains", "late trains", "chrome")
+    assert (first["host"], first["query"], first["title"], first["browser"]) == (
+        "www.google.com",
+        "late trains",
+        "late trains",
+        "chrome",
+    )
     assert found[-1].position == {"browser": "chrome", "visit": 2}
     add(database, 4, url=2)
     again = read(tmp_path / "History", dict(found[-1].position))
@@ -99,9 +111,13 @@ def test_firefox_and_safari(tmp_path: Path):
     database.execute("CREATE TABLE moz_places(id INTEGER PRIMARY KEY, url, title)")
     database.execute("CREATE TABLE moz_historyvisits(id INTEGER PRIMARY KEY, place_id, visit_date, visit_type)")
     database.execute("INSERT INTO moz_places VALUES (1, 'https://x.org/', 'X')")
-    database.execute("INSERT INTO moz_historyvisits VALUES (1, 1, 1767607200000000, 1), (2, 1, 1767607200000000, 8), (3, 1, 'x', 1), (4, 1, 9e30, 1)")
+    database.execute(
+        "INSERT INTO moz_historyvisits VALUES (1, 1, 1767607200000000, 1), (2, 1, 1767607200000000, 8), (3, 1, 'x', 1), (4, 1, 9e30, 1)"
+    )
     found = read(tmp_path / "places.sqlite")
-    assert [(each["at"], each["title"], each["browser"]) for each in records(found)] == [("2026-01-05T10:00:00.000Z", "X", "firefox")]
+    assert [(each["at"], each["title"], each["browser"]) for each in records(found)] == [
+        ("2026-01-05T10:00:00.000Z", "X", "firefox")
+    ]
     assert [each.code for each in found if isinstance(each, DataError)] == ["missing_field", "bad_time"]
     database = sqlite3.connect(tmp_path / "History.db", isolation_level=None)
     database.execute("CREATE TABLE history_items(id INTEGER PRIMARY KEY, url)")
@@ -125,7 +141,9 @@ def test_a_damaged_history(tmp_path: Path, at: int):
 def test_a_history_that_is_a_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     database = sqlite3.connect(tmp_path / "History", isolation_level=None)
     database.execute("CREATE TABLE urls(id INTEGER PRIMARY KEY, url, title)")
-    database.execute("CREATE VIEW visits AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT id, 1 AS url, 1 AS visit_time, 1 AS visit_duration, 0 AS transition FROM n -- CREATE TABLE visits")
+    database.execute(
+        "CREATE VIEW visits AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT id, 1 AS url, 1 AS visit_time, 1 AS visit_duration, 0 AS transition FROM n -- CREATE TABLE visits"
+    )
     database.close()
     monkeypatch.setattr(browser, "_MOST_STEPS", 2000)
     (error,) = read(tmp_path / "History")
@@ -156,11 +174,25 @@ IOS = [
 
 def test_places():
     museum, home, error = read(json.dumps(TAKEOUT, indent=2).encode())
-    assert (museum["name"], museum["address"], museum["latitude"], museum["confidence"]) == ("Museum", "Platz 1 10178 Berlin", 52.52, 0.8)
-    assert (home["name"], home["at"], home["ends_at"]) == ("Home", "2026-01-05T10:00:00.000Z", "2026-01-05T11:00:00.000Z")
+    assert (museum["name"], museum["address"], museum["latitude"], museum["confidence"]) == (
+        "Museum",
+        "Platz 1 10178 Berlin",
+        52.52,
+        0.8,
+    )
+    assert (home["name"], home["at"], home["ends_at"]) == (
+        "Home",
+        "2026-01-05T10:00:00.000Z",
+        "2026-01-05T11:00:00.000Z",
+    )
     assert str(error) == "file:4: the stay has no end" or str(error) == "file:4: not a time"
     (android,) = read(json.dumps(ANDROID).encode())
-    assert (android["name"], android["longitude"], android["confidence"], android["at"]) == ("Home", -13.405, 0.5, "2026-01-05T10:00:00.000Z")
+    assert (android["name"], android["longitude"], android["confidence"], android["at"]) == (
+        "Home",
+        -13.405,
+        0.5,
+        "2026-01-05T10:00:00.000Z",
+    )
     (ios,) = read(json.dumps(IOS).encode())
     assert (ios["name"], ios["latitude"], ios["confidence"]) == ("Work", 52.52, 0.75)
 
@@ -172,11 +204,22 @@ def test_stays_from_raw_positions(monkeypatch: pytest.MonkeyPatch):
 
     points = [point(0, 52.52), point(5, 52.5201), point(20, 52.5199), point(25, 52.6), point(26, 52.7), point(30, 52.8), point(90, 52.8001),
               point(95, 52.0, accuracy=9000), {"latitudeE7": 1}]  # fmt: skip
-    first, error, second = sorted(read(json.dumps({"locations": points}).encode()), key=lambda each: isinstance(each, dict) and each["at"] or "2026-01-05T10:29")
-    assert (first["at"], first["ends_at"], first["latitude"]) == ("2026-01-05T10:00:00.000Z", "2026-01-05T10:20:00.000Z", 52.52)
+    first, error, second = sorted(
+        read(json.dumps({"locations": points}).encode()),
+        key=lambda each: (isinstance(each, dict) and each["at"]) or "2026-01-05T10:29",
+    )
+    assert (first["at"], first["ends_at"], first["latitude"]) == (
+        "2026-01-05T10:00:00.000Z",
+        "2026-01-05T10:20:00.000Z",
+        52.52,
+    )
     assert (second["at"], second["ends_at"]) == ("2026-01-05T10:30:00.000Z", "2026-01-05T11:30:00.000Z")
     assert error.code == "bad_time"
-    (cut,) = [each for each in read(json.dumps({"locations": points}).encode()[:-30]) if isinstance(each, DataError) and each.code == "bad_json"]
+    (cut,) = [
+        each
+        for each in read(json.dumps({"locations": points}).encode()[:-30])
+        if isinstance(each, DataError) and each.code == "bad_json"
+    ]
     assert cut.message == "the file is cut off"
 
 
@@ -214,6 +257,8 @@ def test_no_bytes_make_them_raise(data: st.DataObject):
     content = bytearray(seed)
     for _ in range(data.draw(st.integers(0, 5))):
         at = data.draw(st.integers(0, len(content)))
-        content[at : at + data.draw(st.integers(0, 6))] = data.draw(st.sampled_from([b"", b"{", b"}", b"[", b'"', b"null", b"-99999999999999999999", b"1e400", b"\xff", b"\\"]))
+        content[at : at + data.draw(st.integers(0, 6))] = data.draw(
+            st.sampled_from([b"", b"{", b"}", b"[", b'"', b"null", b"-99999999999999999999", b"1e400", b"\xff", b"\\"])
+        )
     for item in reading.items(Opened.of("f", bytes(content)), Source("f", "", 0, name), SETTINGS):
         assert isinstance(item, (dict, DataError))

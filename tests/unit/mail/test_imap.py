@@ -168,7 +168,9 @@ def test_news_between_reading_and_listening_is_not_missed(server: dovecot.Server
     listener.close()
 
 
-def test_a_wait_is_renewed_and_a_lost_connection_made_again(server: dovecot.Server, box: Box, monkeypatch: pytest.MonkeyPatch):
+def test_a_wait_is_renewed_and_a_lost_connection_made_again(
+    server: dovecot.Server, box: Box, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(imap, "RENEW_S", 0.0)
     listener = imap.listen(box.url, box.access(), SETTINGS)
     for _ in range(3):
@@ -208,7 +210,9 @@ def bad_server(talk: Callable[[Any], None]) -> Iterator[int]:
     listening.close()
 
 
-def scripted(answers: dict[bytes, bytes], greeting: bytes = b"* OK [CAPABILITY IMAP4rev1] hello\r\n") -> Callable[[Any], None]:
+def scripted(
+    answers: dict[bytes, bytes], greeting: bytes = b"* OK [CAPABILITY IMAP4rev1] hello\r\n"
+) -> Callable[[Any], None]:
     """Answer a command by its name; `$` stands for its tag."""
 
     def talk(file: Any) -> None:
@@ -291,7 +295,9 @@ def test_a_server_that_dies_in_the_middle_is_asked_again(state: State):
         ({**ANSWERS, b"CAPABILITY": b"* CAPABILITY IMAP4rev1 LOGINDISABLED\r\n$ OK\r\n"}, b"* OK\r\n", ConfigError),
     ],
 )
-def test_answers_that_are_none(state: State, answers: dict[bytes, bytes], greeting: bytes, expected: type[RoadmapError]):
+def test_answers_that_are_none(
+    state: State, answers: dict[bytes, bytes], greeting: bytes, expected: type[RoadmapError]
+):
     with bad_server(scripted(answers, greeting)) as port:
         with pytest.raises(expected) as caught:
             bare(state, port).read()

@@ -70,7 +70,9 @@ def test_dates_as_programs_write_them(text: str, stamp: str):
     assert found.replace(tzinfo=None).isoformat() == stamp
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "Mon, 99 Foo 2026", "1 Jan 0001 00:00", "5 Jan 2999 10:00:00", "\0" * 50])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "Mon, 99 Foo 2026", "1 Jan 0001 00:00", "5 Jan 2999 10:00:00", "\0" * 50]
+)
 def test_what_is_no_date(text: str):
     assert headers.moment(text) is None
 
@@ -273,12 +275,19 @@ def test_new_text_quotation_and_signature(text: str, new: str, quoted: str, sign
 @given(st.text(alphabet="ab>-_ \n:@1", max_size=200))
 def test_no_line_is_lost(text: str):
     found = replies.divide(text)
-    said = sorted(line.strip() for piece in (found.new, found.quoted, found.signature) for line in piece.split("\n") if line.strip())
+    said = sorted(
+        line.strip()
+        for piece in (found.new, found.quoted, found.signature)
+        for line in piece.split("\n")
+        if line.strip()
+    )
     assert said == sorted(line.strip() for line in text.split("\n") if line.strip())
 
 
 def test_flowed_text():
-    found = parse(mail("From: a@b.c\nContent-Type: text/plain; format=flowed", "one \r\ntwo\r\n> quoted \r\n> on\r\n-- \r\nme"))
+    found = parse(
+        mail("From: a@b.c\nContent-Type: text/plain; format=flowed", "one \r\ntwo\r\n> quoted \r\n> on\r\n-- \r\nme")
+    )
     assert (found.text, found.quoted, found.signature) == ("one two", "> quoted on", "--\nme")
 
 
