@@ -346,7 +346,9 @@ _ZONES = {
     "wet": 0, "west": 60, "eet": 120, "eest": 180, "msk": 180, "jst": 540, "kst": 540, "ist": 330, "hkt": 480,
     "aest": 600, "aedt": 660, "nzst": 720, "nzdt": 780, "akst": -540, "hst": -600, "adt": -180, "ast": -240,
 }  # fmt: skip
-_CLOCK = re.compile(r"(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?(?:[.,]\d+)?\s*([ap]\.?m\.?(?![a-z]))?", re.IGNORECASE)
+_CLOCK = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:[.,]\d+)?\s*([ap]\.?m\.?(?![a-z]))?", re.IGNORECASE)
+#: With dots, which may also be a date.
+_DOTTED_CLOCK = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?![\d.])()")
 _OFFSET = re.compile(r"(?:\b(?:gmt|utc|ut)\s*)?([+-])\s*(\d{1,2}):?(\d{2})?(?!\d)", re.IGNORECASE)
 _ISO = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[T\s]+(.*))?\Z", re.DOTALL)
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d{2})(?!\d)")
@@ -360,7 +362,8 @@ def moment(text: str) -> datetime | None:
     """
     text = re.sub(r"\([^()]*\)", " ", text[:200]).replace("\t", " ").strip()
     iso = _ISO.match(text)
-    clock = _CLOCK.search(iso[4] or "" if iso else text)
+    timed = iso[4] or "" if iso else text
+    clock = _CLOCK.search(timed) or _DOTTED_CLOCK.search(timed)
     rest = (iso[4] or "" if iso else text)[clock.end() :] if clock else ""
     found: tuple[int, int, int] | None
     if iso:

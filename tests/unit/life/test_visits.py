@@ -239,6 +239,30 @@ def test_activity_of_an_account():
     assert str(error) == "file:5: not a time"
 
 
+PAGE = """<html><head><title>My Activity</title></head><body><div class="mdl-grid"><div class="outer-cell mdl-cell mdl-cell--12-col mdl-shadow--2dp">
+<div class="content-cell mdl-cell mdl-cell--6-col mdl-typography--body-1">Watched\u00a0<a href="https://www.youtube.com/watch?v=1&amp;t=2">A &amp; B</a><br><a href="https://www.youtube.com/c">C</a><br>{date}<br></div>
+<div class="content-cell mdl-cell mdl-cell--6-col mdl-typography--body-1">Used Maps<br>{date}</div></div></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("date", "at"),
+    [
+        ("Jan 5, 2026, 10:00:00\u202fAM CET", "2026-01-05T09:00:00.000Z"),
+        ("5 Jan 2026, 10:00:00 UTC", "2026-01-05T10:00:00.000Z"),
+        ("05.01.2026, 10:00:00 MEZ", "2026-01-05T09:00:00.000Z"),
+        ("5 janv. 2026, 10:00:00 UTC", "2026-01-05T10:00:00.000Z"),
+    ],
+)
+def test_the_page_takeout_makes(date: str, at: str):
+    (found,) = read(PAGE.format(date=date).encode())
+    assert (found["at"], found["url"], found["title"]) == (at, "https://www.youtube.com/watch?v=1&t=2", "Watched A & B")
+
+
+def test_a_time_in_a_page_that_cannot_be_read():
+    (error,) = read(PAGE.format(date="secretword").encode())
+    assert str(error) == "file:1: the time cannot be read"
+
+
 def test_chromes_own_export():
     data = {"Browser History": [{"page_transition": "LINK", "title": "X", "url": "https://x.org", "time_usec": 1767607200000000, "client_id": "a"},
                                 {"page_transition": "AUTO_SUBFRAME", "url": "https://y.org", "time_usec": 1}]}  # fmt: skip
@@ -246,7 +270,7 @@ def test_chromes_own_export():
     assert (found["at"], found["browser"]) == ("2026-01-05T10:00:00.000Z", "chrome")
 
 
-SEEDS = [(google_places.NAME, json.dumps(TAKEOUT).encode()), (google_places.NAME, json.dumps(ANDROID).encode()), (google_activity.NAME, json.dumps(ACTIVITY).encode()),
+SEEDS = [(google_activity.NAME, PAGE.format(date="5 Jan 2026, 10:00:00 UTC").encode()), (google_places.NAME, json.dumps(TAKEOUT).encode()), (google_places.NAME, json.dumps(ANDROID).encode()), (google_activity.NAME, json.dumps(ACTIVITY).encode()),
          (google_places.NAME, b'{"locations":[{"timestamp":"2026-01-05T10:00:00Z","latitudeE7":1,"longitudeE7":2},{"timestampMs":"1"}]}')]  # fmt: skip
 
 
