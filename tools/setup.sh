@@ -46,6 +46,16 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
+# A mail server for the tests that need one; without it they are skipped. It must not begin to serve this machine.
+if [ "$profile" = dev ] && [ ! -x /usr/lib/dovecot/imap ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    say "installing dovecot-imapd"
+    policy=/usr/sbin/policy-rc.d placed=""
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && placed=yes; }
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dovecot-imapd; } >/dev/null 2>&1 ||
+        say "not installed: tests of mailboxes on servers are skipped"
+    [ -z "$placed" ] || rm -f $policy
+fi
+
 # -- Python ------------------------------------------------------------------------------------------------------------
 
 python=${PYTHON:-python3}

@@ -60,7 +60,7 @@ def named(name: str) -> Format:
 
 def detect(opened: Opened) -> Format:
     """The format of a source. Raises DataError (unknown_format) that says what it is instead, if that can be told."""
-    if not opened.text_head:
+    if not opened.text_head and not opened.is_folder:
         raise _unknown("the file is empty", opened)
     for each in known():
         if each.matches(opened):

@@ -22,13 +22,37 @@ REMOTE = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "fuse", "virtiofs", "vboxsf
 
 
 def files_below(name: str) -> Iterator[str]:
-    """All files in and below a folder, sorted, without hidden ones; what cannot be listed is left out."""
+    """All sources in and below a folder, sorted, without hidden ones; what cannot be listed is left out.
+
+    A folder of mails is one source: its mails are not.
+    """
+    from roadmap_cli.life.formats import mail_folder
+
+    if mail_folder.is_one(Path(name)):
+        yield name
+        return
     for folder, folders, files in os.walk(name):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        within = sorted(each for each in folders if not each.startswith("."))
+        whole = [each for each in within if mail_folder.is_one(Path(folder, each))]
+        folders[:] = [each for each in within if each not in whole]
+        for each in whole:
+            yield os.path.join(folder, each)  # noqa: PTH118
         for each in sorted(files):
             path = os.path.join(folder, each)  # noqa: PTH118  a Path for each of 10,000 files takes a second
             if not each.startswith(".") and os.path.isfile(path):  # noqa: PTH113
                 yield path
+
+
+def source_at(path: str, within: Sequence[str]) -> str:
+    """The source a file belongs to: the folder of mails it lies in, below one of the folders watched, or itself."""
+    from roadmap_cli.life.formats import mail_folder
+
+    for parent in Path(path).parents:
+        if mail_folder.is_one(parent):
+            return str(parent)
+        if str(parent) in within or len(parent.parts) <= 1:
+            break
+    return path
 
 
 def is_remote(path: str, mounts: str) -> bool:
@@ -135,7 +159,7 @@ class Watch:
         ready = sorted(name for name, (due, _) in self._due.items() if due <= now)
         for name in ready:
             del self._due[name]
-        present = [name for name in ready if Path(name).is_file()]
+        present = [name for name in ready if Path(name).exists()]
         self.missing += [name for name in ready if name not in present]
         return present
 
@@ -145,6 +169,7 @@ class Watch:
         self._due[name] = (now + after_s, now)
 
     def _soon(self, name: str, quiet_s: float) -> None:
+        name = source_at(name, self._names)
         now = time.monotonic()
         _, first = self._due.get(name, (now, now))
         self._due[name] = (min(now + quiet_s, first + LONGEST_S), first)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats.text import as_utf8
@@ -30,6 +32,8 @@ class Opened:
     size_bytes: int
     path: str = ""
     """Where it lies on this machine; "" for what came through a pipe or from a server."""
+    position: Mapping[str, Any] = field(default_factory=dict)
+    """How far it was read the last time, as its format left it under `place` (`life.cursors`); empty if never."""
     head: bytes = field(init=False)
     """Its first bytes, as they are."""
 
@@ -37,6 +41,16 @@ class Opened:
         self.stream.seek(0)
         self.head = self.stream.read(HEAD_BYTES)
         self.stream.seek(0)
+
+    @cached_property
+    def place(self) -> str:
+        """Its absolute path, by which what was left of it is found again; "" for what is no file of its own."""
+        return str(Path(self.path).resolve()) if self.path else ""
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """It is a folder that one format reads whole (a Maildir): its stream is empty."""
+        return bool(self.path) and not self.head and Path(self.path).is_dir()
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,10 @@ MOST_MEMBERS = 100_000
 
 
 def files_of(name: str) -> Iterable[str]:
-    """The files a name stands for: itself, or all files in and below a folder, sorted, without hidden ones."""
+    """The sources a name stands for: itself, or what is in and below a folder, sorted, without hidden files.
+
+    A folder that holds mails (a Maildir) is one source.
+    """
     if name == "-" or not Path(name).is_dir():
         return [name]
     return files_below(name)
@@ -54,6 +58,9 @@ def opened(name: str, stdin: int) -> Iterator[Opened]:
     Raises InputMissing, DataError (too_large, bad_compression).
     """
     shown = "<stdin>" if name == "-" else name
+    if name != "-" and Path(name).is_dir():
+        yield Opened(shown, io.BytesIO(), 0, name)
+        return
     try:
         stream = open(stdin if name == "-" else name, "rb", closefd=name != "-")  # noqa: SIM115
     except OSError as error:
@@ -129,6 +136,10 @@ def _pipe(name: str, stream: BinaryIO) -> Opened:
 def source_of(opened: Opened) -> Source:
     """The source that a file is. Raises DataError (unknown_format) with the file's name."""
     found = detection.detect(opened)
+    own = getattr(found, "source_of", None)
+    if own is not None:  # a mailbox or a history that grows is one source, whatever its bytes are today
+        source: Source = own(opened)
+        return source
     return Source(opened.name, opened.sha256, opened.size_bytes, found.NAME)
 
 

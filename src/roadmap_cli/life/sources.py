@@ -136,6 +136,9 @@ class Reader:
             else:
                 raise
             return
+        if opened.place:  # a mailbox or a history that grows is read on from where it ended
+            with self.state.read() as tx:
+                opened.position = {} if self.again else cursors.get(tx, opened.place)
         items = reading.items(opened, source, self.settings)
         if not named:
             items = self._if_meant(items)

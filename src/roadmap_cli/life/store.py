@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import cursors, parts, rows
+from roadmap_cli.life import cursors, parts, rows, threads
 from roadmap_cli.life.items import Group, Part, Position
 from roadmap_cli.state import records
 
@@ -55,6 +55,8 @@ def add(
             _add_transaction(tx, item, stored, format_name)
         elif item["kind"] == "life.contact":
             _add_contact(tx, item, stored)
+        elif item["kind"] == "life.message":
+            _add_message(tx, item, stored)
         elif table := rows.TABLES.get(item["kind"]):
             values = table.values(item)
             if _put(tx, item, stored):
@@ -170,6 +172,16 @@ def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:
            ON CONFLICT (id) DO UPDATE SET is_current = max(is_current, excluded.is_current)""",
         (record["id"], uid, str(record.get("name", "")), modified, int(not outdated)),
     )
+
+
+def _add_message(tx: Connection, record: Record, stored: Stored) -> None:
+    """Store one message; a mail is taken into its conversation, which may be another than its record could know."""
+    table = rows.TABLES["life.message"]
+    values = table.values(record)
+    if _put(tx, record, stored):
+        tx.execute(table.insert, values)
+        if record.get("channel") == "mail":
+            tx.execute("UPDATE life_message SET thread = ? WHERE id = ?", (threads.link(tx, record), record["id"]))
 
 
 def _add_transaction(tx: Connection, record: Record, stored: Stored, format_name: str) -> None:

@@ -239,6 +239,25 @@ class Transport:
             if self._state is not None:
                 audit.finish(self._state, row_id, outcome=outcome, status=None, bytes_in=received, bytes_out=sent)
 
+    def admit(
+        self, host: str, port: int, *, method: str, url: str, purpose: str, kinds: Sequence[str]
+    ) -> tuple[Mapping[str, str], Callable[[str, int, int], None]]:
+        """Let a connection that is no HTTP be opened (`net.stream`): judge it and commit its row in the audit.
+
+        Returns the environment, and a function to be called once with outcome, bytes received and bytes sent.
+        Raises ConfigError (not permitted) and Unavailable (offline, dry run), as `stream` does.
+        """
+        call = _Call(purpose, tuple(kinds), 0.0, 0, named_by_user=False)
+        self._refuse_if_shut(host, method, url, call, 0)
+        permission_id = self._permission(host, port, method, url, call, 0)
+        row_id = self._begin(host, method, url, call, 0, "sending", permission_id)
+
+        def done(outcome: str, received: int, sent: int) -> None:
+            if self._state is not None:
+                audit.finish(self._state, row_id, outcome=outcome, status=None, bytes_in=received, bytes_out=sent)
+
+        return self._environ, done
+
     def _follow(
         self, method: str, url: str, headers: dict[str, str], content: bytes, call: _Call
     ) -> tuple[str, Response]:

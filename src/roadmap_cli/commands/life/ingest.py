@@ -97,13 +97,15 @@ def main(
     To-dos are records of their own kind, life.task.
 
     With --watch it goes on until it is interrupted: files are read again as soon as they are changed, servers asked
-    every quarter of an hour if they cannot tell by themselves.
+    every quarter of an hour if they cannot tell by themselves, as a mailbox can.
     Meanwhile what is broken is said and passed over.
 
     A URL is a calendar on a server: caldav://, or https:// for encryption by the usual port, with the user's name
     before an @, and the address of the server, of an account or of one calendar; or the address of an .ics file.
-    The host needs a permission: roadmap-permit add HOST --purpose calendar.
-    What is deleted there is withdrawn.
+    imaps://USER@HOST/FOLDER is a mailbox, without a FOLDER all of them but junk, trash and drafts; imap:// begins
+    without encryption and asks for it, USER;AUTH=XOAUTH2 logs in with a token.
+    The host needs a permission: roadmap-permit add HOST --purpose calendar, or --purpose mail.
+    What is deleted in a calendar is withdrawn; a mail is kept.
     The password is the first line of --password-file, or in the environment as ROADMAP_LIFE_PASSWORD.
 
     The columns of a CSV are found by their headings.

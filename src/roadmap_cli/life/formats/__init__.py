@@ -16,9 +16,18 @@ from __future__ import annotations
 
 #: The modules, in the order in which they are asked. Those with an unmistakable mark come first, CSV last.
 ORDER = (
+    "mail_folder",
+    "mbox",
+    "eml",  # before what may stand in a mail
     "ical",
     "vcard",
     "ofx",
     "jsonl",
+    "signal",
+    "telegram",
+    "google_places",
+    "google_activity",
+    "browser",
+    "whatsapp",
     "bank_csv",
 )

@@ -41,6 +41,8 @@ SCHEMES = {
     "https": "caldav",
     "webcal": "caldav",
     "webcals": "caldav",
+    "imap": "imap",
+    "imaps": "imap",
 }
 #: How often a server that cannot tell of news is asked while life-ingest watches, in seconds.
 PAUSE_S = 900.0

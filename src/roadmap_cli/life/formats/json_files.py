@@ -1,0 +1,63 @@
+"""JSON files that are read whole: what is wrong with one in words, and the shapes of values that exports have."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from roadmap_cli.core.clock import parse
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.life.formats.text import as_utf8
+from roadmap_cli.life.opened import Opened
+
+_BIGGEST = datetime(2200, 1, 1, tzinfo=UTC)
+_SMALLEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def loaded(opened: Opened) -> dict[str, Any]:
+    """The object a file is; an array as {"": array}. Raises DataError (bad_json, too_large)."""
+    import orjson
+
+    try:
+        value = orjson.loads(as_utf8(opened.data()))
+    except orjson.JSONDecodeError:
+        raise DataError("not JSON, or cut off", where=opened.name, code="bad_json") from None
+    except RecursionError:
+        raise DataError("nested too deeply", where=opened.name, code="bad_json") from None
+    return value if isinstance(value, dict) else {"": value}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of an array; none for anything else."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def inner(value: Any, *path: str) -> Any:
+    """What stands at the end of a path of names; None if it breaks off."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def text(value: Any) -> str:
+    """A text; "" for anything else."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def moment(value: Any) -> datetime:
+    """A time: RFC 3339, or a number (or its digits) of seconds, milliseconds or microseconds since 1970.
+
+    Raises DataError (bad_time).
+    """
+    try:
+        if isinstance(value, str) and not re.fullmatch(r"\d{9,17}", value):
+            return parse(value)
+        number = int(value)
+        divisor = 1 if number < 10**11 else 1000 if number < 10**14 else 10**6
+        found = _SMALLEST + timedelta(microseconds=number * 10**6 // divisor)
+    except (DataError, TypeError, ValueError, OverflowError):
+        raise DataError("not a time", code="bad_time") from None
+    if not _SMALLEST <= found <= _BIGGEST:
+        raise DataError("not a time", code="bad_time")
+    return found

@@ -1,0 +1,447 @@
+"""A client of a mailbox on a server (IMAP4rev1, RFC 3501): it only reads, and changes nothing.
+
+Messages are fetched with BODY.PEEK from a folder opened with EXAMINE, so that what is unread stays so.
+What the server has to offer is used: CONDSTORE and QRESYNC (RFC 7162), IDLE (RFC 2177), SPECIAL-USE (RFC 6154),
+SASL-IR (RFC 4959), ENABLE (RFC 5161).
+Nothing that stands in a mail goes into an error.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailable
+from roadmap_cli.mail import headers
+from roadmap_cli.mail.foldernames import readable
+from roadmap_cli.net.stream import Stream
+
+PORT, PORT_TLS = 143, 993
+#: A literal larger than this is refused: no mail is asked for whole that is larger.
+MOST_LITERAL_BYTES = 80 * 1024 * 1024
+#: The least part of a mail too large to be fetched whole that is fetched.
+MOST_MAIL_BYTES = 64 * 1024 * 1024
+MOST_RESPONSES = 5_000_000
+
+_LITERAL = re.compile(rb"\{(\d{1,12})\+?\}\r?\n\Z")
+_CODE = re.compile(rb"\[([A-Za-z0-9-]+)(?: ([^\]]*))?\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One untagged answer: its words, literals among them in their places."""
+
+    line: bytes
+    """The text with each literal as `{n}`."""
+    literals: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of the server: its name as the server writes it, the same for people, what it is for."""
+
+    raw: str
+    name: str
+    uses: frozenset[str]
+    """Flags in lower case: \\sent, \\junk, \\trash, \\drafts, \\all, \\noselect …"""
+
+
+@dataclass(slots=True)
+class Opened:
+    """What a folder says when it is opened."""
+
+    uid_validity: int = 0
+    uid_next: int = 0
+    exists: int = 0
+    highest_modseq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One mail as it was fetched; `data` may be its first 64 MiB."""
+
+    uid: int
+    data: bytes
+    came_at: datetime | None
+    flags: frozenset[str]
+
+
+@dataclass(slots=True)
+class Client:
+    """A session on a connection. Raises ConfigError (refused), Unavailable (cut off, no mailbox), TryLater (busy)."""
+
+    stream: Stream
+    capabilities: frozenset[str] = frozenset()
+    idling: bool = False
+    news: bool = False
+    """Mails came that were not asked for."""
+    _count: int = 0
+    _idle_tag: bytes = b""
+
+    # -- session -----------------------------------------------------------------------------------------------------
+
+    def greet(self) -> None:
+        """Take in the greeting."""
+        line = self._response().line
+        if line.upper().startswith(b"* BYE"):
+            raise TryLater(f"{self.stream.host!r} takes no connection now", code="busy")
+        if not line.upper().startswith((b"* OK", b"* PREAUTH")):
+            raise Unavailable(f"{self.stream.host!r} is no mail server (IMAP)", code="no_imap")
+        self._learn(line)
+        if not self.capabilities:
+            self._ask_capabilities()
+
+    def secure(self) -> None:
+        """Encrypt a connection that is not yet (STARTTLS). Raises ConfigError if the server cannot."""
+        if "STARTTLS" not in self.capabilities:
+            raise ConfigError(
+                f"{self.stream.host!r} offers no encryption here, so no password is sent",
+                hint="use imaps:// if it has that",
+                code="no_encryption",
+            )
+        self.command("STARTTLS")
+        self.stream.start_tls()
+        self.capabilities = frozenset()
+        self._ask_capabilities()
+
+    def log_in(self, user: str, secret: str, mechanism: str = "") -> None:
+        """Log in with a password, or with a token if the mechanism is XOAUTH2 or OAUTHBEARER.
+
+        Raises ConfigError (wrong_password).
+        """
+        try:
+            if mechanism in ("XOAUTH2", "OAUTHBEARER"):
+                self._authenticate(mechanism, _token(mechanism, user, secret, self.stream.host))
+            elif "AUTH=PLAIN" in self.capabilities or mechanism == "PLAIN":
+                self._authenticate("PLAIN", f"\0{user}\0{secret}".encode())
+            elif "LOGINDISABLED" in self.capabilities:
+                raise ConfigError(f"{self.stream.host!r} takes no password on this connection", code="no_login")
+            else:
+                self.command("LOGIN", _string(user), _string(secret))
+        except _RefusedError as error:
+            if error.code in ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"):
+                raise TryLater(f"{self.stream.host!r} cannot log in now", code="busy") from None
+            raise ConfigError(
+                f"{self.stream.host!r} refuses the user or the {'token' if mechanism in _TOKENS else 'password'}",
+                hint="give the right one with --password-file; many providers want one made for this program",
+                code="wrong_password",
+            ) from None
+        self._ask_capabilities()
+        if "ENABLE" in self.capabilities and "QRESYNC" in self.capabilities:
+            self.command("ENABLE", b"QRESYNC")
+        elif "ENABLE" in self.capabilities and "CONDSTORE" in self.capabilities:
+            self.command("ENABLE", b"CONDSTORE")
+
+    def log_out(self) -> None:
+        """Say good-bye; what goes wrong then does not matter."""
+        try:
+            if self.idling:
+                self.stop_idling()
+            self.command("LOGOUT")
+        except (Unavailable, TryLater, ConfigError, DataError):
+            return
+
+    # -- folders -----------------------------------------------------------------------------------------------------
+
+    def folders(self) -> list[Folder]:
+        """All folders that can be opened."""
+        found = []
+        for response in self.command("LIST", b'""', b'"*"'):
+            told = re.match(
+                rb'\* LIST \(([^)]*)\) (?:"(?:\\.|[^"\\])*"|NIL) (.*)\Z', response.line.strip(), re.I | re.S
+            )
+            if told:
+                name = _name(told[2], response.literals)
+                uses = frozenset(told[1].decode("latin-1").lower().split())
+                if not uses & {"\\noselect", "\\nonexistent"}:
+                    found.append(Folder(name, readable(name), uses))
+        return found
+
+    def open(self, raw_name: str) -> Opened:
+        """Open a folder for reading only. Raises DataError (no_folder)."""
+        how = (b"(CONDSTORE)",) if "CONDSTORE" in self.capabilities and "QRESYNC" not in self.capabilities else ()
+        try:
+            responses = self.command("EXAMINE", _string(raw_name), *how)
+        except _RefusedError as error:
+            raise DataError(
+                f"the server has no folder {readable(raw_name)!r} that can be read",
+                hint="leave the folder out of the URL to read all there are",
+                code="no_folder",
+            ) from error
+        opened = Opened()
+        for response in responses:
+            line = response.line.upper()
+            if exists := re.match(rb"\* (\d+) EXISTS", line):
+                opened.exists = int(exists[1])
+            elif code := _CODE.search(line):
+                number = int(code[2]) if code[2] and code[2].isdigit() else 0
+                if code[1] == b"UIDVALIDITY":
+                    opened.uid_validity = number
+                elif code[1] == b"UIDNEXT":
+                    opened.uid_next = number
+                elif code[1] == b"HIGHESTMODSEQ":
+                    opened.highest_modseq = number
+        self.news = False
+        return opened
+
+    # -- mails -------------------------------------------------------------------------------------------------------
+
+    def sizes(self, first_uid: int, changed_since: int = 0) -> list[tuple[int, int]]:
+        """UID and size of every mail from a UID on, in their order."""
+        how = (
+            (f"(CHANGEDSINCE {changed_since})".encode(),) if changed_since and "CONDSTORE" in self.capabilities else ()
+        )
+        found: dict[int, int] = {}
+        for response in self.command("UID FETCH", f"{first_uid}:*".encode(), b"(UID RFC822.SIZE)", *how):
+            uid = re.search(rb"\bUID (\d+)", response.line)
+            size = re.search(rb"\bRFC822\.SIZE (\d+)", response.line)
+            if uid and size and int(uid[1]) >= first_uid:  # "n:*" always gives the last one, too
+                found[int(uid[1])] = int(size[1])
+        return sorted(found.items())
+
+    def fetch(self, uids: Sequence[int]) -> Iterator[Fetched]:
+        """These mails, each as soon as it has come; those that are gone meanwhile are left out."""
+        if not uids:
+            return
+        body = f"BODY.PEEK[]<0.{MOST_MAIL_BYTES}>".encode()
+        tag = self._send("UID FETCH", (_set(uids), b"(UID FLAGS INTERNALDATE " + body + b")"))
+        while True:
+            response = self._response()
+            if response.line.startswith(tag + b" "):
+                self._judge(response.line, "UID FETCH")
+                return
+            fetched = _fetched(response)
+            if fetched is not None:
+                yield fetched
+            else:
+                self._notice(response)
+
+    # -- news --------------------------------------------------------------------------------------------------------
+
+    @property
+    def can_idle(self) -> bool:
+        """Whether the server tells of news by itself."""
+        return "IDLE" in self.capabilities
+
+    def idle(self) -> None:
+        """Ask the server to tell of news from now on."""
+        tag = self._send("IDLE", ())
+        while True:
+            response = self._response()
+            if response.line.startswith(b"+"):
+                self.idling = True
+                self._idle_tag = tag
+                return
+            if response.line.startswith(tag + b" "):
+                self._judge(response.line, "IDLE")
+                raise Unavailable(f"{self.stream.host!r} ended the wait for news", code="cut_off")
+            self._notice(response)
+
+    def listen(self) -> bool:
+        """Take in what the server has said while idling; whether mails came since the last call."""
+        while self.stream.waiting() or _readable(self.stream):
+            response = self._response()
+            if response.line.startswith(self._idle_tag + b" "):
+                self.idling = False
+                raise Unavailable(f"{self.stream.host!r} ended the wait for news", code="cut_off")
+            self._notice(response)
+        found, self.news = self.news, False
+        return found
+
+    def stop_idling(self) -> None:
+        """End the wait for news."""
+        self.stream.send(b"DONE\r\n")
+        self.idling = False
+        while True:
+            response = self._response()
+            if response.line.startswith(self._idle_tag + b" "):
+                return
+            self._notice(response)
+
+    def nothing(self) -> bool:
+        """Ask whether there is news (NOOP), which also keeps the session alive."""
+        for response in self.command("NOOP"):
+            self._notice(response)
+        found, self.news = self.news, False
+        return found
+
+    # -- the protocol ------------------------------------------------------------------------------------------------
+
+    def command(self, name: str, *arguments: bytes) -> list[Response]:
+        """Send a command; the untagged answers to it. Raises _RefusedError for NO and BAD."""
+        tag = self._send(name, arguments)
+        found: list[Response] = []
+        while True:
+            response = self._response()
+            if response.line.startswith(tag + b" "):
+                self._judge(response.line, name)
+                self._learn(response.line)
+                return found
+            if response.line.startswith(b"+"):
+                continue
+            self._learn(response.line)
+            self._notice(response)
+            if len(found) < MOST_RESPONSES:
+                found.append(response)
+
+    def _send(self, name: str, arguments: Sequence[bytes]) -> bytes:
+        self._count += 1
+        tag = f"r{self._count}".encode()
+        head = b" ".join((tag, name.encode()))
+        for argument in arguments:
+            if argument.startswith(b"{"):  # a literal: wait until the server takes it
+                mark, _, content = argument.partition(b"\r\n")
+                self.stream.send(head + b" " + mark + b"\r\n")
+                self._wait_for_plus(tag, name)
+                head = content
+            else:
+                head += b" " + argument
+        self.stream.send(head + b"\r\n")
+        return tag
+
+    def _wait_for_plus(self, tag: bytes, name: str) -> None:
+        while True:
+            response = self._response()
+            if response.line.startswith(b"+"):
+                return
+            if response.line.startswith(tag + b" "):
+                self._judge(response.line, name)
+                raise Unavailable(f"{self.stream.host!r} does not follow the protocol", code="bad_answer")
+            self._notice(response)
+
+    def _authenticate(self, mechanism: str, initial: bytes) -> None:
+        encoded = base64.b64encode(initial) or b"="
+        direct = "SASL-IR" in self.capabilities
+        tag = self._send("AUTHENTICATE", (mechanism.encode(), *((encoded,) if direct else ())))
+        given = direct
+        while True:
+            response = self._response()
+            if response.line.startswith(b"+"):
+                self.stream.send((b"" if given else encoded) + b"\r\n")  # after a refusal: an empty answer (XOAUTH2)
+                given = True
+            elif response.line.startswith(tag + b" "):
+                self._judge(response.line, "AUTHENTICATE")
+                self._learn(response.line)
+                return
+            else:
+                self._learn(response.line)
+
+    def _response(self) -> Response:
+        """The next line with its literals."""
+        text = bytearray()
+        literals: list[bytes] = []
+        while True:
+            line = self.stream.line()
+            found = _LITERAL.search(line)
+            if not found:
+                text += line
+                return Response(bytes(text), tuple(literals))
+            size = int(found[1])
+            if size > MOST_LITERAL_BYTES or len(literals) > 1000:
+                raise Unavailable(f"{self.stream.host!r} sends more than it was asked for", code="bad_answer")
+            text += line[: found.start()] + b"{" + found[1] + b"}"
+            literals.append(self.stream.block(size))
+
+    def _judge(self, line: bytes, name: str) -> None:
+        """Raise for a command that did not succeed. What the server says is not repeated: it may quote the command."""
+        word = line.split(b" ", 2)[1].upper().strip() if line.count(b" ") else b""
+        if word == b"OK":
+            return
+        code = _CODE.search(line)
+        raise _RefusedError(self.stream.host, name, code[1].decode("latin-1").upper() if code else "")
+
+    def _notice(self, response: Response) -> None:
+        line = response.line.upper()
+        if re.match(rb"\* \d+ (EXISTS|RECENT)", line):
+            self.news = True
+        elif line.startswith(b"* BYE") and not line.startswith(b"* BYE LOGGING OUT"):
+            self.idling = False
+
+    def _learn(self, line: bytes) -> None:
+        upper = line.upper()
+        found = re.search(rb"(?:\A\* CAPABILITY |\[CAPABILITY )([^\]\r\n]*)", upper)
+        if found:
+            self.capabilities = frozenset(found[1].decode("latin-1").split())
+
+    def _ask_capabilities(self) -> None:
+        self.command("CAPABILITY")
+
+
+class _RefusedError(Unavailable):
+    """The server answered NO or BAD."""
+
+    def __init__(self, host: str, name: str, code: str):
+        super().__init__(f"{host!r} refuses {name.split(' ')[-1].lower()}", code="refused")
+        self.code = code or "refused"
+
+
+_TOKENS = ("XOAUTH2", "OAUTHBEARER")
+
+
+def _token(mechanism: str, user: str, token: str, host: str) -> bytes:
+    if mechanism == "XOAUTH2":
+        return f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
+    escaped = user.replace("=", "=3D").replace(",", "=2C")
+    return f"n,a={escaped},\x01host={host}\x01auth=Bearer {token}\x01\x01".encode()
+
+
+def _string(text: str) -> bytes:
+    """A string as a quoted string, or as a literal where it cannot be one."""
+    data = text.encode()
+    if data.isascii() and not re.search(rb"[\x00-\x1f\x7f]", data) and len(data) < 1000:
+        return b'"' + data.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return b"{%d}\r\n%s" % (len(data), data)
+
+
+def _name(text: bytes, literals: tuple[bytes, ...]) -> str:
+    text = text.strip()
+    if text.startswith(b'"'):
+        return re.sub(rb"\\(.)", rb"\1", text[1:-1]).decode("latin-1")
+    if text.startswith(b"{") and literals:
+        return literals[-1].decode("latin-1")
+    return text.decode("latin-1")
+
+
+def _set(uids: Sequence[int]) -> bytes:
+    """UIDs as a sequence set, runs joined."""
+    pieces: list[str] = []
+    first = last = uids[0]
+    for uid in [*uids[1:], -1]:
+        if uid == last + 1:
+            last = uid
+            continue
+        pieces.append(str(first) if first == last else f"{first}:{last}")
+        first = last = uid
+    return ",".join(pieces).encode()
+
+
+def _fetched(response: Response) -> Fetched | None:
+    line = response.line
+    if not re.match(rb"\* \d+ FETCH ", line, re.I):
+        return None
+    uid = re.search(rb"\bUID (\d+)", line)
+    if not uid or not re.search(rb"BODY\[\]", line, re.I):
+        return None
+    data = response.literals[-1] if response.literals else _quoted_body(line)
+    date = re.search(rb'INTERNALDATE "([^"]{1,60})"', line, re.I)
+    flags = re.search(rb"FLAGS \(([^)]*)\)", line, re.I)
+    return Fetched(
+        int(uid[1]),
+        data,
+        headers.moment(date[1].decode("latin-1")) if date else None,
+        frozenset(flags[1].decode("latin-1").lower().split()) if flags else frozenset(),
+    )
+
+
+def _quoted_body(line: bytes) -> bytes:
+    found = re.search(rb'BODY\[\](?:<\d+>)? "((?:\\.|[^"\\])*)"', line, re.I)
+    return re.sub(rb"\\(.)", rb"\1", found[1]) if found else b""
+
+
+def _readable(stream: Stream) -> bool:
+    import select
+
+    return bool(select.select([stream.fileno()], [], [], 0)[0])
