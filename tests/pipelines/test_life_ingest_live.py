@@ -240,6 +240,9 @@ def test_wrong_inputs_have_their_words(shell: Shell, tmp_path: Path) -> None:
     done = shell(["life-ingest", str(tmp_path / "future.jsonl")])
     assert done.returncode == 0
     assert done.stderr.count(b"is dated in the future: was a clock wrong? (2 times)") == 1
+    (tmp_path / "one.ics").write_text(event("one"))
+    done = shell(["life-ingest", str(tmp_path / "one.ics"), str(tmp_path / "nowhere.ics")])
+    assert (done.returncode, b'"title":"one"' in done.stdout) == (66, True)  # what came before is stored
     done = shell(["life-ingest", "--watch"])
     assert (done.returncode, b"--watch waits for files" in done.stderr) == (2, True)
     done = shell(["life-ingest", "--watch", str(tmp_path / "nowhere")])

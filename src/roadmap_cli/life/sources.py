@@ -99,6 +99,7 @@ class Reader:
             self.failed(error)
         except InputMissing as error:
             if named:
+                yield from self.rest()
                 raise
             self.left_out(name, error.message)  # a folder is walked while others work in it
 
@@ -192,6 +193,7 @@ class Reader:
 
         Raises ConfigError (not permitted, refused), Unavailable, TryLater; what came before is stored.
         """
+        yield from self.rest()
         module = remote.module(url)
         source: Source = remote.source_of(url, module.NAME)
         items = module.items(url, self.access(url), self.settings)

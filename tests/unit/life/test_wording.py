@@ -17,6 +17,9 @@ CASES = [
     ({"kind": "life.message", "at": "2026-03-05T08:00:00.000Z", "sender": "a@x.org", "subject": "Re: plan", "text": "Yes,\n we do"},
      "2026-03-05 a@x.org: Re: plan – Yes, we do"),
     ({"kind": "life.activity", "date": "2026-03-05", "sport": "running", "distance_m": 5200, "duration_s": 1800}, "2026-03-05 running 5.2 km 30 min"),
+    ({"kind": "life.task", "at": "2026-03-05T08:00:00.000Z", "title": "Tax", "status": "needs_action", "due_date": "2026-05-31"},
+     "2026-03-05 to do: Tax (due 2026-05-31)"),
+    ({"kind": "life.task", "at": "2026-03-05T08:00:00.000Z", "title": "Tax", "status": "completed", "due_date": "2026-05-31"}, "2026-03-05 to do: Tax (done)"),
     ({"kind": "life.other", "at": "2026-03-05T08:00:00.000Z", "name": "x"}, "2026-03-05 x"),
 ]  # fmt: skip
 
