@@ -28,7 +28,8 @@ STANDING_MONTHS = 3
 #: Data begins after the last silence longer than this.
 LONGEST_SILENCE = timedelta(days=45)
 #: Movements between the person's own accounts, by the words of OFX (TRNTYPE).
-TRANSFERS = ("xfer",)
+#: Or into securities, or what was there before (`life.formats`).
+TRANSFERS = ("xfer", "invest", "opening")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +179,13 @@ def touching(found: Iterable[Meeting], since: date, until: date, working: Workin
 def purchases(tx: Connection, until: date) -> dict[str, list[Purchase]]:
     """Everyday spending by currency, by day, up to and including `until`.
 
-    Left out: money that came in, transfers, standing payments (rent, subscriptions), and what was told twice.
+    Left out: money that came in, transfers, what was paid back, standing payments (rent, subscriptions), and what was
+    told twice.
     """
     rows = tx.execute(
         """SELECT id, date, amount, currency, payee, type FROM life_transaction
-           WHERE same_as IS NULL AND date <= ? ORDER BY date, id""",
+           WHERE same_as IS NULL AND date <= ? AND id NOT IN (SELECT id FROM life_transaction_link)
+           ORDER BY date, id""",
         (until.isoformat(),),
     ).fetchall()
     months: dict[tuple[str, str, str], set[str]] = defaultdict(set)

@@ -7,25 +7,16 @@ counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import rows
+from roadmap_cli.life import rows, transactions
 from roadmap_cli.life.items import Group
+from roadmap_cli.life.stored import Stored
 from roadmap_cli.state import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
-
-
-@dataclass(slots=True)
-class Stored:
-    """What came of a batch: the records that were new, how many were known, how many events are withdrawn."""
-
-    new: list[Record] = field(default_factory=list)
-    known: int = 0
-    withdrawn: int = 0
 
 
 def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) -> Stored:
@@ -35,24 +26,16 @@ def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) ->
         if isinstance(item, Group):
             _add_group(tx, item, stored)
         elif item["kind"] == "life.transaction":
-            _add_transaction(tx, item, stored, format_name)
+            transactions.add(tx, item, stored, format_name)
         elif item["kind"] == "life.contact":
             _add_contact(tx, item, stored)
         elif table := rows.TABLES.get(item["kind"]):
             values = table.values(item)
-            if _put(tx, item, stored):
+            if stored.put(tx, item):
                 tx.execute(table.insert, values)
         elif records.put(tx, item):  # the source
             stored.new.append(item)
     return stored
-
-
-def _put(tx: Connection, record: Record, stored: Stored) -> bool:
-    if records.put(tx, record):
-        stored.new.append(record)
-        return True
-    stored.known += 1
-    return False
 
 
 def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
@@ -63,7 +46,7 @@ def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
     (newest,) = tx.execute("SELECT max(modified_at) FROM life_event WHERE uid = ?", (group.uid,)).fetchone()
     outdated = bool(newest and group.modified and group.modified < newest)
     for event in group.events:
-        _put(tx, event, stored)
+        stored.put(tx, event)
         if not outdated:
             gone = [
                 known for known, instance in current.items() if instance == _instance(event) and known != event["id"]
@@ -122,7 +105,7 @@ def _index(tx: Connection, event: Record, modified: str, *, is_current: bool) ->
 def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:
     """Store one version of a contact; the one its source changed last is current, of equals the one read last."""
     uid, modified = str(record.get("uid") or record["id"]), str(record.get("modified_at", ""))
-    _put(tx, record, stored)
+    stored.put(tx, record)
     newest = tx.execute("SELECT max(modified_at) FROM life_contact WHERE uid = ?", (uid,)).fetchone()[0]
     outdated = bool(newest and modified and modified < newest)
     if not outdated:
@@ -132,45 +115,3 @@ def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:
            ON CONFLICT (id) DO UPDATE SET is_current = max(is_current, excluded.is_current)""",
         (record["id"], uid, str(record.get("name", "")), modified, int(not outdated)),
     )
-
-
-def _add_transaction(tx: Connection, record: Record, stored: Stored, format_name: str) -> None:
-    """Store one transaction; one that another format has told already is marked as the same and not counted again."""
-    twin = _twin(tx, record, format_name)
-    if not _put(tx, record | {"same_as_id": twin} if twin else record, stored):
-        return
-    tx.execute(
-        """INSERT INTO life_transaction (id, date, amount, currency, payee, type, account_id, format, same_as)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
-        (
-            record["id"],
-            record["date"],
-            record["amount"],
-            record["currency"],
-            str(record.get("payee", "")),
-            str(record.get("type", "")),
-            str(record.get("account_id", "")),
-            format_name,
-            twin,
-        ),
-    )
-
-
-def _twin(tx: Connection, record: Record, format_name: str) -> str | None:
-    """A counted transaction of another format with this day, amount and currency that no other repeats yet.
-
-    Banks give the same statement as OFX and as CSV, with other words and often without the account. Where both name
-    an account, it must be the same one.
-    """
-    found = tx.execute(
-        """SELECT id FROM life_transaction AS other
-           WHERE date = ? AND currency = ? AND amount = ? AND format <> ? AND id <> ? AND same_as IS NULL
-             AND (account_id = '' OR ? = '' OR account_id = ?)
-             AND NOT EXISTS (SELECT 1 FROM life_transaction AS twin WHERE twin.same_as = other.id AND twin.format = ?)
-           ORDER BY id LIMIT 1""",
-        (
-            record["date"], record["currency"], record["amount"], format_name, record["id"],
-            record.get("account_id", ""), record.get("account_id", ""), format_name,
-        ),
-    ).fetchone()  # fmt: skip
-    return str(found[0]) if found else None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KINDS = (
     "life.event",
     "life.transaction",
+    "life.balance",
+    "life.price",
     "life.measurement",
     "life.activity",
     "life.message",
