@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import rows, transactions
 from roadmap_cli.life.items import Group
-from roadmap_cli.life.stored import Stored
+from roadmap_cli.life.stored import Stored as Stored
 from roadmap_cli.state import records
 
 TYPE_CHECKING = False

@@ -18,6 +18,11 @@ from __future__ import annotations
 ORDER = (
     "ical",
     "ofx",
+    "camt",
+    "mt940",
+    "qif",
+    "beancount",
+    "ledger",
     "jsonl",
     "bank_csv",
 )

@@ -52,6 +52,9 @@ def amount(text: str, field: str, decimal_mark: str = "") -> str:
         raise DataError(f"{field} is not an amount", code="bad_amount")
     plain = whole.replace(other, "") + ("." + fraction if point and fraction else "")
     plain = "0" + plain if plain.startswith(".") else plain
+    if len(plain) > 18:  # brokers fill amounts up with zeros
+        plain = plain.lstrip("0") if "." not in plain else plain.lstrip("0").rstrip("0").removesuffix(".") or "0"
+        plain = "0" + plain if plain.startswith(".") else plain
     if not _DIGITS.match(plain):
         raise DataError(f"{field} is not an amount", code="bad_amount")
     digits = plain.lstrip("0") or "0"
