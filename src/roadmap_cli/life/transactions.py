@@ -47,6 +47,12 @@ def words_of(*texts: object) -> list[str]:
     return list(dict.fromkeys(_WORD.findall(" ".join(str(text) for text in texts if text).lower())))
 
 
+def comparable(amount: str) -> str:
+    """An exact amount in the one spelling that is compared: two decimals, or more where they are not zeros."""
+    whole, _, fraction = amount.partition(".")
+    return f"{whole}.{fraction.rstrip('0'):0<2}"
+
+
 def add(tx: Connection, record: Record, stored: Stored, format_name: str) -> None:
     """Store one transaction; mark it if it is told already, and what it replaces or belongs to."""
     told_by = str(record.get("message") or format_name)
@@ -60,7 +66,7 @@ def add(tx: Connection, record: Record, stored: Stored, format_name: str) -> Non
         """INSERT INTO life_transaction (id, date, amount, currency, payee, type, account_id, format, same_as)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
         (
-            record["id"], record["date"], record["amount"], record["currency"], _text(record, "payee"),
+            record["id"], record["date"], comparable(record["amount"]), record["currency"], _text(record, "payee"),
             _text(record, "type"), _text(record, "account_id"), told_by, twin,
         ),
     )  # fmt: skip
@@ -112,7 +118,7 @@ def _values(record: Record) -> dict[str, object]:
     return {
         "id": record["id"],
         "date": record["date"],
-        "amount": record["amount"],
+        "amount": comparable(record["amount"]),
         "currency": record["currency"],
         "account": _text(record, "account_id"),
         "tail": _tail(record),
@@ -188,7 +194,8 @@ def _replace_pending(tx: Connection, record: Record, words: Sequence[str]) -> in
     best += [
         name
         for name, amount, told, _ in rows
-        if amount == record["amount"] and (not words or not told or any(f" {word} " in told for word in words))
+        if amount == comparable(record["amount"])
+        and (not words or not told or any(f" {word} " in told for word in words))
     ]
     if not best:
         return 0
@@ -217,7 +224,7 @@ def _link_transfer(tx: Connection, record: Record, words: Sequence[str]) -> None
            ORDER BY abs(julianday(other.date) - julianday(:date)), other.id LIMIT 8""",
         _values(record)
         | {
-            "amount": _opposite(record["amount"]),
+            "amount": _opposite(comparable(record["amount"])),
             "since": _shifted(record["date"], -TRANSFER_DAYS),
             "until": _shifted(record["date"], TRANSFER_DAYS),
         },
@@ -284,7 +291,7 @@ def _link_refund(tx: Connection, record: Record, words: Sequence[str]) -> None:
            ORDER BY other.date DESC, other.id LIMIT 1""",
         _values(record)
         | {
-            "amount": _opposite(record["amount"]),
+            "amount": _opposite(comparable(record["amount"])),
             "since": _shifted(record["date"], -REFUND_DAYS),
             "payee": record["payee"],
         },

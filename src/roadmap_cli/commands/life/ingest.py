@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,12 +92,15 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
 def _file(run: Run, name: str, settings: Settings, tally: Tally, *, in_folder: bool) -> Iterator[Record]:
     """Store what stands in one file; give what is new. A file of an unknown format is an error only if it was named."""
     from roadmap_cli.life import ingestion, reading
+    from roadmap_cli.life.formats import layouts
 
     def failed(error: DataError) -> None:
         with run.item():
             raise error
 
     state = run.state  # first of all: without its key nothing is read
+    with state.read() as tx:
+        settings = replace(settings, learned=layouts.all_known(tx))
     with reading.opened(name, run.stdin) as opened:
         try:
             source = reading.source_of(opened)

@@ -11,13 +11,13 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.life.formats import dates
 from roadmap_cli.life.formats.bank_headings import HEADINGS, NO_AMOUNT
-from roadmap_cli.life.formats.money import SIGNS, account_fields, amount, currency
+from roadmap_cli.life.formats.money import SIGNS, account_fields, amount, currency, decimal_mark
 from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
@@ -30,14 +30,11 @@ NAME, WHAT = "csv", "a bank's CSV"
 #: Control characters that no text has.
 _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]|\0\0")
 OPTIONS = ("order", "decimal", "delimiter")
-ORDERS = ("dmy", "mdy", "ymd")
 #: Rows searched for the headings: some banks put a dozen lines of their own first.
 PREAMBLE_ROWS = 40
 LONGEST_FIELD = 1 << 16
 MOST_COLUMNS = 200
 
-_DATE = re.compile(r"\s*(\d{1,4})([-./ ])(\d{1,2})\2(\d{1,4})(?:[T ,].*)?\Z", re.ASCII | re.DOTALL)
-_COMPACT = re.compile(r"\s*(\d{4})(\d\d)(\d\d)\s*\Z", re.ASCII)
 _CODE_IN_HEADING = re.compile(r"[\[( ]([A-Z]{3})[\])]?\s*\Z")
 
 
@@ -64,7 +61,7 @@ def mapping(texts: Sequence[str]) -> dict[str, str]:
         if not equals or not value or name not in (*HEADINGS, *OPTIONS):
             known = ", ".join((*HEADINGS, *OPTIONS))
             raise UsageError(f"--map: not FIELD=COLUMN: {pair!r}", hint=f"fields are {known}")
-        if (name == "order" and value not in ORDERS) or (name == "decimal" and value not in ("comma", "dot")):
+        if (name == "order" and value not in dates.ORDERS) or (name == "decimal" and value not in ("comma", "dot")):
             raise UsageError(f"--map: {name} cannot be {value!r}", hint="order=dmy|mdy|ymd, decimal=comma|dot")
         found[name] = value
     return found
@@ -154,8 +151,8 @@ def _layout(rows: list[tuple[int, list[str]]], wishes: Mapping[str, str]) -> Lay
         headings + 1,
         columns,
         _currency(wishes, columns, [titles[place] for place in money], values),
-        wishes.get("order") or _order([row[columns["date"]] for row in body]),
-        {"comma": ",", "dot": "."}.get(wishes.get("decimal", "")) or _decimal(values),
+        wishes.get("order") or dates.order([row[columns["date"]] for row in body]),
+        {"comma": ",", "dot": "."}.get(wishes.get("decimal", "")) or decimal_mark(values),
     )
 
 
@@ -205,54 +202,6 @@ def _has_word(title: str, word: str) -> bool:
     return f" {word} " in f" {re.sub(r'[^a-zà-ÿ]+', ' ', title)} "
 
 
-def _order(values: list[str]) -> str:
-    """In which order day, month and year stand, if the file shows it."""
-    parts = [found.groups() for found in map(_DATE.match, values) if found]
-    if not parts:
-        return "ymd"
-    if all(len(first) == 4 for first, *_ in parts):
-        return "ymd"
-    day_first = any(int(first) > 12 for first, _, _, _ in parts if len(first) < 4) or all(
-        mark == "." for _, mark, _, _ in parts
-    )
-    month_first = any(int(second) > 12 for _, _, second, _ in parts)
-    if day_first != month_first:
-        return "dmy" if day_first else "mdy"
-    raise DataError(
-        "dates may be day/month or month/day",
-        hint="say which: --map order=dmy or --map order=mdy",
-        code="ambiguous_dates",
-    )
-
-
-def _decimal(values: list[str]) -> str:
-    """What marks decimals, if the file shows it: a mark after another, or with other than three digits after it."""
-    marks: set[str] = set()
-    unsure = False
-    for value in values:
-        plain = re.sub(r"[^\d.,]", "", value)
-        both = "," in plain and "." in plain
-        last = max(plain.rfind(","), plain.rfind("."))
-        if last < 0:
-            continue
-        mark, after = plain[last], len(plain) - last - 1
-        if both or (plain.count(mark) == 1 and (after != 3 or last > 3 or plain.startswith("0"))):
-            marks.add(mark)
-        elif plain.count(mark) > 1:
-            marks.add("." if mark == "," else ",")
-        else:
-            unsure = True
-    if len(marks) == 1:
-        return marks.pop()
-    if not marks and not unsure:
-        return "."
-    raise DataError(
-        "amounts may have a decimal comma or a decimal point",
-        hint="say which: --map decimal=comma or --map decimal=dot",
-        code="ambiguous_amounts",
-    )
-
-
 def _currency(wishes: Mapping[str, str], columns: Mapping[str, int], titles: list[str], values: list[str]) -> str:
     """The one currency of all rows, or "" if a column has it."""
     if "currency" in columns:
@@ -272,7 +221,7 @@ def _record(row: list[str], line: int, layout: Layout, source: Source, seen: dic
         place = layout.columns.get(field)
         return row[place].strip() if place is not None and place < len(row) else ""
 
-    day = _day(cell("date"), layout.order)
+    day = dates.day(cell("date"), layout.order)
     money = _amount(cell, layout.decimal)
     fields: dict[str, Any] = {
         "date": day.isoformat(),
@@ -310,20 +259,3 @@ def _amount(cell: Any, decimal: str) -> str:
 def _bare(text: str) -> str:
     """An amount without the sign or code of its currency."""
     return re.sub(r"[A-Za-zżł€£$¥₹₽₺₪₩č]+", "", text)
-
-
-def _day(text: str, order: str) -> date:
-    found = _DATE.match(text)
-    compact = _COMPACT.match(text)
-    try:
-        if compact:
-            return date(int(compact[1]), int(compact[2]), int(compact[3]))
-        if not found:
-            raise ValueError
-        pieces = dict(zip("ymd" if len(found[1]) == 4 else order, (found[1], found[3], found[4]), strict=True))
-        year = int(pieces["y"])
-        if len(pieces["y"]) <= 2:
-            year += 2000 if year < 70 else 1900
-        return date(year, int(pieces["m"]), int(pieces["d"]))
-    except ValueError:
-        raise DataError("date is not a date", code="bad_time") from None

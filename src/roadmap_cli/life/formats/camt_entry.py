@@ -247,5 +247,3 @@ def _charges(entry: Tree, detail: Tree, unit: str) -> str:
                 continue
             total += -value if text(each, "CdtDbtInd") == "CRDT" else value
     return plain(total) if total else ""
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
@@ -74,6 +75,39 @@ def _grouped(whole: str, mark: str) -> bool:
     """Whether the mark groups digits as people do: by threes, or after the first three by twos (lakh)."""
     first, *rest = whole.split(mark)
     return bool(first) and len(first) <= 3 and len(rest[-1]) == 3 and all(len(piece) in (2, 3) for piece in rest)
+
+
+def decimal_mark(values: Iterable[str], *, fallback: str = "") -> str:
+    """What marks decimals, if the values show it: a mark after another, or with other than three digits after it.
+
+    Raises DataError (ambiguous_amounts) if they leave it open and there is no `fallback`.
+    """
+    marks: set[str] = set()
+    unsure = False
+    for value in values:
+        plain = re.sub(r"[^\d.,]", "", value)
+        both = "," in plain and "." in plain
+        last = max(plain.rfind(","), plain.rfind("."))
+        if last < 0:
+            continue
+        mark, after = plain[last], len(plain) - last - 1
+        if both or (plain.count(mark) == 1 and (after != 3 or last > 3 or plain.startswith("0"))):
+            marks.add(mark)
+        elif plain.count(mark) > 1:
+            marks.add("." if mark == "," else ",")
+        else:
+            unsure = True
+    if len(marks) == 1:
+        return marks.pop()
+    if not marks and not unsure:
+        return fallback or "."
+    if fallback:
+        return fallback
+    raise DataError(
+        "amounts may have a decimal comma or a decimal point",
+        hint="say which: --map decimal=comma or --map decimal=dot",
+        code="ambiguous_amounts",
+    )
 
 
 def currency(text: str, field: str) -> str:

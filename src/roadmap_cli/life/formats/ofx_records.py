@@ -159,9 +159,7 @@ def _listed(
     return entries.balance(entry.line, fields, at=at)
 
 
-def _cash(
-    entry: Entry, statement: Statement, securities: dict[str, str], entries: Entries, unit: str
-) -> Record | None:
+def _cash(entry: Entry, statement: Statement, securities: dict[str, str], entries: Entries, unit: str) -> Record | None:
     """INVBAL: the cash in a depot."""
     text = entry.values.get("AVAILCASH", "")
     if not text or not statement.drawn:
