@@ -27,17 +27,6 @@ PENDING_DAYS = 10
 TRANSFER_DAYS = 5
 #: So long after a purchase its money may come back.
 REFUND_DAYS = 120
-#: What says that money moves between the person's own accounts, in payee or memo.
-TRANSFER_WORDS = frozenset(
-    "transfer xfer umbuchung übertrag uebertrag virement traspaso girofondo overboeking spaarrekening överföring "
-    "overføring przelew własny převod átvezetés transferência sparen savings sparkonto tagesgeld umbuchen eigenübertrag "
-    "kreditkartenabrechnung".split()
-)
-REFUND_WORDS = frozenset(
-    "refund refunded reversal return returned rückzahlung erstattung gutschrift storno rückbuchung remboursement "
-    "reembolso devolución rimborso storno terugbetaling retour återbetalning zwrot refundacja estorno chargeback "
-    "rückerstattung avoir".split()
-)
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
@@ -45,6 +34,23 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 def words_of(*texts: object) -> list[str]:
     """The words of three letters and more in texts, lower case, each once."""
     return list(dict.fromkeys(_WORD.findall(" ".join(str(text) for text in texts if text).lower())))
+
+
+#: What says that money moves between the person's own accounts, in payee or memo; and that it comes back.
+TRANSFER_WORDS = frozenset(
+    words_of(
+        "transfer xfer umbuchung übertrag uebertrag virement traspaso girofondo overboeking spaarrekening överföring",
+        "overføring przelew własny převod átvezetés transferência sparen savings sparkonto tagesgeld umbuchen",
+        "eigenübertrag kreditkartenabrechnung",
+    )
+)
+REFUND_WORDS = frozenset(
+    words_of(
+        "refund refunded reversal return returned rückzahlung erstattung gutschrift storno rückbuchung remboursement",
+        "reembolso devolución rimborso terugbetaling retour återbetalning zwrot refundacja estorno chargeback avoir",
+        "rückerstattung",
+    )
+)
 
 
 def comparable(amount: str) -> str:

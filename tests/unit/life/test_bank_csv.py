@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,11 +11,25 @@ import pytest
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.life.formats import bank_csv
+from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.items import Source
+from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.settings import Settings
+
+
+def settings_of(wishes: Sequence[str] = (), learned: dict[str, dict[str, str]] | None = None) -> Settings:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    return Settings("UTC", Window(now, now), None, bank_csv.mapping(wishes), learned or {})
 
 
 def read(text: str, *wishes: str) -> list[Any]:
-    found = list(bank_csv.read(text, Source.of("bank.csv", text.encode(), "csv"), bank_csv.mapping(wishes)))
+    opened = Opened.of("bank.csv", text.encode())
+    found = list(bank_csv.items(opened, Source.of("bank.csv", text.encode(), "csv"), settings_of(wishes)))
+    found = [
+        item
+        for item in found
+        if isinstance(item, DataError) or (isinstance(item, dict) and item["kind"] == "life.transaction")
+    ]
     for record in found:
         assert isinstance(record, DataError) or not list(schemas.problems(record)), record
     return found

@@ -16,7 +16,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.life import reading
 from roadmap_cli.life.detection import detect
 from roadmap_cli.life.formats.ical_series import Window
-from roadmap_cli.life.items import Group, Source
+from roadmap_cli.life.items import Group, Position, Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.settings import Settings
 
@@ -36,7 +36,7 @@ SEEDS = {
 def read(data: bytes, name: str) -> list[object]:
     began = time.process_time()
     found: list[object] = list(reading.items(Opened.of("f", data), Source("f", "", 0, name), SETTINGS))
-    assert all(isinstance(item, (Group, DataError, dict)) for item in found)
+    assert all(isinstance(item, (Group, DataError, Position, dict)) for item in found)
     assert time.process_time() - began < 5
     return found
 

@@ -132,7 +132,7 @@ def _events(opened: Opened) -> Iterator[tuple[str, Element]]:
     from xml.etree.ElementTree import ParseError, XMLPullParser
 
     _refuse_declarations(opened)
-    parser = XMLPullParser(("start", "end"))
+    parser: XMLPullParser[Any] = XMLPullParser(("start", "end"))
     opened.stream.seek(0)
     lead = True
     try:

@@ -14,6 +14,9 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.items import Source
 
+#: So many transactions are remembered to tell those that are alike apart; they are of the same day.
+MOST_COUNTED = 100_000
+
 
 def midnight(day: str) -> str:
     """A bare date as the stamp records have for it."""
@@ -41,7 +44,8 @@ class Entries:
 
     def __init__(self, source: Source):
         self._name, self._id = source.name, source.id
-        self._seen: Counter[str] = Counter()
+        self._seen: dict[str, Counter[str]] = {}
+        self._counted = 0
 
     def transaction(
         self, line: int, known: dict[str, Any], more: dict[str, Any] | None = None, *, at: str = "", once: bool = False
@@ -52,11 +56,23 @@ class Entries:
         """
         fields = {name: value for name, value in known.items() if value not in ("", None)}
         name = content_id("life.transaction", **fields)
-        self._seen[name] += 1
-        if self._seen[name] > 1 and not once:  # the same coffee twice a day, here and when the file is read again
-            name = content_id("life.transaction", **fields, occurrence=self._seen[name])
+        times = self._times(fields["date"], name)
+        if times > 1 and not once:  # the same coffee twice a day, here and when the file is read again
+            name = content_id("life.transaction", **fields, occurrence=times)
         extra = {each: value for each, value in (more or {}).items() if value not in ("", None, [])}
         return self._record("life.transaction", name, at or midnight(fields["date"]), line, {**fields, **extra})
+
+    def _times(self, day: str, name: str) -> int:
+        """How often this was told by now. Days long past are let go of, so that memory does not grow with the file."""
+        seen = self._seen.setdefault(day, Counter())
+        seen[name] += 1
+        self._counted += 1
+        while self._counted > MOST_COUNTED and len(self._seen) > 1:
+            oldest = next(iter(self._seen))
+            if oldest == day:
+                break
+            self._counted -= sum(self._seen.pop(oldest).values())
+        return seen[name]
 
     def balance(self, line: int, fields: dict[str, Any], *, at: str = "") -> Record:
         """What stood on an account; `fields` has date, amount, currency, type and what names the account."""
