@@ -124,7 +124,7 @@ class _Balance:
             value = amount(_bare(cell), "balance", layout.decimal)
         except DataError:
             return None
-        account = {name: newest[name] for name in ("account_id", "account") if name in newest}
+        account: dict[str, Any] = {name: newest[name] for name in ("account_id", "account") if name in newest}
         fields: dict[str, Any] = {
             "date": newest["date"],
             "type": "booked",

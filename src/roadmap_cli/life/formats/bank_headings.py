@@ -12,8 +12,8 @@ _TEXT = {
         data księgowania|datum zaúčtování|datum provedení|datum zúčtování|datum transakce|started date|date|datum|dato|
         fecha|data|posted|päivämäärä|kirjauspäivä|tarih|dátum|könyvelés dátuma|wertstellung|valuta""",
     "value_date": """value date|valutadatum|wertstellung|wertstellungsdatum|valutadag|date de valeur|date valeur|
-        dateval|fecha valor|f. valor|fecha de valor|data valuta|data valor|data-valor|rentedatum|data waluty|datum valuty|
-        valuta|interest date|rentedato|értéknap""",
+        dateval|fecha valor|f. valor|fecha de valor|data valuta|data valor|data-valor|rentedatum|data waluty|
+        datum valuty|valuta|interest date|rentedato|értéknap""",
     "amount": """transaction amount|betrag in eur|umsatz in eur|amount|betrag|umsatz|importe|importo|montant|bedrag|
         belopp|beløb|beloep|kwota operacji|kwota transakcji|kwota|částka|castka|objem|valor|quantia|montante|value|
         summa|määrä|tutar|összeg""",

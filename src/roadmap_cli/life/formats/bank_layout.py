@@ -28,6 +28,8 @@ _MONEY = re.compile(
     r"[\s(]*[-+−–]?\s*(?:[A-Z]{3}|[^\w\s,.()]{1,3})?\s*[-+−–]?\d[\d.,'’ \u00a0\u202f]*"
     r"(?:[A-Za-zł€£$č]{1,3})?[\s)]*[-+]?\s*(?:CR|DR|[SHCD])?\s*\Z"
 )
+_NO_LETTERS = re.compile(r"[^a-zà-ž]+")
+_LONGEST_HEADING = 60
 _CENTS = re.compile(r"\d[.,]\d\d(?!\d)")
 
 
@@ -118,6 +120,8 @@ def columns_of(rows: Sequence[Row], wishes: Mapping[str, str]) -> tuple[int, dic
         return _without_headings(rows, numbered)
     for place, (_, row) in enumerate(rows[:PREAMBLE_ROWS]):
         titles = [" ".join(cell.strip().strip("\"'").lower().split()) for cell in row]
+        if len(row) < 2 or any(map(dates.looks_like, titles)):
+            continue
         body = [other for _, other in rows[place + 1 : place + 200] if len(other) >= len(row) - 1]
         found: dict[str, int] = {}
         for name, words in HEADINGS.items():
@@ -128,6 +132,8 @@ def columns_of(rows: Sequence[Row], wishes: Mapping[str, str]) -> tuple[int, dic
                 spot = None if wish else _fitting(name, titles, words, set(found.values()), body)
                 if spot is not None:
                     found[name] = spot
+            if name == "date" and "date" not in found:
+                break
         if "amount" in found:
             found.pop("debit", None)
             found.pop("credit", None)
@@ -149,27 +155,34 @@ def _without_headings(rows: Sequence[Row], columns: dict[str, int]) -> tuple[int
 def _fitting(
     name: str, titles: list[str], words: tuple[str, ...], taken: set[int], body: Sequence[Sequence[str]]
 ) -> int | None:
+    """The first column whose heading fits, exactly, by its beginning or by a word, and whose cells may be that."""
     open_places = [
         place
         for place, title in enumerate(titles)
         if place not in taken
-        and title
+        and 0 < len(title) <= _LONGEST_HEADING
         and (name == "balance" or not any(word in title for word in NO_AMOUNT))
-        and plausible(name, [row[place].strip() for row in body if place < len(row)])
     ]
-    ways: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, _has_word)
-    for fits in ways[:1] if name in ("sign", "status", "charges") else ways:
+    for word in words:
+        for place in open_places:
+            if titles[place] == word and _may_be(name, place, body):
+                return place
+    if name in ("sign", "status", "charges"):
+        return None
+    spaced = {place: f" {_NO_LETTERS.sub(' ', titles[place])} " for place in open_places}
+    for begins in (True, False):
         for word in words:
-            if fits is not str.__eq__ and len(word) < 4:
+            if len(word) < 4:
                 continue
             for place in open_places:
-                if fits(titles[place], word):
+                fits = titles[place].startswith(word) if begins else f" {word} " in spaced[place]
+                if fits and _may_be(name, place, body):
                     return place
     return None
 
 
-def _has_word(title: str, word: str) -> bool:
-    return f" {word} " in f" {re.sub(r'[^a-zà-ž]+', ' ', title)} "
+def _may_be(name: str, place: int, body: Sequence[Sequence[str]]) -> bool:
+    return plausible(name, [row[place].strip() for row in body if place < len(row)])
 
 
 def plausible(name: str, cells: Sequence[str]) -> bool:
@@ -210,7 +223,8 @@ def _proposal(rows: Sequence[Row]) -> str:
             return f"if this is right: --map 'date={row[day].strip()},amount={row[money].strip()}{named}'"
     for _, row in rows[:PREAMBLE_ROWS]:
         day = next((spot for spot, cell in enumerate(row) if dates.looks_like(cell.strip())), None)
-        money = next((spot for spot, cell in enumerate(row) if (is_money(cell.strip()) and spot != day and "," in cell) or _CENTS.search(cell)), None)  # fmt: skip
+        amounts = (spot for spot, cell in enumerate(row) if is_money(cell.strip()) and _CENTS.search(cell))
+        money = next((spot for spot in amounts if spot != day), None)
         if day is not None and money is not None and len(row) >= 3:
             return f"it has no headings; number the columns: --map 'date=#{day + 1},amount=#{money + 1}'"
     return "name them: --map 'date=COLUMN,amount=COLUMN,payee=COLUMN'"
@@ -267,7 +281,7 @@ def looks_like_a_bank(rows: Sequence[Row]) -> bool:
     strong = not all(titles[place] in bank_headings.WEAK_AMOUNTS for place in money) or len(money) > 1
     told = {"payee", "memo"} & set(columns)
     if not body:
-        return strong and bool(told) and len(titles) >= 3
+        return strong and bool(told) and len(titles) >= 3 and not any(any(row) for _, row in rows[heading + 1 :])
     if not _most(is_money, cells) or not _most(dates.looks_like, [row[columns["date"]].strip() for row in body]):
         return False
     which = "currency" in columns or any(sign in "".join((*titles, *cells[:50])) for sign in SIGNS)
@@ -280,7 +294,7 @@ def _values_of_a_bank(rows: Sequence[Row]) -> bool:
     widths = [len(row) for _, row in rows]
     width = max(set(widths), key=widths.count, default=0)
     body = [row for _, row in rows if len(row) == width]
-    if width < 3 or len(body) < 3:
+    if width < 3 or len(body) < 3 or len(body) < 0.6 * sum(any(row) for _, row in rows):
         return False
     cells = [[row[place].strip() for row in body[1:]] for place in range(width)]
     money = [column for column in cells if _most(lambda cell: is_money(cell) and _CENTS.search(cell), column)]

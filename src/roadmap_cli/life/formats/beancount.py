@@ -38,7 +38,9 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _POSTING = re.compile(r"\s+(?:([*!&#?%A-Z])\s+)?([^\W\d_][^\s:;]*(?::[^\s:;]+)+)\s*(.*)\Z", re.DOTALL)
 _UNIT = r"[A-Z](?:[A-Z0-9'._-]*[A-Z0-9])?"
 _NUMBER = r"[-+]?[\d(.][\d.,()*/+\- \t]*"
-_AMOUNT = re.compile(rf"({_NUMBER}?)\s*(/?{_UNIT})?\s*(\{{\{{?.*?\}}\}}?)?\s*(?:(@@?)\s*({_NUMBER})?\s*(/?{_UNIT})?)?\s*\Z", re.DOTALL)  # fmt: skip
+_AMOUNT = re.compile(
+    rf"({_NUMBER}?)\s*(/?{_UNIT})?\s*(\{{\{{?.*?\}}\}}?)?\s*(?:(@@?)\s*({_NUMBER})?\s*(/?{_UNIT})?)?\s*\Z", re.DOTALL
+)
 _COST = re.compile(rf"({_NUMBER})?\s*(?:#\s*({_NUMBER}))?\s*({_UNIT})?")
 #: A string that goes on for longer was never closed.
 _LONGEST_STRING = 20_000

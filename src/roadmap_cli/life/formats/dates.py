@@ -20,7 +20,8 @@ _MONTHS = {
     for number, words in enumerate(
         ("jan janv ene gen sty led", "feb fév févr lut úno fev", "mar mär mars mrt bře", "apr avr abr kwi dub",
          "may mai mei mag maj kvě maio", "jun juin giu cze čvn juni", "jul juil lug lip čvc juli",
-         "aug août ago sie srp aou", "sep sept set wrz zář", "oct okt ott paź říj out", "nov lis", "dec dez dic déc gru pro"),
+         "aug août ago sie srp aou", "sep sept set wrz zář", "oct okt ott paź říj out", "nov lis",
+         "dec dez dic déc gru pro"),
         1,
     )
     for word in words.split()

@@ -29,7 +29,7 @@ class Files:
         root = self._root
         if root is None:
             raise DataError("include of what came through a pipe", hint="name the journal's file", code="bad_include")
-        plain = pattern.strip().strip("\"'").partition(":")[2] if pattern.startswith("timedot:") else pattern.strip().strip("\"'")  # fmt: skip
+        plain = pattern.strip().removeprefix("timedot:").strip("\"'")
         folder = Path(within).resolve().parent
         try:
             wanted = Path(plain)

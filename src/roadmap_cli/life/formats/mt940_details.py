@@ -108,7 +108,7 @@ def _slashed(text: str) -> dict[str, Any]:
     number = values.get("IBAN", "").strip("/")
     if values.get("CNTP"):  # ING: account, BIC, name, town
         number, _, rest = values["CNTP"].partition("/")
-        found["payee"] = (rest.split("/") + ["", ""])[1] or found["payee"]
+        found["payee"] = [*rest.split("/"), "", ""][1] or found["payee"]
     if number:
         found |= counterparty_fields(number)
     if not found["memo"]:

@@ -31,6 +31,8 @@ _ENCODING = re.compile(r"ENCODING\s*:\s*([A-Za-z0-9_-]+?)(?=CHARSET|COMPRESSION|
 _CHARSET = re.compile(r"CHARSET\s*:\s*(\d{3,5}|[A-Za-z0-9_-]+?)(?=COMPRESSION|[^A-Za-z0-9_-]|\Z)", re.IGNORECASE)
 _XML_HEADER = re.compile(r"<\?xml[^>]{0,200}encoding=[\"']([A-Za-z0-9_-]+)", re.IGNORECASE)
 _ROOTS = (b"<OFX>", b"<?OFX", b"<STMTTRN>", b"<BANKMSGSRSV1>", b"<CREDITCARDMSGSRSV1>", b"<INVSTMTMSGSRSV1>")
+#: What may stand above the outermost tag: header lines, an XML declaration, comments.
+_BEFORE = re.compile(rb"\s*(?:[A-Z]{2,20}\s*:[^{}()=]{0,200}|<[?!][^{}]*|[^<>{}()=:]{0,80}-->)?\s*\Z")
 _ACCOUNTS = ("BANKACCTFROM", "CCACCTFROM", "INVACCTFROM", "LOANACCTFROM")
 _STATEMENTS = ("STMTRS", "CCSTMTRS", "INVSTMTRS", "LOANSTMTRS", "BANKTRANLIST", "INVTRANLIST")
 #: What ends whatever is open: lists and statements.
@@ -60,7 +62,10 @@ class Entry:
 def matches(opened: Opened) -> bool:
     """Its header, or its outermost tag."""
     upper = opened.text_head[:4096].upper()
-    return upper.startswith(b"OFXHEADER") or any(root in upper for root in _ROOTS)
+    if upper.startswith(b"OFXHEADER"):
+        return True
+    found = min((place for root in _ROOTS if (place := upper.find(root)) >= 0), default=-1)
+    return found >= 0 and all(_BEFORE.match(line) for line in upper[:found].splitlines())
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError]:
