@@ -30,7 +30,7 @@ NAME, WHAT = "beancount", "a beancount journal"
 _MARK = re.compile(
     r"^(?:\d{4}[-/]\d\d[-/]\d\d[ \t]+(?:(?:txn|[*!&#?%PSTCURM])[ \t]+\"|(?:open|close|pad|balance)[ \t]+[^\W\d_]|"
     r"(?:commodity|price)[ \t]+[A-Z]|(?:note|event|custom|document|query)[ \t]+[\w\"])|"
-    r"option[ \t]+\"[a-z_]+\"[ \t]+\"|(?:plugin|include)[ \t]+\"[^\"\n]+\"[ \t]*$)",
+    r"option[ \t]+\"[a-z_]+\"[ \t]+\"|plugin[ \t]+\"beancount[^\"\n]+\"|include[ \t]+\"[^\"\n]+\.bean(?:count)?\"[ \t]*$)",
     re.MULTILINE,
 )
 _DATED = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ \t]+(txn|[a-z]+|[*!&#?%PSTCURM])(?:[ \t]+(.*))?\Z", re.DOTALL)
@@ -95,7 +95,7 @@ class _Reader:
         day = day_of(int(found[1]), int(found[2]), int(found[3]), "date")
         word, rest = found[4], (found[5] or "").strip()
         if word == "txn" or len(word) == 1:
-            yield from self._transaction(line, day, rest, block[1:], entries)
+            yield from self._transaction(line, day, rest, block[1:], block[0].count("\n"), entries)
         elif word == "balance":
             account, _, amount = rest.partition(" ")
             value, unit = _amount(amount.split("~")[0] + (_tail(amount) if "~" in amount else ""))
@@ -109,16 +109,21 @@ class _Reader:
             if journal.currency_of(unit, {}) and security:
                 yield entries.price(line, {"date": day, "security": security, "amount": plain(value), "currency": unit})
 
-    def _transaction(self, line: int, day: str, rest: str, body: list[str], entries: Entries) -> Iterator[Record]:
+    def _transaction(
+        self, line: int, day: str, rest: str, body: list[str], shift: int, entries: Entries
+    ) -> Iterator[Record]:
         words = _strings(rest)
         payee, memo = (words[0], words[1]) if len(words) > 1 else ("", words[0] if words else "")
         found = journal.Transaction(day, line, payee=payee, memo=memo)
         if not payee:
             found.payee, found.memo = memo, ""
-        for number, text in enumerate(body, line + 1):
+        number = line + shift
+        for text in body:
+            number += 1
             posting = _POSTING.match(_without_comment(text))
             if posting:
                 found.postings.append(_posting(posting[2], number, posting[3].strip()))
+            number += text.count("\n")
         journal.balanced(found, conversion=False)
         yield from journal.records(found, entries, self._kinds, {})
 

@@ -74,6 +74,8 @@ def day(text: str, order: str) -> date:
             return named
         pieces = dict(zip("ymd" if len(found[1]) == 4 else order, (found[1], found[3], found[4]), strict=True))
         year = int(pieces["y"])
+        if len(pieces["y"]) == 3:
+            raise ValueError
         if len(pieces["y"].strip()) <= 2:
             year += 2000 if year < 70 else 1900
         return date(year, int(pieces["m"]), int(pieces["d"]))
