@@ -30,7 +30,8 @@ NAME, WHAT = "beancount", "a beancount journal"
 _MARK = re.compile(
     r"^(?:\d{4}[-/]\d\d[-/]\d\d[ \t]+(?:(?:txn|[*!&#?%PSTCURM])[ \t]+\"|(?:open|close|pad|balance)[ \t]+[^\W\d_]|"
     r"(?:commodity|price)[ \t]+[A-Z]|(?:note|event|custom|document|query)[ \t]+[\w\"])|"
-    r"option[ \t]+\"[a-z_]+\"[ \t]+\"|plugin[ \t]+\"beancount[^\"\n]+\"|include[ \t]+\"[^\"\n]+\.bean(?:count)?\"[ \t]*$)",
+    r"option[ \t]+\"[a-z_]+\"[ \t]+\"|plugin[ \t]+\"beancount[^\"\n]+\"|"
+    r"include[ \t]+\"[^\"\n]+\.bean(?:count)?\"[ \t]*$)",
     re.MULTILINE,
 )
 _DATED = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ \t]+(txn|[a-z]+|[*!&#?%PSTCURM])(?:[ \t]+(.*))?\Z", re.DOTALL)
