@@ -82,7 +82,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
             try:
                 record = _record(row, line, layout, entries)
             except DataError as error:
-                if not _is_total(row):
+                if not bank_layout.is_total(row):
                     yield source.placed(error, line)
                 continue
             if record is not None:
@@ -140,12 +140,6 @@ def _cell(row: Sequence[str], layout: Layout, name: str) -> str:
     return row[place].strip() if place is not None and place < len(row) else ""
 
 
-def _is_total(row: Sequence[str]) -> bool:
-    """A line below the transactions that sums them up."""
-    first = next((cell.strip().lower() for cell in row if cell.strip()), "")
-    return first.startswith(bank_headings.TOTALS)
-
-
 def _record(row: Sequence[str], line: int, layout: Layout, entries: Entries) -> Record | None:
     status = _cell(row, layout, "status").lower()
     if status in bank_headings.NOTHING_MOVED:
@@ -181,7 +175,7 @@ def _optional(read: Any) -> str:
 
 def _amount(row: Sequence[str], layout: Layout) -> str:
     if text := _cell(row, layout, "amount"):
-        side = _SIDE.match(text)
+        side = _SIDE.match(text) if len(text) < 60 else None
         value = amount(_bare(side[1] if side else text), "amount", layout.decimal)
         word = side[2].lower() if side else _cell(row, layout, "sign").lower()
         if word in bank_headings.OUT and value.strip("-0."):

@@ -30,6 +30,7 @@ _MONEY = re.compile(
 )
 _NO_LETTERS = re.compile(r"[^a-zà-ž]+")
 _LONGEST_HEADING = 60
+_LONGEST_AMOUNT = 40
 _CENTS = re.compile(r"\d[.,]\d\d(?!\d)")
 
 
@@ -202,7 +203,7 @@ def plausible(name: str, cells: Sequence[str]) -> bool:
     if name in ("amount", "debit", "credit", "balance", "charges"):
         return any(sign.isdigit() for cell in full for sign in cell) and not all(map(dates.looks_like, full))
     if name == "account":
-        return len(set(full)) <= 3 and any(sign.isdigit() for cell in full for sign in cell)
+        return len(set(full)) <= (1 if len(full) < 20 else 3) and any(sign.isdigit() for cell in full for sign in cell)
     if name == "counterparty":
         return any(is_iban(cell) or re.fullmatch(r"[\d/ -]{5,40}", cell) for cell in full)
     return True
@@ -237,7 +238,7 @@ def _most(test: Callable[[str], object], cells: Sequence[str]) -> bool:
 
 def is_money(text: str) -> bool:
     """Whether a text may be an amount: digits, marks, perhaps a currency."""
-    return bool(_MONEY.match(text)) and not dates.looks_like(text)
+    return len(text) <= _LONGEST_AMOUNT and bool(_MONEY.match(text)) and not dates.looks_like(text)
 
 
 def _is_words(text: str) -> bool:
@@ -268,6 +269,12 @@ def _currency(
     raise DataError("the file names no currency", hint="say which: --map currency=EUR", code="no_currency")
 
 
+def is_total(row: Sequence[str]) -> bool:
+    """Whether a row sums up the transactions above it."""
+    first = next((cell.strip().lower() for cell in row if cell.strip()), "")
+    return first.startswith(bank_headings.TOTALS)
+
+
 def looks_like_a_bank(rows: Sequence[Row]) -> bool:
     """Whether a table is a bank's, as far as headings and values tell: dates and money, and which money."""
     try:
@@ -275,7 +282,7 @@ def looks_like_a_bank(rows: Sequence[Row]) -> bool:
     except DataError:
         return _values_of_a_bank(rows)
     titles = [cell.strip().lower() for cell in rows[heading][1]]
-    body = [row for _, row in rows[heading + 1 :] if len(row) > max(columns.values())]
+    body = [row for _, row in rows[heading + 1 :] if len(row) > max(columns.values()) and not is_total(row)]
     money = [columns[name] for name in ("amount", "debit", "credit") if name in columns]
     cells = [row[place].strip() for row in body for place in money if row[place].strip()]
     strong = not all(titles[place] in bank_headings.WEAK_AMOUNTS for place in money) or len(money) > 1

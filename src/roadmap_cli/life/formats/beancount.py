@@ -45,6 +45,7 @@ _AMOUNT = re.compile(
 _COST = re.compile(rf"({_NUMBER})?\s*(?:#\s*({_NUMBER}))?\s*({_UNIT})?")
 #: A string that goes on for longer was never closed.
 _LONGEST_STRING = 20_000
+_LONGEST_AMOUNT = 500
 _SIMPLE = re.compile(r"[-+]?[\d,]+\.?\d*\Z", re.ASCII)
 
 
@@ -92,6 +93,8 @@ class _Reader:
             return
         found = _DATED.match(_without_comment(head))
         if not found:
+            if not re.match(r"(?:option|plugin|include|pushtag|poptag|pushmeta|popmeta)\b", head):
+                raise DataError("not a directive of beancount", code="bad_journal")
             return
         day = day_of(int(found[1]), int(found[2]), int(found[3]), "date")
         word, rest = found[4], (found[5] or "").strip()
@@ -121,6 +124,8 @@ class _Reader:
         number = line + shift
         for text in body:
             number += 1
+            if len(text) > _LONGEST_STRING:
+                raise DataError("a line is too long for a journal", where=str(number), code="bad_journal")
             posting = _POSTING.match(_without_comment(text))
             if posting:
                 found.postings.append(_posting(posting[2], number, posting[3].strip()))
@@ -196,7 +201,7 @@ def _posting(account: str, line: int, text: str) -> journal.Posting:
     posting = journal.Posting(account, line)
     if not text:
         return posting
-    found = _AMOUNT.match(text)
+    found = _AMOUNT.match(text) if len(text) <= _LONGEST_AMOUNT else None
     try:
         if not found:
             raise DataError("posting is not one", code="bad_amount")

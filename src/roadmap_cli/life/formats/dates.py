@@ -9,6 +9,8 @@ from datetime import date
 from roadmap_cli.core.errors import DataError
 
 ORDERS = ("dmy", "mdy", "ymd")
+#: What is longer is no date, also with a time behind it.
+LONGEST = 80
 
 #: Quicken writes 1/31'26 and 1/ 5/26; others a time behind the day.
 _DATE = re.compile(
@@ -32,7 +34,7 @@ _NAMED_FIRST = re.compile(r"\s*([^\W\d_]{3,9})\.?[- ](\d{1,2}),?[- ](\d{4})\b.*\
 
 def looks_like(text: str) -> bool:
     """Whether a text is a date as far as its shape tells."""
-    return bool(_DATE.match(text) or _COMPACT.match(text) or _named(text))
+    return len(text) <= LONGEST and bool(_DATE.match(text) or _COMPACT.match(text) or _named(text))
 
 
 def order(values: Iterable[str], *, fallback: str = "") -> str:
@@ -40,7 +42,7 @@ def order(values: Iterable[str], *, fallback: str = "") -> str:
 
     Raises DataError (ambiguous_dates) if they leave it open and there is no fallback.
     """
-    parts = [found.groups() for found in map(_DATE.match, values) if found]
+    parts = [found.groups() for found in (_DATE.match(value[:LONGEST]) for value in values) if found]
     if not parts:
         return "ymd"
     if all(len(first) == 4 for first, *_ in parts):
@@ -62,6 +64,8 @@ def order(values: Iterable[str], *, fallback: str = "") -> str:
 
 def day(text: str, order: str) -> date:
     """The day that a text names. Raises DataError (bad_time)."""
+    if len(text) > LONGEST:
+        raise DataError("date is not a date", code="bad_time")
     found = _DATE.match(text)
     compact = None if found else _COMPACT.match(text)
     try:

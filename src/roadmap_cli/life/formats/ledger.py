@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 NAME, WHAT = "ledger", "an hledger or ledger journal"
 
-_MARK = re.compile(
-    r"^(?:\d{4}[-/.])?\d{1,2}[-/.]\d{1,2}(?:=[-/.\d]+)?(?:[ \t][^\n]*)?\n(?:[ \t]+;[^\n]*\n)*"
-    r"(?:[ \t]+[*!(\[]?[^\W\d_][^\n;]*(?:;[^\n]*)?\n)*?"
-    r"[ \t]+[*!(\[]?[ \t]?[^\W\d_][^\n;\t]*?(?:  |\t)[ \t]*[^\s\w]{0,3}[ \t]?[A-Z]{0,5}[ \t]?-?[^\s\w]?\d[\d.,' ]*",
-    re.MULTILINE,
+_DATE = re.compile(r"(?:\d{4}[-/.])?\d{1,2}[-/.]\d{1,2}(?:[=\s]|\Z)")
+_LIKE_AMOUNT = re.compile(
+    r"[-+]?\s?(?:\"[^\"]{1,40}\"|[^\s\d\"'()]{0,5})\s?[-+]?\d[\d.,']*(?:\s?[^\s\d;@=]{1,20})?\s*(?:[;@={]|\Z)"
 )
+#: A line that is longer is none that people write.
+_LONGEST_LINE = 1_000
 _HEAD = re.compile(
     r"(?:(\d{4})[-/.])?(\d{1,2})[-/.](\d{1,2})(?:=[-/.\d]+)?(?:\s+([*!]))?(?:\s+\(([^)]*)\))?(?:\s+(.*))?\Z", re.DOTALL
 )
@@ -41,15 +41,36 @@ _PRICE = re.compile(
 )
 _POSTING = re.compile(r"\s+(?:[*!]\s+)?([(\[]?)([^\s;](?:[^\t ]| (?! ))*)(?:(?:  |\t)\s*(.*))?\Z", re.DOTALL)
 _BLOCKS = {"comment": "end comment", "test": "end test"}
+#: Directives that move no money.
+_WORDS = ("apply", "assert", "bucket", "A", "capture", "check", "commodity", "C", "D", "define", "decimal-mark", "def",
+          "end", "eval", "expr", "fixed", "endfixed", "N", "P", "payee", "python", "tag", "test", "value", "year", "Y",
+          "account", "alias", "import")  # fmt: skip
 _TYPES = {"a": "own", "l": "own", "c": "own", "e": "equity", "r": "outer", "x": "outer", "v": "equity",
           "asset": "own", "liability": "own", "cash": "own", "equity": "equity", "revenue": "outer", "expense": "outer",
           "conversion": "equity"}  # fmt: skip
 
 
 def matches(opened: Opened) -> bool:
-    """A date at the margin, and below it, indented, an account, two blanks and an amount."""
-    text = decode_part(opened.text_head)[:32_768].replace("\r\n", "\n")
-    return bool(_MARK.search(text + "\n")) and bool(re.search(r"^[ \t]+\S.*\n[ \t]+\S", text, re.MULTILINE))
+    """A date at the margin, and below it, indented, two accounts, one of them with two blanks and an amount behind."""
+    accounts = amounts = 0
+    dated = False
+    for line in decode_part(opened.text_head)[:32_768].replace("\r\n", "\n").split("\n"):
+        if line[:1] not in (" ", "\t"):
+            accounts = amounts = 0
+            dated = bool(_DATE.match(line[:24]))
+            continue
+        text = line.strip()[:300]
+        if not text or text[0] in ";#" or not dated:
+            continue
+        name, *rest = re.split(r" {2,}|\t+", text, maxsplit=1)
+        if not name.lstrip("*!([ ")[:1].isalpha():
+            dated = False
+            continue
+        accounts += 1
+        amounts += bool(rest and _LIKE_AMOUNT.match(rest[0]))
+        if accounts >= 2 and amounts:
+            return True
+    return False
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError | Position]:
@@ -89,6 +110,8 @@ class _Reader:
         for line, block in _blocks(text):
             try:
                 head = block[0]
+                if any(len(each) > _LONGEST_LINE and len(_bare(each)) > _LONGEST_LINE for each in block):
+                    raise DataError("a line is too long for a journal", code="bad_journal")
                 if re.match(r"!?include\s", head):
                     for name, content in self._files.included(head.split(None, 1)[1], path):
                         yield from self.read(content, replace(source, name=name), name)
@@ -137,6 +160,8 @@ class _Reader:
             self._parents.pop()
         elif head.startswith("end aliases"):
             self._aliases.clear()
+        elif word not in _WORDS:
+            raise DataError("not a transaction and not a directive", code="bad_journal")
 
     def _alias(self, old: str, new: str) -> None:
         if old.startswith("/") and old.endswith("/") and len(old) < 200:
@@ -214,8 +239,10 @@ class _Reader:
 
 def _bare(line: str) -> str:
     """A line without its comment."""
-    found = re.search(r"(?:^|\s);", line)
-    return line[: found.start()] if found else line
+    place = line.find(";")
+    while place > 0 and not line[place - 1].isspace():
+        place = line.find(";", place + 1)
+    return line if place < 0 else line[:place]
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from roadmap_cli.core.errors import DataError
@@ -20,7 +20,7 @@ _SIGN = r"\"[^\"]+\"|[^\d\s.,;\"{}()\[\]@=+*/<>&|!?-][^\d\s.,;\"{}()\[\]@=+*/<>&
 _BEFORE = re.compile(rf"([-+]?)\s*({_SIGN})\s*({_NUMBER})\s*\Z")
 _BEHIND = re.compile(rf"({_NUMBER})\s*({_SIGN})?\s*\Z")
 _LOT = re.compile(r"\{\{?\s*=?([^}]*)\}\}?|\[[^\]]*\]|\([^)]*\)")
-_MARKED = re.compile(r"(?:  |\t)[^;\n]*?(\d[\d.,]*[.,]\d+)")
+_NUMBERS = re.compile(r"\d[\d.,]*[.,]\d+")
 
 
 def parted(text: str) -> tuple[str, str]:
@@ -31,6 +31,17 @@ def parted(text: str) -> tuple[str, str]:
     if place < 0:
         return text.strip(), ""
     return text[:place].strip(), re.split(r"@|\{", text[place:].lstrip("=* "))[0].strip()
+
+
+def _written(text: str) -> Iterator[str]:
+    """The numbers with marks that stand where amounts do."""
+    for line in text.split("\n"):
+        if line[:1] in (" ", "\t"):
+            _, *rest = re.split(r" {2,}|\t+", line.strip()[:300], maxsplit=1)
+            yield from _NUMBERS.findall(rest[0].partition(";")[0] if rest else "")
+        elif re.match(r"commodity\s|D\s|P\s", line):
+            words = line.partition(";")[0]
+            yield from _NUMBERS.findall(words if line[0] != "P" else words[12:])
 
 
 class Amounts:
@@ -47,13 +58,12 @@ class Amounts:
 
     def learn(self, text: str) -> None:
         """Find the decimal mark and the default commodity. Raises DataError (ambiguous_amounts)."""
-        declared = re.search(r"^decimal-mark\s+([.,])", text, re.MULTILINE)
+        declared = re.search(r"^decimal-mark[ \t]{1,9}([.,])", text, re.MULTILINE)
         if declared:
             self._mark = declared[1]
-        default = re.search(r"^D\s+(.+)$", text, re.MULTILINE)
+        default = re.search(r"^D[ \t]{1,9}([^\n]{1,100})$", text, re.MULTILINE)
         if not self._mark:
-            shown = re.findall(r"^(?:commodity|D|format)\s.*?(\d[\d.,']*[.,]\d*)", text, re.MULTILINE)
-            self._mark = decimal_mark([*shown, *_MARKED.findall(text)])
+            self._mark = decimal_mark(dict.fromkeys(_written(text)))
         if default:
             try:
                 self._default = self.one(default[1])[1]
