@@ -56,8 +56,8 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
     """Read calendars and bank statements into the state.
 
     Times that name no zone are in --timezone, else in the zone the file names, else in the machine's.
-    What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CSV of a bank, or JSON Lines of the kinds
-    of records above.
+    What a FILE is, is told from its content: iCalendar, OFX 1 and 2 (QFX), CAMT.052 to 054, MT940 and MT942, QIF,
+    journals of beancount, hledger and ledger, CSV of a bank, or JSON Lines of the kinds of records above.
     A folder stands for all files in and below it.
     FILE '-' is such a file on standard input; without FILE, records are read from there.
 
@@ -71,7 +71,11 @@ def main(run: Run, files: tuple[str, ...], timezone: str | None, **how: Any) -> 
     Where the file leaves a question open, the message says which; answer with --map, for example
     date=COLUMN, amount=COLUMN (or debit=, credit=), payee=, memo=, account=, currency=COLUMN or a code such as EUR,
     order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
-    A statement that comes as OFX and as CSV is counted once.
+    A column without a heading has its number: date=#1.
+    What was answered or found out is remembered for files with the same headings; it also says the currency of a QIF,
+    or of a journal's $, with currency=USD.
+    A payment that comes in several formats, and in your own books, is counted once; one that was announced is replaced
+    when it is booked, and both legs of a transfer between own accounts are no spending.
     """
     from roadmap_cli.life import reading
     from roadmap_cli.life.ingestion import Tally

@@ -102,24 +102,26 @@ class _Balance:
     """The balance column's value after the newest transaction, whichever end of the file that is."""
 
     def __init__(self) -> None:
-        self._first_day = ""
-        self._best: tuple[Record, str, int] | None = None
+        self._days = ("", "")
+        self._newest: list[tuple[Record, str, int]] = []
 
     def see(self, record: Record, cell: str, line: int) -> None:
-        """Remember a row if it is the newest so far; in a file that runs backwards, the first of its day."""
+        """Remember the first and the last row of the newest day so far."""
         day = record["date"]
-        self._first_day = self._first_day or day
+        self._days = (self._days[0] or day, day)
         if not cell or record.get("status"):
             return
-        backwards = day < self._first_day
-        if self._best is None or day > self._best[0]["date"] or (day == self._best[0]["date"] and not backwards):
-            self._best = (record, cell, line)
+        if not self._newest or day > self._newest[0][0]["date"]:
+            self._newest = [(record, cell, line)]
+        elif day == self._newest[0][0]["date"]:
+            self._newest = [self._newest[0], (record, cell, line)]
 
     def record(self, layout: Layout, entries: Entries) -> Record | None:
         """The life.balance, if the column can be read."""
-        if self._best is None:
+        if not self._newest:
             return None
-        newest, cell, line = self._best
+        backwards = self._days[1] < self._days[0]
+        newest, cell, line = self._newest[0 if backwards else -1]
         try:
             value = amount(_bare(cell), "balance", layout.decimal)
         except DataError:

@@ -63,6 +63,7 @@ def find(table: Table, settings: Settings) -> Layout:
     def everywhere(places: Sequence[int], cut: Callable[[str], str]) -> Iterable[str]:
         return {cut(row[place]) for _, row in table.rows() for place in places if place < len(row)}
 
+    unit = _currency(wishes, earlier, columns, [titles[place] for place in money if titles], sample)
     order = wishes.get("order") or _sure(
         dates.order,
         [row[columns["date"]] for row in body],
@@ -72,7 +73,6 @@ def find(table: Table, settings: Settings) -> Layout:
     mark = {"comma": ",", "dot": "."}.get(wishes.get("decimal", "")) or _sure(
         decimal_mark, sample, lambda: everywhere(money, _shape), earlier.get("decimal", "")
     )
-    unit = _currency(columns_said, wishes, earlier, columns, [titles[place] for place in money if titles], sample)
     answers = {name: said for name, said in columns_said.items() if name != "currency"}
     answers |= {"order": order, "decimal": mark, "currency": unit or columns_said.get("currency", "")}
     return Layout(heading + 1, columns, unit, order, mark, marks, answers)
@@ -246,7 +246,6 @@ def _is_words(text: str) -> bool:
 
 
 def _currency(
-    said: Mapping[str, str],
     wishes: Mapping[str, str],
     earlier: Mapping[str, str],
     columns: Mapping[str, int],
