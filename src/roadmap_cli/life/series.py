@@ -25,6 +25,8 @@ LONGEST_MEETING = timedelta(hours=12)
 LEAST_WITH_PEOPLE = 0.1
 #: A payment of the same amount to the same payee in so many different months is a standing one, not spending.
 STANDING_MONTHS = 3
+#: What was announced and not booked for so long never will be.
+LAPSES_AFTER = timedelta(days=30)
 #: Data begins after the last silence longer than this.
 LONGEST_SILENCE = timedelta(days=45)
 #: Movements between the person's own accounts, by the words of OFX (TRNTYPE).
@@ -185,8 +187,9 @@ def purchases(tx: Connection, until: date) -> dict[str, list[Purchase]]:
     rows = tx.execute(
         """SELECT id, date, amount, currency, payee, type FROM life_transaction
            WHERE same_as IS NULL AND date <= ? AND id NOT IN (SELECT id FROM life_transaction_link)
+             AND NOT (date < ? AND id IN (SELECT id FROM life_transaction_detail WHERE is_pending = 1))
            ORDER BY date, id""",
-        (until.isoformat(),),
+        (until.isoformat(), (until - LAPSES_AFTER).isoformat()),
     ).fetchall()
     months: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for _, day, amount, unit, payee, _ in rows:

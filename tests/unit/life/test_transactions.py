@@ -204,3 +204,9 @@ def test_categories_are_learned_from_own_books_and_say_why(tx: Any, put: Put) ->
     related = learned.guess("Anna Schmidt Musikschule")
     assert related is not None
     assert related.category == "Expenses:Music"
+
+
+def test_what_was_never_booked_stops_counting(tx: Any, put: Put) -> None:
+    put("2026-03-02", "-20.00", "Hotel", status="pending")
+    assert series.purchases(tx, date(2026, 3, 20))["EUR"]
+    assert not series.purchases(tx, date(2026, 4, 20))

@@ -15,7 +15,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.items import Source
 
 #: So many transactions are remembered to tell those that are alike apart; they are of the same day.
-MOST_COUNTED = 100_000
+MOST_COUNTED = 20_000
 
 
 def midnight(day: str) -> str:
