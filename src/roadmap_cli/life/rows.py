@@ -12,6 +12,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
+from roadmap_cli.life.formats.money import amount, currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,26 @@ def _visit(kind: str, name: str) -> Callable[[Record], tuple[Any, ...]]:
     return lambda record: (record["id"], kind, record["at"], _until(record), _text(record, name))
 
 
+def _money(record: Record) -> tuple[str, str]:
+    text, code = record.get("amount"), record.get("currency")
+    if not isinstance(text, str) or not isinstance(code, str):
+        raise DataError("amount and currency are missing or not text", code="missing_field")
+    return amount(text, "amount", "."), currency(code, "currency")
+
+
+def _balance(record: Record) -> tuple[Any, ...]:
+    return (
+        record["id"], _day(record), _text(record, "account_id"), _text(record, "account_name"),
+        _text(record, "type") or "booked", *_money(record), _text(record, "security"),
+    )  # fmt: skip
+
+
+def _price(record: Record) -> tuple[Any, ...]:
+    if not _text(record, "security"):
+        raise DataError("field 'security' is missing", code="missing_field")
+    return (record["id"], _day(record), _text(record, "security"), *_money(record))
+
+
 _VISIT_COLUMNS = "id, kind, start_at, end_at, name"
 
 #: The plain kinds.
@@ -87,6 +108,10 @@ TABLES = {
     ),
     "life.activity": Table.of("life_activity", "id, sport, start_at, end_at, date, distance_m, energy_kcal", _activity),
     "life.message": Table.of("life_message", "id, at, channel, thread, sender, message_id", _message),
+    "life.balance": Table.of(
+        "life_balance", "id, date, account_id, account_name, type, amount, currency, security", _balance
+    ),
+    "life.price": Table.of("life_price", "id, date, security, amount, currency", _price),
     "life.page_visit": Table.of("life_visit", _VISIT_COLUMNS, _visit("page", "host")),
     "life.place_visit": Table.of("life_visit", _VISIT_COLUMNS, _visit("place", "name")),
 }

@@ -25,10 +25,13 @@ LONGEST_MEETING = timedelta(hours=12)
 LEAST_WITH_PEOPLE = 0.1
 #: A payment of the same amount to the same payee in so many different months is a standing one, not spending.
 STANDING_MONTHS = 3
+#: What was announced and not booked for so long never will be.
+LAPSES_AFTER = timedelta(days=30)
 #: Data begins after the last silence longer than this.
 LONGEST_SILENCE = timedelta(days=45)
 #: Movements between the person's own accounts, by the words of OFX (TRNTYPE).
-TRANSFERS = ("xfer",)
+#: Or into securities, or what was there before (`life.formats`).
+TRANSFERS = ("xfer", "invest", "opening")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +181,15 @@ def touching(found: Iterable[Meeting], since: date, until: date, working: Workin
 def purchases(tx: Connection, until: date) -> dict[str, list[Purchase]]:
     """Everyday spending by currency, by day, up to and including `until`.
 
-    Left out: money that came in, transfers, standing payments (rent, subscriptions), and what was told twice.
+    Left out: money that came in, transfers, what was paid back, standing payments (rent, subscriptions), and what was
+    told twice.
     """
     rows = tx.execute(
         """SELECT id, date, amount, currency, payee, type FROM life_transaction
-           WHERE same_as IS NULL AND date <= ? ORDER BY date, id""",
-        (until.isoformat(),),
+           WHERE same_as IS NULL AND date <= ? AND id NOT IN (SELECT id FROM life_transaction_link)
+             AND NOT (date < ? AND id IN (SELECT id FROM life_transaction_detail WHERE is_pending = 1))
+           ORDER BY date, id""",
+        (until.isoformat(), (until - LAPSES_AFTER).isoformat()),
     ).fetchall()
     months: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for _, day, amount, unit, payee, _ in rows:

@@ -12,12 +12,14 @@ from roadmap_cli.life.formats.ical_series import Window
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The zone of times that name none, the window of recurring events, a charset, the columns of a CSV."""
+    """The zone of times that name none, the window of recurring events, a charset, what a file's layout means."""
 
     zone: str
     window: Window
     charset: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+    learned: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Answers of earlier runs by layout; see `life.formats.layouts`."""
     zone_is_chosen: bool = False
     """Whether the person named the zone: then it goes before one that a file names."""
     now: datetime | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError, InputMissing, RoadmapError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import cursors, parts, reading, remote
+from roadmap_cli.life.formats import layouts
 from roadmap_cli.life.ingestion import Import, Tally
 from roadmap_cli.life.items import Group, Item, Part, Source
 from roadmap_cli.life.opened import Opened
@@ -140,12 +141,17 @@ class Reader:
         if opened.place:  # a mailbox or a history that grows is read on from where it ended
             with self.state.read() as tx:
                 opened.position = {} if self.again else cursors.get(tx, opened.place)
-        items = reading.items(opened, source, self.settings)
+        items = reading.items(opened, source, self._informed())
         if not named:
             items = self._if_meant(items)
         if path:
             items = self._noted(items, path, f"{before} {self._print} {source.sha256}")
         yield from self._import.add(items, source.record(stamp(self.now())))
+
+    def _informed(self) -> Settings:
+        """The settings with what was answered and found out about layouts up to now."""
+        with self.state.read() as tx:
+            return replace(self.settings, learned=layouts.all_known(tx))
 
     def _if_meant(self, items: Iterator[Item]) -> Iterator[Item]:
         """The same items, unless they show that a file of a folder is some table, and no bank's."""
@@ -165,7 +171,7 @@ class Reader:
                 continue
             found = True
             yield from self._import.add(
-                reading.items(member, source, self.settings), source.record(stamp(self.now()))
+                reading.items(member, source, self._informed()), source.record(stamp(self.now()))
             )  # fmt: skip
         if not found and named:
             raise error

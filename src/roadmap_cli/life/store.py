@@ -7,27 +7,19 @@ counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import cursors, parts, rows, threads
+from roadmap_cli.life import cursors, parts, rows, threads, transactions
 from roadmap_cli.life.items import Group, Part, Position
+from roadmap_cli.life.stored import Stored as Stored
 from roadmap_cli.state import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
-
-
-@dataclass(slots=True)
-class Stored:
-    """What came of a batch: the records that were new, how many were known, how many events are withdrawn."""
-
-    new: list[Record] = field(default_factory=list)
-    known: int = 0
-    withdrawn: int = 0
 
 
 def add(
@@ -52,26 +44,18 @@ def add(
                 raise ValueError("a position is stored with a time")
             cursors.put(tx, item.source, item.position, now)
         elif item["kind"] == "life.transaction":
-            _add_transaction(tx, item, stored, format_name)
+            transactions.add(tx, item, stored, format_name)
         elif item["kind"] == "life.contact":
             _add_contact(tx, item, stored)
         elif item["kind"] == "life.message":
             _add_message(tx, item, stored)
         elif table := rows.TABLES.get(item["kind"]):
             values = table.values(item)
-            if _put(tx, item, stored):
+            if stored.put(tx, item):
                 tx.execute(table.insert, values)
         elif records.put(tx, item):  # the source
             stored.new.append(item)
     return stored
-
-
-def _put(tx: Connection, record: Record, stored: Stored) -> bool:
-    if records.put(tx, record):
-        stored.new.append(record)
-        return True
-    stored.known += 1
-    return False
 
 
 def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
@@ -82,7 +66,7 @@ def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
     newest = max((modified for *_, modified in versions), default="")
     outdated = bool(group.modified and group.modified < newest)
     for event in group.events:
-        _put(tx, event, stored)
+        stored.put(tx, event)
         if current and not outdated:
             gone = [
                 known for known, instance in current.items() if instance == _instance(event) and known != event["id"]
@@ -162,7 +146,7 @@ _VERSIONED = {
 def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:
     """Store one version of a contact; the one its source changed last is current, of equals the one read last."""
     uid, modified = str(record.get("uid") or record["id"]), str(record.get("modified_at", ""))
-    _put(tx, record, stored)
+    stored.put(tx, record)
     newest = tx.execute("SELECT max(modified_at) FROM life_contact WHERE uid = ?", (uid,)).fetchone()[0]
     outdated = bool(newest and modified and modified < newest)
     if not outdated:
@@ -178,49 +162,7 @@ def _add_message(tx: Connection, record: Record, stored: Stored) -> None:
     """Store one message; a mail is taken into its conversation, which may be another than its record could know."""
     table = rows.TABLES["life.message"]
     values = table.values(record)
-    if _put(tx, record, stored):
+    if stored.put(tx, record):
         tx.execute(table.insert, values)
         if record.get("channel") == "mail":
             tx.execute("UPDATE life_message SET thread = ? WHERE id = ?", (threads.link(tx, record), record["id"]))
-
-
-def _add_transaction(tx: Connection, record: Record, stored: Stored, format_name: str) -> None:
-    """Store one transaction; one that another format has told already is marked as the same and not counted again."""
-    twin = _twin(tx, record, format_name)
-    if not _put(tx, record | {"same_as_id": twin} if twin else record, stored):
-        return
-    tx.execute(
-        """INSERT INTO life_transaction (id, date, amount, currency, payee, type, account_id, format, same_as)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
-        (
-            record["id"],
-            record["date"],
-            record["amount"],
-            record["currency"],
-            str(record.get("payee", "")),
-            str(record.get("type", "")),
-            str(record.get("account_id", "")),
-            format_name,
-            twin,
-        ),
-    )
-
-
-def _twin(tx: Connection, record: Record, format_name: str) -> str | None:
-    """A counted transaction of another format with this day, amount and currency that no other repeats yet.
-
-    Banks give the same statement as OFX and as CSV, with other words and often without the account. Where both name
-    an account, it must be the same one.
-    """
-    found = tx.execute(
-        """SELECT id FROM life_transaction AS other
-           WHERE date = ? AND currency = ? AND amount = ? AND format <> ? AND id <> ? AND same_as IS NULL
-             AND (account_id = '' OR ? = '' OR account_id = ?)
-             AND NOT EXISTS (SELECT 1 FROM life_transaction AS twin WHERE twin.same_as = other.id AND twin.format = ?)
-           ORDER BY id LIMIT 1""",
-        (
-            record["date"], record["currency"], record["amount"], format_name, record["id"],
-            record.get("account_id", ""), record.get("account_id", ""), format_name,
-        ),
-    ).fetchone()  # fmt: skip
-    return str(found[0]) if found else None

@@ -27,6 +27,11 @@ def said(record: Record) -> str:
     if kind == "life.transaction":
         return _joined(record.get("payee") or record.get("type"), record.get("amount"), record.get("currency"),
                        record.get("memo"))  # fmt: skip
+    if kind == "life.balance":
+        return _joined(record.get("security") or record.get("account_name") or record.get("account") or "account",
+                       record.get("type"), "balance", record.get("amount"), record.get("currency"))  # fmt: skip
+    if kind == "life.price":
+        return _joined(record.get("security"), "at", record.get("amount"), record.get("currency"))
     if kind == "life.measurement":
         return _joined(_spaced(record.get("metric")), _spaced(record.get("stage")), _number(record.get("value")),
                        record.get("unit"))  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,11 +11,25 @@ import pytest
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.life.formats import bank_csv
-from roadmap_cli.life.items import Source
+from roadmap_cli.life.formats.ical_series import Window
+from roadmap_cli.life.items import Position, Source
+from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.settings import Settings
+
+
+def settings_of(wishes: Sequence[str] = (), learned: dict[str, dict[str, str]] | None = None) -> Settings:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    return Settings("UTC", Window(now, now), None, bank_csv.mapping(wishes), learned or {})
 
 
 def read(text: str, *wishes: str) -> list[Any]:
-    found = list(bank_csv.read(text, Source.of("bank.csv", text.encode(), "csv"), bank_csv.mapping(wishes)))
+    opened = Opened.of("bank.csv", text.encode())
+    found = list(bank_csv.items(opened, Source.of("bank.csv", text.encode(), "csv"), settings_of(wishes)))
+    found = [
+        item
+        for item in found
+        if isinstance(item, DataError) or (isinstance(item, dict) and item["kind"] == "life.transaction")
+    ]
     for record in found:
         assert isinstance(record, DataError) or not list(schemas.problems(record)), record
     return found
@@ -78,3 +94,102 @@ def test_wrong_answers(wish: str) -> None:
         bank_csv.mapping([wish])
     (error,) = read("Date,Payee,Amount,Currency\n2026-03-05,a,1.50,EUR\n", "payee=Nobody")
     assert error.code == "no_column"
+
+
+MONTH = "Datum;Wer;Was;Summe der Bewegung\n{};Shop;x;-12,50\n{};Shop;x;-1,50\n"
+
+
+def everything(text: str | bytes, *wishes: str, learned: dict[str, dict[str, str]] | None = None) -> list[Any]:
+    data = text if isinstance(text, bytes) else text.encode()
+    opened = Opened.of("bank.csv", data)
+    return list(bank_csv.items(opened, Source.of("bank.csv", data, "csv"), settings_of(wishes, learned)))
+
+
+def test_an_answer_is_remembered_for_the_same_headings() -> None:
+    wishes = ("amount=Summe der Bewegung,payee=Wer,currency=CHF,order=mdy",)
+    *_, learned = everything(MONTH.format("01/02/2026", "01/03/2026"), *wishes)
+    assert isinstance(learned, Position)
+    kept = {learned.source: dict(learned.position)}
+    one, two, _ = everything(MONTH.format("02/03/2026", "02/04/2026"), learned=kept)
+    assert [(one["date"], one["currency"], one["payee"]), (two["date"], two["amount"])] == [
+        ("2026-02-03", "CHF", "Shop"),
+        ("2026-02-04", "-1.50"),
+    ]
+    (shown, *_) = everything(MONTH.format("25/03/2026", "02/04/2026"), learned=kept)  # what the file shows comes first
+    assert shown["date"] == "2026-03-25"
+    (error,) = everything(MONTH.format("02/03/2026", "02/04/2026").replace("Was", "Zweck"), learned=kept)
+    assert isinstance(error, DataError)
+
+
+def test_another_account_in_the_preamble_is_another_layout() -> None:
+    text = "Konto;{};\n" + MONTH.format("05.02.2026", "06.02.2026").replace("Summe der Bewegung", "Betrag")
+    *_, learned = everything(text.format("DE89370400440532013000"), "currency=EUR")
+    kept = {learned.source: dict(learned.position)}
+    assert len(everything(text.format("DE89370400440532013000"), learned=kept)) == 3
+    assert [item.code for item in everything(text.format("DE02120300000000202051"), learned=kept)] == ["no_currency"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "sep=;\nBuchungstag;Empfänger;Betrag;Währung\n05.03.2026;Shop;-1.234,50;EUR\n14.03.2026;Shop;2.000,00;EUR\n".encode("utf-16"),
+        "Data operacji;Opis operacji;Kwota;Waluta\n2026-03-05;Sklep;-1 234,50;EUR\n2026-03-14;Sklep;2 000,00;EUR\n".encode("cp1250").decode("cp1250").encode(),
+        "Date opération;Libellé;Débit;Crédit;Devise\n05/03/2026;Magasin;1 234,50;;EUR\n14/03/2026;Magasin;;2 000,00;EUR\n".encode("cp1252"),
+        "Datum;Naam / Omschrijving;Rekening;Tegenrekening;Code;Af Bij;Bedrag (EUR)\n20260305;Winkel;NL91ABNA0417164300;NL32INGB0000012345;BA;Af;1.234,50\n20260314;Baas;NL91ABNA0417164300;NL32INGB0000012345;GT;Bij;2.000,00\n",
+        "Fecha operación;Fecha valor;Concepto;Importe;Divisa;Saldo\n05/03/2026;06/03/2026;Tienda;-1.234,50;EUR;1,00\n14/03/2026;14/03/2026;Nomina;2.000,00;EUR;2001,00\nTotal;;;765,50;;\n",
+        "Data lançamento;Descrição;Valor;Moeda\n05/03/2026;Loja;-1.234,50;EUR\n14/03/2026;Loja;2.000,00;EUR\nSaldo final;;765,50;EUR\n",
+        "Bokföringsdag;Valutadag;Text;Belopp;Valuta\n2026-03-05;2026-03-05;Butik;-1 234,50;EUR\n2026-03-14;2026-03-14;Lön;2 000,00;EUR\n",
+        "Datum zaúčtování;Název protiúčtu;Protiúčet;Částka;Měna\n05.03.2026;Obchod;123456789/0100;-1 234,50;EUR\n14.03.2026;Firma;123456789/0100;2 000,00;EUR\n",
+        'Date,Description,Amount,Currency,State\n2026-03-05,"Shop ""Zum Eck"", Berlin","-1,234.50",EUR,COMPLETED\n2026-03-06,Never,-5.00,EUR,REVERTED\n2026-03-14,Shop,"2,000.00",EUR,COMPLETED\n',
+        "Date,Details,Amount,Currency\n5 Mar 2026,Shop,1234.50 DR,EUR\n14 Mar 2026,Shop,2000.00 CR,EUR\n",
+    ],
+    ids=["Excel", "pl", "fr", "nl", "es", "pt", "sv", "cs", "states", "DR and CR"],
+)  # fmt: skip
+def test_banks_of_many_countries(data: str | bytes) -> None:
+    data = data if isinstance(data, bytes) else data.encode()
+    assert bank_csv.matches(Opened.of("f", data))
+    found = [item for item in everything(data) if not isinstance(item, Position)]
+    told = [(item["date"], item["amount"], item["currency"]) for item in found if item["kind"] == "life.transaction"]
+    assert told == [("2026-03-05", "-1234.50", "EUR"), ("2026-03-14", "2000.00", "EUR")]
+
+
+def test_the_other_side_and_the_newest_balance() -> None:
+    text = "Buchungstag;Wertstellung;Auftraggeber;IBAN;Betrag;Währung;Saldo\n14.03.2026;15.03.2026;A;DE02120300000000202051;1,00;EUR;9,00\n14.03.2026;14.03.2026;B;DE89370400440532013000;2,00;EUR;8,00\n05.03.2026;05.03.2026;C;DE02120300000000202051;3,00;EUR;6,00\n"
+    *records, balance, _ = everything(text)
+    assert [(item["counterparty"], item.get("value_date")) for item in records][:2] == [
+        ("…2051", "2026-03-15"),
+        ("…3000", None),
+    ]
+    assert (balance["kind"], balance["date"], balance["amount"]) == ("life.balance", "2026-03-14", "9.00")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("Wann;Wem;Wieviel\n05.03.2026;Laden;-1,50\n06.03.2026;Laden;-2,50\n", "if this is right: --map 'date=Wann,amount=Wieviel,payee=Wem'"),
+        ("05.03.2026;Laden;-1,50\n06.03.2026;Laden;-2,50\n", "it has no headings; number the columns: --map 'date=#1,amount=#3'"),
+    ],
+)  # fmt: skip
+def test_what_to_answer_is_proposed(text: str, hint: str) -> None:
+    (error,) = everything(text)
+    assert error.hint == hint
+    answer = hint.split("'")[1]
+    assert [item["amount"] for item in everything(text, answer, "currency=EUR") if isinstance(item, dict)] == [
+        "-1.50",
+        "-2.50",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Some words, then more words, and more\nand a second, line with, commas\nand a third, one as, well\n",
+        "date,steps,distance\n2026-03-05,1234,1.25\n2026-03-06,999,0.75\n",
+        "timestamp;value;unit\n2026-03-05;12.5;kg\n2026-03-06;12.6;kg\n",
+        "Date,Open,High,Low,Close\n2026-03-05,1.25,2.50,1.00,2.25\n2026-03-06,1.25,2.50,1.00,2.25\n",
+        "# Changes\n\n- 2026-03-05, fixed, this\n- 2026-03-06, fixed, that\n",
+        "id,name,date of birth\n1,Ann,1980-01-01\n2,Bob,1981-02-02\n",
+    ],
+)
+def test_other_tables_are_not_taken_for_a_banks(text: str) -> None:
+    assert not bank_csv.matches(Opened.of("f", text.encode()))

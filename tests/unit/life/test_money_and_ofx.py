@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import ofx
 from roadmap_cli.life.formats.money import account_fields, amount, currency
 from roadmap_cli.life.items import Source
+from roadmap_cli.life.opened import Opened
 
 SGML = (
     "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nENCODING:USASCII\nCHARSET:1252\n\n<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS>"
@@ -23,6 +25,10 @@ ONE = "<STMTTRN><TRNTYPE>POS<DTPOSTED>20260302<TRNAMT>-12.50<FITID>a1<NAME>Caf\u
 
 
 def read(data: bytes) -> list[Any]:
+    return [item for item in everything(data) if isinstance(item, DataError) or item["kind"] == "life.transaction"]
+
+
+def everything(data: bytes) -> list[Any]:
     found = list(ofx.read(data, Source.of("bank.ofx", data, "ofx")))
     for record in found:
         assert isinstance(record, DataError) or not list(schemas.problems(record)), record
@@ -142,3 +148,121 @@ def test_declarations_are_refused() -> None:
 def test_utf8_whatever_the_header_says(header: str) -> None:
     text = SGML.replace("ENCODING:USASCII\nCHARSET:1252", header)
     assert read(text.format(ONE).encode())[0]["payee"] == "Café & Bar"
+
+
+BROKER = (
+    "OFXHEADER:100\nENCODING:USASCII\nCHARSET:1252\n\n<OFX><INVSTMTMSGSRSV1><INVSTMTTRNRS><INVSTMTRS><DTASOF>20260331<CURDEF>USD"
+    "<INVACCTFROM><BROKERID>b.example<ACCTID>77</INVACCTFROM><INVTRANLIST><DTSTART>20260101<DTEND>20260331\n"
+    "<BUYSTOCK><INVBUY><INVTRAN><FITID>1<DTTRADE>20260105<DTSETTLE>20260107</INVTRAN><SECID><UNIQUEID>US1<UNIQUEIDTYPE>ISIN</SECID>"
+    "<UNITS>10<UNITPRICE>12.5<COMMISSION>1<TOTAL>-126.00<SUBACCTSEC>CASH<SUBACCTFUND>CASH</INVBUY><BUYTYPE>BUY</BUYSTOCK>\n"
+    "<SELLSTOCK><INVSELL><INVTRAN><FITID>2<DTTRADE>20260205</INVTRAN><SECID><UNIQUEID>US1<UNIQUEIDTYPE>ISIN</SECID>"
+    "<UNITS>-4<UNITPRICE>13<TOTAL>52.00</INVSELL><SELLTYPE>SELL</SELLSTOCK>\n"
+    "<INCOME><INVTRAN><FITID>3<DTTRADE>20260305</INVTRAN><SECID><UNIQUEID>US1<UNIQUEIDTYPE>ISIN</SECID><INCOMETYPE>DIV<TOTAL>3.21</INCOME>\n"
+    "<REINVEST><INVTRAN><FITID>4<DTTRADE>20260306</INVTRAN><SECID><UNIQUEID>US1<UNIQUEIDTYPE>ISIN</SECID><INCOMETYPE>DIV<TOTAL>-3<UNITS>0.25<UNITPRICE>12</REINVEST>\n"
+    "<INVBANKTRAN><STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260301<TRNAMT>500<FITID>5<NAME>Deposit</STMTTRN><SUBACCTFUND>CASH</INVBANKTRAN></INVTRANLIST>\n"
+    "<INVPOSLIST><POSSTOCK><INVPOS><SECID><UNIQUEID>US1<UNIQUEIDTYPE>ISIN</SECID><HELDINACCT>CASH<POSTYPE>LONG<UNITS>6.25<UNITPRICE>14<MKTVAL>87.50"
+    "<DTPRICEASOF>20260331</INVPOS></POSSTOCK></INVPOSLIST><INVBAL><AVAILCASH>430.21<MARGINBALANCE>0<SHORTBALANCE>0</INVBAL></INVSTMTRS>"
+    "</INVSTMTTRNRS></INVSTMTMSGSRSV1><SECLISTMSGSRSV1><SECLIST><STOCKINFO><SECINFO><SECID><UNIQUEID>US1<UNIQUEIDTYPE>ISIN</SECID>"
+    "<SECNAME>Acme Corp<TICKER>ACME</SECINFO></STOCKINFO></SECLIST></SECLISTMSGSRSV1></OFX>"
+)
+
+
+def test_a_brokers_statement() -> None:
+    found = everything(BROKER.encode())
+    told = [
+        (item["date"], item["amount"], item["type"], item.get("security"), item.get("quantity"))
+        for item in found
+        if item["kind"] == "life.transaction"
+    ]
+    assert told == [
+        ("2026-01-05", "-126.00", "invest", "ACME", "10"),
+        ("2026-02-05", "52.00", "invest", "ACME", "-4"),
+        ("2026-03-05", "3.21", "dividend", "ACME", None),
+        ("2026-03-06", "0", "invest", "ACME", "0.25"),
+        ("2026-03-01", "500", "credit", None, None),
+    ]
+    assert [
+        (item["type"], item["amount"], item.get("quantity")) for item in found if item["kind"] == "life.balance"
+    ] == [
+        ("position", "87.50", "6.25"),
+        ("booked", "430.21", None),
+    ]
+    assert found[0]["charges"] == "1"
+
+
+def test_balances_and_what_is_pending() -> None:
+    pending = "<BANKTRANLISTP><DTASOF>20260301<STMTTRNP><TRNTYPE>POS<DTTRAN>20260301<TRNAMT>-5<NAME>Fuel</STMTTRNP></BANKTRANLISTP>"
+    text = (
+        SGML.format(ONE)
+        .replace("<LEDGERBAL>", pending + "<LEDGERBAL>")
+        .replace("</STMTRS>", "<AVAILBAL><BALAMT><DTASOF></AVAILBAL></STMTRS>")
+    )
+    found = everything(text.encode("cp1252"))
+    assert [(item["kind"], item.get("status"), item["amount"]) for item in found] == [
+        ("life.transaction", None, "-12.50"), ("life.transaction", "pending", "-5"), ("life.balance", None, "99.00"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("<OFX></OFX>", "no_statement"),
+        (
+            "<OFX><SIGNONMSGSRSV1><SONRS><STATUS><CODE>15500<SEVERITY>ERROR</STATUS></SONRS></SIGNONMSGSRSV1></OFX>",
+            "no_statement",
+        ),
+        ("<OFX><STMTRS><CURDEF>EUR<BANKTRANLIST></BANKTRANLIST></STMTRS></OFX>", None),
+    ],
+)
+def test_a_file_without_a_statement_says_so(text: str, code: str | None) -> None:
+    assert [item.code for item in everything(text.encode())] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("-1.234,56", "-1234.56"),
+        ("R$ -10,00", "-10.00"),
+        ("$120", "120"),
+        ("+0000000000000000000050.0000", "50.00"),
+        ("10.00-", "-10.00"),
+    ],
+)
+def test_amounts_of_many_banks(written: str, plain: str) -> None:
+    (record,) = read(SGML.format(ONE.replace("-12.50", written)).encode("cp1252"))
+    assert Decimal(record["amount"]) == Decimal(plain)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "20260302[EST]",
+        "2026-03-02",
+        "20260302000000.000[-03:00:BRT]",
+        "20260302T120000Z",
+        "20260302093914:014",
+        "20260302120000[0:GMT",
+        "20260302240000",
+    ],
+)
+def test_dates_of_many_banks(written: str) -> None:
+    assert read(SGML.format(ONE.replace("20260302", written)).encode("cp1252"))[0]["date"] == "2026-03-02"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "\n\n\nOFXHEADER:100\nCHARSET:1252\n", "OFXHEADER:100DATA:OFXSGMLVERSION:102SECURITY:NONEENCODING:USASCIICHARSET:1252COMPRESSION:NONEOLDFILEUID:NONENEWFILEUID:NONE", "<?xml version='1.0' encoding='ISO-8859-1'?>"],
+    ids=["none", "late", "one line", "XML only"],
+)  # fmt: skip
+def test_headers_of_many_banks(header: str) -> None:
+    text = header + SGML.format(ONE).partition("\n\n")[2]
+    for encoding in ("cp1252", "utf-8"):
+        data = text.encode(encoding)
+        assert ofx.matches(Opened.of("f", data))
+        assert read(data)[0]["payee"] == "Café & Bar"
+
+
+def test_a_currency_that_is_missing_is_asked_for() -> None:
+    data = SGML.format(ONE).replace("<CURDEF>EUR", "<CURDEF>").encode("cp1252")
+    assert {item.code for item in read(data)} == {"no_currency"}
+    assert [item["currency"] for item in ofx.read(data, Source.of("f", data, "ofx"), "BRL")] == ["BRL", "BRL"]

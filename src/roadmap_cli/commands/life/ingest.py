@@ -22,6 +22,8 @@ KINDS = (
     "life.event",
     "life.task",
     "life.transaction",
+    "life.balance",
+    "life.price",
     "life.measurement",
     "life.activity",
     "life.message",
@@ -112,7 +114,11 @@ def main(
     Where the file leaves a question open, the message says which; answer with --map, for example
     date=COLUMN, amount=COLUMN (or debit=, credit=), payee=, memo=, account=, currency=COLUMN or a code such as EUR,
     order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
-    A statement that comes as OFX and as CSV is counted once.
+    A column without a heading has its number: date=#1.
+    What was answered or found out is remembered for files with the same headings; it also says the currency of a QIF,
+    or of a journal's $, with currency=USD.
+    A payment that comes in several formats, and in your own books, is counted once; one that was announced is replaced
+    when it is booked, and both legs of a transfer between own accounts are no spending.
     """
     from roadmap_cli.life.ingestion import Tally
     from roadmap_cli.life.settings import Settings

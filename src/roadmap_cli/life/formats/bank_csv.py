@@ -1,25 +1,21 @@
-"""Bank statements as CSV: which column is which, what marks decimals, in which order dates stand.
-
-What the file shows beyond doubt is taken from it; what it leaves open (01/02/2026, 1.234, no currency) is asked for
-with `--map`, never guessed: a wrong guess would be believed.
-"""
+"""Bank statements as CSV, row by row; `bank_layout` tells how a file is to be read."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from roadmap_cli.core.errors import DataError, UsageError
-from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.formats.bank_headings import HEADINGS, NO_AMOUNT
-from roadmap_cli.life.formats.money import SIGNS, account_fields, amount, currency
+from roadmap_cli.core.records import Record
+from roadmap_cli.life.formats import bank_headings, bank_layout, dates, layouts
+from roadmap_cli.life.formats.bank_headings import HEADINGS
+from roadmap_cli.life.formats.bank_layout import Layout
+from roadmap_cli.life.formats.csv_rows import Table, head_rows
+from roadmap_cli.life.formats.entries import Entries
+from roadmap_cli.life.formats.money import account_fields, amount, counterparty_fields, currency
 from roadmap_cli.life.formats.text import decode
-from roadmap_cli.life.items import Source
+from roadmap_cli.life.items import Position, Source
 from roadmap_cli.life.opened import Opened
 
 TYPE_CHECKING = False
@@ -27,29 +23,11 @@ if TYPE_CHECKING:
     from roadmap_cli.life.settings import Settings
 
 NAME, WHAT = "csv", "a bank's CSV"
+OPTIONS = ("order", "decimal", "delimiter")
 #: Control characters that no text has.
 _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]|\0\0")
-OPTIONS = ("order", "decimal", "delimiter")
-ORDERS = ("dmy", "mdy", "ymd")
-#: Rows searched for the headings: some banks put a dozen lines of their own first.
-PREAMBLE_ROWS = 40
-LONGEST_FIELD = 1 << 16
-MOST_COLUMNS = 200
-
-_DATE = re.compile(r"\s*(\d{1,4})([-./ ])(\d{1,2})\2(\d{1,4})(?:[T ,].*)?\Z", re.ASCII | re.DOTALL)
-_COMPACT = re.compile(r"\s*(\d{4})(\d\d)(\d\d)\s*\Z", re.ASCII)
-_CODE_IN_HEADING = re.compile(r"[\[( ]([A-Z]{3})[\])]?\s*\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How one file is to be read: where its rows begin, the place of each column, and the open questions' answers."""
-
-    first_row: int
-    columns: dict[str, int]
-    currency: str
-    order: str
-    decimal: str
+_SIDE = re.compile(r"(.*\d[\d.,]*)\s*(CR|DR|[SHCD])\.?\s*\Z", re.DOTALL)
+_HEAD_CHARACTERS = 20_000
 
 
 def mapping(texts: Sequence[str]) -> dict[str, str]:
@@ -64,266 +42,157 @@ def mapping(texts: Sequence[str]) -> dict[str, str]:
         if not equals or not value or name not in (*HEADINGS, *OPTIONS):
             known = ", ".join((*HEADINGS, *OPTIONS))
             raise UsageError(f"--map: not FIELD=COLUMN: {pair!r}", hint=f"fields are {known}")
-        if (name == "order" and value not in ORDERS) or (name == "decimal" and value not in ("comma", "dot")):
+        if (name == "order" and value not in dates.ORDERS) or (name == "decimal" and value not in ("comma", "dot")):
             raise UsageError(f"--map: {name} cannot be {value!r}", hint="order=dmy|mdy|ymd, decimal=comma|dot")
         found[name] = value
     return found
 
 
-def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError]:
-    """Its transactions; see `read`."""
-    return read(decode(opened.data(), settings.charset), source, settings.mapping)
-
-
-def read(text: str, source: Source, wishes: Mapping[str, str]) -> Iterator[Record | DataError]:
-    """The transactions of a statement in its order. A broken row becomes a DataError in its place.
-
-    If the layout stays unclear, one DataError whose hint says what to add to `--map`, and nothing else.
-    """
-    try:
-        rows = _rows(text, wishes.get("delimiter"))
-        layout = _layout(rows, wishes)
-    except DataError as error:
-        yield source.placed(error)
-        return
-    seen: dict[str, int] = {}
-    for line, row in rows[layout.first_row :]:
-        if not any(cell.strip() for cell in row):
-            continue
-        try:
-            yield _record(row, line, layout, source, seen)
-        except DataError as error:
-            yield source.placed(error, line)
-
-
 def matches(opened: Opened) -> bool:
-    """A text with rows of equal width, as a table of a bank has."""
+    """A table with dates and money, as a bank has."""
     head = opened.text_head
     if _BINARY.search(head) or head.startswith((b"<", b"{", b"[")):
         return False
-    text = decode(head)
     try:
-        rows = _rows(text[:20_000].rpartition("\n")[0] or text, None)
+        rows = head_rows(decode(head)[:_HEAD_CHARACTERS])
     except DataError:
         return False
-    return any(len(row) >= 3 for _, row in rows[:PREAMBLE_ROWS])
+    return bank_layout.looks_like_a_bank(rows)
 
 
-def _rows(text: str, delimiter: str | None) -> list[tuple[int, list[str]]]:
-    """All rows with the line each begins on."""
-    lines = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-    mark = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}.get(delimiter or "", delimiter) or _delimiter(
-        lines
-    )
-    if len(mark) != 1:
-        raise DataError("the delimiter is one character", code="bad_delimiter")
-    csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(lines), delimiter=mark)
-    found: list[tuple[int, list[str]]] = []
-    line = 1
+def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError | Position]:
+    """The transactions of a statement in its order, and its last balance. A broken row is a DataError in its place.
+
+    If the layout stays unclear, one DataError whose hint says what to add to `--map`, and nothing else. At the end,
+    what was found out or answered, for the next file with these headings.
+    """
     try:
-        for row in reader:
-            if len(row) > MOST_COLUMNS:
-                raise DataError(f"more than {MOST_COLUMNS} columns", where=str(line), code="bad_csv")
-            found.append((line, row))
-            line = reader.line_num + 1
-    except csv.Error:
-        raise DataError("not a table of comma-separated values", where=str(line), code="bad_csv") from None
-    return found
+        table = Table(opened, settings.charset, settings.mapping.get("delimiter"))
+        layout = bank_layout.find(table, settings)
+    except DataError as error:
+        yield source.placed(error)
+        return
+    entries, balance = Entries(source), _Balance()
+    good = False
+    rows = table.rows()
+    try:
+        for place, (line, row) in enumerate(rows):
+            if place < layout.first_row or not any(cell.strip() for cell in row):
+                continue
+            try:
+                record = _record(row, line, layout, entries)
+            except DataError as error:
+                if not bank_layout.is_total(row):
+                    yield source.placed(error, line)
+                continue
+            if record is not None:
+                good = True
+                balance.see(record, _cell(row, layout, "balance"), line)
+                yield record
+    except DataError as error:
+        yield source.placed(error)
+        return
+    if (last := balance.record(layout, entries)) is not None:
+        yield last
+    if good:
+        yield layouts.learned("csv", layout.marks, layout.answers)
 
 
-def _delimiter(lines: str) -> str:
-    """The mark that cuts most of the first lines into the same number of cells, at least three."""
-    sample = [line for line in lines[:50_000].split("\n")[: PREAMBLE_ROWS + 20] if line.strip()]
-    best, best_score = ",", 0
-    for mark in (";", ",", "\t", "|"):
-        widths = [line.count(mark) for line in sample]
-        score = max((widths.count(width) * min(width, 8) for width in set(widths) if width >= 2), default=0)
-        if score > best_score:
-            best, best_score = mark, score
-    return best
+class _Balance:
+    """The balance column's value after the newest transaction, whichever end of the file that is."""
+
+    def __init__(self) -> None:
+        self._days = ("", "")
+        self._newest: list[tuple[Record, str, int]] = []
+
+    def see(self, record: Record, cell: str, line: int) -> None:
+        """Remember the first and the last row of the newest day so far."""
+        day = record["date"]
+        self._days = (self._days[0] or day, day)
+        if not cell or record.get("status"):
+            return
+        if not self._newest or day > self._newest[0][0]["date"]:
+            self._newest = [(record, cell, line)]
+        elif day == self._newest[0][0]["date"]:
+            self._newest = [self._newest[0], (record, cell, line)]
+
+    def record(self, layout: Layout, entries: Entries) -> Record | None:
+        """The life.balance, if the column can be read."""
+        if not self._newest:
+            return None
+        backwards = self._days[1] < self._days[0]
+        newest, cell, line = self._newest[0 if backwards else -1]
+        try:
+            value = amount(_bare(cell), "balance", layout.decimal)
+        except DataError:
+            return None
+        account: dict[str, Any] = {name: newest[name] for name in ("account_id", "account") if name in newest}
+        fields: dict[str, Any] = {
+            "date": newest["date"],
+            "type": "booked",
+            "amount": value,
+            "currency": newest["currency"],
+            **account,
+        }
+        return entries.balance(line, fields)
 
 
-def _layout(rows: list[tuple[int, list[str]]], wishes: Mapping[str, str]) -> Layout:
-    headings, columns = _columns(rows, wishes)
-    body = [row for _, row in rows[headings + 1 :] if len(row) > max(columns.values())]
-    titles = rows[headings][1]
-    money = [columns[name] for name in ("amount", "debit", "credit") if name in columns]
-    values = [row[place] for row in body for place in money]
-    return Layout(
-        headings + 1,
-        columns,
-        _currency(wishes, columns, [titles[place] for place in money], values),
-        wishes.get("order") or _order([row[columns["date"]] for row in body]),
-        {"comma": ",", "dot": "."}.get(wishes.get("decimal", "")) or _decimal(values),
-    )
+def _cell(row: Sequence[str], layout: Layout, name: str) -> str:
+    place = layout.columns.get(name)
+    return row[place].strip() if place is not None and place < len(row) else ""
 
 
-def _columns(rows: list[tuple[int, list[str]]], wishes: Mapping[str, str]) -> tuple[int, dict[str, int]]:
-    """The row of the headings and the place of each column."""
-    for place, (_, row) in enumerate(rows[:PREAMBLE_ROWS]):
-        titles = [cell.strip().strip('"').lower() for cell in row]
-        found: dict[str, int] = {}
-        for field, words in HEADINGS.items():
-            wish = wishes.get(field, "").lower()
-            if wish and wish in titles:
-                found[field] = titles.index(wish)
-            elif not wish:
-                spot = _fitting(titles, words, set(found.values()))
-                if spot is not None:
-                    found[field] = spot
-        if "amount" in found:
-            found.pop("debit", None)
-            found.pop("credit", None)
-        if "date" in found and ("amount" in found or "debit" in found or "credit" in found):
-            for field, wish in wishes.items():
-                if field in HEADINGS and field not in found and field != "currency":
-                    raise DataError(f"no column {wish!r} for {field}", code="no_column")
-            return place, found
-    raise DataError(
-        "cannot tell which columns hold date and amount",
-        hint="name them: --map 'date=COLUMN,amount=COLUMN,payee=COLUMN'",
-        code="unknown_columns",
-    )
+def _record(row: Sequence[str], line: int, layout: Layout, entries: Entries) -> Record | None:
+    status = _cell(row, layout, "status").lower()
+    if status in bank_headings.NOTHING_MOVED:
+        return None
+    day = dates.day(_cell(row, layout, "date"), layout.order).isoformat()
+    known: dict[str, Any] = {
+        "date": day,
+        "amount": _amount(row, layout),
+        "currency": layout.currency or currency(_cell(row, layout, "currency"), "currency"),
+        **account_fields(_cell(row, layout, "account")),
+        "payee": " ".join(_cell(row, layout, "payee").split()),
+        "memo": " ".join(_cell(row, layout, "memo").split()),
+    }
+    more: dict[str, Any] = counterparty_fields(_cell(row, layout, "counterparty"))
+    if status in bank_headings.PENDING:
+        more["status"] = "pending"
+    if valued := _cell(row, layout, "value_date"):
+        more["value_date"] = _optional(lambda: dates.day(valued, layout.order).isoformat())
+    if charges := _cell(row, layout, "charges"):
+        found = _optional(lambda: amount(_bare(charges), "charges", layout.decimal))
+        more["charges"] = found if found.strip("-0.") else ""
+    if more.get("value_date") == day:
+        del more["value_date"]
+    return entries.transaction(line, known, more)
 
 
-def _fitting(titles: list[str], words: tuple[str, ...], taken: set[int]) -> int | None:
-    open_places = [
-        place
-        for place, title in enumerate(titles)
-        if place not in taken and title and not any(word in title for word in NO_AMOUNT)
-    ]
-    for fits in (str.__eq__, str.startswith, _has_word):
-        for word in words:
-            for place in open_places:
-                if fits(titles[place], word):
-                    return place
-    return None
-
-
-def _has_word(title: str, word: str) -> bool:
-    return f" {word} " in f" {re.sub(r'[^a-zà-ÿ]+', ' ', title)} "
-
-
-def _order(values: list[str]) -> str:
-    """In which order day, month and year stand, if the file shows it."""
-    parts = [found.groups() for found in map(_DATE.match, values) if found]
-    if not parts:
-        return "ymd"
-    if all(len(first) == 4 for first, *_ in parts):
-        return "ymd"
-    day_first = any(int(first) > 12 for first, _, _, _ in parts if len(first) < 4) or all(
-        mark == "." for _, mark, _, _ in parts
-    )
-    month_first = any(int(second) > 12 for _, _, second, _ in parts)
-    if day_first != month_first:
-        return "dmy" if day_first else "mdy"
-    raise DataError(
-        "dates may be day/month or month/day",
-        hint="say which: --map order=dmy or --map order=mdy",
-        code="ambiguous_dates",
-    )
-
-
-def _decimal(values: list[str]) -> str:
-    """What marks decimals, if the file shows it: a mark after another, or with other than three digits after it."""
-    marks: set[str] = set()
-    unsure = False
-    for value in values:
-        plain = re.sub(r"[^\d.,]", "", value)
-        both = "," in plain and "." in plain
-        last = max(plain.rfind(","), plain.rfind("."))
-        if last < 0:
-            continue
-        mark, after = plain[last], len(plain) - last - 1
-        if both or (plain.count(mark) == 1 and (after != 3 or last > 3 or plain.startswith("0"))):
-            marks.add(mark)
-        elif plain.count(mark) > 1:
-            marks.add("." if mark == "," else ",")
-        else:
-            unsure = True
-    if len(marks) == 1:
-        return marks.pop()
-    if not marks and not unsure:
-        return "."
-    raise DataError(
-        "amounts may have a decimal comma or a decimal point",
-        hint="say which: --map decimal=comma or --map decimal=dot",
-        code="ambiguous_amounts",
-    )
-
-
-def _currency(wishes: Mapping[str, str], columns: Mapping[str, int], titles: list[str], values: list[str]) -> str:
-    """The one currency of all rows, or "" if a column has it."""
-    if "currency" in columns:
+def _optional(read: Any) -> str:
+    try:
+        return str(read())
+    except DataError:
         return ""
-    if "currency" in wishes:
-        return currency(wishes["currency"], "--map currency")
-    in_titles = {found[1] for found in map(_CODE_IN_HEADING.search, titles) if found}
-    signs = {code for sign, code in SIGNS.items() for text in (*titles, *values) if sign in text}
-    codes = in_titles | signs
-    if len(codes) == 1:
-        return codes.pop()
-    raise DataError("the file names no currency", hint="say which: --map currency=EUR", code="no_currency")
 
 
-def _record(row: list[str], line: int, layout: Layout, source: Source, seen: dict[str, int]) -> Record:
-    def cell(field: str) -> str:
-        place = layout.columns.get(field)
-        return row[place].strip() if place is not None and place < len(row) else ""
-
-    day = _day(cell("date"), layout.order)
-    money = _amount(cell, layout.decimal)
-    fields: dict[str, Any] = {
-        "date": day.isoformat(),
-        "amount": money,
-        "currency": layout.currency or currency(cell("currency"), "currency"),
-    }
-    fields |= account_fields(cell("account"))
-    fields |= {name: " ".join(cell(name).split()) for name in ("payee", "memo") if cell(name)}
-    twin = content_id("life.transaction", **fields)
-    seen[twin] = seen.get(twin, 0) + 1
-    if seen[twin] > 1:  # the same coffee twice a day is two transactions, in this file and when it is read again
-        twin = content_id("life.transaction", **fields, occurrence=seen[twin])
-    return {
-        "kind": "life.transaction",
-        "id": twin,
-        "at": f"{day.isoformat()}T00:00:00.000Z",
-        **fields,
-        "source": source.name,
-        "source_line": line,
-        "source_id": source.id,
-    }
-
-
-def _amount(cell: Any, decimal: str) -> str:
-    if cell("amount"):
-        return amount(_bare(cell("amount")), "amount", decimal)
-    for field in ("debit", "credit"):
-        if cell(field):
-            money = amount(_bare(cell(field)), field, decimal)
-            if money.strip("-0."):
-                return f"-{money.lstrip('-')}" if field == "debit" else money
+def _amount(row: Sequence[str], layout: Layout) -> str:
+    if text := _cell(row, layout, "amount"):
+        side = _SIDE.match(text) if len(text) < 60 else None
+        value = amount(_bare(side[1] if side else text), "amount", layout.decimal)
+        word = side[2].lower() if side else _cell(row, layout, "sign").lower()
+        if word in bank_headings.OUT and value.strip("-0."):
+            return f"-{value.lstrip('-')}"
+        return value
+    for name in ("debit", "credit"):
+        if text := _cell(row, layout, name):
+            value = amount(_bare(text), name, layout.decimal)
+            if value.strip("-0."):
+                return f"-{value.lstrip('-')}" if name == "debit" else value
+    if _cell(row, layout, "debit") or _cell(row, layout, "credit"):
+        return "0.00"
     raise DataError("row has no amount", code="missing_field")
 
 
 def _bare(text: str) -> str:
     """An amount without the sign or code of its currency."""
-    return re.sub(r"[A-Za-zżł€£$¥₹₽₺₪₩č]+", "", text)
-
-
-def _day(text: str, order: str) -> date:
-    found = _DATE.match(text)
-    compact = _COMPACT.match(text)
-    try:
-        if compact:
-            return date(int(compact[1]), int(compact[2]), int(compact[3]))
-        if not found:
-            raise ValueError
-        pieces = dict(zip("ymd" if len(found[1]) == 4 else order, (found[1], found[3], found[4]), strict=True))
-        year = int(pieces["y"])
-        if len(pieces["y"]) <= 2:
-            year += 2000 if year < 70 else 1900
-        return date(year, int(pieces["m"]), int(pieces["d"]))
-    except ValueError:
-        raise DataError("date is not a date", code="bad_time") from None
+    return re.sub(r"[A-Za-zżł€£$¥₹₽₺₪₩č]+\.?", "", text)

@@ -79,6 +79,11 @@ def item(record: Record) -> Group | Record:
     ended = _time(full, "ends_at") if "ends_at" in full else began
     if ended < began:
         raise DataError("it ends before it begins", code="bad_time")
+    if kind in ("life.balance", "life.price"):
+        full.setdefault("date", began.date().isoformat())
+        if kind == "life.balance":
+            full.setdefault("type", "booked")
+        full["amount"] = amount(_text(full, "amount"), "amount", ".")
     if table := TABLES.get(kind):
         if "ends_at" in full:
             full["ends_at"] = stamp(ended)

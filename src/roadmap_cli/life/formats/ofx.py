@@ -1,7 +1,8 @@
 """OFX and QFX statements, 1.x (SGML) and 2.x (XML), through one reader of tags.
 
-Only tags, text and the five predefined entities are understood: a file with a DOCTYPE or entity declarations is
-refused, so there is nothing that could expand. The tags and their meaning follow OFX 2.3, chapter 11.
+Only tags, text and the predefined entities are understood: a file with a DOCTYPE or entity declarations is refused, so
+there is nothing that could expand. The tags and their meaning follow OFX 2.3, chapters 11 and 13. Banks leave end tags
+out, also where the standard wants them; so the next tag that begins something ends what was open.
 """
 
 from __future__ import annotations
@@ -10,14 +11,12 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
-from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.formats.money import account_fields, amount, currency
-from roadmap_cli.life.formats.text import decode, known
+from roadmap_cli.core.records import Record
+from roadmap_cli.life.formats import ofx_records
+from roadmap_cli.life.formats.entries import Entries
+from roadmap_cli.life.formats.text import MARKS, decode, known
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 
@@ -28,26 +27,34 @@ if TYPE_CHECKING:
 NAME, WHAT = "ofx", "an OFX or QFX statement"
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]{0,63})\s*(/?)>([^<]*)")
-_HEADER = re.compile(r"(ENCODING|CHARSET)\s*:\s*([A-Za-z0-9_-]+)", re.IGNORECASE)
+_ENCODING = re.compile(r"ENCODING\s*:\s*([A-Za-z0-9_-]+?)(?=CHARSET|COMPRESSION|[^A-Za-z0-9_-]|\Z)", re.IGNORECASE)
+_CHARSET = re.compile(r"CHARSET\s*:\s*(\d{3,5}|[A-Za-z0-9_-]+?)(?=COMPRESSION|[^A-Za-z0-9_-]|\Z)", re.IGNORECASE)
 _XML_HEADER = re.compile(r"<\?xml[^>]{0,200}encoding=[\"']([A-Za-z0-9_-]+)", re.IGNORECASE)
-_DATE = re.compile(
-    r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?(?:\.\d{1,9})?)?(?:\[([+-]?\d{1,2})(?:\.(\d\d?))?(?::[^\]]*)?\])?\Z"
-)
-_ACCOUNTS = ("BANKACCTFROM", "CCACCTFROM", "INVACCTFROM")
+_ROOTS = (b"<OFX>", b"<?OFX", b"<STMTTRN>", b"<BANKMSGSRSV1>", b"<CREDITCARDMSGSRSV1>", b"<INVSTMTMSGSRSV1>")
+#: What may stand above the outermost tag: header lines, an XML declaration, comments.
+_BEFORE = re.compile(rb"\s*(?:[A-Z]{2,20}\s*:[^{}()=]{0,200}|<[?!][^{}]*|[^<>{}()=:]{0,80}-->)?\s*\Z")
+_ACCOUNTS = ("BANKACCTFROM", "CCACCTFROM", "INVACCTFROM", "LOANACCTFROM")
+_STATEMENTS = ("STMTRS", "CCSTMTRS", "INVSTMTRS", "LOANSTMTRS", "BANKTRANLIST", "INVTRANLIST")
+#: What ends whatever is open: lists and statements.
+_LISTS = (*_STATEMENTS, "INVPOSLIST", "BALLIST", "BANKTRANLISTP", "SECLIST", "INVBANKTRAN")
+#: Aggregates whose presence means something, beside what stands in them.
+_MARKED = ("CURRENCY", "ORIGCURRENCY", "BANKACCTTO", "CCACCTTO")
 
 
 @dataclass(slots=True)
-class _Statement:
-    """What holds for all transactions that follow: the currency and the account."""
+class Statement:
+    """What holds for all entries that follow: the currency, the account, when the statement was drawn."""
 
     currency: str = ""
     account: dict[str, str] = field(default_factory=dict)
+    drawn: str = ""
 
 
 @dataclass(slots=True)
-class _Entry:
-    """One STMTTRN while it is read: the line it begins on, its elements by name."""
+class Entry:
+    """One aggregate while it is read: its name, the line it begins on, its elements by name."""
 
+    name: str
     line: int
     values: dict[str, str] = field(default_factory=dict)
 
@@ -55,30 +62,68 @@ class _Entry:
 def matches(opened: Opened) -> bool:
     """Its header, or its outermost tag."""
     upper = opened.text_head[:4096].upper()
-    return upper.startswith(b"OFXHEADER") or b"<OFX>" in upper or b"<?OFX" in upper
+    if upper.startswith(b"OFXHEADER"):
+        return True
+    found = min((place for root in _ROOTS if (place := upper.find(root)) >= 0), default=-1)
+    return found >= 0 and all(_BEFORE.match(line) for line in upper[:found].splitlines())
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError]:
-    """Its transactions; see `read`."""
-    return read(opened.data(), source)
+    """Its transactions and balances; see `read`."""
+    return read(opened.data(), source, settings.mapping.get("currency", ""), settings.charset)
 
 
-def read(data: bytes, source: Source) -> Iterator[Record | DataError]:
-    """The transactions of a file in its order. A broken one becomes a DataError in its place."""
-    content = decode(data, _declared(data[:2048]))
+def read(data: bytes, source: Source, unit: str = "", charset: str | None = None) -> Iterator[Record | DataError]:
+    """The transactions and balances of a file in its order. A broken one becomes a DataError in its place.
+
+    `unit` is the currency of statements that name none, `charset` the encoding of a file that names none. A file
+    without a statement is one DataError.
+    """
+    content = _text(data, charset)
     if re.search(r"<!(?:DOCTYPE|ENTITY)", content, re.IGNORECASE):
         yield source.placed(DataError("document type declarations are not read", code="dtd_refused"))
         return
     content = _without_cdata(content)
-    statement = _Statement()
-    seen: dict[str, int] = {}
-    for entry, valid_in in _entries(content, statement):
+    entries = Entries(source)
+    securities = _securities(content)
+    found = _Found()
+    for entry, valid_in in _entries(content, found):
         try:
-            record = _record(entry, valid_in, source, seen)
+            record = ofx_records.record(entry, valid_in, securities, entries, unit)
         except DataError as error:
+            found.anything = True
             yield source.placed(error, entry.line)
         else:
-            yield record
+            if record is not None:
+                found.anything = True
+                yield record
+    if not found.anything and not (found.statement and found.refused in ("", "0")):
+        what = f"the bank answered with error {found.refused}" if found.refused else "OFX without a statement"
+        yield source.placed(
+            DataError(what, hint="ask the bank for a statement of transactions", code="no_statement")
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a file has had so far: a statement, the code of an error the bank reports, any record."""
+
+    statement: bool = False
+    refused: str = ""
+    anything: bool = False
+
+
+def _text(data: bytes, charset: str | None) -> str:
+    """Its text. UTF-8 where it is that, whatever the header says: text with accents in another encoding is not."""
+    declared = _declared(data[:2048])
+    if any(data.startswith(mark) for mark, _ in MARKS) or (declared or "").startswith(("iso2022", "hz")):
+        return decode(data, declared)
+    if declared in ("utf_16", "utf-16"):
+        declared = None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return decode(data, declared or charset)
 
 
 def _without_cdata(content: str) -> str:
@@ -95,11 +140,11 @@ def _declared(head: bytes) -> str | None:
     """The encoding a header names (OFX 1.6, 2.2; XML 1.0), as Python knows it; None if it is silent or odd."""
     text = head.decode("latin-1")
     xml = _XML_HEADER.search(text)
-    named = {name.upper(): value.upper() for name, value in _HEADER.findall(text)}
-    charset = xml[1] if xml else named.get("CHARSET", "NONE")
-    if not xml and named.get("ENCODING") in ("UTF-8", "UTF8", "UNICODE"):
+    encoding, named = _ENCODING.search(text), _CHARSET.search(text)
+    charset = xml[1] if xml else named[1] if named else "NONE"
+    if not xml and encoding and encoding[1].upper() in ("UTF-8", "UTF8", "UNICODE"):
         charset = "UTF-8"
-    if charset == "NONE":
+    if charset.upper() == "NONE":
         return None
     try:
         return known(f"cp{charset}" if charset.isdigit() else charset)
@@ -107,104 +152,61 @@ def _declared(head: bytes) -> str | None:
         return None
 
 
-def _entries(content: str, statement: _Statement) -> Iterator[tuple[_Entry, _Statement]]:
-    """Each STMTTRN with what held where it stood. A missing end tag is supplied by the next aggregate."""
-    entry: _Entry | None = None
+def _securities(content: str) -> dict[str, str]:
+    """What the list of securities, which may come last, calls each: its ticker, else its name."""
+    begin = re.search(r"<SECLIST>", content, re.IGNORECASE)
+    found: dict[str, str] = {}
+    entry: dict[str, str] = {}
+    for tag in _TAG.finditer(content, begin.start()) if begin else ():
+        name, text = tag[2].upper(), " ".join(html.unescape(tag[4]).split())
+        if name == "SECINFO":
+            entry = {}
+        elif not tag[1] and text:
+            entry.setdefault(name, text)
+            if "UNIQUEID" in entry and name in ("TICKER", "SECNAME"):
+                found[entry["UNIQUEID"]] = entry.get("TICKER") or entry.get("SECNAME", "")
+    return found
+
+
+def _entries(content: str, found: _Found) -> Iterator[tuple[Entry, Statement]]:
+    """Each transaction, balance and position with what held where it stood."""
+    statement = Statement()
+    entry: Entry | None = None
     account: dict[str, str] | None = None
+    status: dict[str, str] = {}
     line, counted = 1, 0
-    for found in _TAG.finditer(content):
-        line += content.count("\n", counted, found.start())
-        counted = found.start()
-        closing, name, empty, text = bool(found[1]), found[2].upper(), bool(found[3]), found[4]
-        if name == "STMTTRN":
+    for tag in _TAG.finditer(content):
+        closing, name, text = bool(tag[1]), tag[2].upper(), tag[4]
+        if name in ofx_records.READERS:
             if entry is not None:
                 yield entry, statement
-            entry = None if closing or empty else _Entry(line)
-        elif name == "BANKTRANLIST" and closing and entry is not None:
-            yield entry, statement
+            line += content.count("\n", counted, tag.start())
+            counted = tag.start()
+            entry = None if closing or tag[3] else Entry(name, line)
+        elif name in _LISTS:
+            if entry is not None:
+                yield entry, statement
             entry = None
+            found.statement |= name in _STATEMENTS
         elif name in _ACCOUNTS and entry is None:
-            if not closing:
-                account = {}
-                statement = _Statement(statement.currency, account)
-            else:
-                account = None
-        elif not closing and text.strip():
-            value = html.unescape(text).strip()
+            account = None if closing else {}
+            if account is not None:
+                statement = Statement(statement.currency, account, statement.drawn)
+        elif not closing and text and not text.isspace():
+            value = " ".join(html.unescape(text).split())
             if entry is not None:
                 entry.values.setdefault(name, value)
+            elif name == "CURDEF":
+                statement = Statement(value, statement.account, statement.drawn)
+            elif name == "DTASOF":
+                statement = Statement(statement.currency, statement.account, value)
             elif account is not None:
                 account.setdefault(name, value)
-            elif name == "CURDEF":
-                statement = _Statement(value, statement.account)
-        elif not closing and name in ("CURRENCY", "ORIGCURRENCY") and entry is not None:
+            elif name in ("CODE", "SEVERITY"):
+                status[name] = value
+                if status.get("SEVERITY", "").upper() == "ERROR" and not found.refused:
+                    found.refused = status.get("CODE", "")[:8] if status.get("CODE", "").isdigit() else ""
+        elif not closing and name in _MARKED and entry is not None:
             entry.values[name] = ""
     if entry is not None:
         yield entry, statement
-
-
-def _record(entry: _Entry, statement: _Statement, source: Source, seen: dict[str, int]) -> Record:
-    values = entry.values
-    for needed in ("DTPOSTED", "TRNAMT"):
-        if not values.get(needed):
-            raise DataError(f"transaction has no {needed}", code="missing_field")
-    posted, day = _moment(values["DTPOSTED"])
-    money = amount(values["TRNAMT"], "TRNAMT")
-    # CURRENCY: the amount is in CURSYM; ORIGCURRENCY: it was, and has been converted to the statement's (OFX 5.2)
-    own = values.get("CURSYM", "") if "CURRENCY" in values else ""
-    unit = currency(own or statement.currency, "CURDEF")
-    payee = " ".join(part for part in (values.get("NAME"), values.get("EXTDNAME")) if part)
-    fields: dict[str, Any] = {"date": day, "amount": money, "currency": unit}
-    fields |= account_fields(statement.account.get("ACCTID", ""), statement.account.get("BANKID", ""))
-    optional = {
-        "payee": payee,
-        "memo": values.get("MEMO", ""),
-        "type": values.get("TRNTYPE", "").lower(),
-        "bank_reference": values.get("FITID", ""),
-        "check_number": values.get("CHECKNUM", ""),
-    }
-    fields |= {name: value for name, value in optional.items() if value}
-    twin = content_id("life.transaction", **fields)
-    seen[twin] = seen.get(twin, 0) + 1
-    if seen[twin] > 1 and not values.get("FITID"):  # the same coffee twice a day; with a FITID it is one, listed twice
-        twin = content_id("life.transaction", **fields, occurrence=seen[twin])
-    return {
-        "kind": "life.transaction",
-        "id": twin,
-        "at": stamp(posted),
-        **fields,
-        "source": source.name,
-        "source_line": entry.line,
-        "source_id": source.id,
-    }
-
-
-def _moment(text: str) -> tuple[datetime, str]:
-    """DTPOSTED as a moment in UTC and the date it names in its own zone (GMT if it names none: OFX 3.2.8.2)."""
-    found = _DATE.match(text.strip())
-    if not found:
-        raise DataError("DTPOSTED is not a date", code="bad_time")
-    year, month, day, hour, minute, second, offset, part = found.groups()
-    try:
-        east = _offset(offset, part)
-        local = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour or 0),
-            int(minute or 0),
-            min(int(second or 0), 59),
-            tzinfo=timezone(east),
-        )
-        return local.astimezone(UTC), local.date().isoformat()
-    except (ValueError, OverflowError):
-        raise DataError("DTPOSTED is not a date", code="bad_time") from None
-
-
-def _offset(hours: str | None, part: str | None) -> timedelta:
-    """The distance from GMT. The standard's ".5" is half an hour; banks in India write ".30" for it, too."""
-    if not hours:
-        return timedelta()
-    minutes = int(part) if part in ("15", "30", "45") else float(f"0.{part or 0}") * 60
-    size = timedelta(hours=abs(int(hours)), minutes=minutes)
-    return -size if hours.startswith("-") else size
