@@ -1,0 +1,1 @@
+-- Number kept for another part of this family.
