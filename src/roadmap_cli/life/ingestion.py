@@ -10,7 +10,7 @@ from datetime import datetime
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import cursors, store
-from roadmap_cli.life.items import Group, Item, Position
+from roadmap_cli.life.items import Group, Item, LeftOut, Position
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Tally:
     withdrawn: int = 0
     cut: list[str] = field(default_factory=list)
     """Where a series begins that has more instances than are taken."""
+    left: Counter[str] = field(default_factory=Counter)
+    """What sources hold that is not taken, by what it is."""
 
     def count(self, stored: store.Stored) -> None:
         """Add what came of one batch."""
@@ -44,7 +46,8 @@ class Tally:
             if count and kind != "life.source"
         ]
         gone = f", {self.withdrawn} replaced or withdrawn" if self.withdrawn else ""
-        return f"added {', '.join(counts) or 'nothing'}, {self.known} already known{gone}"
+        left = "".join(f", {count} {what} left out" for what, count in sorted(self.left.items()))
+        return f"added {', '.join(counts) or 'nothing'}, {self.known} already known{gone}{left}"
 
 
 def ingest(
@@ -65,6 +68,9 @@ def ingest(
     batch: list[Group | Record] = []
     size = 0
     for item in items:
+        if isinstance(item, LeftOut):
+            tally.left[item.what] += item.count
+            continue
         if not isinstance(item, (DataError, Position)):
             batch.append(item)
             size += len(item.events) if isinstance(item, Group) else 1

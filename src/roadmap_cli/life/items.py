@@ -82,5 +82,14 @@ class Position:
     position: Mapping[str, Any]
 
 
-Item = Group | Record | DataError | Position
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a source holds that is not taken, by choice: said once at the end, not an error."""
+
+    what: str
+    """In words, in the plural: `clinical records`."""
+    count: int
+
+
+Item = Group | Record | DataError | Position | LeftOut
 Items = Iterator[Item]

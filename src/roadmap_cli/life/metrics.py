@@ -35,8 +35,10 @@ _TABLE: dict[str, dict[Daily, str]] = {
         "sum": "steps flights_climbed pushes swimming_strokes falls stand_hours inhaler_usage drinks handwashing",
         "mean": "bmi walking_steadiness",
     },
-    "bpm": {"mean": "heart_rate resting_heart_rate walking_heart_rate heart_rate_recovery respiratory_rate max_heart_rate "
-        "min_heart_rate"},
+    "bpm": {
+        "mean": "heart_rate resting_heart_rate walking_heart_rate heart_rate_recovery respiratory_rate max_heart_rate "
+        "min_heart_rate"
+    },
     "ms": {"mean": "heart_rate_variability heart_rate_variability_rmssd stance_time"},
     "min": {
         "sum": "exercise_time stand_time move_time mindful_time daylight_time sedentary_time active_time",

@@ -189,12 +189,3 @@ def _minutes(rows: Sequence[Reading]) -> dict[str, float]:
 def _zone(tx: Connection, id: str) -> tzinfo:
     row = tx.execute("SELECT json_extract(body, '$.zone') FROM record WHERE id = ?", (id,)).fetchone()
     return zone_of(row[0] if row else None)
-
-
-def sleep_day(end: datetime) -> date:
-    """The day of waking that a stage ending at the local time `end` most likely belongs to.
-
-    What ends in the evening belongs to the night that goes on after midnight; it is only the column that is looked up
-    by, for `nights` puts stages together again.
-    """
-    return (end + timedelta(hours=6)).date()

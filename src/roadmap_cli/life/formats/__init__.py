@@ -16,6 +16,7 @@ from __future__ import annotations
 
 #: The modules, in the order in which they are asked. Those with an unmistakable mark come first, CSV last.
 ORDER = (
+    "apple_health",
     "ical",
     "ofx",
     "jsonl",

@@ -1,0 +1,1 @@
+def outline(stream): return (None,0,None)
