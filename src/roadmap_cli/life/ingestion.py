@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,8 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.store import State
 
-#: Records in one transaction; a series is never divided.
+#: Records in one transaction at first; a series is never divided.
 BATCH_RECORDS = 500
+#: Where there is more, batches grow up to so many: some 200 ms of work, and a tenth of the cost of commits.
+MOST_RECORDS = 10_000
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ def ingest(
     head = [source]
     batch: list[Group | Record] = []
     size = 0
+    limit = BATCH_RECORDS
     for item in items:
         if isinstance(item, LeftOut):
             tally.left[item.what] += item.count
@@ -76,9 +79,11 @@ def ingest(
             size += len(item.events) if isinstance(item, Group) else 1
             if isinstance(item, Group) and item.cut:
                 tally.cut.append(f"{item.events[0]['source']}:{item.events[0]['source_line']}")
-        if isinstance(item, Position) or (batch and (isinstance(item, DataError) or size >= BATCH_RECORDS)):
+        if isinstance(item, Position) or (batch and (isinstance(item, DataError) or size >= limit)):
             reached = (item, now()) if isinstance(item, Position) else None
             yield from commit(state, [*head, *batch], source["format"], tally, reached)
+            if size >= limit:
+                limit = min(2 * limit, MOST_RECORDS)
             head, batch, size = [], [], 0
         if isinstance(item, DataError):
             failed(item)
@@ -88,13 +93,16 @@ def ingest(
 
 def commit(
     state: State,
-    batch: Iterable[Group | Record],
+    batch: Sequence[Group | Record],
     format_name: str,
     tally: Tally,
     reached: tuple[Position, datetime] | None = None,
 ) -> list[Record]:
     """Store one batch, and how far its source was read with it, in one transaction; the records that were new."""
+    many = len(batch) > BATCH_RECORDS
     with state.write() as tx:
+        if many:
+            store.widen(tx)
         stored = store.add(tx, batch, format_name=format_name)
         if reached:
             cursors.put(tx, reached[0].source, reached[0].position, reached[1])

@@ -134,7 +134,11 @@ class _Kind:
             self.stand = bare == "AppleStandHour"
             self.span = not self.stage and not self.stand
             self.metric = (
-                "sleep" if self.stage else "stand_hours" if self.stand else types.SPANS.get(bare) or types.snake(bare, "other")
+                "sleep"
+                if self.stage
+                else "stand_hours"
+                if self.stand
+                else types.SPANS.get(bare) or types.snake(bare, "other")
             )
             self.unit = "count" if self.stand else "min"
         self.head = f',"metric":"{self.metric}"'
@@ -350,7 +354,15 @@ class _Reader:
                 if text and float(_number(text)) > 0:
                     self._out.append(
                         measured.measurement(
-                            self._source, line, metric, _number(text), start, end, unit=unit, day=day, device="Activity rings"
+                            self._source,
+                            line,
+                            metric,
+                            _number(text),
+                            start,
+                            end,
+                            unit=unit,
+                            day=day,
+                            device="Activity rings",
                         )
                     )
         except DataError as error:
@@ -424,15 +436,21 @@ class _Workout:
             (value for name, value in self.sums.items() if name.startswith("distance") and name.endswith("sum")), None
         )
         if distance is None and "totalDistance" in given:
-            distance = convert(_number(given["totalDistance"]), given.get("totalDistanceUnit", "km"), METRICS["distance"])
+            distance = convert(
+                _number(given["totalDistance"]), given.get("totalDistanceUnit", "km"), METRICS["distance"]
+            )
         energy = self.sums.get("active_energy sum")
         if energy is None and "totalEnergyBurned" in given:
             energy = convert(
-                _number(given["totalEnergyBurned"]), given.get("totalEnergyBurnedUnit", "kcal"), METRICS["active_energy"]
+                _number(given["totalEnergyBurned"]),
+                given.get("totalEnergyBurnedUnit", "kcal"),
+                METRICS["active_energy"],
             )
         duration = None
         if "duration" in given:
-            duration = 60 * convert(_number(given["duration"]), given.get("durationUnit", "min"), METRICS["exercise_time"])
+            duration = 60 * convert(
+                _number(given["duration"]), given.get("durationUnit", "min"), METRICS["exercise_time"]
+            )
         place, points, climbed = self.place, self.points, self.ascent
         if self.path:
             found, count, ascent = route(self.path)

@@ -94,7 +94,11 @@ QUANTITIES = {
 }
 
 #: What follows HKCategoryTypeIdentifier → metric in minutes of its span.
-SPANS = {"MindfulSession": "mindful_time", "HandwashingEvent": "handwashing_time", "ToothbrushingEvent": "toothbrushing_time"}
+SPANS = {
+    "MindfulSession": "mindful_time",
+    "HandwashingEvent": "handwashing_time",
+    "ToothbrushingEvent": "toothbrushing_time",
+}
 
 #: Values of HKCategoryTypeIdentifierSleepAnalysis, without HKCategoryValueSleepAnalysis, or as numbers → stage.
 STAGES = {

@@ -1,1 +1,2 @@
-def outline(stream): return (None,0,None)
+def outline(stream):
+    return (None, 0, None)

@@ -158,7 +158,11 @@ class Elements:
     def _prolog(self) -> bytes | None:
         """Read up to the root element and give what begins with it; None if there is none."""
         first = self._stream.read(4)
-        for mark, name in ((codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        for mark, name in (
+            (codecs.BOM_UTF8, ""),
+            (codecs.BOM_UTF16_LE, "utf-16-le"),
+            (codecs.BOM_UTF16_BE, "utf-16-be"),
+        ):
             if first.startswith(mark):
                 first = first[len(mark) :]
                 self._decoder = codecs.getincrementaldecoder(name)(errors="replace") if name else None
