@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Records in one transaction at first; a series is never divided.
 BATCH_RECORDS = 500
 #: Where there is more, batches grow up to so many: some 200 ms of work, and a tenth of the cost of commits.
-MOST_RECORDS = 10_000
+MOST_RECORDS = 40_000
 
 
 @dataclass(slots=True)

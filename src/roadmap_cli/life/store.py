@@ -71,12 +71,12 @@ def add(tx: Connection, items: Iterable[Group | Record], *, format_name: str) ->
 
 
 def widen(tx: Connection) -> None:
-    """Settings for much to store: 64 MiB of cache, in which the index of ids of millions of records is at home, and
+    """Settings for much to store: 96 MiB of cache, in which the index of ids of millions of records is at home, and
     checkpoints of a full write-ahead log (64 MiB), so that its pages are written back once and not fifty times.
 
     Committed is still committed: only when the file itself is brought up to date changes.
     """
-    tx.execute("PRAGMA cache_size = -65536")
+    tx.execute("PRAGMA cache_size = -98304")
     tx.execute("PRAGMA wal_autocheckpoint = 8000")
 
 

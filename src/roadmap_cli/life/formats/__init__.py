@@ -17,6 +17,12 @@ from __future__ import annotations
 #: The modules, in the order in which they are asked. Those with an unmistakable mark come first, CSV last.
 ORDER = (
     "apple_health",
+    "gpx",
+    "tcx",
+    "fit",
+    "garmin",
+    "oura",
+    "fitbit",
     "ical",
     "ofx",
     "jsonl",

@@ -85,7 +85,7 @@ def _document(opened: Opened) -> Iterator[tuple[BinaryIO, Route]]:
             if name is None:
                 return None, 0, None
             with archive.open(name) as stream:
-                return gpx.outline(stream)  # type: ignore[arg-type]
+                return gpx.outline(stream)
 
         with archive.open(_member(opened)) as stream:
             yield stream, route  # type: ignore[misc]
@@ -240,9 +240,9 @@ class _Reader:
             workout.location(attributes)
 
     def _forget(self) -> None:
-        """After a gap: what was open is not whole."""
-        self._record = self._workout = None
-        self._zone_name = ""
+        """Before a gap: a record is whole with its attributes, a workout that was not closed is not."""
+        self._workout = None
+        self._close()
         self.elements.on_end = None
 
     def _close(self) -> None:

@@ -44,7 +44,7 @@ def root_name(head: bytes) -> str:
 
     For a document type that is longer than `head`, the name it is of.
     """
-    if not head.lstrip()[:1] == b"<":
+    if head.lstrip()[:1] != b"<":
         return ""
     doctype = re.search(rb"<!DOCTYPE\s+([A-Za-z_][A-Za-z0-9_:.-]*)", head)
     found = doctype or _ROOT.search(head)
