@@ -25,7 +25,9 @@ def at(text: str, zone: str = "+01:00") -> datetime:
     return datetime.fromisoformat(f"{text}:00{zone}")
 
 
-def value(metric: str, amount: float, start: str, end: str | None = None, device: str = "", **more: Any) -> dict[str, Any]:
+def value(
+    metric: str, amount: float, start: str, end: str | None = None, device: str = "", **more: Any
+) -> dict[str, Any]:
     return measured.measurement(SOURCE, 1, metric, amount, at(start), at(end) if end else None, device=device, **more)
 
 
@@ -126,13 +128,18 @@ def test_exercise_of_two_services_counts_once(tx: Any) -> None:
 
 
 def test_a_record_that_is_deleted_takes_its_day_along(tx: Any) -> None:
-    kept, gone = value("steps", 1, "2024-03-02T10:00", "2024-03-02T10:01"), value("steps", 2, "2024-03-02T11:00", "2024-03-02T11:01")
+    kept, gone = (
+        value("steps", 1, "2024-03-02T10:00", "2024-03-02T10:01"),
+        value("steps", 2, "2024-03-02T11:00", "2024-03-02T11:01"),
+    )
     assert days(tx, [kept, gone], "steps") == [("2024-03-02", 3)]
     tx.execute("DELETE FROM record WHERE id = ?", (gone["id"],))
     assert days(tx, [], "steps") == [("2024-03-02", 1)]
 
 
-SPAN = st.tuples(st.integers(0, 600), st.integers(1, 90), st.integers(0, 500), st.sampled_from(("Watch", "iPhone", "App")))
+SPAN = st.tuples(
+    st.integers(0, 600), st.integers(1, 90), st.integers(0, 500), st.sampled_from(("Watch", "iPhone", "App"))
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -158,7 +165,9 @@ def test_overlaps_never_add_and_one_device_is_never_changed(spans: list[tuple[in
 def many(count: int, offset: int = 0) -> list[dict[str, Any]]:
     begin = at("2024-03-02T00:00")
     return [
-        measured.measurement(SOURCE, number + 1, "heart_rate", 50 + number % 90, begin + timedelta(minutes=number), device="W")
+        measured.measurement(
+            SOURCE, number + 1, "heart_rate", 50 + number % 90, begin + timedelta(minutes=number), device="W"
+        )
         for number in range(offset, offset + count)
     ]
 

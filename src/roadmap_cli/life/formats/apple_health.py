@@ -41,6 +41,16 @@ _MOST_KNOWN = 10_000
 _QUANTITY, _CATEGORY = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier"
 _TOP = "Record|Correlation|Workout|ActivitySummary|ClinicalRecord"
 
+#: A Record as phones write it: these attributes in this order, with no children but metadata.
+_RECORD = re.compile(
+    r'\n <Record type="([A-Za-z0-9]+)" sourceName="([^"<]*)"(?: sourceVersion="[^"<]*")?(?: device="([^"<]*)")?'
+    r'(?: unit="([^"<&]*)")?(?: creationDate="[^"<&]*")? startDate="([^"<&]*)" endDate="([^"<&]*)"'
+    r'(?: value="([^"<&]*)")?(?:/>|>((?:\s*<MetadataEntry key="[^"<]*" value="[^"<]*"/>)*)\s*</Record>)'
+)
+_TIME_ZONE = re.compile(r'key="HKTimeZone" value="([^"]*)"')
+_ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|&")
+_ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+
 Route = Callable[[str], "tuple[tuple[float, float] | None, int, float | None]"]
 """From the path of a route: where it begins, its points, metres climbed."""
 
@@ -149,12 +159,14 @@ class _Reader:
         self.elements = Elements(stream, _TOP)
         self.elements.on_start = self._start
         self.elements.on_gap = self._forget
+        self.elements.take_whole(_RECORD, self._whole)
         self._source, self._source_id = source, source.id
         self._zone = zone_of(settings.zone)
         self._route = route
         self._stamps = Stamps()
         self._kinds: dict[tuple[str, str], _Kind] = {}
         self._devices: dict[tuple[str, str], tuple[str, str, str]] = {}
+        self._raw_devices: dict[tuple[str, str | None], tuple[str, str, str]] = {}
         self._out: list[Record | DataError] = []
         self._fresh: list[Record] = []
         self._identities: list[bytes] = []
@@ -181,6 +193,31 @@ class _Reader:
         self._close()
         yield from self.taken()
         yield from (LeftOut(what, count) for what, count in sorted(self._left.items()))
+
+    def _whole(self, found: re.Match[str], line: int) -> bool:
+        """A Record that need not go through expat; False if its entities are none."""
+        if self._workout:
+            return False
+        if self._record is not None:
+            self._close()
+        kind, source, device, unit, began, ended, value, children = found.groups()
+        named = self._raw_devices.get((source, device))
+        if named is None:
+            try:
+                told = self._device((_plain(source), _plain(device or "")))
+            except ValueError:
+                return False
+            if len(self._raw_devices) > _MOST_KNOWN:
+                self._raw_devices.clear()
+            named = self._raw_devices[source, device] = told
+        zone = ""
+        if children and "HKTimeZone" in children and (own := _TIME_ZONE.search(children)):
+            zone = own[1]
+        try:
+            self._measure(kind, unit or "", began, ended, value or "", named, zone, line)
+        except DataError as error:
+            self._out.append(self._source.placed(error, line))
+        return True
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "MetadataEntry":
@@ -257,24 +294,31 @@ class _Reader:
                 self._out.append(self._source.placed(error, workout.line))
         elif attributes is not None:
             try:
-                self._measure(attributes, zone)
+                named = attributes.get("sourceName", ""), attributes.get("device", "")
+                self._measure(
+                    attributes["type"], attributes.get("unit", ""), attributes["startDate"], attributes["endDate"],
+                    attributes.get("value", ""), self._devices.get(named) or self._device(named), zone,
+                    self._record_line,
+                )  # fmt: skip
             except DataError as error:
                 self._out.append(self._source.placed(error, self._record_line))
             except KeyError as error:
                 missing = DataError(f"attribute {error.args[0]!r} is missing", code="missing_field")
                 self._out.append(self._source.placed(missing, self._record_line))
 
-    def _measure(self, attributes: dict[str, str], zone: str) -> None:
-        key = attributes["type"], attributes.get("unit", "")
-        kind = self._kinds.get(key)
+    def _measure(
+        self, name: str, unit: str, began: str, ended: str, text: str, named: tuple[str, str, str], zone: str, line: int
+    ) -> None:
+        """One Record: HealthKit's type, unit, times and value; device and app; its own zone; its line."""
+        kind = self._kinds.get((name, unit))
         if kind is None:
-            kind = self._kinds[key] = _Kind(*key)
-        began, ended = attributes["startDate"], attributes["endDate"]
+            if len(self._kinds) > _MOST_KNOWN:
+                self._kinds.clear()
+            kind = self._kinds[name, unit] = _Kind(name, unit)
         at, offset = self._stamps(began)
         end = at if ended == began else self._stamps(ended)[0]
         if end < at:
             raise DataError("it ends before it begins", code="bad_time")
-        text = attributes.get("value", "")
         stage = ""
         number: float | int
         if kind.stage:
@@ -295,8 +339,7 @@ class _Reader:
             day = measured.sleep_day(datetime.fromisoformat(f"{ended[:10]}T{ended[11:19]}")).isoformat()
         if zone:
             day, offset = _own_zone(zone, at, end, day, offset, asleep=kind.stage)
-        named = attributes.get("sourceName", ""), attributes.get("device", "")
-        device, app, quoted = self._devices.get(named) or self._device(named)
+        device, app, quoted = named
         record: Record = {"kind": "life.measurement", "id": "", "at": at}
         if end != at:
             record["ends_at"] = end
@@ -314,7 +357,7 @@ class _Reader:
         if kind.span and text and text != "HKCategoryValueNotApplicable":
             record["category"] = text.removeprefix("HKCategoryValue")
         record["source"] = self._source.name
-        record["source_line"] = self._record_line
+        record["source_line"] = line
         record["source_id"] = self._source_id
         told = f',"stage":"{stage}"' if stage else ""
         self._identities.append(
@@ -464,6 +507,22 @@ class _Workout:
             mean_heart_rate=self.sums.get("heart_rate mean"), max_heart_rate=self.sums.get("heart_rate max"),
             ascent_m=climbed, points_count=points or None, device=device, app=app or None, start_place=place,
         )  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    """An attribute without entities. Raises ValueError for one that XML does not have."""
+    if "&" not in text:
+        return text
+
+    def character(found: re.Match[str]) -> str:
+        if found[1]:
+            return _ENTITIES[found[1]]
+        code = int(found[2]) if found[2] else int(found[3], 16) if found[3] else 0
+        if code < 32 or not (code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code <= 0x10FFFF):
+            raise ValueError
+        return chr(code)
+
+    return _ENTITY.sub(character, text)
 
 
 def _minutes(at: str, end: str) -> float | int:
