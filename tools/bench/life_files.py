@@ -62,7 +62,6 @@ _BEGIN = datetime(2018, 1, 1)
 
 def health_lines(count: int, seed: int = 1, begin: int = 0) -> Iterator[str]:
     """The lines of an export.xml with `count` records (and some workouts); `begin`: the first is so many in."""
-    chance = Random(seed)
     yield '<?xml version="1.0" encoding="UTF-8"?>\n' + DTD
     yield '<HealthData locale="en_US">\n <ExportDate value="2026-11-20 10:36:11 +0100"/>\n'
     yield ' <Me HKCharacteristicTypeIdentifierDateOfBirth="1990-02-02"/>\n'
@@ -70,6 +69,7 @@ def health_lines(count: int, seed: int = 1, begin: int = 0) -> Iterator[str]:
     for kind, unit, share, step, length, low, high, decimals, device in _TYPES:
         name = {"watch": "Anna’s Apple\xa0Watch", "phone": "Anna’s iPhone", "scale": "Health Mate"}[device]
         described = {"watch": _WATCH, "phone": _PHONE, "scale": ""}[device]
+        chance = Random(f"{seed} {kind} {device}")  # so that a longer export begins with the shorter one
         attribute = f' device="{described.format(chance.getrandbits(32))}"' if described else ""
         for number in range(begin, begin + int(count * share)):
             start = _BEGIN + timedelta(seconds=number * step + chance.randrange(step // 2))
@@ -83,7 +83,7 @@ def health_lines(count: int, seed: int = 1, begin: int = 0) -> Iterator[str]:
                 yield f'{head}>\n  <MetadataEntry key="HKMetadataKeyHeartRateMotionContext" value="1"/>\n </Record>\n'
             else:
                 yield f"{head}/>\n"
-    attribute = _WATCH.format(chance.getrandbits(32))
+    attribute = _WATCH.format(0x28)
     for number in range(begin, begin + sleep):
         start = _BEGIN + timedelta(days=number // 24, hours=-1, minutes=number % 24 * 20)
         stage = ("AsleepCore", "AsleepDeep", "AsleepREM", "AsleepCore", "Awake")[number % 5]
@@ -94,6 +94,7 @@ def health_lines(count: int, seed: int = 1, begin: int = 0) -> Iterator[str]:
             f' value="HKCategoryValueSleepAnalysis{stage}">\n'
             '  <MetadataEntry key="HKTimeZone" value="Europe/Berlin"/>\n </Record>\n'
         )
+    chance = Random(f"{seed} workouts")
     for number in range(begin, begin + count // 2000):
         start = _BEGIN + timedelta(days=number, hours=17)
         end = start + timedelta(minutes=35)

@@ -37,8 +37,7 @@ def from_environment(value: str | None) -> Clock:
 
 def stamp(moment: datetime) -> str:
     """Write an aware moment as RFC 3339, UTC, milliseconds, Z."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z"
 
 
 def parse(text: str) -> datetime:

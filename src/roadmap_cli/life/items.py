@@ -8,10 +8,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
+
+
+@lru_cache(maxsize=64)
+def _source_id(sha256: str) -> str:
+    """Asked for with each record of a source."""
+    return content_id("life.source", sha256=sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Source:
     @property
     def id(self) -> str:
         """The id of its life.source record."""
-        return content_id("life.source", sha256=self.sha256)
+        return _source_id(self.sha256)
 
     def record(self, at: str) -> Record:
         """Its life.source record; `at` is when it was first read."""
