@@ -76,8 +76,8 @@ def health_lines(count: int, seed: int = 1, begin: int = 0) -> Iterator[str]:
             value = round(chance.uniform(low, high), decimals) if decimals else chance.randint(low, high)
             head = (
                 f' <Record type="HKQuantityTypeIdentifier{kind}" sourceName="{name}" sourceVersion="9.4"{attribute}'
-                f' unit="{unit}" creationDate="{_local(start + timedelta(seconds=length + 30))}"'
-                f' startDate="{_local(start)}" endDate="{_local(start + timedelta(seconds=length))}" value="{value}"'
+                f' unit="{unit}" creationDate="{_local(start + timedelta(seconds=length + 30), start)}"'
+                f' startDate="{_local(start)}" endDate="{_local(start + timedelta(seconds=length), start)}" value="{value}"'
             )
             if kind == "HeartRate":
                 yield f'{head}>\n  <MetadataEntry key="HKMetadataKeyHeartRateMotionContext" value="1"/>\n </Record>\n'
@@ -89,8 +89,8 @@ def health_lines(count: int, seed: int = 1, begin: int = 0) -> Iterator[str]:
         stage = ("AsleepCore", "AsleepDeep", "AsleepREM", "AsleepCore", "Awake")[number % 5]
         yield (
             f' <Record type="HKCategoryTypeIdentifierSleepAnalysis" sourceName="Anna’s Apple\xa0Watch"'
-            f' sourceVersion="9.4" device="{attribute}" creationDate="{_local(start + timedelta(hours=9))}"'
-            f' startDate="{_local(start)}" endDate="{_local(start + timedelta(minutes=20))}"'
+            f' sourceVersion="9.4" device="{attribute}" creationDate="{_local(start + timedelta(hours=9), start)}"'
+            f' startDate="{_local(start)}" endDate="{_local(start + timedelta(minutes=20), start)}"'
             f' value="HKCategoryValueSleepAnalysis{stage}">\n'
             '  <MetadataEntry key="HKTimeZone" value="Europe/Berlin"/>\n </Record>\n'
         )
@@ -100,21 +100,21 @@ def health_lines(count: int, seed: int = 1, begin: int = 0) -> Iterator[str]:
         end = start + timedelta(minutes=35)
         yield (
             ' <Workout workoutActivityType="HKWorkoutActivityTypeRunning" duration="34.5" durationUnit="min"'
-            f' sourceName="Anna’s Apple\xa0Watch" sourceVersion="9.4" creationDate="{_local(end)}"'
-            f' startDate="{_local(start)}" endDate="{_local(end)}">\n'
+            f' sourceName="Anna’s Apple\xa0Watch" sourceVersion="9.4" creationDate="{_local(end, start)}"'
+            f' startDate="{_local(start)}" endDate="{_local(end, start)}">\n'
             '  <MetadataEntry key="HKTimeZone" value="Europe/Berlin"/>\n'
             '  <MetadataEntry key="HKElevationAscended" value="5510 cm"/>\n'
             f'  <WorkoutStatistics type="HKQuantityTypeIdentifierDistanceWalkingRunning" startDate="{_local(start)}"'
-            f' endDate="{_local(end)}" sum="{chance.uniform(4, 8):.5f}" unit="km"/>\n'
+            f' endDate="{_local(end, start)}" sum="{chance.uniform(4, 8):.5f}" unit="km"/>\n'
             f'  <WorkoutStatistics type="HKQuantityTypeIdentifierHeartRate" startDate="{_local(start)}"'
-            f' endDate="{_local(end)}" average="148.2" minimum="90" maximum="177" unit="count/min"/>\n </Workout>\n'
+            f' endDate="{_local(end, start)}" average="148.2" minimum="90" maximum="177" unit="count/min"/>\n </Workout>\n'
         )
     yield "</HealthData>\n"
 
 
-def _local(moment: datetime) -> str:
-    """A local time whose offset changes once a year."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} {'+0200' if moment.year % 2 else '+0100'}"
+def _local(moment: datetime, begin: datetime | None = None) -> str:
+    """A local time whose offset changes once a year; of the end of a span, as at its beginning."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} {'+0200' if (begin or moment).year % 2 else '+0100'}"
 
 
 def export_xml(path: Path, count: int, seed: int = 1, begin: int = 0) -> None:
