@@ -92,6 +92,7 @@ def test_killed_anywhere_and_run_again_is_as_if_never_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_gigabyte_is_read_in_flat_memory(tmp_path: Path) -> None:
     """Read from inside the archive; what is stored is bounded by batches (tools/bench/ingest.py tells)."""
     import life_files
