@@ -43,13 +43,19 @@ class Tally:
     def words(self) -> str:
         """Such as `added 214 events, 12 already known`."""
         counts = [
-            f"{count} {kind.removeprefix('life.').replace('_', ' ')}{'s' if count != 1 else ''}"
-            for kind, count in sorted(self.added.items())
-            if count and kind != "life.source"
+            _counted(count, kind) for kind, count in sorted(self.added.items()) if count and kind != "life.source"
         ]
         gone = f", {self.withdrawn} replaced or withdrawn" if self.withdrawn else ""
         left = "".join(f", {count} {what} left out" for what, count in sorted(self.left.items()))
         return f"added {', '.join(counts) or 'nothing'}, {self.known} already known{gone}{left}"
+
+
+def _counted(count: int, kind: str) -> str:
+    """Such as `2 activities`."""
+    name = kind.removeprefix("life.").replace("_", " ")
+    if count != 1:
+        name = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return f"{count} {name}"
 
 
 def ingest(

@@ -535,3 +535,10 @@ def test_nothing_but_data_errors_leaves_a_reader(name: str, edits: list[tuple[in
     for each in found:
         assert each["id"]
         assert each.get("ends_at", each["at"]) >= each["at"]
+
+
+def test_what_is_hopeless_is_given_up_with_a_word() -> None:
+    found, errors, _ = read(apple(*(' <Record type="x" <oops/>' for _ in range(1100)), OLD))
+    assert not found
+    assert len(errors) == 1002
+    assert errors[-1].message == "more than 1000 such places: the rest is not read"

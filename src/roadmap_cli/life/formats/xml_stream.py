@@ -19,8 +19,8 @@ from roadmap_cli.core.errors import DataError
 _PIECE_BYTES = 256 * 1024
 #: The longest prolog (declaration and document type) that is looked through for the root element.
 _LONGEST_PROLOG = 4 * 1024**2
-#: After so many gaps a file is taken for something else.
-_MOST_GAPS = 10_000
+#: After so many gaps nothing that follows is worth reading: an archive with a damaged byte gives one with each record.
+_MOST_GAPS = 1000
 #: So much of a piece is looked at again with the next one: longer than the start of any element reading goes on at.
 _OVERLAP = 64
 #: An element is waited for up to so many bytes before expat gets its beginning.
@@ -182,7 +182,12 @@ class Elements:
                 cut = last and error.code in _CUT_OFF
                 self.errors.append(self._error(error.lineno + self._lines_before, cut=cut))
                 self._gaps += 1
-                if last or self._gaps > _MOST_GAPS:
+                if self._gaps > _MOST_GAPS:
+                    self.errors.append(
+                        DataError(f"more than {_MOST_GAPS} such places: the rest is not read", code="bad_xml")
+                    )
+                    return False
+                if last:
                     return False
                 if self.on_gap:
                     self.on_gap()
