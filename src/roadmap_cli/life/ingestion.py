@@ -11,7 +11,7 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import store
-from roadmap_cli.life.items import Group, Item, Part, Position, Remark
+from roadmap_cli.life.items import Group, Item, LeftOut, Part, Position, Remark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Records in one transaction at first, and at most: a large import is stored in larger steps, each page of the state
 #: written less often, while the first records are told soon. A series is never divided.
-BATCH_RECORDS, MOST_RECORDS = 500, 5_000
+BATCH_RECORDS, MOST_RECORDS = 500, 20_000
 #: What happened so much later than now has a clock that was wrong, not a plan: told, once for each source.
 AHEAD = timedelta(days=2)
 #: Kinds that lie in the past when they are read. A calendar may plan ahead, and addresses have no time.
@@ -48,6 +48,8 @@ class Tally:
     """Files that were not read again."""
     remarks: dict[str, tuple[str, int]] = field(default_factory=dict)
     """What may not have been meant: by words the place it was first seen at, and how often."""
+    left: Counter[str] = field(default_factory=Counter)
+    """What sources hold that is not taken, by what it is."""
 
     def count(self, stored: store.Stored) -> None:
         """Add what came of one batch."""
@@ -70,14 +72,21 @@ class Tally:
     def words(self) -> str:
         """Such as `added 214 events, 12 already known`."""
         counts = [
-            f"{count} {kind.removeprefix('life.').replace('_', ' ')}{'s' if count != 1 else ''}"
-            for kind, count in sorted(self.added.items())
-            if count and kind != "life.source"
+            _counted(count, kind) for kind, count in sorted(self.added.items()) if count and kind != "life.source"
         ]
         known = f", {self.known} already known" if self.known or not self.unchanged else ""
         gone = f", {self.withdrawn} replaced or withdrawn" if self.withdrawn else ""
         same = f", {self.unchanged} file{'s' if self.unchanged != 1 else ''} unchanged" if self.unchanged else ""
-        return f"added {', '.join(counts) or 'nothing'}{known}{gone}{same}"
+        left = "".join(f", {count} {what} left out" for what, count in sorted(self.left.items()))
+        return f"added {', '.join(counts) or 'nothing'}{known}{gone}{same}{left}"
+
+
+def _counted(count: int, kind: str) -> str:
+    """Such as `2 activities`."""
+    name = kind.removeprefix("life.").replace("_", " ")
+    if count != 1:
+        name = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return f"{count} {name}"
 
 
 def _file(where: str) -> str:
@@ -115,6 +124,9 @@ class Import:
                 yield from self.rest()
                 self._failed(item)
                 continue
+            if isinstance(item, LeftOut):
+                self._tally.left[item.what] += item.count
+                continue
             if isinstance(item, Remark):
                 self._tally.remark(item.where, item.message)
                 continue
@@ -142,10 +154,13 @@ class Import:
         """Store what is left and give its records that were new."""
         if not self._batch:
             return []
+        many = self._size > BATCH_RECORDS
         batch, self._batch, self._size = self._batch, [], 0
         found = []
         now = self._now()
         with self._state.write() as tx:
+            if many:
+                store.widen(tx)
             for format_name, items in batch:
                 found.append(store.add(tx, items, format_name=format_name, now=now))
         for stored in found:

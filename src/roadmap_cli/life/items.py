@@ -15,6 +15,12 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 
 
+@lru_cache(maxsize=64)
+def _source_id(sha256: str) -> str:
+    """Asked for with each record of a source."""
+    return content_id("life.source", sha256=sha256)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What was read: the name it was given by, the SHA-256 of its bytes, their number and the format found in them.
@@ -54,11 +60,6 @@ class Source:
         place = error.where if line is None else str(line)
         where = f"{self.name}:{place}" if place else self.name
         return DataError(error.message, where=where, hint=error.hint, code=error.code)
-
-
-@lru_cache(maxsize=256)  # it stands in every record of the source
-def _source_id(sha256: str) -> str:
-    return content_id("life.source", sha256=sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +118,14 @@ class Remark:
     message: str
 
 
-Item = Group | Record | DataError | Position | Part | Remark
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a source holds that is not taken, by choice: said once at the end, not an error."""
+
+    what: str
+    """In words, in the plural: `clinical records`."""
+    count: int
+
+
+Item = Group | Record | DataError | Position | Part | Remark | LeftOut
 Items = Iterator[Item]

@@ -26,7 +26,7 @@ class Table:
     def of(cls, name: str, columns: str, values: Callable[[Record], tuple[Any, ...]]) -> Table:
         """The table `name`; `values` gives one value for each of the comma-separated `columns`."""
         marks = ", ".join("?" for _ in columns.split(","))
-        return cls(f"INSERT INTO {name} ({columns}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING", values)
+        return cls(f"INSERT INTO {name} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING", values)
 
 
 def _day(record: Record) -> str:

@@ -46,8 +46,8 @@ class Settings:
             Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
             text.known(charset) if charset else None,
             bank_csv.mapping(mapping),
-            zone_is_chosen,
-            now,
+            zone_is_chosen=zone_is_chosen,
+            now=now,
         )
 
     def fingerprint(self) -> str:

@@ -34,10 +34,13 @@ def add(
     `now` is for positions. Raises DataError for a record that cannot be stored.
     """
     stored = Stored()
-    for item in items:
+    given = list(items)
+    _add_plain(tx, [item for item in given if isinstance(item, dict) and item["kind"] in _PLAIN], stored)
+    _add_groups(tx, [item for item in given if isinstance(item, Group)], stored)
+    for item in given:
         if isinstance(item, Group):
-            _add_group(tx, item, stored)
-        elif isinstance(item, Part):
+            continue
+        if isinstance(item, Part):
             stored.withdrawn += parts.put(tx, item)
         elif isinstance(item, Position):
             if now is None:
@@ -49,13 +52,90 @@ def add(
             _add_contact(tx, item, stored)
         elif item["kind"] == "life.message":
             _add_message(tx, item, stored)
-        elif table := rows.TABLES.get(item["kind"]):
-            values = table.values(item)
-            if stored.put(tx, item):
-                tx.execute(table.insert, values)
-        elif records.put(tx, item):  # the source
+        elif item["kind"] not in _PLAIN and records.put(tx, item):  # the source
             stored.new.append(item)
+    _in_order(stored.new, given)
     return stored
+
+
+def widen(tx: Connection) -> None:
+    """Settings for much to store: 96 MiB of cache, in which the index of ids of millions of records is at home, and
+    checkpoints of a full write-ahead log (64 MiB), so that its pages are written back once and not fifty times.
+
+    Committed is still committed: only when the file itself is brought up to date changes.
+    """
+    tx.execute("PRAGMA cache_size = -98304")
+    tx.execute("PRAGMA wal_autocheckpoint = 8000")
+
+
+def _in_order(new: list[Record], given: Sequence[Group | Record | Part | Position]) -> None:
+    """What was stored by kinds, in the order it came in."""
+    places: dict[str, int] = {}
+    for item in given:
+        for record in item.events if isinstance(item, Group) else (item,) if isinstance(item, dict) else ():
+            places.setdefault(record["id"], len(places))
+    new.sort(key=lambda record: places[record["id"]])
+
+
+def _add_plain(tx: Connection, given: Sequence[Record], stored: Stored) -> None:
+    """Store records of kinds that need no look at what is there: by the thousand."""
+    if not given:
+        return
+    values: dict[str, list[tuple[Any, ...]]] = {}
+    made = [(rows.TABLES[record["kind"]].insert, rows.TABLES[record["kind"]].values(record)) for record in given]
+    for record, (insert, row), new in zip(given, made, records.put_new(tx, given), strict=True):
+        if new:
+            stored.new.append(record)
+            values.setdefault(insert, []).append(row)
+        else:
+            stored.known += 1
+    for insert, of_table in values.items():
+        tx.executemany(insert, of_table)
+
+
+def _add_groups(tx: Connection, groups: Sequence[Group], stored: Stored) -> None:
+    """Store groups in their order; those of which nothing is known yet together."""
+    there = {kind: _known_uids(tx, kind, groups) for kind in {group.kind for group in groups}}
+    waiting: list[Group] = []
+    for group in groups:
+        if group.uid not in there[group.kind] and _instances_differ(group):
+            there[group.kind].add(group.uid)
+            waiting.append(group)
+            continue
+        _add_new_groups(tx, waiting, stored)
+        waiting = []
+        _add_group(tx, group, stored)
+    _add_new_groups(tx, waiting, stored)
+
+
+def _known_uids(tx: Connection, kind: str, groups: Sequence[Group]) -> set[str]:
+    import orjson
+
+    named = orjson.dumps(sorted({group.uid for group in groups if group.kind == kind})).decode()
+    return {uid for (uid,) in tx.execute(_VERSIONED[kind].known, (named,))}
+
+
+def _instances_differ(group: Group) -> bool:
+    return len(group.events) == 1 or len({_instance(event) for event in group.events}) == len(group.events)
+
+
+def _add_new_groups(tx: Connection, groups: Sequence[Group], stored: Stored) -> None:
+    events = [event for group in groups for event in group.events]
+    for event, new in zip(events, records.put_new(tx, events) if events else (), strict=True):
+        if new:
+            stored.new.append(event)
+        else:
+            stored.known += 1
+    for kind, table in _VERSIONED.items():
+        tx.executemany(
+            table.insert,
+            [
+                (*table.values(event), group.modified, 1)
+                for group in groups
+                if group.kind == kind
+                for event in group.events
+            ],
+        )
 
 
 def _add_group(tx: Connection, group: Group, stored: Stored) -> None:
@@ -99,6 +179,7 @@ class _Versioned:
     """The statements for a kind of which the latest version of each instance counts."""
 
     versions: str
+    known: str
     withdraw: str
     insert: str
     values: Callable[[Record], tuple[Any, ...]]
@@ -109,6 +190,7 @@ class _Versioned:
         marks = ", ".join("?" for _ in names.split(","))
         return cls(
             f"SELECT id, instance, is_current, modified_at FROM {name} WHERE uid = ?",
+            f"SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM {name} WHERE uid = value)",
             f"UPDATE {name} SET is_current = 0 WHERE id = ?",
             f"INSERT INTO {name} ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET"
             " modified_at = max(modified_at, excluded.modified_at), is_current = max(is_current, excluded.is_current)",
@@ -141,6 +223,10 @@ _VERSIONED = {
     ),
     "life.task": _Versioned.of("life_task", "id, uid, instance, start_at, due_at, status", _task_row),
 }
+
+
+#: Kinds of one row beside the record that need no look at what is there.
+_PLAIN = frozenset(rows.TABLES) - {"life.transaction", "life.contact", "life.message"}
 
 
 def _add_contact(tx: Connection, record: Record, stored: Stored) -> None:

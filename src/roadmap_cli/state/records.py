@@ -13,7 +13,7 @@ from roadmap_cli.core.errors import DataError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from roadmap_cli.core.records import Record
     from roadmap_cli.state.connection import Connection
@@ -37,6 +37,45 @@ def put_many(tx: Connection, records: Iterable[Record]) -> int:
     before = tx.total_changes
     tx.executemany(INSERT, map(_row, records))
     return tx.total_changes - before
+
+
+def put_new(tx: Connection, records: Sequence[Record]) -> list[bool]:
+    """Store records as `put` does, many at once; for each, whether it was new. Of two with one id, the first is.
+
+    Where most are known already, that is found out first and their text is never made. Raises DataError at the first
+    bad one.
+    """
+    known = _known(tx, records) if _mostly_known(tx, records) else frozenset()
+    unknown = [record for record in records if record.get("id") not in known] if known else records
+    (last,) = tx.execute("SELECT coalesce(max(rowid), 0) FROM record").fetchone()
+    if tx.executemany(INSERT, map(_row, unknown)).rowcount == len(records):
+        return [True] * len(records)
+    # rowids only grow, so the new ones are those after the last
+    fresh = {name for (name,) in tx.execute("SELECT id FROM record WHERE rowid > ?", (last,))}
+    found = []
+    for record in records:
+        new = record["id"] in fresh
+        if new:
+            fresh.discard(record["id"])
+        found.append(new)
+    return found
+
+
+def _known(tx: Connection, records: Sequence[Record]) -> frozenset[str]:
+    """Which ids of records are stored already."""
+    import orjson
+
+    names = orjson.dumps([record.get("id") for record in records]).decode()
+    rows = tx.execute("SELECT id FROM record WHERE id IN (SELECT value FROM json_each(?))", (names,))
+    return frozenset(name for (name,) in rows)
+
+
+def _mostly_known(tx: Connection, records: Sequence[Record]) -> bool:
+    """Whether of some dozen records, spread over all, at least half are stored already."""
+    if len(records) < 64:
+        return False
+    some = records[:: len(records) // 16]
+    return 2 * len(_known(tx, some)) >= len(some)
 
 
 def check(record: Record) -> None:
@@ -98,7 +137,9 @@ def find(
 def _row(record: Record) -> tuple[str, str, str, str]:
     import orjson
 
-    name, kind, at = (_text(record, field) for field in ("id", "kind", "at"))
+    name, kind, at = record.get("id"), record.get("kind"), record.get("at")
+    if not (type(name) is str and type(kind) is str and type(at) is str and name and kind and at):
+        raise _incomplete(record)
     if not STAMP.match(at):
         at = clock.stamp(clock.parse(at))
     try:
@@ -107,11 +148,11 @@ def _row(record: Record) -> tuple[str, str, str, str]:
         raise DataError(f"record {name!r} cannot be stored: {str(error).lower()}", code="not_json") from None
 
 
-def _text(record: Record, field: str) -> str:
-    value = record.get(field)
-    if not isinstance(value, str) or not value:
-        raise DataError(f"record without {field!r}", code="missing_field")
-    return value
+def _incomplete(record: Record) -> DataError:
+    missing = next(
+        field for field in ("id", "kind", "at") if not isinstance(record.get(field), str) or not record.get(field)
+    )
+    return DataError(f"record without {missing!r}", code="missing_field")
 
 
 def _moment(value: datetime | str | None) -> str | None:

@@ -19,6 +19,13 @@ ORDER = (
     "mail_folder",
     "mbox",
     "eml",  # before what may stand in a mail
+    "apple_health",
+    "gpx",
+    "tcx",
+    "fit",
+    "garmin",
+    "oura",
+    "fitbit",
     "ical",
     "vcard",
     "ofx",

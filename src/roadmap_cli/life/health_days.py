@@ -1,0 +1,250 @@
+"""Measurements by day: one value for each local day of a metric, with the ids of the records behind it.
+
+A watch and a phone in the same pocket both count the same steps; this is where that is settled, each time it is asked,
+so that no record is ever dropped and a device that is read later changes the past rightly:
+
+- what is counted (steps, energy, distance) is taken from the device of the highest rank at each moment; a lower one
+  counts only for the time the higher ones were silent, in proportion. A device's own total of a whole day beats the
+  pieces of that device and of lower ones;
+- what is measured (heart rate) is the mean of the day's highest-ranking device; slow values are the last of the day;
+- sleep is grouped into nights, which count for the day of waking; see `nights`.
+
+Rank: devices that the caller names, then what is worn, phones, others; of equals the first by name.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+
+from roadmap_cli.life.metrics import METRICS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.state.connection import Connection
+
+#: Words in the names of what is worn, and of phones.
+WORN = (
+    "watch", "band", "ring", "oura", "fitbit", "garmin", "whoop", "polar", "suunto", "coros", "forerunner", "fenix",
+    "vivo", "venu", "amazfit", "charge", "versa", "inspire", "uhr", "montre", "reloj",
+)  # fmt: skip
+PHONES = ("phone", "pixel", "galaxy", "android", "handy", "téléphone")
+#: A span of at least so many seconds is a total of a whole day.
+WHOLE_DAY_S = 20 * 3600
+#: Names `daily` answers besides those of `life.metrics`: made from nights and exercises.
+DERIVED = (
+    "sleep_in_bed", "sleep_awake", "sleep_deep", "sleep_rem", "sleep_core", "sleep_nap", "sleep_efficiency", "bedtime",
+    "wake_time", "activity",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DayValue:
+    """A metric's value on one local day, in the metric's unit, and the records it rests on, by time."""
+
+    day: date
+    value: float
+    ids: tuple[str, ...]
+    devices: tuple[str, ...]
+    """What was counted, highest rank first; "" is a device without a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One row of a measurement: when in seconds since 1970, how much, of what device."""
+
+    id: str
+    start: float
+    end: float
+    value: float
+    device: str
+    stage: str
+
+
+def available(tx: Connection) -> dict[str, tuple[date, date]]:
+    """Every metric that was ever measured, with its first and last day; cheap however much there is."""
+    found: dict[str, tuple[date, date]] = {}
+    row = tx.execute("SELECT min(metric) FROM life_measurement").fetchone()
+    while row[0] is not None:
+        name = row[0]
+        first, last = (
+            tx.execute(f"SELECT {which}(date) FROM life_measurement WHERE metric = ?", (name,)).fetchone()[0]
+            for which in ("min", "max")
+        )
+        found[name] = date.fromisoformat(first), date.fromisoformat(last)
+        row = tx.execute("SELECT min(metric) FROM life_measurement WHERE metric > ?", (name,)).fetchone()
+    return found
+
+
+def daily(
+    tx: Connection,
+    metric: str,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    priority: Sequence[str] = (),
+) -> list[DayValue]:
+    """The days of a metric from `since` to `until`, both included, by day; days without a record are left out.
+
+    `metric` is a name of `life.metrics` or of DERIVED: minutes of a night's stages (`sleep` is all sleep, naps
+    included), `sleep_efficiency` in percent, `bedtime` and `wake_time` in hours from the local midnight of the day of
+    waking (22:30 the evening before is -1.5), `activity` in minutes of exercise. `priority`: names of devices, or
+    parts of them, highest first. For an unknown metric a day is the mean.
+    """
+    if metric == "activity":
+        return _activity(tx, since, until)
+    if metric == "sleep" or metric in DERIVED:
+        from roadmap_cli.life import nights
+
+        return nights.daily(tx, metric, since=since, until=until, priority=priority)
+    known = METRICS.get(metric)
+    of_day: Callable[[list[Reading], Rank], tuple[float, list[Reading]]] = {
+        "sum": _counted,
+        "last": _last,
+    }.get(known.daily if known else "mean", _mean)
+    rank = Rank(priority)
+    found = []
+    for day, rows in groupby(readings(tx, metric, since, until), key=lambda pair: pair[0]):
+        value, used = of_day([each for _, each in rows], rank)
+        devices = sorted({each.device for each in used}, key=rank)
+        found.append(DayValue(date.fromisoformat(day), value, tuple(each.id for each in used), tuple(devices)))
+    return found
+
+
+def readings(
+    tx: Connection, metric: str, since: date | None = None, until: date | None = None
+) -> Iterable[tuple[str, Reading]]:
+    """(day as text, reading) by day, then time; of days from `since` to `until`, both included."""
+    rows = tx.execute(
+        "SELECT date, id, start_at, end_at, value, device, stage FROM life_measurement"
+        " WHERE metric = ? AND date >= ? AND date <= ? ORDER BY date, start_at, id",
+        (metric, since.isoformat() if since else "", until.isoformat() if until else "9999"),
+    )
+    for day, name, start, end, value, device, stage in rows:
+        begin = seconds(start)
+        yield day, Reading(name, begin, begin if end == start else seconds(end), value, device, stage)
+
+
+def seconds(stamp: str) -> float:
+    """Seconds since 1970 of a stamp as it stands in tables."""
+    return datetime.fromisoformat(stamp).timestamp()
+
+
+class Rank:
+    """The order of devices: what sorts first is believed first."""
+
+    def __init__(self, priority: Sequence[str] = ()) -> None:
+        """`priority`: names of devices, or parts of them, highest first."""
+        self._wanted = [each.casefold() for each in priority]
+        self._known: dict[str, tuple[int, int, str]] = {}
+
+    def __call__(self, device: str) -> tuple[int, int, str]:
+        """A key to sort devices by; the same whatever days are asked for."""
+        if device not in self._known:
+            name = device.casefold()
+            wanted = next((place for place, part in enumerate(self._wanted) if part in name), len(self._wanted))
+            kind = 0 if any(word in name for word in WORN) else 1 if any(word in name for word in PHONES) else 2
+            self._known[device] = (wanted, kind, device)
+        return self._known[device]
+
+
+class Covered:
+    """A set of disjoint spans of time."""
+
+    def __init__(self) -> None:
+        self._starts: list[float] = []
+        self._ends: list[float] = []
+
+    def free_ratio(self, start: float, end: float) -> float:
+        """How much of a span is not covered, 0 to 1; of a moment, whether it is not."""
+        place = max(bisect_right(self._starts, start) - 1, 0)
+        if end <= start:
+            return 0.0 if place < len(self._starts) and self._starts[place] <= start < self._ends[place] else 1.0
+        taken = 0.0
+        while place < len(self._starts) and self._starts[place] < end:
+            taken += max(0.0, min(end, self._ends[place]) - max(start, self._starts[place]))
+            place += 1
+        return max(0.0, 1.0 - taken / (end - start))
+
+    def add(self, spans: Iterable[tuple[float, float]]) -> None:
+        """Cover further spans."""
+        merged = union([*zip(self._starts, self._ends, strict=True), *spans])
+        self._starts, self._ends = [start for start, _ in merged], [end for _, end in merged]
+
+    def length(self) -> float:
+        """Seconds covered."""
+        return sum(self._ends) - sum(self._starts)
+
+
+def union(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Spans joined where they touch, by start; empty ones are left out."""
+    joined: list[tuple[float, float]] = []
+    for start, end in sorted(spans):
+        if end <= start:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _by_device(rows: Iterable[Reading], rank: Rank) -> list[tuple[str, list[Reading]]]:
+    found: dict[str, list[Reading]] = defaultdict(list)
+    for each in rows:
+        found[each.device].append(each)
+    return sorted(found.items(), key=lambda pair: rank(pair[0]))
+
+
+def _counted(rows: list[Reading], rank: Rank) -> tuple[float, list[Reading]]:
+    """What is counted in spans: see the head of this module."""
+    pieces = [each for each in rows if each.end - each.start < WHOLE_DAY_S]
+    totals = [each for each in rows if each.end - each.start >= WHOLE_DAY_S]
+    if totals:
+        best = min(totals, key=lambda each: rank(each.device))
+        if not pieces or rank(best.device) <= min(rank(each.device) for each in pieces):
+            best = max((each for each in totals if each.device == best.device), key=lambda each: each.value)
+            return best.value, [best]
+    devices = _by_device(pieces, rank)
+    if len(devices) == 1:
+        return sum(each.value for each in pieces), pieces
+    covered, total, used = Covered(), 0.0, []
+    for _, own in devices:
+        for each in own:
+            ratio = covered.free_ratio(each.start, each.end)
+            if ratio > 0:
+                total += each.value * ratio
+                used.append(each)
+        covered.add((each.start, each.end) for each in own)
+    used.sort(key=lambda each: (each.start, each.id))
+    return total, used
+
+
+def _mean(rows: list[Reading], rank: Rank) -> tuple[float, list[Reading]]:
+    _, own = _by_device(rows, rank)[0]
+    return sum(each.value for each in own) / len(own), own
+
+
+def _last(rows: list[Reading], rank: Rank) -> tuple[float, list[Reading]]:
+    last = max(rows, key=lambda each: (each.start, each.id))
+    return last.value, [last]
+
+
+def _activity(tx: Connection, since: date | None, until: date | None) -> list[DayValue]:
+    """Minutes of exercise; what two devices recorded at the same time counts once."""
+    rows = tx.execute(
+        "SELECT date, id, start_at, end_at FROM life_activity"
+        " WHERE date >= ? AND date <= ? ORDER BY date, start_at, id",
+        (since.isoformat() if since else "", until.isoformat() if until else "9999"),
+    ).fetchall()
+    found = []
+    for day, of_day in groupby(rows, key=lambda row: row[0]):
+        each = list(of_day)
+        spans = union((seconds(start), seconds(end)) for _, _, start, end in each)
+        minutes = sum(end - start for start, end in spans) / 60
+        found.append(DayValue(date.fromisoformat(day), minutes, tuple(row[1] for row in each), ()))
+    return found
