@@ -19,6 +19,7 @@ _OTHERS = (
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
     (re.compile(rb"\x1f\x8b"), "compressed with gzip"),
     (re.compile(rb"%PDF-"), "a PDF document"),
+    (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "of Outlook (.msg) or Office: save a mail as .eml"),
     (re.compile(rb"SQLite format 3\0"), "an SQLite database"),
     (re.compile(rb"BEGIN:VCARD", re.IGNORECASE), "a vCard"),
     (re.compile(rb"\s*<(?:!doctype html|html)", re.IGNORECASE), "a web page"),

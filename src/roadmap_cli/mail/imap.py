@@ -195,11 +195,15 @@ class Client:
             (f"(CHANGEDSINCE {changed_since})".encode(),) if changed_since and "CONDSTORE" in self.capabilities else ()
         )
         found: dict[int, int] = {}
-        for response in self.command("UID FETCH", f"{first_uid}:*".encode(), b"(UID RFC822.SIZE)", *how):
-            uid = re.search(rb"\bUID (\d+)", response.line)
-            size = re.search(rb"\bRFC822\.SIZE (\d+)", response.line)
+        tag = self._send("UID FETCH", (f"{first_uid}:*".encode(), b"(UID RFC822.SIZE)", *how))
+        while not (response := self._response()).line.startswith(tag + b" "):
+            uid = re.search(rb"\bUID (\d{1,10})\b", response.line)
+            size = re.search(rb"\bRFC822\.SIZE (\d{1,12})\b", response.line)
             if uid and size and int(uid[1]) >= first_uid:  # "n:*" always gives the last one, too
                 found[int(uid[1])] = int(size[1])
+            elif not uid:
+                self._notice(response)
+        self._judge(response.line, "UID FETCH")
         return sorted(found.items())
 
     def fetch(self, uids: Sequence[int]) -> Iterator[Fetched]:
