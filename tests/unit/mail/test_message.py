@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.mail import foldernames, headers, replies, webtext
+from roadmap_cli.mail import dates, foldernames, headers, replies, webtext
 from roadmap_cli.mail.charsets import decode
 from roadmap_cli.mail.message import Attachment, Failure, parse
 
@@ -70,7 +70,7 @@ def test_who_to_whom_when_and_what():
     ],
 )
 def test_dates_as_programs_write_them(text: str, stamp: str):
-    found = headers.moment(text)
+    found = dates.moment(text)
     assert found is not None
     assert found.replace(tzinfo=None).isoformat() == stamp
 
@@ -79,7 +79,7 @@ def test_dates_as_programs_write_them(text: str, stamp: str):
     "text", ["", "yesterday", "Mon, 99 Foo 2026", "1 Jan 0001 00:00", "5 Jan 2999 10:00:00", "\0" * 50]
 )
 def test_what_is_no_date(text: str):
-    assert headers.moment(text) is None
+    assert dates.moment(text) is None
 
 
 def test_without_a_date_the_first_server_tells_it():
