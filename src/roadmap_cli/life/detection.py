@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _OTHERS = (
     (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
     (re.compile(rb"%PDF-"), "a PDF document"),
+    (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "of Outlook (.msg) or Office: save a mail as .eml"),
     (re.compile(rb"SQLite format 3\0"), "an SQLite database"),
     (re.compile(rb"\s*<(?:!doctype html|html)", re.IGNORECASE), "a web page"),
 )

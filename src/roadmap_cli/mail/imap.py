@@ -12,11 +12,11 @@ import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailable
-from roadmap_cli.mail import headers
+from roadmap_cli.mail import imap_words as words
 from roadmap_cli.mail.foldernames import readable
+from roadmap_cli.mail.imap_words import Fetched, Response
 from roadmap_cli.net.stream import Stream
 
 PORT, PORT_TLS = 143, 993
@@ -28,15 +28,6 @@ MOST_RESPONSES = 5_000_000
 
 _LITERAL = re.compile(rb"\{(\d{1,12})\+?\}\r?\n\Z")
 _CODE = re.compile(rb"\[([A-Za-z0-9-]+)(?: ([^\]]*))?\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One untagged answer: its words, literals among them in their places."""
-
-    line: bytes
-    """The text with each literal as `{n}`."""
-    literals: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +48,6 @@ class Opened:
     uid_next: int = 0
     exists: int = 0
     highest_modseq: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """One mail as it was fetched; `data` may be its first 64 MiB."""
-
-    uid: int
-    data: bytes
-    came_at: datetime | None
-    flags: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -114,13 +95,13 @@ class Client:
         """
         try:
             if mechanism in ("XOAUTH2", "OAUTHBEARER"):
-                self._authenticate(mechanism, _token(mechanism, user, secret, self.stream.host))
+                self._authenticate(mechanism, words.token(mechanism, user, secret, self.stream.host))
             elif "AUTH=PLAIN" in self.capabilities or mechanism == "PLAIN":
                 self._authenticate("PLAIN", f"\0{user}\0{secret}".encode())
             elif "LOGINDISABLED" in self.capabilities:
                 raise ConfigError(f"{self.stream.host!r} takes no password on this connection", code="no_login")
             else:
-                self.command("LOGIN", _string(user), _string(secret))
+                self.command("LOGIN", words.string(user), words.string(secret))
         except _RefusedError as error:
             if error.code in ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"):
                 raise TryLater(f"{self.stream.host!r} cannot log in now", code="busy") from None
@@ -154,7 +135,7 @@ class Client:
                 rb'\* LIST \(([^)]*)\) (?:"(?:\\.|[^"\\])*"|NIL) (.*)\Z', response.line.strip(), re.I | re.S
             )
             if told:
-                name = _name(told[2], response.literals)
+                name = words.name(told[2], response.literals)
                 uses = frozenset(told[1].decode("latin-1").lower().split())
                 if not uses & {"\\noselect", "\\nonexistent"}:
                     found.append(Folder(name, readable(name), uses))
@@ -164,7 +145,7 @@ class Client:
         """Open a folder for reading only. Raises DataError (no_folder)."""
         how = (b"(CONDSTORE)",) if "CONDSTORE" in self.capabilities and "QRESYNC" not in self.capabilities else ()
         try:
-            responses = self.command("EXAMINE", _string(raw_name), *how)
+            responses = self.command("EXAMINE", words.string(raw_name), *how)
         except _RefusedError as error:
             raise DataError(
                 f"the server has no folder {readable(raw_name)!r} that can be read",
@@ -195,11 +176,15 @@ class Client:
             (f"(CHANGEDSINCE {changed_since})".encode(),) if changed_since and "CONDSTORE" in self.capabilities else ()
         )
         found: dict[int, int] = {}
-        for response in self.command("UID FETCH", f"{first_uid}:*".encode(), b"(UID RFC822.SIZE)", *how):
-            uid = re.search(rb"\bUID (\d+)", response.line)
-            size = re.search(rb"\bRFC822\.SIZE (\d+)", response.line)
+        tag = self._send("UID FETCH", (f"{first_uid}:*".encode(), b"(UID RFC822.SIZE)", *how))
+        while not (response := self._response()).line.startswith(tag + b" "):
+            uid = re.search(rb"\bUID (\d{1,10})\b", response.line)
+            size = re.search(rb"\bRFC822\.SIZE (\d{1,12})\b", response.line)
             if uid and size and int(uid[1]) >= first_uid:  # "n:*" always gives the last one, too
                 found[int(uid[1])] = int(size[1])
+            elif not uid:
+                self._notice(response)
+        self._judge(response.line, "UID FETCH")
         return sorted(found.items())
 
     def fetch(self, uids: Sequence[int]) -> Iterator[Fetched]:
@@ -207,13 +192,13 @@ class Client:
         if not uids:
             return
         body = f"BODY.PEEK[]<0.{MOST_MAIL_BYTES}>".encode()
-        tag = self._send("UID FETCH", (_set(uids), b"(UID FLAGS INTERNALDATE " + body + b")"))
+        tag = self._send("UID FETCH", (words.uid_set(uids), b"(UID FLAGS INTERNALDATE " + body + b")"))
         while True:
             response = self._response()
             if response.line.startswith(tag + b" "):
                 self._judge(response.line, "UID FETCH")
                 return
-            fetched = _fetched(response)
+            fetched = words.fetched(response)
             if fetched is not None:
                 yield fetched
             else:
@@ -379,66 +364,6 @@ class _RefusedError(Unavailable):
 
 
 _TOKENS = ("XOAUTH2", "OAUTHBEARER")
-
-
-def _token(mechanism: str, user: str, token: str, host: str) -> bytes:
-    if mechanism == "XOAUTH2":
-        return f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
-    escaped = user.replace("=", "=3D").replace(",", "=2C")
-    return f"n,a={escaped},\x01host={host}\x01auth=Bearer {token}\x01\x01".encode()
-
-
-def _string(text: str) -> bytes:
-    """A string as a quoted string, or as a literal where it cannot be one."""
-    data = text.encode()
-    if data.isascii() and not re.search(rb"[\x00-\x1f\x7f]", data) and len(data) < 1000:
-        return b'"' + data.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
-    return b"{%d}\r\n%s" % (len(data), data)
-
-
-def _name(text: bytes, literals: tuple[bytes, ...]) -> str:
-    text = text.strip()
-    if text.startswith(b'"'):
-        return re.sub(rb"\\(.)", rb"\1", text[1:-1]).decode("latin-1")
-    if text.startswith(b"{") and literals:
-        return literals[-1].decode("latin-1")
-    return text.decode("latin-1")
-
-
-def _set(uids: Sequence[int]) -> bytes:
-    """UIDs as a sequence set, runs joined."""
-    pieces: list[str] = []
-    first = last = uids[0]
-    for uid in [*uids[1:], -1]:
-        if uid == last + 1:
-            last = uid
-            continue
-        pieces.append(str(first) if first == last else f"{first}:{last}")
-        first = last = uid
-    return ",".join(pieces).encode()
-
-
-def _fetched(response: Response) -> Fetched | None:
-    line = response.line
-    if not re.match(rb"\* \d+ FETCH ", line, re.I):
-        return None
-    uid = re.search(rb"\bUID (\d+)", line)
-    if not uid or not re.search(rb"BODY\[\]", line, re.I):
-        return None
-    data = response.literals[-1] if response.literals else _quoted_body(line)
-    date = re.search(rb'INTERNALDATE "([^"]{1,60})"', line, re.I)
-    flags = re.search(rb"FLAGS \(([^)]*)\)", line, re.I)
-    return Fetched(
-        int(uid[1]),
-        data,
-        headers.moment(date[1].decode("latin-1")) if date else None,
-        frozenset(flags[1].decode("latin-1").lower().split()) if flags else frozenset(),
-    )
-
-
-def _quoted_body(line: bytes) -> bytes:
-    found = re.search(rb'BODY\[\](?:<\d+>)? "((?:\\.|[^"\\])*)"', line, re.I)
-    return re.sub(rb"\\(.)", rb"\1", found[1]) if found else b""
 
 
 def _readable(stream: Stream) -> bool:

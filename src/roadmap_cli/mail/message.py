@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from roadmap_cli.mail import headers, replies, webtext
+from roadmap_cli.mail import dates, headers, replies, webtext
 from roadmap_cli.mail.charsets import decode
 from roadmap_cli.mail.structure import Part
 from roadmap_cli.mail.structure import parse as parts_of
@@ -140,16 +140,16 @@ def _bare_id(head: headers.Head) -> str:
 def _moment(head: headers.Head) -> tuple[datetime | None, str]:
     """When it was sent; else, when the first server had it; else what other fields say."""
     for value in head.every("date"):
-        found = headers.moment(headers.words(value))
+        found = dates.moment(headers.words(value))
         if found:
             return found, "date"
     for value in reversed(head.every("received")):
-        found = headers.moment(headers.words(value).rpartition(";")[2].strip())
+        found = dates.moment(headers.words(value).rpartition(";")[2].strip())
         if found:
             return found, "received"
     for name in ("resent-date", "delivery-date", "x-original-date", "x-received", "posted-date", "x-apple-mail-date"):
         for value in head.every(name):
-            found = headers.moment(headers.words(value).rpartition(";")[2].strip())
+            found = dates.moment(headers.words(value).rpartition(";")[2].strip())
             if found:
                 return found, "received" if name == "x-received" else "resent"
     return None, ""

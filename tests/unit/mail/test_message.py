@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+import email
+import email.header
+import email.utils
+import sysconfig
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.mail import foldernames, headers, replies, webtext
+from roadmap_cli.mail import dates, foldernames, headers, replies, webtext
 from roadmap_cli.mail.charsets import decode
 from roadmap_cli.mail.message import Attachment, Failure, parse
 
@@ -65,7 +70,7 @@ def test_who_to_whom_when_and_what():
     ],
 )
 def test_dates_as_programs_write_them(text: str, stamp: str):
-    found = headers.moment(text)
+    found = dates.moment(text)
     assert found is not None
     assert found.replace(tzinfo=None).isoformat() == stamp
 
@@ -74,7 +79,7 @@ def test_dates_as_programs_write_them(text: str, stamp: str):
     "text", ["", "yesterday", "Mon, 99 Foo 2026", "1 Jan 0001 00:00", "5 Jan 2999 10:00:00", "\0" * 50]
 )
 def test_what_is_no_date(text: str):
-    assert headers.moment(text) is None
+    assert dates.moment(text) is None
 
 
 def test_without_a_date_the_first_server_tells_it():
@@ -372,3 +377,29 @@ def test_no_bytes_make_it_raise(data: st.DataObject):
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes):
     parse(data)
+
+
+def odd_mails() -> list[Path]:
+    """The mails of CPython's own tests, where this Python brings them."""
+    folder = Path(sysconfig.get_path("stdlib")) / "test/test_email/data"
+    return sorted(folder.glob("msg_*.txt"))
+
+
+@pytest.mark.skipif(not odd_mails(), reason="this Python was installed without its tests")
+def test_the_standard_library_reads_the_same_in_odd_mails():
+    for path in odd_mails():
+        data = path.read_bytes()
+        peer = email.message_from_bytes(data)
+        found = parse(data)
+        try:
+            subject = str(email.header.make_header(email.header.decode_header(peer["subject"] or "")))
+        except (UnicodeError, LookupError):
+            continue
+        assert found.subject == " ".join(subject.split()), path.name
+        dates = email.utils.parsedate_to_datetime(peer["date"]) if peer["date"] else None
+        if dates is not None and found.dated_by == "date":
+            assert found.at == (dates if dates.tzinfo else dates.replace(tzinfo=UTC)), path.name
+        files = [part for part in peer.walk() if part.get_content_maintype() not in ("text", "multipart", "message")]
+        files = [part for part in files if not part.get_content_type().endswith("-signature")]
+        names = {name for name in (part.get_filename() for part in files) if name and name.isascii()}
+        assert {name.rpartition("/")[2] for name in names} <= {each.name for each in found.attachments}, path.name

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from roadmap_cli.life import mails
+from roadmap_cli.life.formats.text import as_utf8
 from roadmap_cli.life.items import Item, Source
 from roadmap_cli.life.opened import Opened
 
@@ -58,7 +59,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
     from roadmap_cli.life.formats.mbox import changed_at
 
     opened.stream.seek(0)
-    data = opened.stream.read(MOST_MAIL_BYTES)
+    data = as_utf8(opened.stream.read(MOST_MAIL_BYTES))
     yield from mails.items(message_of(data), mails.Place(source, 1, "", changed_at(opened), "file"), settings)
 
 

@@ -19,7 +19,7 @@ from roadmap_cli.life.formats.json_files import loaded, moment, text
 from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
-from roadmap_cli.mail import headers
+from roadmap_cli.mail import dates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _page(opened: Opened, source: Source) -> Iterator[Record | DataError]:
             continue
         lines = [html.unescape(re.sub(r"<[^<>]{0,5000}>", "", line)).strip() for line in re.split(r"<br ?/?>", content)]
         told = next((line for line in reversed(lines) if line), "")
-        at = headers.moment(told.replace("\u202f", " ").replace("\u00a0", " "))
+        at = dates.moment(told.replace("\u202f", " ").replace("\u00a0", " "))
         if at is None:
             yield source.placed(DataError("the time cannot be read", code="bad_time"), number)
             continue

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from roadmap_cli.life import mails
 from roadmap_cli.life.items import Item, Position, Source
 from roadmap_cli.life.opened import Opened
-from roadmap_cli.mail import headers
+from roadmap_cli.mail import dates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
         head = piece.data[: piece.data.find(b"\n\n") + 1 or 65536]
         status = _DELETED.search(head)
         if not (status and int(status[1], 16) & 8):  # deleted, and still there until the file is compacted
-            came = headers.moment(piece.line[5:].decode("latin-1").partition(" ")[2])
+            came = dates.moment(piece.line[5:].decode("latin-1").partition(" ")[2])
             yield from mails.items(piece.data, mails.Place(source, number, folder_of(opened.name), came), settings)
         if opened.place and number % _STRIDE == 0:
             yield _position(opened, piece, number)

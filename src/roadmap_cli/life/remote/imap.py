@@ -19,7 +19,7 @@ from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailabl
 from roadmap_cli.life import mails
 from roadmap_cli.life.items import Item, Position
 from roadmap_cli.life.remote import Access, bare, source_of, user_of
-from roadmap_cli.mail import foldernames, imap
+from roadmap_cli.mail import foldernames, imap, imap_words
 from roadmap_cli.net import addresses, backoff, stream
 
 TYPE_CHECKING = False
@@ -193,7 +193,7 @@ def _chunks(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
         yield chunk
 
 
-def _fetched(client: imap.Client, uids: list[int]) -> Iterator[imap.Fetched | DataError]:
+def _fetched(client: imap.Client, uids: list[int]) -> Iterator[imap_words.Fetched | DataError]:
     """Mails of a chunk; where the server refuses it, one by one, so that a damaged mail costs only itself."""
     came: set[int] = set()
     try:
