@@ -72,7 +72,7 @@ def camt(path: Path, megabytes: int) -> None:
             '<?xml version="1.0"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt>'
             "<Acct><Id><IBAN>DE89370400440532013000</IBAN></Id><Ccy>EUR</Ccy></Acct>\n"
         )
-        for number, day in days(megabytes * 1_600):
+        for number, day in days(megabytes * 3_500):
             out.write(
                 f'<Ntry><Amt Ccy="EUR">{number % 900}.50</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>{day}</Dt>'
                 f"</BookgDt><AcctSvcrRef>R{number}</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>E{number}</EndToEndId></Refs>"
@@ -87,7 +87,7 @@ def camt(path: Path, megabytes: int) -> None:
 def table(path: Path, megabytes: int) -> None:
     with path.open("w") as out:
         out.write("Buchungstag;Empfänger;Verwendungszweck;Betrag;Währung\n")
-        for number, day in days(megabytes * 16_000):
+        for number, day in days(megabytes * 20_000):
             out.write(f"{day:%d.%m.%Y};Payee {number % 50};What for {number} and some more;-{number % 900},50;EUR\n")
             if out.tell() > megabytes << 20:
                 break

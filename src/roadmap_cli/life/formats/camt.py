@@ -123,9 +123,10 @@ class _Reader:
 
 
 def _drop(stack: list[Element], element: Element) -> None:
+    """Forget an element; younger siblings of it may be there already, as the file is parsed a piece at a time."""
     element.clear()
-    if stack and len(stack[-1]) and stack[-1][-1] is element:
-        del stack[-1][-1]
+    if stack:
+        stack[-1].remove(element)
 
 
 def _events(opened: Opened) -> Iterator[tuple[str, Element]]:
