@@ -1,0 +1,1 @@
+-- Kept for a change of another part; nothing is done here.
