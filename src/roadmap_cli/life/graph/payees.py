@@ -27,6 +27,10 @@ _PREFIX = re.compile(
     r"überweisung an|ueberweisung an|payment to|direct debit to)\s+)",
     re.IGNORECASE,
 )
+#: Legal forms, left out at the end of a name.
+LEGAL_FORMS = frozenset(
+    "gmbh ag kg ohg ug se ev inc llc ltd plc corp co sarl sa bv nv spa srl limited incorporated mbh".split()
+)
 #: Words at the end that tell where a till stands or who owns it, not whose it is.
 _ENDS = frozenset(
     """gmbh ag kg ohg ug se ev inc llc ltd plc corp co sarl sa bv nv spa srl limited filiale fil store shop markt branch

@@ -5,8 +5,10 @@
 
 -- The records that were read, so that each is read once.
 CREATE TABLE life_graph_read (
-    record_id  TEXT NOT NULL PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE, -- the record
-    rules      INTEGER NOT NULL -- number of the rules it was read by; others read it anew
+    record_id TEXT NOT NULL PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE, -- the record
+    kind      TEXT NOT NULL,   -- its kind
+    at        TEXT NOT NULL,   -- when it happened
+    rules     INTEGER NOT NULL -- number of the rules it was read by; others read it anew
 ) STRICT, WITHOUT ROWID;
 
 -- Everything that may stand for an entity.
