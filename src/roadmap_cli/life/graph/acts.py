@@ -94,9 +94,7 @@ def every(tx: Connection, *, revoked: bool = False) -> list[Act]:
         f"SELECT id, at, act, atoms, others, said, why_id, revoked_at FROM life_graph_act{where} ORDER BY at, id"
     )
     return [
-        Act(
-            name, at, act, tuple(orjson.loads(atoms)), tuple(orjson.loads(others)), orjson.loads(said), why, revoked_at
-        )
+        Act(name, at, act, tuple(orjson.loads(atoms)), tuple(orjson.loads(others)), orjson.loads(said), why, revoked_at)
         for name, at, act, atoms, others, said, why, revoked_at in rows
     ]
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.life.graph import acts, entities, evidence, extraction, relations, resolution, versions
 from roadmap_cli.life.graph.identities import organisation_domain
+from roadmap_cli.state import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,9 +205,7 @@ def records_of(tx: Connection, relation: tuple[str, str, str], now: datetime) ->
     found = next((each for each in deriver.relations() if (each.a, each.relation, each.b) == wanted), None)
     ids = set(deriver.records) | set(found.trail.ids() if found else ())
     for number in deriver.addresses:
-        ids.update(
-            each for (each,) in tx.execute("SELECT record_id FROM life_graph_mention WHERE atom = ?", (number,))
-        )
+        ids.update(each for (each,) in tx.execute("SELECT record_id FROM life_graph_mention WHERE atom = ?", (number,)))
     moments = {each: at for each, at in ((i, _moment(tx, i)) for i in ids) if at}
     return sorted(moments, key=lambda each: (moments[each], each))
 
@@ -214,3 +213,16 @@ def records_of(tx: Connection, relation: tuple[str, str, str], now: datetime) ->
 def _moment(tx: Connection, record_id: str) -> str:
     row = tx.execute("SELECT at FROM life_graph_read WHERE record_id = ?", (record_id,)).fetchone()
     return str(row[0]) if row else ""
+
+
+def with_records(tx: Connection, found: list[Record], now: datetime) -> list[Record]:
+    """The same records, each relation followed by all stored records it rests on, with its `relation_id`."""
+    told: list[Record] = []
+    for each in found:
+        told.append(each)
+        if each["kind"] == "life.relation":
+            for name in records_of(tx, (each["a_id"], each["relation"], each["b_id"]), now):
+                record = records.get(tx, name)
+                if record is not None:
+                    told.append({**record, "relation_id": each["id"]})
+    return told

@@ -42,7 +42,9 @@ class Entity:
         found: dict[str, Any] = {"names": sorted(shown)} if shown else {}
         found |= {"emails": emails} if emails else {}
         found |= {"phones": phones} if phones else {}
-        birthdays = sorted({day for atom in self.atoms for day in atom.birthdays}, key=lambda day: (day[:2] == "--", day))
+        birthdays = sorted(
+            {day for atom in self.atoms for day in atom.birthdays}, key=lambda day: (day[:2] == "--", day)
+        )
         found |= {"birthday": birthdays[0]} if birthdays else {}
         found["atoms"] = sorted(atom.key for atom in self.atoms)
         return found

@@ -27,10 +27,9 @@ _LETTERS = str.maketrans(
     }
 )  # fmt: skip
 _TITLES = frozenset(
-    "mr mrs ms miss mx dr prof sir dame herr frau hr fr ing dipl mag med phil rer nat jr sr ii iii phd md msc bsc mba "
-    "esq rev mme mlle".split()
+    ["mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "dame", "herr", "frau", "hr", "fr", "ing", "dipl", "mag", "med", "phil", "rer", "nat", "jr", "sr", "ii", "iii", "phd", "md", "msc", "bsc", "mba", "esq", "rev", "mme", "mlle"]
 )
-_PARTICLES = frozenset("von van der den de del della di da dos du la le zu zur vom ten ter al el bin ibn".split())
+_PARTICLES = frozenset(["von", "van", "der", "den", "de", "del", "della", "di", "da", "dos", "du", "la", "le", "zu", "zur", "vom", "ten", "ter", "al", "el", "bin", "ibn"])
 _GROUPS = nicknames.groups()
 _ORGANISED = re.compile(
     r"\b(gmbh|ag|kg|ohg|ug|se|inc|llc|ltd|plc|corp|co|company|bank|e\.?v|group|team|support|service|services|newsletter"

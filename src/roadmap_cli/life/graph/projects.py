@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from roadmap_cli.life.graph.names import fold
 
-_NAMED = re.compile(r"\b(?:[Pp]roject|PROJECT|[Pp]rojekt|[Pp]rojet|[Pp]royecto)\s+([A-ZÄÖÜ][\w-]+(?:\s+[A-ZÄÖÜ][\w-]+)?)")
+_NAMED = re.compile(
+    r"\b(?:[Pp]roject|PROJECT|[Pp]rojekt|[Pp]rojet|[Pp]royecto)\s+([A-ZÄÖÜ][\w-]+(?:\s+[A-ZÄÖÜ][\w-]+)?)"
+)
 _BEHIND = re.compile(r"\b([A-ZÄÖÜ][\w-]+)[\s-](?:[Pp]roject|[Pp]rojekt)\b")
 _TAG = re.compile(r"(?<![\w&/#])#([^\W\d_][\w-]{2,30})\b")
 _TICKET = re.compile(r"\b([A-Z][A-Z0-9]{1,9})-\d{1,6}\b")
@@ -19,22 +21,10 @@ _BRACKET = re.compile(r"^\s*(?:(?:re|aw|fwd?|wg):\s*)*\[([^\]\[]{2,30})\]", re.I
 _BIGRAM = re.compile(r"(?<![\w.])([A-ZÄÖÜ][a-zäöüß]{2,})\s+([A-ZÄÖÜ][a-zäöüß]{2,})(?!\w)")
 #: Words that begin titles and subjects and name no project.
 _WORDS = frozenset(
-    """meeting weekly daily monthly standup stand sync planning review retro call lunch dinner breakfast coffee team all
-    hands sprint one interview demo kickoff kick off workshop training holiday vacation urlaub birthday geburtstag happy
-    new year re fwd fw aw wg the a an and or of for to with your you our my this that please thanks thank hello hi dear
-    question update status report invoice rechnung order bestellung confirmation reminder invitation einladung agenda
-    notes minutes monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag freitag
-    samstag sonntag january february march april may june july august september october november december januar februar
-    marz mai juni juli oktober dezember doctor dentist zahnarzt arzt gym yoga school appointment termin flight flug
-    train hotel project projekt quarterly annual board budget security account password email mail external extern spam
-    important urgent info newsletter re-invite accepted declined tentative canceled cancelled updated zugesagt abgesagt
-    follow catch up intro introduction introducing meet quick chat party concert match game movie film pick drop visit
-    besuch dinner family familie work arbeit home office tax steuer rent miete utf iso covid sha rfc gmt utc cet cest id
-    us uk eu it hr pr qa ui ux ci""".split()
+    ["meeting", "weekly", "daily", "monthly", "standup", "stand", "sync", "planning", "review", "retro", "call", "lunch", "dinner", "breakfast", "coffee", "team", "all", "hands", "sprint", "one", "interview", "demo", "kickoff", "kick", "off", "workshop", "training", "holiday", "vacation", "urlaub", "birthday", "geburtstag", "happy", "new", "year", "re", "fwd", "fw", "aw", "wg", "the", "a", "an", "and", "or", "of", "for", "to", "with", "your", "you", "our", "my", "this", "that", "please", "thanks", "thank", "hello", "hi", "dear", "question", "update", "status", "report", "invoice", "rechnung", "order", "bestellung", "confirmation", "reminder", "invitation", "einladung", "agenda", "notes", "minutes", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "januar", "februar", "marz", "mai", "juni", "juli", "oktober", "dezember", "doctor", "dentist", "zahnarzt", "arzt", "gym", "yoga", "school", "appointment", "termin", "flight", "flug", "train", "hotel", "project", "projekt", "quarterly", "annual", "board", "budget", "security", "account", "password", "email", "mail", "external", "extern", "spam", "important", "urgent", "info", "newsletter", "re-invite", "accepted", "declined", "tentative", "canceled", "cancelled", "updated", "zugesagt", "abgesagt", "follow", "catch", "up", "intro", "introduction", "introducing", "meet", "quick", "chat", "party", "concert", "match", "game", "movie", "film", "pick", "drop", "visit", "besuch", "dinner", "family", "familie", "work", "arbeit", "home", "office", "tax", "steuer", "rent", "miete", "utf", "iso", "covid", "sha", "rfc", "gmt", "utc", "cet", "cest", "id", "us", "uk", "eu", "it", "hr", "pr", "qa", "ui", "ux", "ci"]
 )
 _FOLDERS = frozenset(
-    """inbox posteingang sent gesendet drafts entwurfe trash papierkorb deleted spam junk archive archiv all mail
-    outbox starred important gmail google mails messages items objects elements""".split()
+    ["inbox", "posteingang", "sent", "gesendet", "drafts", "entwurfe", "trash", "papierkorb", "deleted", "spam", "junk", "archive", "archiv", "all", "mail", "outbox", "starred", "important", "gmail", "google", "mails", "messages", "items", "objects", "elements"]
 )
 
 

@@ -425,7 +425,9 @@ class Deriver:
             entity = self.entities[cluster]
             if entity.sort != "person" or entity.is_hidden:
                 continue
-            kinds = {FAMILY[word] for atom in entity.atoms for text in atom.forms if (word := names.fold(text)) in FAMILY}
+            kinds = {
+                FAMILY[word] for atom in entity.atoms for text in atom.forms if (word := names.fold(text)) in FAMILY
+            }
             if kinds and self.user is not None and cluster != self.user:
                 key = (cluster, "family_of", self.user)
                 trail = Trail()

@@ -26,7 +26,15 @@ NAME_WEIGHTS = {
     Level.CONFLICT: -9.0, Level.UNTOLD: 0.0, Level.GIVEN: 1.2, Level.FAMILY_CHANGED: -2.0, Level.INITIAL: 2.2,
     Level.TYPO: 4.6, Level.NICKNAME: 5.2, Level.PART: 5.6, Level.EXACT: 7.0,
 }  # fmt: skip
-LINK_WEIGHTS = {"user": 14.0, "email": 11.0, "phone": 9.0, "signature_phone": 8.0, "signature_email": 6.0, "same": 12.0, "named": 4.0}
+LINK_WEIGHTS = {
+    "user": 14.0,
+    "email": 11.0,
+    "phone": 9.0,
+    "signature_phone": 8.0,
+    "signature_email": 6.0,
+    "same": 12.0,
+    "named": 4.0,
+}
 _LARGEST_BLOCK = 400
 _FEW_FORMS = 6
 
@@ -142,7 +150,9 @@ def _block_keys(name: Name) -> Iterable[str]:
     keys += [f"n:{given}:{name.family[1:3]}"]
     keys += [f"g:{group}" for group in names.given_groups(given)]
     first, last = given, name.family.replace(" ", "")
-    keys += [f"h:{each}" for each in (first + last, first[0] + last, first + last[0], last + first[0], last, last + first)]
+    keys += [
+        f"h:{each}" for each in (first + last, first[0] + last, first + last[0], last + first[0], last, last + first)
+    ]
     return keys
 
 
@@ -320,8 +330,8 @@ class _Joining:
     def run(self, pairs: list[Pair]) -> Outcome:
         """Join by the user's word, then by evidence from the surest down; what is between the thresholds is asked."""
         outcome = Outcome(self.cluster, self.members)
-        for (a, b), together in self.latest.items():
-            if together and a in self.cluster and b in self.cluster and self.cluster[a] != self.cluster[b]:
+        for (a, b), together in reversed(self.latest.items()):  # of words that contradict one another the last holds
+            if together and self.cluster[a] != self.cluster[b] and not self._forbidden(a, b):
                 self._join(a, b)
                 outcome.joined.append(Pair(a, b, 99.0, ("the user said so",), False))
         rivals = self._rivals(pairs)
