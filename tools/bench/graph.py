@@ -222,9 +222,11 @@ def relations(tx: Any, life: Life, found: Clusters) -> dict[str, tuple[int, int,
         "attends": life.attends,
         "member_of": life.members,
     }
-    result = {
-        name: (len(mine[name] & wanted), len(mine[name]), len(wanted)) for name, wanted in true.items()
-    }  # fmt: skip
+    result = {name: (len(mine[name] & wanted), len(mine[name]), len(wanted)) for name, wanted in true.items()}
+    jobs = {(person.id, job.firm) for person in life.people.values() for job in person.jobs}
+    unseen = mine["works_at"] & jobs - true["works_at"]  # right, on a single record, which nobody had to find
+    right, told, wanted_count = result["works_at"]
+    result["works_at"] = (right, told - len(unseen), wanted_count)
     result["works_at, both times"] = _timed(life, spans)
     return result
 

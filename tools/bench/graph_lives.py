@@ -274,7 +274,8 @@ class _Maker:
     def _contact(self, person: Person, copy: int) -> None:
         pick = self.random
         uid = f"{person.id}-{copy}"
-        known = [*(job.address for job in person.jobs), *person.private]
+        day = pick.randint(0, 60)
+        known = [*(job.address for job in person.jobs if job.first <= day), *person.private]
         emails = sorted(address for address in known if pick.random() < 0.55)
         name = person.name if pick.random() < 0.7 else (self._written(person) or person.name)
         if person.calls and pick.random() < 0.1:
@@ -283,7 +284,6 @@ class _Maker:
             kin = pick.choice(["Mum", "Dad", "Oma", "Tante Inge"])
             if kin not in self.book_names.values():
                 name, person.family_of_user = kin, kin
-        day = pick.randint(0, 60)
         record: Record = {"kind": "life.contact", "uid": uid, "name": name, "at": self._at(day)}
         record |= {"emails": emails} if emails else {}
         phone = person.phone

@@ -30,7 +30,6 @@ _TITLES = frozenset(
     ["mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "dame", "herr", "frau", "hr", "fr", "ing", "dipl", "mag", "med", "phil", "rer", "nat", "jr", "sr", "ii", "iii", "phd", "md", "msc", "bsc", "mba", "esq", "rev", "mme", "mlle"]
 )
 _PARTICLES = frozenset(["von", "van", "der", "den", "de", "del", "della", "di", "da", "dos", "du", "la", "le", "zu", "zur", "vom", "ten", "ter", "al", "el", "bin", "ibn"])
-_GROUPS = nicknames.groups()
 _ORGANISED = re.compile(
     r"\b(gmbh|ag|kg|ohg|ug|se|inc|llc|ltd|plc|corp|co|company|bank|e\.?v|group|team|support|service|services|newsletter"
     r"|noreply|no-reply|info|office|store|shop|university|universität|hotel|restaurant|verein|via|notifications?)\b",
@@ -47,13 +46,16 @@ def fold(text: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _word(word: str) -> str:
-    """A folded word as it is compared: the e of a spelt-out umlaut is gone, frequent transliterations are one."""
+def spelt(word: str) -> str:
+    """A folded word as it is compared: the e of a spelt-out umlaut is gone, and letters that transliterations exchange are one."""
     if len(word) > 3:
         word = re.sub(r"([aou])e", r"\1", word)
-        word = re.sub(r"ii?$|ij$|yi$", "y", word)
-        word = word.replace("iu", "yu").replace("ia", "ya").replace("ph", "f").replace("kh", "h")
+    for other, same in (("ph", "f"), ("kh", "h"), ("y", "i"), ("j", "i"), ("ii", "i")):
+        word = word.replace(other, same)
     return word
+
+
+_GROUPS = {spelt(form): lines for form, lines in nicknames.groups().items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def parse(text: str) -> Name | None:
 
 def _words(text: str) -> list[str]:
     words = [word for word in fold(text.replace("-", " ").replace(".", " ")).split() if word not in _TITLES]
-    return [word if word in _PARTICLES else _word(word) for word in words]
+    return [word if word in _PARTICLES else spelt(word) for word in words]
 
 
 def _family(words: list[str]) -> str:

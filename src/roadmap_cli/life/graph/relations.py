@@ -393,11 +393,15 @@ class Deriver:
             for first, last, organisation, trail in told:
                 after = [other for other in told if other[2] != organisation and other[0] > first and other[1] > last]
                 left = bool(after) and min(other[0] for other in after) <= _later(last, 400)
-                silent = bool(latest) and _days(last, latest) > _LEFT_DAYS
+                usual = _days(first, last) / max(trail.count - 1, 1)
+                silent = bool(latest) and _days(last, latest) > max(_LEFT_DAYS, 5 * usual)
                 mine = Trail()
                 mine.take(trail)
                 confidence = round(1 - 0.5 * 0.8 ** min(trail.count, 20), 3)
                 until = last if left or silent else None
+                known = found.get((cluster, "works_at", organisation))
+                if known is not None and until and trail.count > 1 and known.trail.last < last:
+                    known.valid_to = until  # an entry of the address book is seldom brought up to date
                 self._merge(found, Relation(cluster, "works_at", organisation, mine, first, until, confidence))
         self._succeed(found)
 

@@ -35,6 +35,9 @@ LINK_WEIGHTS = {
     "same": 12.0,
     "named": 4.0,
 }
+_COMMON, _COMMON_GIVEN = 0.7, 0.6
+_COMMON_NAMES = frozenset(map(names.spelt, COMMON_FAMILY_NAMES))
+_OWN = frozenset(map(names.spelt, FAMILY))
 _LARGEST_BLOCK = 400
 _FEW_FORMS = 6
 
@@ -67,21 +70,22 @@ class _Person:
         self.hinted = False
         for form, count in sorted(atom.forms.items(), key=lambda each: (-each[1], each[0])):
             name = names.parse(form)
-            if name is not None and not name.family and name.given[0] in FAMILY:
+            if name is not None and not name.family and name.given[0] in _OWN:
                 continue  # "Mum" names whoever the user's is
             if name is not None and len(told) < _FEW_FORMS:
                 told[name] = told.get(name, 0) + count
         if atom.type == "e":
             hint = identities.hint(atom.value)
             name = names.parse(hint) if hint else None
-            if name is not None and not any(each.family for each in told):
-                self.hinted = not told
-                told[name] = told.get(name, 0) + 1
+            if name is not None:
+                self.hinted = not any(each.family for each in told)
+                told.setdefault(name, 0)
         if any(name.family for name in told) and atom.type in "ep":
             told = {name: count for name, count in told.items() if name.family}
         self.names = tuple(told)
         self.domain = identities.organisation_domain(atom.value) if atom.type == "e" else None
-        self.handle = identities.handle(atom.value) if atom.type == "e" else None
+        handle = identities.handle(atom.value) if atom.type == "e" else None
+        self.handle = names.spelt(handle) if handle else None
         self.is_role = atom.type == "e" and identities.is_role(atom.value)
 
     @property
@@ -130,6 +134,8 @@ def _candidates(evidence: Evidence, people: Mapping[int, _Person]) -> list[tuple
             keys.update(_block_keys(name))
         if person.handle:
             keys.add(f"h:{person.handle}")
+        if person.atom.type in "cn":
+            keys.update(f"w:{form}" for form in person.atom.forms)
         for key in keys:
             blocks[key].append(number)
     for members in blocks.values():
@@ -170,6 +176,10 @@ class _Weigher:
                 if ("email" in roles or "phone" in roles) and one in people and people[one].atom.type == "c":
                     owners[other].add(one)
         self.owners = owners
+        self.held: dict[int, set[int]] = defaultdict(set)
+        for identifier, holders in owners.items():
+            for holder in holders:
+                self.held[holder].add(identifier)
 
     def __call__(self, a: int, b: int) -> Pair:
         one, other = self.people[a], self.people[b]
@@ -180,7 +190,7 @@ class _Weigher:
             score += weight
             why.append(words)
         agreement = level(one.names, other.names)
-        fits = list(self._handles(one, other))
+        fits = list(self._handles(one, other)) if agreement <= Level.INITIAL else []
         if linked and linked.keys() == {"named"} and agreement in (Level.CONFLICT, Level.UNTOLD) and not fits:
             return Pair(a, b, -20.0, (), True)
         weight = NAME_WEIGHTS[agreement]
@@ -219,13 +229,13 @@ class _Weigher:
         main = one.main or other.main
         if main is None or not main.family:
             return 0.0
-        weight = -1.6 if main.family in COMMON_FAMILY_NAMES else 0.0
+        weight = -_COMMON if main.family in _COMMON_NAMES else 0.0
         share = max(self.given[main.given[0]] - 2, 0) / self.total
-        return weight - min(1.0, 12 * share)
+        return weight - min(_COMMON_GIVEN, 12 * share)
 
     def _handles(self, one: _Person, other: _Person) -> Iterable[tuple[float, str]]:
         for first, second in ((one, other), (other, one)):
-            if first.handle and second.names and not first.names:
+            if first.handle and second.names:
                 best = max((_handle_fits(first.handle, name) for name in second.names), default=0.0)
                 if best:
                     yield best, "the address is made of the name"
@@ -252,9 +262,19 @@ class _Weigher:
                 yield -1.2, "addresses of two organisations at one time"
         kinds = {one.atom.type, other.atom.type}
         if kinds == {"c"}:
-            yield -0.5, "two entries of address books"
+            yield self._entries(one.atom.number, other.atom.number)
         if kinds == {"c", "n"} and any(form in one.atom.forms for form in other.atom.forms):
-            yield 3.0, "written as in the address book"
+            single = not (one.main and one.main.family)
+            yield (6.2 if single else 3.0), "written as in the address book"
+
+    def _entries(self, a: int, b: int) -> tuple[float, str]:
+        """Two entries of address books: copies share a number or an address; two that share none of many are two."""
+        mine, theirs = self.held.get(a, set()), self.held.get(b, set())
+        if mine & theirs:
+            return 1.0, "two entries that share a number or an address"
+        if any(self.evidence.atoms[x].type == self.evidence.atoms[y].type for x in mine for y in theirs):
+            return -2.5, "two entries of address books that share nothing"
+        return -0.5, "two entries of address books"
 
     def _context(self, a: int, b: int) -> Iterable[tuple[float, str]]:
         together = self.evidence.beside.get(pair(a, b), 0)
@@ -280,9 +300,17 @@ def _handle_fits(handle: str, name: Name) -> float:
         return 1.0
     if last and handle in (first + last, last + first):
         return 5.5
+    if last and handle.endswith(last) and names.same_given(handle.removesuffix(last), first):
+        return 4.5
     if last and len(last) > 2 and handle in (first[0] + last, last + first[0], first + last[0]):
         return 3.4
     return 1.5 if handle == last and len(last) > 3 else 0.0
+
+
+def _months_later(moment: str) -> str:
+    """The day three months after a moment, near enough to compare with."""
+    year, month = int(moment[:4]), int(moment[5:7]) + 3
+    return f"{year + (month - 1) // 12}-{(month - 1) % 12 + 1:02}{moment[7:10]}"
 
 
 def _same_day(a: str, b: str) -> bool:
@@ -340,8 +368,10 @@ class _Joining:
                 continue
             if self._forbidden(each.a, each.b):
                 continue
-            doubtful = each.score < MERGE or (each.by_name_only and self._has_rival(each, rivals))
-            if not doubtful and not (each.by_name_only and self._contradicts(each.a, each.b)):
+            doubtful = each.score < MERGE or (
+                each.by_name_only and (self._has_rival(each, rivals) or self._works_twice(each))
+            )
+            if not doubtful and not self._contradicts(each.a, each.b, lenient=not each.by_name_only):
                 self._join(each.a, each.b)
                 outcome.joined.append(each)
             elif not self._contradicts(each.a, each.b):
@@ -372,6 +402,25 @@ class _Joining:
                     return True
         return False
 
+    def _works_twice(self, each: Pair) -> bool:
+        """Whether one of both clusters used a firm's address for months in which the other used another firm's."""
+        if each.score >= MERGE + 3:
+            return False
+        mine, theirs = (self._firms(number) for number in (each.a, each.b))
+        return any(
+            domain != other and min(last, until)[:10] > _months_later(max(first, since))
+            for domain, first, last in mine
+            for other, since, until in theirs
+        ) and not {domain for domain, *_ in mine} & {domain for domain, *_ in theirs}
+
+    def _firms(self, number: int) -> list[tuple[str, str, str]]:
+        found = []
+        for each in self.members[self.cluster[number]]:
+            atom, person = self.evidence.atoms[each], self.people.get(each)
+            if person is not None and person.domain and atom.trail.count >= 3:
+                found.append((person.domain, atom.trail.first, atom.trail.last))
+        return found
+
     def _contradicts_or_unsure(self, a: int, b: int) -> bool:
         one, other = self.people[a], self.people[b]
         return one.atom.type not in "ny" or level(one.names, other.names) is Level.CONFLICT
@@ -383,12 +432,15 @@ class _Joining:
         theirs = set(self.members[self.cluster[b]])
         return any(self.apart.get(each, set()) & theirs for each in self.members[self.cluster[a]])
 
-    def _contradicts(self, a: int, b: int) -> bool:
-        """Whether any full names of both clusters are other people's, or their birthdays differ."""
+    def _contradicts(self, a: int, b: int, *, lenient: bool = False) -> bool:
+        """Whether any full names of both clusters are other people's, or their birthdays differ.
+
+        `lenient`: a record links the two, so that another family name may be a new one.
+        """
         mine, theirs = self.members[self.cluster[a]], self.members[self.cluster[b]]
         ours = {name for each in mine for name in self.full.get(each, ())}
         others = {name for each in theirs for name in self.full.get(each, ())}
-        if ours and others and level(ours, others) in (Level.CONFLICT, Level.FAMILY_CHANGED):
+        if ours and others and level(ours, others) is Level.FAMILY_CHANGED and not lenient:
             return True
         if ours and others:
             worst = min(names.agree(x, y) for x in ours for y in others)
