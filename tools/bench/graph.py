@@ -70,15 +70,18 @@ class Union:
         self.parent = {key: key for key in keys}
 
     def find(self, key: tuple[str, ...]) -> tuple[str, ...]:
+        """Who stands for its cluster."""
         while self.parent[key] != key:
             self.parent[key] = self.parent[self.parent[key]]
             key = self.parent[key]
         return key
 
     def join(self, a: tuple[str, ...], b: tuple[str, ...]) -> None:
+        """Make two one."""
         self.parent[self.find(a)] = self.find(b)
 
     def clusters(self) -> Clusters:
+        """The cluster of each."""
         return {key: self.find(key) for key in self.parent}
 
 
@@ -181,7 +184,9 @@ def _who(found: Clusters, life: Life) -> dict[Any, str]:
     for key, who in life.references.items():
         if who != "?":
             votes[found[key]][who] += 1
-    return {entity: sorted(count.items(), key=lambda each: (-each[1], each[0]))[0][0] for entity, count in votes.items()}
+    return {
+        entity: sorted(count.items(), key=lambda each: (-each[1], each[0]))[0][0] for entity, count in votes.items()
+    }
 
 
 def relations(tx: Any, life: Life, found: Clusters) -> dict[str, tuple[int, int, int]]:
@@ -252,7 +257,9 @@ def _timed(life: Life, spans: dict[tuple[str, str], tuple[str, str | None]]) -> 
         elif until is not None:
             seen_last = START + timedelta(days=max(days))
             ends = START + timedelta(days=last)
-            close &= min(abs((datetime.fromisoformat(until) - each).days) for each in (seen_last, ends)) <= TOLERANCE_DAYS
+            close &= (
+                min(abs((datetime.fromisoformat(until) - each).days) for each in (seen_last, ends)) <= TOLERANCE_DAYS
+            )
         else:
             close &= graph_lives.DAYS - max(days) <= 200
         right += close
@@ -302,7 +309,15 @@ def accuracy(seeds: Iterable[int]) -> None:
         tell(f"merges of people, B-cubed F1, {name}", means[5], "ratio", seeds=told, **values)
     for name, (right, found, true) in sums.items():
         precision, recall, f1 = _prf(right, found, true)
-        tell(f"relation {name}, F1", f1, "ratio", seeds=told, precision=round(precision, 4), recall=round(recall, 4), true_count=true)
+        tell(
+            f"relation {name}, F1",
+            f1,
+            "ratio",
+            seeds=told,
+            precision=round(precision, 4),
+            recall=round(recall, 4),
+            true_count=true,
+        )
     means = [statistics.fmean(column) for column in zip(*spelt, strict=True)]
     tell("spellings of payees, pair F1", means[2], "ratio", precision=round(means[0], 4), recall=round(means[1], 4))
 
@@ -311,14 +326,22 @@ def speed(count: int = 100_000) -> None:
     """Seconds to build from `count` records in an encrypted state, and to look; the commands as people run them."""
     root = Path(__file__).parents[2]
     with tempfile.TemporaryDirectory() as folder:
-        environ = os.environ | {"HOME": folder, "XDG_STATE_HOME": folder, "ROADMAP_NOW": NOW.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        life = graph_lives.make(900, people=600, messages=int(count * 0.72), events=int(count * 0.18), payments=int(count * 0.1))
+        environ = os.environ | {
+            "HOME": folder,
+            "XDG_STATE_HOME": folder,
+            "ROADMAP_NOW": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        life = graph_lives.make(
+            900, people=600, messages=int(count * 0.72), events=int(count * 0.18), payments=int(count * 0.1)
+        )
         source = Path(folder) / "life.jsonl"
         source.write_text("".join(json.dumps(record) + "\n" for record in life.records))
 
         def run(*words: str) -> tuple[float, bytes]:
             began = time.perf_counter()
-            done = subprocess.run([str(root / "bin" / words[0]), *words[1:]], env=environ, check=True, capture_output=True)
+            done = subprocess.run(
+                [str(root / "bin" / words[0]), *words[1:]], env=environ, check=True, capture_output=True
+            )
             return time.perf_counter() - began, done.stdout
 
         run("life-ingest", "-q", "-o", os.devnull, str(source))
@@ -341,14 +364,19 @@ def looking(environ: dict[str, str], who: str) -> None:
     from roadmap_cli.state.store import State
 
     path = Path(environ["XDG_STATE_HOME"]) / "roadmap" / "state.db"
-    with State.open(path, mode="read", keys=KeySource(environ, None), wait_s=5, now=lambda: NOW) as opened, opened.read() as tx:
+    with (
+        State.open(path, mode="read", keys=KeySource(environ, None), wait_s=5, now=lambda: NOW) as opened,
+        opened.read() as tx,
+    ):
         start = finding.one(tx, who, Times())["id"]
         others = [each["id"] for each in finding.entities(tx, Times(), sort="person", limit=40)]
         queries: dict[str, Callable[[], Any]] = {
             "search by name": lambda: finding.search(tx, "Kathi Müler", Times()),
             "neighbourhood, two steps": lambda: finding.around(tx, [start], Times(), 2),
             "path between two": lambda: finding.path(tx, start, others[-1], Times(), avoiding=finding.user(tx)),
-            "as it was known and true on a day": lambda: finding.relations(tx, Times.of("2025-01-01", "2026-08-01"), [start]),
+            "as it was known and true on a day": lambda: finding.relations(
+                tx, Times.of("2025-01-01", "2026-08-01"), [start]
+            ),
             "close people": lambda: closeness.close_people(tx, NOW, limit=20),
         }
         for name, query in queries.items():

@@ -29,12 +29,13 @@ _GIVEN = {
     "Julia": ["Jule"], "Laura": [], "Daniel": ["Dan"], "Edward": ["Ted", "Ed"], "Charlotte": ["Lotte"], "Ines": [],
     "Deborah": ["Debbie"], "Vijay": [], "Lakshmi": [], "Chen": [], "Noah": [], "Emma": [], "Leonie": ["Leo"], "Tariq": [],
 }  # fmt: skip
-_FAMILY = """Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Böhm Kühn Jäger Größmann Krüger
+_FAMILY_NAMES = """Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Böhm Kühn Jäger Größmann Krüger
 Smith Johnson Williams Brown Jones Davis Miller Wilson Anderson Thompson Clarke Okafor Adeyemi Mensah Raman Sharma Patel
 Iyer Krishnan Banerjee Wang Li Zhang Chen Liu Tanaka Suzuki Nakamura Kowalski Nowak Wiśniewski Rossi Bianchi García
 Fernández López Dubois Lefèvre Moreau Yılmaz Demir Öztürk Ivanov Petrov Shevchenko Lindqvist Johansson Sørensen Haugen
 van_der_Berg de_Vries O'Brien McAllister Fitzgerald Harrington Ashworth Pemberton Castellanos Abernathy Wójcik Svoboda
-Horvath Papadopoulos Haddad Rahimi Nguyen Tran Pham Kim Park Choi Kaur Gill Fonseca Almeida Ribeiro""".split()
+Horvath Papadopoulos Haddad Rahimi Nguyen Tran Pham Kim Park Choi Kaur Gill Fonseca Almeida Ribeiro"""
+_FAMILY = _FAMILY_NAMES.split()
 _FIRMS = """Brightloom Systems;Kettlebrook Analytics;Nordlicht Energie;Harborline Logistics;Quillmark Press;Ferrodyne Works;
 Silberbach Pharma;Tidewater Software;Obsidian Labs;Marigold Foods;Apex Meridian;Copperleaf Design;Wolkenstein Medien;
 Juniper Ridge Capital;Stonegate Insurance;Helix Foundry;Lumenfield Robotics;Aldermoor Consulting;Papaya Mobility;Vantor Steel"""
@@ -127,7 +128,9 @@ class _Maker:
     def __init__(self, seed: int, people: int) -> None:
         self.random = random.Random(seed)
         self.firms = [firm.strip() for firm in _FIRMS.replace("\n", "").split(";")]
-        self.domains = {firm: f"{plain(firm.split()[0])}.{self.random.choice(['com', 'de', 'io'])}" for firm in self.firms}
+        self.domains = {
+            firm: f"{plain(firm.split()[0])}.{self.random.choice(['com', 'de', 'io'])}" for firm in self.firms
+        }
         self.taken: set[str] = set()
         self.people: dict[str, Person] = {}
         for number in range(people):
@@ -232,7 +235,9 @@ class _Maker:
 
     def run(self, messages: int, events: int, payments: int) -> Life:
         """Make it all."""
-        self.display = {a: self._written(p) for p in self.people.values() for a in [*(j.address for j in p.jobs), *p.private]}
+        self.display = {
+            a: self._written(p) for p in self.people.values() for a in [*(j.address for j in p.jobs), *p.private]
+        }
         self._contacts()
         self._groups = self._make_groups()
         order = list(self.people.values())
@@ -267,8 +272,14 @@ class _Maker:
                 self._contact(person, copy)
         mine = self.me
         self.life.records.append(
-            {"kind": "life.contact", "id": "c_me", "uid": "me", "at": self._at(0), "name": mine.name,
-             "emails": [*(job.address for job in mine.jobs), *mine.private]}  # fmt: skip
+            {
+                "kind": "life.contact",
+                "id": "c_me",
+                "uid": "me",
+                "at": self._at(0),
+                "name": mine.name,
+                "emails": [*(job.address for job in mine.jobs), *mine.private],
+            }
         )
 
     def _contact(self, person: Person, copy: int) -> None:
@@ -342,8 +353,15 @@ class _Maker:
             return
         others = pick.sample(writers, min(len(writers), pick.randint(1, 4)))
         mine = pick.choice(self._addresses(self.me, day))
-        record: Record = {"kind": "life.message", "id": f"m{len(self.life.records)}", "at": self._at(day), "channel": "mail"}
-        record["subject"] = pick.choice(["Project Heron: next steps", "Lunch?", "[Falcon] review", "Invoice", "Photos", "Question"])
+        record: Record = {
+            "kind": "life.message",
+            "id": f"m{len(self.life.records)}",
+            "at": self._at(day),
+            "channel": "mail",
+        }
+        record["subject"] = pick.choice(
+            ["Project Heron: next steps", "Lunch?", "[Falcon] review", "Invoice", "Photos", "Question"]
+        )
         first = others[0]
         address = pick.choice(self._addresses(first, day))
         chosen = {person.id: pick.choice(self._addresses(person, day)) for person in others[1:]}
@@ -373,7 +391,12 @@ class _Maker:
 
     def _chat(self, day: int, order: list[Person], weights: list[float]) -> None:
         pick = self.random
-        record: Record = {"kind": "life.message", "id": f"m{len(self.life.records)}", "at": self._at(day), "channel": "whatsapp"}
+        record: Record = {
+            "kind": "life.message",
+            "id": f"m{len(self.life.records)}",
+            "at": self._at(day),
+            "channel": "whatsapp",
+        }
         if pick.random() < 0.6:
             thread, members = pick.choice(self._groups)
             person = pick.choice(members)
@@ -398,7 +421,10 @@ class _Maker:
 
     def _events(self, count: int, order: list[Person], weights: list[float], circles: list[list[Person]]) -> None:
         pick = self.random
-        series = [(f"s{number}", f"{pick.choice(['Weekly', 'Team', 'Board', 'Club'])} meeting {number}", pick.choice(circles)) for number in range(12)]
+        series = [
+            (f"s{number}", f"{pick.choice(['Weekly', 'Team', 'Board', 'Club'])} meeting {number}", pick.choice(circles))
+            for number in range(12)
+        ]
         for number in range(count):
             day = pick.randint(0, DAYS)
             mine = pick.choice(self._addresses(self.me, day))

@@ -19,6 +19,7 @@ ENTITIES = ("id", "sort", "name", "mention_count", "first_at", "last_at", "confi
 RELATED = ("id", "a_name", "relation", "b_name", "valid_from", "valid_to", "confidence", "evidence_count", "why_id")
 SHOWN = ("kind", "id", "text", "name", "valid_from", "valid_to", "confidence", "evidence_count", "why_id")
 ACTED = ("kind", "id", "act", "sort", "name")
+NEAR = ("name", "score", "family", "days_count", "last_at", "text", "entity_id")
 _SORTS = ("person", "organization", "place", "project", "event", "account")
 _STYLES = {"person": "cyan", "organization": "yellow", "place": "green", "project": "magenta", "event": "blue"}
 _SIGNS = {"person": "●", "organization": "■", "place": "▲", "project": "◆", "event": "○", "account": "□"}
@@ -38,7 +39,7 @@ def _span(record: Record) -> str:
 
 
 def draw(records: Sequence[Record], console: Any) -> None:
-    """Who and what is near: for each entity asked for a tree by relation, the strongest first, then what is near them."""
+    """For each entity asked for a tree by relation, the strongest first: who and what is near, since when."""
     from rich.text import Text
     from rich.tree import Tree
 
@@ -270,7 +271,7 @@ def path(run: Run, name: str, other: str, without_me: bool, at: str | None, know
     yield from steps
 
 
-@main.command(state="read", writes="life.close_person", columns=("name", "score", "family", "days_count", "last_at", "text", "entity_id"), picture=draw_close)  # fmt: skip
+@main.command(state="read", writes="life.close_person", columns=NEAR, picture=draw_close)
 @_BEST
 def close(run: Run, best: int) -> Iterable[Record]:
     """Tell who is close to you, and by which contact.

@@ -124,7 +124,9 @@ def relate(
     start, end = Times.of(since, None).true_from, Times.of(until, None).true_until
     if start and end and end < start:
         raise UsageError("it would end before it begins")
-    said = {"relation": relation} | ({"since": start} if start else {}) | ({"until": end} if end else {})
+    said: dict[str, Any] = (
+        {"relation": relation} | ({"since": start} if start else {}) | ({"until": end} if end else {})
+    )
     said |= {"is_wrong": True} if wrong else {}
     what = sentence(relation, one["name"], other["name"])
     act = _act(

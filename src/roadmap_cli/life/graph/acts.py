@@ -6,7 +6,7 @@ An act speaks of atoms, so it holds for the same addresses and names after every
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -106,7 +106,7 @@ def revoke(tx: Connection, act_id: str, at: datetime) -> Act:
         raise DataError(f"no act {act_id!r} that holds", hint="life-graph acts", code="no_act")
     tx.execute("UPDATE life_graph_act SET revoked_at = ? WHERE id = ?", (stamp(at), act_id))
     decisions.settle(tx, found.why_id, "taken back", at)
-    return Act(*[getattr(found, name) for name in Act.__slots__[:-1]], stamp(at))
+    return replace(found, revoked_at=stamp(at))
 
 
 def said(acts: Iterable[Act], numbers: Mapping[str, int]) -> Said:

@@ -88,9 +88,7 @@ class _Reader:
 
     def __init__(self, tx: Connection) -> None:
         self.tx = tx
-        self.numbers: dict[str, int] = {
-            key: number for key, number in tx.execute("SELECT key, number FROM life_graph_atom")
-        }
+        self.numbers: dict[str, int] = dict(tx.execute("SELECT key, number FROM life_graph_atom"))
         self.mentions: list[tuple[str, int, str, str]] = []
         self.records: list[tuple[str, str, str, int]] = []
 

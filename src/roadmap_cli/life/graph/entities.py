@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -171,4 +172,4 @@ def _confidence(joined: list[Pair]) -> float:
     if not joined:
         return 1.0
     weakest = min(each.score for each in joined)
-    return round(1 / (1 + 2.718281828459045 ** -min(weakest, 12.0)), 3)
+    return round(1 / (1 + math.exp(-min(weakest, 12.0))), 3)

@@ -12,12 +12,18 @@ from roadmap_cli.core.errors import CannotCreate, UsageError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.graph.finding import strength
 
-_SHAPES = {"person": "ellipse", "organization": "box", "place": "house", "project": "folder", "event": "note", "account": "cylinder"}  # fmt: skip
-_TYPES = {"person": "Person", "organization": "Organization", "place": "Place", "project": "Project", "event": "EventSeries", "account": "BankAccount"}  # fmt: skip
-#: How schema.org says a relation: the property of the first side; None: it has no word for it.
+_SHAPES = {
+    "person": "ellipse", "organization": "box", "place": "house", "project": "folder", "event": "note",
+    "account": "cylinder",
+}  # fmt: skip
+_TYPES = {
+    "person": "Person", "organization": "Organization", "place": "Place", "project": "Project", "event": "EventSeries",
+    "account": "BankAccount",
+}  # fmt: skip
+#: How schema.org says a relation: the property of the first side; what it has no word for is in our own namespace.
 _PROPERTIES = {
-    "knows": "knows", "works_at": "worksFor", "colleague_of": "colleague", "member_of": "memberOf", "lives_at": "homeLocation",
-    "located_in": "location", "owns": "owns", "family_of": "relatedTo",
+    "knows": "knows", "works_at": "worksFor", "colleague_of": "colleague", "member_of": "memberOf",
+    "lives_at": "homeLocation", "located_in": "location", "owns": "owns", "family_of": "relatedTo",
 }  # fmt: skip
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
@@ -25,10 +31,12 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 def dot(entities: Sequence[Record], relations: Sequence[Record]) -> Iterator[str]:
     """Lines of a Graphviz graph."""
     yield "digraph life {"
-    yield '  graph [overlap=false, splines=true]; node [fontname="sans-serif"]; edge [fontname="sans-serif", fontsize=9];'
+    yield "  graph [overlap=false, splines=true];"
+    yield '  node [fontname="sans-serif"]; edge [fontname="sans-serif", fontsize=9];'
     for each in entities:
         style = ", penwidth=3" if each.get("is_user") else ""
-        yield f"  {_quoted(each['id'])} [label={_quoted(each['name'])}, shape={_SHAPES.get(each['sort'], 'box')}{style}];"
+        shape = _SHAPES.get(each["sort"], "box")
+        yield f"  {_quoted(each['id'])} [label={_quoted(each['name'])}, shape={shape}{style}];"
     known = {each["id"] for each in entities}
     for each in relations:
         if each["a_id"] not in known or each["b_id"] not in known:

@@ -27,9 +27,11 @@ _MEETING_WITH = re.compile(
     r"|^(?P<whose>[^\W\d_][\w' .-]+?)['’]?s?\s+(?:birthday|geburtstag)$",
 )
 _VIRTUAL = re.compile(r"https?://|\b(zoom|teams|meet|webex|skype|online|phone|telefon|tba|tbd|call|video)\b", re.I)
-_GENERIC_GROUPS = frozenset(
-    ["mycontacts", "my", "contacts", "contacts", "kontakte", "starred", "friends", "freunde", "family", "familie", "work", "arbeit", "coworkers", "kollegen", "business", "personal", "privat", "imported", "other", "favorites", "favoriten", "vip", "all"]
-) | {"my contacts"}
+_GENERIC_GROUPS_TEXT = """
+    mycontacts my contacts contacts kontakte starred friends freunde family familie work arbeit coworkers kollegen
+    business personal privat imported other favorites favoriten vip all
+"""
+_GENERIC_GROUPS = frozenset(_GENERIC_GROUPS_TEXT.split()) | {"my contacts"}
 _INTRODUCTION = re.compile(r"\b(intro|introduction|introducing|meet|vorstellung|bekanntmachung)\b", re.I)
 
 

@@ -62,7 +62,7 @@ class Times:
         """Whether a relation is true in that time."""
         if self.true_from is None or self.true_until is None:
             return True
-        return record["valid_from"] <= self.true_until and record.get("valid_to", "9") >= self.true_from
+        return bool(record["valid_from"] <= self.true_until and record.get("valid_to", "9") >= self.true_from)
 
 
 def _span(text: str, option: str) -> tuple[str, str]:
@@ -294,7 +294,8 @@ def questions(tx: Connection) -> list[Record]:
     )
     return [
         {
-            "kind": "life.graph_question", "id": content_id("life.graph_question", a=a, b=b), "at": at, "a_id": a, "a_name": first, "b_id": b, "b_name": second,
+            "kind": "life.graph_question", "id": content_id("life.graph_question", a=a, b=b), "at": at,
+            "a_id": a, "a_name": first, "b_id": b, "b_name": second,
             "probability": round(1 / (1 + math.exp(-score)), 3), "why": why,
         }
         for a, b, score, why, first, second, at in rows
@@ -335,7 +336,9 @@ def summary(tx: Connection, at: str) -> Record:
     counts = [
         tx.execute(f"SELECT count(*) FROM {source}").fetchone()[0]
         for source in (
-            "life_entity WHERE superseded_at IS NULL", "life_relation WHERE superseded_at IS NULL", "life_graph_question",
+            "life_entity WHERE superseded_at IS NULL",
+            "life_relation WHERE superseded_at IS NULL",
+            "life_graph_question",
         )
     ]  # fmt: skip
     return counted(at, counts[0], counts[1]) | {"question_count": counts[2]}

@@ -5,14 +5,30 @@ from __future__ import annotations
 import re
 
 _MAIL = re.compile(r"[^@\s<>\"(),;:]{1,64}@[a-z0-9][a-z0-9.-]{1,252}\Z")
+_FREE_DOMAINS_TEXT = """
+    gmail.com googlemail.com outlook.com hotmail.com hotmail.de hotmail.co.uk live.com live.de msn.com yahoo.com
+    yahoo.de yahoo.co.uk ymail.com icloud.com me.com mac.com aol.com gmx.de gmx.net gmx.at gmx.ch gmx.com web.de
+    t-online.de freenet.de arcor.de posteo.de posteo.net mailbox.org proton.me protonmail.com pm.me tutanota.com
+    tuta.io fastmail.com fastmail.fm zoho.com mail.com mail.ru yandex.ru yandex.com orange.fr wanadoo.fr free.fr
+    laposte.net libero.it virgilio.it bluewin.ch hey.com qq.com 163.com 126.com naver.com rediffmail.com
+    btinternet.com comcast.net verizon.net sbcglobal.net att.net cox.net wp.pl o2.pl onet.pl seznam.cz example.org
+    example.com example.net
+"""
 #: Domains at which anybody may have an address: they tell no employer.
-FREE_DOMAINS = frozenset(
-    ["gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "hotmail.de", "hotmail.co.uk", "live.com", "live.de", "msn.com", "yahoo.com", "yahoo.de", "yahoo.co.uk", "ymail.com", "icloud.com", "me.com", "mac.com", "aol.com", "gmx.de", "gmx.net", "gmx.at", "gmx.ch", "gmx.com", "web.de", "t-online.de", "freenet.de", "arcor.de", "posteo.de", "posteo.net", "mailbox.org", "proton.me", "protonmail.com", "pm.me", "tutanota.com", "tuta.io", "fastmail.com", "fastmail.fm", "zoho.com", "mail.com", "mail.ru", "yandex.ru", "yandex.com", "orange.fr", "wanadoo.fr", "free.fr", "laposte.net", "libero.it", "virgilio.it", "bluewin.ch", "hey.com", "qq.com", "163.com", "126.com", "naver.com", "rediffmail.com", "btinternet.com", "comcast.net", "verizon.net", "sbcglobal.net", "att.net", "cox.net", "wp.pl", "o2.pl", "onet.pl", "seznam.cz", "example.org", "example.com", "example.net"]
-)
-_ROLES = frozenset(
-    ["info", "office", "contact", "kontakt", "support", "help", "hilfe", "service", "sales", "admin", "administrator", "webmaster", "postmaster", "noreply", "no-reply", "donotreply", "do-not-reply", "newsletter", "news", "mail", "post", "team", "hello", "hallo", "hi", "jobs", "karriere", "careers", "hr", "billing", "invoice", "rechnung", "rechnungen", "invoices", "orders", "bestellung", "bookings", "booking", "reservations", "marketing", "press", "presse", "security", "abuse", "notifications", "notification", "notify", "alerts", "alert", "updates", "mailer-daemon", "bounce", "bounces", "calendar", "calendar-notification", "events", "feedback", "community", "members", "accounts", "accounting", "buchhaltung", "family", "familie", "all", "everyone", "list", "reception", "empfang", "kundenservice", "customerservice"]
-)
-_SECOND_LEVEL = frozenset(["co", "com", "org", "net", "ac", "gov", "edu"])
+FREE_DOMAINS = frozenset(_FREE_DOMAINS_TEXT.split())
+_ROLES_TEXT = """
+    info office contact kontakt support help hilfe service sales admin administrator webmaster postmaster noreply
+    no-reply donotreply do-not-reply newsletter news mail post team hello hallo hi jobs karriere careers hr
+    billing invoice rechnung rechnungen invoices orders bestellung bookings booking reservations marketing press
+    presse security abuse notifications notification notify alerts alert updates mailer-daemon bounce bounces
+    calendar calendar-notification events feedback community members accounts accounting buchhaltung family
+    familie all everyone list reception empfang kundenservice customerservice
+"""
+_ROLES = frozenset(_ROLES_TEXT.split())
+_SECOND_LEVEL_TEXT = """
+    co com org net ac gov edu
+"""
+_SECOND_LEVEL = frozenset(_SECOND_LEVEL_TEXT.split())
 _LOCAL_LENGTHS = range(6, 16)
 
 

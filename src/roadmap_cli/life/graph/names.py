@@ -26,10 +26,15 @@ _LETTERS = str.maketrans(
         "χ": "ch", "ψ": "ps", "ω": "o",
     }
 )  # fmt: skip
-_TITLES = frozenset(
-    ["mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "dame", "herr", "frau", "hr", "fr", "ing", "dipl", "mag", "med", "phil", "rer", "nat", "jr", "sr", "ii", "iii", "phd", "md", "msc", "bsc", "mba", "esq", "rev", "mme", "mlle"]
-)
-_PARTICLES = frozenset(["von", "van", "der", "den", "de", "del", "della", "di", "da", "dos", "du", "la", "le", "zu", "zur", "vom", "ten", "ter", "al", "el", "bin", "ibn"])
+_TITLES_TEXT = """
+    mr mrs ms miss mx dr prof sir dame herr frau hr fr ing dipl mag med phil rer nat jr sr ii iii phd md msc bsc
+    mba esq rev mme mlle
+"""
+_TITLES = frozenset(_TITLES_TEXT.split())
+_PARTICLES_TEXT = """
+    von van der den de del della di da dos du la le zu zur vom ten ter al el bin ibn
+"""
+_PARTICLES = frozenset(_PARTICLES_TEXT.split())
 _ORGANISED = re.compile(
     r"\b(gmbh|ag|kg|ohg|ug|se|inc|llc|ltd|plc|corp|co|company|bank|e\.?v|group|team|support|service|services|newsletter"
     r"|noreply|no-reply|info|office|store|shop|university|universität|hotel|restaurant|verein|via|notifications?)\b",
@@ -47,7 +52,7 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def spelt(word: str) -> str:
-    """A folded word as it is compared: the e of a spelt-out umlaut is gone, and letters that transliterations exchange are one."""
+    """A folded word as it is compared: umlauts without their e, and letters that transliterations exchange as one."""
     if len(word) > 3:
         word = re.sub(r"([aou])e", r"\1", word)
     for other, same in (("ph", "f"), ("kh", "h"), ("y", "i"), ("j", "i"), ("ii", "i")):
@@ -145,8 +150,7 @@ def agree(a: Name, b: Name) -> Level:
         return Level.EXACT if a.family else Level.GIVEN
     if not a.family or not b.family:
         return _single(a, b)
-    best = max(_full(a, b), _full(b, a), _full(_turned(a), b), _full(a, _turned(b)))
-    return best
+    return max(_full(a, b), _full(b, a), _full(_turned(a), b), _full(a, _turned(b)))
 
 
 def _turned(name: Name) -> Name:

@@ -205,7 +205,13 @@ RELATIVES = {
     "relative": "relative", "nephew": "relative", "niece": "relative", "in-law": "relative",
 }  # fmt: skip
 
+_COMMON_FAMILY_NAMES_TEXT = """
+    smith johnson williams brown jones garcia miller davis rodriguez martinez hernandez lopez wilson anderson
+    thomas taylor moore jackson martin lee thompson white harris clark lewis robinson walker young king wright
+    hill green muller schmidt schneider fischer meyer weber schulz wagner becker hoffmann schafer koch bauer
+    richter klein wolf schroder neumann schwarz zimmermann braun kruger hofmann hartmann lange werner krause maier
+    kumar singh sharma patel gupta khan das reddy rao wang li zhang liu chen yang huang zhao wu zhou kim park
+    nguyen tran silva santos ferreira rossi russo ferrari nowak kowalski ivanov petrov yilmaz kaya
+"""
 #: Family names so frequent that two people of the same full name are no rarity (English, German, Indian, Chinese …).
-COMMON_FAMILY_NAMES = frozenset(
-    ["smith", "johnson", "williams", "brown", "jones", "garcia", "miller", "davis", "rodriguez", "martinez", "hernandez", "lopez", "wilson", "anderson", "thomas", "taylor", "moore", "jackson", "martin", "lee", "thompson", "white", "harris", "clark", "lewis", "robinson", "walker", "young", "king", "wright", "hill", "green", "muller", "schmidt", "schneider", "fischer", "meyer", "weber", "schulz", "wagner", "becker", "hoffmann", "schafer", "koch", "bauer", "richter", "klein", "wolf", "schroder", "neumann", "schwarz", "zimmermann", "braun", "kruger", "hofmann", "hartmann", "lange", "werner", "krause", "maier", "kumar", "singh", "sharma", "patel", "gupta", "khan", "das", "reddy", "rao", "wang", "li", "zhang", "liu", "chen", "yang", "huang", "zhao", "wu", "zhou", "kim", "park", "nguyen", "tran", "silva", "santos", "ferreira", "rossi", "russo", "ferrari", "nowak", "kowalski", "ivanov", "petrov", "yilmaz", "kaya"]
-)
+COMMON_FAMILY_NAMES = frozenset(_COMMON_FAMILY_NAMES_TEXT.split())

@@ -27,14 +27,19 @@ _PREFIX = re.compile(
     r"überweisung an|ueberweisung an|payment to|direct debit to)\s+)",
     re.IGNORECASE,
 )
+_LEGAL_FORMS_TEXT = """
+    gmbh ag kg ohg ug se ev inc llc ltd plc corp co sarl sa bv nv spa srl limited incorporated mbh
+"""
 #: Legal forms, left out at the end of a name.
-LEGAL_FORMS = frozenset(
-    ["gmbh", "ag", "kg", "ohg", "ug", "se", "ev", "inc", "llc", "ltd", "plc", "corp", "co", "sarl", "sa", "bv", "nv", "spa", "srl", "limited", "incorporated", "mbh"]
-)
+LEGAL_FORMS = frozenset(_LEGAL_FORMS_TEXT.split())
+_ENDS_TEXT = """
+    gmbh ag kg ohg ug se ev inc llc ltd plc corp co sarl sa bv nv spa srl limited filiale fil store shop markt
+    branch sagt danke deu de gb gbr usa us fr nl lu at ch it es uk ie london berlin munchen muenchen hamburg koln
+    koeln frankfurt stuttgart dusseldorf duesseldorf leipzig dresden wien zurich luxembourg luxemburg dublin paris
+    amsterdam madrid milano barcelona york seattle ny ca wa tx il fl san francisco chicago boston austin
+"""
 #: Words at the end that tell where a till stands or who owns it, not whose it is.
-_ENDS = frozenset(
-    ["gmbh", "ag", "kg", "ohg", "ug", "se", "ev", "inc", "llc", "ltd", "plc", "corp", "co", "sarl", "sa", "bv", "nv", "spa", "srl", "limited", "filiale", "fil", "store", "shop", "markt", "branch", "sagt", "danke", "deu", "de", "gb", "gbr", "usa", "us", "fr", "nl", "lu", "at", "ch", "it", "es", "uk", "ie", "london", "berlin", "munchen", "muenchen", "hamburg", "koln", "koeln", "frankfurt", "stuttgart", "dusseldorf", "duesseldorf", "leipzig", "dresden", "wien", "zurich", "luxembourg", "luxemburg", "dublin", "paris", "amsterdam", "madrid", "milano", "barcelona", "york", "seattle", "ny", "ca", "wa", "tx", "il", "fl", "san", "francisco", "chicago", "boston", "austin"]
-)
+_ENDS = frozenset(_ENDS_TEXT.split())
 
 
 @lru_cache(maxsize=65536)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from roadmap_cli.life.graph.names import fold
 
@@ -19,13 +20,27 @@ _TAG = re.compile(r"(?<![\w&/#])#([^\W\d_][\w-]{2,30})\b")
 _TICKET = re.compile(r"\b([A-Z][A-Z0-9]{1,9})-\d{1,6}\b")
 _BRACKET = re.compile(r"^\s*(?:(?:re|aw|fwd?|wg):\s*)*\[([^\]\[]{2,30})\]", re.IGNORECASE)
 _BIGRAM = re.compile(r"(?<![\w.])([A-ZÄÖÜ][a-zäöüß]{2,})\s+([A-ZÄÖÜ][a-zäöüß]{2,})(?!\w)")
+_WORDS_TEXT = """
+    meeting weekly daily monthly standup stand sync planning review retro call lunch dinner breakfast coffee team
+    all hands sprint one interview demo kickoff kick off workshop training holiday vacation urlaub birthday
+    geburtstag happy new year re fwd fw aw wg the a an and or of for to with your you our my this that please
+    thanks thank hello hi dear question update status report invoice rechnung order bestellung confirmation
+    reminder invitation einladung agenda notes minutes monday tuesday wednesday thursday friday saturday sunday
+    montag dienstag mittwoch donnerstag freitag samstag sonntag january february march april may june july august
+    september october november december januar februar marz mai juni juli oktober dezember doctor dentist zahnarzt
+    arzt gym yoga school appointment termin flight flug train hotel project projekt quarterly annual board budget
+    security account password email mail external extern spam important urgent info newsletter re-invite accepted
+    declined tentative canceled cancelled updated zugesagt abgesagt follow catch up intro introduction introducing
+    meet quick chat party concert match game movie film pick drop visit besuch dinner family familie work arbeit
+    home office tax steuer rent miete utf iso covid sha rfc gmt utc cet cest id us uk eu it hr pr qa ui ux ci
+"""
 #: Words that begin titles and subjects and name no project.
-_WORDS = frozenset(
-    ["meeting", "weekly", "daily", "monthly", "standup", "stand", "sync", "planning", "review", "retro", "call", "lunch", "dinner", "breakfast", "coffee", "team", "all", "hands", "sprint", "one", "interview", "demo", "kickoff", "kick", "off", "workshop", "training", "holiday", "vacation", "urlaub", "birthday", "geburtstag", "happy", "new", "year", "re", "fwd", "fw", "aw", "wg", "the", "a", "an", "and", "or", "of", "for", "to", "with", "your", "you", "our", "my", "this", "that", "please", "thanks", "thank", "hello", "hi", "dear", "question", "update", "status", "report", "invoice", "rechnung", "order", "bestellung", "confirmation", "reminder", "invitation", "einladung", "agenda", "notes", "minutes", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "januar", "februar", "marz", "mai", "juni", "juli", "oktober", "dezember", "doctor", "dentist", "zahnarzt", "arzt", "gym", "yoga", "school", "appointment", "termin", "flight", "flug", "train", "hotel", "project", "projekt", "quarterly", "annual", "board", "budget", "security", "account", "password", "email", "mail", "external", "extern", "spam", "important", "urgent", "info", "newsletter", "re-invite", "accepted", "declined", "tentative", "canceled", "cancelled", "updated", "zugesagt", "abgesagt", "follow", "catch", "up", "intro", "introduction", "introducing", "meet", "quick", "chat", "party", "concert", "match", "game", "movie", "film", "pick", "drop", "visit", "besuch", "dinner", "family", "familie", "work", "arbeit", "home", "office", "tax", "steuer", "rent", "miete", "utf", "iso", "covid", "sha", "rfc", "gmt", "utc", "cet", "cest", "id", "us", "uk", "eu", "it", "hr", "pr", "qa", "ui", "ux", "ci"]
-)
-_FOLDERS = frozenset(
-    ["inbox", "posteingang", "sent", "gesendet", "drafts", "entwurfe", "trash", "papierkorb", "deleted", "spam", "junk", "archive", "archiv", "all", "mail", "outbox", "starred", "important", "gmail", "google", "mails", "messages", "items", "objects", "elements"]
-)
+_WORDS = frozenset(_WORDS_TEXT.split())
+_FOLDERS_TEXT = """
+    inbox posteingang sent gesendet drafts entwurfe trash papierkorb deleted spam junk archive archiv all mail
+    outbox starred important gmail google mails messages items objects elements
+"""
+_FOLDERS = frozenset(_FOLDERS_TEXT.split())
 
 
 def is_word(text: str) -> bool:
@@ -36,7 +51,7 @@ def is_word(text: str) -> bool:
 def folders(path: str) -> Iterator[str]:
     """Parts of a mail folder's path that may be a project: those under a folder of projects."""
     parts = [part for part in re.split(r"[/.]", path) if part]
-    for above, part in zip(parts, parts[1:], strict=False):
+    for above, part in pairwise(parts):
         if fold(above) in ("projects", "projekte", "project", "projekt") and fold(part) not in _FOLDERS:
             yield part[:1].upper() + part[1:]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from roadmap_cli.life.graph import names
@@ -279,7 +280,7 @@ class Deriver:
         if len(tally.days) < 3:
             return None
         days = sorted(tally.days)
-        gaps = sorted(_days(a, b) for a, b in zip(days, days[1:], strict=False))
+        gaps = sorted(_days(a, b) for a, b in pairwise(days))
         middle = gaps[len(gaps) // 2]
         regular = sum(abs(gap - middle) <= max(4, 0.2 * middle) for gap in gaps) >= 0.7 * len(gaps)
         period = next((name for name, low, high in _PERIODS if low <= middle <= high), None) if regular else None
@@ -342,15 +343,18 @@ class Deriver:
             if not self._is_person(cluster) or self.entities[cluster].is_hidden:
                 continue
             versions = sorted(self.versions[whose], key=lambda each: (each[0], each[1]))
-            for which, relation in ((2, "works_at"), (3, "lives_at")):
-                for target in sorted({each for version in versions for each in version[which]}, key=self._key):  # type: ignore[attr-defined]
+            for relation, told in (
+                ("works_at", [(at, name, firms) for at, name, firms, _ in versions]),
+                ("lives_at", [(at, name, homes) for at, name, _, homes in versions]),
+            ):
+                for target in sorted({each for *_, named in told for each in named}, key=self._key):
                     if not self.entities[target].is_hidden and target != cluster:
-                        self._told(found, (cluster, relation, target), versions, which)
+                        self._told(found, (cluster, relation, target), told)
 
-    def _told(self, found: dict[Key, Relation], key: Key, versions: list[Any], which: int) -> None:
+    def _told(self, found: dict[Key, Relation], key: Key, versions: list[tuple[str, str, frozenset[int]]]) -> None:
         trail, last = Trail(), 0
         for place, version in enumerate(versions):
-            if key[2] in version[which]:
+            if key[2] in version[2]:
                 trail.add(version[0], version[1])
                 last = place
                 if key == self.wanted:
@@ -523,8 +527,6 @@ def _days(a: str, b: str) -> float:
 
 
 def _later(moment: str, days: int) -> str:
-    from datetime import timedelta
-
     return (datetime.fromisoformat(moment) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 

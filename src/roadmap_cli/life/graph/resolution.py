@@ -142,8 +142,7 @@ def _candidates(evidence: Evidence, people: Mapping[int, _Person]) -> list[tuple
         if 1 < len(members) <= _LARGEST_BLOCK:
             for i, a in enumerate(members):
                 found.update(pair(a, b) for b in members[i + 1 :])
-    ordered = [(a, b) for a, b in found if a != b]
-    return ordered
+    return [(a, b) for a, b in found if a != b]
 
 
 def _block_keys(name: Name) -> Iterable[str]:

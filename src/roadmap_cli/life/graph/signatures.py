@@ -41,9 +41,9 @@ def found(text: str) -> Signature:
             break
         lines.append(line.rstrip("\r"))
     start = None
-    for number in range(len(lines) - 1, max(len(lines) - 2 * _MOST_LINES, -1), -1):
-        if lines[number] in ("--", "-- ") or _CLOSING.match(lines[number].strip()):
-            start = number + 1
+    for place in range(len(lines) - 1, max(len(lines) - 2 * _MOST_LINES, -1), -1):
+        if lines[place] in ("--", "-- ") or _CLOSING.match(lines[place].strip()):
+            start = place + 1
             break
     if start is None:
         return Signature()

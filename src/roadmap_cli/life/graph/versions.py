@@ -150,7 +150,8 @@ def _why_one(tx: Connection, evidence: Evidence, entity: Entity, now: datetime, 
     told = "; ".join(reasons[:_TOLD_PAIRS]) + (f"; and {more} more" if more > 0 else "")
     cited = list(dict.fromkeys(each for each in cited if decisions.resolves(tx, each)))[: 4 * KEPT]
     made = decisions.decide(
-        tx, kind="life.entity_resolved", what=f"{entity.name} is one {entity.sort}: {len(entity.atoms)} names and addresses",
+        tx, kind="life.entity_resolved",
+        what=f"{entity.name} is one {entity.sort}: {len(entity.atoms)} names and addresses",
         why=told, evidence=cited, command=command, at=now, facts={"confidence": entity.confidence},
     )  # fmt: skip
     return str(made["id"])
