@@ -111,13 +111,14 @@ def _rest(records: Sequence[Record], console: Any, drawn: bool) -> None:
 
 def draw_close(records: Sequence[Record], console: Any) -> None:
     """Who is close as rings around the user: the nearer the left edge, the closer."""
+    from rich.text import Text
+
     for each in records:
         score = min(1.0, float(each["score"]) / 1.5)
         indent = round((1 - score) * 24)
-        console.print(
-            f"{' ' * indent}● {visible(str(each['name']))}  [dim]{_bar(score)} {visible(each['text'])}[/dim]",
-            highlight=False,
-        )
+        line = Text(f"{' ' * indent}● {visible(str(each['name']))}  ")
+        line.append(f"{_bar(score)} {visible(str(each['text']))}", style="dim")
+        console.print(line)
 
 
 main = group(

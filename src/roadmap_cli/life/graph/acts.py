@@ -91,7 +91,7 @@ def every(tx: Connection, *, revoked: bool = False) -> list[Act]:
 
     where = "" if revoked else " WHERE revoked_at IS NULL"
     rows = tx.execute(
-        f"SELECT id, at, act, atoms, others, said, why_id, revoked_at FROM life_graph_act{where} ORDER BY at, id"
+        f"SELECT id, at, act, atoms, others, said, why_id, revoked_at FROM life_graph_act{where} ORDER BY place"
     )
     return [
         Act(name, at, act, tuple(orjson.loads(atoms)), tuple(orjson.loads(others)), orjson.loads(said), why, revoked_at)

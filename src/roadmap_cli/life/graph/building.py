@@ -202,8 +202,6 @@ def records_of(tx: Connection, relation: tuple[str, str, str], now: datetime) ->
         deriver.add(said)
     found = next((each for each in deriver.relations() if (each.a, each.relation, each.b) == wanted), None)
     ids = set(deriver.records) | set(found.trail.ids() if found else ())
-    for number in deriver.addresses:
-        ids.update(each for (each,) in tx.execute("SELECT record_id FROM life_graph_mention WHERE atom = ?", (number,)))
     moments = {each: at for each, at in ((i, _moment(tx, i)) for i in ids) if at}
     return sorted(moments, key=lambda each: (moments[each], each))
 

@@ -51,10 +51,10 @@ class Entity:
         return found
 
     def search(self) -> str:
-        """Its names and addresses folded, between spaces."""
+        """Its names, and what stands before the @ of its addresses, folded, between spaces."""
         body = self.body()
-        told = [self.name, *body.get("names", ()), *body.get("emails", ()), *body.get("phones", ())]
-        words = {names.fold(each) for each in told}
+        told = [self.name, *body.get("names", ()), *(each.split("@")[0] for each in body.get("emails", ()))]
+        words = {names.fold(each) for each in told} - {""}
         return f" {' | '.join(sorted(words))} "
 
 

@@ -60,10 +60,14 @@ class Trail:
         if len(self._kept) > KEPT:
             self._kept = self._kept[: KEPT // 2] + self._kept[-(KEPT // 2) :]
 
-    def ids(self) -> list[str]:
-        """Ids of records by time: all of them up to KEPT, else the first and the last."""
+    def kept(self) -> list[tuple[str, str]]:
+        """Moments and ids of records by time: all of them up to KEPT, else the first and the last."""
         self._trim()
-        return [record_id for _, record_id in self._kept]
+        return list(self._kept)
+
+    def ids(self) -> list[str]:
+        """Their ids."""
+        return [record_id for _, record_id in self.kept()]
 
 
 @dataclass(slots=True)

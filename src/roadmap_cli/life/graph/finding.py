@@ -29,6 +29,7 @@ _RELATION = (
     "id, a_id, relation, b_id, valid_from, valid_to, learned_at, superseded_at, confidence, evidence_count, first_at,"
     " last_at, detail, why_id"
 )
+_ID = re.compile(r"life_[a-z2-7]{26}")
 #: How like a name must be that is found by likeness.
 _LIKE = 0.86
 
@@ -130,7 +131,7 @@ def search(
     """Entities by id, address, number or name: exact ones alone if there are any, else by words, else by likeness."""
     told = text.strip()
     exact = _by_identity(tx, told)
-    if exact:
+    if exact or identities.email(told) or identities.phone(told) or _ID.fullmatch(told):
         return [each for each in entities(tx, times, ids=exact) if not sort or each["sort"] == sort]
     folded = names.fold(told)
     if not folded:

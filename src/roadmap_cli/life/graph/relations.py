@@ -42,6 +42,8 @@ _KNOW_EACH_OTHER = 6
 _NIGHTS = 5
 _SILENT_DAYS = 90
 _LEFT_DAYS = 200
+#: Mails from an address before its silence says more than an entry of the address book.
+_TELLING = 4
 Key = tuple[int, str, int]
 
 
@@ -85,8 +87,16 @@ class Deriver:
         self.entities = entities
         self.wanted = wanted
         self.records: set[str] = set()
-        """All records the wanted relation rests on, besides those that mention `addresses`."""
-        self.addresses: set[int] = set()
+        """All records the wanted relation rests on."""
+        domains = {atom.value: number for number, atom in evidence.atoms.items() if atom.type == "d"}
+        self.firm_of = {
+            number: domains[domain]
+            for number, atom in evidence.atoms.items()
+            if atom.type == "e" and (domain := organisation_domain(atom.value)) in domains
+        }
+        """The domain's atom of each address at one."""
+        self.trails: dict[int, Trail] = defaultdict(Trail)
+        """The records that mention each entity, each once."""
         self.user = min((n for n, each in entities.items() if each.is_user), default=None)
         self.tallies: dict[Key, Tally] = defaultdict(Tally)
         self.latest: dict[str, str] = {}
@@ -104,9 +114,19 @@ class Deriver:
             cluster = self.cluster[number]
             if cluster not in roles[role]:
                 roles[role].append(cluster)
+        numbers = {number for number, *_ in said.mentions}
+        domains = {self.cluster[self.firm_of[number]] for number in numbers if number in self.firm_of}
+        for cluster in {self.cluster[number] for number in numbers} | domains:
+            self.trails[cluster].add(said.at, said.id)
+        for number in numbers:
+            if number in self.firm_of and self._is_employed(number):
+                self._count(self.cluster[number], "works_at", self.cluster[self.firm_of[number]], said)
         handler = _HANDLERS.get(said.kind)
         if handler:
             handler(self, said, roles)
+
+    def _is_employed(self, number: int) -> bool:
+        return self._is_person(self.cluster[number]) and not is_role(self.evidence.atoms[number].value)
 
     def _count(self, a: int | None, relation: str, b: int | None, said: Said, *what: str) -> None:
         """One record more for a relation of two different entities that are shown."""
@@ -195,6 +215,9 @@ class Deriver:
         self.versions[whose].append((said.at, said.id, organisations, places))
         if self._is_person(cluster):
             self._count(self.user, "knows", cluster, said, "contact")
+            for relation, targets in (("works_at", organisations), ("lives_at", places)):
+                for target in targets:
+                    self._count(cluster, relation, target, said)
             for group in roles["group"]:
                 self._count(cluster, "member_of", group, said)
         types = {number: form for number, role, form in said.mentions if role == "relation_type"}
@@ -357,8 +380,6 @@ class Deriver:
             if key[2] in version[2]:
                 trail.add(version[0], version[1])
                 last = place
-                if key == self.wanted:
-                    self.records.add(version[1])
         until = versions[last + 1][0] if last + 1 < len(versions) else None
         words = self.tallies[key].words if key in self.tallies else Counter[str]()
         title = sorted(words.items(), key=lambda each: (-each[1], each[0]))[0][0] if words else ""
@@ -371,7 +392,7 @@ class Deriver:
         if old is None:
             found[key] = new
             return
-        old.trail.take(new.trail)
+        old.trail = union(old.trail, new.trail)
         old.valid_from = min(old.valid_from, new.valid_from)
         old.valid_to = None if None in (old.valid_to, new.valid_to) else max(old.valid_to or "", new.valid_to or "")
         old.confidence = round(1 - (1 - old.confidence) * (1 - new.confidence), 3)
@@ -379,19 +400,15 @@ class Deriver:
 
     def _from_addresses(self, found: dict[Key, Relation]) -> None:
         """Where people work by the domain of their addresses, while these are in use."""
-        domains = {atom.value: number for number, atom in self.evidence.atoms.items() if atom.type == "d"}
         spans: dict[int, list[tuple[str, str, int, Trail]]] = defaultdict(list)
-        for number, atom in sorted(self.evidence.atoms.items(), key=lambda each: each[1].key):
-            domain = domains.get(organisation_domain(atom.value) or "") if atom.type == "e" else None
-            cluster = self.cluster[number]
-            if domain is None or is_role(atom.value) or not atom.trail.count or not self._is_person(cluster):
+        for number in sorted(self.firm_of, key=lambda each: self.evidence.atoms[each].key):
+            atom, cluster = self.evidence.atoms[number], self.cluster[number]
+            organisation = self.cluster[self.firm_of[number]]
+            if not atom.trail.count or not self._is_employed(number) or cluster == organisation:
                 continue
-            organisation = self.cluster[domain]
             if self.entities[cluster].is_hidden or self.entities[organisation].is_hidden:
                 continue
             spans[cluster].append((atom.trail.first, atom.trail.last, organisation, atom.trail))
-            if (cluster, "works_at", organisation) == self.wanted:
-                self.addresses.add(number)
         latest = max(self.latest.get("life.message", ""), self.latest.get("life.event", ""))
         for cluster, told in spans.items():
             for first, last, organisation, trail in told:
@@ -399,15 +416,16 @@ class Deriver:
                 left = bool(after) and min(other[0] for other in after) <= _later(last, 400)
                 usual = _days(first, last) / max(trail.count - 1, 1)
                 silent = bool(latest) and _days(last, latest) > max(_LEFT_DAYS, 5 * usual)
-                mine = Trail()
-                mine.take(trail)
                 confidence = round(1 - 0.5 * 0.8 ** min(trail.count, 20), 3)
                 until = last if left or silent else None
                 known = found.get((cluster, "works_at", organisation))
-                if known is not None and until and trail.count > 1 and known.trail.last < last:
+                if known is not None and until and trail.count >= _TELLING and known.trail.last < last:
                     known.valid_to = until  # an entry of the address book is seldom brought up to date
-                self._merge(found, Relation(cluster, "works_at", organisation, mine, first, until, confidence))
+                self._merge(found, Relation(cluster, "works_at", organisation, trail, first, until, confidence))
         self._succeed(found)
+        for key, each in found.items():
+            if key[1] == "works_at" and key in self.tallies and self.tallies[key].trail.count:
+                each.trail = self.tallies[key].trail
 
     def _succeed(self, found: dict[Key, Relation]) -> None:
         """A contact that still names an employer is outdated once mails come from another's domain, and only those."""
@@ -438,10 +456,8 @@ class Deriver:
             }
             if kinds and self.user is not None and cluster != self.user:
                 key = (cluster, "family_of", self.user)
-                trail = Trail()
-                for atom in entity.atoms:
-                    if any(names.fold(text) in FAMILY for text in atom.forms):
-                        trail.take(atom.trail)
+                named = [atom for atom in entity.atoms if any(names.fold(text) in FAMILY for text in atom.forms)]
+                trail = union(*(atom.trail for atom in named))
                 found[key] = Relation(*key, trail, trail.first, None, 0.95, {"kind": sorted(kinds)[0]})
             name = names.parse(entity.name)
             if name is not None and name.family:
@@ -457,11 +473,8 @@ class Deriver:
                 for b in people:
                     known = any((x, "family_of", y) in found for x, y in ((a, b), (b, a)))
                     if self._key(a) < self._key(b) and not known:
-                        trail = Trail()
-                        for each in (a, b):
-                            for atom in self.entities[each].atoms:
-                                if atom.addresses:
-                                    trail.take(atom.trail)
+                        atoms = [atom for each in (a, b) for atom in self.entities[each].atoms if atom.addresses]
+                        trail = union(*(atom.trail for atom in atoms))
                         weak = {"kind": "one name at one address"}
                         found[a, "family_of", b] = Relation(a, "family_of", b, trail, trail.first, None, 0.5, weak)
 
@@ -477,9 +490,7 @@ class Deriver:
                 until = min(ends, default=None)
                 if until is not None and until <= start:
                     continue
-                trail = Trail()
-                trail.take(theirs.trail)
-                trail.take(mine.trail)
+                trail = union(theirs.trail, mine.trail)
                 key = (self.user, "colleague_of", theirs.a)
                 confidence = round(mine.confidence * theirs.confidence, 3)
                 where = {"at": self.entities[mine.b].name}
@@ -514,11 +525,21 @@ _PERIODS = (
 def derive(
     evidence: Evidence, cluster: Mapping[int, int], entities: Mapping[int, Entity], said: Iterable[Said]
 ) -> list[Relation]:
-    """All relations that the records tell."""
+    """All relations that the records tell. The trail of each entity becomes that of the records that mention it."""
     deriver = Deriver(evidence, cluster, entities)
     for each in said:
         deriver.add(each)
+    for number, trail in deriver.trails.items():
+        entities[number].trail = trail
     return deriver.relations()
+
+
+def union(*trails: Trail) -> Trail:
+    """The records that trails keep, each once: for what does not rest on a count."""
+    made = Trail()
+    for at, record_id in sorted({each for trail in trails for each in trail.kept()}):
+        made.add(at, record_id)
+    return made
 
 
 def _days(a: str, b: str) -> float:

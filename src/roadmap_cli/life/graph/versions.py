@@ -159,9 +159,9 @@ def _why_one(tx: Connection, evidence: Evidence, entity: Entity, now: datetime, 
 
 def _said(evidence: Evidence, number: int) -> str:
     atom = evidence.atoms[number]
-    if atom.type in "ep":
+    if atom.type == "e" or not atom.forms:
         return atom.value
-    return atom.forms.most_common(1)[0][0] if atom.forms else atom.value
+    return min(atom.forms.items(), key=lambda each: (-each[1], each[0]))[0]
 
 
 # -- relations -----------------------------------------------------------------------------------------------------

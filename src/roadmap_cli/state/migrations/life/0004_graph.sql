@@ -33,7 +33,8 @@ CREATE INDEX life_graph_mention_by_atom ON life_graph_mention (atom, record_id);
 
 -- What the user said of the graph: stronger than any record, whenever that comes.
 CREATE TABLE life_graph_act (
-    id         TEXT NOT NULL PRIMARY KEY, -- sorts by time
+    place      INTEGER PRIMARY KEY,       -- 1, 2, 3 … in the order they were said: later ones are stronger
+    id         TEXT NOT NULL UNIQUE,      -- its id
     at         TEXT NOT NULL,             -- when it was said
     act        TEXT NOT NULL,             -- merge, split, forget, correct, relate
     atoms      TEXT NOT NULL CHECK (json_valid(atoms)),  -- JSON list of keys of atoms it is about
@@ -41,7 +42,7 @@ CREATE TABLE life_graph_act (
     said       TEXT NOT NULL CHECK (json_valid(said)),   -- JSON object: the name, sort, relation, dates given
     why_id     TEXT NOT NULL REFERENCES decision (id),   -- its decision
     revoked_at TEXT                       -- when it was taken back, if it was
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Versions of entities.
 CREATE TABLE life_entity (
@@ -50,7 +51,7 @@ CREATE TABLE life_entity (
     superseded_at TEXT,             -- until when; absent: still
     sort          TEXT NOT NULL,    -- person, organization, place, project, event or account
     name          TEXT NOT NULL,    -- the best of its names
-    search        TEXT NOT NULL,    -- all its names and addresses, folded, between spaces: what is searched
+    search        TEXT NOT NULL,    -- all its names, folded, between bars and spaces: what is searched
     body          TEXT NOT NULL CHECK (json_valid(body)), -- JSON: names, emails, phones, birthday, keys of its atoms
     confidence    REAL NOT NULL,    -- that all of it is one: 0 to 1
     mention_count INTEGER NOT NULL, -- records that mention it
