@@ -10,6 +10,8 @@ from roadmap_cli.life.graph import identities, names
 from roadmap_cli.life.graph.evidence import Atom, Evidence, Pair, pair
 
 _SURE, _LIKELY = 10.0, 5.0
+#: A domain shorter than this is too common a word to know a firm by.
+_TELLING_LETTERS = 5
 _NUMBERED = re.compile(r"\d+\s?[a-z]?")
 
 
@@ -52,8 +54,22 @@ def _organisations(evidence: Evidence) -> Iterator[Pair]:
         label = _compact(names.fold(domain.split(".")[0]))
         for other in by_name.get(label, ()):
             yield Pair(atom.number, other.number, _SURE - 1, ("the domain is the name",))
+    yield from _begun_alike(evidence, domains)
     yield from _offices(evidence, domains)
     yield from _told_by_contacts(evidence, domains)
+
+
+def _begun_alike(evidence: Evidence, domains: dict[str, Atom]) -> Iterator[Pair]:
+    """A domain, and the only organisation of the contacts whose name begins with it."""
+    by_first: dict[str, list[Atom]] = defaultdict(list)
+    for atom in evidence.atoms.values():
+        if atom.type == "o":
+            by_first[atom.value.split()[0]].append(atom)
+    for domain, atom in domains.items():
+        label = _compact(names.fold(domain.split(".")[0]))
+        same = by_first.get(label, [])
+        if len(label) >= _TELLING_LETTERS and len({_compact(each.value) for each in same}) == 1:
+            yield Pair(*pair(atom.number, same[0].number), _LIKELY - 1, ("the domain is how its name begins",))
 
 
 def _offices(evidence: Evidence, domains: dict[str, Atom]) -> Iterator[Pair]:

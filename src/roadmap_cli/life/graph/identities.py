@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _MAIL = re.compile(r"[^@\s<>\"(),;:]{1,64}@[a-z0-9][a-z0-9.-]{1,252}\Z")
 _FREE_DOMAINS_TEXT = """
@@ -32,6 +33,7 @@ _SECOND_LEVEL = frozenset(_SECOND_LEVEL_TEXT.split())
 _LOCAL_LENGTHS = range(6, 16)
 
 
+@lru_cache(maxsize=65536)
 def email(text: str) -> str | None:
     """A mail address in one spelling: lower case, without +tag, Google's dots and other domain; None for none."""
     told = text.strip().lower().removeprefix("mailto:")
@@ -68,12 +70,14 @@ def phone_tail(number: str) -> str:
     return digits[-9:] if len(digits) >= 9 else digits
 
 
+@lru_cache(maxsize=65536)
 def is_role(address: str) -> bool:
     """Whether an address is that of an office or a machine, not of a person."""
     local = address.partition("@")[0]
     return local in _ROLES or re.split(r"[._-]", local)[0] in _ROLES or "noreply" in local or "no-reply" in local
 
 
+@lru_cache(maxsize=65536)
 def organisation_domain(address: str) -> str | None:
     """The part of the domain an organisation registers; None for a provider's, which tells none."""
     domain = address.rpartition("@")[2]

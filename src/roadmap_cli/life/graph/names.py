@@ -173,8 +173,11 @@ def _full(a: Name, b: Name) -> Level:
         if given is Level.EXACT and a.family != b.family:
             return Level.PART
         return given
-    close = similarity(a.family, b.family)
-    if close >= 0.9 and _near(a.family, b.family) and _given(a.given, b.given) >= Level.NICKNAME:
+    if (
+        _near(a.family, b.family)
+        and similarity(a.family, b.family) >= 0.9
+        and _given(a.given, b.given) >= Level.NICKNAME
+    ):
         return Level.TYPO
     if a.given[0] == b.given[0] and len(a.given[0]) > 2:
         return Level.FAMILY_CHANGED

@@ -250,6 +250,9 @@ class _Weigher:
             yield 1.5, "the same organisation"
         elif one.atom.organisations and other.atom.organisations:
             yield -1.0, "other organisations"
+        for first, second in ((one, other), (other, one)):
+            if first.domain and any(self._is_domain_of(first.domain, each) for each in second.atom.organisations):
+                yield 1.5, "an address at the organisation"
         if one.atom.addresses & other.atom.addresses:
             yield 2.0, "the same postal address"
         if one.domain and other.domain:
@@ -265,6 +268,11 @@ class _Weigher:
         if kinds == {"c", "n"} and any(form in one.atom.forms for form in other.atom.forms):
             single = not (one.main and one.main.family)
             yield (6.2 if single else 3.0), "written as in the address book"
+
+    def _is_domain_of(self, domain: str, organisation: int) -> bool:
+        label = names.fold(domain.split(".")[0]).replace(" ", "")
+        words = self.evidence.atoms[organisation].value.split()
+        return label in ("".join(words), words[0])
 
     def _entries(self, a: int, b: int) -> tuple[float, str]:
         """Two entries of address books: copies share a number or an address; two that share none of many are two."""
