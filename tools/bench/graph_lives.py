@@ -400,7 +400,6 @@ class _Maker:
         if pick.random() < 0.6:
             thread, members = pick.choice(self._groups)
             person = pick.choice(members)
-            self.life.members.add((person.id, thread))
         else:
             person = pick.choices(order, weights)[0]
             thread = ""
@@ -408,14 +407,19 @@ class _Maker:
             name = self.book_names[person.id]
         elif person.phone:
             number = person.phone.replace(" ", "")
+            group = thread
             owners = [each for each in self.people.values() if each.phone == person.phone]
             self._refer(("p", number), person.id if len(owners) == 1 else "?", phones=number)
+            if group and len(owners) == 1:
+                self.life.members.add((person.id, group))
             self.life.records.append(record | {"thread": thread or number, "sender": number, "text": "ok"})
             return
         else:
             return
         thread = thread or name
         scope = f"whatsapp/{thread}"
+        if thread != name:
+            self.life.members.add((person.id, thread))
         self._refer(("n", scope, name), person.id, names=name)
         self.life.records.append(record | {"thread": thread, "sender": name, "text": "see you"})
 
