@@ -135,14 +135,14 @@ main = group(
     module=__name__,
     examples={
         "Read new records, from cron or by hand": "life-graph build",
-        "Look at somebody": "life-graph show priya@example.org --plain | head -n 3",
+        "Look at somebody": "life-graph show priya@example.org --pretty",
         "See who is closest": "life-graph close --best 3 --plain",
     },
     see=("life-ingest", "life-watch", "roadmap-why"),
 )
 _AT = click.option("--at", metavar="DATE", help="Only what was true then; a date or a time.")
 _KNOWN = click.option("--known-at", metavar="DATE", help="As it was known then; a date or a time.")
-_TYPE = click.option("--type", "sort", type=click.Choice(_SORTS), help="Only entities of this sort.")
+_TYPE = click.option("--of-sort", "sort", type=click.Choice(_SORTS), help="Only entities of this sort.")
 _BEST = click.option("--best", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
 
 
@@ -341,7 +341,7 @@ def split(run: Run, name: str, parts: tuple[str, ...]) -> Iterable[Record]:
 @main.command(state="write", writes=("life.graph_act", "life.entity"), columns=ACTED, picture=draw)
 @click.argument("entity", metavar="NAME")
 @click.option("--name", metavar="NAME", help="What it is called.")
-@click.option("--to-type", "sort", type=click.Choice(_SORTS), help="What sort of entity it is.")
+@click.option("--is", "sort", type=click.Choice(_SORTS), help="What sort of entity it is.")
 @click.option("--me", "is_user", is_flag=True, help="It is you.")
 def correct(run: Run, entity: str, name: str | None, sort: str | None, is_user: bool) -> Iterable[Record]:
     """Say what an entity is called, what it is, or that it is you."""

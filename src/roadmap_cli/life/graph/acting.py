@@ -95,7 +95,7 @@ def correct(
 ) -> list[Record]:
     """Say what an entity is called, of what sort it is, or that it is the user. Gives the act and the entity."""
     if not name and not sort and not is_user:
-        raise UsageError("nothing to correct", hint="give --name, --type or --me")
+        raise UsageError("nothing to correct", hint="give --name, --is or --me")
     entity = finding.one(tx, wanted)
     said: dict[str, Any] = ({"name": name} if name else {}) | ({"sort": sort} if sort else {})
     said |= {"is_user": True} if is_user else {}

@@ -30,6 +30,8 @@ _RELATION = (
     " last_at, detail, why_id"
 )
 _ID = re.compile(r"life_[a-z2-7]{26}")
+#: A word of so few letters is only found whole, a longer one also as a beginning.
+_SHORT = 2
 #: How like a name must be that is found by likeness.
 _LIKE = 0.86
 
@@ -142,7 +144,7 @@ def search(
     conditions = " AND ".join("instr(search, ?) > 0" for _ in folded.split())
     rows = tx.execute(
         f"SELECT {_ENTITY}, search FROM life_entity WHERE {where} AND {conditions} ORDER BY mention_count DESC, id",
-        (*values, *(f" {word}" for word in folded.split())),
+        (*values, *(f" {word}" if len(word) > _SHORT else f" {word} " for word in folded.split())),
     ).fetchall()
     whole = [row for row in rows if f"| {folded} |" in f"|{row[-1]}|"]
     found = whole or rows or _alike(tx, told, where, values)

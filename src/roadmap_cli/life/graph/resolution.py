@@ -370,19 +370,19 @@ class _Joining:
                 self._join(a, b)
                 outcome.joined.append(Pair(a, b, 99.0, ("the user said so",), False))
         rivals = self._rivals(pairs)
-        for each in pairs:
-            if self.cluster[each.a] == self.cluster[each.b]:
-                continue
-            if self._forbidden(each.a, each.b):
-                continue
-            doubtful = each.score < MERGE or (
-                each.by_name_only and (self._has_rival(each, rivals) or self._works_twice(each))
-            )
-            if not doubtful and not self._contradicts(each.a, each.b, lenient=not each.by_name_only):
-                self._join(each.a, each.b)
-                outcome.joined.append(each)
-            elif not self._contradicts(each.a, each.b):
-                outcome.asked.append(each)
+        for _ in range(2):  # again: what rivalled in the first round may have become one by its end
+            outcome.asked = []
+            for each in pairs:
+                if self.cluster[each.a] == self.cluster[each.b] or self._forbidden(each.a, each.b):
+                    continue
+                doubtful = each.score < MERGE or (
+                    each.by_name_only and (self._has_rival(each, rivals) or self._works_twice(each))
+                )
+                if not doubtful and not self._contradicts(each.a, each.b, lenient=not each.by_name_only):
+                    self._join(each.a, each.b)
+                    outcome.joined.append(each)
+                elif not self._contradicts(each.a, each.b):
+                    outcome.asked.append(each)
         outcome.asked = [each for each in outcome.asked if self.cluster[each.a] != self.cluster[each.b]]
         return outcome
 
