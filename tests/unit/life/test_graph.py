@@ -372,6 +372,13 @@ def test_family_is_closest_and_contact_has_its_days(whole):
     assert days == {"2026-11-20": ["life_m5"]}
 
 
+def test_who_was_never_answered_is_not_close(graph):
+    add(graph, [mail(200 + n, "jane@shop.de", [ME], sender_name="Jane Miller", at=f"2026-10-{n + 1:02}T00:00:00.000Z") for n in range(20)])
+    assert "Jane Miller" not in {each.name for each in closeness.close_people(graph, NOW)}
+    add(graph, [mail(300, ME, ["jane@shop.de"])])
+    assert "Jane Miller" in {each.name for each in closeness.close_people(graph, NOW)}
+
+
 def test_exports_are_what_other_programs_read(whole, tmp_path):
     entities, relations = finding.entities(whole, Times()), finding.relations(whole, Times())
     document = json.loads("".join(exporting.json_ld(entities, relations)))

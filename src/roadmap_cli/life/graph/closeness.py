@@ -23,6 +23,8 @@ HALF_LIFE_DAYS = 90.0
 _FREQUENCY, _RECENCY, _MUTUAL, _PRIVATE = 0.35, 0.3, 0.2, 0.15
 _FAMILY = {"spouse": 1.0, "child": 0.95, "parent": 0.9, "sibling": 0.8, "grandparent": 0.6, "relative": 0.4}
 _WEAK_KINSHIP = 0.6
+#: Less sure relations do not make anybody close: mails that were never answered.
+_SURE_ENOUGH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ def close_people(tx: Connection, now: datetime, *, limit: int | None = None) -> 
            FROM life_relation AS r JOIN life_entity AS e
              ON e.id = CASE WHEN r.a_id = ?1 THEN r.b_id ELSE r.a_id END AND e.superseded_at IS NULL
            WHERE r.superseded_at IS NULL AND (r.a_id = ?1 OR r.b_id = ?1) AND r.relation IN ('knows', 'family_of')
-             AND e.sort = 'person' ORDER BY e.id, r.relation""",
-        (user[0],),
+             AND e.sort = 'person' AND r.confidence >= ?2 ORDER BY e.id, r.relation""",
+        (user[0], _SURE_ENOUGH),
     ).fetchall()
     people: dict[str, dict[str, Any]] = {}
     for name, label, relation, relation_id, why_id, body, first, last, confidence in rows:

@@ -40,6 +40,8 @@ BOTH_WAYS = frozenset(("knows", "colleague_of"))
 _CIRCLE = 12
 _KNOW_EACH_OTHER = 6
 _NIGHTS = 5
+#: That somebody is known whose mails were never answered: it may be a newsletter under a person's name.
+_UNANSWERED = 0.4
 _SILENT_DAYS = 90
 _LEFT_DAYS = 200
 #: Mails from an address before its silence says more than an entry of the address book.
@@ -161,7 +163,7 @@ class Deriver:
                 if self._is_person(other):
                     self._count(self.user, "knows", other, said, "sent")
         elif sender is not None and self._is_person(sender):
-            self._count(self.user, "knows", sender, said, "received")
+            self._count(self.user, "knows", sender, said, *(("received",) if thread is None else ("received", "chats")))
         circle = [each for each in dict.fromkeys([*roles["sender"], *recipients]) if self._is_person(each)]
         self._each_other(circle, said)
         for project in roles["project"]:
@@ -288,6 +290,8 @@ class Deriver:
                 return None
             sure = 0.95 if counts["contact"] or (counts["sent"] and counts["received"]) else 0.0
             confidence = max(sure, 1 - 0.6 * 0.75 ** (met + 0.3 * counts["received"]))
+            if not met and not counts["contact"] and not counts["chats"]:
+                confidence = min(confidence, _UNANSWERED)
         else:
             if counts["together"] < 3 and not counts["contact"]:
                 return None
