@@ -16,6 +16,7 @@ complete -c life-graph -n __fish_use_subcommand -a acts -d 'List what you said o
 complete -c life-graph -n __fish_use_subcommand -a undo -d 'Take back what you said: the records decide again'
 complete -c life-graph -n __fish_use_subcommand -a export -d 'Write the graph to a file, not encrypted: Graphviz, JSON-LD or GraphML'
 complete -c life-graph -n '__fish_seen_subcommand_from build' -l anew -d 'Read all records again, and compute everything again'
+complete -c life-graph -n '__fish_seen_subcommand_from build' -l ner -x -d 'Names in messages, too, by this spaCy model'
 complete -c life-graph -n '__fish_seen_subcommand_from build' -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c life-graph -n '__fish_seen_subcommand_from build' -l json -d 'Write JSON Lines, the default in a pipe'
 complete -c life-graph -n '__fish_seen_subcommand_from build' -l plain -d 'Write tab-separated columns'

@@ -235,6 +235,30 @@ def test_what_was_known_then_is_still_known_as_it_was():
     assert closed
 
 
+def test_a_model_of_names_is_asked_for_and_missing_is_said():
+    from roadmap_cli.core.errors import Unavailable
+    from roadmap_cli.life.graph import recognition
+
+    with pytest.raises(Unavailable, match="no spaCy model"):
+        recognition.recognizer("no_such_model_anywhere")
+
+
+def test_names_in_texts_by_a_model_if_there_is_one(graph):
+    pytest.importorskip("spacy")
+    from roadmap_cli.core.errors import Unavailable
+    from roadmap_cli.life.graph import recognition
+
+    try:
+        found = recognition.recognizer("en_core_web_sm")
+    except Unavailable as missing:
+        pytest.skip(str(missing))
+    add(graph, [mail(400, "tom.okafor@kranich.de", [ME], text="Yesterday I met Sarah Lindqvist in Berlin.")])
+    building.read(graph, -1, found)
+    building.resolve(graph, NOW, command="x")
+    assert finding.one(graph, "Sarah Lindqvist")["mention_count"] == 1
+    assert building.read(graph, -1) == 0
+
+
 # -- the same whatever the order -----------------------------------------------------------------------------------
 
 

@@ -162,19 +162,23 @@ def _context(run: Run) -> Context:
     state="write", writes="life.graph", columns=("entity_count", "relation_count", "question_count", "read_count")
 )
 @click.option("--anew", is_flag=True, help="Read all records again, and compute everything again.")
-def build(run: Run, anew: bool) -> Iterable[Record]:
+@click.option("--ner", metavar="MODEL", help="Names in messages, too, by this spaCy model.")
+def build(run: Run, anew: bool, ner: str | None) -> Iterable[Record]:
     """Bring the graph up to date with the records.
 
     Only records that were not read yet are read; the outcome does not depend on the order in which they came.
     Nothing new: nothing changes.
     It may be killed at any time and run again.
+    With --ner the full names of people in the text of messages count as mentions of them; what was read so stays so.
+    Neither spaCy nor a model comes with this program, and nothing else needs them.
     """
-    from roadmap_cli.life.graph import building, finding
+    from roadmap_cli.life.graph import building, finding, recognition
 
     if not run.state_path.exists():
         run.detail("nothing is known yet; life-ingest takes in contacts, calendars, mail and bank statements")
         return
-    built = building.build(run.state, run.now(), command=run.command, anew=anew)
+    recognizer = recognition.recognizer(ner) if ner else None
+    built = building.build(run.state, run.now(), command=run.command, anew=anew, recognizer=recognizer)
     if not run.dry_run:
         with run.state.read() as tx:
             record = finding.summary(tx, run.stamp())

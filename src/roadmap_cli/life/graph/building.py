@@ -19,11 +19,14 @@ from roadmap_cli.state import records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.core.records import Record
+    from roadmap_cli.life.graph.recognition import Recognizer
     from roadmap_cli.state.connection import Connection
     from roadmap_cli.state.store import State
 
 #: Records read in one transaction.
 BATCH_RECORDS = 2000
+#: Added to the number of the rules where texts were read by a model, too.
+_RECOGNIZED = 1000
 
 
 @dataclass(slots=True)
@@ -43,8 +46,13 @@ class Built:
         )
 
 
-def build(state: State, now: datetime, *, command: str, anew: bool = False) -> Built:
+def build(
+    state: State, now: datetime, *, command: str, anew: bool = False, recognizer: Recognizer | None = None
+) -> Built:
     """Bring the graph up to date with the stored records and acts. `anew` reads every record again.
+
+    `recognizer` finds more names in texts; what was read without one is then read again, and what was read with one
+    stays so.
 
     Raises what the state raises. A dry run does it all in one transaction, which is rolled back.
     """
@@ -54,27 +62,29 @@ def build(state: State, now: datetime, *, command: str, anew: bool = False) -> B
             tx.execute("UPDATE life_graph_read SET rules = 0")
     while not state.dry_run:
         with state.write() as tx:
-            count = read(tx, BATCH_RECORDS)
+            count = read(tx, BATCH_RECORDS, recognizer)
         built.read += count
         if count < BATCH_RECORDS:
             break
     with state.write() as tx:
-        built.read += read(tx, -1)
+        built.read += read(tx, -1, recognizer)
         built.changed = resolve(tx, now, command=command, anew=anew)
     return built
 
 
-def read(tx: Connection, limit: int) -> int:
+def read(tx: Connection, limit: int, recognizer: Recognizer | None = None) -> int:
     """Read at most `limit` records that were not read yet (-1: all); how many there were. The caller commits."""
     import orjson
 
     marks = ", ".join("?" for _ in extraction.KINDS)
+    known = "g.rules" if recognizer else f"g.rules % {_RECOGNIZED}"
+    rules = extraction.RULES + (_RECOGNIZED if recognizer else 0)
     found = tx.execute(
         f"SELECT r.id, r.body FROM record AS r WHERE r.kind IN ({marks}) AND NOT EXISTS"
-        " (SELECT 1 FROM life_graph_read AS g WHERE g.record_id = r.id AND g.rules = ?) LIMIT ?",
-        (*extraction.KINDS, extraction.RULES, limit),
+        f" (SELECT 1 FROM life_graph_read AS g WHERE g.record_id = r.id AND {known} = ?) LIMIT ?",
+        (*extraction.KINDS, rules, limit),
     )
-    reader = _Reader(tx)
+    reader = _Reader(tx, rules, recognizer)
     count = 0
     for _, body in found.fetchall():
         reader.take(orjson.loads(body))
@@ -86,8 +96,10 @@ def read(tx: Connection, limit: int) -> int:
 class _Reader:
     """Holds what records mention until it is stored."""
 
-    def __init__(self, tx: Connection) -> None:
+    def __init__(self, tx: Connection, rules: int, recognizer: Recognizer | None) -> None:
         self.tx = tx
+        self.rules = rules
+        self.recognizer = recognizer
         self.numbers: dict[str, int] = dict(tx.execute("SELECT key, number FROM life_graph_atom"))
         self.mentions: list[tuple[str, int, str, str]] = []
         self.records: list[tuple[str, str, str, int]] = []
@@ -95,8 +107,9 @@ class _Reader:
     def take(self, record: Record) -> None:
         """Take one record."""
         name = str(record["id"])
-        self.records.append((name, str(record["kind"]), str(record["at"]), extraction.RULES))
-        for mention in extraction.mentions(record):
+        self.records.append((name, str(record["kind"]), str(record["at"]), self.rules))
+        found = extraction.mentions(record)
+        for mention in [*found, *self.recognizer(record)] if self.recognizer else found:
             number = self._number(mention.key, mention.sort)
             self.mentions.append((name, number, mention.role, mention.form))
 

@@ -33,13 +33,19 @@ class Signature:
     emails: tuple[str, ...] = ()
 
 
-def found(text: str) -> Signature:
-    """The signature at the end of a mail's own text: after "-- ", or after words of greeting."""
+def own_text(text: str) -> str:
+    """A mail without the mails it quotes below."""
     lines: list[str] = []
-    for line in text[-_LONGEST:].splitlines():
+    for line in text.splitlines():
         if _QUOTED.match(line):
             break
         lines.append(line.rstrip("\r"))
+    return "\n".join(lines)
+
+
+def found(text: str) -> Signature:
+    """The signature at the end of a mail's own text: after "-- ", or after words of greeting."""
+    lines = own_text(text[-_LONGEST:]).split("\n")
     start = None
     for place in range(len(lines) - 1, max(len(lines) - 2 * _MOST_LINES, -1), -1):
         if lines[place] in ("--", "-- ") or _CLOSING.match(lines[place].strip()):
