@@ -302,6 +302,18 @@ def test_a_moved_event_no_longer_counts(graph):
     assert knows["last_at"] == "2026-09-01T10:00:00.000Z"
 
 
+def test_an_erased_record_is_no_evidence_any_more(graph):
+    before = finding.one(graph, "Priya Raman")["mention_count"]
+    graph.execute("DELETE FROM life_message WHERE id = 'life_m1'")
+    graph.execute("DELETE FROM record WHERE id = 'life_m1'")
+    building.resolve(graph, NOW, command="x")
+    tx = fresh()
+    add(tx, [each for each in LIFE if each["id"] != "life_m1"])
+    mine = [[row for row in rows if row[-1] is not None] for rows in present(graph)]
+    assert mine == [[row for row in rows if row[-1] is not None] for rows in present(tx)]
+    assert finding.one(graph, "priya@gmail.com")["mention_count"] < before
+
+
 # -- what the user says --------------------------------------------------------------------------------------------
 
 
@@ -400,7 +412,13 @@ def test_family_is_closest_and_contact_has_its_days(whole):
 
 
 def test_who_was_never_answered_is_not_close(graph):
-    add(graph, [mail(200 + n, "jane@shop.de", [ME], sender_name="Jane Miller", at=f"2026-10-{n + 1:02}T00:00:00.000Z") for n in range(20)])
+    add(
+        graph,
+        [
+            mail(200 + n, "jane@shop.de", [ME], sender_name="Jane Miller", at=f"2026-10-{n + 1:02}T00:00:00.000Z")
+            for n in range(20)
+        ],
+    )
     assert "Jane Miller" not in {each.name for each in closeness.close_people(graph, NOW)}
     add(graph, [mail(300, ME, ["jane@shop.de"])])
     assert "Jane Miller" in {each.name for each in closeness.close_people(graph, NOW)}

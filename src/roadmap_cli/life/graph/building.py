@@ -194,10 +194,14 @@ def _counted(tx: Connection, now: datetime) -> Iterator[str]:
     for query in (
         "SELECT count(*), min(record_id), max(record_id) FROM life_graph_read",
         "SELECT count(*), '', '' FROM life_graph_mention",
-        "SELECT count(*), min(id), max(id) FROM life_event WHERE is_current = 0",
-        "SELECT count(*), min(id), max(id) FROM life_transaction WHERE same_as IS NOT NULL",
     ):
         yield "|".join(map(str, tx.execute(query).fetchone()))
+    for query in (
+        "SELECT id FROM life_event WHERE is_current = 0 ORDER BY id",
+        "SELECT id FROM life_transaction WHERE same_as IS NOT NULL ORDER BY id",
+    ):
+        yield ""
+        yield from (name for (name,) in tx.execute(query))
     for act in acts.every(tx):
         yield act.id
 

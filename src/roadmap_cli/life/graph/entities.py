@@ -139,13 +139,16 @@ def _is_organised(atoms: list[Atom]) -> bool:
 def _name(atoms: list[Atom]) -> str:
     """The name it is best known by: a contact's, else the full name written most often, else what there is."""
     told: Counter[str] = Counter()
+    hints = [identities.hint(atom.value) for atom in atoms if atom.type == "e"]
+    spelt = {name.key for hint in hints if hint and (name := names.parse(hint)) is not None}  # no slip of the pen twice
     for atom in atoms:
         weight = 1000 if atom.type == "c" and atom.roles["contact"] else 500 if atom.type == "o" else 1
         for text, count in atom.forms.items():
             if not identities.phone(text):
                 name = names.parse(text) if atom.sort == "person" else None
                 full = 20 if name is not None and name.is_full else 1
-                told[text] += min(count, 50) * weight * full
+                full *= 5 if name is not None and name.key in spelt else 1
+                told[text] += (10 + min(count, 50)) * weight * full
     if told:
         best = sorted(told.items(), key=lambda each: (-each[1], -len(each[0]), each[0]))[0][0]
         return _straight(best)
