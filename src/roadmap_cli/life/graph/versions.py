@@ -14,9 +14,9 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import content_id
 from roadmap_cli.life.graph.acts import Act
+from roadmap_cli.life.graph.counting import RELATIONS, Relation
 from roadmap_cli.life.graph.entities import Entity
 from roadmap_cli.life.graph.evidence import KEPT, Evidence, Trail, pair
-from roadmap_cli.life.graph.relations import RELATIONS, Relation
 from roadmap_cli.why import decisions
 
 TYPE_CHECKING = False
