@@ -234,7 +234,7 @@ def show(
     On a terminal it is drawn: who is near, how strongly, since when.
     With --records the stored records follow their relation, each with its relation_id; they hold what you ingested.
     """
-    from roadmap_cli.life.graph import building, finding
+    from roadmap_cli.life.graph import finding
 
     times = _times(at, known_at)
     with run.state.read() as tx:
@@ -251,6 +251,8 @@ def show(
             shown += relations
         told = finding.unique(shown)
         if evidence:
+            from roadmap_cli.life.graph import building
+
             told = building.with_records(tx, told, run.now())
     yield from told
 

@@ -10,9 +10,8 @@ from typing import Any
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.graph import acts, building, finding, identities, names
-from roadmap_cli.life.graph.counting import RELATIONS
 from roadmap_cli.life.graph.finding import Times
-from roadmap_cli.life.graph.versions import sentence
+from roadmap_cli.life.graph.verbs import RELATIONS, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

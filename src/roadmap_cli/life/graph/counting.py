@@ -1,8 +1,4 @@
-"""What the records say of every two entities, counted; what follows from it is judged in `relations`.
-
-Every relation is a function of the records that name both sides. What lasts by being repeated (knowing, attending,
-paying) is over once it has been silent far longer than it usually is, measured against the latest record of that sort.
-"""
+"""What the records say of every two entities, counted; what follows from it is judged in `relations`."""
 
 from __future__ import annotations
 
@@ -16,25 +12,8 @@ from roadmap_cli.life.graph.entities import Entity
 from roadmap_cli.life.graph.evidence import Evidence, Said, Trail
 from roadmap_cli.life.graph.identities import is_role, organisation_domain
 from roadmap_cli.life.graph.nicknames import RELATIVES
+from roadmap_cli.life.graph.verbs import BOTH_WAYS
 
-#: What relations are called, and what each says of its two sides.
-RELATIONS = {
-    "knows": "{a} and {b} know each other",
-    "family_of": "{a} is family of {b}",
-    "works_at": "{a} works at {b}",
-    "colleague_of": "{a} and {b} work at the same place",
-    "member_of": "{a} is a member of {b}",
-    "attends": "{a} attends {b}",
-    "part_of": "{a} is part of {b}",
-    "lives_at": "{a} lives at {b}",
-    "visits": "{a} visits {b}",
-    "located_in": "{b} is where {a} is",
-    "owns": "{a} owns {b}",
-    "banks_at": "{a} banks at {b}",
-    "pays": "{a} pays {b}",
-    "introduced": "{a} introduced {b}",
-}
-BOTH_WAYS = frozenset(("knows", "colleague_of"))
 _CIRCLE = 12
 _KNOW_EACH_OTHER = 6
 Key = tuple[int, str, int]

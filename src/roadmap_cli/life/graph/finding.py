@@ -16,7 +16,7 @@ from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.graph import identities, names
 from roadmap_cli.life.graph.closeness import Close
-from roadmap_cli.life.graph.versions import sentence
+from roadmap_cli.life.graph.verbs import sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

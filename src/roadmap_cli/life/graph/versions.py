@@ -14,9 +14,10 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import content_id
 from roadmap_cli.life.graph.acts import Act
-from roadmap_cli.life.graph.counting import RELATIONS, Relation
+from roadmap_cli.life.graph.counting import Relation
 from roadmap_cli.life.graph.entities import Entity
 from roadmap_cli.life.graph.evidence import KEPT, Evidence, Trail, pair
+from roadmap_cli.life.graph.verbs import sentence
 from roadmap_cli.why import decisions
 
 TYPE_CHECKING = False
@@ -227,11 +228,6 @@ def _drop(tx: Connection, why_id: str | None) -> None:
     """Remove the decision that another takes the place of, which counts more records; unless something cites it."""
     if why_id and next(decisions.citing(tx, why_id), None) is None:
         tx.execute("DELETE FROM decision WHERE id = ?", (why_id,))
-
-
-def sentence(relation: str, a: str, b: str) -> str:
-    """A relation in words."""
-    return RELATIONS.get(relation, "{a} " + relation.replace("_", " ") + " {b}").format(a=a, b=b)
 
 
 def _why_related(tx: Connection, graph: Graph, each: Relation, act: Act | None, now: datetime, command: str) -> str:
