@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.slm.window import dates
-from roadmap_cli.slm.window.terms import Terms
+from roadmap_cli.retrieval import dates
+from roadmap_cli.retrieval.terms import Terms
 
 if TYPE_CHECKING:
     import numpy
