@@ -109,12 +109,12 @@ def corpus_of(turns: Sequence[Turn], terms: Terms, embedder: Any) -> Corpus:
     made: dict[str, Any] = {}
     if embedder is not None:
         vectors, tokens = embedder.tokens([turn.text for turn in turns])
-        kept = [late.kept(one.words, one.states) for one in tokens]
-        states = [late.unpacked(late.packed(one), embedder.dimensions) for _, one in kept]
+        packed = [late.packed(late.kept(one.words, one.states)[1]) for one in tokens]
+        states = late.unpacked(b"".join(packed), embedder.dimensions)
+        counts = numpy.array([len(one) // embedder.dimensions for one in packed])
         made = {
             "vectors": vectors.astype(numpy.float16).astype(numpy.float32),
-            "states": lambda places: [states[place] for place in places],
-            "token_counts": Counter(word for words, _ in kept for word in set(words)),
+            "states": lambda places: (states, counts),
         }
     return Corpus(
         postings=lambda stem: postings.get(stem, ((), ())),
@@ -128,15 +128,6 @@ def corpus_of(turns: Sequence[Turn], terms: Terms, embedder: Any) -> Corpus:
         speaker=numpy.array([speakers.index(turn.speaker) for turn in turns]),
         **made,
     )
-
-
-def question_of(text: str, terms: Terms, embedder: Any) -> Question:
-    """A question as life-recall asks it."""
-    if embedder is None:
-        return Question(text, terms.telling(text))
-    vectors, (tokens,) = embedder.tokens([text])
-    words, states = late.kept(tokens.words, tokens.states)
-    return Question(text, terms.telling(text), None, vectors[0], words, states)
 
 
 # -- the peers ---------------------------------------------------------------------------------------------------------
@@ -241,7 +232,7 @@ def asked_of(talk: Talk, terms: Terms, embedder: Any) -> Iterator[tuple[Asked, F
     corpus = corpus_of(talk.turns, terms, embedder)
     for asked in talk.asked:
         started = time.perf_counter()
-        found = find(corpus, question_of(asked.text, terms, embedder))
+        found = find(corpus, Question.of(asked.text, terms, embedder))
         found.best(max(DEPTHS))
         yield asked, found, (time.perf_counter() - started) * 1000
 
@@ -261,7 +252,7 @@ def main() -> int:
             corpus = corpus_of(talk.turns, terms, embedder)
             plain, fused = Bm25([turn.text for turn in talk.turns], terms), Fused(talk.turns, corpus, terms)
             for asked in talk.asked:
-                question = question_of(asked.text, terms, embedder)
+                question = Question.of(asked.text, terms, embedder)
                 for name, scores in (("bm25", plain.scores(question.stems)), ("fused", fused.scores(question))):
                     rows[name].append((talk.name, asked, list(map(int, numpy.argsort(-scores, kind="stable")))))
         figure("bm25_turns", rows["bm25"])

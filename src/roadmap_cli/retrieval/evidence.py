@@ -24,20 +24,23 @@ from roadmap_cli.retrieval.ranking import bm25, rarity
 if TYPE_CHECKING:
     import numpy
 
+    from roadmap_cli.models.embed import Embedder
+    from roadmap_cli.retrieval.terms import Terms
+
     Array = numpy.ndarray[Any, Any]
 
 #: What each signal is worth: with states of words, with vectors only, with neither.
 SIGNALS: dict[str, tuple[float, float, float]] = {
-    "words": (-0.48, 0.6, 1.26),
-    "words_around": (0.61, 6.37, 9.17),
-    "meaning": (1.11, 4.73, 0.0),
-    "meaning_around": (6.17, 8.38, 0.0),
-    "late": (3.6, 0.0, 0.0),
-    "late_around": (11.04, 0.0, 0.0),
+    "words": (-0.23, 0.6, 1.26),
+    "words_around": (0.77, 6.37, 9.17),
+    "meaning": (1.3, 4.73, 0.0),
+    "meaning_around": (6.21, 8.38, 0.0),
+    "late": (2.96, 0.0, 0.0),
+    "late_around": (10.82, 0.0, 0.0),
     "speaker": (2.4, 2.21, 2.9),
-    "length": (0.5, 1.19, 0.8),
-    "answer": (0.5, 0.46, 0.69),
-    "tells_time": (2.16, 2.35, 2.49),
+    "length": (0.55, 1.19, 0.8),
+    "answer": (0.51, 0.46, 0.69),
+    "tells_time": (2.18, 2.35, 2.49),
     "date": (5.5, 5.44, 5.54),
 }
 #: Of so many texts all signals are computed; the rest is behind them.
@@ -51,7 +54,8 @@ class Corpus:
 
     `postings(stem)` gives the places of the texts that hold a stem, and how often. `beside` tells of each text but the
     last whether the next is of its sitting. `lengths` counts stems, `words` words; `day` is an ordinal, 0 if unknown.
-    `vectors` are float32 of length one, or None. `states(places)` gives the states of the words of texts.
+    `vectors` are float32 of length one, or None. `states(places)` gives the states of the words of texts, one below the
+    other, and how many each text has.
     """
 
     postings: Callable[[str], tuple[Sequence[int], Sequence[int]]]
@@ -64,8 +68,7 @@ class Corpus:
     speakers: Sequence[str]
     speaker: Array
     vectors: Array | None = None
-    states: Callable[[Array], list[Array]] | None = None
-    token_counts: Mapping[str, int] | None = None
+    states: Callable[[Array], tuple[Array, Array]] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -73,14 +76,30 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as it is searched for. `stems` say what it is about; `vector`, `words` and `states` are the model's."""
+    """A question as it is searched for. `stems` say what it is about; `vector` and `states` are the model's.
+
+    `state_stems` are the stems of the words that the states are of.
+    """
 
     text: str
     stems: Sequence[str]
     today: date | None = None
     vector: Array | None = None
-    words: Sequence[str] = ()
+    state_stems: Sequence[str] = ()
     states: Array | None = None
+
+    @classmethod
+    def of(cls, text: str, terms: Terms, embedder: Embedder | None, today: date | None = None) -> Question:
+        """A question as it is asked; without a model by its words alone. Raises DataError for what is no text."""
+        stems = terms.telling(text)
+        if embedder is None:
+            return cls(text, stems, today)
+        if not embedder.has_states:
+            return cls(text, stems, today, embedder.embed([text], purpose="recall")[0])
+        vectors, (tokens,) = embedder.tokens([text], purpose="recall")
+        words, states = late.kept(tokens.words, tokens.states)
+        split = terms.split(late.whole(words))
+        return cls(text, stems, today, vectors[0], [each[0] if each else "" for each in split], states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +237,9 @@ def _of_states(corpus: Corpus, question: Question, places: Array) -> dict[str, A
     import numpy
 
     assert corpus.states is not None and question.states is not None
-    counts = late.weights(question.words, corpus.token_counts or {}, len(corpus))
+    counts = late.weights([len(corpus.postings(stem)[0]) for stem in question.state_stems], len(corpus))
     needed = numpy.unique(numpy.clip(numpy.r_[places - 1, places, places + 1], 0, len(corpus) - 1))
-    met = late.met(question.states, corpus.states(needed))
+    met = late.met(question.states, *corpus.states(needed))
     at = numpy.searchsorted(needed, places)
     joined = numpy.r_[corpus.beside, False]
     before, after = joined[numpy.maximum(places - 1, 0)] & (places > 0), joined[places]

@@ -7,7 +7,7 @@ trained. States are stored as eight-bit integers; words without meaning of their
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,26 +47,39 @@ def unpacked(data: bytes, dimensions: int) -> Array:
     return states
 
 
-def met(asked: Array, texts: Sequence[Array]) -> Array:
+def whole(pieces: Sequence[str]) -> list[str]:
+    """The word that each piece of a word (##…) is of, as far as its pieces are there."""
+    words: list[str] = []
+    first = 0
+    for place, piece in enumerate(pieces):
+        if piece.startswith("##") and words:
+            word = words[first] + piece[2:]
+            words[first:] = [word] * (place - first + 1)
+        else:
+            first = place
+            words.append(piece)
+    return words
+
+
+def met(asked: Array, states: Array, counts: Array) -> Array:
     """For each word of a question and each text the likeness of the text's nearest word: float32 [words, texts].
 
-    A text without words meets nothing: 0.
+    `states` are those of all texts, one below the other; `counts` how many each has. Without any it meets nothing: 0.
     """
     import numpy
 
-    found = numpy.zeros((len(asked), len(texts)), numpy.float32)
-    full = [place for place, text in enumerate(texts) if len(text)]
-    if full and len(asked):
-        together = numpy.concatenate([texts[place] for place in full])
-        ends = numpy.cumsum([len(texts[place]) for place in full])
-        found[:, full] = numpy.maximum.reduceat(asked @ together.T, numpy.r_[0, ends[:-1]], axis=1)
+    found = numpy.zeros((len(asked), len(counts)), numpy.float32)
+    if len(asked) and len(states):
+        full = numpy.nonzero(counts)[0]
+        starts = numpy.r_[0, numpy.cumsum(counts[full])[:-1]]
+        found[:, full] = numpy.maximum.reduceat(asked @ states.T, starts, axis=1)
     return found
 
 
-def weights(words: Sequence[str], holding: Mapping[str, int], total: int) -> Array:
-    """What each word of a question counts, by how few of the `total` texts hold it; together 1."""
+def weights(holding: Sequence[int], total: int) -> Array:
+    """What each word of a question counts, by how many of the `total` texts hold it; together 1."""
     import numpy
 
-    rare = numpy.array([math.log(1 + total / (1 + holding.get(word, 0))) for word in words], numpy.float32)
+    rare = numpy.array([math.log(1 + total / (1 + count)) for count in holding], numpy.float32)
     found: Array = rare / max(float(rare.sum()), 1e-9)
     return found
