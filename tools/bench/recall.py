@@ -34,7 +34,6 @@ DATA = ROOT.parent / "shared" / "data" / "locomo-dev.json"
 DEPTHS = (5, 10, 20)
 
 from fit_window import fitted  # noqa: E402
-
 from roadmap_cli.retrieval import dates, evidence, late  # noqa: E402
 from roadmap_cli.retrieval.evidence import Corpus, Found, Question, find  # noqa: E402
 from roadmap_cli.retrieval.ranking import bm25  # noqa: E402
@@ -163,7 +162,8 @@ class Fused:
 
     def scores(self, question: Question) -> Array:
         """The score of each turn."""
-        assert self.corpus.vectors is not None and question.vector is not None
+        assert self.corpus.vectors is not None
+        assert question.vector is not None
         likeness = self.corpus.vectors @ question.vector
         beside = numpy.zeros_like(likeness)
         beside[1:] = numpy.where(self.corpus.beside, likeness[:-1], 0)
@@ -192,7 +192,12 @@ def share(order: Sequence[int], asked: Asked, depth: int) -> float:
 
 def figure(method: str, rows: Sequence[tuple[str, Asked, Sequence[int]]], ms: Sequence[float] = ()) -> None:
     """Print how good an order is, over all questions, by category and by conversation."""
-    told: dict[str, Any] = {"kind": "bench.figure", "name": f"recall_{method}", "unit": "share at 10", "questions": len(rows)}
+    told: dict[str, Any] = {
+        "kind": "bench.figure",
+        "name": f"recall_{method}",
+        "unit": "share at 10",
+        "questions": len(rows),
+    }
     for depth in DEPTHS:
         shares = [share(order, asked, depth) for _, asked, order in rows]
         told[f"recall_at_{depth}"] = round(statistics.mean(shares), 3)

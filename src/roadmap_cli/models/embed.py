@@ -96,9 +96,7 @@ class Embedder:
         """Whether `tokens` works: the model was opened for it, and its graph tells the states of its tokens."""
         return self._states is not None
 
-    def tokens(
-        self, texts: Sequence[str], *, purpose: str = "embed"
-    ) -> tuple[numpy.ndarray[Any, Any], list[Tokens]]:
+    def tokens(self, texts: Sequence[str], *, purpose: str = "embed") -> tuple[numpy.ndarray[Any, Any], list[Tokens]]:
         """What `embed` gives, and the tokens of each text with their states (for late interaction).
 
         Raises DataError as `embed` does, ValueError if the model was not opened with `states` or has none.
@@ -121,7 +119,9 @@ class Embedder:
             states /= numpy.maximum(numpy.linalg.norm(states, axis=2, keepdims=True), 1e-9)
             for row, place in enumerate(places):
                 inner = slice(1, len(codes[place].ids) - 1)
-                found[place] = Tokens([self._tokenizer.id_to_token(id) for id in codes[place].ids[inner]], states[row, inner].copy())
+                found[place] = Tokens(
+                    [self._tokenizer.id_to_token(id) for id in codes[place].ids[inner]], states[row, inner].copy()
+                )
         if self._ledger is not None and texts:
             count = sum(len(code.ids) for code in codes)
             self._ledger.record(self._call(texts, count, purpose, round((time.perf_counter() - started) * 1000)))

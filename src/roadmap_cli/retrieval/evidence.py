@@ -156,14 +156,14 @@ def find(corpus: Corpus, question: Question, *, allowed: Array | None = None, pr
     asked_time = dates.asks_for_time(question.text)
     signals["tells_time"] = corpus.tells_time * numpy.float32(asked_time)
     signals["date"], spans = _of_date(corpus, question)
-    places = _chosen(signals, allowed)
-    signals = {name: value[places] for name, value in signals.items()}
+    chosen = _chosen(signals, allowed)
+    signals = {name: value[chosen] for name, value in signals.items()}
     if "meaning" in signals and corpus.vectors is not None and question.vector is not None:
-        signals["meaning_around"] = wide(corpus.vectors, corpus.beside, places) @ question.vector
+        signals["meaning_around"] = wide(corpus.vectors, corpus.beside, chosen) @ question.vector
         if corpus.states is not None and question.states is not None:
-            signals |= _of_states(corpus, question, places)
+            signals |= _of_states(corpus, question, chosen)
     scores = weigh(signals)
-    return Found(places, scores if prior is None else scores + prior[places], signals, spans)
+    return Found(chosen, scores if prior is None else scores + prior[chosen], signals, spans)
 
 
 def summed(values: Array, beside: Array) -> Array:
@@ -202,7 +202,8 @@ def _chosen(signals: Mapping[str, Array], allowed: Array | None) -> Array:
     if "meaning" in signals:
         rough = rough + 2 * signals["meaning"]
     best = numpy.argpartition(-rough[places], CHOSEN)[:CHOSEN]
-    return numpy.sort(places[best])
+    found: Array = numpy.sort(places[best])
+    return found
 
 
 def _of_speaker(corpus: Corpus, question: str) -> Array:
@@ -213,7 +214,8 @@ def _of_speaker(corpus: Corpus, question: str) -> Array:
     asked = [place for place, name in enumerate(corpus.speakers) if name and set(name.lower().split()) & said]
     if len(asked) != 1:
         return numpy.zeros(len(corpus), numpy.float32)
-    return (corpus.speaker == asked[0]) - numpy.float32(0.5)
+    found: Array = (corpus.speaker == asked[0]) - numpy.float32(0.5)
+    return found
 
 
 def _of_date(corpus: Corpus, question: Question) -> tuple[Array, list[dates.Span]]:
@@ -227,16 +229,22 @@ def _of_date(corpus: Corpus, question: Question) -> tuple[Array, list[dates.Span
     spans = dates.spans(question.text, question.today, years)
     if not spans:
         return none, []
-    worth = numpy.array([max(span.closeness(date.fromordinal(int(day))) for span in spans) for day in known])
+    worth = numpy.array([max(_closeness(span, date.fromordinal(int(day))) for span in spans) for day in known])
     places = numpy.minimum(numpy.searchsorted(known, corpus.day), len(known) - 1)
     return numpy.where(corpus.day > 0, worth[places], 0.0).astype(numpy.float32), spans
+
+
+def _closeness(span: dates.Span, day: date) -> float:
+    """A little less just outside a span than in it: days that only talk of it come behind those that are it."""
+    return 1.0 if span.first <= day <= span.last else 0.9 * span.closeness(day)
 
 
 def _of_states(corpus: Corpus, question: Question, places: Array) -> dict[str, Array]:
     """Late interaction with each text, and with it and the ones beside it."""
     import numpy
 
-    assert corpus.states is not None and question.states is not None
+    assert corpus.states is not None
+    assert question.states is not None
     counts = late.weights([len(corpus.postings(stem)[0]) for stem in question.state_stems], len(corpus))
     needed = numpy.unique(numpy.clip(numpy.r_[places - 1, places, places + 1], 0, len(corpus) - 1))
     met = late.met(question.states, *corpus.states(needed))

@@ -35,7 +35,8 @@ def packed(states: Array) -> bytes:
     import numpy
 
     scale = 127 / numpy.maximum(numpy.abs(states).max(axis=1, keepdims=True, initial=0.0), 1e-9)
-    return numpy.round(states * scale).astype(numpy.int8).tobytes()
+    found: bytes = numpy.round(states * scale).astype(numpy.int8).tobytes()
+    return found
 
 
 def unpacked(data: bytes, dimensions: int) -> Array:

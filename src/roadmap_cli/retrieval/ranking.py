@@ -254,6 +254,7 @@ def wide(vectors: Array, sittings: Sequence[int]) -> Array:
 
 
 def rarity(total: int, holding: int) -> float:
+    """How much a stem tells that so many of all texts hold (BM25's inverse document frequency)."""
     import math
 
     return math.log(1 + (total - holding + 0.5) / (holding + 0.5))

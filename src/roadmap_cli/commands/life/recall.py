@@ -28,7 +28,9 @@ def draw(records: Sequence[Record], console: Any) -> None:
             asked = record.get("question")
             console.print(Text(one_line(asked), "bold"))
         filled = round(4 * (float(record["score"]) - least) / (most - least)) if most > least else 4
-        line = Text.assemble((f"{record.get('rank', ''):>3} ", "dim"), f"{'█' * filled:·<4} ", one_line(record.get("text")))
+        line = Text.assemble(
+            (f"{record.get('rank', ''):>3} ", "dim"), f"{'█' * filled:·<4} ", one_line(record.get("text"))
+        )
         line.truncate(console.width, overflow="ellipsis")
         console.print(line)
         why = Text(f"         {one_line(record.get('why'))}", "dim")
@@ -44,7 +46,9 @@ def draw(records: Sequence[Record], console: Any) -> None:
     examples={
         "Find what answers a question": "life-recall --limit 3 'When was I at the dentist?' --plain | cut -f 1,5",
         "Look in one kind of record": "life-recall --kind life.transaction --limit 2 'rent in May 2026' | jq -r .text",
-        "Follow a hit to its record": "roadmap-why $(life-recall --limit 1 dentist | jq -r .record_id) --json | jq -r .kind",
+        "Follow a hit to its record": (
+            "roadmap-why $(life-recall --limit 1 dentist | jq -r .record_id) --json | jq -r .kind"
+        ),
     },
     see=("life-ingest", "life-consolidate", "roadmap-why"),
     picture=draw,

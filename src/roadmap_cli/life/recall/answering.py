@@ -14,7 +14,8 @@ from roadmap_cli.life.recall import indexing
 from roadmap_cli.life.recall.corpus import Items
 from roadmap_cli.retrieval.evidence import SIGNALS, Found, Question, find
 
-if TYPE_CHECKING:    from roadmap_cli.state.connection import Connection
+if TYPE_CHECKING:
+    from roadmap_cli.state.connection import Connection
 
 KIND = "life.memory_hit"
 #: What each signal is called in a reason.
@@ -55,7 +56,8 @@ def answer(items: Items, question: Question, wanted: Wanted) -> tuple[list[Recor
         return [], []
     found = find(items.corpus, question, allowed=allowed, prior=items.prior)
     usual = {name: float(numpy.mean(values)) for name, values in found.signals.items()}
-    hits, numbers = [], []
+    hits: list[Record] = []
+    numbers: list[int] = []
     for position in found.best(wanted.limit):
         place = int(found.places[position])
         if not _bears(found, position, question):

@@ -75,7 +75,7 @@ class Items:
         """Which items may be found: of these kinds (any if none), within times, memories or records or both."""
         import numpy
 
-        return ~self.hidden & numpy.array(
+        matches = numpy.array(
             [
                 (not kinds or kind in kinds)
                 and (memory is None or (kind in MEMORIES) == memory)
@@ -84,6 +84,8 @@ class Items:
                 for kind, at in zip(self.kinds, self.at, strict=True)
             ]
         )
+        found: Array = ~self.hidden & matches
+        return found
 
     def states(self, places: Array) -> tuple[Array, Array]:
         """The states of the words of items, one below the other, and how many each has."""
@@ -146,7 +148,9 @@ def _vectors(tx: Connection, model: str, numbers: Sequence[int]) -> Array | None
     """The vectors by a model, [items, dimensions]; zeros for items that have none; None if none has."""
     import numpy
 
-    rows = tx.execute("SELECT number, vector FROM life_item WHERE model = ? AND vector IS NOT NULL", (model,)).fetchall()
+    rows = tx.execute(
+        "SELECT number, vector FROM life_item WHERE model = ? AND vector IS NOT NULL", (model,)
+    ).fetchall()
     if not rows:
         return None
     found = numpy.frombuffer(b"".join(vector for _, vector in rows), numpy.float16).reshape(len(rows), -1)

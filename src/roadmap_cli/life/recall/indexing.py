@@ -76,7 +76,7 @@ def embed(state: State, embedder: Embedder, *, stop: Callable[[], bool], advance
             lot = [(number, words_of(tx, number)) for number in _unembedded(tx, embedder.name)]
         if not lot:
             break
-        made = _embedded(embedder, [text for _, text in lot])
+        made = list(_embedded(embedder, [text for _, text in lot]))
         with state.write() as tx:
             tx.executemany(
                 "UPDATE life_item SET model = ?, vector = ?, states = ? WHERE number = ?",
@@ -143,8 +143,8 @@ def _records(tx: Connection) -> int:
         if new >= LOT or _count(tx, "record", kind) == _count(tx, "life_item", kind):
             continue
         rows = tx.execute(
-            "SELECT body FROM record WHERE kind = ? AND NOT EXISTS (SELECT 1 FROM life_item WHERE record_id = record.id)"
-            " ORDER BY at, rowid LIMIT ?",
+            "SELECT body FROM record WHERE kind = ?"
+            " AND NOT EXISTS (SELECT 1 FROM life_item WHERE record_id = record.id) ORDER BY at, rowid LIMIT ?",
             (kind, LOT - new),
         ).fetchall()
         for (body,) in rows:
@@ -162,7 +162,8 @@ def _put(tx: Connection, record: Record, record_id: str | None, metric: str | No
                tells_time, importance) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             record_id, metric, covers, record["kind"], _group(record, day), record["at"], day, _speaker(record),
-            stem_count(text), len(text.split()), int(text.rstrip().endswith("?")), int(bool(dates.TIME_WORDS.search(text))), weight,
+            stem_count(text), len(text.split()), int(text.rstrip().endswith("?")),
+            int(bool(dates.TIME_WORDS.search(text))), weight,
         ),
     ).lastrowid  # fmt: skip
     tx.execute("INSERT INTO life_item_words (rowid, text) VALUES (?, ?)", (number, terms.spaced(text)))
@@ -196,7 +197,9 @@ def _speaker(record: Record) -> str:
 
 def _weight(record: Record, weight: float) -> float:
     """A little more for what the user wrote, what has people or a place, and what the sender marked by length."""
-    more = 0.1 * bool(record.get("sent_by_user")) + 0.1 * bool(record.get("people")) + 0.1 * bool(record.get("location"))
+    more = (
+        0.1 * bool(record.get("sent_by_user")) + 0.1 * bool(record.get("people")) + 0.1 * bool(record.get("location"))
+    )
     given = record.get("importance")
     return min(1.0, float(given) if isinstance(given, (int, float)) else weight + more)
 

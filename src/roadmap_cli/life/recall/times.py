@@ -18,4 +18,6 @@ def moment(text: str | None) -> str | None:
             return clock.stamp(datetime(day.year, day.month, day.day, tzinfo=UTC))
         return clock.stamp(clock.parse(text))
     except (DataError, ValueError) as error:
-        raise UsageError(f"not a date or time: {text!r}", hint="write it as 2026-03-05 or 2026-03-05T12:00:00Z") from error
+        raise UsageError(
+            f"not a date or time: {text!r}", hint="write it as 2026-03-05 or 2026-03-05T12:00:00Z"
+        ) from error
