@@ -62,6 +62,7 @@ _UNSURE = re.compile(r"\b(?:if|would|wish|not|never|n['\u2019]t|used to|maybe|mi
 _NOTHING = re.compile(
     r"(?:is|are|to|it|its|it['\u2019]s|that|this|these|those|them|him|her|you|yesterday|today|all the)\b", re.IGNORECASE
 )
+_CANNOT = re.compile("can['\u2019]t stand", re.IGNORECASE)
 _AFTER = re.compile(r"^(?:In|At|The|A|My|And|Is|Was|On|For|To|I|Has|Had|It)$")
 
 
@@ -104,11 +105,9 @@ def _of_sentence(speaker: str, sentence: str, day: date) -> Iterator[Fact]:
     for match in _FAVOURITE.finditer(sentence):
         yield Fact(speaker, f"favourite_{'_'.join(match['what'].lower().split())}", _clean(match["object"]), since)
     for relation, rule in _RULES:
-        match = pattern.search(sentence)
-        if match and not _UNSURE.search(
-            sentence[: match.start("object")].replace("can't", "").replace("can\u2019t", "")
-        ):
-            thing = _clean(match["object"])
+        said = rule.search(sentence)
+        if said and not _UNSURE.search(_CANNOT.sub("", sentence[: said.start("object")])):
+            thing = _clean(said["object"])
             if thing and not _NOTHING.match(thing):
                 yield Fact(speaker, relation, thing, since)
 
