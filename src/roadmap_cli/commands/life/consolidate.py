@@ -37,7 +37,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
     examples={
         "Remember the days that are over": "life-consolidate | jq -r .kind | sort | uniq -c",
         "Do it every night from cron": "echo '30 3 * * * life-consolidate --quiet >/dev/null'",
-        "Search what is remembered": "life-recall --from memory --limit 2 'dentist' | jq -r .text",
+        "Search what is remembered": "life-recall --from memory --limit 2 'spare key' | jq -r .text",
     },
     see=("life-ingest", "life-recall", "roadmap-why"),
     picture=draw,
@@ -66,6 +66,8 @@ def main(run: Run, share: float, index_seconds: float, model: str | None) -> Ite
     Days are those of the records in UTC, of events and transactions those they name.
     It can be stopped at any time and goes on where it was.
     It also takes in what life-recall(1) has not taken in yet, for at most --index-seconds.
+
+    A dry run looks only at what life-recall(1) or a run before has taken in.
 
     Nothing is ever deleted, and nothing that life-recall found is read again as something that happened.
     """

@@ -44,10 +44,10 @@ def draw(records: Sequence[Record], console: Any) -> None:
     state="write",
     columns=("rank", "score", "at", "record_kind", "text", "why", "record_id"),
     examples={
-        "Find what answers a question": "life-recall --limit 3 'When was I at the dentist?' --plain | cut -f 1,5",
-        "Look in one kind of record": "life-recall --kind life.transaction --limit 2 'rent in May 2026' | jq -r .text",
+        "Find what answers a question": "life-recall --limit 2 'Where does the spare key lie?' --plain | cut -f 1,5",
+        "Look in a stretch of time": "life-recall --since 2026-11-01 --limit 1 'how is the cat?' | jq -r .text",
         "Follow a hit to its record": (
-            "roadmap-why $(life-recall --limit 1 dentist | jq -r .record_id) --json | jq -r .kind"
+            "roadmap-why $(life-recall --limit 1 walnuts | jq -r .record_id) --json | jq -r .kind"
         ),
     },
     see=("life-ingest", "life-consolidate", "roadmap-why"),
@@ -97,6 +97,7 @@ def main(
 
     What is new since the last time is taken in first, for at most --index-seconds; if something is left, a note says
     so, and the next run or life-consolidate(1) goes on.
+    A dry run takes nothing in.
     What is shown stays present longer.
     With --from memory the sentences and facts of life-consolidate(1) are searched instead, each with its sources.
 
