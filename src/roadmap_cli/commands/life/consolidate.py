@@ -37,7 +37,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
     examples={
         "Remember the days that are over": "life-consolidate | jq -r .kind | sort | uniq -c",
         "Do it every night from cron": "echo '30 3 * * * life-consolidate --quiet >/dev/null'",
-        "Search what is remembered": "life-recall --from memory --limit 2 'spare key' | jq -r .text",
+        "Search what is remembered": "life-recall --from memory --limit 1 'who is allergic?' | jq -r .text",
     },
     see=("life-ingest", "life-recall", "roadmap-why"),
     picture=draw,
@@ -56,7 +56,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
 def main(run: Run, share: float, index_seconds: float, model: str | None) -> Iterable[Record]:
     """Make days that are over into long-term memory.
 
-    Each thread's day, and the rest of each day, becomes a few lines in about --share of its words.
+    Each thread's day, and the rest of each day, becomes a few lines in about --share of its words, at least a dozen.
     The words are those of the records: a line names its sources, and nothing is worded anew.
     Facts that people tell of themselves (where they live and work, what they like, who is who, plans) are taken by
     rules, each with the time from which it is true; a newer fact that contradicts an older one ends it.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SHARE, TOGETHER = 0.10, 4
 #: How far apart two of them may be; how many words there are for each that is remembered, its speaker's name included.
 REACH, EACH = 6, 3.1
+#: Words there are in any case, where a third of what was said is no less: three words of a day tell nothing.
+LEAST = 12
 #: The most that the rarity of a word counts; the most words of a phrase; how far a word that comes back may be.
 RAREST, LONGEST, NEAR = 4.0, 12, 3
 _FILLERS = """
@@ -74,11 +76,12 @@ class _Word:
 
 
 def lines(said: Sequence[Said], rarity: Callable[[str], float], share: float = SHARE) -> list[Line]:
-    """What to remember, in the order it was said, in about `share` of the words; of a very short stretch one word.
+    """What to remember, in the order it was said, in about `share` of the words; of a short stretch up to a third.
 
     `rarity` tells of a word in lower case how much it tells: ln(texts / texts that hold it) or the like.
     """
-    budget = share * sum(len(one.text.split()) + bool(one.speaker) for one in said)
+    size = sum(len(one.text.split()) + bool(one.speaker) for one in said)
+    budget = max(share * size, min(LEAST, size / 3))
     words = _valued(said, rarity)
     worth = [_worth(one.text, some) for one, some in zip(said, words, strict=True)]
     order = sorted((place for place, value in enumerate(worth) if value > 0), key=lambda place: -worth[place])
@@ -91,8 +94,8 @@ def lines(said: Sequence[Said], rarity: Callable[[str], float], share: float = S
         used: set[str] = set()
         phrases = []
         for place in group:
-            size = max(1, min(LONGEST, round(room * worth[place] / total)))
-            phrases.append(_phrase(words[place], size, used))
+            length = max(1, min(LONGEST, round(room * worth[place] / total)))
+            phrases.append(_phrase(words[place], length, used))
         speaker = said[group[0]].speaker
         found.append(Line(f"{speaker}: {'; '.join(phrases)}" if speaker else "; ".join(phrases), tuple(group)))
     return found
