@@ -2,8 +2,10 @@
 
 Two models. ACT-R's base level (Anderson and Schooler 1991): ln of the sum of t^-0.5 over the times it was used, t in
 days. FSRS's retrievability (Ye and others, KDD 2022; the forgetting curve of version 4.5): (1 + 19/81 t/S)^-0.5, where
-each use multiplies the stability S, the more the less of it was left. tools/bench/forgetting.py compares them; what it
-showed is told there. Forgetting is of rank only: nothing is deleted.
+each use multiplies the stability S, the more the less of it was left. tools/bench/forgetting.py compares them: of the
+recall on three conversations of LoCoMo is left, when the least present 25, 50, 75 % of all turns are out of reach, with
+ACT-R 0.88, 0.77, 0.59, with FSRS 0.88, 0.77, 0.54, by age alone 0.72, 0.51, 0.29, by chance 0.78, 0.50, 0.27. So ACT-R
+it is. Forgetting is of rank only: nothing is deleted.
 """
 
 from __future__ import annotations
