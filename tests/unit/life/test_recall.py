@@ -142,7 +142,7 @@ def test_a_deleted_record_leaves_nothing_behind_to_be_found(state, recall):
 
 
 def test_no_question_is_an_error_and_an_empty_state_has_no_answer(state, recall):
-    for wrong in (None, "", "  ", 5):
+    for wrong in (None, "", "  ", 5, "\udc80x"):
         with pytest.raises(DataError):
             recall.ask(wrong, Wanted())
     assert recall.ask("key", Wanted()) == ([], [])

@@ -61,6 +61,10 @@ class Recall:
 
         if not isinstance(text, str) or not text.strip():
             raise DataError("field 'question' is missing or not text", code="missing_field")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise DataError("the question holds half a surrogate pair, which is not text", code="bad_text") from None
         question = Question.of(text, self.terms, self.embedder, self.now().date())
         with self.state.read() as tx:
             if not self._loaded:
