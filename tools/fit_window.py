@@ -1,4 +1,4 @@
-"""Fit the weights in slm/window/ranking.py, and show what they are worth on conversations they have not seen.
+"""Fit the weights in retrieval/ranking.py, and show what they are worth on conversations they have not seen.
 
     tools/fit_window.py FILE
 
@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools" / "bench")]
 
 import window as bench  # noqa: E402
 
-from roadmap_cli.slm.window import ranking  # noqa: E402
+from roadmap_cli.retrieval import ranking  # noqa: E402
 from roadmap_cli.slm.window.conversation import sittings  # noqa: E402
 from roadmap_cli.slm.window.window import THRIFT, Budget, Conversation  # noqa: E402
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,21 @@ BATCH_PLACES = 4096
 BATCH_TEXTS = 64
 
 
+#: How the graph that `models.graph` builds names the states of the tokens before they are pooled.
+_STATES = re.compile(rb"LayerNormalization_(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a text as the model cut it, its marks of begin and end left out, and the state of each.
+
+    `states` is float32 [tokens, dimensions], each of length one.
+    """
+
+    words: list[str]
+    states: Any
+
+
 class Embedder:
     """A loaded embedding model. Use it in a `with` block, or `close` it."""
 
@@ -32,11 +49,13 @@ class Embedder:
         max_tokens: int,
         ledger: Ledger | None,
         threads: int | None = None,
+        states: bool = False,
     ):
         self.name = name
         self.max_tokens = max_tokens
         self._ledger = ledger
-        self._session = _session(graph, threads or processors.available())
+        self._states, model = _with_states(graph) if states else (None, str(graph))
+        self._session = _session(model, graph, threads or processors.available())
         self._tokenizer = _tokenizer(tokenizer, max_tokens)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self.dimensions = int(self._session.get_outputs()[0].shape[-1])
@@ -72,11 +91,47 @@ class Embedder:
             self._ledger.record(self._call(texts, tokens, purpose, round((time.perf_counter() - started) * 1000)))
         return vectors
 
+    @property
+    def has_states(self) -> bool:
+        """Whether `tokens` works: the model was opened for it, and its graph tells the states of its tokens."""
+        return self._states is not None
+
+    def tokens(self, texts: Sequence[str], *, purpose: str = "embed") -> tuple[numpy.ndarray[Any, Any], list[Tokens]]:
+        """What `embed` gives, and the tokens of each text with their states (for late interaction).
+
+        Raises DataError as `embed` does, ValueError if the model was not opened with `states` or has none.
+        """
+        import numpy
+
+        if self._states is None:
+            raise ValueError("the model gives no states of tokens")
+        started = time.perf_counter()
+        try:
+            codes = self._tokenizer.encode_batch_fast(list(texts)) if texts else []
+        except (TypeError, UnicodeEncodeError):
+            raise DataError("a text holds half a surrogate pair, which is not text", code="bad_text") from None
+        vectors = numpy.empty((len(texts), self.dimensions), numpy.float32)
+        found = [Tokens([], None)] * len(texts)
+        for places in _batches([len(code.ids) for code in codes]):
+            given = self._padded([codes[place].ids for place in places])
+            pooled, states = self._session.run(["embedding", self._states], given)
+            vectors[places] = pooled
+            states /= numpy.maximum(numpy.linalg.norm(states, axis=2, keepdims=True), 1e-9)
+            for row, place in enumerate(places):
+                inner = slice(1, len(codes[place].ids) - 1)
+                found[place] = Tokens(
+                    [self._tokenizer.id_to_token(id) for id in codes[place].ids[inner]], states[row, inner].copy()
+                )
+        if self._ledger is not None and texts:
+            count = sum(len(code.ids) for code in codes)
+            self._ledger.record(self._call(texts, count, purpose, round((time.perf_counter() - started) * 1000)))
+        return vectors, found
+
     def count_tokens(self, text: str) -> int:
         """How many tokens a text is, cut off at `max_tokens`."""
         return len(self._tokenizer.encode(text).ids)
 
-    def _run(self, rows: list[list[int]]) -> numpy.ndarray[Any, Any]:
+    def _padded(self, rows: list[list[int]]) -> dict[str, numpy.ndarray[Any, Any]]:
         import numpy
 
         length = max(map(len, rows))
@@ -86,11 +141,15 @@ class Embedder:
             ids[number, : len(row)] = row
             mask[number, : len(row)] = 1
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": numpy.zeros_like(ids)}
-        output: numpy.ndarray[Any, Any] = self._session.run(
-            None, {name: value for name, value in given.items() if name in self._inputs}
-        )[0]
+        return {name: value for name, value in given.items() if name in self._inputs}
+
+    def _run(self, rows: list[list[int]]) -> numpy.ndarray[Any, Any]:
+        import numpy
+
+        given = self._padded(rows)
+        output: numpy.ndarray[Any, Any] = self._session.run(None, given)[0]
         if output.ndim == 3:  # the graph stops before pooling: mean over the tokens, length one
-            weight = mask[:, :, None].astype(numpy.float32)
+            weight = given["attention_mask"][:, :, None].astype(numpy.float32)
             output = (output * weight).sum(axis=1) / weight.sum(axis=1)
             output /= numpy.linalg.norm(output, axis=1, keepdims=True)
         return output
@@ -119,8 +178,9 @@ def open_embedder(
     environ: Mapping[str, str],
     ledger: Ledger | None,
     threads: int | None = None,
+    states: bool = False,
 ) -> Embedder:
-    """Open an embedding model by name; None takes the registry's default.
+    """Open an embedding model by name; None takes the registry's default. With `states` its `tokens` may be asked for.
 
     Raises ConfigError (unknown name, not for embedding, damaged weights) and Unavailable (not pulled, no runtime).
     """
@@ -138,7 +198,29 @@ def open_embedder(
         max_tokens=model.max_tokens or 512,
         ledger=ledger,
         threads=threads,
+        states=states,
     )
+
+
+def _with_states(graph: Path) -> tuple[str | None, str | bytes]:
+    """A graph that also gives the states of its tokens: their name, and its bytes. None if it is not built by us.
+
+    Protocol buffers that stand one after the other are read as one whose lists are joined, so one more output is a
+    few bytes at the end, and the file stays as it is.
+    """
+    data = graph.read_bytes()
+    numbers = [int(number) for number in _STATES.findall(data)]
+    if not numbers or b"sentence_embedding" not in data:
+        return None, str(graph)
+    name = f"LayerNormalization_{max(numbers)}"
+    kind = _field(2, _field(1, b"\x08\x01"))  # TypeProto: a tensor of floats
+    output = _field(7, _field(12, _field(1, name.encode()) + kind))  # ModelProto.graph.output
+    return name, data + output
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A field of a protocol buffer, shorter than 128 bytes."""
+    return bytes((number << 3 | 2, len(payload))) + payload
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -153,7 +235,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _session(graph: Path, threads: int) -> Any:
+def _session(model: str | bytes, graph: Path, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError:
@@ -165,7 +247,7 @@ def _session(graph: Path, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     failures: tuple[type[Exception], ...] = (OSError, RuntimeError, ValueError, *_runtime_errors())
     try:
-        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except failures as error:
         words = str(error).strip().splitlines()[0][:160]
         raise DataError(f"not a model onnxruntime can load: {words}", where=str(graph), code="bad_model") from error

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.slm.window import dates, prompt
+from roadmap_cli.retrieval import dates
+from roadmap_cli.retrieval.terms import Terms
+from roadmap_cli.slm.window import prompt
 from roadmap_cli.slm.window.conversation import Message, named, read, sittings
-from roadmap_cli.slm.window.terms import Terms
 from roadmap_cli.slm.window.window import Budget, Conversation
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from roadmap_cli.core import clock, records
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.slm.window import terms
+from roadmap_cli.retrieval import terms
 from roadmap_cli.slm.window.chunking import Piece, count_words
 from roadmap_cli.slm.window.conversation import KIND, Message, read
 from roadmap_cli.state import records as stored

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from roadmap_cli.slm.window.ranking import Index, Scores
+from roadmap_cli.retrieval.ranking import Index, Scores
 
 #: What must lift a score for it to be mentioned, and the share of the strongest that another must have.
 _LIFT, _SHARE = 0.3, 0.35

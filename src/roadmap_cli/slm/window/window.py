@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.retrieval.ranking import Entry, Index, Scores
 from roadmap_cli.slm.window import chunking
 from roadmap_cli.slm.window.conversation import Message
-from roadmap_cli.slm.window.ranking import Entry, Index, Scores
 from roadmap_cli.slm.window.reasons import Reasons
 
 #: Turns before the question that stay whatever it is.

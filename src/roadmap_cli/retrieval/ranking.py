@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.slm.window import dates
-from roadmap_cli.slm.window.terms import Terms
+from roadmap_cli.retrieval import dates
+from roadmap_cli.retrieval.terms import Terms
 
 if TYPE_CHECKING:
     import numpy
@@ -97,7 +97,7 @@ class Index:
             self._vectors.put(first, vectors)
             start = max(0, first - 4)  # the last two before the new ones have new neighbours, and these have two more
             sittings = [entry.sitting for entry in self.entries[start:]]
-            self._wide.put(max(0, first - 2), _wide(self._vectors.rows[start:], sittings)[max(0, first - 2) - start :])
+            self._wide.put(max(0, first - 2), wide(self._vectors.rows[start:], sittings)[max(0, first - 2) - start :])
 
     def holding(self, stem: str) -> set[int]:
         """The places of the entries that hold a stem."""
@@ -127,13 +127,13 @@ class Index:
         total, alone, around = 0.0, *(numpy.zeros(len(self.entries), numpy.float32) for _ in range(2))
         for stem in stems:
             places, counts = self._postings.get(stem, ((), ()))
-            total += _rarity(len(self.entries), len(places))
+            total += rarity(len(self.entries), len(places))
             if not places:
                 continue
             held = numpy.zeros(len(self.entries), numpy.float32)
             held[numpy.array(places)] = counts
-            alone += _bm25(held, columns.lengths)
-            around += _bm25(columns.around(held), columns.lengths_around)
+            alone += bm25(held, columns.lengths)
+            around += bm25(columns.around(held), columns.lengths_around)
         scale = total or 1.0
         return {"words": alone / scale, "words_around": around / scale}
 
@@ -240,7 +240,7 @@ class _Columns:
         return total
 
 
-def _wide(vectors: Array, sittings: Sequence[int]) -> Array:
+def wide(vectors: Array, sittings: Sequence[int]) -> Array:
     """The direction of each vector taken together with the two before and the two after it in its sitting."""
     import numpy
 
@@ -253,17 +253,18 @@ def _wide(vectors: Array, sittings: Sequence[int]) -> Array:
     return total
 
 
-def _rarity(total: int, holding: int) -> float:
+def rarity(total: int, holding: int) -> float:
+    """How much a stem tells that so many of all texts hold (BM25's inverse document frequency)."""
     import math
 
     return math.log(1 + (total - holding + 0.5) / (holding + 0.5))
 
 
-def _bm25(held: Array, lengths: Array) -> Array:
+def bm25(held: Array, lengths: Array) -> Array:
     """What one stem adds for each text, from how often it holds it."""
     import numpy
 
     holding = int(numpy.count_nonzero(held))
     relative = lengths / max(float(lengths.mean()), 1e-9)
-    found: Array = _rarity(len(held), holding) * held * (K1 + 1) / (held + K1 * (1 - B + B * relative))
+    found: Array = rarity(len(held), holding) * held * (K1 + 1) / (held + K1 * (1 - B + B * relative))
     return found

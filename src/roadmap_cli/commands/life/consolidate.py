@@ -1,0 +1,99 @@
+"""life-consolidate: make days that are over into long-term memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from roadmap_cli.cli import Run, command
+from roadmap_cli.core.records import Record
+
+
+def draw(records: Sequence[Record], console: Any) -> None:
+    """Each day with its lines; facts with an arrow from whom to what."""
+    from rich.text import Text
+
+    from roadmap_cli.cli.render import one_line
+
+    day = None
+    for record in records:
+        if str(record.get("at", ""))[:10] != day:
+            day = str(record.get("at", ""))[:10]
+            console.print(Text(day, "bold"))
+        if record.get("kind") == "life.fact":
+            relation = one_line(record.get("relation")).replace("_", " ")
+            line = f"  {one_line(record.get('subject'))} ─{relation}→ {one_line(record.get('object'))}"
+        else:
+            line = f"  {one_line(record.get('text'))}  [{len(record.get('sources', []))}]"
+        console.print(Text(line), soft_wrap=True)
+
+
+@command(
+    writes=("life.memory", "life.fact"),
+    state="write",
+    columns=("at", "kind", "text", "id"),
+    examples={
+        "Remember the days that are over": "life-consolidate | jq -r .kind | sort | uniq -c",
+        "Do it every night from cron": "echo '30 3 * * * life-consolidate --quiet >/dev/null'",
+        "Search what is remembered": "life-recall --from memory --limit 1 'who is allergic?' | jq -r .text",
+    },
+    see=("life-ingest", "life-recall", "roadmap-why"),
+    picture=draw,
+)
+@click.option(
+    "--share", type=click.FloatRange(0.01, 1), default=0.1, show_default=True, help="Words kept of each word."
+)
+@click.option(
+    "--index-seconds",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="Most time for taking in what is new; 0 is no limit.",
+)
+@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
+def main(run: Run, share: float, index_seconds: float, model: str | None) -> Iterable[Record]:
+    """Make days that are over into long-term memory.
+
+    Each thread's day, and the rest of each day, becomes a few lines in about --share of its words, at least a dozen.
+    The words are those of the records: a line names its sources, and nothing is worded anew.
+    Facts that people tell of themselves (where they live and work, what they like, who is who, plans) are taken by
+    rules, each with the time from which it is true; a newer fact that contradicts an older one ends it.
+    Each day is a decision that roadmap-why(1) follows to its records.
+
+    The same day again gives nothing new; a day to which something was added later is made anew.
+    Days are those of the records in UTC, of events and transactions those they name.
+    It can be stopped at any time and goes on where it was.
+    It also takes in what life-recall(1) has not taken in yet, for at most --index-seconds.
+
+    A dry run looks only at what life-recall(1) or a run before has taken in.
+
+    Nothing is ever deleted, and nothing that life-recall found is read again as something that happened.
+    """
+    from roadmap_cli.life.consolidate import nightly
+    from roadmap_cli.life.consolidate.rarity import of_words
+    from roadmap_cli.life.recall.session import opened
+
+    ledger = run.ledger(run.new_id("life.run"))
+    made, ended = 0, 0
+    with opened(run.state, environ=run.environ, ledger=ledger, warn=run.warn, now=run.now, model=model) as recall:
+        recall.take_in(index_seconds, run.progress)
+        with run.state.read() as tx:
+            spans = nightly.due(tx, run.now().date().isoformat())
+            rarity = of_words(nightly.Rarity(tx), recall.terms) if spans else None
+        with run.progress("consolidating", len(spans)) as bar:
+            for span in spans:
+                done = nightly.consolidate(
+                    run.state, span, rarity=rarity, embedder=recall.embedder, share=share, now=run.now(),
+                    command=run.command,
+                )  # fmt: skip
+                bar.advance(1)
+                made, ended = made + len(done.new), ended + done.ended
+                yield from done.new
+        if made:
+            recall.take_in(index_seconds, run.progress)
+    if spans:
+        run.note(f"{len(spans)} days consolidated, {made} memories and facts new, {ended} facts ended")
+    else:
+        run.detail("nothing new to consolidate")

@@ -1,0 +1,142 @@
+"""life-recall: find what is stored that answers a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from roadmap_cli.cli import Run, command
+from roadmap_cli.core.records import Record
+
+
+def draw(records: Sequence[Record], console: Any) -> None:
+    """Each question with its hits: a bar for how good each is, when, what it says, and dimmed why it was found."""
+    from rich.text import Text
+
+    from roadmap_cli.cli.render import one_line
+
+    asked = None
+    scores = [float(record["score"]) for record in records if isinstance(record.get("score"), (int, float))]
+    least, most = (min(scores), max(scores)) if scores else (0.0, 0.0)
+    for record in records:
+        if record.get("kind") != "life.memory_hit":
+            console.print(one_line(record), soft_wrap=True)
+            continue
+        if record.get("question") != asked:
+            asked = record.get("question")
+            console.print(Text(one_line(asked), "bold"))
+        filled = round(4 * (float(record["score"]) - least) / (most - least)) if most > least else 4
+        line = Text.assemble(
+            (f"{record.get('rank', ''):>3} ", "dim"), f"{'█' * filled:·<4} ", one_line(record.get("text"))
+        )
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line)
+        why = Text(f"         {one_line(record.get('why'))}", "dim")
+        why.truncate(console.width, overflow="ellipsis")
+        console.print(why)
+
+
+@command(
+    reads=("life.question",),
+    writes=("life.memory_hit",),
+    state="write",
+    columns=("rank", "score", "at", "record_kind", "text", "why", "record_id"),
+    examples={
+        "Find what answers a question": "life-recall --limit 2 'Where does the spare key lie?' --plain | cut -f 1,5",
+        "Look in a stretch of time": "life-recall --since 2026-11-01 --limit 1 'how is the cat?' | jq -r .text",
+        "Follow a hit to its record": (
+            "roadmap-why $(life-recall --limit 1 walnuts | jq -r .record_id) --json | jq -r .kind"
+        ),
+    },
+    see=("life-ingest", "life-consolidate", "roadmap-why"),
+    picture=draw,
+)
+@click.argument("questions", metavar="[QUESTION]...", nargs=-1)
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="COUNT", help="Most hits.")
+@click.option("--since", metavar="TIME", help="Only what happened at this date or time, or after it.")
+@click.option("--until", metavar="TIME", help="Only what happened before this date or time.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="A kind of record to look in; else every kind.")
+@click.option(
+    "--from",
+    "place",
+    type=click.Choice(["records", "memory", "all"]),
+    default="records",
+    show_default=True,
+    help="What was stored, what life-consolidate made of it, or both.",
+)
+@click.option(
+    "--index-seconds",
+    type=click.FloatRange(0),
+    default=20.0,
+    show_default=True,
+    help="Most time for taking in what is new; 0 is no limit.",
+)
+@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
+def main(
+    run: Run,
+    questions: tuple[str, ...],
+    limit: int,
+    since: str | None,
+    until: str | None,
+    kinds: tuple[str, ...],
+    place: str,
+    index_seconds: float,
+    model: str | None,
+) -> Iterable[Record]:
+    """Find what is stored that answers a question.
+
+    Each QUESTION, or each life.question on standard input, gets its own hits, best first: messages, events,
+    transactions, activities, contacts, visits, notes, and the value of a metric on a day.
+    What bears on a question: its words, and words beside them in the same thread or day (BM25 of stems), likeness in
+    meaning of the whole and of single words (an embedding model on this machine), who is named, what times are named
+    ("last spring" is soft evidence, --since and --until are hard limits), and, where these leave it open, how present
+    and how important a thing is.
+    Each hit tells why it was found, and names its record.
+
+    What is new since the last time is taken in first, for at most --index-seconds; if something is left, a note says
+    so, and the next run or life-consolidate(1) goes on.
+    A dry run takes nothing in.
+    What is shown stays present longer.
+    With --from memory the sentences and facts of life-consolidate(1) are searched instead, each with its sources.
+
+    Nothing found: the exit code is 1.
+    """
+    from roadmap_cli.life.recall.answering import Wanted
+    from roadmap_cli.life.recall.session import opened
+    from roadmap_cli.life.recall.times import moment
+
+    memory = {"records": False, "memory": True, "all": None}[place]
+    wanted = Wanted(limit, kinds, moment(since), moment(until), memory)
+    asked = ({"question": text} for text in questions) if questions else run.records()
+    first = next(iter(asked), None)
+    if first is None:
+        return
+    ledger = run.ledger(run.new_id("life.run"))
+    found_any = False
+    with opened(run.state, environ=run.environ, ledger=ledger, warn=run.warn, now=run.now, model=model) as recall:
+        left = recall.take_in(index_seconds, run.progress)
+        if left.records or left.vectors:
+            run.note(_left(left.records, left.vectors))
+        for record in _all(first, asked):
+            with run.item(record if not questions else None):
+                hits, numbers = recall.ask(record.get("question"), wanted)
+                found_any = found_any or bool(hits)
+                for hit in hits:
+                    yield hit | ({"from_id": record["id"]} if "id" in record else {})
+                run.deliver()
+                recall.shown(numbers)
+    if not found_any:
+        run.exit_code = 1
+
+
+def _all(first: Record, rest: Iterable[Record]) -> Iterator[Record]:
+    yield first
+    yield from rest
+
+
+def _left(records: int, vectors: int) -> str:
+    parts = [f"{records:,} records are not taken in yet"] if records else []
+    parts += [f"{vectors:,} are found by their words only"] if vectors else []
+    return f"{' and '.join(parts)}; life-consolidate does the rest"

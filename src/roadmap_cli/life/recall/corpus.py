@@ -1,0 +1,209 @@
+"""The items as `retrieval.evidence` searches them: read once from the state, the states of words when they are needed.
+
+Everything here is used within one open transaction on the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.life.recall import activation
+from roadmap_cli.life.recall.indexing import MEMORIES
+from roadmap_cli.retrieval.evidence import Corpus
+
+if TYPE_CHECKING:
+    import numpy
+
+    from roadmap_cli.state.connection import Connection
+
+    Array = numpy.ndarray[Any, Any]
+
+#: Hours without a message after which a chat begins anew.
+PAUSE = 8
+
+
+@dataclass(slots=True)
+class Items:
+    """All items in order. Arrays are [items]; `at` is text, `kinds` the kind of each."""
+
+    tx: Connection
+    numbers: Array
+    at: list[str]
+    kinds: list[str]
+    corpus: Corpus
+    hidden: Array
+    prior: Array
+    _states: dict[bytes, tuple[Array, Array]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, tx: Connection, model: str | None, now: datetime) -> Items | None:
+        """All items there are, with their vectors by `model`; None if there are none."""
+        import numpy
+
+        rows = tx.execute(
+            """SELECT number, grouped, at, day, speaker, stems, words, asks, tells_time, importance, kind
+               FROM life_item ORDER BY grouped, at, number"""
+        ).fetchall()
+        if not rows:
+            return None
+        numbers, groups, at, days, speaker, stems, words, asks, tells, importance, kinds = zip(*rows, strict=True)
+        speakers = list(dict.fromkeys(speaker))
+        order = {name: place for place, name in enumerate(speakers)}
+        vectors = _vectors(tx, model, numbers) if model else None
+        made = cls(tx, numpy.array(numbers), list(at), list(kinds), _EMPTY, numpy.zeros(0), numpy.zeros(0))
+        made.corpus = Corpus(
+            postings=_Postings(tx, made.numbers),
+            beside=_beside(groups, at),
+            lengths=numpy.maximum(numpy.array(stems, numpy.float32), 1),
+            words=numpy.array(words),
+            asks=numpy.array(asks, numpy.float32),
+            tells_time=numpy.array(tells, numpy.float32),
+            day=numpy.array([_ordinal(day) for day in days]),
+            speakers=speakers,
+            speaker=numpy.array([order[name] for name in speaker]),
+            vectors=vectors,
+            states=made.states if vectors is not None and _has_states(tx, model) else None,
+        )
+        made.hidden = numpy.isin(made.numbers, [number for (number,) in tx.execute(_WITHDRAWN)])
+        made.prior = _prior(tx, made, numpy.array(importance, numpy.float32), now)
+        return made
+
+    def allowed(self, *, kinds: Sequence[str], since: str | None, until: str | None, memory: bool | None) -> Array:
+        """Which items may be found: of these kinds (any if none), within times, memories or records or both."""
+        import numpy
+
+        matches = numpy.array(
+            [
+                (not kinds or kind in kinds)
+                and (memory is None or (kind in MEMORIES) == memory)
+                and (since is None or at >= since)
+                and (until is None or at < until)
+                for kind, at in zip(self.kinds, self.at, strict=True)
+            ]
+        )
+        found: Array = ~self.hidden & matches
+        return found
+
+    def states(self, places: Array) -> tuple[Array, Array]:
+        """The states of the words of items, one below the other, and how many each has."""
+        import numpy
+
+        from roadmap_cli.retrieval import late
+
+        key = places.tobytes()
+        if key not in self._states:
+            assert self.corpus.vectors is not None
+            wanted = [int(number) for number in self.numbers[places]]
+            found: dict[int, bytes] = {}
+            for first in range(0, len(wanted), 500):
+                some = wanted[first : first + 500]
+                marks = ", ".join("?" * len(some))
+                query = f"SELECT number, states FROM life_item WHERE states IS NOT NULL AND number IN ({marks})"
+                found.update(self.tx.execute(query, some))
+            packed = [found.get(number, b"") for number in wanted]
+            width = self.corpus.vectors.shape[1]
+            self._states = {
+                key: (late.unpacked(b"".join(packed), width), numpy.array([len(one) // width for one in packed]))
+            }
+        return self._states[key]
+
+
+#: Events that were moved or cancelled, older versions of contacts, transactions told twice, memories made anew.
+_WITHDRAWN = """
+SELECT number FROM life_item JOIN life_event ON life_event.id = record_id WHERE is_current = 0
+UNION ALL SELECT number FROM life_item JOIN life_contact ON life_contact.id = record_id WHERE is_current = 0
+UNION ALL SELECT number FROM life_item JOIN life_transaction ON life_transaction.id = record_id
+    WHERE same_as IS NOT NULL
+UNION ALL SELECT number FROM life_item JOIN life_memory ON life_memory.id = record_id WHERE replaced_by IS NOT NULL
+"""
+_EMPTY: Any = None
+
+
+class _Postings:
+    """Where a stem stands, from the index of words; each stem is looked up once."""
+
+    def __init__(self, tx: Connection, numbers: Array) -> None:
+        import numpy
+
+        self._tx = tx
+        self._order = numpy.argsort(numbers)
+        self._sorted = numbers[self._order]
+        self._known: dict[str, tuple[Array, Array]] = {}
+
+    def __call__(self, stem: str) -> tuple[Any, Any]:
+        import numpy
+
+        if stem not in self._known:
+            rows = self._tx.execute("SELECT doc, count(*) FROM life_item_stem WHERE term = ? GROUP BY doc", (stem,))
+            found = numpy.array(rows.fetchall(), numpy.int64).reshape(-1, 2)
+            places = self._order[numpy.minimum(numpy.searchsorted(self._sorted, found[:, 0]), len(self._sorted) - 1)]
+            self._known[stem] = (places, found[:, 1])
+        return self._known[stem]
+
+
+def _vectors(tx: Connection, model: str, numbers: Sequence[int]) -> Array | None:
+    """The vectors by a model, [items, dimensions]; zeros for items that have none; None if none has."""
+    import numpy
+
+    rows = tx.execute(
+        "SELECT number, vector FROM life_item WHERE model = ? AND vector IS NOT NULL", (model,)
+    ).fetchall()
+    if not rows:
+        return None
+    found = numpy.frombuffer(b"".join(vector for _, vector in rows), numpy.float16).reshape(len(rows), -1)
+    made = numpy.zeros((len(numbers), found.shape[1]), numpy.float32)
+    order = {number: place for place, number in enumerate(numbers)}
+    made[[order[number] for number, _ in rows]] = found
+    return made
+
+
+def _has_states(tx: Connection, model: str | None) -> bool:
+    query = "SELECT 1 FROM life_item WHERE model = ? AND states IS NOT NULL LIMIT 1"
+    return tx.execute(query, (model,)).fetchone() is not None
+
+
+def _beside(groups: Sequence[str], at: Sequence[str]) -> Array:
+    import numpy
+
+    def near(place: int) -> bool:
+        if groups[place] != groups[place + 1]:
+            return False
+        if groups[place].startswith("mail ") or at[place] == at[place + 1]:
+            return True
+        return _hours(at[place], at[place + 1]) <= PAUSE
+
+    return numpy.array([near(place) for place in range(len(groups) - 1)], bool)
+
+
+def _hours(first: str, second: str) -> float:
+    return (_moment(second) - _moment(first)).total_seconds() / 3600
+
+
+def _moment(at: str) -> datetime:
+    return datetime.fromisoformat(at.replace("Z", "+00:00"))
+
+
+def _ordinal(day: str) -> int:
+    try:
+        return date.fromisoformat(day).toordinal()
+    except ValueError:
+        return 0
+
+
+def _prior(tx: Connection, items: Items, importance: Array, now: datetime) -> Array:
+    """What presence and importance add to the score of each item."""
+    import numpy
+
+    today = now.timestamp() / 86_400
+    ages = numpy.array([max(today - _moment(at).timestamp() / 86_400, activation.LEAST) for at in items.at])
+    strength = ages**-activation.DECAY
+    places = {int(number): place for place, number in enumerate(items.numbers)}
+    for number, at in tx.execute("SELECT item, at FROM life_access"):
+        if number in places:
+            age = max(today - _moment(at).timestamp() / 86_400, activation.LEAST)
+            strength[places[number]] += age**-activation.DECAY
+    found: Array = activation.PRESENCE * numpy.log(strength) + activation.IMPORTANCE * importance
+    return found.astype(numpy.float32)

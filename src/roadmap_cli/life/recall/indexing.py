@@ -1,0 +1,279 @@
+"""What can be found: one item for each record, and one for each metric and day; kept beside the records.
+
+New records are taken in when somebody asks, or by life-consolidate: first their words, then, in lots that are each
+committed, what they mean. What is deleted from the records is gone from here by the same act (foreign keys, triggers).
+Answers of life-recall are no records and so never come back as such.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.core.records import Record
+from roadmap_cli.life import wording
+from roadmap_cli.retrieval import dates, late, terms
+
+if TYPE_CHECKING:
+    from roadmap_cli.models.embed import Embedder
+    from roadmap_cli.state.connection import Connection
+    from roadmap_cli.state.store import State
+
+#: What is found one by one, and how much a thing of its kind weighs before anything is known of it, from 0 to 1.
+KINDS = {
+    "life.message": 0.5,
+    "life.event": 0.6,
+    "life.transaction": 0.3,
+    "life.activity": 0.4,
+    "life.contact": 0.5,
+    "life.note": 0.6,
+    "life.page_visit": 0.2,
+    "life.place_visit": 0.4,
+    "life.memory": 0.5,
+    "life.fact": 0.6,
+}
+MEASUREMENT = "life.measurement"
+#: Kinds that life-consolidate makes: asked for by --from memory.
+MEMORIES = frozenset(("life.memory", "life.fact"))
+_PARTS = re.compile(r"[^\W_]+")
+#: Records in one transaction, and texts that are embedded together.
+LOT, TEXTS = 500, 64
+#: Metrics of which a day has the sum of what was measured; of others it has the mean.
+_SUMMED = ("steps", "distance", "energy", "flights", "floors", "sleep", "exercise", "stand", "minutes", "count")
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is not taken in yet: records, and items without a vector."""
+
+    records: int
+    vectors: int
+
+
+def take_in(state: State, *, stop: Callable[[], bool]) -> int:
+    """Take new records in, lot by lot, until there are none or `stop()`; the number of new items."""
+    count = 0
+    while not stop():
+        with state.write() as tx:
+            new = _records(tx) + _days(tx)
+        count += new
+        if new < LOT or state.dry_run:
+            break
+    return count
+
+
+def embed(state: State, embedder: Embedder, *, stop: Callable[[], bool], advance: Callable[[int], None]) -> int:
+    """Give items their vectors, lot by lot, newest first, until all have one or `stop()`; the number of them.
+
+    Items of another model get new ones. Raises DataError if a text cannot be encoded.
+    """
+    count = 0
+    while not stop():
+        with state.read() as tx:
+            lot = [(number, words_of(tx, number)) for number in _unembedded(tx, embedder.name)]
+        if not lot:
+            break
+        made = list(_embedded(embedder, [text for _, text in lot]))
+        with state.write() as tx:
+            tx.executemany(
+                "UPDATE life_item SET model = ?, vector = ?, states = ? WHERE number = ?",
+                [(embedder.name, *one, number) for (number, _), one in zip(lot, made, strict=True)],
+            )
+        count += len(lot)
+        advance(len(lot))
+        if state.dry_run:
+            break
+    return count
+
+
+def missing(tx: Connection, model: str | None) -> Missing:
+    """How much is left to do; with `model` None, items of any model count as done."""
+    records = sum(max(0, _count(tx, "record", kind) - _count(tx, "life_item", kind)) for kind in KINDS)
+    (vectors,) = tx.execute(
+        "SELECT count(*) FROM life_item WHERE model IS NULL OR (?1 IS NOT NULL AND model <> ?1)", (model,)
+    ).fetchone()
+    return Missing(records, vectors)
+
+
+def words_of(tx: Connection, number: int) -> str:
+    """What an item says."""
+    record = record_of(tx, number)
+    return wording.said(record) if record else ""
+
+
+def record_of(tx: Connection, number: int) -> Record | None:
+    """The record that an item is, or a life.day_value made up for a metric's day; None if it is gone."""
+    import orjson
+
+    row = tx.execute(
+        "SELECT metric, day, covers, body FROM life_item LEFT JOIN record ON record.id = record_id WHERE number = ?",
+        (number,),
+    ).fetchone()
+    if row is None:
+        return None
+    metric, day, covers, body = row
+    if body is not None:
+        record: Record = orjson.loads(body)
+        return record
+    return _day_value(tx, metric, day, covers) if metric else None
+
+
+def deadline(seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """Tells when so many seconds have passed; never for 0."""
+    end = clock() + seconds
+    return (lambda: clock() >= end) if seconds else (lambda: False)
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+def _count(tx: Connection, table: str, kind: str) -> int:
+    (count,) = tx.execute(f"SELECT count(*) FROM {table} WHERE kind = ?", (kind,)).fetchone()
+    return int(count)
+
+
+def _records(tx: Connection) -> int:
+    import orjson
+
+    new = 0
+    for kind, weight in KINDS.items():
+        if new >= LOT or _count(tx, "record", kind) == _count(tx, "life_item", kind):
+            continue
+        rows = tx.execute(
+            "SELECT body FROM record WHERE kind = ?"
+            " AND NOT EXISTS (SELECT 1 FROM life_item WHERE record_id = record.id) ORDER BY at, rowid LIMIT ?",
+            (kind, LOT - new),
+        ).fetchall()
+        for (body,) in rows:
+            record: Record = orjson.loads(body)
+            _put(tx, record, record["id"], None, 1, _weight(record, weight))
+        new += len(rows)
+    return new
+
+
+def _put(tx: Connection, record: Record, record_id: str | None, metric: str | None, covers: int, weight: float) -> None:
+    text = wording.said(record)
+    day = _day(record)
+    number = tx.execute(
+        """INSERT INTO life_item (record_id, metric, covers, kind, grouped, at, day, speaker, stems, words, asks,
+               tells_time, importance) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            record_id, metric, covers, record["kind"], _group(record, day), record["at"], day, _speaker(record),
+            stem_count(text), len(text.split()), int(text.rstrip().endswith("?")),
+            int(bool(dates.TIME_WORDS.search(text))), weight,
+        ),
+    ).lastrowid  # fmt: skip
+    tx.execute("INSERT INTO life_item_words (rowid, text) VALUES (?, ?)", (number, terms.spaced(text)))
+
+
+def stem_count(text: str) -> int:
+    """About how many stems a text has: a word with an apostrophe or a hyphen is two."""
+    return len(_PARTS.findall(terms.spaced(text)))
+
+
+def _day(record: Record) -> str:
+    return str(record.get("date") or record["at"])[:10]
+
+
+def _group(record: Record, day: str) -> str:
+    if record["kind"] != "life.message":
+        return f"{record['kind']} {day}"
+    thread = record.get("thread")
+    if not thread:
+        people = record.get("recipients")
+        others = [str(each) for each in people] if isinstance(people, list) else []
+        thread = " ".join(sorted({str(record.get("sender", "")), *others}))
+    return f"{record.get('channel', '')} {thread}"
+
+
+def _speaker(record: Record) -> str:
+    if record["kind"] == "life.message":
+        return str(record.get("sender_name") or record.get("sender") or "")
+    return str(record.get("subject") or "") if record["kind"] == "life.fact" else ""
+
+
+def _weight(record: Record, weight: float) -> float:
+    """A little more for what the user wrote, what has people or a place, and what the sender marked by length."""
+    more = (
+        0.1 * bool(record.get("sent_by_user")) + 0.1 * bool(record.get("people")) + 0.1 * bool(record.get("location"))
+    )
+    given = record.get("importance")
+    return min(1.0, float(given) if isinstance(given, (int, float)) else weight + more)
+
+
+# -- days of metrics ---------------------------------------------------------------------------------------------------
+
+
+def _days(tx: Connection) -> int:
+    """Make the items of days that have other measurements than when they were made, at most a lot of them."""
+    (known,) = tx.execute("SELECT coalesce(sum(covers), 0) FROM life_item WHERE kind = ?", (MEASUREMENT,)).fetchone()
+    (there,) = tx.execute("SELECT count(*) FROM life_measurement").fetchone()
+    if known == there:
+        return 0
+    rows = tx.execute(
+        """SELECT made.metric, made.date, made.count FROM (
+               SELECT metric, date, count(*) AS count FROM life_measurement GROUP BY metric, date) AS made
+           LEFT JOIN life_item ON life_item.metric = made.metric AND life_item.day = made.date
+           WHERE life_item.covers IS NULL OR life_item.covers <> made.count LIMIT ?""",
+        (LOT,),
+    ).fetchall()  # fmt: skip
+    for metric, day, count in rows:
+        tx.execute("DELETE FROM life_item WHERE metric = ? AND day = ?", (metric, day))
+        value = _day_value(tx, metric, day, count)
+        if value:
+            _put(tx, value, None, metric, count, 0.3)
+    return len(rows)
+
+
+def _day_value(tx: Connection, metric: str, day: str, covers: int) -> Record | None:
+    """The sum or mean of a metric on a day, as a record that is not stored: `evidence_ids` are (at most 12 of) its."""
+    import orjson
+
+    summed = any(word in metric for word in _SUMMED)
+    stages = "AND stage NOT IN ('awake', 'in_bed')" if metric == "sleep" else ""
+    row = tx.execute(
+        f"SELECT {'sum' if summed else 'avg'}(value), max(start_at), min(id) FROM life_measurement"
+        f" WHERE metric = ? AND date = ? {stages}",
+        (metric, day),
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    ids = tx.execute(
+        "SELECT id FROM life_measurement WHERE metric = ? AND date = ? ORDER BY start_at, id LIMIT 12", (metric, day)
+    ).fetchall()
+    body = tx.execute("SELECT body FROM record WHERE id = ?", (row[2],)).fetchone()
+    unit = orjson.loads(body[0]).get("unit", "") if body else ""
+    return {
+        "kind": MEASUREMENT, "id": row[2], "at": row[1], "date": day, "metric": metric, "value": row[0], "unit": unit,
+        "stage": f"{'sum' if summed else 'mean'} of {covers}", "evidence_ids": [each for (each,) in ids],
+    }  # fmt: skip
+
+
+# -- vectors -----------------------------------------------------------------------------------------------------------
+
+
+def _unembedded(tx: Connection, model: str) -> list[int]:
+    rows = tx.execute("SELECT number FROM life_item WHERE model IS NULL ORDER BY number DESC LIMIT ?", (TEXTS,))
+    found = [number for (number,) in rows]
+    if not found:
+        rows = tx.execute("SELECT number FROM life_item WHERE model <> ? LIMIT ?", (model, TEXTS))
+        found = [number for (number,) in rows]
+    return found
+
+
+def _embedded(embedder: Embedder, texts: list[str]) -> Iterator[tuple[bytes, bytes | None]]:
+    import numpy
+
+    tokens: list[Any]
+    if embedder.has_states:
+        vectors, tokens = embedder.tokens(texts, purpose="recall")
+    else:
+        vectors, tokens = embedder.embed(texts, purpose="recall"), [None] * len(texts)
+    for vector, one in zip(vectors, tokens, strict=True):
+        yield (
+            vector.astype(numpy.float16).tobytes(),
+            late.packed(late.kept(one.words, one.states)[1]) if one is not None else None,
+        )

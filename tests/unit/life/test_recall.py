@@ -1,0 +1,264 @@
+"""Recall and consolidation on an encrypted state: what is found, what is remembered, what is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roadmap_cli.core.errors import DataError, UsageError
+from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.life import store
+from roadmap_cli.life.consolidate import facts, gist, nightly, rarity
+from roadmap_cli.life.recall import activation, answering, indexing
+from roadmap_cli.life.recall.answering import Wanted
+from roadmap_cli.life.recall.session import Recall
+from roadmap_cli.life.recall.times import moment
+from roadmap_cli.retrieval.terms import Terms
+from roadmap_cli.state import migrate, records
+from roadmap_cli.state.connection import connect
+from roadmap_cli.state.store import MIGRATIONS, State
+from roadmap_cli.why import decisions
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+CHAT = [
+    ("2026-10-03T18:02", "Noor", "We found a flat. I moved to Utrecht last week, the canal is right outside."),
+    ("2026-10-03T18:04", "Ines", "Do you still have the spare key for the allotment?"),
+    ("2026-10-03T18:05", "Noor", "It lies under the blue watering can behind the shed."),
+    ("2026-10-17T09:30", "Noor", "For the dinner: I'm allergic to walnuts, please no pesto."),
+    ("2026-10-17T09:33", "Ines", "Noted! Then I make the pumpkin soup for everybody on Saturday."),
+]
+
+
+def message(at: str, sender: str, text: str) -> Record:
+    return {
+        "kind": "life.message", "id": content_id("life.message", at=at, text=text), "at": f"{at}:00.000Z",
+        "channel": "chat", "thread": "Noor", "sender": sender, "text": text,
+    }  # fmt: skip
+
+
+def measured(day: str, hour: int, value: float) -> Record:
+    return {
+        "kind": "life.measurement", "id": content_id("life.measurement", day=day, hour=hour), "metric": "steps",
+        "at": f"{day}T{hour:02}:00:00.000Z", "date": day, "value": value, "unit": "count",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def state() -> Iterator[State]:
+    connection = connect(":memory:", None, wait_s=1)
+    known = [each for each in migrate.known(MIGRATIONS) if each.family in ("base", "life")]
+    migrate.apply(connection, known, now=lambda: NOW)
+    from pathlib import Path
+
+    yield State(Path("memory"), connection, mode="write", dry_run=False, key=None, held=None)
+    connection.close()
+
+
+@pytest.fixture
+def recall(state: State) -> Iterator[Recall]:
+    add(state, [message(*each) for each in CHAT])
+    terms = Terms()
+    yield Recall(state, terms, None, lambda: NOW)
+    terms.close()
+
+
+def add(state: State, given: list[Record]) -> None:
+    with state.write() as tx:
+        store.add(tx, given, format_name="jsonl")
+
+
+def take_in(state: State) -> int:
+    return indexing.take_in(state, stop=lambda: False)
+
+
+def texts(recall: Recall, question: str, **wanted: Any) -> list[str]:
+    return [hit["text"] for hit in recall.ask(question, Wanted(**wanted))[0]]
+
+
+def consolidate(state: State, recall: Recall, now: datetime = NOW) -> list[Record]:
+    take_in(state)
+    with state.read() as tx:
+        spans = nightly.due(tx, now.date().isoformat())
+        tells = rarity.of_words(nightly.Rarity(tx), recall.terms)
+    made = []
+    for span in spans:
+        made += nightly.consolidate(state, span, rarity=tells, embedder=None, share=0.3, now=now, command="test").new
+    return made
+
+
+def test_a_hit_tells_what_it_is_why_it_was_found_and_what_record_it_is(state, recall):
+    assert take_in(state) == len(CHAT)
+    hits, numbers = recall.ask("where does the spare key lie?", Wanted(limit=2))
+    assert {hit["text"].split(": ")[1][:12] for hit in hits} == {"Do you still", "It lies unde"}
+    assert [hit["rank"] for hit in hits] == [1, 2]
+    assert "words" in hits[0]["why"]
+    assert len(numbers) == 2
+    with state.read() as tx:
+        assert all(decisions.resolves(tx, hit["record_id"]) for hit in hits)
+
+
+def test_taking_in_again_adds_nothing_and_what_comes_later_is_added(state, recall):
+    take_in(state)
+    assert take_in(state) == 0
+    add(state, [message("2026-11-01T08:00", "Ines", "The plumber comes on Tuesday.")])
+    assert take_in(state) == 1
+    assert texts(recall, "when does the plumber come?", limit=1) == ["2026-11-01 Ines: The plumber comes on Tuesday."]
+
+
+def test_limits_of_time_and_kind_are_hard(state, recall):
+    take_in(state)
+    assert texts(recall, "key", since="2026-10-10T00:00:00.000Z") == []
+    assert len(texts(recall, "key", until="2026-10-10T00:00:00.000Z")) >= 2
+    assert texts(recall, "key", kinds=("life.event",)) == []
+
+
+def test_a_day_of_a_metric_is_one_item_that_is_made_anew_when_more_comes(state, recall):
+    add(state, [measured("2026-10-05", 8, 4000), measured("2026-10-05", 18, 2500)])
+    take_in(state)
+    assert texts(recall, "steps", kinds=("life.measurement",)) == ["2026-10-05 steps sum of 2 6500 count"]
+    add(state, [measured("2026-10-05", 20, 500)])
+    assert take_in(state) == 1
+    again = Recall(state, recall.terms, None, lambda: NOW)
+    hit = again.ask("steps", Wanted(kinds=("life.measurement",)))[0][0]
+    assert (hit["text"], len(hit["source_ids"])) == ("2026-10-05 steps sum of 3 7000 count", 3)
+
+
+def test_a_deleted_record_leaves_nothing_behind_to_be_found(state, recall):
+    consolidate(state, recall)
+    take_in(state)
+    key = message(*CHAT[2])["id"]
+    with state.write() as tx:
+        tx.execute("DELETE FROM life_message WHERE id = ?", (key,))
+        tx.execute("DELETE FROM record WHERE id = ?", (key,))
+        assert tx.execute("SELECT count(*) FROM life_item_stem WHERE term = 'shed'").fetchone() == (0,)
+        assert tx.execute("SELECT count(*) FROM record WHERE body LIKE '%shed%'").fetchone() == (0,)
+    fresh = Recall(state, recall.terms, None, lambda: NOW)
+    assert not any("shed" in text for text in texts(fresh, "what is behind the shed?", memory=None))
+
+
+def test_no_question_is_an_error_and_an_empty_state_has_no_answer(state, recall):
+    for wrong in (None, "", "  ", 5, "\udc80x"):
+        with pytest.raises(DataError):
+            recall.ask(wrong, Wanted())
+    assert recall.ask("key", Wanted()) == ([], [])
+
+
+def test_what_was_shown_is_noted_and_more_present(state, recall):
+    take_in(state)
+    _, numbers = recall.ask("spare key", Wanted(limit=1))
+    recall.shown(numbers)
+    with state.read() as tx:
+        assert tx.execute("SELECT item, rank FROM life_access").fetchall() == [(numbers[0], 1)]
+    before = recall._items.prior.copy()
+    again = Recall(state, recall.terms, None, lambda: NOW)
+    again.ask("spare key", Wanted())
+    place = list(again._items.numbers).index(numbers[0])
+    assert again._items.prior[place] > before[place]
+
+
+def test_each_line_of_memory_says_only_words_of_the_records_it_cites(state, recall):
+    made = consolidate(state, recall)
+    lines = [record for record in made if record["kind"] == "life.memory"]
+    assert lines
+    with state.read() as tx:
+        for line in lines:
+            said = " ".join(str(records.get(tx, id)) for id in line["sources"])
+            assert all(word.strip(":;") in said for word in line["text"].split())
+            assert decisions.get(tx, line["why_id"])["evidence_ids"]
+
+
+def test_the_same_days_give_nothing_new_and_late_data_opens_one_again(state, recall):
+    first = consolidate(state, recall)
+    assert first
+    assert consolidate(state, recall) == []
+    late = message("2026-10-03T19:00", "Ines", "Bring the ladder and the wheelbarrow for the apple harvest.")
+    add(state, [late])
+    again = consolidate(state, recall)
+    assert any(late["id"] in record["sources"] for record in again)
+    assert all(record["at"].startswith("2026-10-03") for record in again)
+
+
+def test_today_is_not_over(state, recall):
+    add(state, [message("2026-11-23T07:00", "Ines", "The heating engineer rang at seven.")])
+    assert not any("engineer" in record["text"] for record in consolidate(state, recall))
+
+
+def test_a_newer_fact_ends_an_older_one_whichever_is_learned_first(state, recall):
+    add(state, [message("2026-11-02T10:00", "Noor", "I moved to Lisbon, finally by the sea.")])
+    consolidate(state, recall)
+    add(state, [message("2026-09-01T10:00", "Noor", "I live in Gouda for now.")])
+    consolidate(state, recall)
+    with state.read() as tx:
+        rows = tx.execute(
+            "SELECT object, true_from, true_until FROM life_memory WHERE relation = 'lives_in' ORDER BY true_from"
+        ).fetchall()
+        ended = list(decisions.find(tx, kind="life.fact_ended"))
+    assert [row[0] for row in rows] == ["gouda", "utrecht", "lisbon"]
+    assert rows[-1][2] is None
+    assert all(row[2] is not None for row in rows[:-1])
+    assert len(ended) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I'm allergic to walnuts, sorry.", ("allergic_to", "walnuts")),
+        ("My sister Ana visits us.", ("sister_is", "Ana")),
+        ("My favourite film is Stalker.", ("favourite_film", "Stalker")),
+        ("I can't stand coriander.", ("dislikes", "coriander")),
+        ("I work as a nurse.", ("works_as", "nurse")),
+        ("I'm planning to learn Dutch.", ("plans", "learn Dutch")),
+        ("Would I love swimming?", None),
+        ("If I live in Rome, I will call.", None),
+        ("I love it.", None),
+        ("> I live in Paris", None),
+    ],
+)
+def test_facts_are_taken_where_the_words_are_sure(text, expected):
+    found = [(fact.relation, fact.object) for fact in facts.told(message("2026-10-03T18:02", "Noor", text))]
+    assert found == ([expected] if expected else [])
+
+
+def test_the_time_of_a_fact_is_the_one_the_sentence_names():
+    (fact,) = facts.told(message("2026-10-17T18:02", "Noor", "I moved to Utrecht yesterday."))
+    assert fact.true_from == "2026-10-16"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_gives_facts_lines_and_questions_or_a_data_error(text):
+    assert all(fact.object and fact.subject == "Noor" for fact in facts.told(message("2026-10-03T18:02", "Noor", text)))
+    made = gist.lines([gist.Said("Noor", text), gist.Said("", text)], lambda word: 1.0)
+    assert all(line.text and line.sources for line in made)
+
+
+def test_a_gist_is_about_a_tenth_of_the_words():
+    said = [gist.Said(name, f"{text} And some more words that belong to number {n}.") for n, (_, name, text) in
+            enumerate(CHAT * 10)]  # fmt: skip
+    made = gist.lines(said, lambda word: 1 + len(word) / 5)
+    words = sum(len(line.text.split()) for line in made)
+    assert 0.07 < words / sum(len(one.text.split()) for one in said) < 0.13
+
+
+def test_use_brings_back_what_time_takes():
+    for model in (activation.base_level, activation.retrievability):
+        assert model([100.0]) < model([10.0])
+        assert model([100.0, 1.0]) > model([100.0])
+    assert 0 < activation.retrievability([10_000.0]) < activation.retrievability([0.0]) == 1.0
+
+
+def test_times_are_dates_or_stamps():
+    assert moment("2026-03-05") == "2026-03-05T00:00:00.000Z"
+    assert moment("2026-03-05T12:00:00+01:00") == "2026-03-05T11:00:00.000Z"
+    assert moment(None) is None
+    with pytest.raises(UsageError):
+        moment("yesterday")
+
+
+def test_a_reason_is_never_empty():
+    assert answering._why([], [], []) == "nearest of what there is"
