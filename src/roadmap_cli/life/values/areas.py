@@ -37,7 +37,8 @@ _PATTERNS = {
 #: Names for the same area.
 SAME = {"income": "money", "savings": "money", "finances": "money", "job": "work", "sport": "health",
         "sleep": "rest",
-        "fitness": "health", "kids": "family", "hobby": "hobbies", "study": "learning", "social": "friends"}  # fmt: skip
+        "fitness": "health", "kids": "family", "hobby": "hobbies", "study": "learning",
+        "social": "friends"}  # fmt: skip
 KNOWN = (*WORDS, *SAME, "meetings", "events")
 Mappings = Mapping[str, Sequence[Sequence[str]]]
 
