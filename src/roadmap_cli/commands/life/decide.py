@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from roadmap_cli.life.choosing.deciding import Settings
 
 
+#: More options than this are drawn one a row.
+_SIDE_BY_SIDE = 3
+
+
 def draw(records: Sequence[Record], console: Any) -> None:
     """Each comparison as a table with one column for an option, then the answer, what would turn it, what to ask."""
     for record in records:
@@ -24,11 +28,51 @@ def draw(records: Sequence[Record], console: Any) -> None:
 
 
 def _draw(record: Record, console: Any) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     options = record["options"]
     console.print(Text(visible(str(record.get("question", ""))), style="bold"))
+    if len(options) > _SIDE_BY_SIDE:
+        _draw_rows(options, console)
+    else:
+        _draw_columns(options, console)
+    _draw_answer(record, console)
+
+
+def _draw_rows(options: Sequence[Record], console: Any) -> None:
+    """Many options: one a row."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("option", overflow="fold", ratio=1)
+    units = [str(each["currency"]) for each in options[0]["money"]]
+    for unit in units:
+        table.add_column(f"worth {unit}", justify="right", no_wrap=True)
+        table.add_column("a month", justify="right", no_wrap=True)
+    table.add_column("h/week", justify="right", no_wrap=True)
+    shows_free = any("free_block_h" in each for each in options)
+    if shows_free:
+        table.add_column("free h", justify="right", no_wrap=True)
+    table.add_column("your rules", overflow="fold")
+    for each in options:
+        cells = [Text(visible(str(each["name"])))]
+        for money in each["money"]:
+            cells += [Text(money["present_value"]), Text(money["month"])]
+        cells.append(Text(f"{each['hours_week']:+g}"))
+        if shows_free:
+            cells.append(Text(f"{each['free_block_h']:g}" if "free_block_h" in each else ""))
+        told = [f"against {c['rule']}" for c in each.get("conflicts", [])]
+        told += [f"for {c['rule']}" for c in each.get("supports", [])]
+        table.add_row(*cells, Text(visible("; ".join(told))))
+    console.print(table)
+
+
+def _draw_columns(options: Sequence[Record], console: Any) -> None:
+    """Few options: one a column."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for each in options:
@@ -54,12 +98,18 @@ def _draw(record: Record, console: Any) -> None:
             table.add_row(label, *(Text(visible(cell)) for cell in cells))
     table.add_row("going back", *(Text("known" if e["reversibility"]["is_known"] else "not stated") for e in options))
     console.print(table)
+
+
+def _draw_answer(record: Record, console: Any) -> None:
+    """What is recommended and why, what would turn it, what could go wrong, what is not known."""
+    from rich.text import Text
+
     console.print()
     head = f"recommended: {record['recommendation']}" if record["decides"] else "the data does not decide"
     console.print(Text(visible(head), style="bold"))
     console.print(visible(str(record.get("worded") or record["text"])), markup=False, highlight=False)
     _draw_tornado(record["sensitivity"], console)
-    for each in options:
+    for each in record["options"]:
         for line in [*each.get("risks", []), *(f"not known: {what}" for what in each.get("unknown", []))]:
             console.print(visible(f"  {each['name']}: {line}"), style="dim", markup=False, highlight=False)
     console.print(visible(f"  rests on: life-why {record['why_id']}"), style="dim", markup=False, highlight=False)

@@ -79,7 +79,7 @@ def _payees(tx: Connection, warning: Record, unit: str, basis: Basis) -> Iterato
             tx, f"recently {payee}", f"{payee}: {month} {unit} a month, as in the last {days} days",
             f"{len(ids[payee])} payments from {warning.get('since')} to {warning.get('until')}", ids[payee],
             [{"name": "paid_month", "value": format(-month, "f"), "unit": f"{unit}/month", "op": "per_month",
-              "days": days}],
+              "days": days, "since": warning.get("since"), "until": warning.get("until")}],
         )  # fmt: skip
         flow = {"what": f"{payee} no longer paid", "amount": format(month, "f"), "every": "month", "currency": unit}
         yield {"name": f"no more {payee}", "currency": unit, "flows": [flow | {"why_id": why["id"]}]}

@@ -59,8 +59,12 @@ def path(option: Option, currency: str, usual: Usual | None, today: date, horizo
 
 def present_value(flows: Sequence[Flow], rate: float, horizon: int) -> Decimal:
     """What flows are worth today."""
-    total = sum(float(each.amount) * each.coefficient(rate, horizon) for each in flows)
-    return Decimal(str(total)).quantize(CENT)
+    return exact(flows, rate, horizon).quantize(CENT)
+
+
+def exact(flows: Sequence[Flow], rate: float, horizon: int) -> Decimal:
+    """The same, not rounded: what a switching value is computed from."""
+    return Decimal(str(sum(float(each.amount) * each.coefficient(rate, horizon) for each in flows)))
 
 
 def bounds(flows: Sequence[Flow], rate: float, horizon: int) -> tuple[Decimal, Decimal]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.choosing.facts import Flow, Option
-from roadmap_cli.life.choosing.money import CENT, present_value
+from roadmap_cli.life.choosing.money import CENT, exact
 
 #: How far a fact without a range is moved for the tornado, either way.
 STEP = Decimal("0.1")
@@ -19,7 +19,7 @@ STEP = Decimal("0.1")
 def tornado(one: Option, other: Option, currency: str, rate: float, horizon: int) -> list[Record]:
     """Every amount of two options: its switching value, and the difference at the ends of its range. Widest first."""
     mine, theirs = _of(one, currency), _of(other, currency)
-    gap = present_value(mine, rate, horizon) - present_value(theirs, rate, horizon)
+    gap = exact(mine, rate, horizon) - exact(theirs, rate, horizon)
     rows: list[tuple[Decimal, Record]] = []
     for option, flows, sign in ((one, mine, 1), (other, theirs, -1)):
         for flow in flows:

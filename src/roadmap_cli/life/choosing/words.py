@@ -51,14 +51,17 @@ _PRESENT = re.compile(
     r"leave it|wait|bleiben|behalten)", re.IGNORECASE,
 )  # fmt: skip
 _GAINS = re.compile(
-    r"\b(?:salary|pay|pays|paying|earn\w*|income|wage|job|offer|position|sell\w*|bonus|refund|revenue|receiv\w*)\b",
-    re.I,
+    r"\b(?:salary|pays|paying|(?:the|my|net|base|present)\s+pay|earn\w*|income|wage|job|offer|position|sell\w*|bonus|"
+    r"refund|revenue|receiv\w*)\b",
+    re.IGNORECASE,
 )
 _COSTS = re.compile(
-    r"\b(?:cost\w*|fee|fees|rent|buy|price|insurance|tax|moving|spend\w*|subscription|membership|book|repair|premium|deposit|lease|leasing)\b",
-    re.I,
+    r"\b(?:cost\w*|fee|fees|rent|buy|price|insurance|tax|moving|spend\w*|subscription|membership|book|repair|premium|"
+    r"deposit|lease|leasing)\b|(?<!the )(?<!my )\bpay\b",
+    re.IGNORECASE,
 )
-_REPEATS = re.compile(r"\b(?:rent|subscription|membership|lease|leasing|insurance|salary|wage)\b", re.I)
+_REPEATS = re.compile(r"\b(?:rent|subscription|membership|lease|leasing|insurance|salary|wage)\b", re.IGNORECASE)
+_INTRODUCES = re.compile(r"\b(?:for|at|costs?|pays?|of|about|around|between|is)\s*$", re.IGNORECASE)
 _JOB = re.compile(r"\b(?:job|position|offer)\b", re.IGNORECASE)
 _MEETS = re.compile(r"\b(?:meeting|class|course|lesson|call|choir|training|practice|seminar)\b", re.IGNORECASE)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -153,6 +156,7 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
 
 def _flows(text: str, known: Known, currency: str | None) -> list[Record]:
     found: list[Record] = []
+    reached = 0
     for match in _MONEY.finditer(text):
         if _NOT_MONEY.match(text, match.end()) and not (match["before"] or match["after"]):
             continue
@@ -172,7 +176,8 @@ def _flows(text: str, known: Known, currency: str | None) -> list[Record]:
         kind = match["kind"].strip().lower()
         if kind in ("gross", "brutto"):
             raise _ask("what is that pay net, after tax? Only what reaches the account can be compared")
-        every = _every(match, text, amount, sign, known)
+        every = _every(match, text[reached : match.start()], amount, sign, known)
+        reached = match.end()
         flow: Record = {
             "what": _what(text, match.start(), sign), "amount": _signed(sign, amount), "every": every,
             "currency": _currency(unit, known, currency),
@@ -208,7 +213,7 @@ def _every(match: re.Match[str], text: str, amount: float, sign: int, known: Kno
         return "week"
     if per:
         raise _ask(f"how much is that a month? {per!r} leaves open how many there are")
-    regular = match["kind"].strip() or (sign > 0 and _JOB.search(text)) or _REPEATS.search(text[: match.start()])
+    regular = match["kind"].strip() or (sign > 0 and _JOB.search(text)) or _REPEATS.search(text)
     if not regular:
         return "once"
     if sign > 0 and known.pay_month:

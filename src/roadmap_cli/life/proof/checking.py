@@ -92,6 +92,8 @@ def _decision(tx: Connection, decision: Record) -> Iterator[Claim]:
     if not erased:
         pool = [facts, len(cited), cited, [each.get("facts", {}) for each in below], [b["what"] for b in below]]
         pool.append(_gathered(tx, decision))
+        if decision["decision"] == "life.warned" and (given := _warning(tx, decision)) is not None:
+            pool.append([given["since"], given["until"]])
         yield _said(name, "what", decision["what"], [*pool, _medians(facts)])
         yield _said(name, "why", decision["why"], [*pool, decision["what"], _settings(decision)])
 

@@ -96,7 +96,7 @@ def _switching(figure: Record, known: Facts) -> str:
     mine, theirs = ([known.flow(place) for place in figure[name]] for name in ("flows", "others"))
     flow = known.flow(figure["of"][0]["fact"])
     rate, months = figure["rate"], figure["months"]
-    gap = money.present_value(mine, rate, months) - money.present_value(theirs, rate, months)
+    gap = money.exact(mine, rate, months) - money.exact(theirs, rate, months)
     sign = 1 if flow in mine else -1
     return _text(flow.amount - gap / (Decimal(str(flow.coefficient(rate, months))) * sign))
 
