@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime
 
@@ -58,7 +57,7 @@ def test_what_rested_on_erased_records_says_erased_and_the_rest_stays(tx, ingest
     assert (why["what"], "facts" in why) == ("erased", False)
     assert len(set(why["evidence_ids"]) - {each for each in why["evidence_ids"] if each.startswith("why_")}) == 1
     assert all(decisions.resolves(tx, each) for each in why["evidence_ids"])
-    assert list(grounds.chain(tx, spending["id"]))[0]["text"] == "erased"
+    assert next(grounds.chain(tx, spending["id"]))["text"] == "erased"
     assert records.get(tx, overload["id"]) == overload
     assert decisions.get(tx, overload["why_id"])["what"].startswith("overload")
     assert tx.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -179,7 +178,7 @@ def test_everything_is_exported_encrypted_and_opens_with_the_identity(tmp_path, 
     reader = exporting.Reader(iter(lines))
     export.write(target, reader, (tmp_path / "s.db", keys))
     assert reader.line_count == len(lines)
-    assert os.stat(target).st_mode & 0o777 == 0o600
+    assert target.stat().st_mode & 0o777 == 0o600
     secret = [each.secret for each in keys.identities()]
     assert pyrage.decrypt(target.read_bytes(), secret) == b"".join(lines)
     assert not list(tmp_path.glob("*.tmp-*"))

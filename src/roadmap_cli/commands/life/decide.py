@@ -180,7 +180,7 @@ def main(
     model: str | None,
     **how: Any,
 ) -> Iterable[Record]:
-    """Compute what a choice means, and what would change the answer.
+    """Compute what a choice means and what would turn it.
 
     A choice is WORDS with its alternatives between 'or', a question about one thing ('accept …?'), lines of text with
     --text, or life.choice records with options and their facts.
@@ -195,6 +195,8 @@ def main(
     It recommends an option only if it is better in something and worse in nothing, or if your values put what it is
     better in above the rest.
     Else it says that the data does not decide.
+
+    Words on a command line stay in the shell's history; --text reads them from standard input.
 
     Nothing is made up: what is decisive and not said is asked for, with exit code 65, and what is taken for granted
     (the present pay that ends with a new job) is written down with the payments it was measured from.

@@ -116,8 +116,8 @@ def add(run: Run, rules: tuple[str, ...], files: tuple[str, ...]) -> Iterable[Re
         given = keeping.add(tx, parsed, run.now(), command=run.command)
         told = list(_findings(run, tx))
     yield from given
-    for finding in told:
-        run.warn(finding["text"])
+    if told:
+        run.warn(f"{len(told)} things to say about the rules together; life-values check tells them")
     run.note(f"{len(given)} rules set, {len(parsed) - len(given)} held already")
 
 

@@ -53,7 +53,7 @@ def _gist(record: Record) -> str:
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Go down at most N steps.")
 @click.option("--check", is_flag=True, help="Compute every number again from what it cites; exit 1 if one is wrong.")
 def main(run: Run, ids: tuple[str, ...], depth: int | None, check: bool) -> Iterable[Record]:
-    """Show where something comes from, down to the line of the file.
+    """Show where something comes from, down to the line read.
 
     ID is the id of any record a life command wrote, or of a decision.
     First comes the record, then the decision behind it, the numbers that rests on, and the records those were counted

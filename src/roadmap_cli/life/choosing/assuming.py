@@ -83,10 +83,9 @@ def _pay_ends(
     elif told.get("replaces") is False or not found:
         return
     if len(found) > 1:
-        names = " or ".join(repr(each.payee) for _, each in found[:4])
         raise DataError(
-            f"which income ends with {option.name!r}: {names}?", hint='give the option "replaces": PAYEE, or false',
-            code="ask_back",
+            f"{len(found)} regular incomes are known: which one ends?",
+            hint='give the option "replaces": PAYEE, or false if none does', code="ask_back",
         )  # fmt: skip
     unit, pay = found[0]
     why = basis.pay(tx, unit, pay)

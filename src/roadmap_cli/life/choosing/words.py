@@ -145,7 +145,7 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
     if flows:
         option["flows"] = flows
     if not option.get("is_present") and not slots and _MEETS.search(text) and not hours and not flows:
-        raise _ask(f"when does it take place: {_short(text)!r}? Say a day and times, such as Mondays 17:00-18:30")
+        raise _ask("when does it take place? Say a day and times, such as Mondays 17:00-18:30")
     if _JOB.search(text) and not option.get("is_present") and not flows:
         raise _ask("what does the job pay, net, a month?")
     mentions = sorted(_mentions(text))
@@ -163,10 +163,10 @@ def _flows(text: str, known: Known, currency: str | None) -> list[Record]:
         unit = match["before"] or match["after"]
         named = bool(match["kind"].strip() or match["per"] or match["adverb"] or unit)
         near = text[: match.start()]
-        stated = named or re.search(
-            r"\b(?:for|at|costs?|pays?|price|rent|fee|of|about|around|between|is)\s*$", near, re.I
-        )
-        if not stated:
+        told = [
+            each for pattern in (_GAINS, _COSTS) for each in pattern.finditer(near) if not near[each.end() :].strip()
+        ]
+        if not (named or told or _INTRODUCES.search(near)):
             continue
         if re.search(r"\bbetween\s*$", near, re.I) and not match["upper"]:
             continue
@@ -254,7 +254,7 @@ def _slots(text: str, title: str) -> list[Record]:
             total = int(begins[:2]) * 60 + int(begins[3:]) + minutes
             ends = f"{total // 60:02d}:{total % 60:02d}"
         if ends <= begins or ends >= "24:00":
-            raise _ask(f"when does it end on the same day: {match[0]!r}?")
+            raise _ask("when does it end, on the same day?")
         shown = re.sub(r"\s+", " ", _SLOT.sub("", title)).strip(" ,") or "planned"
         for day in re.findall("|".join(_DAYS), match["days"].lower()):
             found.append({"title": shown, "day": _DAYS.index(day), "begins": begins, "ends": ends})
@@ -304,10 +304,6 @@ def _checked(text: str) -> None:
         date.fromisoformat(text)
     except ValueError:
         raise DataError(f"not a date: {text!r}", hint="write it as 2027-01-15", code="bad_choice") from None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _ask(question: str) -> DataError:

@@ -14,6 +14,13 @@ from roadmap_cli.life import baseline, series, warnings
 from roadmap_cli.life.series import Meeting, WorkingTime
 from roadmap_cli.life.zones import named
 
+#: Measures that are counted again here; of others only the citations and words are checked.
+LOAD = frozenset(measure.name for measure in warnings.LOAD)
+
+
+def _is_known(measure: str) -> bool:
+    return measure in LOAD or measure.startswith("spending_")
+
 
 def values(
     records: Sequence[Record], measure: str, since: date, until: date, facts: Mapping[str, Any]
@@ -45,6 +52,8 @@ def usual(decision: Record, records: Sequence[Record]) -> Iterator[tuple[str, An
         if not name.startswith("stretches_"):
             continue
         measure = name.removeprefix("stretches_")
+        if not _is_known(measure):
+            continue
         again = []
         for each in told:
             since, until = date.fromisoformat(each["since"]), date.fromisoformat(each["until"])
@@ -63,7 +72,7 @@ def warned(decision: Record, records: Sequence[Record], record: Record | None) -
         return
     since, until = date.fromisoformat(record["since"]), date.fromisoformat(record["until"])
     for name, told in facts.items():
-        if isinstance(told, dict) and told.get("measure") == name:
+        if isinstance(told, dict) and told.get("measure") == name and _is_known(name):
             days = values(records, name, since, until, facts)
             again = stretch(days, since, until, name == "focus_hours")
             yield f"{name} recent", warnings.spoken(told["recent"]), warnings.spoken(again)
