@@ -312,7 +312,7 @@ class Book:
 
     def again(self, figure: Record, decision: Record, cited: list[Record]) -> float:
         op = figure["op"]
-        if "of" in figure and op in ("count", "free_block", "sleep_lost"):
+        if "of" in figure and op in ("count", "free_block", "sleep_lost", "booked_hours"):
             cited = []
             for each in figure["of"]:
                 cited += (
@@ -347,6 +347,14 @@ class Book:
             return self.free(figure, cited)
         if op == "sleep_lost":
             return self.lost(figure, cited)
+        if op == "booked_hours":
+            minutes: set[datetime] = set()
+            for each in cited:
+                at = moment(each["at"])
+                while at < moment(each["ends_at"]) and each["id"] not in figure["drops"]:
+                    minutes.add(at)
+                    at += timedelta(minutes=1)
+            return len(minutes) / 60 / figure["weeks"]
         return self.option(figure, self.by_id[decision["facts"]["choice_id"]], cited)
 
     def free(self, figure: Record, cited: list[Record]) -> float:

@@ -41,6 +41,7 @@ def flows(text, known=EURO, option=0):
         ("sell the car for 4,000 or keep it", [("4000.00", "once")]),
         ("a phone, price 600, fee 12 monthly or none", [("-600.00", "once"), ("-12.00", "month")]),
         ("move: rent 900 a month for 24 months, deposit 1800 or stay", [("-900.00", "month"), ("-1800.00", "once")]),
+        ("quit the job or stay", []),
         ("insurance 1,200 a year or none", [("-1200.00", "year")]),
     ],
 )
@@ -197,6 +198,15 @@ def test_a_job_ends_the_present_pay_and_every_number_is_proved(life):
     assert not record["decides"]  # what living in Berlin costs is not known
     assert any("Berlin" in each for each in record["options"][0]["unknown"])
     prove(life, record)
+
+
+def test_quitting_ends_the_pay_and_working_less_replaces_it(life):
+    _, record = decide(life, "quit the job or stay")
+    assert record["recommendation"] == "stay"
+    assert record["options"][0]["money"][0]["month"] == "-3420.50"
+    prove(life, record)
+    _, record = decide(life, "work 4 days a week for 2,900 EUR net a month or keep working 5 days")
+    assert record["options"][0]["money"][0]["month"] == "-520.50"
 
 
 def test_two_incomes_and_it_asks_which_one_ends(life):

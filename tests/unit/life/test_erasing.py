@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from datetime import UTC, datetime
 
 import pyrage
@@ -182,3 +184,9 @@ def test_everything_is_exported_encrypted_and_opens_with_the_identity(tmp_path, 
     secret = [each.secret for each in keys.identities()]
     assert pyrage.decrypt(target.read_bytes(), secret) == b"".join(lines)
     assert not list(tmp_path.glob("*.tmp-*"))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    export.write(pipe, exporting.Reader(iter([b"line\n"])), None)
+    assert os.read(reading, 100) == b"line\n"
+    assert stat.S_ISFIFO(pipe.stat().st_mode), "what is no file is never replaced"

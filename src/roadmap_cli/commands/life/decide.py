@@ -54,6 +54,9 @@ def _draw_rows(options: Sequence[Record], console: Any) -> None:
     shows_free = any("free_block_h" in each for each in options)
     if shows_free:
         table.add_column("free h", justify="right", no_wrap=True)
+    shows_left = any("meeting_hours_week" in each for each in options)
+    if shows_left:
+        table.add_column("meetings h", justify="right", no_wrap=True)
     table.add_column("your rules", overflow="fold")
     for each in options:
         cells = [Text(visible(str(each["name"])))]
@@ -62,6 +65,9 @@ def _draw_rows(options: Sequence[Record], console: Any) -> None:
         cells.append(Text(f"{each['hours_week']:+g}"))
         if shows_free:
             cells.append(Text(f"{each['free_block_h']:g}" if "free_block_h" in each else ""))
+        if shows_left:
+            mark = " clears" if each.get("would_clear") else ""
+            cells.append(Text(f"{each['meeting_hours_week']:g}{mark}" if "meeting_hours_week" in each else ""))
         told = [f"against {c['rule']}" for c in each.get("conflicts", [])]
         told += [f"for {c['rule']}" for c in each.get("supports", [])]
         table.add_row(*cells, Text(visible("; ".join(told))))

@@ -195,11 +195,12 @@ def show(run: Run, values: tuple[str, ...]) -> Iterable[Record]:
     "--days", type=click.IntRange(0, 3650), default=28, show_default=True, help="Days ahead that are looked at."
 )
 def check(run: Run, days: int) -> Iterable[Record]:
-    """Tell where values contradict each other, and what is planned or booked against them.
+    """Tell where values contradict each other, and what is so, planned or booked against them.
 
     Records on standard input that plan something (an event, or a recommendation with a field 'change') come back
     with the field 'conflicts'; all others pass through.
-    If standard input is empty, the rules themselves and the booked days ahead are looked at.
+    If standard input is empty, the rules themselves, how things were lately (sleep, money, hours a week) and the booked
+    days ahead are looked at.
     The exit code is 1 if there is a contradiction or a conflict.
     """
     from datetime import timedelta
@@ -220,11 +221,13 @@ def check(run: Run, days: int) -> Iterable[Record]:
     with run.state.read() as tx:
         found = list(_findings(run, tx))
         ahead = checking.booked(tx, run.now(), run.now() + timedelta(days=days))
-    for each in ahead.conflicts:
-        text = f"{each['rule']}: {each['text']}"
-        found.append(_finding(run, "booked", text, [each["value_id"]], [each["rule"]], each["evidence_ids"]))
+        present = checking.present(tx, run.now())
+    for what, alignment in (("present", present), ("booked", ahead)):
+        for each in alignment.conflicts:
+            text = f"{each['rule']}: {each['text']}"
+            found.append(_finding(run, what, text, [each["value_id"]], [each["rule"]], each["evidence_ids"]))
     yield from found
-    if any(record["what"] in ("contradiction", "booked") for record in found):
+    if any(record["what"] in ("contradiction", "present", "booked") for record in found):
         run.exit_code = 1
 
 

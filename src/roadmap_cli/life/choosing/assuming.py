@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
 _JOB = re.compile(r"\b(?:job|position|offer)\b", re.IGNORECASE)
+_PAY = ("pay", "salary", "wage", "job")
 _PLACE = re.compile(r"\bin ([A-ZÄÖÜ][\w-]+)")
 #: What costs money once it is there: words of the option, and what is then asked for.
 RUNNING = (
@@ -38,7 +39,7 @@ def explicit(tx: Connection, choice: Record, basis: Basis) -> Record:
         added: list[Record] = []
         assumptions, unknown = list(option.assumptions), list(option.unknown)
         if not option.is_present and not any(each.why_id for each in option.flows):
-            _pay_ends(tx, basis, told, option, added, assumptions)
+            _pay_ends(tx, basis, told, option, added, assumptions, unknown)
             _replaced(tx, basis, choice, told, added, assumptions, unknown)
         _open_questions(option, unknown)
         more: Record = {}
@@ -68,19 +69,29 @@ def _flow(flow: facts.Flow) -> Record:
 
 
 def _pay_ends(
-    tx: Connection, basis: Basis, told: Record, option: facts.Option, added: list[Record], assumptions: list[str]
+    tx: Connection,
+    basis: Basis,
+    told: Record,
+    option: facts.Option,
+    added: list[Record],
+    assumptions: list[str],
+    unknown: list[dict[str, Any]],
 ) -> None:
     """A new job's pay takes the place of the present one."""
     regular = [each for each in option.flows if each.amount > 0 and each.every != "once"]
     replaces = told.get("replaces")
-    if not (regular and _JOB.search(option.name)) and not replaces:
+    is_pay = any(each.what in _PAY for each in regular)
+    if not (regular and _JOB.search(option.name)) and not is_pay and not replaces and not told.get("ends_pay"):
         return
     found = [(unit, each) for unit, home in basis.households.items() for each in home.salaries]
     if isinstance(replaces, str):
         found = [(unit, each) for unit, each in found if each.payee.lower() == replaces.lower()]
         if not found:
             raise DataError("no regular income from the payee that is replaced", code="bad_choice")
-    elif told.get("replaces") is False or not found:
+    elif told.get("replaces") is False:
+        return
+    elif not found:
+        unknown.append({"what": "the present pay that ends: no regular income is stored", "cost": True})
         return
     if len(found) > 1:
         raise DataError(

@@ -103,6 +103,8 @@ class _Work:
         self.currencies = sorted({flow.currency for each in options for flow in each.flows})
         self.usual = {unit: self._usual(unit) for unit in self.currencies}
         self.warnings = list(still_open(tx))
+        implied_by = records.get(tx, str(choice.get("from_id", "")))
+        self.measures = [each for each in (implied_by or {}).get("measures", []) if isinstance(each, dict)]
         self.rows: list[Record] = []
         self.whys: list[str] = []
 
@@ -259,6 +261,17 @@ class _Work:
                 **how,
             )
             evidence.append(why)
+            if dropped:
+                left = hours.booked(self.meetings, option.drops, self.span, self.working)
+                row["meeting_hours_week"] = left
+                self.sheet.add(
+                    option.place, "meeting_hours_week", left, "h/week", "booked_hours", of, drops=option.drops,
+                    weeks=hours.WEEKS, **how,
+                )  # fmt: skip
+                for each in self.measures:
+                    if each["measure"] == "meeting_hours":
+                        row["clear_at"] = each["clear_at"]
+                        row["would_clear"] = left <= each["clear_at"]
         if planned and self.night is not None:
             made.sleep_lost = hours.sleep_lost(planned, self.night, self.span)
             if made.sleep_lost:

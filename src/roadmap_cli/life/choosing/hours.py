@@ -99,6 +99,12 @@ def free_block(
     return round(mean(day.focus for day in days if day.focus is not None) / 60, 2)
 
 
+def booked(found: Sequence[Meeting], drops: Sequence[str], span: Span, working: WorkingTime) -> float:
+    """Hours of meetings a week that are booked in the span, without what is dropped; what overlaps counts once."""
+    days = series.loads([each for each in found if each.id not in drops], span.first, span.days[-1], working)
+    return round(sum(day.meeting for day in days) / 60 / WEEKS, 2)
+
+
 def sleep_lost(planned: Sequence[Record], night: Night | None, span: Span) -> float:
     """Hours of usual sleep that planned events cut into, a night, over the span; 0 where sleep is unknown."""
     if night is None:

@@ -24,6 +24,8 @@ def option(row: Record) -> str:
         parts.append(f"{each['present_value']} {unit} today's worth, {each['month']} {unit} a month")
     if row.get("hours_week"):
         parts.append(f"{row['hours_week']:g} h a week")
+    if "meeting_hours_week" in row:
+        parts.append(f"{row['meeting_hours_week']:g} h of meetings a week are left")
     if row.get("collisions"):
         parts.append(f"collides with {row['collisions']} booked events")
     if row.get("sleep_lost_h"):

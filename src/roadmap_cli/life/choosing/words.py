@@ -62,6 +62,7 @@ _COSTS = re.compile(
 )
 _REPEATS = re.compile(r"\b(?:rent|subscription|membership|lease|leasing|insurance|salary|wage)\b", re.IGNORECASE)
 _INTRODUCES = re.compile(r"\b(?:for|at|costs?|pays?|of|about|around|between|is)\s*$", re.IGNORECASE)
+_ENDS = re.compile(r"^(?:to\s+)?(?:quit|resign|leave (?:the|my) job|stop working|retire)\b", re.IGNORECASE)
 _JOB = re.compile(r"\b(?:job|position|offer)\b", re.IGNORECASE)
 _MEETS = re.compile(r"\b(?:meeting|class|course|lesson|call|choir|training|practice|seminar)\b", re.IGNORECASE)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -146,7 +147,9 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
         option["flows"] = flows
     if not option.get("is_present") and not slots and _MEETS.search(text) and not hours and not flows:
         raise _ask("when does it take place? Say a day and times, such as Mondays 17:00-18:30")
-    if _JOB.search(text) and not option.get("is_present") and not flows:
+    if _ENDS.match(text):
+        option["ends_pay"] = True
+    elif _JOB.search(text) and not option.get("is_present") and not flows:
         raise _ask("what does the job pay, net, a month?")
     mentions = sorted(_mentions(text))
     if mentions:
@@ -179,8 +182,8 @@ def _flows(text: str, known: Known, currency: str | None) -> list[Record]:
         every = _every(match, text[reached : match.start()], amount, sign, known)
         reached = match.end()
         flow: Record = {
-            "what": _what(text, match.start(), sign), "amount": _signed(sign, amount), "every": every,
-            "currency": _currency(unit, known, currency),
+            "what": "pay" if kind else _what(text, match.start(), sign), "amount": _signed(sign, amount),
+            "every": every, "currency": _currency(unit, known, currency),
         }  # fmt: skip
         if upper is not None:
             low, high = sorted((amount, upper))

@@ -84,6 +84,16 @@ def _free_block(records: Sequence[Record], how: Mapping[str, Any]) -> float:
     return round(mean(found) / 60, 2)
 
 
+def _booked_hours(records: Sequence[Record], how: Mapping[str, Any]) -> float:
+    spans = sorted((parse(e["at"]), parse(e["ends_at"])) for e in records if e["id"] not in how["drops"])
+    total, reached = 0, None
+    for begin, end in spans:
+        start = begin if reached is None else max(begin, reached)
+        total += max(int((end - start).total_seconds()) // 60, 0)
+        reached = end if reached is None else max(end, reached)
+    return round(total / 60 / int(how["weeks"]), 2)
+
+
 def _sleep_lost(records: Sequence[Record], how: Mapping[str, Any]) -> float:
     zone = ZoneInfo(how["zone"])
     falls: dict[str, int] = {}
@@ -114,4 +124,5 @@ OVER_RECORDS: Mapping[str, Operation] = {
     "median_night": _median_night,
     "free_block": _free_block,
     "sleep_lost": _sleep_lost,
+    "booked_hours": _booked_hours,
 }
