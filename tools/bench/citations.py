@@ -410,6 +410,8 @@ class Book:
             each_month = {"week": 52 / 12, "month": 1, "year": 1 / 12}
             alive = [flow for flow in flows if flow["every"] != "once" and flow.get("months", 1) > 0]
             return sum(float(flow["amount"]) * each_month[flow["every"]] for flow in alive)
+        if op == "bound":
+            return -sum(worth(flow, flow["amount"], 0.0, flow.get("from_month", 0) + flow["months"]) for flow in flows)
         if op == "hours_week":
             option = place_of(choice, figure["of"][0]["fact"])
             stated = option.get("hours_week", 0)

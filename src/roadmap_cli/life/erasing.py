@@ -50,6 +50,8 @@ class Erasure:
     decisions: int = 0
     rows: Counter[str] = field(default_factory=Counter)
     model_calls: int = 0
+    others: int = 0
+    """Records of other families that name what was erased: they stay."""
 
     def fields(self) -> Record:
         """The counts as fields of a record."""
@@ -60,6 +62,7 @@ class Erasure:
             "decision_count": self.decisions,
             "rows": dict(sorted((name, count) for name, count in self.rows.items() if count)),
             "model_call_count": self.model_calls,
+            "other_count": self.others,
         }
 
 
@@ -86,6 +89,13 @@ def erase(tx: Connection, wanted: Wanted, now: datetime) -> Erasure:
         found.outputs[kind] = count
     (found.decisions,) = tx.execute("SELECT count(*) FROM temp.life_why_shell").fetchone()
     before = _sizes(tx)
+    found.others = _mentioned_elsewhere(tx)
+    for table, key, column in holdings.COPIES:
+        if _exists(tx, table):
+            tx.execute(
+                f"""UPDATE "{table}" SET "{column}" = NULL WHERE "{key}" IN (SELECT id FROM temp.life_doomed)
+                    OR "{key}" IN (SELECT id FROM temp.life_shell)"""
+            )
     _forget_mentions(tx)
     _shells(tx, wanted, now)
     _places(tx, wanted)
@@ -252,6 +262,16 @@ def _forget_mentions(tx: Connection) -> None:
     for name, body in rows:
         kept = {key: value for key, value in orjson.loads(body).items() if key == "id" or value not in _Any(doomed)}
         tx.execute("UPDATE record SET body = ? WHERE id = ?", (orjson.dumps(kept).decode(), name))
+
+
+def _mentioned_elsewhere(tx: Connection) -> int:
+    (count,) = tx.execute(
+        """SELECT count(DISTINCT record.id) FROM record, json_tree(record.body) AS leaf
+           WHERE record.kind NOT LIKE 'life.%' AND leaf.type = 'text'
+             AND (leaf.atom IN (SELECT id FROM temp.life_doomed) OR leaf.atom IN (SELECT id FROM temp.life_shell)
+                  OR leaf.atom IN (SELECT id FROM temp.life_why_shell))"""
+    ).fetchone()
+    return int(count)
 
 
 class _Any:

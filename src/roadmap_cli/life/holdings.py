@@ -44,5 +44,8 @@ TOLD = frozenset(
      "life.contact", "life.page_visit", "life.place_visit", "life.balance", "life.value", "life.value_removed")
 )  # fmt: skip
 
+#: Columns of other families that keep copies of records: table, column with the record's id, column that is emptied.
+COPIES = (("slm_sync_revision", "record_id", "body"),)
+
 Tables = Mapping[str, Holding]
 BY_TABLE: Tables = {each.table: each for each in HOLDINGS}

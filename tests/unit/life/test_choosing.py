@@ -209,6 +209,18 @@ def test_quitting_ends_the_pay_and_working_less_replaces_it(life):
     assert record["options"][0]["money"][0]["month"] == "-520.50"
 
 
+def test_a_term_and_a_begin_bound_what_is_paid(life):
+    choice, record = decide(life, "flat for 900 EUR a month from 2027-02-01 for 12 months or stay")
+    (flow,) = choice["options"][0]["flows"]
+    assert (flow["from_month"], flow["months"]) == (3, 12)
+    assert record["options"][0]["reversibility"]["text"].startswith("at most 10800.00 EUR")
+    path = record["options"][0]["money"][0]["path"]
+    stay = record["options"][1]["money"][0]["path"]
+    gaps = [Decimal(a["expected"]) - Decimal(b["expected"]) for a, b in zip(path, stay, strict=True)]
+    assert [str(gap) for gap in (gaps[3], gaps[4], gaps[15], gaps[20])] == ["0.00", "-900.00", "-10800.00", "-10800.00"]
+    prove(life, record)
+
+
 def test_two_incomes_and_it_asks_which_one_ends(life):
     for month in range(1, 11):
         records_of = {"kind": "life.transaction", "id": f"side{month}", "at": f"2026-{month:02d}-15T00:00:00.000Z",

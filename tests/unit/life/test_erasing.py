@@ -116,6 +116,20 @@ def test_tables_made_by_others_are_swept_by_their_references(tx, monkeypatch):
         assert WORD.encode() not in bytes(block)
 
 
+def test_copies_of_other_families_lose_their_body_and_what_names_it_is_counted(tx):
+    tx.execute("CREATE TABLE slm_sync_revision (record_id TEXT NOT NULL, body TEXT) STRICT")
+    message = item({"kind": "life.message", "at": "2026-11-20T10:00:00.000Z", "channel": "mail", "text": WORD})
+    add(tx, [message], format_name="jsonl")
+    tx.execute("INSERT INTO slm_sync_revision VALUES (?, ?), ('other', 'stays')", (message["id"], WORD))
+    records.put(tx, {"kind": "wf.event", "id": "wf_1", "at": "2026-11-20T10:00:00.000Z", "from_id": message["id"]})
+    found = erasing.erase(tx, Wanted(ids=frozenset([message["id"]])), NOW)
+    assert tx.execute("SELECT body FROM slm_sync_revision ORDER BY record_id = 'other'").fetchall() == [
+        (None,),
+        ("stays",),
+    ]
+    assert found.others == 1
+
+
 def decrypted(path, key):
     """Every page of a SQLCipher 4 file (AES-256-CBC, 8 KiB pages, 48 bytes reserved with HMAC-SHA256) as plain bytes."""
     ciphers = pytest.importorskip("cryptography.hazmat.primitives.ciphers")

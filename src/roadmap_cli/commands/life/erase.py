@@ -93,6 +93,8 @@ def main(
         copies = sorted(run.state_path.parent.glob(f"{run.state_path.name}.bak-*"))
         if copies:
             run.warn(f"{len(copies)} older copies beside the state still hold it: {copies[0]} …")
+    if found.others:
+        run.warn(f"{found.others} records of other commands name what was erased; they stay")
     run.note(f"{record['record_count']} records erased" if found.records else "nothing was found")
     yield record
 

@@ -35,7 +35,7 @@ def explicit(tx: Connection, choice: Record, basis: Basis) -> Record:
     made: list[Record] = []
     for told, option in zip(choice["options"], options, strict=True):
         plain = {name: value for name, value in told.items() if name not in facts.SHORT}
-        flows = [_flow(each) for each in option.flows]
+        flows = [_flow(each) | _term(each, option, basis) for each in option.flows]
         added: list[Record] = []
         assumptions, unknown = list(option.assumptions), list(option.unknown)
         if not option.is_present and not any(each.why_id for each in option.flows):
@@ -44,7 +44,7 @@ def explicit(tx: Connection, choice: Record, basis: Basis) -> Record:
         _open_questions(option, unknown)
         more: Record = {}
         if flows or added:
-            more["flows"] = [*flows, *added]
+            more["flows"] = [*flows, *(each | _starts(option, basis) for each in added)]
         if assumptions:
             more["assumptions"] = list(dict.fromkeys(assumptions))
         if unknown:
@@ -66,6 +66,24 @@ def _flow(flow: facts.Flow) -> Record:
     if flow.why_id:
         told["why_id"] = flow.why_id
     return told
+
+
+def _term(flow: facts.Flow, option: facts.Option, basis: Basis) -> Record:
+    """Begin and length of the option, for a regular flow that states none of its own."""
+    if flow.why_id:
+        return {}
+    told = _starts(option, basis) if not flow.from_month else {}
+    if flow.every != "once" and flow.months is None and option.months is not None:
+        told["months"] = option.months
+    return told
+
+
+def _starts(option: facts.Option, basis: Basis) -> Record:
+    if option.start is None:
+        return {}
+    today = basis.now.date()
+    ahead = (option.start.year - today.year) * 12 + option.start.month - today.month
+    return {"from_month": ahead} if ahead > 0 else {}
 
 
 def _pay_ends(

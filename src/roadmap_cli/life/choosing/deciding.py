@@ -142,7 +142,7 @@ class _Work:
                 row["risks"].append(f"you were warned: {warning['text']}")
                 row.setdefault("warning_ids", []).append(warning["id"])
                 evidence.append(str(warning["id"]))
-        row["reversibility"] = told.reversibility(option)
+        row["reversibility"] = told.reversibility(option, self._bound(option))
         if option.unknown:
             row["unknown"] = [str(each["what"]) for each in option.unknown]
         if option.assumptions:
@@ -156,6 +156,21 @@ class _Work:
         self.rows.append(row)
         self.whys.append(why["id"])
         return made
+
+    def _bound(self, option: Option) -> list[tuple[Decimal, str]]:
+        """What regular payments of a fixed length come to in all, by currency."""
+        sums = []
+        for unit in self.currencies:
+            fixed = [
+                each for each in option.flows
+                if each.currency == unit and each.every != "once" and each.months is not None and each.amount < 0
+            ]  # fmt: skip
+            if fixed:
+                total = -money.whole(fixed)
+                of = [{"fact": each.place} for each in fixed]
+                self.sheet.add(option.place, f"bound_{unit}", total, unit, "bound", of)
+                sums.append((total, unit))
+        return sums
 
     def usual_text(self) -> dict[str, bool]:
         """Whether the balance of each currency is known."""

@@ -50,6 +50,8 @@ def occurrences(option: Option, span: Span) -> list[Record]:
         for day in span.days:
             if day.weekday() != slot.day or (option.start and day < option.start):
                 continue
+            if option.months is not None and (day - (option.start or span.first)).days > option.months * 30.5:
+                continue
             begin, end = (
                 datetime.combine(day, time.fromisoformat(text), span.zone).astimezone(UTC)
                 for text in (slot.begins, slot.ends)

@@ -78,6 +78,12 @@ def bounds(flows: Sequence[Flow], rate: float, horizon: int) -> tuple[Decimal, D
     return Decimal(str(low)).quantize(CENT), Decimal(str(high)).quantize(CENT)
 
 
+def whole(flows: Sequence[Flow]) -> Decimal:
+    """What regular flows of a fixed length come to until their end."""
+    total = sum((each.in_month(each.from_month + 1) * (each.months or 0) for each in flows), Decimal())
+    return total.quantize(CENT)
+
+
 def recurring(flows: Sequence[Flow], currency: str) -> Decimal:
     """What is left more (or less) in the second month from now on."""
     regular = [each for each in flows if each.currency == currency and each.every != "once"]

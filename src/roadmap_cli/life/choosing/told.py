@@ -6,7 +6,7 @@ Every number in a text is one of the record's; `foreign` finds those that are no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from roadmap_cli.core.records import Record
@@ -50,8 +50,8 @@ def risks(row: Record, known: Mapping[str, bool]) -> Iterator[str]:
         yield f"it cuts {row['sleep_lost_h']:g} h from the usual night"
 
 
-def reversibility(option: Option) -> Record:
-    """What it costs to go back, as far as it is stated."""
+def reversibility(option: Option, bound: Sequence[tuple[Decimal, str]]) -> Record:
+    """What it costs to go back, as far as it is stated or follows from payments of a fixed length (`bound`)."""
     if option.is_present:
         return {"is_known": True, "text": "nothing changes, so nothing is to be undone"}
     parts = []
@@ -59,6 +59,9 @@ def reversibility(option: Option) -> Record:
         parts.append(f"{option.undo_cost:f} {option.undo_currency}".strip())
     if option.undo_months is not None:
         parts.append(f"{option.undo_months:g} months")
+    if not parts and bound:
+        sums = " and ".join(f"{total} {unit}" for total, unit in bound)
+        return {"is_known": True, "text": f"at most {sums} until its end, if it cannot be left before"}
     if not parts:
         return {"is_known": False, "text": "what going back would cost is not stated (undo_cost, undo_months)"}
     return {"is_known": True, "text": f"going back costs {' and '.join(parts)}"}

@@ -47,6 +47,8 @@ def value(figure: Record, known: Facts, cited: Mapping[str, Record], earlier: Ma
         return _text(money.bounds(flows, rate, months)[op.endswith("high")])
     if op == "recurring":
         return _text(money.recurring(flows, figure["unit"].partition("/")[0]))
+    if op == "bound":
+        return _text(-money.whole(flows))
     if op.startswith("path_"):
         return _path(figure, flows, cited, earlier, known)
     if op == "hours_week":
