@@ -183,3 +183,23 @@ def test_two_erase_at_once_and_a_reader(world, home, tmp_path):
     assert time.monotonic() - begin < 60
     left = run(["roadmap-state", "query", "select count(*) as n from record where kind like 'life.%'"], b"", world)
     assert json.loads(left.stdout)["row"]["n"] == 0
+
+
+@pytest.mark.slow
+def test_a_models_wording_has_no_number_of_its_own_or_is_refused(world, home):
+    from roadmap_cli.life.choosing import told
+
+    if not any(Path(world["ROADMAP_MODELS"]).glob("**/*.gguf")):
+        pytest.skip("no chat model is pulled")
+    assert run(["life-ingest", str(ROOT / "examples/life/bank.ofx")], b"", world).returncode == 0
+    done = run(["life-decide", "--llm", "rent a garage for 80 EUR a month or park in the street"], b"", world)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout.splitlines()[1])
+    assert record.get("wording_refused") or told.foreign(record["worded"], told.evidence(record)) == []
+    asked = run(["roadmap-state", "query", "select command from model_call"], b"", world)
+    assert json.loads(asked.stdout)["row"]["command"] == "life-decide"
+    assert run(["life-erase", "--source", "bank.ofx", "--yes"], b"", world).returncode == 0
+    left = run(
+        ["roadmap-state", "query", "select count(*) as n from model_call where input_json is not null"], b"", world
+    )
+    assert json.loads(left.stdout)["row"]["n"] == 0

@@ -42,6 +42,9 @@ def flows(text, known=EURO, option=0):
         ("a phone, price 600, fee 12 monthly or none", [("-600.00", "once"), ("-12.00", "month")]),
         ("move: rent 900 a month for 24 months, deposit 1800 or stay", [("-900.00", "month"), ("-1800.00", "once")]),
         ("quit the job or stay", []),
+        ("work less for 400 EUR less a month or stay", [("-400.00", "month")]),
+        ("a flat whose rent is 100 EUR less a month or stay", [("100.00", "month")]),
+        ("a raise of 250 EUR more a month or not", [("250.00", "month")]),
         ("insurance 1,200 a year or none", [("-1200.00", "year")]),
     ],
 )
@@ -64,6 +67,13 @@ def test_ranges_times_hours_and_dates_are_read():
         words.choice("join the choir Tuesday 19:30 for 90 minutes or not", EURO)["options"][0]["slots"][0]["ends"]
         == "21:00"
     )
+    change = words.choice("switch from 40 h a week to 32 h a week for 400 EUR less a month or stay", EURO)["options"][0]
+    assert change["hours_week"] == -8.0
+    assert [(f["amount"], f["every"]) for f in change["flows"]] == [("-400.00", "month")]
+    once = words.choice("accept the dentist on 2026-12-03 at 10:00 for 45 minutes?", Known(zone="Europe/Berlin"))
+    (event,) = once["options"][0]["events"]
+    assert (event["at"], event["ends_at"]) == ("2026-12-03T09:00:00.000Z", "2026-12-03T09:45:00.000Z")
+    assert words.choice("buy a 3 bedroom flat for 200,000 EUR or stay", EURO)["left_out"] == ["3"]
     assert words.choice("learn 30 minutes a day or 2-4 h a week", EURO)["options"][0]["hours_week"] == 3.5
     assert words.choice("learn 30 minutes a day or 2-4 h a week", EURO)["options"][1]["hours_week"] == {
         "amount": 3.0, "low": 2.0, "high": 4.0
@@ -79,6 +89,8 @@ def test_ranges_times_hours_and_dates_are_read():
         ("buy a car for 18,000 or take the train", Known(), "which currency"),
         ("buy a car for 18,000 or take the train", Known(("EUR", "USD")), "which currency"),
         ("accept the weekly meeting?", EURO, "when does it take place"),
+        ("walk 2 h a day and swim 1 h a week or not", EURO, "how many hours a week"),
+        ("accept the appointment on 2026-12-03 at 10:00?", EURO, "how long does it take"),
         ("the red one", EURO, "what is the alternative"),
         ("the red one or the blue one", EURO, "what does each alternative cost"),
         ("rent a flat for 900 or stay", EURO, "a month or a year"),

@@ -257,6 +257,10 @@ def _answer(
             return
         prepared = deciding.prepare(tx, choice, basis, settings)
         comparison = deciding.compare(tx, prepared, basis, settings)
+    if prepared.get("left_out"):
+        run.warn(
+            f"{len(prepared['left_out'])} numbers in the words are not understood, see left_out in the life.choice"
+        )
     if llm:
         comparison = _worded(run, comparison, model)
     yield prepared

@@ -14,6 +14,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.life import household, wording
 from roadmap_cli.life.choosing.words import Known
 from roadmap_cli.life.household import Household, Payment, Standing
+from roadmap_cli.life.values import checking
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
@@ -43,6 +44,7 @@ class Basis:
     now: datetime
     command: str
     households: dict[str, Household]
+    zone: str = "UTC"
     balances: dict[str, tuple[Decimal, str]] = field(default_factory=dict)
     measured: dict[str, Record] = field(default_factory=dict)
 
@@ -50,7 +52,7 @@ class Basis:
     def known(self) -> Known:
         """What words may lean on."""
         pay = next((each.salaries[0].amount for each in self.households.values() if each.salaries), Decimal())
-        return Known(list(self.households), float(pay))
+        return Known(list(self.households), float(pay), self.zone)
 
     def net(self, tx: Connection, currency: str) -> Record | None:
         """The decision over what is left of a month: mean, in, out and spread; None without whole months."""
@@ -111,7 +113,7 @@ class Basis:
 
 def of(tx: Connection, now: datetime, *, command: str) -> Basis:
     """Look at the state."""
-    made = Basis(now, command, household.of(tx, now.date()))
+    made = Basis(now, command, household.of(tx, now.date()), checking.home(tx).key)
     made.balances = _balances(tx)
     return made
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from roadmap_cli.core.clock import stamp
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import nights
 from roadmap_cli.life.choosing import assuming, facts, hours, money, sensitivity, told, weighing
@@ -233,6 +234,9 @@ class _Work:
         self, option: Option, made: Weighed, row: Record, evidence: list[str]
     ) -> tuple[list[Record], list[Record]]:
         planned = hours.occurrences(option, self.span)
+        missing = [name for name in option.drops if records.get(self.tx, name) is None]
+        if missing:
+            raise DataError(f"{option.place}/drops names {len(missing)} events that are not stored", code="no_fact")
         dropped = [record for name in option.drops if (record := records.get(self.tx, name)) is not None]
         evidence += [str(each["id"]) for each in dropped]
         made.hours_week = hours.weekly(option, dropped)

@@ -215,7 +215,11 @@ def _event(told: Any, place: str) -> Record:
 
     if not isinstance(told, dict) or not {"at", "ends_at"} <= told.keys():
         raise DataError(f"{place} is not an event with at and ends_at", code="bad_choice")
-    if parse(told["ends_at"]) <= parse(told["at"]):
+    try:
+        length = parse(told["ends_at"]) - parse(told["at"])
+    except DataError:
+        raise DataError(f"{place} has no times with an offset", code="bad_choice") from None
+    if length.total_seconds() <= 0:
         raise DataError(f"{place} ends before it begins", code="bad_choice")
     return told
 

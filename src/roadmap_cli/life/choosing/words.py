@@ -24,6 +24,7 @@ _MONEY = re.compile(
     rf"(?:\s?(?:-|–|to|and)\s?(?P<upper>{_NUMBER})(?P<upper_kilo>\s?k\b)?)?"
     rf"(?:\s?(?P<after>[€$£]|\b(?:{_CODES}|euros?|dollars|pounds)\b))?"
     r"(?P<kind>(?:\s+(?:net|gross|netto|brutto))?)"
+    r"(?:\s+(?P<change>less|more|fewer))?"
     r"(?:\s*(?:(?:a|an|per|each|every|/)\s*|p\.?\s?)(?P<per>month|mo|year|yr|week|day|hour|h|m|a)\b\.?|"
     r"\s+(?P<adverb>monthly|yearly|annually|weekly|once))?",
     re.IGNORECASE,
@@ -35,6 +36,16 @@ _NOT_MONEY = re.compile(
 _HOURS = re.compile(
     r"(\d+(?:[.,]\d+)?)(?:\s?(?:-|–|to)\s?(\d+(?:[.,]\d+)?))?\s?(h|hours?|hrs?|min|minutes?)\s*(?:a|per|each|every)\s*"
     r"(day|workday|week)",
+    re.IGNORECASE,
+)
+_FROM_TO = re.compile(
+    r"\bfrom\s+(\d+(?:[.,]\d+)?)\s?(?:h|hours?)?(?:\s+a\s+week)?\s+to\s+(\d+(?:[.,]\d+)?)\s?(?:h|hours?)\s+a\s+week",
+    re.IGNORECASE,
+)
+_EVENT = re.compile(
+    r"\bon\s+(?P<date>\d{4}-\d{2}-\d{2}),?\s*(?:at|from)?\s*(?P<begins>[0-2]?\d:[0-5]\d)"
+    r"(?:\s?(?:-|–|to|until)\s?(?P<ends>[0-2]?\d:[0-5]\d)|\s+for\s+(?P<long>\d+(?:[.,]\d+)?)\s?"
+    r"(?P<unit>h|hours?|min|minutes?)\b)?",
     re.IGNORECASE,
 )
 _SLOT = re.compile(
@@ -75,6 +86,7 @@ class Known:
 
     currencies: Sequence[str] = ()
     pay_month: float = 0.0
+    zone: str = "UTC"
 
 
 def choice(text: str, known: Known, currency: str | None = None) -> Record:
@@ -84,6 +96,7 @@ def choice(text: str, known: Known, currency: str | None = None) -> Record:
         raise DataError(
             "no choice in the words" if not plain else f"longer than {LONGEST} characters", code="bad_choice"
         )
+    plain = re.sub(r"^(?:should|shall|do|can) i\s+", "", plain, flags=re.IGNORECASE)
     parts = [part.strip(" ,;") for part in _SPLIT.split(plain) if part.strip(" ,;")]
     if len(parts) == 1:
         parts.append(_opposite(parts[0]))
@@ -92,7 +105,9 @@ def choice(text: str, known: Known, currency: str | None = None) -> Record:
     options = [_option(part, known, currency, first=number == 0) for number, part in enumerate(parts)]
     if not any(option.keys() - {"name", "is_present", "mentions"} for option in options):
         raise _ask("what does each alternative cost, bring or take in time?")
-    return {"kind": "life.choice", "question": plain, "options": options}
+    left = [each for option in options for each in option.pop("left_out", [])]
+    made: Record = {"kind": "life.choice", "question": plain, "options": options}
+    return made | ({"left_out": left} if left else {})
 
 
 def _opposite(text: str) -> str:
@@ -129,10 +144,21 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
     if slots:
         option["slots"] = slots
         rest = _SLOT.sub(" ", rest)
-    hours = _HOURS.search(rest)
-    if hours:
-        option["hours_week"] = _hours(hours)
-        rest = rest.replace(hours[0], " ")
+    event = _EVENT.search(rest)
+    if event:
+        option["events"] = [_event(event, text, known.zone)]
+        rest = rest.replace(event[0], " ")
+    change = _FROM_TO.search(rest)
+    hours = list(_HOURS.finditer(rest))
+    if change:
+        before, after = (float(each.replace(",", ".")) for each in change.groups())
+        option["hours_week"] = round(after - before, 2)
+        rest = rest.replace(change[0], " ")
+    elif len(hours) > 1:
+        raise _ask("how many hours a week is that in all, more or fewer than now?")
+    elif hours:
+        option["hours_week"] = _hours(hours[0])
+        rest = rest.replace(hours[0][0], " ")
     starts = _DATE.search(rest)
     if starts:
         _checked(starts[1])
@@ -142,10 +168,14 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
     if lasting:
         option["duration_months"] = int(lasting[1]) * (12 if lasting[2].lower().startswith("year") else 1)
         rest = rest.replace(lasting[0], " ")
-    flows = list(_flows(rest, known, currency))
+    flows, rest = _flows(rest, known, currency)
+    left = re.findall(r"\d[\d.,:]*", rest)
+    if left:
+        option["left_out"] = left
     if flows:
         option["flows"] = flows
-    if not option.get("is_present") and not slots and _MEETS.search(text) and not hours and not flows:
+    placed = slots or event or hours or change or flows
+    if not option.get("is_present") and _MEETS.search(text) and not placed:
         raise _ask("when does it take place? Say a day and times, such as Mondays 17:00-18:30")
     if _ENDS.match(text):
         option["ends_pay"] = True
@@ -157,14 +187,38 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
     return option
 
 
-def _flows(text: str, known: Known, currency: str | None) -> list[Record]:
+def _event(match: re.Match[str], title: str, zone: str) -> Record:
+    """One event at a local time. Raises DataError (ask_back) where its end is missing."""
+    from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    from roadmap_cli.core.clock import stamp
+
+    _checked(match["date"])
+    begin = datetime.fromisoformat(f"{match['date']}T{_clock(match['begins'])}").replace(tzinfo=ZoneInfo(zone))
+    if match["ends"]:
+        end = datetime.fromisoformat(f"{match['date']}T{_clock(match['ends'])}").replace(tzinfo=ZoneInfo(zone))
+    elif match["long"]:
+        size = float(match["long"].replace(",", "."))
+        end = begin + timedelta(minutes=size * (60 if match["unit"].lower().startswith("h") else 1))
+    else:
+        raise _ask("how long does it take? Say it as 10:00-11:00, or for 45 minutes")
+    if end <= begin:
+        raise _ask("when does it end, on the same day?")
+    shown = re.sub(r"\s+", " ", _EVENT.sub("", title)).strip(" ,") or "planned"
+    return {"at": stamp(begin), "ends_at": stamp(end), "title": shown}
+
+
+def _flows(text: str, known: Known, currency: str | None) -> tuple[list[Record], str]:
+    """The amounts of money in a text, and the text without them."""
     found: list[Record] = []
+    rest = text
     reached = 0
     for match in _MONEY.finditer(text):
         if _NOT_MONEY.match(text, match.end()) and not (match["before"] or match["after"]):
             continue
         unit = match["before"] or match["after"]
-        named = bool(match["kind"].strip() or match["per"] or match["adverb"] or unit)
+        named = bool(match["kind"].strip() or match["per"] or match["adverb"] or unit or match["change"])
         near = text[: match.start()]
         told = [
             each for pattern in (_GAINS, _COSTS) for each in pattern.finditer(near) if not near[each.end() :].strip()
@@ -176,6 +230,10 @@ def _flows(text: str, known: Known, currency: str | None) -> list[Record]:
         amount = _number(match["number"], match["kilo"])
         upper = _number(match["upper"], match["upper_kilo"] or match["kilo"]) if match["upper"] else None
         sign = _sign(text, match.start(), match.end(), match["kind"])
+        if match["change"]:
+            costs = bool(_COSTS.search(near))
+            sign = 1 if (match["change"].lower() == "more") != costs else -1
+        rest = rest.replace(match[0], " ", 1)
         kind = match["kind"].strip().lower()
         if kind in ("gross", "brutto"):
             raise _ask("what is that pay net, after tax? Only what reaches the account can be compared")
@@ -190,7 +248,7 @@ def _flows(text: str, known: Known, currency: str | None) -> list[Record]:
             flow["amount"] = _signed(sign, (low + high) / 2)
             flow["low"], flow["high"] = sorted((_signed(sign, low), _signed(sign, high)), key=float)
         found.append(flow)
-    return found
+    return found, rest
 
 
 def _currency(unit: str | None, known: Known, currency: str | None) -> str:

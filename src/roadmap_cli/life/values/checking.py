@@ -502,8 +502,11 @@ def _stored_one(tx: Connection, name: str, zone: ZoneInfo) -> _Part | None:
 
 
 def _part(record: Record, zone: ZoneInfo) -> _Part:
-    start = parse(str(record.get("at", ""))).astimezone(zone)
-    end = parse(str(record.get("ends_at") or record["at"])).astimezone(zone)
+    try:
+        start = parse(str(record.get("at", ""))).astimezone(zone)
+        end = parse(str(record.get("ends_at") or record["at"])).astimezone(zone)
+    except DataError:
+        raise DataError("an event without times that have an offset", code="bad_time") from None
     if end < start:
         raise DataError("an event ends before it begins", code="bad_time")
     return _Part(str(record.get("id", "")), start, end, record)
