@@ -116,6 +116,10 @@ def questions(chance: random.Random, count: int) -> Iterator[str]:
                 f"take the job for {chance.randint(1500, 6000):,} EUR net a month or stay",
                 f"buy a bike for {price % 4000 + 100} EUR or pay {month} EUR a month for the bus or do nothing",
                 f"subscription {month}-{month + 40} EUR a month for 12 months or buy it for {month * 11} EUR",
+                f"switch from 40 h a week to {begin + 9} h a week for {month} EUR less a month or stay",
+                f"accept the appointment on 2026-12-{begin + 1:02d} at {begin}:00 for 75 minutes?",
+                "quit the job or stay",
+                f"flat for {month + 300} EUR a month from 2027-03-01 for 12 months or keep the flat",
                 f"join the class {chance.choice(days)} {begin}:15-{begin + 1}:00 for {month % 90 + 5} EUR a month?",
             ]
         )
