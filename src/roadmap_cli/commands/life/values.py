@@ -205,7 +205,7 @@ def check(run: Run, days: int) -> Iterable[Record]:
     """
     from datetime import timedelta
 
-    from roadmap_cli.life.values import checking
+    from roadmap_cli.life.values import checking, present
 
     came = False
     for record in run.records():
@@ -221,8 +221,8 @@ def check(run: Run, days: int) -> Iterable[Record]:
     with run.state.read() as tx:
         found = list(_findings(run, tx))
         ahead = checking.booked(tx, run.now(), run.now() + timedelta(days=days))
-        present = checking.present(tx, run.now())
-    for what, alignment in (("present", present), ("booked", ahead)):
+        now = present.alignment(tx, run.now())
+    for what, alignment in (("present", now), ("booked", ahead)):
         for each in alignment.conflicts:
             text = f"{each['rule']}: {each['text']}"
             found.append(_finding(run, what, text, [each["value_id"]], [each["rule"]], each["evidence_ids"]))

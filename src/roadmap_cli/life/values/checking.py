@@ -17,10 +17,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.values import areas, keeping
+from roadmap_cli.life.values.events import Part, local_days, part_of, stored, stored_one, week
 from roadmap_cli.life.values.keeping import Held
 
 TYPE_CHECKING = False
@@ -135,7 +135,7 @@ def booked(tx: Connection, since: datetime, until: datetime, zone: str | None = 
     found = Alignment(keeping.version(tx))
     if rules:
         days = _Days(ZoneInfo(zone) if zone else home(tx), keeping.mappings(rules))
-        days.put("after", _stored(tx, since, until))
+        days.put("after", stored(tx, since, until))
         for each in rules:
             if (
                 each.rule.form in ("window", "never", "free", "count", "hours")
@@ -143,80 +143,6 @@ def booked(tx: Connection, since: datetime, until: datetime, zone: str | None = 
             ):
                 _events(each, days, found)
     return found
-
-
-def present(tx: Connection, now: datetime) -> Alignment:
-    """How things are against the values that speak of sleep, money and hours a week: the last nights, months, weeks."""
-    from roadmap_cli.life import household
-    from roadmap_cli.life.nights import usual
-
-    rules = keeping.held(tx)
-    found = Alignment(keeping.version(tx))
-    night = usual(tx, now) if any(each.rule.form == "sleep" for each in rules) else None
-    homes = household.of(tx, now.date()) if any(each.rule.form == "money" for each in rules) else {}
-    zone = home(tx)
-    for each in rules:
-        told = each.rule.told
-        if each.rule.form == "sleep" and night is not None and night.hours < told["least"]:
-            text = f"{night.hours:g} h a night, the median of {night.nights} nights"
-            found.conflicts.append(each.cite() | {"text": text, "count": 1, "evidence_ids": night.ids[:200]})
-        elif each.rule.form == "money" and told["currency"] in homes:
-            _month(tx, each, homes[told["currency"]], keeping.mappings(rules), zone, found)
-        elif each.rule.form == "hours" and told["side"] == "least" and told["per"] == "week":
-            _lived(tx, each, now, zone, keeping.mappings(rules), found)
-    return found
-
-
-def _month(tx: Connection, each: Held, known: Any, own: areas.Mappings, zone: ZoneInfo, found: Alignment) -> None:
-    """The mean of the last whole months against a rule of saving or spending, perhaps in one area."""
-    from roadmap_cli.state import records
-
-    told, unit = each.rule.told, each.rule.told["currency"]
-    if told["verb"] == "keep":
-        return
-    counted = known.payments if told["verb"] == "save" else known.spending
-    if "area" in told:
-        bodies = ((payment, records.get(tx, payment.id)) for payment in counted)
-        wanted = areas.canonical(told["area"])
-        counted = [
-            payment
-            for payment, record in bodies
-            if record and wanted in {areas.canonical(area) for area in areas.of(record, own, zone)}
-        ]
-    mean = known.mean(counted) if counted else Decimal()
-    limit = Decimal(told["amount"])
-    broken = mean < limit if told["verb"] == "save" else -mean > limit
-    if broken:
-        verb = "left" if told["verb"] == "save" else "spent"
-        text = f"{abs(mean):.2f} {unit} a month {verb}, the mean of {len(known.months)} whole months"
-        if told["verb"] == "save" and mean < 0:
-            text = f"{abs(mean):.2f} {unit} a month too much spent, the mean of {len(known.months)} whole months"
-        ids = [payment.id for payment in counted]
-        found.conflicts.append(each.cite() | {"text": text, "count": 1, "evidence_ids": ids})
-
-
-def _lived(tx: Connection, each: Held, now: datetime, zone: ZoneInfo, own: areas.Mappings, found: Alignment) -> None:
-    """Hours a week of the last four whole weeks, from events and activities, against a rule of at least so many."""
-    import orjson
-
-    monday = _week(now.astimezone(zone).date())
-    since = datetime.combine(monday - timedelta(days=28), time(), zone)
-    until = datetime.combine(monday, time(), zone)
-    parts = _stored(tx, since, until, zone)
-    rows = tx.execute(
-        """SELECT record.body FROM life_activity JOIN record ON record.id = life_activity.id
-           WHERE start_at >= ? AND start_at < ? ORDER BY start_at""",
-        (stamp(since), stamp(until)),
-    ).fetchall()
-    parts += [_part(orjson.loads(body), zone) for (body,) in rows]
-    if not parts:
-        return
-    wanted = each.rule.told["what"]
-    meant = [part for part in parts if areas.is_meant(part.record, wanted, own, zone)]
-    hours = round(sum(part.hours for part in meant) / 4, 2)
-    if hours < each.rule.told["hours"]:
-        text = f"{hours:g} h a week in the 4 weeks before {monday}"
-        found.conflicts.append(each.cite() | {"text": text, "count": 1, "evidence_ids": [p.id for p in meant][:200]})
 
 
 def home(tx: Connection) -> ZoneInfo:
@@ -230,60 +156,46 @@ def home(tx: Connection) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """An event in local time; `id` is empty for one that is not stored."""
-
-    id: str
-    start: datetime
-    end: datetime
-    record: Record
-
-    @property
-    def hours(self) -> float:
-        return (self.end.astimezone(UTC) - self.start.astimezone(UTC)).total_seconds() / 3600
-
-
 class _Days:
     """The events of the days a plan touches, as they are before it and would be after it."""
 
     def __init__(self, zone: ZoneInfo, own: areas.Mappings) -> None:
         self.zone = zone
         self.own = own
-        self.before: list[_Part] = []
-        self.after: list[_Part] = []
+        self.before: list[Part] = []
+        self.after: list[Part] = []
         self.touched: set[date] = set()
 
     @classmethod
     def of(cls, tx: Connection, change: Change, zone: ZoneInfo, own: areas.Mappings, rules: Sequence[Held]) -> _Days:
         made = cls(zone, own)
-        adds = [_part(each, zone) for each in change.adds]
-        removed = [part for name in sorted(change.removes) if (part := _stored_one(tx, name, zone))]
-        made.touched = {day for each in [*adds, *removed] for day in _local_days(each)}
+        adds = [part_of(each, zone) for each in change.adds]
+        removed = [part for name in sorted(change.removes) if (part := stored_one(tx, name, zone))]
+        made.touched = {day for each in [*adds, *removed] for day in local_days(each)}
         if not made.touched:
             return made
         weekly = any(each.rule.told.get("per") == "week" for each in rules)
         reach = timedelta(days=7 if weekly else 1)
         since = datetime.combine(min(made.touched), time(), zone) - reach
         until = datetime.combine(max(made.touched), time(), zone) + reach + timedelta(days=1)
-        weeks = {_week(day) for day in made.touched}
+        weeks = {week(day) for day in made.touched}
         known = [
             part
-            for part in _stored(tx, since, until, zone)
-            if any(day in made.touched or _week(day) in weeks for day in _local_days(part))
+            for part in stored(tx, since, until, zone)
+            if any(day in made.touched or week(day) in weeks for day in local_days(part))
         ]
         same = {part.id for part in adds if part.id}
         made.before = known
         made.after = [part for part in known if part.id not in change.removes | same] + adds
         return made
 
-    def put(self, side: str, parts: Iterable[_Part]) -> None:
+    def put(self, side: str, parts: Iterable[Part]) -> None:
         """Take these parts for the days as they are; every day counts as touched."""
-        found = [_Part(p.id, p.start.astimezone(self.zone), p.end.astimezone(self.zone), p.record) for p in parts]
+        found = [Part(p.id, p.start.astimezone(self.zone), p.end.astimezone(self.zone), p.record) for p in parts]
         setattr(self, side, found)
-        self.touched = {day for each in found for day in _local_days(each)}
+        self.touched = {day for each in found for day in local_days(each)}
 
-    def meant(self, parts: Iterable[_Part], what: str) -> list[_Part]:
+    def meant(self, parts: Iterable[Part], what: str) -> list[Part]:
         return [each for each in parts if areas.is_meant(each.record, what, self.own, self.zone)]
 
     def hours(self, change: Change) -> dict[str, tuple[float, list[str]]]:
@@ -291,7 +203,7 @@ class _Days:
 
         What is stated beside the events is taken as it is.
         """
-        weeks = max(len({_week(day) for day in self.touched}), 1)
+        weeks = max(len({week(day) for day in self.touched}), 1)
         known = {part.id for part in self.before}
         sums: dict[str, tuple[float, list[str]]] = {}
         gone = [part for part in self.before if part.id in change.removes]
@@ -322,7 +234,7 @@ def _events(each: Held, days: _Days, found: Alignment) -> None:
         into.append(each.cite() | {"text": f"{head}{shown}", "count": len(breaches), "evidence_ids": ids[:200]})
 
 
-def _breaches(each: Held, days: _Days, parts: Sequence[_Part]) -> dict[Any, tuple[float, str, list[str]]]:
+def _breaches(each: Held, days: _Days, parts: Sequence[Part]) -> dict[Any, tuple[float, str, list[str]]]:
     """Where a rule about events is broken: by day, week or event, how much, in words, and by which stored events."""
     told, form = each.rule.told, each.rule.form
     meant = days.meant(parts, told["what"])
@@ -339,14 +251,14 @@ def _breaches(each: Held, days: _Days, parts: Sequence[_Part]) -> dict[Any, tupl
 
 
 def _summed(
-    told: Mapping[str, Any], meant: Sequence[_Part], days: _Days
+    told: Mapping[str, Any], meant: Sequence[Part], days: _Days
 ) -> Iterator[tuple[Any, tuple[float, str, list[str]]]]:
     weekly = told["per"] == "week"
-    groups: dict[date, list[_Part]] = {}
+    groups: dict[date, list[Part]] = {}
     for day in days.touched:
-        groups.setdefault(_week(day) if weekly else day, [])
+        groups.setdefault(week(day) if weekly else day, [])
     for part in meant:
-        key = _week(part.start.date()) if weekly else part.start.date()
+        key = week(part.start.date()) if weekly else part.start.date()
         if key in groups:
             groups[key].append(part)
     for key, parts in sorted(groups.items()):
@@ -362,9 +274,9 @@ def _summed(
                 yield key, (excess, f"{hours:g} h of {told['what']} {joint} {when}", ids)
 
 
-def _forbidden(told: Mapping[str, Any], form: str, part: _Part) -> Iterator[tuple[datetime, datetime]]:
+def _forbidden(told: Mapping[str, Any], form: str, part: Part) -> Iterator[tuple[datetime, datetime]]:
     """The spans in local time that an event must not touch, near it."""
-    for day in _local_days(part):
+    for day in local_days(part):
         if "days" in told and day.weekday() not in told["days"]:
             continue
         if "date" in told and day.isoformat() != told["date"]:
@@ -482,40 +394,10 @@ def _moved(area: str, value: float) -> str:
     return f"{area} {'gains' if value > 0 else 'loses'} {abs(value):g} h a week"
 
 
-def _stored(tx: Connection, since: datetime, until: datetime, zone: ZoneInfo | None = None) -> list[_Part]:
-    import orjson
-
-    rows = tx.execute(
-        """SELECT record.body FROM life_event JOIN record ON record.id = life_event.id
-           WHERE is_current = 1 AND busy = 1 AND all_day = 0 AND start_at >= ? AND start_at < ? AND end_at > ?
-           ORDER BY start_at, life_event.id""",
-        (stamp(since - timedelta(hours=24)), stamp(until), stamp(since)),
-    ).fetchall()
-    return [_part(orjson.loads(body), zone or ZoneInfo("UTC")) for (body,) in rows]
-
-
-def _stored_one(tx: Connection, name: str, zone: ZoneInfo) -> _Part | None:
-    from roadmap_cli.state import records
-
-    record = records.get(tx, name)
-    return _part(record, zone) if record and record.get("kind") == "life.event" else None
-
-
-def _part(record: Record, zone: ZoneInfo) -> _Part:
-    try:
-        start = parse(str(record.get("at", ""))).astimezone(zone)
-        end = parse(str(record.get("ends_at") or record["at"])).astimezone(zone)
-    except DataError:
-        raise DataError("an event without times that have an offset", code="bad_time") from None
-    if end < start:
-        raise DataError("an event ends before it begins", code="bad_time")
-    return _Part(str(record.get("id", "")), start, end, record)
-
-
 def _event(value: Any) -> Record:
     if not isinstance(value, dict):
         raise TypeError
-    _part(value, ZoneInfo("UTC"))
+    part_of(value, ZoneInfo("UTC"))
     return value
 
 
@@ -523,20 +405,10 @@ def _money(value: Mapping[str, Any]) -> dict[str, Decimal]:
     return {str(unit).upper(): Decimal(str(amount)) for unit, amount in value.items()}
 
 
-def _local_days(part: _Part) -> list[date]:
-    last = (part.end - timedelta(microseconds=1)).date() if part.end > part.start else part.start.date()
-    first = part.start.date()
-    return [first + timedelta(days=offset) for offset in range(min((last - first).days, 366) + 1)]
-
-
-def _overlap(part: _Part, begin: datetime, end: datetime) -> float:
+def _overlap(part: Part, begin: datetime, end: datetime) -> float:
     span = min(part.end, end).astimezone(UTC) - max(part.start, begin).astimezone(UTC)
     return max(span.total_seconds() / 60, 0.0)
 
 
-def _week(day: date) -> date:
-    return day - timedelta(days=day.weekday())
-
-
-def _title(part: _Part) -> str:
+def _title(part: Part) -> str:
     return str(part.record.get("title") or "an event")
