@@ -268,7 +268,11 @@ class Book:
         if name not in self.files:
             self.files[name] = (self.folder / name).read_bytes().decode().split("\n")
         line = self.files[name][record["source_line"] - 1]
-        if record["kind"] == "life.transaction":
+        if line.startswith("{"):
+            told = json.loads(line)
+            same = all(record[name] == value for name, value in told.items() if name not in ("at", "ends_at"))
+            self.claim("source", same and moment(record["at"]) == moment(told["at"]), f"{record['id']} {line}")
+        elif record["kind"] == "life.transaction":
             self.claim("source", f",{record['amount']}," in line and record["date"] in line, f"{record['id']} {line}")
         else:
             near = "".join(self.files[name][record["source_line"] - 1 : record["source_line"] + 3])

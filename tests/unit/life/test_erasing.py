@@ -89,6 +89,15 @@ def test_a_twin_that_stays_is_counted_again(tx, ingest, example):
     assert not any("same_as_id" in each for each in records.find(tx, kind="life.transaction"))
 
 
+def test_records_of_a_file_of_records_know_their_line_and_go_with_it(tx, ingest):
+    line = b'{"kind":"life.message","at":"2026-11-20T10:00:00Z","channel":"mail","text":"x"}\n'
+    ingest(b"\n" + line)
+    (message,) = records.find(tx, kind="life.message")
+    assert (message["source"], message["source_line"]) == ("file", 2)
+    assert next(grounds.chain(tx, message["id"]))["where"] == "file:2"
+    assert erasing.erase(tx, Wanted(sources=("file",)), NOW).records == {"life.message": 1}
+
+
 def test_only_the_time_that_is_named_goes(tx, ingest, example):
     ingest(example["bank.ofx"])
     erasing.erase(tx, Wanted(since="2026-03-01T00:00:00.000Z", until="2026-04-01T00:00:00.000Z"), NOW)
