@@ -425,6 +425,7 @@ class Book:
             stated = option.get("hours_week", 0)
             hours = stated["amount"] if isinstance(stated, dict) else float(stated)
             hours += sum(clock_h(slot["ends"]) - clock_h(slot["begins"]) for slot in option.get("slots", []))
+            hours += sum(map(span_h, option.get("events", []))) / figure["weeks"]
             dropped = [self.by_id[each["record_id"]] for each in figure["of"] if "record_id" in each]
             return hours - sum(map(span_h, dropped)) / figure["weeks"]
         if op.startswith("path_"):
