@@ -24,3 +24,9 @@ roadmap-why "$why" --json | jq -rs 'map(select(.depth == 1 and .kind == "life.ev
 echo '== the same files once more, and the same statement as CSV: nothing is counted twice'
 life-ingest calendar.ics bank.ofx bank.csv | jq -rs '"\(map(select(.same_as_id)) | length) transactions told again by the CSV, \(map(select(.kind != "life.source" and (.same_as_id | not))) | length) others"'
 life-watch | wc -l | sed 's/ *$/ warnings said again/'
+
+echo '== what the warnings ask for, each way computed, held against what matters'
+life-values add --quiet 'family > work' 'no meetings after 18:00' >/dev/null
+life-watch --open | life-decide >"$work/decided.jsonl"
+jq -r 'select(.kind == "life.comparison") | .text' "$work/decided.jsonl"
+life-why --check "$(jq -rs 'map(select(.kind == "life.comparison"))[0].id' "$work/decided.jsonl")" | jq -rs '"\(length) claims of the first one checked, \(map(select(.ok | not)) | length) do not hold"'

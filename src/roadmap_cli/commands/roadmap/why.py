@@ -2,54 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import click
 
-from roadmap_cli.cli import Run, command
-from roadmap_cli.cli.terminal import visible
+from roadmap_cli.cli import Run, command, tree
 from roadmap_cli.core.records import Record
-
-_BOOKKEEPING = frozenset(("kind", "id", "depth"))
-
-
-def draw(records: Sequence[Record], console: Any) -> None:
-    """The chain as a tree: decisions in bold with their reason, records with what names them."""
-    from rich.text import Text
-    from rich.tree import Tree
-
-    branches: dict[int, Tree] = {}
-    for record in records:
-        depth = int(record.get("depth", 0))
-        label = Text()
-        if "decision" in record:
-            outcome = f"; {record['outcome']}" if "outcome" in record else ""
-            label.append(visible(record["what"]), style="bold")
-            label.append(f"\n{visible(record['why'])}\n")
-            by = f"{record['at']} by {record['authorised_by']}, {record['command']}{outcome}"
-            label.append(visible(by), style="dim")
-        else:
-            label.append(visible(record["kind"]), style="bold")
-            label.append(f" {visible(_gist(record))}")
-        label.append(f"\n{visible(str(record['id']))}", style="dim")
-        parent = branches.get(depth - 1)
-        branches[depth] = parent.add(label) if parent else Tree(label, guide_style="dim")
-        if not parent:
-            branches = {depth: branches[depth]}
-    if branches:
-        console.print(branches[min(branches)])
-
-
-def _gist(record: Record) -> str:
-    """What a raw record says, without ids and bookkeeping, in two lines at most."""
-    shown = [
-        f"{name} {value}"
-        for name, value in record.items()
-        if isinstance(value, str | int | float) and name not in _BOOKKEEPING and not name.endswith("_id")
-    ]
-    text = ", ".join(shown)
-    return text if len(text) <= 140 else text[:139] + "…"
 
 
 @command(
@@ -60,8 +18,8 @@ def _gist(record: Record) -> str:
     examples={
         "Why was there a warning?": "roadmap-why $(life-watch | jq -r .why_id | head -n 1) | jq -r .kind | head -n 1"
     },
-    see=("roadmap-state", "life-watch", "edl-plan", "agent-loop", "wf-run"),
-    picture=draw,
+    see=("life-why", "roadmap-state", "life-watch", "edl-plan", "agent-loop", "wf-run"),
+    picture=tree.draw,
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Go down at most N steps.")

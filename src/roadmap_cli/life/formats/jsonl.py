@@ -47,10 +47,18 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group 
         if not line.strip():
             continue
         try:
-            yield item(parse(line))
+            yield _placed(item(parse(line)), source, number)
         except DataError as error:
             plain = error if error.code != "bad_json" else DataError("not a JSON object", code="bad_json")
             yield source.placed(plain, number)
+
+
+def _placed(made: Group | Record, source: Source, number: int) -> Group | Record:
+    """Where it stands is noted, unless the record itself says where it is from; its id does not depend on that."""
+    for record in made.events if isinstance(made, Group) else (made,):
+        if "source" not in record and "source_id" not in record:
+            record |= {"source": source.name, "source_line": number, "source_id": source.id}
+    return made
 
 
 def item(record: Record) -> Group | Record:

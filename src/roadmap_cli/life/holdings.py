@@ -1,0 +1,51 @@
+"""What the state holds of a life, table by table: the one list that export and erase go by.
+
+A table that is missing here would be forgotten by both; tests/unit/life/test_holdings.py holds the list against the
+schema. Say of a new table which it is:
+
+- ``record``   its rows belong to records: they go when their record goes (by foreign keys, whatever the column).
+- ``derived``  made from records and made again by the command named: emptied whenever anything is erased.
+- ``place``    names a place things were read from, in `column`: goes with that source, or with everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One table, how it hangs together with records, and for `place` its column."""
+
+    table: str
+    how: Literal["record", "derived", "place"]
+    column: str = ""
+
+
+HOLDINGS: tuple[Holding, ...] = (
+    Holding("life_event", "record"),
+    Holding("life_transaction", "record"),
+    Holding("life_measurement", "record"),
+    Holding("life_activity", "record"),
+    Holding("life_message", "record"),
+    Holding("life_contact", "record"),
+    Holding("life_visit", "record"),
+    Holding("life_warning", "record"),
+    Holding("life_value", "record"),
+    Holding("life_cursor", "place", "source"),
+)
+
+#: Kinds that tell what happened or what the person said. All other kinds of the family are made from these, and are
+#: erased with what they were made from.
+TOLD = frozenset(
+    ("life.source", "life.event", "life.transaction", "life.measurement", "life.activity", "life.message",
+     "life.contact", "life.page_visit", "life.place_visit", "life.balance", "life.value", "life.value_removed")
+)  # fmt: skip
+
+#: Columns of other families that keep copies of records: table, column with the record's id, column that is emptied.
+COPIES = (("slm_sync_revision", "record_id", "body"),)
+
+Tables = Mapping[str, Holding]
+BY_TABLE: Tables = {each.table: each for each in HOLDINGS}

@@ -1,0 +1,215 @@
+"""Every claim of a decision or output, checked: it resolves, it computes to the same, its words say no other number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from statistics import median
+from typing import Any
+
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record
+from roadmap_cli.life.proof import figures, options, support, warned
+from roadmap_cli.state import records
+from roadmap_cli.why import decisions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from roadmap_cli.state.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One thing that was said: where, what, the value told and the value found; `problem` is empty if they agree."""
+
+    of_id: str
+    name: str
+    told: Any
+    again: Any
+    problem: str = ""
+
+
+def check(tx: Connection, id: str) -> Iterator[Claim]:
+    """Check an output record or a decision, and every decision it rests on. Nothing comes if the id is unknown."""
+    record = records.get(tx, id)
+    top: list[str] = []
+    if decisions.get(tx, id):
+        top = [id]
+    elif record is not None:
+        yield from _record(tx, record)
+        if isinstance(record.get("why_id"), str):
+            top = [record["why_id"]]
+    seen: set[str] = set()
+    while top:
+        name = top.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        decision = decisions.get(tx, name)
+        if decision is None:
+            continue
+        yield from _decision(tx, decision)
+        top += [each for each in decision["evidence_ids"] if each not in seen and each.startswith("why_")]
+
+
+def _record(tx: Connection, record: Record) -> Iterator[Claim]:
+    """Every id an output names resolves, and every number of its text stands in it or in what it cites."""
+    id = str(record["id"])
+    for name, value in record.items():
+        if name.endswith("_id") and isinstance(value, str):
+            yield _resolved(tx, id, name, value)
+        elif name.endswith("_ids") and isinstance(value, list):
+            for each in value:
+                yield _resolved(tx, id, name, str(each))
+    why = decisions.get(tx, str(record.get("why_id", "")))
+    if isinstance(record.get("text"), str) and why is not None:
+        yield _said(id, "text", record["text"], [{**record, "text": ""}, why.get("facts", {}), _gathered(tx, why)])
+
+
+def _decision(tx: Connection, decision: Record) -> Iterator[Claim]:
+    name = decision["id"]
+    cited: list[Record] = []
+    below: list[Record] = []
+    for each in decision["evidence_ids"]:
+        claim = _resolved(tx, name, "evidence", each)
+        yield claim
+        found = records.get(tx, each)
+        if found is not None:
+            cited.append(found)
+        elif (rests := decisions.get(tx, each)) is not None:
+            below.append(rests)
+    facts = decision.get("facts", {})
+    erased = any(each.get("kind") == "life.erased" for each in cited)
+    if erased:
+        yield Claim(name, "evidence", "", "", "erased: it rests on records you erased")
+    elif decision["decision"] == "life.usual_measured":
+        yield from _compared(name, warned.usual(decision, cited))
+    elif decision["decision"] == "life.warned":
+        yield from _compared(name, warned.warned(decision, cited, _warning(tx, decision)))
+    elif isinstance(facts, dict) and isinstance(facts.get("figures"), list):
+        yield from _figures(tx, decision, cited, below)
+    if not erased:
+        pool = [facts, len(cited), cited, [each.get("facts", {}) for each in below], [b["what"] for b in below]]
+        pool.append(_gathered(tx, decision))
+        if decision["decision"] == "life.warned" and (given := _warning(tx, decision)) is not None:
+            pool.append([given["since"], given["until"]])
+        yield _said(name, "what", decision["what"], [*pool, _medians(facts)])
+        yield _said(name, "why", decision["why"], [*pool, decision["what"], _settings(decision)])
+
+
+def _figures(tx: Connection, decision: Record, cited: Sequence[Record], below: Sequence[Record]) -> Iterator[Claim]:
+    facts = decision["facts"]
+    choice = records.get(tx, str(facts.get("choice_id", "")))
+    known = options.Facts(choice) if choice is not None else None
+    by_id = {str(each["id"]): each for each in cited}
+    earlier: dict[str, Any] = {}
+    for rests in _all_below(tx, below):
+        for figure in rests.get("facts", {}).get("figures", []):
+            earlier[f"{rests['id']}/{figure['name']}"] = figure["value"]
+            earlier[f"{rests['id']}/months"] = (
+                len(figure.get("months", [])) or 1 if isinstance(figure.get("months"), list) else 1
+            )
+            if "figure" in figure:
+                earlier[figure["figure"]] = figure["value"]
+    for figure in facts["figures"]:
+        label = str(figure.get("figure") or figure["name"])
+        if "figure" in figure:
+            earlier[label] = figure["value"]
+        try:
+            if figure["op"] in figures.OVER_RECORDS:
+                used = _used(tx, figure, cited)
+                again = figures.OVER_RECORDS[figure["op"]](used, figure)
+            elif known is not None:
+                again = options.value(figure, known, by_id, earlier)
+            else:
+                raise DataError("the choice it is about is not stored", code="no_fact")
+        except (DataError, KeyError, ValueError, ArithmeticError, TypeError) as error:
+            yield Claim(decision["id"], label, figure["value"], None, f"cannot be computed again: {error}")
+            continue
+        yield _same(decision["id"], label, figure["value"], again)
+
+
+def _used(tx: Connection, figure: Record, cited: Sequence[Record]) -> list[Record]:
+    """The records a figure names, through the decision it names, or all that its own decision cites."""
+    used: list[Record] = []
+    if "of" not in figure:
+        return list(cited)
+    for each in figure["of"]:
+        names = [each["record_id"]] if "record_id" in each else []
+        if "why_id" in each:
+            rests = decisions.get(tx, each["why_id"])
+            names = rests["evidence_ids"] if rests else []
+        used += [record for name in names if (record := records.get(tx, name)) is not None]
+    return used
+
+
+def _all_below(tx: Connection, below: Sequence[Record]) -> list[Record]:
+    found = list(below)
+    for each in below:
+        found += [rests for name in each["evidence_ids"] if (rests := decisions.get(tx, name)) is not None]
+    return found
+
+
+def _compared(name: str, pairs: Iterator[tuple[str, Any, Any]]) -> Iterator[Claim]:
+    try:
+        for label, told, again in pairs:
+            yield _same(name, label, told, again)
+    except (KeyError, ValueError, DataError) as error:
+        yield Claim(name, "measures", None, None, f"cannot be computed again: {error}")
+
+
+def _same(of_id: str, name: str, told: Any, again: Any) -> Claim:
+    try:
+        close = abs(Decimal(str(told)) - Decimal(str(again))) <= Decimal("0.011")
+    except InvalidOperation:
+        close = told == again
+    return Claim(of_id, name, told, again, "" if close else "what is cited gives another value")
+
+
+def _resolved(tx: Connection, of_id: str, name: str, cited: str) -> Claim:
+    found = decisions.resolves(tx, cited)
+    return Claim(of_id, name, cited, cited if found else None, "" if found else "it resolves to nothing")
+
+
+def _said(of_id: str, name: str, text: str, pool: Sequence[Any]) -> Claim:
+    missing = support.unsupported(text, *pool)
+    words = f"numbers that nothing supports: {', '.join(missing[:5])}" if missing else ""
+    return Claim(of_id, name, text, text if not missing else None, words)
+
+
+def _gathered(tx: Connection, decision: Record) -> list[Any]:
+    """How many records of each kind are cited, and how many days and payments that are."""
+    counts: dict[str, int] = {}
+    for each in decision["evidence_ids"]:
+        kind = str((records.get(tx, each) or {"kind": "why.decision"}).get("kind"))
+        counts[kind] = counts.get(kind, 0) + 1
+    return [*counts.values(), len(decision["evidence_ids"])]
+
+
+def _medians(facts: Record) -> list[float]:
+    """What is usual, by a measure's stretches: the claims about them are checked by themselves."""
+    told = [value for name, value in facts.items() if name.startswith("stretches_") and value]
+    return [median(float(each["value"]) for each in stretches) for stretches in told]
+
+
+def _settings(decision: Record) -> list[Any]:
+    """Numbers that are the method's own: days of a stretch, months of a year, what a rate is in percent."""
+    from roadmap_cli.life import baseline
+
+    told: list[Any] = [baseline.STRETCH_DAYS, baseline.DAYS_IN_BUDGET]
+    facts = decision.get("facts", {})
+    for name, value in facts.items():
+        if name.startswith("stretches_") and isinstance(value, list):
+            told.append(len(value))
+    for figure in facts.get("figures", []):
+        told += [len(figure["months"])] if isinstance(figure.get("months"), list) else []
+        told += [figure["rate"] * 100] if "rate" in figure else []
+    score = decision["why"].partition("score ")[2].partition(" ")[0]
+    told += [measure["score"] for measure in facts.values() if isinstance(measure, dict) and "score" in measure]
+    return [*told, *([score] if decision["decision"] == "life.warned" else [])]
+
+
+def _warning(tx: Connection, decision: Record) -> Record | None:
+    row = tx.execute("SELECT id FROM life_warning WHERE why_id = ?", (decision["id"],)).fetchone()
+    return records.get(tx, row[0]) if row else None
