@@ -48,7 +48,9 @@ class Life:
     def days(self, name: str) -> dict[date, float]:
         """A series by day, without the days of which nothing is known."""
         values = self.series[name]
-        return {self.first + timedelta(days=place): float(value) for place, value in enumerate(values) if value == value}
+        return {
+            self.first + timedelta(days=place): float(value) for place, value in enumerate(values) if value == value
+        }
 
 
 def _spells(chance: Any, count: int, memory: float, tail: float) -> Any:
@@ -97,25 +99,59 @@ def life(seed: int, count: int = 365) -> Life:
     raw = mean * week[weekday] * np.exp(0.35 * (0.9 * noise["meeting_hours"] + pressure + slow["meeting_hours"]))
     made["meeting_hours"] = np.where(idle, np.where(chance.random(count) < 0.02, 1.0, 0.0), np.round(raw * 2) / 2)
     habit = chance.uniform(0.05, 0.35)
-    evening = np.where(chance.random(count) < habit * np.exp(0.4 * (pressure + slow["after_hours"])), chance.gamma(2, 0.5, count), 0)
+    evening = np.where(
+        chance.random(count) < habit * np.exp(0.4 * (pressure + slow["after_hours"])), chance.gamma(2, 0.5, count), 0
+    )
     made["after_hours"] = np.where(away | off, 0, np.round(evening * np.where(weekend, 0.4, 1) * 4) / 4)
     focus = 9 - 1.1 * made["meeting_hours"] - np.abs(chance.normal(1, 0.5, count)) + 0.5 * noise["focus_hours"]
     made["focus_hours"] = np.where(weekend, np.nan, np.clip(np.round(focus * 4) / 4, 0.5, 10))
     late = chance.uniform(0.2, 1.2)
     size = chance.uniform(0.4, 1.0)
-    bed = chance.uniform(-1.6, 0.8) + late * np.isin(weekday, [5, 6]) + size * (0.8 * noise["bedtime"] + 0.4 * pressure + 0.4 * slow["bedtime"]) + 0.5 * away
+    bed = (
+        chance.uniform(-1.6, 0.8)
+        + late * np.isin(weekday, [5, 6])
+        + size * (0.8 * noise["bedtime"] + 0.4 * pressure + 0.4 * slow["bedtime"])
+        + 0.5 * away
+    )
     made["bedtime"] = bed
     own = chance.uniform(0.5, 0.9)
-    made["sleep_hours"] = np.clip(chance.uniform(6.3, 8.0) + chance.uniform(0, 1) * np.isin(weekday, [5, 6]) - 0.25 * (bed - np.median(bed)) + own * (noise["sleep_hours"] - pressure + slow["sleep_hours"]) + 0.4 * away, 1.5, 13)
+    made["sleep_hours"] = np.clip(
+        chance.uniform(6.3, 8.0)
+        + chance.uniform(0, 1) * np.isin(weekday, [5, 6])
+        - 0.25 * (bed - np.median(bed))
+        + own * (noise["sleep_hours"] - pressure + slow["sleep_hours"])
+        + 0.4 * away,
+        1.5,
+        13,
+    )
     pulse = chance.uniform(1.2, 2.8)
-    made["resting_heart_rate"] = np.round(chance.uniform(50, 72) + pulse * (noise["resting_heart_rate"] + pressure + slow["resting_heart_rate"]) + 0.8 * weekend)
-    made["heart_rate_variability"] = np.round(chance.uniform(30, 80) * np.exp(chance.uniform(0.1, 0.22) * (noise["heart_rate_variability"] - pressure + slow["heart_rate_variability"])), 1)
+    made["resting_heart_rate"] = np.round(
+        chance.uniform(50, 72)
+        + pulse * (noise["resting_heart_rate"] + pressure + slow["resting_heart_rate"])
+        + 0.8 * weekend
+    )
+    made["heart_rate_variability"] = np.round(
+        chance.uniform(30, 80)
+        * np.exp(
+            chance.uniform(0.1, 0.22) * (noise["heart_rate_variability"] - pressure + slow["heart_rate_variability"])
+        ),
+        1,
+    )
     shape = np.concatenate([chance.uniform(0.8, 1.2, 5), chance.uniform(0.5, 1.6, 2)])
-    made["steps"] = np.round(chance.uniform(4500, 11000) * shape[weekday] * np.exp(chance.uniform(0.25, 0.5) * (noise["steps"] - 0.3 * pressure + slow["steps"])) * np.where(away, 1.5, 1))
+    made["steps"] = np.round(
+        chance.uniform(4500, 11000)
+        * shape[weekday]
+        * np.exp(chance.uniform(0.25, 0.5) * (noise["steps"] - 0.3 * pressure + slow["steps"]))
+        * np.where(away, 1.5, 1)
+    )
     buys = np.concatenate([chance.uniform(0.5, 1.2, 5), [chance.uniform(1, 2.5), chance.uniform(0.1, 0.8)]])
     payday = int(chance.integers(1, 29))
     fresh = np.array([(day.day - payday) % 31 < 6 for day in days])
-    amount = chance.uniform(15, 60) * chance.lognormal(-0.4, chance.uniform(0.7, 1.0), count) * np.exp(0.2 * slow["spending"])
+    amount = (
+        chance.uniform(15, 60)
+        * chance.lognormal(-0.4, chance.uniform(0.7, 1.0), count)
+        * np.exp(0.2 * slow["spending"])
+    )
     bought = chance.random(count) < np.clip(0.75 * buys[weekday], 0.05, 0.97)
     spent = np.where(bought, amount, 0) * np.where(fresh, chance.uniform(1.1, 1.7), 1) * np.where(away, 2.2, 1)
     big = chance.random(count) < 0.012
@@ -126,9 +162,17 @@ def life(seed: int, count: int = 365) -> Life:
             spent[place - 1] = 0
     made["spending"] = np.round(spent, 2)
     touch = chance.uniform(1.5, 7)
-    rate = touch * np.where(weekend, chance.uniform(1, 2), 1) * np.exp(0.3 * (noise["close_contacts"] - 0.3 * pressure + slow["close_contacts"]))
+    rate = (
+        touch
+        * np.where(weekend, chance.uniform(1, 2), 1)
+        * np.exp(0.3 * (noise["close_contacts"] - 0.3 * pressure + slow["close_contacts"]))
+    )
     made["close_contacts"] = chance.poisson(np.clip(rate, 0.05, 60)).astype(float)
-    screen = chance.uniform(5, 50) * np.where(np.isin(weekday, [4, 5]), 1.5, 1) * np.exp(0.7 * (noise["late_screen"] + 0.4 * pressure + 0.5 * slow["late_screen"]))
+    screen = (
+        chance.uniform(5, 50)
+        * np.where(np.isin(weekday, [4, 5]), 1.5, 1)
+        * np.exp(0.7 * (noise["late_screen"] + 0.4 * pressure + 0.5 * slow["late_screen"]))
+    )
     made["late_screen"] = np.where(chance.random(count) < 0.3, 0, np.round(screen))
 
     gone = chance.random(count) < chance.uniform(0.01, 0.08)  # the watch was not worn
@@ -169,7 +213,14 @@ def inject(given: Life, seed: int, *, after: int = 100, gap: int = 32) -> Life:
         if not kinds:
             kinds = [str(kind) for kind in chance.permutation(KINDS)]
         kind = kinds.pop()
-        length = {"level": (14, 36), "spike": (1, 2), "drift": (30, 46), "rhythm": (28, 43), "variance": (18, 36), "joint": (14, 29)}[kind]
+        length = {
+            "level": (14, 36),
+            "spike": (1, 2),
+            "drift": (30, 46),
+            "rhythm": (28, 43),
+            "variance": (18, 36),
+            "joint": (14, 29),
+        }[kind]
         end = min(place + int(chance.integers(*length)) - 1, count - 1)
         span = np.arange(place, end + 1)
         if kind == "joint":
@@ -177,7 +228,9 @@ def inject(given: Life, seed: int, *, after: int = 100, gap: int = 32) -> Life:
         elif kind == "rhythm":
             names = (str(chance.choice(["meeting_hours", "steps", "sleep_hours", "bedtime", "close_contacts"])),)
         elif kind == "variance":
-            names = (str(chance.choice(["sleep_hours", "bedtime", "resting_heart_rate", "heart_rate_variability", "steps"])),)
+            names = (
+                str(chance.choice(["sleep_hours", "bedtime", "resting_heart_rate", "heart_rate_variability", "steps"])),
+            )
         else:
             names = (str(chance.choice([name for name in SERIES if name != "after_hours"])),)
         for name in names:

@@ -45,7 +45,10 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A forecast: arrays of shape (weeks,), and how much to trust each distance. `coverage` is that of the backtest."""
+    """A forecast: arrays of shape (weeks,), and how much to trust each distance.
+
+    `coverage` is that of the backtest; the first week is `gap` + 1 weeks after the last of the history.
+    """
 
     middle: Any
     low: Any
@@ -54,6 +57,7 @@ class Outlook:
     trust: tuple[Trust, ...]
     weeks: int
     coverage: float
+    gap: int = 0
 
 
 def point(values: Any, weeks: int) -> Any:
@@ -110,7 +114,23 @@ def outlook(values: Any, weeks: int) -> Outlook | None:
     if len(known) < LEAST:
         return None
     errors, peers = backtest(values, weeks)
-    trust = []
+    found = combined(point(values, weeks), errors, peers, scale(values), len(known))
+    if known.min() >= 0:
+        np.maximum(found.middle, 0, out=found.middle)
+        np.maximum(found.low, 0, out=found.low)
+    return found
+
+
+def combined(middle: Any, errors: Any, peers: Any, unit: float, count: int) -> Outlook:
+    """A forecast with the intervals and the trust its past errors give it.
+
+    `middle`: shape (weeks,); `errors` and the seasonal-naive forecast's `peers`: shape (origins, weeks), actual minus
+    forecast, NaN for none; `unit`: the denominator of MASE; `count`: weeks of history.
+    """
+    import numpy as np
+
+    weeks = len(middle)
+    trust: list[Trust] = []
     for place, until in enumerate(DISTANCES):
         since = DISTANCES[place - 1] if place else 0
         own = errors[:, since:until]
@@ -119,8 +139,7 @@ def outlook(values: Any, weeks: int) -> Outlook | None:
             break
         size = float(np.abs(own[both]).mean())
         rival = float(np.abs(peers[:, since:until][both]).mean())
-        trust.append(Trust(until, size / max(rival, 1e-9), size / scale(values), tuple(own[both].tolist())))
-    middle = point(values, weeks)
+        trust.append(Trust(until, size / max(rival, 1e-9), size / unit, tuple(own[both].tolist())))
     low, high, told = middle.copy(), middle.copy(), np.zeros(weeks, bool)
     for place, each in enumerate(trust):
         since = DISTANCES[place - 1] if place else 0
@@ -128,9 +147,7 @@ def outlook(values: Any, weeks: int) -> Outlook | None:
         below, above = margins(each.errors)
         low[span], high[span] = middle[span] + below, middle[span] + above
         told[span] = each.skill < 1
-    if known.min() >= 0:
-        middle, low = np.maximum(middle, 0), np.maximum(low, 0)
-    return Outlook(middle, low, high, told, tuple(trust), len(known), _coverage(trust))
+    return Outlook(middle, low, high, told, tuple(trust), count, _coverage(trust))
 
 
 def margins(errors: tuple[float, ...]) -> tuple[float, float]:
@@ -231,7 +248,9 @@ def _year(values: Any, weeks: int) -> tuple[Any, Any]:
     if count < YEAR + 8:
         return np.zeros(count), np.zeros(weeks)
     reach = 13
-    padded = np.concatenate([np.full(reach, np.median(values[:reach])), values, np.full(reach, np.median(values[-reach:]))])
+    padded = np.concatenate(
+        [np.full(reach, np.median(values[:reach])), values, np.full(reach, np.median(values[-reach:]))]
+    )
     level = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
     apart = values - level
     spread = 1.4826 * float(np.median(np.abs(apart))) or float(apart.std())

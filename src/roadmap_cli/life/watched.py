@@ -68,7 +68,9 @@ def find(series: Mapping[str, Days], until: date, *, budget: float, count: int, 
         since = max(min(days.values), last - timedelta(days=daily.REACH + daily.SCALES[-1] - 1))
         values, weekdays = daily.table(days.values, since, last)
         if (values == values).sum() < daily.LEAST + 1:
-            report.untold += [f"{name}: {(last - since).days + 1} days are too few; {daily.LEAST + 14} are needed"] * own
+            report.untold += [
+                f"{name}: {(last - since).days + 1} days are too few; {daily.LEAST + 14} are needed"
+            ] * own
             continue
         looked[name] = Look(name, days, since, last, values, weekdays)
     allowed = daily.limit(budget, count)
@@ -111,7 +113,9 @@ def measure_of(name: str) -> Measure:
     """The measure of a series by name; of spending, made for its currency."""
     if name.startswith("spending_"):
         unit = name.removeprefix("spending_")
-        return Measure(name, +1, 0.0, f"{unit}/day", f"everyday spending {{recent}} {unit} a day (usually {{usual}})", True)
+        return Measure(
+            name, +1, 0.0, f"{unit}/day", f"everyday spending {{recent}} {unit} a day (usually {{usual}})", True
+        )
     return MEASURES[name]
 
 
@@ -209,7 +213,9 @@ def _joint(looked: Mapping[str, Look], allowed: float, limit: float) -> Finding 
         return None
     shown = []
     for look in parts:
-        own = [v for v in daily.looks(look.name, look.values, look.weekdays) if v.form == "level" and v.days == best.days]
+        own = [
+            v for v in daily.looks(look.name, look.values, look.weekdays) if v.form == "level" and v.days == best.days
+        ]
         if own and own[0].score * measure_of(look.name).worse >= TELLING:
             seen = _seen(look, own[0], limit)
             if seen.comparison.score > 0:

@@ -54,7 +54,14 @@ def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, Zon
     reach = yesterday - timedelta(days=daily.REACH + daily.SCALES[-1])
     ways = habits.body(tx, reach, yesterday)
     contacts, _ = habits.close_contacts(tx, reach, yesterday, zone)
-    ways |= {name: days for name, days in (("close_contacts", contacts), ("late_screen", habits.late_screen(tx, reach, yesterday, zone))) if days.values}
+    ways |= {
+        name: days
+        for name, days in (
+            ("close_contacts", contacts),
+            ("late_screen", habits.late_screen(tx, reach, yesterday, zone)),
+        )
+        if days.values
+    }
     looks = len(bought) + len(ways) + (len(warnings.LOAD) + 1 if last else 0)  # one more for what they show together
     if last is not None and _fresh("calendar", last.astimezone(zone).date(), yesterday, report):
         until = min(yesterday, last.astimezone(zone).date())

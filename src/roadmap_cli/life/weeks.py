@@ -111,7 +111,12 @@ def history(tx: Connection, until: date, working: WorkingTime) -> list[Series]:
             since = max(reach[0], back)
             days = habits.spending(bought, since, reach[1])
             found.append(weekly(f"spending_{unit}", f"{unit}/week", days, since, reach[1], mean=False))
-    units = {"sleep_hours": "h/night", "resting_heart_rate": "bpm", "heart_rate_variability": "ms", "steps": "steps/day"}
+    units = {
+        "sleep_hours": "h/night",
+        "resting_heart_rate": "bpm",
+        "heart_rate_variability": "ms",
+        "steps": "steps/day",
+    }
     for name, days in habits.body(tx, back, until).items():
         if name in units and (until - max(days.values)).days <= 35:
             found.append(weekly(name, units[name], days, min(days.values), max(days.values), mean=True))
