@@ -26,6 +26,8 @@ REACH = 168
 LEAST = 49
 SCALES = (1, 7, 14, 28)
 RHYTHM_DAYS, SCATTER_DAYS = 28, 21
+#: The newest days that do not count for what is usual, in the views of up to a week, and in the others.
+APART = (7, 28)
 #: Values beyond so many spreads count as no more in sums.
 CLIP = 3.0
 SCATTER_CLIP = 4.0
@@ -145,10 +147,11 @@ def looks(name: str, values: Any, weekdays: Any) -> list[View]:
     import numpy as np
 
     found: list[View] = []
-    values = tamed(values[-REACH - SCALES[-1] :])
-    weekdays = weekdays[-REACH - SCALES[-1] :]
+    values = tamed(values[-REACH - APART[-1] :])
+    weekdays = weekdays[-REACH - APART[-1] :]
+    near, far = (rest(values, weekdays, apart) for apart in APART)
     for days in SCALES:
-        seen = rest(values, weekdays, days)
+        seen = near if days <= APART[0] else far
         if seen is None:
             continue
         if days == 1:
@@ -157,18 +160,18 @@ def looks(name: str, values: Any, weekdays: Any) -> list[View]:
                 found.append(View(name, "level", 1, newest, _granted(_tail(newest, seen.plain[:-1]), "level", 1)))
             continue
         means = _rolling(seen.clipped, days, least=max(3, days // 3))
-        score, degrees = _standing(means, seen, days)
+        score, degrees = _standing(means, days)
         if score is not None:
             found.append(View(name, "level", days, score, _granted(_two_sided(score, degrees), "level", days)))
     for form, days in (("rhythm", RHYTHM_DAYS), ("scatter", SCATTER_DAYS)):
-        seen = rest(values, weekdays, days)
-        if seen is None:
+        if far is None:
             continue
         if form == "scatter":
-            means = _rolling(np.log(0.25 + np.minimum(np.abs(seen.plain), SCATTER_CLIP)), days, least=days // 2)
+            sizes = np.log(0.25 + np.minimum(np.abs(far.plain), SCATTER_CLIP))
+            means = _rolling(sizes, days, least=days // 2)
         else:
-            means = _unevenness(seen, days)
-        score, degrees = _standing(means, seen, days)
+            means = _unevenness(far, days)
+        score, degrees = _standing(means, days)
         if score is not None and score > 0:
             found.append(View(name, form, days, score, _granted(_two_sided(score, degrees) / 2, form, days)))
     return found
@@ -223,7 +226,7 @@ def _unevenness(seen: Rest, days: int) -> Any:
     return np.where(told >= 4, np.log(0.05 + variance), np.nan)
 
 
-def _standing(means: Any, seen: Rest, days: int) -> tuple[float | None, float]:
+def _standing(means: Any, days: int) -> tuple[float | None, float]:
     """How many spreads the newest mean is from those that share no day with it, and the degrees of freedom."""
     import numpy as np
 

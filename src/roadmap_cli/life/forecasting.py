@@ -160,7 +160,7 @@ def _tell_silent(name: str, found: Outlook, made: Made) -> None:
 def _with_booked(
     each: Series, found: Outlook, booked: Booked, curve: tuple[Sequence[float], int] | None
 ) -> Sequence[float] | None:
-    """Bring what is booked into an outlook of the calendar's series, in place; what is booked, None for other series."""
+    """Bring what is booked into an outlook of the calendar, in place; what is booked, None for other series."""
     import numpy as np
 
     if each.name not in ("meeting_hours", "after_hours", "focus_hours"):
@@ -215,7 +215,8 @@ def _net(unit: str, moved: Sequence[weeks.Movement], first: date, ahead: int, un
 
     gap = ((first - (start + timedelta(days=7 * count - 1))).days - 1) // 7
     horizon = ahead + gap
-    errors, peers = [], []
+    errors: list[Any] = []
+    peers: list[Any] = []
     origins = range(outlook.FIRST_ORIGIN, count)
     for origin in list(origins)[::-1][:: max(1, len(origins) // 24)]:
         actual = whole[origin : origin + horizon]
@@ -252,7 +253,8 @@ def tell(tx: Connection, made: Made, now: datetime, settings: Settings, *, comma
         if not rows:
             continue
         names = [
-            content_id("life.forecast", measure=each.series.name, last=str(each.series.last), row=row) for row in rows
+            content_id("life.forecast", measure=each.series.name, last=str(each.series.last), row=str(row))
+            for row in rows
         ]
         known = [records.get(tx, name) for name in names]
         if all(known):  # the same was said before: nothing new to decide
@@ -377,7 +379,8 @@ def _months(each: Forecast) -> Iterator[Record]:
             for (y, m), values in sorted(past.items())
             if m == month and y < year and len(values) >= 3
         ]
-        text = f"{year}-{month:02}: {_say(each.series, numbers['value'])} ({_short(numbers['low'])} to {_short(numbers['high'])}), usually {_short(usual)}"
+        interval = f"{_short(numbers['low'])} to {_short(numbers['high'])}"
+        text = f"{year}-{month:02}: {_say(each.series, numbers['value'])} ({interval}), usually {_short(usual)}"
         row: Record = {
             "period": "month",
             "period_name": f"{year}-{month:02}",

@@ -1,4 +1,4 @@
-"""Weeks to come from weeks that were: a combined forecast with intervals, and a backtest that says whether to believe it.
+"""Weeks to come from weeks that were: a combined forecast with intervals, and a backtest that says what it is worth.
 
 The level is the median of four light models: exponential smoothing with the factor that served best, a damped trend,
 the theta method, and the shrunk mean of half a year. The year's pattern comes from the same weeks of earlier years,
@@ -61,7 +61,7 @@ class Outlook:
 
 
 def point(values: Any, weeks: int) -> Any:
-    """The expected values of the next `weeks` weeks, shape (weeks,). `values`: shape (n,), oldest first, NaN for none."""
+    """The expected values of the next weeks, shape (weeks,); `values`: shape (n,), oldest first, NaN for none."""
     import numpy as np
 
     values = _whole(values)
@@ -168,7 +168,7 @@ def margins(errors: tuple[float, ...]) -> tuple[float, float]:
 
 
 def backtest(values: Any, weeks: int) -> tuple[Any, Any]:
-    """Errors (actual minus forecast) of this forecast and of the seasonal-naive one: shape (origins, weeks), NaN for none.
+    """Errors (actual minus forecast) of this forecast and the seasonal-naive one: shape (origins, weeks), NaN for none.
 
     From each origin, only what was known then is used.
     """
@@ -178,7 +178,8 @@ def backtest(values: Any, weeks: int) -> tuple[Any, Any]:
     first = max(FIRST_ORIGIN, YEAR + 4 if count >= YEAR + 16 else FIRST_ORIGIN)
     origins = range(first, count)
     step = max(1, -(-len(origins) // ORIGINS))
-    own, peer = [], []
+    own: list[Any] = []
+    peer: list[Any] = []
     for origin in list(origins)[::-1][::step]:
         history, actual = values[:origin], values[origin : origin + weeks]
         if (history == history).sum() < FIRST_ORIGIN:

@@ -92,7 +92,7 @@ def propose(tx: Connection, made: Made, told: Sequence[Record], now: datetime, *
         return []
     taken = _taken(tx, load.first, working)
     found = []
-    for plan in _plans(load, told, taken, working, now):
+    for plan in _plans(load, told):
         known = _standing(tx, plan, taken)
         if known is not None:
             found.append(known)
@@ -105,7 +105,7 @@ def propose(tx: Connection, made: Made, told: Sequence[Record], now: datetime, *
     return found
 
 
-def _plans(load: Forecast, told: Sequence[Record], taken: Sequence[Event], working: WorkingTime, now: datetime) -> Iterator[Plan]:  # fmt: skip
+def _plans(load: Forecast, told: Sequence[Record]) -> Iterator[Plan]:
     """The weeks among the next WEEKS whose meetings, expected or booked, are in the top of what weeks have been."""
     import numpy as np
 
@@ -274,8 +274,8 @@ def _agrees(tx: Connection, change: Change, now: datetime) -> bool:
 def _store(tx: Connection, plan: Plan, working: WorkingTime, now: datetime, command: str) -> Record:
     changes = [_told(change) for change in plan.changes]
     text = (
-        f"{weeks.label(plan.monday)}: meetings {plan.hours:.1f} h, from {plan.limit:.1f} h a week was among the fullest; "
-        + "; ".join(_line(change, working.zone) for change in plan.changes)
+        f"{weeks.label(plan.monday)}: meetings {plan.hours:.1f} h, from {plan.limit:.1f} h a week is among the fullest"
+        "; " + "; ".join(_line(change, working.zone) for change in plan.changes)
     )
     moved = [str(change.event.record["id"]) for change in plan.changes if change.event is not None]
     evidence = [*moved]
@@ -298,7 +298,7 @@ def _store(tx: Connection, plan: Plan, working: WorkingTime, now: datetime, comm
     )
     record: Record = {
         "kind": "life.proposal",
-        "id": content_id("life.proposal", week=weeks.label(plan.monday), changes=changes),
+        "id": content_id("life.proposal", week=weeks.label(plan.monday), changes=str(changes)),
         "at": stamp(now),
         "week": weeks.label(plan.monday),
         "since": str(plan.monday),
@@ -318,7 +318,8 @@ def _store(tx: Connection, plan: Plan, working: WorkingTime, now: datetime, comm
 
 def _booked_ids(tx: Connection, plan: Plan) -> list[str]:
     rows = tx.execute(
-        "SELECT id FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 0 AND start_at >= ? AND start_at < ?",
+        "SELECT id FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 0"
+        " AND start_at >= ? AND start_at < ?",
         (str(plan.monday), str(plan.monday + timedelta(days=7))),
     ).fetchall()
     return [name for (name,) in rows]

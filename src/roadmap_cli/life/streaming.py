@@ -119,9 +119,10 @@ class Stream:
     @staticmethod
     def _cycle_of(moments: list[float]) -> int:
         """Values in a day, or in a week if fewer than four come in a day; at least 2."""
+        from itertools import pairwise
         from statistics import median
 
-        step = median(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+        step = median(later - earlier for earlier, later in pairwise(moments))
         if step <= 0:
             return 2
         return max(2, round((DAY_S if step * 4 <= DAY_S else WEEK_S) / step))
@@ -206,7 +207,7 @@ class Stream:
             for view, centre, scale in zip(views, self._centres, self._scales, strict=True)
         )
         mean = (sum(step * step for step in steps) / VIEWS) ** 0.5
-        return mean / (1 + mean)
+        return float(mean / (1 + mean))
 
     def _alone(self, place: int, score: float) -> float:
         """The score, or 0 while one as high lies within the refractory period."""

@@ -20,17 +20,26 @@ from roadmap_cli.life.warnings import LOAD, Finding, Measure, Report, Seen
 
 #: The least change of each that anybody would care about, in its unit.
 MEASURES = {
-    "sleep_hours": Measure("sleep_hours", -1, 0.5, "h/night", "sleep {recent} h a night (usually {usual})", True, 0.05),
-    "bedtime": Measure("bedtime", +1, 0.5, "h after midnight", "to bed {recent} h after midnight (usually {usual})", True, 0.0),
-    "resting_heart_rate": Measure("resting_heart_rate", +1, 2.0, "bpm", "resting heart rate {recent} bpm (usually {usual})", True, 0.0),
-    "heart_rate_variability": Measure("heart_rate_variability", -1, 3.0, "ms", "heart rate variability {recent} ms (usually {usual})", True, 0.08),
-    "steps": Measure("steps", -1, 1000.0, "steps/day", "{recent} steps a day (usually {usual})", True, 0.15),
-    "close_contacts": Measure("close_contacts", -1, 0.3, "contacts/day", "{recent} contacts a day with close people (usually {usual})", True, 0.3),
-    "late_screen": Measure("late_screen", +1, 10.0, "min/evening", "{recent} min of pages late in the evening (usually {usual})", True, 0.2),
-    "meeting_hours": Measure("meeting_hours", +1, 0.5, "h/day", "meetings {recent} h a day (usually {usual})", True),
-    "after_hours": Measure("after_hours", +1, 0.2, "h/day", "{recent} h of meetings a day outside working hours (usually {usual})", True),
-    "focus_hours": Measure("focus_hours", -1, 0.5, "h/workday", "longest free block of a workday {recent} h (usually {usual})", True),
-}  # fmt: skip
+    each.name: each
+    for each in (
+        Measure("sleep_hours", -1, 0.5, "h/night", "sleep {recent} h a night (usually {usual})", True, 0.05),
+        Measure(
+            "bedtime", +1, 0.5, "h after midnight", "to bed {recent} h after midnight (usually {usual})", True, 0.0
+        ),
+        Measure("resting_heart_rate", +1, 2.0, "bpm", "resting heart rate {recent} bpm (usually {usual})", True, 0.0),
+        Measure(
+            "heart_rate_variability", -1, 3.0, "ms", "heart rate variability {recent} ms (usually {usual})", True, 0.08
+        ),
+        Measure("steps", -1, 1000.0, "steps/day", "{recent} steps a day (usually {usual})", True, 0.15),
+        Measure(
+            "close_contacts", -1, 0.3, "/day", "contact with close people {recent} a day (usually {usual})", True, 0.3
+        ),
+        Measure("late_screen", +1, 10.0, "min/evening", "late pages {recent} min an evening (usually {usual})", True),
+        Measure("meeting_hours", +1, 0.5, "h/day", "meetings {recent} h a day (usually {usual})", True),
+        Measure("after_hours", +1, 0.2, "h/day", "{recent} h of meetings a day after hours (usually {usual})", True),
+        Measure("focus_hours", -1, 0.5, "h/workday", "longest free block {recent} h (usually {usual})", True),
+    )
+}
 #: What makes up strain, of work and of the body; one of each at least makes burnout risk.
 WORK = ("meeting_hours", "after_hours", "focus_hours")
 BODY = ("sleep_hours", "bedtime", "resting_heart_rate", "heart_rate_variability")
@@ -104,9 +113,13 @@ def find(series: Mapping[str, Days], until: date, *, budget: float, count: int, 
                     limit,
                 )
             )
-        elif not strong and seen.comparison.score < limit / 2 and name in MEASURES and name not in said:
-            if name not in {measure.name for measure in LOAD}:
-                report.quiet.append(name)
+        elif not strong and seen.comparison.score < limit / 2 and own_pattern(name) and name not in said:
+            report.quiet.append(name)
+
+
+def own_pattern(name: str) -> bool:
+    """Whether only this module warns of a series, and so says when it is quiet again."""
+    return name in MEASURES and name not in {measure.name for measure in LOAD}
 
 
 def measure_of(name: str) -> Measure:

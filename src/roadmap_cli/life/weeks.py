@@ -1,4 +1,4 @@
-"""History by ISO week, Monday to Sunday: load, money, body; what is booked in the weeks to come; what is paid monthly."""
+"""History by ISO week, Monday to Sunday: load, money, body; what is booked for weeks to come; what is paid monthly."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _away(tx: Connection, since: date, until: date, working: WorkingTime) -> set
 
 
 def booking_curve(tx: Connection, until: date, weeks: int, working: WorkingTime) -> tuple[list[float], int] | None:
-    """The part of a week's meeting hours that is in the calendar 1, 2, … `weeks` weeks before, and how many meetings say.
+    """The part of a week's meeting hours that is in the calendar 1, 2, … weeks before, and how many meetings say so.
 
     Told by when the meetings of the last year were last changed. None if too few of them say it: then what is booked is
     only a lower bound.

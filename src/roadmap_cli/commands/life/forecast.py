@@ -71,8 +71,8 @@ def bars(values: Sequence[float]) -> str:
     columns=("measure", "period_name", "value", "low", "high", "unit", "booked", "weeks_behind", "why_id", "text"),
     picture=draw,
     examples={
-        "Say what the months to come will be like": "life-forecast | jq -r 'select(.period == \"month\" and .is_overcommitted) | .text'",
-        "Write the changes that are proposed as a calendar file": "life-forecast --ics changes.ics | jq -r 'select(.kind == \"life.proposal\") | .text'",
+        "Say what the months to come will be like": "life-forecast | jq -r 'select(.is_overcommitted) | .text'",
+        "Write proposed changes as a calendar": "life-forecast --ics changes.ics | jq -r 'select(.changes) | .text'",
         "Look at money only": "life-forecast --measure net_EUR --weeks 8 --plain | head -3",
     },
     see=("life-ingest", "life-watch", "roadmap-why"),
