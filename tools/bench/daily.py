@@ -187,7 +187,10 @@ def run(first: int, last: int) -> None:
             cases.append(("default budget", daily.limit(1.0, LOOKED_AT)))
         for case, threshold in cases:
             value, kinds = recall(judged, threshold)
-            more = {"threshold": float(f"{threshold:.3g}"), "false_alarms_a_month": round(false_alarms(judged, threshold), 2)}
+            more = {
+                "threshold": float(f"{threshold:.3g}"),
+                "false_alarms_a_month": round(false_alarms(judged, threshold), 2),
+            }
             more |= {"personas": len(judged), "by_kind": kinds}
             print(json.dumps({"kind": "bench.figure", "name": f"anomalies found, {name}, {case}", "unit": "share",
                               "value": round(value, 3), **more}), flush=True)  # fmt: skip

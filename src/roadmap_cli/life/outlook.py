@@ -248,11 +248,10 @@ def _year(values: Any, weeks: int) -> tuple[Any, Any]:
     count = len(values)
     if count < YEAR + 8:
         return np.zeros(count), np.zeros(weeks)
-    reach = 13
-    padded = np.concatenate(
-        [np.full(reach, np.median(values[:reach])), values, np.full(reach, np.median(values[-reach:]))]
-    )
-    level = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
+    # A year's mean around each week has no season in it; at both ends the nearest whole year serves.
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    centre = np.clip(np.arange(count) - YEAR // 2, 0, count - YEAR)
+    level = (sums[centre + YEAR] - sums[centre]) / YEAR
     apart = values - level
     spread = 1.4826 * float(np.median(np.abs(apart))) or float(apart.std())
     apart = np.clip(apart, -3 * spread, 3 * spread) if spread > 0 else apart
@@ -262,11 +261,11 @@ def _year(values: Any, weeks: int) -> tuple[Any, Any]:
         alike = min(max(alike, 0.0), 1.0)
     else:
         alike = 0.2
-    sums, counts = np.zeros(YEAR), np.zeros(YEAR)
+    pooled, counts = np.zeros(YEAR), np.zeros(YEAR)
     places = np.arange(count) % YEAR
     for shift in range(-NEIGHBOURS, NEIGHBOURS + 1):
         weight = 1 - abs(shift) / (NEIGHBOURS + 1)
-        np.add.at(sums, (places + shift) % YEAR, weight * apart)
+        np.add.at(pooled, (places + shift) % YEAR, weight * apart)
         np.add.at(counts, (places + shift) % YEAR, weight)
-    shape = alike**0.5 * sums / (counts + PRIOR * (1 - alike))
+    shape = alike**0.5 * pooled / (counts + PRIOR * (1 - alike))
     return shape[places], shape[(count + np.arange(weeks)) % YEAR]

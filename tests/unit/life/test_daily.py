@@ -130,7 +130,9 @@ def test_a_calm_body_is_not_warned_of(tx: Any) -> None:
     assert watching.watch(tx, NOW, watching.Settings(), command="life-watch")[0] == []
 
 
-def test_work_and_body_together_are_burnout_risk(tx: Any, ingest: Callable[..., Any], example: dict[str, bytes]) -> None:
+def test_work_and_body_together_are_burnout_risk(
+    tx: Any, ingest: Callable[..., Any], example: dict[str, bytes]
+) -> None:
     ingest(example["calendar.ics"])
     body(tx, hard=14)
     given_, _ = watching.watch(tx, NOW, watching.Settings(), command="life-watch")

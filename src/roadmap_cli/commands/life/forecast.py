@@ -72,7 +72,7 @@ def bars(values: Sequence[float]) -> str:
     picture=draw,
     examples={
         "Say what the months to come will be like": "life-forecast | jq -r 'select(.is_overcommitted) | .text'",
-        "Write proposed changes as a calendar": "life-forecast --ics changes.ics | jq -r 'select(.changes) | .text'",
+        "Write proposed changes as a calendar": "life-forecast --ics $HOME/changes.ics | jq -r 'select(.changes) | .text'",
         "Look at money only": "life-forecast --measure net_EUR --weeks 8 --plain | head -3",
     },
     see=("life-ingest", "life-watch", "roadmap-why"),
