@@ -6,13 +6,14 @@ rests on the decision that counted the history, which cites every record of it, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import outlook, series, weeks
 from roadmap_cli.life.outlook import Outlook
@@ -40,6 +41,8 @@ WORDS = {
     "heart_rate_variability": ("heart rate variability {value} ms", -1),
     "steps": ("{value} steps a day", -1),
 }
+#: Measures of money, by currency.
+MONEY = re.compile(r"(?:spending|net)_[A-Z]{3}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,15 @@ class Made:
 
 
 def look(tx: Connection, now: datetime, settings: Settings) -> Made:
-    """Forecast everything there is history of. Raises UsageError for an unknown zone or wrong working hours."""
+    """Forecast everything there is history of.
+
+    Raises UsageError for an unknown zone or measure, or wrong working hours.
+    """
+    for name in settings.measures:
+        if name not in WORDS and not MONEY.match(name):
+            raise UsageError(
+                f"no such measure: {name!r}", hint=f"there are {', '.join(WORDS)}, spending_CUR and net_CUR"
+            )
     zone = named(chosen(settings.zone) if settings.zone else _usable(series.home_zone(tx)))
     working = WorkingTime.of(settings.working_hours, zone)
     today = now.astimezone(zone).date()

@@ -145,6 +145,8 @@ def test_an_empty_state_and_wrong_settings(tx: Any) -> None:
     assert (found, made.silent) == ([], [])
     with pytest.raises(UsageError):
         told(tx, zone="Europe/Atlantis")
+    with pytest.raises(UsageError, match="no such measure"):
+        told(tx, measures=("moods",))
 
 
 def propose(tx: Any, now: datetime = NOW) -> list[dict[str, Any]]:

@@ -64,6 +64,22 @@ def bars(values: Sequence[float]) -> str:
     return "".join(BARS[min(int((value - low) / width * len(BARS)), len(BARS) - 1)] for value in values)
 
 
+def _write(path: str, content: bytes) -> None:
+    """Write a file of mode 0600, whole or not at all; into a pipe or a device as it is. Raises CannotCreate."""
+    from pathlib import Path
+
+    from roadmap_cli.state import files
+
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            with Path(path).open("wb") as stream:
+                stream.write(content)
+        else:
+            files.write_private(path, content)
+    except OSError as error:
+        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=path) from None
+
+
 @command(
     writes=("life.forecast", "life.proposal"),
     state="write",
@@ -72,7 +88,7 @@ def bars(values: Sequence[float]) -> str:
     picture=draw,
     examples={
         "Say what the months to come will be like": "life-forecast | jq -r 'select(.is_overcommitted) | .text'",
-        "Write proposed changes as a calendar": "life-forecast --ics $HOME/changes.ics | jq -r 'select(.changes) | .text'",
+        "Write changes as a calendar": "life-forecast --ics $HOME/changes.ics | jq -r 'select(.changes) | .text'",
         "Look at money only": "life-forecast --measure net_EUR --weeks 8 --plain | head -3",
     },
     see=("life-ingest", "life-watch", "roadmap-why"),
@@ -126,12 +142,7 @@ def main(
     if ics is not None and not proposed:
         run.detail(f"no changes to propose: {ics} is not written")
     if ics is not None and proposed and not run.dry_run:
-        from roadmap_cli.state import files
-
-        try:
-            files.write_private(ics, proposals.ics(proposed, run.now()))
-        except OSError as error:
-            raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=ics) from None
+        _write(ics, proposals.ics(proposed, run.now()))
     yield from told
     yield from proposed
     if not told:
