@@ -4,14 +4,15 @@ Each series is freed of its week: what is usual on a weekday is the median of th
 towards all days the fewer there are; so is how much a weekday scatters. What remains, clipped, is summed over the last
 1, 7, 14 and 28 days, and each sum is compared with the sums of the same length before: their spread, shrunk towards
 what independent days would give, holds what no formula knows, such as busy spells that last for weeks. Two further
-views: how unequal the weekdays have become against their old week (28 days), and how far the days lie from usual
+views: how far the weekdays have moved from their old week (28 days), and how far the days lie from their own level,
 whatever the sign (21 days). A joint series, the mean of several in the direction that is hard on a person, is looked at
 like any other: many small changes in the same direction stand out there first.
 
 A view is told as a tail probability: Student's t with the degrees of freedom its spread rests on; for single days the
 tail index of the days before (Hill). Neighbouring looks at a long sum are nearly the same look, so a sum over k days is
 granted a probability larger by ALIKE x k.
-Sources: Hampel 1974 (MAD); Efron and Morris 1975 (shrinkage); Hill 1975 (tail index); Page 1954 (sums of deviations).
+Sources: Hampel 1974 (MAD); Wilson and Hilferty 1931 (chi-square); Efron and Morris 1975 (shrinkage); Hill 1975
+(tail index); Page 1954 (sums of deviations).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ APART = (7, 28)
 CLIP = 3.0
 SCATTER_CLIP = 4.0
 NORMAL = 1.4826
+#: Degrees of freedom of a spread that rests on single days rather than on stretches of them.
+DAYS_KNOWN = 40.0
 #: How many stretches the scatter of single days is worth when the spread of sums is estimated.
 PRIOR = 6.0
 #: Neighbouring looks at a sum over k days count as one in ALIKE x k.
@@ -144,7 +147,6 @@ def looks(name: str, values: Any, weekdays: Any) -> list[View]:
 
     `values`: shape (n,), one a day, oldest first, NaN for none; `weekdays`: 0 for Monday.
     """
-    import numpy as np
 
     found: list[View] = []
     values = tamed(values[-REACH - APART[-1] :])
@@ -166,12 +168,7 @@ def looks(name: str, values: Any, weekdays: Any) -> list[View]:
     for form, days in (("rhythm", RHYTHM_DAYS), ("scatter", SCATTER_DAYS)):
         if far is None:
             continue
-        if form == "scatter":
-            sizes = np.log(0.25 + np.minimum(np.abs(far.plain), SCATTER_CLIP))
-            means = _rolling(sizes, days, least=days // 2)
-        else:
-            means = _unevenness(far, days)
-        score, degrees = _standing(means, days)
+        score, degrees = _scattering(far, days) if form == "scatter" else _turning(far, days)
         if score is not None and score > 0:
             found.append(View(name, form, days, score, _granted(_two_sided(score, degrees) / 2, form, days)))
     return found
@@ -210,20 +207,55 @@ def _rolling(values: Any, days: int, *, least: int) -> Any:
     return np.where(count >= least, total / np.maximum(count, 1), np.nan)
 
 
-def _unevenness(seen: Rest, days: int) -> Any:
-    """How unequal the means of the weekdays are, in each stretch of `days` days: log of their variance."""
+def _turning(seen: Rest, days: int) -> tuple[float | None, float]:
+    """How far the means of the weekdays in the last `days` days are from their old week, as a normal score.
+
+    Their squares, weighted, are a chi-square of six degrees if days are independent; how much greater they were in
+    the stretches before (never taken for less) says how far that is from true. Wilson and Hilferty 1931.
+    """
     import numpy as np
 
-    table = []
+    sums, counts = [], []
     for day in range(7):
         own = np.where(seen.weekdays == day, seen.clipped, np.nan)
-        if (own == own).any():
-            table.append(_rolling(own, days, least=max(1, days // 14)))
-    found = np.stack(table)
-    told = (found == found).sum(axis=0)
-    middle = np.nansum(found, axis=0) / np.maximum(told, 1)
-    variance = np.nansum((found - middle) ** 2, axis=0) / np.maximum(told - 1, 1)
-    return np.where(told >= 4, np.log(0.05 + variance), np.nan)
+        known = own == own
+        total = np.concatenate([[0.0], np.cumsum(np.where(known, own, 0.0))])
+        number = np.concatenate([[0], np.cumsum(known)])
+        sums.append(total[days:] - total[:-days])
+        counts.append(number[days:] - number[:-days])
+    table, count = np.stack(sums), np.stack(counts)
+    told = (count > 0).sum(axis=0)
+    middle = table.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
+    squares = (count * (table / np.maximum(count, 1) - middle) ** 2).sum(axis=0) / np.maximum(told - 1, 1)
+    earlier = squares[:-days][told[:-days] >= 4]
+    if told[-1] < 4 or len(earlier) < days:
+        return None, 0.0
+    independent = max(1.0, len(earlier) / days)
+    usual = (independent * float(earlier.mean()) + PRIOR) / (independent + PRIOR)
+    ratio = float(squares[-1]) / max(usual, 1.0)
+    part = 2 / (9 * float(told[-1] - 1))
+    return (ratio ** (1 / 3) - (1 - part)) / part**0.5, DAYS_KNOWN
+
+
+def _scattering(seen: Rest, days: int) -> tuple[float | None, float]:
+    """How much farther from their own level the last `days` days are than the days before are from usual."""
+    import numpy as np
+
+    plain = seen.plain.copy()
+    plain[-days:] -= np.nanmean(seen.clipped[-days:]) if (plain[-days:] == plain[-days:]).any() else 0.0
+    sizes = np.log(0.3 + np.minimum(np.abs(plain), SCATTER_CLIP))
+    newest, earlier = sizes[-days:], sizes[:-days]
+    newest, earlier = newest[newest == newest], earlier[earlier == earlier]
+    if len(newest) < days // 2 or len(earlier) < LEAST // 2:
+        return None, 0.0
+    means = _rolling(sizes, days, least=days // 2)[:-days]
+    means = means[means == means]
+    expected = float(earlier.std()) / len(newest) ** 0.5
+    independent = max(1.0, len(means) / days)
+    stretch = float(means.std()) if len(means) > days else expected
+    spread = ((independent * stretch**2 + PRIOR * expected**2) / (independent + PRIOR)) ** 0.5
+    spread = max(spread, expected) * (1 + len(newest) / len(earlier)) ** 0.5
+    return float(newest.mean() - earlier.mean()) / max(spread, 1e-9), DAYS_KNOWN
 
 
 def _standing(means: Any, days: int) -> tuple[float | None, float]:

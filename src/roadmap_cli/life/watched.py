@@ -95,7 +95,7 @@ def find(series: Mapping[str, Days], until: date, *, budget: float, count: int, 
     else:
         report.quiet.append(JOINT)
     for name, look in looked.items():
-        best = _best(look)
+        best = _best(look, allowed)
         if best is None:
             continue
         seen = _seen(look, best, limit)
@@ -132,15 +132,19 @@ def measure_of(name: str) -> Measure:
     return MEASURES[name]
 
 
-def _best(look: Look) -> View | None:
-    """The least probable view in the direction that is hard; rhythm and scatter have none."""
+def _best(look: Look, allowed: float) -> View | None:
+    """The least probable view in the direction that is hard; rhythm and scatter have none.
+
+    A level that is unusual enough is told before its consequences for rhythm and scatter.
+    """
     worse = measure_of(look.name).worse
     views = [
         view
         for view in daily.looks(look.name, look.values, look.weekdays)
         if view.form != "level" or view.score * worse > 0
     ]
-    return min(views, key=lambda view: view.chance, default=None)
+    levels = [view for view in views if view.form == "level" and view.chance <= allowed]
+    return min(levels or views, key=lambda view: view.chance, default=None)
 
 
 def _seen(look: Look, view: View, limit: float) -> Seen:
