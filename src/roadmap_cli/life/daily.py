@@ -42,12 +42,12 @@ ALIKE = 0.5
 #: The part of the budget of each view: most for single days, which are looks of their own and whose tail is the least
 #: sure; least for the two that follow any outlier for weeks. Chosen on made-up lives, see tools/bench/daily.py.
 SHARES = {
-    ("level", 1): 2.4,
-    ("level", 7): 0.24,
-    ("level", 14): 0.72,
-    ("level", 28): 0.72,
-    ("rhythm", 28): 0.05,
-    ("scatter", 21): 0.05,
+    ("level", 1): 1.8,
+    ("level", 7): 0.1,
+    ("level", 14): 0.32,
+    ("level", 28): 0.32,
+    ("rhythm", 28): 0.08,
+    ("scatter", 21): 0.08,
 }
 #: A day view says nothing of a series most of whose days are the same.
 SAME = 0.5
