@@ -17,6 +17,8 @@ CASES = [
     ({"kind": "life.message", "at": "2026-03-05T08:00:00.000Z", "sender": "a@x.org", "subject": "Re: plan", "text": "Yes,\n we do"},
      "2026-03-05 a@x.org: Re: plan – Yes, we do"),
     ({"kind": "life.activity", "date": "2026-03-05", "sport": "running", "distance_m": 5200, "duration_s": 1800}, "2026-03-05 running 5.2 km 30 min"),
+    ({"kind": "life.forecast", "at": "2026-03-05T08:00:00.000Z", "measure": "meeting_hours", "period_name": "2026-W12", "value": 9.5, "low": 7.0,
+      "high": 12.0, "unit": "h/week"}, "2026-03-05 meeting hours 2026-W12 9.5 (7 to 12) h/week"),
     ({"kind": "life.other", "at": "2026-03-05T08:00:00.000Z", "name": "x"}, "2026-03-05 x"),
 ]  # fmt: skip
 
