@@ -90,8 +90,11 @@ def find(series: Mapping[str, Days], until: date, *, budget: float, count: int, 
         covered |= {measure.name for measure in LOAD}
     joint = _joint(looked, allowed, limit) if "overload" not in said or set(looked) & set(BODY) else None
     if joint is not None:
-        report.findings.append(joint)
-        covered |= {seen.measure.name for seen in joint.measures}
+        load = {"overload", *(measure.name for measure in LOAD)}
+        part = [finding.severity for finding in report.findings if finding.pattern in load]
+        report.findings = [finding for finding in report.findings if finding.pattern not in load]  # one matter, once
+        report.findings.append(replace(joint, severity=max([joint.severity, *part])))
+        covered |= {seen.measure.name for seen in joint.measures} | load
     else:
         report.quiet.append(JOINT)
     for name, look in looked.items():

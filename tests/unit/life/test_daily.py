@@ -137,7 +137,8 @@ def test_work_and_body_together_are_burnout_risk(
     body(tx, hard=14)
     given_, _ = watching.watch(tx, NOW, watching.Settings(), command="life-watch")
     found = {record["pattern"]: record for record in given_}
-    assert "burnout_risk" in found, list(found)
+    assert list(found) == ["burnout_risk"], "the calendar's part is not told a second time"
+    assert found["burnout_risk"]["severity"] == "high"
     names = {measure["measure"] for measure in found["burnout_risk"]["measures"]}
     assert names & {"meeting_hours", "after_hours", "focus_hours"}
     assert names & {"sleep_hours", "resting_heart_rate"}
