@@ -29,6 +29,8 @@ SCALES = (1, 7, 14, 28)
 RHYTHM_DAYS, SCATTER_DAYS = 28, 21
 #: The newest days that do not count for what is usual, in the views of up to a week, and in the others.
 APART = (7, 28)
+#: Lives have heavier tails than any formula: the budget is kept with this margin.
+MARGIN = 1.5
 #: Values beyond so many spreads count as no more in sums.
 CLIP = 3.0
 SCATTER_CLIP = 4.0
@@ -316,7 +318,7 @@ def _tail(value: float, earlier: Any) -> float:
 
 def limit(budget: float, series: int) -> float:
     """The chance a view may have at most to be told, for `budget` false alarms in 30 days over so many series."""
-    return budget / (DAYS_IN_BUDGET * max(1, series) * VIEWS)
+    return budget / (DAYS_IN_BUDGET * max(1, series) * VIEWS * MARGIN)
 
 
 #: Views of a series that are not nearly the same as another.
