@@ -31,6 +31,7 @@ class Measure:
     unit: str
     words: str
     per_day: bool = False
+    ratio: float = LEAST_CHANGE_RATIO
 
 
 LOAD = (
@@ -58,13 +59,14 @@ class Seen:
     def matters(self) -> bool:
         """Whether the change is large enough, in the direction that is worse."""
         change = self.measure.worse * (self.comparison.recent.value - self.comparison.usual)
-        return change >= max(self.measure.floor, LEAST_CHANGE_RATIO * self.comparison.usual)
+        return change >= max(self.measure.floor, self.measure.ratio * abs(self.comparison.usual))
 
     @property
     def clear_at(self) -> float:
         """The value at which it would no longer count as unusual: half the threshold away from the usual one."""
         comparison = self.comparison
-        return max(comparison.usual + self.measure.worse * comparison.spread * self.limit / 2, 0.0)
+        value = comparison.usual + self.measure.worse * comparison.spread * self.limit / 2
+        return value if comparison.usual < 0 else max(value, 0.0)
 
     def numbers(self) -> dict[str, str | float]:
         """What a record says of it, rounded as in the text."""
@@ -109,8 +111,8 @@ class Finding:
 
     def text(self) -> str:
         """What a person reads."""
-        head = {"overload": "overload"}.get(self.pattern, self.pattern.replace("_", " "))
-        return f"{head}: {'; '.join(seen.text() for seen in self.measures)}; {self.since} to {self.until}"
+        when = str(self.until) if self.since == self.until else f"{self.since} to {self.until}"
+        return f"{self.pattern.replace('_', ' ')}: {'; '.join(seen.text() for seen in self.measures)}; {when}"
 
     def clears_when(self) -> str:
         """What would make it go away."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import baseline, series, warnings
+from roadmap_cli.life import baseline, daily, habits, series, warnings, watched
 from roadmap_cli.life.series import WorkingTime
 from roadmap_cli.life.warnings import Finding, Report
 from roadmap_cli.life.zones import chosen, named
@@ -51,11 +51,22 @@ def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, Zon
     yesterday = now.astimezone(zone).date() - timedelta(days=1)
     bought = series.purchases(tx, yesterday)
     last = series.last_meeting(tx)
-    looks = len(bought) + (len(warnings.LOAD) + 1 if last else 0)  # one more for what they show together
+    reach = yesterday - timedelta(days=daily.REACH + daily.SCALES[-1])
+    ways = habits.body(tx, reach, yesterday)
+    contacts, _ = habits.close_contacts(tx, reach, yesterday, zone)
+    ways |= {
+        name: days
+        for name, days in (
+            ("close_contacts", contacts),
+            ("late_screen", habits.late_screen(tx, reach, yesterday, zone)),
+        )
+        if days.values
+    }
+    looks = len(bought) + len(ways) + (len(warnings.LOAD) + 1 if last else 0)  # one more for what they show together
     if last is not None and _fresh("calendar", last.astimezone(zone).date(), yesterday, report):
         until = min(yesterday, last.astimezone(zone).date())
-        reach = baseline.STRETCH_DAYS * 2 + baseline.STEP_DAYS * (baseline.MOST_STRETCHES - 1)
-        begin, end = working.bounds(until - timedelta(days=reach - 1))[0], working.bounds(until)[1]
+        back = baseline.STRETCH_DAYS * 2 + baseline.STEP_DAYS * (baseline.MOST_STRETCHES - 1)
+        begin, end = working.bounds(until - timedelta(days=back - 1))[0], working.bounds(until)[1]
         found = series.meetings(tx, begin, end)
         span = series.unbroken(meeting.start.astimezone(zone).date() for meeting in found)
         if span is not None and _fresh("calendar", span[1], until, report):
@@ -63,6 +74,7 @@ def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, Zon
             warnings.load_finding(
                 found, since, until, working, budget=settings.false_alarms, looks=looks, report=report
             )
+            ways |= habits.load(tx, max(since, reach), until, working)
     spans = {
         unit: span
         for unit in bought
@@ -71,6 +83,9 @@ def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, Zon
     }
     fresh = {unit: bought[unit] for unit in spans}
     warnings.spending_finding(fresh, spans, budget=settings.false_alarms, looks=looks, report=report)
+    for unit, (first, until) in spans.items():
+        ways[f"spending_{unit}"] = habits.spending(bought[unit], max(first, reach), until)
+    watched.find(ways, yesterday, budget=settings.false_alarms, count=looks, report=report)
     return report, zone
 
 

@@ -49,6 +49,10 @@ def said(record: Record) -> str:
         return _joined(record.get("title"), record.get("query"), record.get("url"))
     if kind == "life.place_visit":
         return _joined(record.get("name"), record.get("address"), mark=", ")
+    if kind == "life.forecast" and not record.get("text"):
+        span = f"({_number(record.get('low'))} to {_number(record.get('high'))})"
+        return _joined(_spaced(record.get("measure")), record.get("period_name"), _number(record.get("value")), span,
+                       record.get("unit"))  # fmt: skip
     return _joined(record.get("title") or record.get("name"), record.get("text"))
 
 

@@ -20,6 +20,8 @@ CASES = [
     ({"kind": "life.task", "at": "2026-03-05T08:00:00.000Z", "title": "Tax", "status": "needs_action", "due_date": "2026-05-31"},
      "2026-03-05 to do: Tax (due 2026-05-31)"),
     ({"kind": "life.task", "at": "2026-03-05T08:00:00.000Z", "title": "Tax", "status": "completed", "due_date": "2026-05-31"}, "2026-03-05 to do: Tax (done)"),
+    ({"kind": "life.forecast", "at": "2026-03-05T08:00:00.000Z", "measure": "meeting_hours", "period_name": "2026-W12", "value": 9.5, "low": 7.0,
+      "high": 12.0, "unit": "h/week"}, "2026-03-05 meeting hours 2026-W12 9.5 (7 to 12) h/week"),
     ({"kind": "life.other", "at": "2026-03-05T08:00:00.000Z", "name": "x"}, "2026-03-05 x"),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""life-watch: warn of what is unusual in the last two weeks."""
+"""life-watch: warn of what is unusual lately."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
 def main(
     run: Run, false_alarms: float, working_hours: str, timezone: str | None, also_open: bool, fail_on_warning: bool
 ) -> Iterable[Record]:
-    """Warn of what is unusual in the last two weeks.
+    """Warn of what is unusual lately.
 
     Days are those of --timezone, else of the zone most events are in.
     Counts, day by day, hours and number of meetings, meetings outside working hours, the longest free block of a
@@ -67,16 +67,23 @@ def main(
     The last two weeks are compared with the two-week stretches of the half year before: their median is what is usual,
     their median absolute deviation how much it varies.
 
+    Besides, every daily series is looked at over the last day, week, fortnight and four weeks, freed of its week, for
+    its level, for its pattern over the weekdays and for how much its days scatter: those above, sleep_hours, bedtime,
+    resting_heart_rate, heart_rate_variability, steps, close_contacts (messages from and meetings with the people who
+    were in touch most weeks before), and late_screen (minutes of pages opened between 23:00 and 5:00).
+    Only what is harder on a person than usual counts.
+    Many small changes of work and body in that direction together are burnout_risk.
+
     The threshold follows from --false-alarms: with m things looked at daily, each may exceed it by chance with
     probability false-alarms / (30 m).
-    Less than 70 days of data are too few, and data that ends more than 45 days ago is too old: then nothing is warned
-    of, and -v says so.
+    Less than 70 days of data are too few, and data that ends more than 45 days ago (of a body, more than three) is too
+    old: then nothing is warned of, and -v says so.
 
     A warning is written once.
     It is written again when it gets worse by a class, or when it had cleared and at least two weeks have passed;
     clears_when says what would clear it.
-    Every number is a sum of stored records: evidence_ids names those that weigh most, roadmap-why with the why_id all
-    of them.
+    Every number is a sum or mean of stored records: evidence_ids names those that weigh most, roadmap-why with the
+    why_id all of them.
     Nothing new: nothing is written, and the exit code is 0.
     """
     from roadmap_cli.life import watching

@@ -1,0 +1,149 @@
+"""life-forecast: what the weeks to come will be like, and what to change now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.terminal import visible
+from roadmap_cli.core.errors import CannotCreate
+from roadmap_cli.core.records import Record
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def draw(records: Sequence[Record], console: Any) -> None:
+    """One line of bars for each measure, its months below, then the proposed changes as a diff."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from roadmap_cli.life.proposals import diff
+
+    by_measure: dict[str, list[Record]] = {}
+    for record in records:
+        if record.get("kind") == "life.forecast":
+            by_measure.setdefault(str(record["measure"]), []).append(record)
+    for measure, rows in by_measure.items():
+        weeks = [row for row in rows if row["period"] == "week"]
+        if weeks:
+            head = Text(visible(measure), style="bold")
+            head.append(
+                f"  {weeks[0]['period_name']} {bars([row['value'] for row in weeks])} {weeks[-1]['period_name']}"
+            )
+            head.append(visible(f"  {rows[0]['unit']}"), style="dim")
+            console.print(head, no_wrap=True)
+        months = [row for row in rows if row["period"] == "month"]
+        if not months:
+            continue
+        table = Table("month", "expected", "90 %", "usually", "earlier years", "", box=None, pad_edge=False)
+        for row in months:
+            earlier = ", ".join(f"{value:.1f}" for value in row.get("earlier", []))
+            table.add_row(
+                row["period_name"],
+                f"{row['value']:.1f}",
+                f"{row['low']:.1f} to {row['high']:.1f}",
+                f"{row['usual']:.1f}",
+                f"{earlier} (n={row['earlier_count']})" if earlier else "none",
+                Text("strained", style="bold") if row.get("is_overcommitted") else "",
+            )
+        console.print(table)
+        console.print(
+            visible(f"  rests on {rows[0]['weeks_behind']} weeks: roadmap-why {rows[0]['why_id']}"), style="dim"
+        )
+    for line in diff(record for record in records if record.get("kind") == "life.proposal"):
+        console.print(Text(visible(line), style={"-": "red", "+": "green"}.get(line[0], "bold")))
+
+
+def bars(values: Sequence[float]) -> str:
+    """Values as bars, from the least to the greatest; small changes of large values stay small."""
+    low, high = min(values), max(values)
+    width = max(high - low, 0.25 * max(abs(low), abs(high))) or 1.0
+    return "".join(BARS[min(int((value - low) / width * len(BARS)), len(BARS) - 1)] for value in values)
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write a file of mode 0600, whole or not at all; into a pipe or a device as it is. Raises CannotCreate."""
+    from pathlib import Path
+
+    from roadmap_cli.state import files
+
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            with Path(path).open("wb") as stream:
+                stream.write(content)
+        else:
+            files.write_private(path, content)
+    except OSError as error:
+        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=path) from None
+
+
+@command(
+    writes=("life.forecast", "life.proposal"),
+    state="write",
+    effects=("files",),
+    columns=("measure", "period_name", "value", "low", "high", "unit", "booked", "weeks_behind", "why_id", "text"),
+    picture=draw,
+    examples={
+        "Say what the months to come will be like": "life-forecast | jq -r 'select(.is_overcommitted) | .text'",
+        "Write changes as a calendar": "life-forecast --ics $HOME/changes.ics | jq -r 'select(.changes) | .text'",
+        "Look at money only": "life-forecast --measure net_EUR --weeks 8 --plain | head -3",
+    },
+    see=("life-ingest", "life-watch", "roadmap-why"),
+)  # fmt: skip
+@click.option("--weeks", type=click.IntRange(1, 52), default=26, show_default=True, metavar="N", help="Weeks ahead.")
+@click.option("--measure", "measures", multiple=True, metavar="NAME", help="Forecast only this; may be repeated.")
+@click.option(
+    "--working-hours",
+    default="08:00-18:00",
+    show_default=True,
+    metavar="HH:MM-HH:MM",
+    help="Working hours, Monday to Friday.",
+)
+@click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
+@click.option("--ics", metavar="FILE", type=click.Path(), help="Write the proposed changes as an iCalendar file.")
+def main(
+    run: Run, weeks: int, measures: tuple[str, ...], working_hours: str, timezone: str | None, ics: str | None
+) -> Iterable[Record]:
+    """Say what the weeks to come will be like.
+
+    Forecasts, by ISO week and by month, from the whole weeks that were: meeting_hours, after_hours and focus_hours with
+    what is booked, spending_CUR and net_CUR (wages and standing payments on their days) for each currency, sleep_hours,
+    resting_heart_rate, heart_rate_variability and steps.
+    Each has a 90 % interval made of the errors the same method made in the past; weeks_behind is how many weeks it
+    rests on, earlier the same month of earlier years, and earlier_count how many of those there are.
+
+    Every forecast is tried on the past first, from many origins.
+    What does not beat the same week of a year ago (the last week, while there is no year) at its distance is not told;
+    -v says what is left out and why.
+    Less than 16 weeks of history are too few.
+
+    For full weeks among the next eight, changes are proposed that can be made now: blocks of free time to protect,
+    events without other people to move to a lighter week, tentative ones to decline.
+    Nothing that is proposed overlaps anything booked, or goes against values that were declared.
+    --ics writes them as a file for any calendar program; nothing is changed by itself.
+
+    A forecast that says the same as before has the same id.
+    """
+    from roadmap_cli.life import forecasting, proposals
+
+    settings = forecasting.Settings(weeks, working_hours, timezone, measures)
+    if not run.state_path.exists():
+        run.detail("nothing is known yet; life-ingest takes in calendars and bank statements")
+        return
+    with run.state.write() as tx:
+        made = forecasting.look(tx, run.now(), settings)
+        told = forecasting.tell(tx, made, run.now(), settings, command=run.command)
+        proposed = proposals.propose(tx, made, told, run.now(), command=run.command)
+    for words in made.silent:
+        run.detail(words)
+    if ics is not None and not proposed:
+        run.detail(f"no changes to propose: {ics} is not written")
+    if ics is not None and proposed and not run.dry_run:
+        _write(ics, proposals.ics(proposed, run.now()))
+    yield from told
+    yield from proposed
+    if not told:
+        run.detail("nothing to tell")
