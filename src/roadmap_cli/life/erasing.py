@@ -102,6 +102,7 @@ def erase(tx: Connection, wanted: Wanted, now: datetime) -> Erasure:
     _calls(tx, found)
     tx.execute("DELETE FROM record WHERE id IN (SELECT id FROM temp.life_doomed)")
     _sweep(tx)
+    _names(tx, wanted)
     _derived(tx)
     for table in ("life_doomed", "life_shell", "life_why_shell"):
         tx.execute(f"DELETE FROM temp.{table}")
@@ -369,13 +370,29 @@ def _references(tx: Connection) -> list[tuple[str, str, str, str, bool]]:
     return found
 
 
+def _names(tx: Connection, wanted: Wanted) -> None:
+    """Addresses, numbers and names of the graph that no record mentions any more, and what was said of those alone."""
+    if not _exists(tx, "life_graph_atom"):
+        return
+    if wanted.everything:
+        tx.execute("DELETE FROM life_graph_act")
+    tx.execute(
+        """DELETE FROM life_graph_act WHERE NOT EXISTS (
+               SELECT 1 FROM json_each(atoms) AS named JOIN life_graph_atom AS atom ON atom.key = named.value
+               JOIN life_graph_mention AS mention ON mention.atom = atom.number)"""
+    )
+    tx.execute("DELETE FROM life_graph_atom WHERE number NOT IN (SELECT atom FROM life_graph_mention)")
+
+
 def _derived(tx: Connection) -> None:
     """Empty what is made from records; full-text indexes are also merged: no deleted word stays in a segment."""
     for each in holdings.HOLDINGS:
         sql = _exists(tx, each.table)
-        if each.how != "derived" or not sql:
-            continue
         is_text = re.search(r"using\s+fts5", sql, re.IGNORECASE)
+        if each.how != "derived" or not sql:
+            if is_text:
+                tx.execute(f'INSERT INTO "{each.table}" ("{each.table}") VALUES (\'optimize\')')
+            continue
         if is_text and re.search(r"content\s*=", sql, re.IGNORECASE):
             tx.execute(f'INSERT INTO "{each.table}" ("{each.table}") VALUES (\'delete-all\')')
         else:
@@ -393,7 +410,8 @@ def _tables(tx: Connection) -> list[str]:
     """The family's tables, those that stand behind virtual ones left out."""
     rows = tx.execute(
         """SELECT name FROM pragma_table_list
-           WHERE schema = 'main' AND name LIKE 'life\\_%' ESCAPE '\\' AND type <> 'shadow'"""
+           WHERE schema = 'main' AND name LIKE 'life\\_%' ESCAPE '\\' AND type <> 'shadow'
+             AND name NOT IN (SELECT name FROM sqlite_schema WHERE sql LIKE '%fts5vocab%')"""
     )
     return sorted(name for (name,) in rows.fetchall())
 

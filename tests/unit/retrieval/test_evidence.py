@@ -104,7 +104,9 @@ def test_late_interaction_takes_the_nearest_word_of_each_text():
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 5), st.integers(1, 8), st.randoms(use_true_random=False))
 def test_packed_states_come_back_nearly_as_they_were(count, width, random):
-    states = numpy.array([[random.uniform(-1, 1) or 0.5 for _ in range(width)] for _ in range(count)], numpy.float32)
+    states = numpy.array(
+        [[random.choice((-1, 1)) * random.uniform(0.01, 1) for _ in range(width)] for _ in range(count)], numpy.float32
+    )
     states = states.reshape(count, width)
     states /= numpy.maximum(numpy.linalg.norm(states, axis=1, keepdims=True), 1e-9)
     back = late.unpacked(late.packed(states), width)
