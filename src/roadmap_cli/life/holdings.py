@@ -65,7 +65,8 @@ HOLDINGS: tuple[Holding, ...] = (
 #: Kinds that tell what happened or what the person said. All other kinds of the family are made from these, and are
 #: erased with what they were made from.
 TOLD = frozenset(
-    ("life.source", "life.event", "life.task", "life.transaction", "life.price", "life.measurement", "life.activity", "life.message",
+    ("life.source", "life.event", "life.task", "life.transaction", "life.price", "life.measurement", "life.activity",
+     "life.message",
      "life.contact", "life.page_visit", "life.place_visit", "life.balance", "life.value", "life.value_removed")
 )  # fmt: skip
 
