@@ -116,8 +116,18 @@ class Preference:
         self.spreads: dict[str, float] = dict(spreads or {})
 
     def score(self, traits: Traits) -> float:
-        """How an edit compares with others: above 0, and its suspicion itself where nothing else is known of it."""
+        """How an edit compares with others of the same failure: above 0; only ratios mean anything."""
         return math.exp(min(40.0, self._value(traits)))
+
+    def level(self, edits: Sequence[Traits]) -> float:
+        """What to multiply scores with so that the best of some edits has the score it had before anything was learned.
+
+        Scores of two edits together, and of places not looked at yet, are set by hand on that scale.
+        """
+        if not edits:
+            return 1.0
+        began = max(sum(self._start.get(name, 0.0) * number for name, number in each.numbers) for each in edits)
+        return math.exp(min(40.0, began - max(map(self._value, edits))))
 
     def _value(self, traits: Traits) -> float:
         get = self.weights.get

@@ -45,6 +45,7 @@ class Templates:
         self._tried = set(tried)
         self._sources: dict[str, Source] = {}
         self._around: dict[str, Contexts] = {}
+        self._level = 0.0
         self._ranked: list[Ranked] = []
         self._orders = Orders(_PAIRS, _PAIR_FACTOR)
         self._known: dict[str, Ranked] = {}
@@ -120,10 +121,11 @@ class Templates:
             if suspicion and edit.weight and (place[0] != place[1] or place[2]):
                 found.append((edit, place, suspicion))
         counts = Counter(edit.template for edit, _, _ in found)
+        seen = [self._traits(problem, source, edit, place, how, counts[edit.template]) for edit, place, how in found]
+        self._level = self._level or self._preference.level(seen)
         best: dict[tuple[int, int, str], Ranked] = {}
-        for edit, place, suspicion in found:
-            traits = self._traits(problem, source, edit, place, suspicion, counts[edit.template])
-            score = named * self._preference.score(traits)
+        for (edit, place, _), traits in zip(found, seen, strict=True):
+            score = named * self._level * self._preference.score(traits)
             known = best.get(place)
             if known is None or known.score < score:
                 best[place] = Ranked(score, source.name, (place,), edit.template, edit.line, (traits,))

@@ -21,6 +21,7 @@ from roadmap_cli.agent.languages.syntax import Tree
 from roadmap_cli.agent.localise import Suspicion
 from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
 from roadmap_cli.agent.project import Project, is_test
+from roadmap_cli.agent.source import Edit
 from roadmap_cli.core.errors import DataError, Unavailable
 
 _BATCHES = (12, 24, 48)
@@ -65,6 +66,7 @@ class TreeSitter:
     ) -> None:
         self._preference, self._screens = preference or Preference(), screens
         self._proposed: dict[str, Ranked] = {}
+        self._level = 0.0
         self._tried = set(tried)
         self._trees: dict[str, Tree] = {}
         self._known: dict[str, Ranked] = {}
@@ -147,18 +149,21 @@ class TreeSitter:
         self._trees[name] = tree
         edits = [edit for edit in language.edits(tree, lines) if edit.weight]
         counts = Counter(edit.template for edit in edits)
-        best: dict[tuple[int, int, str], Ranked] = {}
+        found: list[tuple[Edit, tuple[int, int, str], Traits]] = []
         for edit in edits:
             place = trimmed(tree.content, edit)
             near = max(lines.get(edit.line - 1, 0.0), lines.get(edit.line + 1, 0.0))
             suspicion = lines.get(edit.line, 0.0) or 0.5 * near
-            if not suspicion or (place[0] == place[1] and not place[2]):
-                continue
-            traits = Traits(
-                words(edit.template, (place,)), math.log(suspicion), math.log(edit.weight), 0.0,
-                rare(counts[edit.template]),
-            )  # fmt: skip
-            score = self._preference.score(traits)
+            if suspicion and (place[0] != place[1] or place[2]):
+                traits = Traits(
+                    words(edit.template, (place,)), math.log(suspicion), math.log(edit.weight), 0.0,
+                    rare(counts[edit.template]),
+                )  # fmt: skip
+                found.append((edit, place, traits))
+        self._level = self._level or self._preference.level([traits for _, _, traits in found])
+        best: dict[tuple[int, int, str], Ranked] = {}
+        for edit, place, traits in found:
+            score = self._level * self._preference.score(traits)
             known = best.get(place)
             if known is None or known.score < score:
                 best[place] = Ranked(score, name, (place,), edit.template, edit.line, (traits,))
