@@ -4,7 +4,7 @@ complete -c agent-sandbox -f
 complete -c agent-sandbox -l project -r -F -d 'The project folder'
 complete -c agent-sandbox -l read -r -F -d 'Let it read PATH, too'
 complete -c agent-sandbox -l write -r -F -d 'Let it write in DIRECTORY, too'
-complete -c agent-sandbox -l allow-host -x -d 'Let it reach HOST, by HTTP and HTTPS or at PORT'
+complete -c agent-sandbox -l allow-host -x -d 'Grant the use of HOST'
 complete -c agent-sandbox -l env -x -d 'Hand on a variable of yours'
 complete -c agent-sandbox -l setenv -x -d 'Set a variable in its otherwise clean environment'
 complete -c agent-sandbox -l with-snapshot -d 'Keep the project as it is before'

@@ -4,7 +4,7 @@ complete -c agent-scan -f
 complete -c agent-scan -l language -x -a 'python shell' -d 'Take the input for this, whatever its name or first line'
 complete -c agent-scan -l project -r -F -d 'The project folder'
 complete -c agent-scan -l read -r -F -d 'Let it read PATH, too'
-complete -c agent-scan -l allow-host -x -d 'Take HOST as granted'
+complete -c agent-scan -l allow-host -x -d 'Grant the use of HOST'
 complete -c agent-scan -l allow-program -x -d 'Take a program as granted'
 complete -c agent-scan -l allow -x -d 'Take a capability as granted'
 complete -c agent-scan -l fail-on -x -a 'approval low medium high never' -d 'Exit with 1 if something has to be approved, or is as severe as this'

@@ -39,7 +39,7 @@ _KEPT = 20
 @click.option("--write", "writable", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
               metavar="DIRECTORY", help="Let it write in DIRECTORY, too; may be repeated.")  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="HOST[:PORT]",
-              help="Let it reach HOST, by HTTP and HTTPS or at PORT; may be repeated.")  # fmt: skip
+              help="Grant the use of HOST; may be repeated.")  # fmt: skip
 @click.option("--env", "names", multiple=True, metavar="NAME", help="Hand on a variable of yours; may be repeated.")
 @click.option(
     "--setenv", multiple=True, metavar="NAME=VALUE", help="Set a variable in its otherwise clean environment."
@@ -91,7 +91,8 @@ def main(
     Such files that it makes anew are renamed to NAME.untrusted when it ends.
     It has no network, no privileges and a filtered set of system calls, and everything it started ends with it.
     Your home directory, a folder of the system, or one that holds the state or keys is never lent.
-    With --allow-host it finds a proxy in its environment, its only way out, that leads to the hosts you named.
+    With --allow-host it finds a proxy in its environment, its only way out, that leads to the hosts you named, by HTTP
+    and HTTPS or at the port you say.
     What it sends there is up to the program; each connection is written down, and roadmap-permit log shows it.
 
     Standard input and output are the program's, passed on unchanged through pipes; on a terminal, escape sequences

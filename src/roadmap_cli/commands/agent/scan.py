@@ -77,7 +77,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
               help="The project folder; the current one by default.")  # fmt: skip
 @click.option("--read", "readable", multiple=True, type=click.Path(path_type=Path, exists=True), metavar="PATH",
               help="Let it read PATH, too; may be repeated.")  # fmt: skip
-@click.option("--allow-host", multiple=True, metavar="HOST", help="Take HOST as granted; '*' is every host.")
+@click.option("--allow-host", multiple=True, metavar="HOST", help="Grant the use of HOST; may be repeated.")
 @click.option("--allow-program", multiple=True, metavar="NAME", help="Take a program as granted; '*' is every program.")
 @click.option("--allow", multiple=True, metavar="CAPABILITY", help="Take a capability as granted; may be repeated.")
 @click.option(

@@ -30,8 +30,8 @@ from roadmap_cli.core.records import Record
     "--person", "people", multiple=True, metavar="NAME", help="What names this person or address; may be repeated."
 )
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only records of this kind; may be repeated.")
-@click.option("--since", metavar="WHEN", help="Only what happened from this day or moment on.")
-@click.option("--until", metavar="WHEN", help="Only what happened before this day or moment.")
+@click.option("--since", metavar="WHEN", help="Only what happened at this date or time, or after it.")
+@click.option("--until", metavar="WHEN", help="Only what happened before this date or time.")
 @click.option("--all", "everything", is_flag=True, help="Everything that life commands hold.")
 @click.option("--yes", is_flag=True, help="Yes, erase it.")
 @click.option("--compact", is_flag=True, help="Only write the state's file anew, without free pages.")

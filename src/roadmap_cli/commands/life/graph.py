@@ -362,8 +362,8 @@ def correct(run: Run, entity: str, name: str | None, sort: str | None, is_user: 
 @click.argument("name")
 @click.argument("relation")
 @click.argument("other")
-@click.option("--since", metavar="DATE", help="True since then; a date or a time.")
-@click.option("--until", metavar="DATE", help="True until then; a date or a time.")
+@click.option("--valid-from", "since", metavar="DATE", help="True since then; a date or a time.")
+@click.option("--valid-to", "until", metavar="DATE", help="True until then; a date or a time.")
 @click.option("--wrong", is_flag=True, help="It is not so, and never was.")
 def relate(
     run: Run, name: str, relation: str, other: str, since: str | None, until: str | None, wrong: bool
