@@ -181,8 +181,25 @@ names = os.listdir(path.parent) if path.parent.exists() else []
 with opened() as state, state.write() as tx: records.put(tx, event(1))
 print(json.dumps({"first": first, "names": names, "count": count()}))
 """,
-        size="3m",
+        size="6m",
     )
     assert found["first"][0] == 73
     assert "state.db" not in found["names"]
     assert found["count"] == 1
+
+
+@pytest.mark.parametrize("size", ["1m", "2m", "2500k", "3m", "3500k", "4m"])
+def test_on_a_disk_with_little_room_a_state_is_whole_or_not_there(inside, size):
+    found = inside(
+        """
+first = failing(opened)
+names = os.listdir(path.parent) if path.parent.exists() else []
+print(json.dumps({"first": first, "names": names}))
+""",
+        size=size,
+    )
+    if found["first"] is None:
+        assert "state.db" in found["names"]
+    else:
+        assert found["first"][0] == 73
+        assert "state.db" not in found["names"]

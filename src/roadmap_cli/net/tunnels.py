@@ -9,17 +9,22 @@ Methods: RFC 9110 section 9.3.6 (CONNECT) and RFC 9112 section 3.2.2 (absolute-f
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 import socket
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.net import addresses, permissions, routes
 from roadmap_cli.net.transport import Transport
+
+if TYPE_CHECKING:
+    import asyncio
+
+    Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 #: Ports of a host that is allowed without one.
 PORTS = (80, 443)
@@ -36,8 +41,6 @@ _HOP = (
     b"upgrade",
 )
 _LINE = re.compile(rb"([A-Z]{1,20}) (\S{1,8192}) HTTP/1\.[01]\Z")
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Refused(Exception):
@@ -62,10 +65,12 @@ class Tunnels:
         self._hosts = frozenset(hosts)
         self._told = told
         self._refused: set[str] = set()
-        self._places = asyncio.Semaphore(_MOST)
 
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         """Answer connections of a listening socket until `stop` is set; then end those that are open."""
+        import asyncio
+
+        self._places = asyncio.Semaphore(_MOST)
         server = await asyncio.start_server(self._answer, sock=listener, limit=_HEAD_BYTES)
         await stop.wait()
         server.close()
@@ -77,6 +82,8 @@ class Tunnels:
         return f"{host}:{port}" in self._hosts or (host in self._hosts and port in PORTS)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        import asyncio
+
         try:
             async with self._places:
                 await self._carry(reader, writer)
@@ -93,6 +100,8 @@ class Tunnels:
             writer.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        import asyncio
+
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_S)
         first, *lines = head[:-4].split(b"\r\n")
         match = _LINE.match(first)
@@ -131,6 +140,8 @@ class Tunnels:
 
     async def _dial(self, host: str, port: int, scheme: str) -> Streams:
         """A connection to the first address that takes it, or through the proxy that the user's environment names."""
+        import asyncio
+
         proxy = routes.proxy(scheme, host, self._environ)
         if proxy:
             return await _through(proxy, host, port)
@@ -164,6 +175,8 @@ def _asked(method: str, target: str) -> tuple[str, int, str]:
 
 async def _through(proxy: str, host: str, port: int) -> Streams:
     """A tunnel through another HTTP proxy. Raises OSError."""
+    import asyncio
+
     parts = urlsplit(proxy)
     reader, writer = await asyncio.wait_for(
         asyncio.open_connection(parts.hostname, parts.port or 80, ssl=parts.scheme == "https" or None), _CONNECT_S
@@ -187,6 +200,8 @@ async def _through(proxy: str, host: str, port: int) -> Streams:
 
 async def _joined(near: Streams, far: Streams) -> tuple[int, int]:
     """Carry bytes both ways until both sides have ended; how many came from afar and how many went there."""
+    import asyncio
+
     received, sent = await asyncio.gather(_moved(far[0], near[1]), _moved(near[0], far[1]))
     return received, sent
 

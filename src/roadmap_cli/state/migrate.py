@@ -136,6 +136,7 @@ def create(path: str, key: bytes, root: str, *, wait_s: float, now: Clock) -> No
         connection = connections.create(fresh, key, wait_s=wait_s)
         try:
             apply(connection, known(root), now=now)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing would fail without a word on a full disk
         finally:
             connection.close()
         files.move(fresh, path)
