@@ -85,7 +85,9 @@ class Tally:
         left = "".join(f", {count} {what} left out" for what, count in sorted(self.left.items()))
         twins = f", {self.twins} of them told by another source before" if self.twins else ""
         foreign = f", {self.foreign} file{'s' if self.foreign != 1 else ''} not of a format that is read"
-        return f"added {', '.join(counts) or 'nothing'}{twins}{known}{gone}{same}{left}{foreign if self.foreign else ''}"
+        return (
+            f"added {', '.join(counts) or 'nothing'}{twins}{known}{gone}{same}{left}{foreign if self.foreign else ''}"
+        )
 
 
 def _counted(count: int, kind: str) -> str:
