@@ -11,7 +11,6 @@ from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.records import Record
 
-
 _STYLES = {"high": "bold red", "medium": "bold yellow"}
 _WIDE = 16
 
