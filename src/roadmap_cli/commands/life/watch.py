@@ -43,13 +43,14 @@ def draw(records: Sequence[Record], console: Any) -> None:
 
 
 def _bar(measure: Record) -> Any:
-    """How much it is lately as a bar from zero, with a mark where it usually is."""
+    """How much it is lately as a bar, from zero or what is below it, with a mark where it usually is."""
     from rich.text import Text
 
     recent, usual = float(measure["recent"]), float(measure["usual"])
-    most = max(abs(recent), abs(usual)) or 1.0
-    filled = round(max(0.0, recent) / most * _WIDE)
-    mark = min(round(max(0.0, usual) / most * _WIDE), _WIDE - 1)
+    low = min(0.0, recent, usual)
+    most = max(0.0, recent, usual) - low or 1.0
+    filled = round((recent - low) / most * _WIDE)
+    mark = min(round((usual - low) / most * _WIDE), _WIDE - 1)
     bar = Text("█" * filled + "·" * (_WIDE - filled))
     return Text.assemble(bar[:mark], ("┃", "bold"), bar[mark + 1 :])
 
