@@ -2,7 +2,8 @@
 
 Every number comes from the rules below and a seeded generator; nobody's data went in. The year ends on 2026-11-22, the
 day before the time at which the tests stand still. What is to be found in it, and is honestly there: from 9 November on
-a launch adds meetings, some in the evening; and in the last ten days money goes out faster.
+a launch adds meetings, some in the evening; from then on nights are short and the resting heart beats faster; and in
+the last ten days money goes out faster.
 Run: python tools/make_life_example.py [FOLDER]
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 SEED = 20261122
 FIRST, LAST = date(2025, 12, 1), date(2026, 11, 22)
 LAUNCH = date(2026, 11, 9)
+WINTER = date(2026, 10, 25)
 ME = "alex@example.org"
 PEOPLE = ["priya", "tom", "ines", "chen", "marta", "jonas", "lea", "sam"]
 AWAY = [
@@ -346,6 +348,36 @@ def table(found: list[Payment]) -> bytes:
     return "\r\n".join([*rows, ""]).encode("cp1252")
 
 
+def health(chance: random.Random) -> str:
+    """What an iPhone's Health app exports: for each night since June one span of sleep, for each day resting heart rate
+    and steps. Summer time ends on 25 October."""
+    rows = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<HealthData locale="de_DE">',
+        f' <ExportDate value="{LAST:%Y-%m-%d} 21:30:00 +0100"/>',
+    ]
+    day = date(2026, 6, 1)
+    while day <= LAST:
+        zone = "+0200" if day < WINTER else "+0100"
+        is_launch = day > LAUNCH
+        hours = chance.gauss(5.7 if is_launch else 7.4, 0.4)
+        begin = datetime(day.year, day.month, day.day) - timedelta(minutes=chance.gauss(-10 if is_launch else 45, 15))
+        end = begin + timedelta(hours=hours)
+        rate = round(chance.gauss(62 if is_launch else 56, 1.4))
+        steps = round(chance.gauss(5200 if is_launch else 7900, 1100))
+        night = f"{begin:%Y-%m-%d %H:%M:%S} {'+0200' if begin.date() < WINTER else zone}"
+        rows += [
+            f' <Record type="HKCategoryTypeIdentifierSleepAnalysis" sourceName="Watch" startDate="{night}"'
+            f' endDate="{end:%Y-%m-%d %H:%M:%S} {zone}" value="HKCategoryValueSleepAnalysisAsleepUnspecified"/>',
+            f' <Record type="HKQuantityTypeIdentifierRestingHeartRate" sourceName="Watch" unit="count/min"'
+            f' startDate="{day} 06:00:00 {zone}" endDate="{day} 21:00:00 {zone}" value="{rate}"/>',
+            f' <Record type="HKQuantityTypeIdentifierStepCount" sourceName="Watch" unit="count"'
+            f' startDate="{day} 07:00:00 {zone}" endDate="{day} 21:00:00 {zone}" value="{max(steps, 900)}"/>',
+        ]
+        day += timedelta(days=1)
+    return "\n".join([*rows, "</HealthData>", ""])
+
+
 def german(amount: Decimal) -> str:
     return f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
 
@@ -357,6 +389,7 @@ def main(folder: Path) -> None:
     found = payments(chance)
     (folder / "bank.ofx").write_bytes(ofx(found))
     (folder / "bank.csv").write_bytes(table(found))
+    (folder / "export.xml").write_bytes(health(random.Random(SEED + 1)).encode())
 
 
 if __name__ == "__main__":

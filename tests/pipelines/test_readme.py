@@ -29,7 +29,7 @@ def test_a_pipeline_of_the_readme_runs_as_it_is_written(line, world, tmp_path):
     (tmp_path / "prompts.jsonl").write_text("".join(prompts))
     shutil.copytree(examples / "fix-the-parser", tmp_path / "fix-the-parser")
     shutil.copy(examples / "bikes.mp4", tmp_path / "talk.mp4")
-    for name in ("calendar.ics", "bank.ofx"):
+    for name in ("calendar.ics", "bank.ofx", "export.xml"):
         shutil.copy(examples / "life" / name, tmp_path)
     webhook = json.loads((examples / "wf" / "alertmanager.json").read_text())
     (tmp_path / "webhook.json").write_text(json.dumps(webhook))
@@ -42,7 +42,7 @@ def test_a_pipeline_of_the_readme_runs_as_it_is_written(line, world, tmp_path):
         "slm": lambda: len(done.stdout.split()) > 4,
         "agent": lambda: '"status":"fixed"' in done.stdout,
         "edl": lambda: (tmp_path / "out.mp4").stat().st_size > 10_000,
-        "life": lambda: '"kind":"life.warning"' in done.stdout,
+        "life": lambda: all(f'"kind":"life.{kind}"' in done.stdout for kind in ("measurement", "comparison")),
         "wf": lambda: '"kind":"wf.run_finished"' in done.stdout and '"succeeded"' in done.stdout,
     }
     assert expected[line.partition("-")[0]](), done.stdout[-2000:]

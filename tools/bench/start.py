@@ -13,7 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ROUNDS = 7
 #: Commands that only read, and the most they may cost.
-READERS = (["roadmap-schema", "list"], ["roadmap-state", "path"], ["slm-models", "list"])
+READERS = (
+    ["roadmap-schema", "list"],
+    ["life-values", "list"],
+    ["life-graph", "list"],
+    ["roadmap-state", "path"],
+    ["slm-models", "list"],
+)
 
 
 def cpu_ms(words: list[str]) -> float:

@@ -103,6 +103,8 @@ def _dressed(run: Run, stream: BinaryIO) -> Any:
     dress = choices.dress or ("pretty" if on_stdout and os.isatty(stream.fileno()) else "json")
     if dress == "plain":
         return render.PlainOutput(stream, spec.columns)
+    if dress == "pretty" and spec.drawing:
+        return render.DrawnOutput(stream, run.environ, choices.color, spec.drawing)
     if dress == "pretty":
         return render.PrettyOutput(stream, run.environ, choices.color, spec.columns, spec.streams, spec.picture)
     return render.JsonOutput(stream, at_once=not spec.quick)

@@ -156,6 +156,41 @@ class PrettyOutput:
         self._held = []
 
 
+class Drawing(Protocol):
+    """What draws records one by one, on the rich console it was made with."""
+
+    def add(self, record: Record) -> None:
+        """Take one more record in."""
+
+    def rest(self) -> None:
+        """Show what is not shown yet: there may be no more for long."""
+
+
+class DrawnOutput:
+    """For a person's eyes, for many records or a stream without an end: a drawing that holds none of them."""
+
+    def __init__(
+        self, stream: BinaryIO, environ: Mapping[str, str], colour: str, drawing: Callable[[Any], Drawing]
+    ) -> None:
+        self._text = TextIOWrapper(stream, encoding="utf-8", errors="replace", write_through=True)
+        self._drawing = drawing(console(self._text, environ, colour))
+        self.write = self._drawing.add
+        self.rest = self._drawing.rest
+
+    def raw(self, line: bytes) -> None:
+        """Take in a record that passes through."""
+        self.write(parse(line))
+
+    def deliver(self) -> None:
+        """Part of a drawing is not shown."""
+
+    def close(self) -> None:
+        """Show what is not shown yet."""
+        self.rest()
+        self._text.flush()
+        self._text.detach()
+
+
 def cell(value: Any) -> str:
     """A value as text for one field: text as it is, absent as nothing, anything else as JSON."""
     if value is None:

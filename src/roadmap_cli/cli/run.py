@@ -294,14 +294,23 @@ class Run:
                 raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=name) from None
             yield name, descriptor
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether standard input is a terminal, and no --input is given: nobody types records."""
+        try:
+            return not self.choices.input and os.isatty(self.stdin)
+        except OSError:
+            return False
+
     def _say_what_it_waits_for(self) -> None:
         try:
             is_terminal = os.isatty(self.stdin)
         except OSError:
             is_terminal = False
         if is_terminal:
-            kinds = " or ".join(sorted(self.spec.read_kinds - {"*"})) or "any"
-            self.words.note(f"reading {kinds} records from the terminal; end with Ctrl-D")
+            kinds = sorted(self.spec.read_kinds - {"*"})
+            what = " or ".join(kinds) if len(kinds) <= 3 else f"{kinds[0].partition('.')[0]}.*"
+            self.words.note(f"reading {what or 'any'} records from the terminal; end with Ctrl-D")
 
     def item(
         self,

@@ -25,7 +25,8 @@ class Spec:
     columns         the columns of --plain and of the table
     examples        phrase → shell line; each is run by the tests
     see             commands that usually stand before and after it
-    picture         draws its records on a terminal
+    picture         draws its records on a terminal, all at once
+    drawing         draws them as they come, holding none: for what may be millions, or never ends
     """
 
     name: str
@@ -45,6 +46,7 @@ class Spec:
     examples: Mapping[str, str] = field(default_factory=dict)
     see: tuple[str, ...] = ()
     picture: Callable[[Sequence[Record], Any], None] | None = None
+    drawing: Callable[[Any], Any] | None = None
 
     @property
     def read_kinds(self) -> frozenset[str]:

@@ -44,8 +44,12 @@ class Tally:
     added: Counter[str] = field(default_factory=Counter)
     known: int = 0
     withdrawn: int = 0
+    twins: int = 0
+    """How many of those added were told by another source before, and so are not counted again."""
     unchanged: int = 0
     """Files that were not read again."""
+    foreign: int = 0
+    """Files of a folder or an archive that are of no format that is read."""
     remarks: dict[str, tuple[str, int]] = field(default_factory=dict)
     """What may not have been meant: by words the place it was first seen at, and how often."""
     left: Counter[str] = field(default_factory=Counter)
@@ -54,6 +58,7 @@ class Tally:
     def count(self, stored: store.Stored) -> None:
         """Add what came of one batch."""
         self.added.update(record["kind"] for record in stored.new)
+        self.twins += sum(1 for record in stored.new if record.get("same_as_id"))
         self.known += stored.known
         self.withdrawn += stored.withdrawn
 
@@ -78,7 +83,11 @@ class Tally:
         gone = f", {self.withdrawn} replaced or withdrawn" if self.withdrawn else ""
         same = f", {self.unchanged} file{'s' if self.unchanged != 1 else ''} unchanged" if self.unchanged else ""
         left = "".join(f", {count} {what} left out" for what, count in sorted(self.left.items()))
-        return f"added {', '.join(counts) or 'nothing'}{known}{gone}{same}{left}"
+        twins = f", {self.twins} of them told by another source before" if self.twins else ""
+        foreign = f", {self.foreign} file{'s' if self.foreign != 1 else ''} not of a format that is read"
+        return (
+            f"added {', '.join(counts) or 'nothing'}{twins}{known}{gone}{same}{left}{foreign if self.foreign else ''}"
+        )
 
 
 def _counted(count: int, kind: str) -> str:

@@ -102,7 +102,7 @@ class Reader:
             if named:
                 yield from self.rest()
                 raise
-            self.left_out(name, error.message)  # a folder is walked while others work in it
+            self._leave(name, error.message)  # a folder is walked while others work in it
 
     @property
     def _print(self) -> str:
@@ -134,7 +134,7 @@ class Reader:
             if error.code == "unknown_format" and opened.members:
                 yield from self._archive(opened, error, named)
             elif error.code == "unknown_format" and not named:
-                self.left_out(opened.name, error.message)
+                self._leave(opened.name, error.message)
             else:
                 raise
             return
@@ -157,7 +157,7 @@ class Reader:
         """The same items, unless they show that a file of a folder is some table, and no bank's."""
         for place, item in enumerate(items):
             if place == 0 and isinstance(item, DataError) and item.code in ("unknown_columns", "no_calendar"):
-                self.left_out(item.where or "", item.message)
+                self._leave(item.where or "", item.message)
             else:
                 yield item
 
@@ -167,7 +167,7 @@ class Reader:
             try:
                 source = reading.source_of(member)
             except DataError as wrong:
-                self.left_out(member.name, wrong.message)
+                self._leave(member.name, wrong.message)
                 continue
             found = True
             yield from self._import.add(
@@ -191,6 +191,10 @@ class Reader:
         if whole:
             until = stamp(self.now() + SERIES_LAST) if repeats else ""
             yield Part(parts.FILES, path, mark, tuple(sorted(uids)) if self.mirror else None, until)
+
+    def _leave(self, name: str, why: str) -> None:
+        self.tally.foreign += 1
+        self.left_out(name, why)
 
     # -- servers ---------------------------------------------------------------------------------------------------
 

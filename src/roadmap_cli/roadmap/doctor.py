@@ -39,7 +39,7 @@ PACKAGES: Mapping[str, Mapping[str, str]] = {
     "slm": {"llama_cpp": "llama-cpp-python", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers", "gguf": "gguf"},
     "agent": {"pyseccomp": "pyseccomp"},
     "edl": {"ffmpeg": "ffmpeg-python", "scenedetect": "scenedetect-headless", "cv2": "opencv-python-headless"},
-    "life": {"icalendar": "icalendar"},
+    "life": {"icalendar": "icalendar", "numpy": "numpy", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers"},
     "wf": {"dbos": "dbos", "sqlalchemy": "SQLAlchemy", "yaml": "PyYAML"},
 }
 #: Program → Debian package, by the family that needs it.
@@ -80,6 +80,10 @@ def examine(
     yield _space(state)
     if "slm" in named:
         yield from _models(environ)
+    if "life" in named:
+        yield _zones()
+        if "slm" not in named:
+            yield from _models(environ, of="embed")
     if "agent" in named:
         yield from _sandbox(environ)
 
@@ -147,7 +151,18 @@ def _space(state: Path) -> Finding:
     )
 
 
-def _models(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _zones() -> Finding:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo("Europe/Berlin")
+    except (ZoneInfoNotFoundError, OSError):
+        return Finding("data.zones", False, "no time zone data", "sudo apt-get install tzdata")
+    return Finding("data.zones", True, "time zone data is here")
+
+
+def _models(environ: Mapping[str, str], of: str | None = None) -> Iterator[Finding]:
+    """The models of the manifest; with `of`, only those of this task."""
     from roadmap_cli.models import registry
 
     try:
@@ -156,6 +171,8 @@ def _models(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("models", False, str(error), error.hint or "")
         return
     for model in known.models.values():
+        if of not in (None, model.task):
+            continue
         facts = known.installed(model)
         detail = f"installed, {model.licence}" if facts else "not installed"
         yield Finding(f"model.{model.name}", bool(facts), detail, f"slm-models pull {model.name}", needed=False)

@@ -94,6 +94,7 @@ def main(run: Run, share: float, index_seconds: float, model: str | None) -> Ite
         if made:
             recall.take_in(index_seconds, run.progress)
     if spans:
-        run.note(f"{len(spans)} days consolidated, {made} memories and facts new, {ended} facts ended")
+        days = f"{len(spans)} day{'s' if len(spans) != 1 else ''} consolidated"
+        run.note(f"{days}: {made} new memories and facts, {ended} older facts ended")
     else:
-        run.detail("nothing new to consolidate")
+        run.note("no day that is over has anything new; what is to be remembered comes in by life-ingest")

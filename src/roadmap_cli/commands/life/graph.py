@@ -113,12 +113,31 @@ def draw_close(records: Sequence[Record], console: Any) -> None:
     """Who is close as rings around the user: the nearer the left edge, the closer."""
     from rich.text import Text
 
+    rings = 12
+    wide = min(max((len(str(each["name"])) for each in records), default=0), max(10, console.width // 4))
     for each in records:
         score = min(1.0, float(each["score"]) / 1.5)
-        indent = round((1 - score) * 24)
-        line = Text(f"{' ' * indent}● {visible(str(each['name']))}  ")
+        indent = round((1 - score) * rings)
+        name = Text(visible(str(each["name"])))
+        name.truncate(wide, overflow="ellipsis", pad=True)
+        line = Text.assemble(f"{' ' * indent}● ", name, " " * (rings - indent + 1))
         line.append(f"{_bar(score)} {visible(str(each['text']))}", style="dim")
+        line.truncate(console.width, overflow="ellipsis")
         console.print(line)
+
+
+def draw_list(records: Sequence[Record], console: Any) -> None:
+    """Entities, one a line: what, how often beside the most mentioned, when last, and the id that names it."""
+    from rich.text import Text
+
+    most = max((int(each["mention_count"]) for each in records), default=1)
+    wide = min(max((len(str(each["name"])) for each in records), default=0), max(10, console.width - 63))
+    for each in records:
+        name = Text(f"{_SIGNS.get(each['sort'], '·')} {visible(str(each['name']))}", _STYLES.get(each["sort"], ""))
+        name.truncate(wide + 2, overflow="ellipsis", pad=True)
+        told = f" {_bar(int(each['mention_count']) / most)} {each['mention_count']:>5}×"
+        line = Text.assemble(name, told, (f"  {str(each['last_at'])[:10]}  {each['id']}", "dim"))
+        console.print(line, soft_wrap=True)
 
 
 main = group(
@@ -189,7 +208,7 @@ def build(run: Run, anew: bool, ner: str | None) -> Iterable[Record]:
     run.note(built.words())
 
 
-@main.command(name="list", state="read", writes="life.entity", columns=ENTITIES)
+@main.command(name="list", state="read", writes="life.entity", columns=ENTITIES, picture=draw_list)
 @click.argument("name", required=False)
 @_TYPE
 @_BEST
@@ -214,6 +233,8 @@ def list_(
     if times.true_until is not None:
         found = [each for each in found if each["first_at"] <= times.true_until]
     run.exit_code = 0 if found or name is None else 1
+    if not found:
+        run.note("nobody and nothing is known so far: life-graph build" if name is None else "nothing fits that name")
     yield from found
 
 
@@ -308,6 +329,8 @@ def questions(run: Run, best: int) -> Iterable[Record]:
 
     with run.state.read() as tx:
         found = finding.questions(tx)[:best]
+    if not found:
+        run.note("nothing is doubtful")
     yield from found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,12 +45,95 @@ def _list_formats(context: click.Context, parameter: click.Parameter, wanted: bo
         context.exit()
 
 
+class Sources:
+    """One line for each file or server: what it was found to be, how much of what is new, from when to when.
+
+    On a terminal only: what the records say is not shown, and a file with a million of them is one line as well.
+    """
+
+    def __init__(self, console: Any) -> None:
+        self._console = console
+        self._name: str | None = None
+        self._format = ""
+        self._kinds: Counter[str] = Counter()
+        self._months: Counter[str] = Counter()
+        self._first, self._last = "", ""
+        self._twins = 0
+
+    def add(self, record: Record) -> None:
+        """Count a record."""
+        is_source = record.get("kind") == "life.source"
+        name = str(record.get("name" if is_source else "source") or "<stdin>")
+        if name != self._name:
+            self.rest()
+            self._name, self._format = name, ""
+        if is_source:
+            self._format = str(record.get("format", ""))
+            return
+        self._kinds[str(record.get("kind", "")).removeprefix("life.").replace("_", " ")] += 1
+        self._twins += "same_as_id" in record
+        if record.get("kind") == "life.contact":  # its time is when somebody last wrote it down
+            return
+        day = str(record.get("date") or record.get("at", ""))[:10]
+        self._months[day[:7]] += 1
+        self._first = min(self._first or day, day)
+        self._last = max(self._last, day)
+
+    def rest(self) -> None:
+        """Show the line, if anything was counted."""
+        from rich.text import Text
+
+        from roadmap_cli.cli.render import one_line
+
+        if self._name is None or not (self._kinds or self._format):
+            return
+        told = ", ".join(f"{count:,} {plural(kind, count)}" for kind, count in self._kinds.most_common())
+        line = Text.assemble((one_line(self._name), "bold"), f"  {told or 'nothing new'}")
+        if self._twins:
+            line.append(f" ({self._twins:,} told by another source before)")
+        if self._first:
+            span = self._first if self._first == self._last else f"{self._first} to {self._last}"
+            line.append(f"  {span}", style="dim")
+        if len(self._months) > 2:
+            line.append(f"  {self._bars()}", style="cyan")
+        if self._format:
+            line.append(f"  {self._format}", style="dim")
+        self._console.print(line, soft_wrap=True)
+        self._name, self._format, self._first, self._last, self._twins = None, "", "", "", 0
+        self._kinds.clear()
+        self._months.clear()
+
+    def _bars(self) -> str:
+        """How much is in each month, the latest 24 of them that are covered."""
+        counts = [self._months[month] for month in months(self._first, self._last)][-24:]
+        most = max(counts)
+        return "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // most) if most else 0] for count in counts)
+
+
+def months(first: str, last: str) -> list[str]:
+    """The months `YYYY-MM` from a day to a day, both `YYYY-MM-DD`; at most the last 24."""
+    year, month = int(last[:4]), int(last[5:7])
+    found: list[str] = []
+    while len(found) < 24 and (name := f"{year:04}-{month:02}") >= first[:7]:
+        found.insert(0, name)
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+    return found
+
+
+def plural(kind: str, count: int) -> str:
+    """The word for so many of a kind."""
+    if count == 1:
+        return kind
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+
+
 @command(
     reads=KINDS,
     writes=("life.source", *KINDS),
     state="write",
     effects="network",
     quick=True,
+    drawing=Sources,
     columns=("at", "kind", "title", "name", "payee", "amount", "currency", "source", "source_line"),
     examples={
         "Read a calendar and a bank statement": "life-ingest examples/life/calendar.ics examples/life/bank.ofx | wc -l",
@@ -84,8 +168,12 @@ def main(
 ) -> Iterable[Record]:
     """Read calendars, statements and other records of a life.
 
-    What a FILE is, is told from its content, compressed or not; --formats lists what is read.
-    A folder stands for all files in and below it, a ZIP archive for its files.
+    What a FILE is, is told from its content, compressed or not, whatever its name; --formats lists what is read:
+    calendars, to-dos and contacts (iCalendar, vCard); statements (OFX, CSV, QIF, CAMT, MT940) and the journals of
+    beancount, hledger and ledger; mail (mbox, Maildir, .eml) and chats (WhatsApp, Signal, Telegram); export.zip of
+    Apple Health, FIT, GPX, TCX, and what Garmin, Oura and Fitbit give out; the history of Firefox, Chromium or Safari,
+    read while the browser runs; Google Takeout.
+    A folder stands for all files in and below it, a ZIP archive for its files, as large as they may be.
     FILE '-' is such a file on standard input; without FILE, records are read from there.
 
     Each record that is new is written after it is stored; what is known already is not written again, so that reading
@@ -170,6 +258,7 @@ def main(
     finally:
         reader.close()
         _tell(run, reader)
+    run.out.rest()
     run.note(tally.words())
 
 

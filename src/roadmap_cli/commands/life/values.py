@@ -118,7 +118,8 @@ def add(run: Run, rules: tuple[str, ...], files: tuple[str, ...]) -> Iterable[Re
     yield from given
     if told:
         run.warn(f"{len(told)} things to say about the rules together; life-values check tells them")
-    run.note(f"{len(given)} rules set, {len(parsed) - len(given)} held already")
+    held = len(parsed) - len(given)
+    run.note(f"{len(given)} rule{'s' if len(given) != 1 else ''} set{f', {held} held already' if held else ''}")
 
 
 def _rules(run: Run, rules: Sequence[str], files: Sequence[str]) -> Iterator[Rule]:
@@ -199,8 +200,8 @@ def check(run: Run, days: int) -> Iterable[Record]:
 
     Records on standard input that plan something (an event, or a recommendation with a field 'change') come back
     with the field 'conflicts'; all others pass through.
-    If standard input is empty, the rules themselves, how things were lately (sleep, money, hours a week) and the booked
-    days ahead are looked at.
+    If standard input is empty, or a terminal, the rules themselves, how things were lately (sleep, money, hours a
+    week) and the booked days ahead are looked at.
     The exit code is 1 if there is a contradiction or a conflict.
     """
     from datetime import timedelta
@@ -208,7 +209,7 @@ def check(run: Run, days: int) -> Iterable[Record]:
     from roadmap_cli.life.values import checking, present
 
     came = False
-    for record in run.records():
+    for record in () if run.is_typed else run.records():
         came = True
         with run.item(record), run.state.read() as tx:
             if record.get("kind") == "life.event" or isinstance(record.get("change"), dict):
@@ -227,6 +228,8 @@ def check(run: Run, days: int) -> Iterable[Record]:
             text = f"{each['rule']}: {each['text']}"
             found.append(_finding(run, what, text, [each["value_id"]], [each["rule"]], each["evidence_ids"]))
     yield from found
+    if not found:
+        run.note("nothing contradicts, or goes against, what matters to you")
     if any(record["what"] in ("contradiction", "present", "booked") for record in found):
         run.exit_code = 1
 

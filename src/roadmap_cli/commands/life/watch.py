@@ -11,19 +11,48 @@ from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.records import Record
 
+_STYLES = {"high": "bold red", "medium": "bold yellow"}
+_WIDE = 16
+
 
 def draw(records: Sequence[Record], console: Any) -> None:
-    """Each warning as a paragraph: how bad and what, what would clear it, where to look further."""
+    """Each warning: how bad and what, its measures as bars with a mark at what is usual, where to look further."""
     from rich.text import Text
 
     for record in records:
-        head = Text(visible(f"{record.get('severity', '')}: "), style="bold")
-        head.append(visible(str(record.get("text", ""))), style="not bold")
-        console.print(head)
-        console.print(visible(f"  clears when {record.get('clears_when', '')}"), style="dim")
+        severity = str(record.get("severity", ""))
+        pattern = str(record.get("pattern", "")).replace("_", " ")
+        span = f"{record.get('since', '')} to {record.get('until', '')}"
         console.print(
-            visible(f"  rests on {record.get('evidence_count', 0)} records: roadmap-why {record.get('why_id', '')}")
+            Text.assemble((visible(severity), _STYLES.get(severity, "bold")), f"  {visible(pattern)}  ", (span, "dim"))
         )
+        measures = record.get("measures") or []
+        if not measures:
+            console.print(Text(visible(f"  {record.get('text', '')}")))
+        wide = max((len(str(each["measure"])) for each in measures), default=0)
+        for each in measures:
+            name = visible(str(each["measure"]).replace("_", " ")).ljust(wide)
+            line = Text.assemble(f"  {name} ", _bar(each), f" {each['recent']:g} {visible(str(each['unit']))}")
+            line.append(f", usually {each['usual']:g}, clears at {each['clear_at']:g}", style="dim")
+            line.truncate(console.width, overflow="ellipsis")
+            console.print(line)
+        console.print(
+            Text(f"  rests on {record.get('evidence_count', 0)} records: life-why {record.get('id', '')}", "dim"),
+            soft_wrap=True,
+        )
+
+
+def _bar(measure: Record) -> Any:
+    """How much it is lately as a bar, from zero or what is below it, with a mark where it usually is."""
+    from rich.text import Text
+
+    recent, usual = float(measure["recent"]), float(measure["usual"])
+    low = min(0.0, recent, usual)
+    most = max(0.0, recent, usual) - low or 1.0
+    filled = round((recent - low) / most * _WIDE)
+    mark = min(round((usual - low) / most * _WIDE), _WIDE - 1)
+    bar = Text("█" * filled + "·" * (_WIDE - filled))
+    return Text.assemble(bar[:mark], ("┃", "bold"), bar[mark + 1 :])
 
 
 @command(
@@ -90,7 +119,7 @@ def main(
 
     settings = watching.Settings(false_alarms, working_hours, timezone)
     if not run.state_path.exists():
-        run.detail("nothing is known yet; life-ingest takes in calendars and bank statements")
+        run.note("nothing is known yet; life-ingest takes in calendars, statements, mail and more")
         return
     with run.state.write() as tx:
         known = list(watching.still_open(tx)) if also_open else []
@@ -106,6 +135,6 @@ def main(
     with run.state.write() as tx:
         watching.tell(tx, new, run.now())
     if not written:
-        run.detail("nothing new to warn of")
+        run.note(f"nothing new to warn of{'' if also_open else '; --open tells again what has not cleared'}")
     if written and fail_on_warning:
         run.exit_code = 1

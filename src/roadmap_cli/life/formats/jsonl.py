@@ -27,7 +27,7 @@ STATUSES = ("needs_action", "in_process", "completed", "cancelled")
 
 
 def matches(opened: Opened) -> bool:
-    """Its first line is a JSON object with a kind."""
+    """Its first line is a JSON object with a kind, which is not one of another family: folders hold those, too."""
     import orjson
 
     line = opened.text_head.split(b"\n", 1)[0]
@@ -37,7 +37,9 @@ def matches(opened: Opened) -> bool:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
         return b'"kind"' in line
-    return isinstance(value, dict) and "kind" in value
+    if not isinstance(value, dict) or "kind" not in value:
+        return False
+    return not isinstance(value["kind"], str) or value["kind"].startswith("life.")
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Group | Record | DataError]:

@@ -56,7 +56,11 @@ def parse(text: str, where: str | None = None) -> Rule:
     for begin, read in _FORMS:
         if lowered.startswith(begin):
             return read(plain, where)
-    raise _wrong("not a rule", where, 'write it as "family > work" or "no meetings after 18:00"; see --help')
+    raise _wrong(
+        f"not a rule: {plain!r}" if where is None else "not a rule",
+        where,
+        'write it as "family > work" or "no meetings after 18:00"; see --help',
+    )
 
 
 def lines(text: str, name: str) -> Iterator[tuple[int, str]]:
