@@ -127,7 +127,7 @@ def main(
 
     A forecast that says the same as before has the same id.
     """
-    from roadmap_cli.life import forecasting, proposals
+    from roadmap_cli.life import forecasting, proposals, telling
 
     settings = forecasting.Settings(weeks, working_hours, timezone, measures)
     if not run.state_path.exists():
@@ -135,7 +135,7 @@ def main(
         return
     with run.state.write() as tx:
         made = forecasting.look(tx, run.now(), settings)
-        told = forecasting.tell(tx, made, run.now(), settings, command=run.command)
+        told = telling.tell(tx, made, run.now(), settings, command=run.command)
         proposed = proposals.propose(tx, made, told, run.now(), command=run.command)
     for words in made.silent:
         run.detail(words)
