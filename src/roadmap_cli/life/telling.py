@@ -38,6 +38,7 @@ def tell(tx: Connection, made: Made, now: datetime, settings: Settings, *, comma
     """Store and give the records of what was forecast. The caller commits."""
     found: list[Record] = []
     zone = made.working.zone.key if made.working is not None else "UTC"
+    hours = made.working.text() if made.working is not None else settings.working_hours
     for each in made.forecasts:
         told = list(rows(each))
         if not told:
@@ -56,7 +57,7 @@ def tell(tx: Connection, made: Made, now: datetime, settings: Settings, *, comma
         if all(known):  # the same was said before: nothing new to decide
             found += [record for record in known if record is not None]
             continue
-        why = _decide(tx, each, told, now, settings, command, zone)
+        why = _decide(tx, each, told, now, hours, command, zone)
         for name, row in zip(names, told, strict=True):
             record: Record = {
                 "kind": "life.forecast",
@@ -97,7 +98,7 @@ def _valued(tx: Connection, each: Forecast, row: Record, now: datetime) -> Recor
 
 
 def _decide(
-    tx: Connection, each: Forecast, told: Sequence[Record], now: datetime, settings: Settings, command: str, zone: str
+    tx: Connection, each: Forecast, told: Sequence[Record], now: datetime, hours: str, command: str, zone: str
 ) -> str:
     """The decision to tell this forecast, resting on the history it was made from and on what is booked."""
     how = each.how
@@ -118,15 +119,15 @@ def _decide(
         "coverage": round(each.outlook.coverage, 3),
         "mase": {str(trust.until): round(trust.mase, 3) for trust in each.outlook.trust},
         "skill": {str(trust.until): round(trust.skill, 3) for trust in each.outlook.trust},
-        "working_hours": settings.working_hours,
+        "working_hours": hours,
         "zone": zone,
     }
-    evidence = [_history(tx, each, now, command, zone, settings), *booked_ids, *task_ids]
+    evidence = [counted(tx, each, now, command, zone, hours), *booked_ids, *task_ids]
     if how.booked is not None and each.booked is not None:
         facts["booked"] = {name: list(getattr(how.booked, name)) for name in ("hours", "after", "focus", "away")}
         facts["booked_events"] = len(booked_ids)
     if how.bookings is not None:
-        evidence.append(_bookings(tx, each, now, command, zone, settings))
+        evidence.append(_bookings(tx, each, now, command, zone, hours))
     if each.tasks:
         facts["tasks_due"] = [len(week) for week in each.tasks]
     if how.after is not None:
@@ -148,7 +149,7 @@ def _decide(
     return str(made["id"])
 
 
-def _history(tx: Connection, each: Forecast, now: datetime, command: str, zone: str, settings: Settings) -> str:
+def counted(tx: Connection, each: Forecast, now: datetime, command: str, zone: str, hours: str) -> str:
     """The decision that counted the history: one for each series and last week, however often it is forecast."""
     evidence = each.series.evidence()
     what = f"{each.series.name} by week, {each.series.first} to {each.series.last}, from {len(evidence)} records"
@@ -159,7 +160,7 @@ def _history(tx: Connection, each: Forecast, now: datetime, command: str, zone: 
         "first_day": str(each.series.first),
         "last_day": str(each.series.last),
         "values": [None if value != value else round(float(value), 3) for value in each.series.values],
-        "working_hours": settings.working_hours,
+        "working_hours": hours,
         "zone": zone,
     }
     if each.how.after is not None:
@@ -176,7 +177,7 @@ def _history(tx: Connection, each: Forecast, now: datetime, command: str, zone: 
     )
 
 
-def _bookings(tx: Connection, each: Forecast, now: datetime, command: str, zone: str, settings: Settings) -> str:
+def _bookings(tx: Connection, each: Forecast, now: datetime, command: str, zone: str, hours: str) -> str:
     """The decision that counted when meetings were booked."""
     found = each.how.bookings
     ids = found.ids if found is not None else []
@@ -188,7 +189,7 @@ def _bookings(tx: Connection, each: Forecast, now: datetime, command: str, zone:
         ids[::-1],
         command,
         now,
-        {"working_hours": settings.working_hours, "zone": zone, "meetings": len(ids)},
+        {"working_hours": hours, "zone": zone, "meetings": len(ids), "last_day": str(each.series.last)},
     )
 
 
