@@ -93,9 +93,7 @@ def history(account: Account, until: date) -> tuple[Series, float] | None:
     between = [each.id for each in account.moved if min(account.day, end) <= each.day <= max(account.day, end)]
     ids[-1] = [account.balance_id, *dict.fromkeys([*ids[-1], *between])]
     after = held(account.day, float(account.amount), account.moved, end - timedelta(days=1))
-    lows = np.array(
-        [lowest(account.day, float(account.amount), account.moved, start, place) for place in range(count)]
-    )
+    lows = np.array([lowest(account.day, float(account.amount), account.moved, start, place) for place in range(count)])
     own = Series(
         f"balance_{account.unit}", account.unit, start, lows.round(2), [tuple(each) for each in ids], False, account.id
     )

@@ -83,7 +83,8 @@ def look(tx: Connection, now: datetime, settings: Settings) -> Made:
     for name in settings.measures:
         if name not in WORDS and not MONEY.match(name):
             raise UsageError(
-                f"no such measure: {name!r}", hint=f"there are {', '.join(WORDS)}, spending_CUR, net_CUR and balance_CUR"
+                f"no such measure: {name!r}",
+                hint=f"there are {', '.join(WORDS)}, spending_CUR, net_CUR and balance_CUR",
             )
     zone = named(chosen(settings.zone) if settings.zone else _usable(series.home_zone(tx)))
     working = WorkingTime.of(settings.working_hours, zone)

@@ -13,6 +13,7 @@ from typing import Any
 
 from roadmap_cli.life import outlook, weeks
 from roadmap_cli.life.outlook import Outlook
+from roadmap_cli.life.standing import Standing
 from roadmap_cli.life.weeks import Booked, Bookings, Movement
 
 #: Origins that a backtest of money tries, at most.
@@ -74,9 +75,7 @@ def is_backtested(name: str, values: Any, how: Telling) -> bool:
         return False
     end = how.start + timedelta(days=7 * len(values))
     said = sum(
-        hours
-        for week, hours in zip(how.bookings.weeks, how.bookings.hours, strict=True)
-        if how.start <= week < end
+        hours for week, hours in zip(how.bookings.weeks, how.bookings.hours, strict=True) if how.start <= week < end
     )
     return bool(said >= SAID * float(values[values == values].sum()))
 
@@ -120,15 +119,16 @@ def _with_bookings(values: Any, horizon: int, how: Telling) -> Outlook:
     """The intervals and trust of forecasts that knew what was booked at each origin."""
     import numpy as np
 
-    own, peer = [], []
+    own: list[Any] = []
+    peer: list[Any] = []
     for origin in origins(len(values)):
         history, actual = values[:origin], values[origin : origin + horizon]
         if (history == history).sum() < outlook.FIRST_ORIGIN:
             continue
-        for found, made in ((own, with_booked(values, origin, horizon, how)), (peer, outlook.naive(history, horizon))):
+        for into, made in ((own, with_booked(values, origin, horizon, how)), (peer, outlook.naive(history, horizon))):
             row = np.full(horizon, np.nan)
             row[: len(actual)] = actual - made[: len(actual)]
-            found.append(row)
+            into.append(row)
     known = int((values == values).sum())
     middle = outlook.point(values, horizon).clip(0)
     found = outlook.combined(middle, np.stack(own), np.stack(peer), outlook.scale(values), known)
@@ -165,7 +165,8 @@ def _backtested(values: Any, horizon: int, rule: Any, peer: Any) -> Outlook:
     import numpy as np
 
     count = len(values)
-    errors, peers = [], []
+    errors: list[Any] = []
+    peers: list[Any] = []
     for origin in _money_origins(count):
         actual = values[origin : origin + horizon]
         for rows, told in ((errors, rule(origin)), (peers, peer(origin))):
@@ -189,7 +190,7 @@ def _net(values: Any, how: Telling) -> Outlook | None:
     return later(_backtested(values, horizon, rule, lambda origin: outlook.naive(values[:origin], horizon)), how.gap)
 
 
-def _split(how: Telling, origin: int) -> tuple[list[weeks.Standing], Any]:
+def _split(how: Telling, origin: int) -> tuple[list[Standing], Any]:
     """What is standing as of a week, and the weekly sums of the rest before it, exceptions clipped."""
     import numpy as np
 

@@ -355,9 +355,7 @@ def _told(change: Change) -> Record:
 def words(week: str, hours: float, limit: float, tasks: int, lines: Sequence[str]) -> str:
     """A proposal for a person."""
     due = f"; {tasks} to-do{'s are' if tasks != 1 else ' is'} due" if tasks else ""
-    return "; ".join(
-        [f"{week}: meetings {hours:.1f} h, from {limit:.1f} h a week is among the fullest{due}", *lines]
-    )
+    return "; ".join([f"{week}: meetings {hours:.1f} h, from {limit:.1f} h a week is among the fullest{due}", *lines])
 
 
 def line(change: Record, zone: ZoneInfo) -> str:

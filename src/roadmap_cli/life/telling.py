@@ -140,7 +140,8 @@ def _decide(
         what=f"{each.series.name} to {last['period_name']}: {_say(each.series, first['value'])}"
         f" in {first['period_name']}",
         why=f"median of several models on {each.outlook.weeks} weeks up to {each.series.last}; at most {worst:.2f}"
-        f" times the error of {peer} in the backtest" + (f"; {len(booked_ids)} events are booked" if booked_ids else ""),
+        f" times the error of {peer} in the backtest"
+        + (f"; {len(booked_ids)} events are booked" if booked_ids else ""),
         evidence=evidence,
         command=command,
         at=now,

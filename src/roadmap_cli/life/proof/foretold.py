@@ -74,10 +74,7 @@ def record(tx: Connection, told: Record) -> Claims:
     decision = decisions.get(tx, told["why_id"])
     if decision is None:
         raise DataError("its decision is not stored", code="no_fact")
-    evidence = decision["evidence_ids"]
-    cited = [found for name in evidence if (found := records.get(tx, name)) is not None]
-    below = [found for name in evidence if (found := decisions.get(tx, name)) is not None]
-    made = _made(tx, decision, cited, below)
+    made = _made(tx, decision, _records(tx, decision), _decisions(tx, decision))
     row = next((each for each in telling.rows(made) if each["period_name"] == told["period_name"]), None)
     if row is None:
         yield "period_name", told["period_name"], None
@@ -93,14 +90,14 @@ def proposal(tx: Connection, told: Record) -> Claims:
     if decision is None:
         raise DataError("its decision is not stored", code="no_fact")
     facts = decision["facts"]
-    below = [found for name in decision["evidence_ids"] if (found := decisions.get(tx, name)) is not None]
+    below = _decisions(tx, decision)
     counted = next(each for each in below if each["decision"] == "life.history_counted")
     values = np_values(counted["facts"]["values"])
     yield "limit_hours", told["limit_hours"], round(_quantile(values), 2)
     monday = telling.first_day(told["week"])
     if facts["is_forecast"]:
         rests = next(each for each in below if each["decision"] == "life.forecast_made")
-        made = _made(tx, rests, _records(tx, rests), [found for name in rests["evidence_ids"] if (found := decisions.get(tx, name))])  # fmt: skip
+        made = _made(tx, rests, _records(tx, rests), _decisions(tx, rests))
         row = next(each for each in telling.rows(made) if each["period_name"] == told["week"])
         yield "meeting_hours", told["meeting_hours"], round(max(row["value"], row["booked"]), 2)
     else:
@@ -165,6 +162,10 @@ def _made(tx: Connection, decision: Record, cited: Sequence[Record], below: Sequ
 
 def _records(tx: Connection, decision: Record) -> list[Record]:
     return [found for name in decision["evidence_ids"] if (found := records.get(tx, name)) is not None]
+
+
+def _decisions(tx: Connection, decision: Record) -> list[Record]:
+    return [found for name in decision["evidence_ids"] if (found := decisions.get(tx, name)) is not None]
 
 
 def _booked(cited: Sequence[Record], facts: Mapping[str, Any]) -> Booked:

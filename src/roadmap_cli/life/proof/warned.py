@@ -56,7 +56,7 @@ def warned(
         return
     for name, told in facts.items():
         if isinstance(told, dict) and told.get("measure") == name:
-            since, until = (date.fromisoformat(told.get(edge, record[edge])) for edge in ("since", "until"))
+            since, until = (date.fromisoformat(str(told.get(edge) or record[edge])) for edge in ("since", "until"))
             days = again.days(tx, cited, name, since, until, facts)
             value = stretch(days, name, str(told["unit"]), since, until)
             yield f"{name} recent", warnings.spoken(told["recent"]), warnings.spoken(value or 0.0)
