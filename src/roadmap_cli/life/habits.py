@@ -34,6 +34,8 @@ BODY: dict[str, tuple[str, float]] = {
 #: Somebody is close who was in touch in at least this part of the weeks before the last four.
 CLOSE_WEEKS = 0.4
 MOST_CLOSE = 12
+#: In the graph: days of contact, and the part of it that was private, that make somebody close who is not family.
+CLOSE_DAYS, PRIVATE = 8, 0.5
 WEEKS_FOR_CLOSE = 22
 #: A page opened from this hour in the evening to this hour of the morning is late; it counts for the evening.
 LATE_FROM, LATE_UNTIL = 23, 5
@@ -112,11 +114,15 @@ def _plain(tx: Connection, metric: str, since: date, until: date) -> Iterable[tu
 def close_contacts(tx: Connection, since: date, until: date, zone: ZoneInfo) -> tuple[Days, int]:
     """Messages and meetings a day with those who are close, and how many these are.
 
-    Close are those who wrote (in chats; in mail, if they are in the address book or are somebody the user writes to) or
+    Close are, where `life-graph` has read what there is, family and those it finds closest by private contact.
+    Else those who wrote (in chats; in mail, if they are in the address book or are somebody the user writes to) or
     were met outside working hours or at weekends, in at least CLOSE_WEEKS of the WEEKS_FOR_CLOSE weeks that ended four
     weeks before `until`: that somebody has fallen silent lately must not make them a stranger.
     """
     begin, end = _midnight(since, zone), _midnight(until + timedelta(days=1), zone)
+    by_graph = _by_graph(tx, begin, end, zone)
+    if by_graph is not None:
+        return by_graph
     known = _known_addresses(tx)
     touched: list[tuple[date, str, str]] = []
     for name, at, channel, sender in tx.execute(
@@ -135,19 +141,56 @@ def close_contacts(tx: Connection, since: date, until: date, zone: ZoneInfo) -> 
     span = min(WEEKS_FOR_CLOSE, max(1, ((last - (first or since)).days + 1) // 7))
     often = sorted(weeks, key=lambda who: (-len(weeks[who]), who))
     close = {who for who in often[:MOST_CLOSE] if len(weeks[who]) >= max(4, CLOSE_WEEKS * span)}
-    found = Days()
     if not close:
-        return found, 0
+        return Days(), 0
     by_day: dict[date, list[str]] = defaultdict(list)
     for day, who, name in touched:
         if who in close:
             by_day[day].append(name)
+    return _counted(by_day, until), len(close)
+
+
+def _counted(by_day: dict[date, list[str]], until: date) -> Days:
+    """Records a day from the first day that has any to `until`; days without one are zero."""
+    found = Days()
     begins = min(by_day)
     for offset in range((until - begins).days + 1):
         day = begins + timedelta(days=offset)
         ids = list(dict.fromkeys(by_day.get(day, [])))
         found.put(day, float(len(ids)), ids)
-    return found, len(close)
+    return found
+
+
+def _by_graph(tx: Connection, begin: datetime, end: datetime, zone: ZoneInfo) -> tuple[Days, int] | None:
+    """The same by the people of the graph; None if it knows nobody close or has not read what came lately.
+
+    Close: family, or private contact (messages, meetings of two) on at least CLOSE_DAYS days, of those with most of it.
+    Who is close is judged as of four weeks ago: that somebody has fallen silent must not make them a stranger.
+    """
+    from roadmap_cli.life.graph import closeness
+
+    (read,) = tx.execute("SELECT max(at) FROM life_graph_read WHERE at < ?", (stamp(end),)).fetchone()
+    (told,) = tx.execute("SELECT max(at) FROM life_message WHERE at < ?", (stamp(end),)).fetchone()
+    if read is None or (told is not None and parse(told) - parse(read) > timedelta(days=2)):
+        return None
+    earlier = end - timedelta(days=28)
+    people = [
+        each
+        for each in closeness.close_people(tx, earlier)
+        if (each.family and each.days) or (each.private >= PRIVATE and each.days >= CLOSE_DAYS)
+    ][:MOST_CLOSE]
+    at_day: dict[str, str] = {}
+    for each in people:
+        for ids in closeness.contact_days(tx, each.entity_id, begin, end).values():
+            at_day.update(dict.fromkeys(ids, ""))
+    by_day: dict[date, list[str]] = defaultdict(list)
+    for name in at_day:
+        row = tx.execute("SELECT at FROM life_graph_read WHERE record_id = ?", (name,)).fetchone()
+        by_day[parse(row[0]).astimezone(zone).date()].append(name)
+    if not by_day:
+        return None
+    last = (end - timedelta(hours=1)).astimezone(zone).date()
+    return _counted(by_day, last), len(people)
 
 
 def _known_addresses(tx: Connection) -> set[str]:
@@ -199,17 +242,26 @@ def late_screen(tx: Connection, since: date, until: date, zone: ZoneInfo) -> Day
         " ORDER BY start_at, id",
         (stamp(begin), stamp(end)),
     ).fetchall()
-    found = Days()
-    if not rows:
-        return found
+    found = evenings([(name, parse(at)) for name, at in rows], zone)
+    for day in [day for day in found.values if not since <= day <= until]:
+        del found.values[day], found.ids[day]
+    return found
+
+
+def evenings(pages: Iterable[tuple[str, datetime]], zone: ZoneInfo) -> Days:
+    """Late minutes by evening from (id, when) of pages, by time.
+
+    A day without a page is a day without this machine, and has no value; one without a late page is zero and cites its
+    last page, which shows that the machine was used.
+    """
     minutes: dict[date, float] = defaultdict(float)
     ids: dict[date, list[str]] = defaultdict(list)
-    seen: set[date] = set()
+    last: dict[date, str] = {}
     before: datetime | None = None
-    for name, at in rows:
-        local = parse(at).astimezone(zone)
+    for name, at in pages:
+        local = at.astimezone(zone)
         evening = local.date() - timedelta(days=1) if local.hour < LATE_UNTIL else local.date()
-        seen.add(evening)
+        last[evening] = name
         if LATE_UNTIL <= local.hour < LATE_FROM:
             before = None
             continue
@@ -217,11 +269,9 @@ def late_screen(tx: Connection, since: date, until: date, zone: ZoneInfo) -> Day
         minutes[evening] += min(gap.total_seconds() / 60, 60.0) if gap <= SITTING else 1.0
         ids[evening].append(name)
         before = local
-    first, last = min(seen), min(max(seen), until)
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        if day in seen:  # a day without a page is a day without this machine
-            found.put(day, minutes.get(day, 0.0), ids.get(day, []))
+    found = Days()
+    for day in sorted(last):
+        found.put(day, minutes.get(day, 0.0), ids.get(day) or [last[day]])
     return found
 
 

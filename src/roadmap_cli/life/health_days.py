@@ -101,6 +101,11 @@ def daily(
         from roadmap_cli.life import nights
 
         return nights.daily(tx, metric, since=since, until=until, priority=priority)
+    return of_readings(readings(tx, metric, since, until), metric, priority)
+
+
+def of_readings(told: Iterable[tuple[str, Reading]], metric: str, priority: Sequence[str] = ()) -> list[DayValue]:
+    """The days of a metric that is no sleep, from (day as text, reading) by day, then time."""
     known = METRICS.get(metric)
     of_day: Callable[[list[Reading], Rank], tuple[float, list[Reading]]] = {
         "sum": _counted,
@@ -108,7 +113,7 @@ def daily(
     }.get(known.daily if known else "mean", _mean)
     rank = Rank(priority)
     found = []
-    for day, rows in groupby(readings(tx, metric, since, until), key=lambda pair: pair[0]):
+    for day, rows in groupby(told, key=lambda pair: pair[0]):
         value, used = of_day([each for _, each in rows], rank)
         devices = sorted({each.device for each in used}, key=rank)
         found.append(DayValue(date.fromisoformat(day), value, tuple(each.id for each in used), tuple(devices)))

@@ -67,6 +67,13 @@ def nights(
         ),
         key=lambda each: (each.start, each.id),
     )
+    return grouped(tx, rows, rank, since, until)
+
+
+def grouped(
+    tx: Connection, rows: Iterable[Reading], rank: Rank, since: date | None = None, until: date | None = None
+) -> list[Night]:
+    """The nights of readings that are sorted by start; whatever lies outside `since` to `until` is left out."""
     by_day: dict[date, list[Session]] = defaultdict(list)
     for session in _sessions(tx, rows, rank):
         if (since is None or session.day >= since) and (until is None or session.day <= until):
@@ -82,8 +89,13 @@ def daily(
     tx: Connection, metric: str, *, since: date | None, until: date | None, priority: Sequence[str]
 ) -> list[DayValue]:
     """The days of `sleep` and of what is derived from it; see `health_days.daily`."""
+    return values(nights(tx, since=since, until=until, priority=priority), metric)
+
+
+def values(known: Iterable[Night], metric: str) -> list[DayValue]:
+    """The days of a metric from nights."""
     found = []
-    for night in nights(tx, since=since, until=until, priority=priority):
+    for night in known:
         value = _value(night, metric)
         if value is not None:
             ids = night.ids if metric in ("sleep", "sleep_nap") else night.main.ids

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import weeks
+from roadmap_cli.life import telling, weeks
 from roadmap_cli.life.forecasting import OVERCOMMITTED, Forecast, Made
 from roadmap_cli.life.series import WorkingTime
 from roadmap_cli.life.zones import named
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 WEEKS = 8
 #: A block worth protecting, and how many of them a week.
 BLOCK, BLOCKS = timedelta(hours=2), 2
+#: One block more for each to-do that is due in the week, up to so many.
+MORE_BLOCKS = 2
 #: Blocks and moved events begin on the half hour.
 GRID = timedelta(minutes=30)
 #: At most so many events of a week are moved or declined.
@@ -78,6 +80,9 @@ class Plan:
     forecast: Record
     changes: list[Change] = field(default_factory=list)
     alignment: Any = None
+    history: str = ""
+    tasks: tuple[str, ...] = ()
+    booked_ids: tuple[str, ...] = ()
 
 
 def propose(tx: Connection, made: Made, told: Sequence[Record], now: datetime, *, command: str) -> list[Record]:
@@ -101,6 +106,7 @@ def propose(tx: Connection, made: Made, told: Sequence[Record], now: datetime, *
         plan.changes = [change for change in plan.changes if _agrees(tx, change, now)]
         if plan.changes:
             plan.alignment = _alignment(tx, plan.changes, now)
+            plan.history = telling.counted(tx, load, now, command, working.zone.key, working.text())
             found.append(_store(tx, plan, working, now, command))
     return found
 
@@ -123,7 +129,14 @@ def _plans(load: Forecast, told: Sequence[Record]) -> Iterator[Plan]:
         expected = float(record["value"]) if record is not None else booked
         hours = max(expected, booked)
         if hours >= limit and hours > 1.2 * usual and booked > 0:
-            yield Plan(monday, hours, limit, record or {})
+            yield Plan(
+                monday,
+                hours,
+                limit,
+                record or {},
+                tasks=tuple(load.tasks[place]) if load.tasks else (),
+                booked_ids=tuple(load.booked_ids[place]) if load.booked_ids else (),
+            )
 
 
 def _taken(tx: Connection, first: date, working: WorkingTime) -> list[Event]:
@@ -165,8 +178,9 @@ def _fill(plan: Plan, load: Forecast, taken: list[Event], working: WorkingTime, 
     gone = {id(change.event) for change in plan.changes}
     rest = [each for each in taken if id(each) not in gone]
     blocks = 0
+    wanted = BLOCKS + min(len(plan.tasks), MORE_BLOCKS)
     for day in (plan.monday + timedelta(days=offset) for offset in range(5)):
-        if blocks >= BLOCKS:
+        if blocks >= wanted:
             break
         place = _free(day, BLOCK, rest, working)
         if place is not None and place > now:
@@ -273,18 +287,14 @@ def _agrees(tx: Connection, change: Change, now: datetime) -> bool:
 
 def _store(tx: Connection, plan: Plan, working: WorkingTime, now: datetime, command: str) -> Record:
     changes = [_told(change) for change in plan.changes]
-    text = (
-        f"{weeks.label(plan.monday)}: meetings {plan.hours:.1f} h, from {plan.limit:.1f} h a week is among the fullest"
-        "; " + "; ".join(_line(change, working.zone) for change in plan.changes)
-    )
+    lines = [line(change, working.zone) for change in changes]
+    text = words(weeks.label(plan.monday), plan.hours, plan.limit, len(plan.tasks), lines)
     moved = [str(change.event.record["id"]) for change in plan.changes if change.event is not None]
-    evidence = [*moved]
-    if plan.forecast:
-        evidence.insert(0, plan.forecast["why_id"])
+    evidence = [*([plan.forecast["why_id"]] if plan.forecast else []), plan.history, *moved, *plan.tasks]
     if plan.alignment is not None:
         evidence += list(plan.alignment.evidence)
     if not plan.forecast:
-        evidence += _booked_ids(tx, plan)
+        evidence += plan.booked_ids
     why = decisions.decide(
         tx,
         kind="life.change_proposed",
@@ -294,7 +304,17 @@ def _store(tx: Connection, plan: Plan, working: WorkingTime, now: datetime, comm
         evidence=evidence,
         command=command,
         at=now,
-        facts={"limit_h": round(plan.limit, 2), "hours": round(plan.hours, 2)},
+        facts={
+            "week": weeks.label(plan.monday),
+            "limit_h": round(plan.limit, 2),
+            "hours": round(plan.hours, 2),
+            "percent": round(100 * OVERCOMMITTED),
+            "zone": working.zone.key,
+            "working_hours": working.text(),
+            "is_forecast": bool(plan.forecast),
+            "tasks_due": len(plan.tasks),
+            "changes": lines,
+        },
     )
     record: Record = {
         "kind": "life.proposal",
@@ -310,19 +330,12 @@ def _store(tx: Connection, plan: Plan, working: WorkingTime, now: datetime, comm
         "changes": changes,
         "why_id": why["id"],
     }
+    if plan.tasks:
+        record["tasks_due"] = len(plan.tasks)
     if plan.alignment is not None:
         record |= plan.alignment.fields()
     records.put(tx, record)
     return record
-
-
-def _booked_ids(tx: Connection, plan: Plan) -> list[str]:
-    rows = tx.execute(
-        "SELECT id FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 0"
-        " AND start_at >= ? AND start_at < ?",
-        (str(plan.monday), str(plan.monday + timedelta(days=7))),
-    ).fetchall()
-    return [name for (name,) in rows]
 
 
 def _told(change: Change) -> Record:
@@ -339,13 +352,21 @@ def _told(change: Change) -> Record:
     return record | {name: source[name] for name in ("uid", "instance", "zone") if source.get(name)}
 
 
-def _line(change: Change, zone: ZoneInfo) -> str:
-    when = f"{change.start.astimezone(zone):%a %Y-%m-%d %H:%M}"
-    if change.action == "protect":
-        return f"protect {when} to {change.end.astimezone(zone):%H:%M}"
-    if change.action == "move" and change.event is not None:
-        return f"move {change.title} from {change.event.start.astimezone(zone):%a %Y-%m-%d %H:%M} to {when}"
-    return f"decline {change.title} {when}"
+def words(week: str, hours: float, limit: float, tasks: int, lines: Sequence[str]) -> str:
+    """A proposal for a person."""
+    due = f"; {tasks} to-do{'s are' if tasks != 1 else ' is'} due" if tasks else ""
+    return "; ".join([f"{week}: meetings {hours:.1f} h, from {limit:.1f} h a week is among the fullest{due}", *lines])
+
+
+def line(change: Record, zone: ZoneInfo) -> str:
+    """One change of a record in words, in a zone."""
+    start, end = (parse(change[name]).astimezone(zone) for name in ("starts_at", "ends_at"))
+    when = f"{start:%a %Y-%m-%d %H:%M}"
+    if change["action"] == "protect":
+        return f"protect {when} to {end:%H:%M}"
+    if change["action"] == "move":
+        return f"move {change['title']} from {parse(change['was_at']).astimezone(zone):%a %Y-%m-%d %H:%M} to {when}"
+    return f"decline {change['title']} {when}"
 
 
 def diff(proposals: Iterable[Record]) -> Iterator[str]:

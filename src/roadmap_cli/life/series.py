@@ -54,6 +54,10 @@ class WorkingTime:
             raise UsageError(f"not working hours: {text!r}", hint="write them as 08:00-18:00")
         return found
 
+    def text(self) -> str:
+        """As `of` reads it."""
+        return f"{self.begins:%H:%M}-{self.ends:%H:%M}"
+
     def moment(self, day: date, clock: time) -> datetime:
         """A local time of a day, in UTC."""
         return datetime.combine(day, clock, self.zone).astimezone(UTC)

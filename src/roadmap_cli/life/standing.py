@@ -121,7 +121,9 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Paid:
+class Paid:
+    """One payment as series are told from: its payee as it is shown, its account '' if unknown."""
+
     id: str
     day: date
     amount: Decimal
@@ -144,15 +146,22 @@ def standing(tx: Connection, until: date) -> list[Standing]:
            ORDER BY paid.date, paid.id""",
         (until.isoformat(),),
     ).fetchall()
-    groups: dict[tuple[str, str, bool], list[_Paid]] = defaultdict(list)
+    by_unit: dict[str, list[Paid]] = defaultdict(list)
     for name, day, amount, unit, payee, account, words in rows:
-        value = Decimal(amount)
-        key = _key(payee or (words or "").strip())
-        if key and value:
-            paid = _Paid(name, date.fromisoformat(day), value, payee or key, account)
-            groups[key, unit, value < 0].append(paid)
-    found = [made for (_, unit, _), paid in groups.items() for made in _of_payee(paid, unit, until)]
+        who = payee or _key((words or "").strip())
+        by_unit[unit].append(Paid(name, date.fromisoformat(day), Decimal(amount), who, account))
+    found = [made for unit, paid in by_unit.items() for made in of_payments(paid, unit, until)]
     return sorted(found, key=lambda each: (each.currency, -abs(each.a_month), each.payee))
+
+
+def of_payments(paid: Iterable[Paid], unit: str, until: date) -> list[Standing]:
+    """The standing payments among payments in one currency, by day, as of `until`; in order of their payees."""
+    groups: dict[tuple[str, bool], list[Paid]] = defaultdict(list)
+    for each in paid:
+        key = _key(each.payee)
+        if key and each.amount:
+            groups[key, each.amount < 0].append(each)
+    return [made for _, own in sorted(groups.items()) for made in _of_payee(own, unit, until)]
 
 
 def _key(payee: str) -> str:
@@ -162,8 +171,8 @@ def _key(payee: str) -> str:
     return " ".join(words[:4])
 
 
-def _of_payee(paid: Sequence[_Paid], unit: str, until: date) -> list[Standing]:
-    by_amount: dict[Decimal, list[_Paid]] = defaultdict(list)
+def _of_payee(paid: Sequence[Paid], unit: str, until: date) -> list[Standing]:
+    by_amount: dict[Decimal, list[Paid]] = defaultdict(list)
     for each in paid:
         by_amount[each.amount].append(each)
     series = [each for each in by_amount.values() if len(each) >= 2]
@@ -183,9 +192,9 @@ def _of_payee(paid: Sequence[_Paid], unit: str, until: date) -> list[Standing]:
     return found
 
 
-def _joined(series: list[list[_Paid]]) -> list[list[_Paid]]:
+def _joined(series: list[list[Paid]]) -> list[list[Paid]]:
     """Series of one amount each; where one ends and another goes on at a new price, they are one."""
-    made: list[list[_Paid]] = []
+    made: list[list[Paid]] = []
     for each in series:
         before = next(
             (
@@ -209,7 +218,7 @@ def _similar(amounts: Sequence[Decimal]) -> bool:
     return bool(middle) and all(abs(each - middle) <= abs(middle) * Decimal(LARGEST_SPREAD) for each in amounts)
 
 
-def _period(paid: Sequence[_Paid]) -> Period | None:
+def _period(paid: Sequence[Paid]) -> Period | None:
     """The period at which days follow each other; one that was missed now and then does no harm."""
     days = sorted({each.day for each in paid})
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
@@ -226,7 +235,7 @@ def _period(paid: Sequence[_Paid]) -> Period | None:
     return None
 
 
-def _standing(paid: Sequence[_Paid], unit: str, until: date, *, varies: bool) -> Standing | None:
+def _standing(paid: Sequence[Paid], unit: str, until: date, *, varies: bool) -> Standing | None:
     period = _period(paid)
     if period is None:
         return None

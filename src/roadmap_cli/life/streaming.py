@@ -1,14 +1,15 @@
 """How unusual is each value of a stream of numbers, told when it arrives: any sampling, nothing known beforehand.
 
-Four views of the newest values are compared with what came before, each in the units of its own past:
+Five views of the newest values are compared with what came before, each in the units of its own past:
 
 - deviation: distance from the mean of the last `warm_up` values, in their standard deviations;
 - rhythm, fine and coarse: how far a short mean (a 96th of a cycle) and a long one (a quarter) are from the nearest mean
   at about the same time in the seven cycles before. A cycle is a day, or a week for values that come rarer than that;
-- shape: distance of the last eight blocks of three values from the nearest eight in all the past.
+- shape: distance of the last eight blocks of three values from the nearest eight in all the past;
+- reach: how far a value lies beyond all that came before, as a part of the whole range.
 
-A view counts from its past median in steps to its past 99 % quantile, no more than six of them; the score is the
-quadratic mean of the four. A value stands out once: it is silent while a score as high lies within the refractory
+A view counts from its past median in steps to its past 98.5 % quantile, no more than eight of them; the score is the
+quadratic mean of the five. A value stands out once: it is silent while a score as high lies within the refractory
 period, so a single threshold serves.
 Sources: Ahmad, Lavin, Purdy and Agha 2017 (streaming detection, probation); Yeh et al. 2016 (nearest earlier shape:
 left matrix profile); Burnaev and Ishimtsev 2016 (nearest neighbours in the units of their own past).
@@ -26,12 +27,12 @@ FINE, COARSE = 96, 4
 #: Part of a cycle by which a rhythm may be early or late.
 LATENESS = 0.02
 BLOCK, SHAPE = 3, 8
-QUANTILE = 0.99
-MOST = 6.0
+QUANTILE = 0.985
+MOST = 8.0
 #: Part of the warm-up that stays silent after a value as unusual.
-REFRACTORY = 0.25
+REFRACTORY = 0.5
 DAY_S, WEEK_S = 86_400.0, 7 * 86_400.0
-VIEWS = 4
+VIEWS = 5
 
 
 class _Past:
@@ -106,7 +107,7 @@ class Stream:
                 self._moments.clear()
         if self.count == 0:
             self._low = self._high = value
-        views = (self._deviation(value), *self._rhythm(value), self._shape_of(value))
+        views = (self._deviation(value), *self._rhythm(value), self._shape_of(value), self._reach(value))
         place = self.count
         if place >= self.warm_up and (place - self.warm_up) % max(1, self.warm_up // 15) == 0:
             self._calibrate()
@@ -189,6 +190,11 @@ class Stream:
         distance = np.abs(shapes[:earlier] - shapes[-1]).mean(axis=1)
         self._shape = float(distance.min()) / width
         return self._shape
+
+    def _reach(self, value: float) -> float:
+        """How far a value lies beyond all earlier ones, as a part of the range that both span; 0 within it."""
+        beyond = max(value - self._high, self._low - value, 0.0)
+        return beyond / (self._high - self._low + beyond) if beyond > 0 else 0.0
 
     def _calibrate(self) -> None:
         import numpy as np

@@ -179,6 +179,13 @@ def _seen(look: Look, view: View, limit: float) -> Seen:
     return Seen(measure, Comparison(recent, earlier or (recent,), usual, spread, signed, 0.0), limit)
 
 
+def of_stretch(measure: str, values: Mapping[date, float], begin: date, end: date) -> float | None:
+    """What a stretch of days comes to for a measure: by the ending of its name its scatter or rhythm, else its mean."""
+    if measure.endswith("_scatter"):
+        return _scatter(values, begin, end)
+    return _between(values, begin, end) if measure.endswith("_rhythm") else _mean(values, begin, end)
+
+
 def _inside(values: Mapping[date, float], begin: date, end: date) -> list[tuple[date, float]]:
     days = [begin + timedelta(days=offset) for offset in range((end - begin).days + 1)]
     return [(day, values[day]) for day in days if day in values]

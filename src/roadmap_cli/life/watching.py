@@ -192,6 +192,7 @@ def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, z
         command=command,
         at=now,
         facts=facts
+        | {"units": {seen.measure.name: seen.measure.unit for seen in finding.measures}}
         | {
             f"stretches_{seen.measure.name}": [
                 {"since": str(each.since), "until": str(each.until), "value": round(each.value, 4)}
@@ -209,7 +210,12 @@ def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, z
         evidence=[*finding.evidence, usual["id"]],
         command=command,
         at=now,
-        facts=facts | {seen.measure.name: seen.numbers() for seen in finding.measures},
+        facts=facts
+        | {
+            seen.measure.name: seen.numbers()
+            | {"since": str(seen.comparison.recent.since), "until": str(seen.comparison.recent.until)}
+            for seen in finding.measures
+        },
     )
     tx.execute(
         "UPDATE life_warning SET cleared_at = ? WHERE pattern = ? AND cleared_at IS NULL", (stamp(now), finding.pattern)

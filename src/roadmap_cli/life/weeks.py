@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from statistics import median
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.life import habits, series
 from roadmap_cli.life.habits import Days
 from roadmap_cli.life.series import WorkingTime
+from roadmap_cli.life.standing import Paid, Standing, of_payments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 MOST_WEEKS = 157
 #: Days of a week that must have a value for its mean to count.
 LEAST_DAYS = 3
-#: A standing payment: the same payee and direction in so many months, the last of them so many days ago at most.
-STANDING_MONTHS, STANDING_DAYS = 3, 45
-#: Its amounts scatter by no more than this part of their median, its days of the month by so many days.
-AMOUNT_SCATTER, DAY_SCATTER = 0.15, 4
 #: The booking curve is known if so many past meetings say when they were last changed before they began.
 KNOWN_BOOKINGS = 40
 
@@ -39,6 +36,8 @@ class Series:
     first: date
     values: Any
     ids: list[tuple[str, ...]]
+    mean: bool = False
+    account: str = ""
 
     @property
     def last(self) -> date:
@@ -87,7 +86,7 @@ def weekly(name: str, unit: str, days: Days, since: date, until: date, *, mean: 
         elif found:
             values[place] = sum(found)
         ids.append(tuple(name for day in inside for name in days.ids.get(day, ())))
-    return Series(name, unit, first, values, ids)
+    return Series(name, unit, first, values.round(3), ids, mean)
 
 
 def history(tx: Connection, until: date, working: WorkingTime) -> list[Series]:
@@ -147,78 +146,102 @@ def booked(tx: Connection, first: date, weeks: int, working: WorkingTime) -> Boo
     made = Booked(first)
     for week in range(weeks):
         days = [first + timedelta(days=7 * week + offset) for offset in range(7)]
-        made.hours.append(sum(load["meeting_hours"].values[day] for day in days))
-        made.after.append(sum(load["after_hours"].values[day] for day in days))
-        made.focus.append(sum(load["focus_hours"].values[day] for day in days[:5]) / 5)
+        made.hours.append(round(sum(load["meeting_hours"].values[day] for day in days), 3))
+        made.after.append(round(sum(load["after_hours"].values[day] for day in days), 3))
+        made.focus.append(round(sum(load["focus_hours"].values[day] for day in days[:5]) / 5, 3))
         made.away.append(sum(day in away for day in days[:5]) / 5)
         ids = dict.fromkeys(name for day in days for name in load["meeting_hours"].ids.get(day, ()))
+        ids |= dict.fromkeys(away[day] for day in days[:5] if day in away)
         made.ids.append(tuple(ids))
     return made
 
 
-def _away(tx: Connection, since: date, until: date, working: WorkingTime) -> set[date]:
-    """Days of busy all-day events that last two days or more."""
+def _away(tx: Connection, since: date, until: date, working: WorkingTime) -> dict[date, str]:
+    """Days of busy all-day events that last two days or more, with the event."""
     rows = tx.execute(
-        "SELECT start_at, end_at FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 1"
-        " AND end_at > ? AND start_at < ?",
+        "SELECT id, start_at, end_at FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 1"
+        " AND end_at > ? AND start_at < ? ORDER BY start_at, id",
         (stamp(working.bounds(since)[0]), stamp(working.bounds(until)[1])),
     ).fetchall()
-    found: set[date] = set()
-    for start, end in rows:
-        begin, stop = parse(start), parse(end)
-        if (stop - begin) >= timedelta(hours=47):
-            day = (begin + timedelta(hours=12)).astimezone(working.zone).date()
-            while working.bounds(day)[0] + timedelta(hours=6) < stop:
-                found.add(day)
-                day += timedelta(days=1)
+    found: dict[date, str] = {}
+    for name, start, end in rows:
+        for day in stay(parse(start), parse(end), working):
+            found.setdefault(day, name)
     return found
 
 
-def booking_curve(tx: Connection, until: date, weeks: int, working: WorkingTime) -> tuple[list[float], int] | None:
-    """The part of a week's meeting hours that is in the calendar 1, 2, … weeks before, and how many meetings say so.
+def stay(begin: datetime, end: datetime, working: WorkingTime) -> list[date]:
+    """The local days of an all-day event that lasts two days or more; none of a shorter one."""
+    found: list[date] = []
+    if end - begin >= timedelta(hours=47):
+        day = (begin + timedelta(hours=12)).astimezone(working.zone).date()
+        while working.bounds(day)[0] + timedelta(hours=6) < end:
+            found.append(day)
+            day += timedelta(days=1)
+    return found
 
-    Told by when the meetings of the last year were last changed. None if too few of them say it: then what is booked is
-    only a lower bound.
+
+@dataclass(frozen=True, slots=True)
+class Bookings:
+    """When the meetings of the past came into the calendar, as far as they say: by when they were last changed.
+
+    `weeks`, `leads` and `hours` have one entry a meeting: the Monday of its week, how many whole weeks before that
+    Monday it stood there as it is (negative: later), its length.
     """
-    since = until - timedelta(days=365)
+
+    weeks: list[date]
+    leads: list[int]
+    hours: list[float]
+    ids: list[str]
+
+    def curve(self, before: date, ahead: int) -> list[float]:
+        """The part of a week's hours that is booked 1, 2, … weeks before, of the meetings of the year up to a day."""
+        since = before - timedelta(days=365)
+        total, parts = 0.0, [0.0] * ahead
+        for week, lead, hours in zip(self.weeks, self.leads, self.hours, strict=True):
+            if since <= week < before:
+                total += hours
+                for place in range(min(max(lead, 0), ahead)):
+                    parts[place] += hours
+        return [min(part / max(total, 1e-9), 0.98) for part in parts]
+
+    def known_at(self, origin: date, ahead: int) -> list[float]:
+        """Hours that stood in the calendar on the Monday `origin` for the weeks from it on."""
+        found = [0.0] * ahead
+        for week, lead, hours in zip(self.weeks, self.leads, self.hours, strict=True):
+            place = (week - origin).days // 7
+            if 0 <= place < ahead and lead >= place:
+                found[place] += hours
+        return found
+
+
+def bookings(tx: Connection, since: date, until: date, working: WorkingTime) -> Bookings | None:
+    """What the past meetings that say when they were last changed tell of booking; None if too few of them say it.
+
+    Meetings changed after they began say nothing and are left out.
+    """
     rows = tx.execute(
-        "SELECT start_at, end_at, modified_at FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 0"
-        " AND modified_at <> '' AND modified_at < start_at AND start_at >= ? AND start_at < ?",
+        "SELECT id, start_at, end_at, modified_at FROM life_event WHERE is_current = 1 AND busy = 1 AND all_day = 0"
+        " AND modified_at <> '' AND modified_at < start_at AND start_at >= ? AND start_at < ? ORDER BY start_at, id",
         (stamp(working.bounds(since)[0]), stamp(working.bounds(until)[1])),
     ).fetchall()
     if len(rows) < KNOWN_BOOKINGS:
         return None
-    total, ahead = 0.0, [0.0] * weeks
-    for start, end, modified in rows:
-        begin = parse(start)
-        hours = (parse(end) - begin).total_seconds() / 3600
-        week = working.moment(monday(begin.astimezone(working.zone).date()), working.begins)
-        lead = (week - parse(modified)).days // 7
-        total += hours
-        for place in range(min(max(lead, 0), weeks)):
-            ahead[place] += hours
-    return [min(part / max(total, 1e-9), 0.98) for part in ahead], len(rows)
+    found = Bookings([], [], [], [])
+    for name, start, end, modified in rows:
+        week, lead, hours = booking(parse(start), parse(end), parse(modified), working)
+        found.weeks.append(week)
+        found.leads.append(lead)
+        found.hours.append(hours)
+        found.ids.append(name)
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What comes or goes every month: a signed amount on about the same day, with the records that say so."""
-
-    payee: str
-    amount: float
-    day: int
-    ids: tuple[str, ...]
-
-    def dates(self, since: date, until: date) -> Iterable[date]:
-        """The days it is due from `since` to `until`, both included; the last day of a shorter month."""
-        year, month = since.year, since.month
-        while (year, month) <= (until.year, until.month):
-            following = date(year + month // 12, month % 12 + 1, 1)
-            last = (following - timedelta(days=1)).day
-            due = date(year, month, min(self.day, last))
-            if since <= due <= until:
-                yield due
-            year, month = following.year, following.month
+def booking(start: datetime, end: datetime, modified: datetime, working: WorkingTime) -> tuple[date, int, float]:
+    """Of one meeting: the Monday of its week, the whole weeks it was booked before that Monday, its hours."""
+    week = monday(start.astimezone(working.zone).date())
+    lead = (working.moment(week, working.begins) - modified).days // 7
+    return week, lead, (end - start).total_seconds() / 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,44 +253,39 @@ class Movement:
     amount: float
     payee: str
     type: str
+    account: str = ""
 
 
 def movements(tx: Connection, until: date) -> dict[str, list[Movement]]:
-    """All transactions up to `until` by currency, by day; what was told twice once, transfers left out."""
+    """All booked transactions up to `until` by currency, by day; what was told twice once.
+
+    Transfers between own accounts are left out, by the words of their source and by the links of `transactions`.
+    """
     found: dict[str, list[Movement]] = defaultdict(list)
-    for name, day, amount, unit, payee, kind in tx.execute(
-        "SELECT id, date, amount, currency, payee, type FROM life_transaction"
-        " WHERE same_as IS NULL AND date <= ? ORDER BY date, id",
+    for name, day, amount, unit, payee, kind, account, words in tx.execute(
+        """SELECT moved.id, moved.date, moved.amount, moved.currency, moved.payee, moved.type, moved.account_id,
+                  detail.words
+           FROM life_transaction AS moved LEFT JOIN life_transaction_detail AS detail ON detail.id = moved.id
+           WHERE moved.same_as IS NULL AND moved.date <= ? AND coalesce(detail.is_pending, 0) = 0
+             AND NOT EXISTS (SELECT 1 FROM life_transaction_link AS link WHERE link.relation = 'transfer'
+                             AND (link.id = moved.id OR link.other_id = moved.id))
+           ORDER BY moved.date, moved.id""",
         (until.isoformat(),),
     ):
         if kind not in series.TRANSFERS:
-            found[unit].append(Movement(name, date.fromisoformat(day), float(amount), payee, kind))
+            who = payee or (words or "").strip()
+            found[unit].append(Movement(name, date.fromisoformat(day), float(amount), who, kind, account))
     return dict(found)
 
 
-def standing(moved: Sequence[Movement], until: date) -> list[Standing]:
-    """What comes or goes monthly as of `until`: wages, rent, subscriptions."""
-    groups: dict[tuple[str, bool], list[Movement]] = defaultdict(list)
-    for each in moved:
-        if each.payee and each.day <= until:
-            groups[each.payee, each.amount > 0].append(each)
-    found = []
-    for (payee, _), items in sorted(groups.items()):
-        late = [each for each in items if (until - each.day).days <= 400]
-        months = {(each.day.year, each.day.month) for each in late}
-        if len(months) < STANDING_MONTHS or len(late) > 1.34 * len(months):
-            continue
-        if (until - late[-1].day).days > STANDING_DAYS:
-            continue
-        last = late[-6:]
-        amount = median(each.amount for each in last)
-        if median(abs(each.amount - amount) for each in last) > AMOUNT_SCATTER * abs(amount):
-            continue
-        day = round(median(each.day.day for each in last))
-        if median(abs(each.day.day - day) for each in last) > DAY_SCATTER:
-            continue
-        found.append(Standing(payee, amount, day, tuple(each.id for each in last)))
-    return found
+def standing(moved: Sequence[Movement], unit: str, until: date) -> list[Standing]:
+    """What comes or goes regularly as of `until`: wages, rent, subscriptions; what has ended is left out."""
+    paid = [
+        Paid(each.id, each.day, Decimal(str(each.amount)), each.payee, each.account)
+        for each in moved
+        if each.day <= until and each.amount
+    ]
+    return [each for each in of_payments(paid, unit, until) if each.next_due is not None]
 
 
 def flows(moved: Sequence[Movement], first: date, count: int) -> Any:
@@ -288,6 +306,26 @@ def due(known: Sequence[Standing], first: date, weeks: int) -> Any:
 
     made = np.zeros(weeks)
     for each in known:
-        for day in each.dates(first, first + timedelta(days=7 * weeks - 1)):
-            made[(day - first).days // 7] += each.amount
+        for day in each.due(first, first + timedelta(days=7 * weeks - 1)):
+            made[(day - first).days // 7] += float(each.amount)
     return made
+
+
+def tasks(tx: Connection, first: date, weeks: int, working: WorkingTime) -> list[tuple[str, ...]]:
+    """The open to-dos due in each of `weeks` weeks from the Monday `first`."""
+    until = first + timedelta(days=7 * weeks)
+    found: list[list[str]] = [[] for _ in range(weeks)]
+    for name, due in tx.execute(
+        "SELECT id, due_at FROM life_task WHERE is_current = 1 AND status IN ('needs_action', 'in_process')"
+        " AND due_at <> '' AND due_at >= ? AND due_at <= ? ORDER BY due_at, id",
+        (stamp(working.bounds(first)[0]), stamp(working.bounds(until)[0])),
+    ):
+        place = (due_day(parse(due), working) - first).days // 7
+        if 0 <= place < weeks:
+            found[place].append(name)
+    return [tuple(each) for each in found]
+
+
+def due_day(due: datetime, working: WorkingTime) -> date:
+    """The local day something is due on; the end of a day belongs to it."""
+    return (due - timedelta(seconds=1)).astimezone(working.zone).date()

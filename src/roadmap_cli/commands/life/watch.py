@@ -65,7 +65,7 @@ def _bar(measure: Record) -> Any:
         "Look every six hours from cron": "echo '0 */6 * * * life-watch --plain'",
         "Say again what has not cleared": "life-watch --open --plain",
     },
-    see=("life-ingest", "roadmap-why"),
+    see=("life-ingest", "life-graph", "life-why", "roadmap-why"),
 )
 @click.option(
     "--false-alarms",
@@ -98,8 +98,9 @@ def main(
 
     Besides, every daily series is looked at over the last day, week, fortnight and four weeks, freed of its week, for
     its level, for its pattern over the weekdays and for how much its days scatter: those above, sleep_hours, bedtime,
-    resting_heart_rate, heart_rate_variability, steps, close_contacts (messages from and meetings with the people who
-    were in touch most weeks before), and late_screen (minutes of pages opened between 23:00 and 5:00).
+    resting_heart_rate, heart_rate_variability, steps, close_contacts (messages and meetings with family and those whom
+    life-graph finds closest; without a graph, with the people who were in touch most weeks before), and late_screen
+    (minutes of pages opened between 23:00 and 5:00).
     Only what is harder on a person than usual counts.
     Many small changes of work and body in that direction together are burnout_risk.
 

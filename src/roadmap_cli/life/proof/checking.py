@@ -10,13 +10,16 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.proof import figures, options, support, warned
+from roadmap_cli.life.proof import figures, foretold, options, support, warned
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
+
+#: Fields that name something that is no record: an account, by a digest of its number.
+NO_RECORDS = ("account_id", "counterparty_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,15 @@ def _record(tx: Connection, record: Record) -> Iterator[Claim]:
     """Every id an output names resolves, and every number of its text stands in it or in what it cites."""
     id = str(record["id"])
     for name, value in record.items():
-        if name.endswith("_id") and isinstance(value, str):
+        if name.endswith("_id") and isinstance(value, str) and name not in NO_RECORDS:
             yield _resolved(tx, id, name, value)
         elif name.endswith("_ids") and isinstance(value, list):
             for each in value:
                 yield _resolved(tx, id, name, str(each))
     why = decisions.get(tx, str(record.get("why_id", "")))
+    again = {"life.forecast": foretold.record, "life.proposal": foretold.proposal}.get(str(record.get("kind")))
+    if again is not None and why is not None and not _erased(tx, why):
+        yield from _compared(id, again(tx, record))
     if isinstance(record.get("text"), str) and why is not None:
         yield _said(id, "text", record["text"], [{**record, "text": ""}, why.get("facts", {}), _gathered(tx, why)])
 
@@ -84,9 +90,15 @@ def _decision(tx: Connection, decision: Record) -> Iterator[Claim]:
     if erased:
         yield Claim(name, "evidence", "", "", "erased: it rests on records you erased")
     elif decision["decision"] == "life.usual_measured":
-        yield from _compared(name, warned.usual(decision, cited))
+        yield from _compared(name, warned.usual(tx, decision, cited))
     elif decision["decision"] == "life.warned":
-        yield from _compared(name, warned.warned(decision, cited, _warning(tx, decision)))
+        yield from _compared(name, warned.warned(tx, decision, cited, _warning(tx, decision)))
+    elif decision["decision"] == "life.history_counted":
+        yield from _compared(name, foretold.history(tx, decision, cited))
+    elif decision["decision"] == "life.bookings_counted":
+        yield from _compared(name, foretold.bookings(decision, cited))
+    elif decision["decision"] == "life.forecast_made":
+        yield from _compared(name, foretold.forecast(tx, decision, cited, below))
     elif isinstance(facts, dict) and isinstance(facts.get("figures"), list):
         yield from _figures(tx, decision, cited, below)
     if not erased:
@@ -96,6 +108,18 @@ def _decision(tx: Connection, decision: Record) -> Iterator[Claim]:
             pool.append([given["since"], given["until"]])
         yield _said(name, "what", decision["what"], [*pool, _medians(facts)])
         yield _said(name, "why", decision["why"], [*pool, decision["what"], _settings(decision)])
+
+
+def _erased(tx: Connection, decision: Record) -> bool:
+    """Whether a decision, or one it rests on, cites what was erased."""
+    for each in decision["evidence_ids"]:
+        found = records.get(tx, each)
+        if found is not None and found.get("kind") == "life.erased":
+            return True
+        rests = decisions.get(tx, each) if found is None else None
+        if rests is not None and _erased(tx, rests):
+            return True
+    return False
 
 
 def _figures(tx: Connection, decision: Record, cited: Sequence[Record], below: Sequence[Record]) -> Iterator[Claim]:
@@ -155,7 +179,7 @@ def _compared(name: str, pairs: Iterator[tuple[str, Any, Any]]) -> Iterator[Clai
     try:
         for label, told, again in pairs:
             yield _same(name, label, told, again)
-    except (KeyError, ValueError, DataError) as error:
+    except (KeyError, ValueError, TypeError, DataError) as error:
         yield Claim(name, "measures", None, None, f"cannot be computed again: {error}")
 
 
