@@ -37,6 +37,8 @@ def add(
     given = list(items)
     _add_plain(tx, [item for item in given if isinstance(item, dict) and item["kind"] in _PLAIN], stored)
     _add_groups(tx, [item for item in given if isinstance(item, Group)], stored)
+    paid = [item for item in given if isinstance(item, dict) and item["kind"] == "life.transaction"]
+    transactions.add(tx, paid, stored, format_name)
     for item in given:
         if isinstance(item, Group):
             continue
@@ -47,7 +49,7 @@ def add(
                 raise ValueError("a position is stored with a time")
             cursors.put(tx, item.source, item.position, now)
         elif item["kind"] == "life.transaction":
-            transactions.add(tx, item, stored, format_name)
+            continue
         elif item["kind"] == "life.contact":
             _add_contact(tx, item, stored)
         elif item["kind"] == "life.message":

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
 
 from roadmap_cli.core.records import Record
+from roadmap_cli.life.neighbours import Neighbours, around, comparable, opposite, shifted
 from roadmap_cli.life.stored import Stored
+from roadmap_cli.state import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,46 +54,124 @@ REFUND_WORDS = frozenset(
 )
 
 
-def comparable(amount: str) -> str:
-    """An exact amount in the one spelling that is compared: two decimals, or more where they are not zeros."""
-    whole, _, fraction = amount.partition(".")
-    return f"{whole}.{fraction.rstrip('0'):0<2}"
+def add(tx: Connection, given: Sequence[Record], stored: Stored, format_name: str) -> None:
+    """Store transactions in their order; mark those that are told already, and what they replace or belong to."""
+    if not given:
+        return
+    near = Neighbours(tx, given, PENDING_DAYS)
+    waiting = _Waiting(tx, stored)
+    for record in given:
+        if record["id"] in near.known:
+            stored.known += 1
+            continue
+        told_by = str(record.get("message") or format_name)
+        words = words_of(record.get("payee"), record.get("memo"))
+        pending = record.get("status") == "pending"
+        twin = None
+        if near.may_repeat(record, told_by):
+            waiting.store()
+            twin = _twin(tx, record, told_by, words, pending=pending)
+        waiting.add(record | {"same_as_id": twin} if twin else record, told_by, words, twin, pending=pending)
+        near.see(record, told_by, pending=pending)
+        if not twin:
+            _belongs(tx, record, words, stored, near, waiting, pending=pending)
+    waiting.store()
 
 
-def add(tx: Connection, record: Record, stored: Stored, format_name: str) -> None:
-    """Store one transaction; mark it if it is told already, and what it replaces or belongs to."""
-    told_by = str(record.get("message") or format_name)
-    words = words_of(record.get("payee"), record.get("memo"))
-    pending = record.get("status") == "pending"
-    known = tx.execute("SELECT 1 FROM life_transaction WHERE id = ?", (record["id"],)).fetchone()
-    twin = None if known else _twin(tx, record, told_by, words, pending=pending)
-    if not stored.put(tx, record | {"same_as_id": twin} if twin else record):
+def _belongs(
+    tx: Connection,
+    record: Record,
+    words: Sequence[str],
+    stored: Stored,
+    near: Neighbours,
+    waiting: _Waiting,
+    *,
+    pending: bool,
+) -> None:
+    """Find what a transaction that is counted replaces, the other leg of a transfer, the purchase it pays back."""
+    replaces = near.any_pending and not pending
+    leg = near.may_have_leg(record)
+    refund = _says_refund(record, words)
+    if replaces or leg or refund:
+        waiting.store()
+    if record["id"] in waiting.refused:
         return
-    tx.execute(
-        """INSERT INTO life_transaction (id, date, amount, currency, payee, type, account_id, format, same_as)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
-        (
-            record["id"], record["date"], comparable(record["amount"]), record["currency"], _text(record, "payee"),
-            _text(record, "type"), _text(record, "account_id"), told_by, twin,
-        ),
-    )  # fmt: skip
-    tx.execute(
-        """INSERT INTO life_transaction_detail (id, source_id, account_tail, value_date, reference, counterparty_id,
-               other_account, account_name, category, words, is_pending)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
-        (
-            record["id"], _text(record, "source_id"), _tail(record), _text(record, "value_date"),
-            _reference(record), _text(record, "counterparty_id"), _text(record, "transfer_account"),
-            _text(record, "account_name"), _text(record, "category"), f" {' '.join(words)} " if words else "",
-            int(pending),
-        ),
-    )  # fmt: skip
-    if twin:
-        return
-    if not pending:
-        stored.withdrawn += _replace_pending(tx, record, words)
-    _link_transfer(tx, record, words)
-    _link_refund(tx, record, words)
+    if replaces:
+        stored.withdrawn += _replace_pending(tx, record, words, few=near.few_pending)
+    if not (leg and _link_leg(tx, record, words)):
+        _link_one_side(record, near, waiting)
+    if refund:
+        waiting.store()
+        _link_refund(tx, record)
+
+
+class _Waiting:
+    """Transactions that are stored together, as soon as the state is asked about one of them."""
+
+    def __init__(self, tx: Connection, stored: Stored) -> None:
+        self._tx = tx
+        self._stored = stored
+        self._records: list[Record] = []
+        self._rows: list[tuple[object, ...]] = []
+        self._details: list[tuple[object, ...]] = []
+        self._links: list[tuple[str, str | None, str, str]] = []
+        self.refused: set[str] = set()
+        """Ids of records that were there, though no transaction of theirs was."""
+
+    def add(self, record: Record, told_by: str, words: Sequence[str], twin: str | None, *, pending: bool) -> None:
+        """Take one more; `twin` is the transaction it repeats."""
+        self._records.append(record)
+        self._rows.append(
+            (
+                record["id"], record["date"], comparable(record["amount"]), record["currency"],
+                _text(record, "payee"), _text(record, "type"), _text(record, "account_id"), told_by, twin,
+            )
+        )  # fmt: skip
+        self._details.append(
+            (
+                record["id"], _text(record, "source_id"), _tail(record), _text(record, "value_date"),
+                _reference(record), _text(record, "counterparty_id"), _text(record, "transfer_account"),
+                _text(record, "account_name"), _text(record, "category"), f" {' '.join(words)} " if words else "",
+                int(pending),
+            )
+        )  # fmt: skip
+
+    def link(self, out: str, relation: str, why: str) -> None:
+        """What is known of the transaction that was added last, from its side alone."""
+        self._links.append((out, None, relation, why))
+
+    def store(self) -> None:
+        """Store what waits."""
+        if self._records:
+            self._insert()
+        if self._links:
+            links = [link for link in self._links if link[0] not in self.refused]
+            self._tx.executemany(_LINK, links)
+            self._links = []
+
+    def _insert(self) -> None:
+        new = records.put_new(self._tx, self._records)
+        for record, is_new in zip(self._records, new, strict=True):
+            if is_new:
+                self._stored.new.append(record)
+            else:
+                self._stored.known += 1
+                self.refused.add(record["id"])
+        if not all(new):
+            self._rows = [row for row, is_new in zip(self._rows, new, strict=True) if is_new]
+            self._details = [row for row, is_new in zip(self._details, new, strict=True) if is_new]
+        self._tx.executemany(
+            """INSERT INTO life_transaction (id, date, amount, currency, payee, type, account_id, format, same_as)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
+            self._rows,
+        )
+        self._tx.executemany(
+            """INSERT INTO life_transaction_detail (id, source_id, account_tail, value_date, reference,
+                   counterparty_id, other_account, account_name, category, words, is_pending)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
+            self._details,
+        )
+        self._records, self._rows, self._details = [], [], []
 
 
 def _text(record: Record, field: str) -> str:
@@ -105,13 +184,6 @@ def _tail(record: Record) -> str:
 
 def _reference(record: Record) -> str:
     return _text(record, "bank_reference")
-
-
-def _shifted(day: str, days: int) -> str:
-    try:
-        return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
-    except (ValueError, OverflowError):
-        return day
 
 
 #: Where both name their account by number it must be the same one; the same last four characters are enough, as
@@ -129,6 +201,13 @@ def _values(record: Record) -> dict[str, object]:
         "account": _text(record, "account_id"),
         "tail": _tail(record),
     }
+
+
+def _days(record: Record, days: int) -> str:
+    """The days around its own, as a JSON list: one look into the index for each, and not through all between."""
+    import orjson
+
+    return orjson.dumps(around(record["date"], days)).decode()
 
 
 def _twin(tx: Connection, record: Record, told_by: str, words: Sequence[str], *, pending: bool) -> str | None:
@@ -162,18 +241,13 @@ def _twin(tx: Connection, record: Record, told_by: str, words: Sequence[str], *,
     near = tx.execute(
         f"""SELECT other.id, other.format, detail.words, detail.value_date, other.date
             FROM life_transaction AS other JOIN life_transaction_detail AS detail ON detail.id = other.id
-            WHERE other.date BETWEEN :since AND :until AND other.currency = :currency AND other.amount = :amount
-              AND other.id <> :id AND other.format <> :format AND other.same_as IS NULL
+            WHERE other.date IN (SELECT value FROM json_each(:days)) AND other.currency = :currency
+              AND other.amount = :amount AND other.id <> :id AND other.format <> :format AND other.same_as IS NULL
               AND detail.is_pending <= :pending AND {_SAME_ACCOUNT}
               AND NOT EXISTS (SELECT 1 FROM life_transaction AS twin
                               WHERE twin.same_as = other.id AND twin.format = :format)
             ORDER BY abs(julianday(other.date) - julianday(:date)), other.id LIMIT 8""",
-        values
-        | {
-            "pending": int(pending),
-            "since": _shifted(record["date"], -BOOKS_DAYS),
-            "until": _shifted(record["date"], BOOKS_DAYS),
-        },
+        values | {"pending": int(pending), "days": _days(record, BOOKS_DAYS)},
     ).fetchall()
     for name, other_format, told, valued, day in near:
         books = told_by in OWN_BOOKS or other_format in OWN_BOOKS
@@ -184,16 +258,21 @@ def _twin(tx: Connection, record: Record, told_by: str, words: Sequence[str], *,
     return None
 
 
-def _replace_pending(tx: Connection, record: Record, words: Sequence[str]) -> int:
+#: CROSS JOIN keeps the order of the tables: the few that were announced, or all of the days around.
+_PENDING_FIRST = "life_transaction_detail AS detail CROSS JOIN life_transaction AS other"
+_DAYS_FIRST = "life_transaction AS other CROSS JOIN life_transaction_detail AS detail"
+
+
+def _replace_pending(tx: Connection, record: Record, words: Sequence[str], *, few: bool) -> int:
     """Mark the announcement that this booking fulfils, if there is one: it is no longer counted. How many: 0 or 1."""
     rows = tx.execute(
         f"""SELECT other.id, other.amount, detail.words, detail.reference
-            FROM life_transaction_detail AS detail JOIN life_transaction AS other ON other.id = detail.id
+            FROM {_PENDING_FIRST if few else _DAYS_FIRST} ON other.id = detail.id
             WHERE detail.is_pending = 1 AND other.same_as IS NULL AND other.currency = :currency AND other.id <> :id
               AND other.date BETWEEN :since AND :until AND {_SAME_ACCOUNT}
             ORDER BY abs(julianday(other.date) - julianday(:date)), other.id""",
         _values(record)
-        | {"since": _shifted(record["date"], -PENDING_DAYS), "until": _shifted(record["date"], PENDING_DAYS)},
+        | {"since": shifted(record["date"], -PENDING_DAYS), "until": shifted(record["date"], PENDING_DAYS)},
     ).fetchall()
     reference = _reference(record)
     best = [name for name, _, _, told in rows if reference and told == reference]
@@ -210,30 +289,22 @@ def _replace_pending(tx: Connection, record: Record, words: Sequence[str]) -> in
     return 1
 
 
-def _opposite(amount: str) -> str:
-    return amount[1:] if amount.startswith("-") else f"-{amount}"
-
-
-def _link_transfer(tx: Connection, record: Record, words: Sequence[str]) -> None:
+def _link_leg(tx: Connection, record: Record, words: Sequence[str]) -> bool:
     """Find the other leg of a transfer between own accounts. The amount alone never shows one."""
     if not record["amount"].strip("-0."):
-        return
+        return False
     goes_out = record["amount"].startswith("-")
     rows = tx.execute(
         """SELECT other.id, other.type, other.account_id, detail.account_tail, detail.counterparty_id,
                   detail.other_account, detail.account_name, detail.words
            FROM life_transaction AS other JOIN life_transaction_detail AS detail ON detail.id = other.id
-           WHERE other.date BETWEEN :since AND :until AND other.currency = :currency AND other.amount = :amount
-             AND other.same_as IS NULL AND other.account_id <> :account AND other.account_id <> '' AND :account <> ''
+           WHERE other.date IN (SELECT value FROM json_each(:days)) AND other.currency = :currency
+             AND other.amount = :amount AND other.same_as IS NULL
+             AND other.account_id <> :account AND other.account_id <> '' AND :account <> ''
              AND NOT EXISTS (SELECT 1 FROM life_transaction_link AS link
                              WHERE (link.id = other.id AND link.other_id IS NOT NULL) OR link.other_id = other.id)
            ORDER BY abs(julianday(other.date) - julianday(:date)), other.id LIMIT 8""",
-        _values(record)
-        | {
-            "amount": _opposite(comparable(record["amount"])),
-            "since": _shifted(record["date"], -TRANSFER_DAYS),
-            "until": _shifted(record["date"], TRANSFER_DAYS),
-        },
+        _values(record) | {"amount": opposite(comparable(record["amount"])), "days": _days(record, TRANSFER_DAYS)},
     ).fetchall()
     mine = set(words)
     for name, kind, account, tail, counterparty, other_account, account_name, told in rows:
@@ -249,19 +320,19 @@ def _link_transfer(tx: Connection, record: Record, words: Sequence[str]) -> None
             continue
         out, came = (record["id"], name) if goes_out else (name, record["id"])
         tx.execute("DELETE FROM life_transaction_link WHERE id = ?", (out,))
-        _link(tx, out, came, "transfer", why)
-        return
-    if not goes_out:
+        tx.execute(_LINK, (out, came, "transfer", why))
+        return True
+    return False
+
+
+def _link_one_side(record: Record, near: Neighbours, waiting: _Waiting) -> None:
+    """Money that goes to an own account whose side of it is not known."""
+    if not record["amount"].startswith("-") or not record["amount"].strip("-0."):
         return
     if record.get("type") == "xfer" or record.get("transfer_account"):
-        _link(tx, record["id"], None, "transfer", "its source calls it a transfer")
-    elif (
-        record.get("counterparty_id")
-        and tx.execute(
-            "SELECT 1 FROM life_transaction WHERE account_id = ? LIMIT 1", (record["counterparty_id"],)
-        ).fetchone()
-    ):
-        _link(tx, record["id"], None, "transfer", "it goes to an account whose statements are known")
+        waiting.link(record["id"], "transfer", "its source calls it a transfer")
+    elif record.get("counterparty_id") and near.has_account(record["counterparty_id"]):
+        waiting.link(record["id"], "transfer", "it goes to an account whose statements are known")
 
 
 def _says_transfer(words: set[str]) -> bool:
@@ -272,22 +343,21 @@ def _names(record: Record, account_name: str) -> bool:
     return bool(account_name) and record.get("transfer_account") == account_name
 
 
-def _link(tx: Connection, out: str, other: str | None, relation: str, why: str) -> None:
-    tx.execute(
-        "INSERT INTO life_transaction_link (id, other_id, relation, why) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (out, other, relation, why),
-    )
+_LINK = "INSERT INTO life_transaction_link (id, other_id, relation, why) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
 
-def _link_refund(tx: Connection, record: Record, words: Sequence[str]) -> None:
+def _says_refund(record: Record, words: Sequence[str]) -> bool:
+    """Whether it is money that came back: from somebody, and its words, or the bank, say so."""
+    if record["amount"].startswith("-") or not record.get("payee"):
+        return False
+    return bool(record.get("is_reversal") or REFUND_WORDS & set(words))
+
+
+def _link_refund(tx: Connection, record: Record) -> None:
     """Find the purchase that money which came in pays back: the same payee, the same amount, and words that say so.
 
     Money that comes back in part, or without such a word, is income; it is not guessed at.
     """
-    if record["amount"].startswith("-") or not record.get("payee"):
-        return
-    if not (record.get("is_reversal") or REFUND_WORDS & set(words)):
-        return
     found = tx.execute(
         """SELECT other.id FROM life_transaction AS other
            WHERE other.date BETWEEN :since AND :date AND other.currency = :currency AND other.amount = :amount
@@ -297,10 +367,10 @@ def _link_refund(tx: Connection, record: Record, words: Sequence[str]) -> None:
            ORDER BY other.date DESC, other.id LIMIT 1""",
         _values(record)
         | {
-            "amount": _opposite(comparable(record["amount"])),
-            "since": _shifted(record["date"], -REFUND_DAYS),
+            "amount": opposite(comparable(record["amount"])),
+            "since": shifted(record["date"], -REFUND_DAYS),
             "payee": record["payee"],
         },
     ).fetchone()
     if found:
-        _link(tx, found[0], record["id"], "refund", "the same payee gave the same amount back")
+        tx.execute(_LINK, (found[0], record["id"], "refund", "the same payee gave the same amount back"))

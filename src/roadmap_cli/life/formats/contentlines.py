@@ -8,8 +8,9 @@ never takes another with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import BinaryIO
 
 from roadmap_cli.core.errors import DataError
@@ -21,6 +22,8 @@ LONGEST = 1 << 16
 DEEPEST = 8
 #: The longest line that is looked at, in bytes; and how much of a file is read at once.
 LONGEST_LINE, CHUNK_BYTES = 1 << 20, 1 << 18
+#: What stands before the colon of a line is remembered up to this length, in characters.
+LONGEST_HEAD = 300
 
 _ENDING = re.compile(rb"\r\n|\n|\r")
 _NAME = re.compile(r"\s*(?:([A-Za-z0-9-]{1,64})\.)?([A-Za-z0-9-]+)\s*([;:])")
@@ -58,20 +61,24 @@ class Component:
     """Numbers of lines that are no content lines."""
     parent: Component | None = None
     """What it stands in, if it came apart from that."""
-    _first: dict[str, Property] = field(default_factory=dict)
+    _named: dict[str, list[Property]] = field(default_factory=dict)
     _indexed: int = 0
 
     def first(self, name: str) -> Property | None:
         """The first property of that name."""
-        if self._indexed != len(self.properties):
-            self._indexed, self._first = len(self.properties), {}
-            for item in self.properties:
-                self._first.setdefault(item.name, item)
-        return self._first.get(name)
+        found = self.every(name)
+        return found[0] if found else None
 
-    def every(self, name: str) -> Iterator[Property]:
+    def every(self, name: str) -> Sequence[Property]:
         """All properties of that name."""
-        return (item for item in self.properties if item.name == name)
+        if self._indexed != len(self.properties):
+            self._indexed, self._named = len(self.properties), {}
+            for item in self.properties:
+                if item.name in self._named:
+                    self._named[item.name].append(item)
+                else:
+                    self._named[item.name] = [item]
+        return self._named.get(name, ())
 
 
 def begins(head: bytes, names: Iterable[str]) -> bool:
@@ -134,10 +141,17 @@ def _unfolded(physical: Iterable[bytes], charset: str | None) -> Iterator[tuple[
                 pending.append(raw[1:])
                 size += len(raw)
         else:
-            if pending and any(pending):
+            if len(pending) == 1:  # nearly all are of one line, in ASCII
+                line = pending[0]
+                if line.isascii():
+                    if line:
+                        yield started, line.decode("ascii")
+                else:
+                    yield started, _decoded(line, charset)
+            elif pending and any(pending):
                 yield started, _decoded(b"".join(pending), charset)
             pending, started, size = [raw], number, len(raw)
-        soft = raw.endswith(b"=") and size < LONGEST_LINE and _is_quoted(pending[0])
+        soft = raw[-1:] == b"=" and size < LONGEST_LINE and _is_quoted(pending[0])
     if pending and any(pending):
         yield started, _decoded(b"".join(pending), charset)
 
@@ -161,6 +175,32 @@ def _decoded(line: bytes, charset: str | None) -> str:
 
 def split(text: str, line: int) -> Property | None:
     """Cut one unfolded line. None if it is not a content line."""
+    head, colon, value = text.partition(":")
+    if not colon or '"' in head:
+        return _split(text, line)
+    cut = _head(head) if len(head) <= LONGEST_HEAD else _cut(head)
+    if cut is None:
+        return None
+    name, parameters, group, is_plain = cut
+    if not is_plain or (":" in value and "TZID" in parameters):
+        return _split(text, line)
+    return Property(name, parameters, value if len(value) <= LONGEST else value[:LONGEST], line, group)
+
+
+def _cut(head: str) -> tuple[str, dict[str, str], str, bool] | None:
+    """What a line says before its colon, in which nothing is quoted; and whether its value is as it stands."""
+    item = _split(f"{head}:", 0)
+    if item is None:
+        return None
+    quoted = item.parameters.get("ENCODING", "").upper() == "QUOTED-PRINTABLE"
+    return item.name, item.parameters, item.group, not quoted
+
+
+#: The same few heads stand before most lines of a file: DTSTART;TZID=…, ATTENDEE;CN=….
+_head = lru_cache(maxsize=4096)(_cut)
+
+
+def _split(text: str, line: int) -> Property | None:
     found = _NAME.match(text)
     if not found:
         return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from roadmap_cli.core.clock import stamp
@@ -14,6 +17,7 @@ from roadmap_cli.life.zones import Zones
 
 #: Characters kept of a description: an agenda, not the boilerplate of a conference service in ten languages.
 LONGEST_DESCRIPTION = 2_000
+_IN_UTC = re.compile(r"\d{8}T\d{6}Z\Z", re.ASCII)
 
 
 def replaced(component: Component, zones: Zones) -> tuple[When | None, bool]:
@@ -50,11 +54,24 @@ def modified(component: Component, zones: Zones) -> str:
     for name in ("LAST-MODIFIED", "DTSTAMP"):
         changed = component.first(name)
         if changed is not None:
+            if (known := _stamp_of(changed.value)) and changed.parameters.get("VALUE", "").upper() != "DATE":
+                return known
             try:
                 return stamp(when(changed, zones).utc())
             except DataError:
                 continue
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _stamp_of(value: str) -> str:
+    """The stamp of a time in UTC as the standard wants it; "" for what is spelled in another way."""
+    if not _IN_UTC.match(value):
+        return ""
+    try:
+        return stamp(datetime.strptime(value, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC))
+    except ValueError:
+        return ""
 
 
 def sequence(component: Component) -> int:

@@ -71,7 +71,7 @@ class Event:
     @property
     def repeats(self) -> bool:
         """Whether it has a rule or extra dates."""
-        return any(item.value.strip() for name in ("RRULE", "RDATE") for item in self.component.every(name))
+        return any(item.value.strip() for item in (*self.component.every("RRULE"), *self.component.every("RDATE")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from roadmap_cli.core.errors import DataError
@@ -25,6 +25,7 @@ class When:
     zone: tzinfo
     dated: bool = False
     floating: bool = False
+    _utc: list[datetime] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def day(self) -> date:
@@ -33,7 +34,9 @@ class When:
 
     def utc(self) -> datetime:
         """The moment; of a date its midnight."""
-        return instant(self.local.replace(tzinfo=self.zone))
+        if not self._utc:  # asked for several times of each event
+            self._utc.append(instant(self.local.replace(tzinfo=self.zone)))
+        return self._utc[0]
 
     def moved(self, local: datetime) -> When:
         """The same kind of value at another local time."""
@@ -49,6 +52,8 @@ class Span:
 
     def after(self, start: When) -> datetime:
         """The moment in UTC this long after a start."""
+        if not self.days:
+            return shifted(start.utc(), self.exact)
         local = shifted(start.local, timedelta(days=self.days))
         return shifted(instant(local.replace(tzinfo=start.zone)), self.exact)
 
