@@ -54,7 +54,8 @@ class Corpus:
 
     `postings(stem)` gives the places of the texts that hold a stem, and how often. `beside` tells of each text but the
     last whether the next is of its sitting. `lengths` counts stems, `words` words; `day` is an ordinal, 0 if unknown.
-    `vectors` are float32 of length one, or None. `states(places)` gives the states of the words of texts, one below the
+    `vectors` are float32 of length one, or None; `pieces` those of parts of long texts, and the places of the texts: the
+    nearest part counts. `states(places)` gives the states of the words of texts, one below the
     other, and how many each text has.
     """
 
@@ -68,6 +69,7 @@ class Corpus:
     speakers: Sequence[str]
     speaker: Array
     vectors: Array | None = None
+    pieces: tuple[Array, Array] | None = None
     states: Callable[[Array], tuple[Array, Array]] | None = None
 
     def __len__(self) -> int:
@@ -150,6 +152,8 @@ def find(corpus: Corpus, question: Question, *, allowed: Array | None = None, pr
     signals: dict[str, Array] = {"words": alone / scale, "words_around": around / scale}
     if question.vector is not None and corpus.vectors is not None:
         signals["meaning"] = corpus.vectors @ question.vector
+        if corpus.pieces is not None:
+            numpy.maximum.at(signals["meaning"], corpus.pieces[1], corpus.pieces[0] @ question.vector)
     signals["speaker"] = _of_speaker(corpus, question.text)
     signals["length"] = numpy.log(numpy.clip(corpus.words, 1, 100)).astype(numpy.float32)
     signals["answer"] = numpy.r_[numpy.float32(0), corpus.asks[:-1] * corpus.beside][: len(corpus)]

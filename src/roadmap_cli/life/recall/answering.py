@@ -67,7 +67,8 @@ def answer(items: Items, question: Question, wanted: Wanted) -> tuple[list[Recor
         if record is None:
             continue
         numbers.append(number)
-        hits.append(_hit(items, record, place, found, position, question, usual, len(hits) + 1))
+        ended = _ended(items.tx, record)
+        hits.append(_hit(items, record, place, found, position, question, usual, len(hits) + 1, ended))
     return hits, numbers
 
 
@@ -98,6 +99,7 @@ def _hit(
     question: Question,
     usual: dict[str, float],
     rank: int,
+    ended: str | None,
 ) -> Record:
     column = 0 if "late" in found.signals else 1 if "meaning" in found.signals else 2
     worth = {
@@ -107,14 +109,15 @@ def _hit(
     telling = sorted((name for name in worth if worth[name] > _TELLING * most), key=lambda name: -worth[name])
     terms = [stem for stem in question.stems if _holds(items, stem, place)]
     times = [f"{span.first}" if span.first == span.last else f"{span.first}..{span.last}" for span in found.spans]
+    text = wording.line(record) + (f" (until {ended})" if ended else "")
     hit: Record = {
         "kind": KIND,
-        "id": content_id(KIND, question=question.text, record_id=record["id"], text=wording.line(record)),
+        "id": content_id(KIND, question=question.text, record_id=record["id"], text=text),
         "at": record["at"],
         "question": question.text,
         "rank": rank,
         "score": round(float(found.scores[position]), 3),
-        "text": wording.line(record),
+        "text": text,
         "record_kind": record["kind"],
         "record_id": record["id"],
         "why": _why(telling, terms, times if found.signals["date"][position] > 0 else []),
@@ -123,10 +126,20 @@ def _hit(
     }
     if times:
         hit["times"] = times
+    if ended:
+        hit["true_until"] = ended
     for field in ("sources", "evidence_ids"):
         if isinstance(record.get(field), list):
             hit["source_ids"] = record[field]
     return hit
+
+
+def _ended(tx: Connection, record: Record) -> str | None:
+    """The day from which a fact is no longer true."""
+    if record["kind"] != "life.fact":
+        return None
+    row = tx.execute("SELECT true_until FROM life_memory WHERE id = ?", (record["id"],)).fetchone()
+    return row[0] if row else None
 
 
 def _holds(items: Items, stem: str, place: int) -> bool:

@@ -39,8 +39,8 @@ class Items:
     _states: dict[bytes, tuple[Array, Array]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, tx: Connection, model: str | None, now: datetime) -> Items | None:
-        """All items there are, with their vectors by `model`; None if there are none."""
+    def load(cls, tx: Connection, model: tuple[str, int] | None, now: datetime) -> Items | None:
+        """All items there are, with their vectors by `model` (its name and dimensions); None if there are none."""
         import numpy
 
         rows = tx.execute(
@@ -52,7 +52,7 @@ class Items:
         numbers, groups, at, days, speaker, stems, words, asks, tells, importance, kinds = zip(*rows, strict=True)
         speakers = list(dict.fromkeys(speaker))
         order = {name: place for place, name in enumerate(speakers)}
-        vectors = _vectors(tx, model, numbers) if model else None
+        vectors, more = _vectors(tx, *model, numbers) if model else (None, None)
         made = cls(tx, numpy.array(numbers), list(at), list(kinds), _EMPTY, numpy.zeros(0), numpy.zeros(0))
         made.corpus = Corpus(
             postings=_Postings(tx, made.numbers),
@@ -65,7 +65,8 @@ class Items:
             speakers=speakers,
             speaker=numpy.array([order[name] for name in speaker]),
             vectors=vectors,
-            states=made.states if vectors is not None and _has_states(tx, model) else None,
+            pieces=more,
+            states=made.states if vectors is not None and model and _has_states(tx, model[0]) else None,
         )
         made.hidden = numpy.isin(made.numbers, [number for (number,) in tx.execute(_WITHDRAWN)])
         made.prior = _prior(tx, made, numpy.array(importance, numpy.float32), now)
@@ -144,23 +145,33 @@ class _Postings:
         return self._known[stem]
 
 
-def _vectors(tx: Connection, model: str, numbers: Sequence[int]) -> Array | None:
-    """The vectors by a model, [items, dimensions]; zeros for items that have none; None if none has."""
+def _vectors(
+    tx: Connection, model: str, width: int, numbers: Sequence[int]
+) -> tuple[Array | None, tuple[Array, Array] | None]:
+    """The vectors by a model, [items, dimensions], zeros for items that have none, None if none has; and those of the
+    pieces of long texts, with the places of the items they are of.
+    """
     import numpy
 
+    size = 2 * width
     rows = tx.execute(
-        "SELECT number, vector FROM life_item WHERE model = ? AND vector IS NOT NULL", (model,)
+        "SELECT number, vector FROM life_item WHERE model = ? AND length(vector) >= ?", (model, size)
     ).fetchall()
     if not rows:
-        return None
-    found = numpy.frombuffer(b"".join(vector for _, vector in rows), numpy.float16).reshape(len(rows), -1)
-    made = numpy.zeros((len(numbers), found.shape[1]), numpy.float32)
+        return None, None
     order = {number: place for place, number in enumerate(numbers)}
-    made[[order[number] for number, _ in rows]] = found
-    return made
+    made = numpy.zeros((len(numbers), width), numpy.float32)
+    whole = b"".join([vector if len(vector) == size else vector[:size] for _, vector in rows])
+    made[[order[number] for number, _ in rows]] = numpy.frombuffer(whole, numpy.float16).reshape(-1, width)
+    long = [(order[number], vector[size:]) for number, vector in rows if len(vector) > size]
+    if not long:
+        return made, None
+    pieces = numpy.frombuffer(b"".join(vector for _, vector in long), numpy.float16).reshape(-1, width)
+    places = numpy.repeat([place for place, _ in long], [len(vector) // size for _, vector in long])
+    return made, (pieces.astype(numpy.float32), places)
 
 
-def _has_states(tx: Connection, model: str | None) -> bool:
+def _has_states(tx: Connection, model: str) -> bool:
     query = "SELECT 1 FROM life_item WHERE model = ? AND states IS NOT NULL LIMIT 1"
     return tx.execute(query, (model,)).fetchone() is not None
 
