@@ -54,9 +54,9 @@ class Corpus:
 
     `postings(stem)` gives the places of the texts that hold a stem, and how often. `beside` tells of each text but the
     last whether the next is of its sitting. `lengths` counts stems, `words` words; `day` is an ordinal, 0 if unknown.
-    `vectors` are float32 of length one, or None; `pieces` those of parts of long texts, and the places of the texts: the
-    nearest part counts. `states(places)` gives the states of the words of texts, one below the
-    other, and how many each text has.
+    `vectors` are float32 of length one, or None; `pieces` those of parts of long texts, and the places of the texts:
+    the nearest part counts. `states(places)` gives the states of the words of texts, one below the other, and how many
+    each text has.
     """
 
     postings: Callable[[str], tuple[Sequence[int], Sequence[int]]]

@@ -81,9 +81,7 @@ def main(run: Run, share: float, index_seconds: float, model: str | None) -> Ite
     with opened(run.state, environ=run.environ, ledger=ledger, warn=run.warn, now=run.now, model=model) as recall:
         if not run.dry_run:
             recall.take_in(index_seconds, run.progress)
-        spans, of_stems = nightly.plan(
-            run.state, run.now().date().isoformat(), stop=indexing.deadline(index_seconds)
-        )
+        spans, of_stems = nightly.plan(run.state, run.now().date().isoformat(), stop=indexing.deadline(index_seconds))
         rarity = of_words(of_stems, recall.terms) if of_stems else None
         with run.progress("consolidating", len(spans)) as bar:
             for span in spans:

@@ -2,8 +2,9 @@
 
 Two models. ACT-R's base level (Anderson and Schooler 1991): ln of the sum of t^-0.5 over the times it was used, t in
 days. FSRS's retrievability (Ye and others, KDD 2022; the forgetting curve of version 4.5): (1 + 19/81 t/S)^-0.5, where
-each use multiplies the stability S, the more the less of it was left. tools/bench/forgetting.py compares them: how much
-of the recall on three conversations of LoCoMo is left when the least present 25, 50, 75 % of all turns are out of reach.
+each use multiplies the stability S, the more the less of it was left. tools/bench/forgetting.py compares them: how
+much of the recall on three conversations of LoCoMo is left when the least present 25, 50, 75 % of all turns are out of
+reach.
 
     ACT-R                          0.88  0.77  0.59
     FSRS                           0.88  0.77  0.54
