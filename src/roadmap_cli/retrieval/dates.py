@@ -24,7 +24,9 @@ _GERMAN_MONTHS = {
     "dezember": 12, "dez": 12,
 }  # fmt: skip
 _GERMAN_DAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
-_DAYS = {name: place for names in (WEEKDAYS, _GERMAN_DAYS) for place, name in enumerate(names)} | {"sonnabend": 5}
+_DAYS = {name: place for names in (WEEKDAYS, _GERMAN_DAYS) for place, name in enumerate(names)} | {
+    "sonnabend": 5, "mon": 0, "tue": 1, "tues": 1, "weds": 2, "thu": 3, "thurs": 3, "fri": 4,
+}  # fmt: skip
 #: The first month of each.
 _SEASONS = {
     "spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12,
@@ -83,7 +85,7 @@ _WHICH = {
 }
 _SEEN = re.compile(
     rf"\b(?P<which>{'|'.join(_WHICH)})(?:e|en|er|es|em)? (?:(?P<unit>{'|'.join(_UNITS)}|night|nacht)"
-    rf"|(?P<weekday>{'|'.join(_DAYS)})|{_SEASON}|{_MONTH})\b",
+    rf"|(?P<weekday>{'|'.join(_DAYS)})\b|{_SEASON}|{_MONTH})\b",
     re.IGNORECASE,
 )
 #: Days seen from today; those of more words first.
