@@ -28,6 +28,7 @@ REASONS = {
     "late_around": "words nearby are alike",
     "speaker": "said by whom the question names",
     "answer": "answers a question",
+    "answer_to_like": "answers a question like it",
     "tells_time": "tells a time",
     "date": "at a time the question names",
     "length": "says much",
