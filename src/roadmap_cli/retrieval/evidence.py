@@ -239,13 +239,15 @@ def _of_date(corpus: Corpus, question: Question) -> tuple[Array, list[dates.Span
     import numpy
 
     none = numpy.zeros(len(corpus), numpy.float32)
-    known = numpy.unique(corpus.day[corpus.day > 0])
-    if not len(known):
+    last = int(corpus.day.max(initial=0))
+    if not last:
         return none, []
-    years = (date.fromordinal(int(known[0])).year, date.fromordinal(int(known[-1])).year)
+    first = int(corpus.day.min(where=corpus.day > 0, initial=last))
+    years = (date.fromordinal(first).year, date.fromordinal(last).year)
     spans = dates.spans(question.text, question.today, years)
     if not spans:
         return none, []
+    known = numpy.unique(corpus.day[corpus.day > 0])
     worth = numpy.array([max(_closeness(span, date.fromordinal(int(day))) for span in spans) for day in known])
     places = numpy.minimum(numpy.searchsorted(known, corpus.day), len(known) - 1)
     return numpy.where(corpus.day > 0, worth[places], 0.0).astype(numpy.float32), spans
