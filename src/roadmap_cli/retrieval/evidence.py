@@ -53,8 +53,9 @@ SIGNALS: dict[str, tuple[float, float, float]] = {
     "tells_time": (2.17, 2.36, 2.49),
     "date": (5.87, 5.84, 5.54),
 }
-#: Of so many texts all signals are computed; the rest is behind them.
-CHOSEN = 800
+#: Of so many texts all signals are computed, the rest is behind them; of more, only so many meet the question word by
+#: word: reading the states of all words of a thousand texts takes longer than all else.
+CHOSEN, MET = 800, 300
 _MARKS = str.maketrans(dict.fromkeys(".,;:!?()[]{}\"'\u2018\u2019\u201c\u201d/", " "))
 
 
@@ -139,11 +140,13 @@ def weigh(signals: Mapping[str, Array]) -> Array:
     return total
 
 
-def find(corpus: Corpus, question: Question, *, allowed: Array | None = None, prior: Array | None = None) -> Found:
+def find(
+    corpus: Corpus, question: Question, *, allowed: Array | None = None, prior: Array | None = None, least: int = 0
+) -> Found:
     """The texts that bear on a question, with all their signals.
 
     `allowed` (bool [texts]) leaves texts out; `prior` (float32 [texts]) is added to the scores: what is known before
-    anything is asked, such as activation.
+    anything is asked, such as activation. At least `least` texts are found if there are as many.
     """
     import numpy
 
@@ -173,11 +176,14 @@ def find(corpus: Corpus, question: Question, *, allowed: Array | None = None, pr
     asked_time = dates.asks_for_time(question.text)
     signals["tells_time"] = corpus.tells_time * numpy.float32(asked_time)
     signals["date"], spans = _of_date(corpus, question)
-    chosen = _chosen(signals, allowed)
+    chosen = _chosen(signals, allowed, max(CHOSEN, least))
     signals = {name: value[chosen] for name, value in signals.items()}
     if "meaning" in signals and corpus.vectors is not None and question.vector is not None:
         signals["meaning_around"] = wide(corpus.vectors, corpus.beside, chosen) @ question.vector
         if corpus.states is not None and question.states is not None:
+            if len(corpus) > CHOSEN and len(chosen) > max(MET, least):
+                best = numpy.sort(numpy.argpartition(-weigh(signals), max(MET, least))[: max(MET, least)])
+                chosen, signals = chosen[best], {name: value[best] for name, value in signals.items()}
             signals |= _of_states(corpus, question, chosen)
     scores = weigh(signals)
     return Found(chosen, scores if prior is None else scores + prior[chosen], signals, spans)
@@ -208,17 +214,17 @@ def wide(vectors: Array, beside: Array, places: Array) -> Array:
     return total
 
 
-def _chosen(signals: Mapping[str, Array], allowed: Array | None) -> Array:
+def _chosen(signals: Mapping[str, Array], allowed: Array | None, most: int) -> Array:
     import numpy
 
     count = len(signals["words"])
     places = numpy.arange(count) if allowed is None else numpy.nonzero(allowed)[0]
-    if len(places) <= CHOSEN:
+    if len(places) <= most:
         return places
     rough = signals["words"] + 2 * signals["words_around"] + signals["date"] / 2 + signals["speaker"] / 4
     if "meaning" in signals:
         rough = rough + 2 * signals["meaning"]
-    best = numpy.argpartition(-rough[places], CHOSEN)[:CHOSEN]
+    best = numpy.argpartition(-rough[places], most)[:most]
     found: Array = numpy.sort(places[best])
     return found
 

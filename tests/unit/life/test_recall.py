@@ -333,3 +333,20 @@ def test_the_end_of_a_long_mail_is_found_by_what_it_means(state):
         assert items is not None
         assert items.corpus.pieces is not None
         assert items.corpus.pieces[0].shape == (5, 2)
+
+
+def test_the_source_of_a_line_that_bears_most_on_the_question_comes_first(state, recall):
+    from roadmap_cli.life.recall import sources
+
+    take_in(state)
+    line = ("Noor: flat Utrecht canal; blue watering can shed; allergic walnuts pesto", ["a", "b", "c"])
+    odd = ("Noor: no parts at all", ["d", "e"])
+    with state.read() as tx:
+        items = answering.Items.load(tx, None, NOW)
+        assert items is not None
+        for text, best in (("who is allergic?", "c"), ("what is behind the shed?", "b"), ("nothing of it", "a")):
+            question = answering.Question.of(text, recall.terms, None)
+            found = sources.best_first(question, [odd, line], items.corpus, recall.terms, None)
+            assert found[0] == ["d", "e"]
+            assert found[1][0] == best
+            assert sorted(found[1]) == ["a", "b", "c"]

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import wording
-from roadmap_cli.life.recall import indexing
+from roadmap_cli.life.recall import indexing, sources
 from roadmap_cli.life.recall.corpus import Items
 from roadmap_cli.retrieval.evidence import SIGNALS, Found, Question, find
 
 if TYPE_CHECKING:
+    from roadmap_cli.models.embed import Embedder
+    from roadmap_cli.retrieval.terms import Terms
     from roadmap_cli.state.connection import Connection
 
 KIND = "life.memory_hit"
@@ -48,14 +50,16 @@ class Wanted:
     memory: bool | None = False
 
 
-def answer(items: Items, question: Question, wanted: Wanted) -> tuple[list[Record], list[int]]:
+def answer(
+    items: Items, question: Question, wanted: Wanted, terms: Terms, embedder: Embedder | None
+) -> tuple[list[Record], list[int]]:
     """The hits for a question, best first, and the numbers of the items they are."""
     import numpy
 
     allowed = items.allowed(kinds=wanted.kinds, since=wanted.since, until=wanted.until, memory=wanted.memory)
     if not allowed.any():
         return [], []
-    found = find(items.corpus, question, allowed=allowed, prior=items.prior)
+    found = find(items.corpus, question, allowed=allowed, prior=items.prior, least=wanted.limit)
     usual = {name: float(numpy.mean(values)) for name, values in found.signals.items()}
     hits: list[Record] = []
     numbers: list[int] = []
@@ -70,6 +74,10 @@ def answer(items: Items, question: Question, wanted: Wanted) -> tuple[list[Recor
         numbers.append(number)
         ended = _ended(items.tx, record)
         hits.append(_hit(items, record, place, found, position, question, usual, len(hits) + 1, ended))
+    lines = [hit for hit in hits if hit["record_kind"] == "life.memory" and "source_ids" in hit]
+    given = [(hit["text"].partition(" ")[2], hit["source_ids"]) for hit in lines]
+    for hit, ordered in zip(lines, sources.best_first(question, given, items.corpus, terms, embedder), strict=True):
+        hit["source_ids"] = ordered
     return hits, numbers
 
 

@@ -71,7 +71,9 @@ class Recall:
                 model = (self.embedder.name, self.embedder.dimensions) if self.embedder else None
                 self._items = Items.load(tx, model, self.now())
                 self._loaded = True
-            return answering.answer(self._items, question, wanted) if self._items else ([], [])
+            return (
+                answering.answer(self._items, question, wanted, self.terms, self.embedder) if self._items else ([], [])
+            )
 
     def shown(self, numbers: Sequence[int]) -> None:
         """Note that items were shown."""
