@@ -5,7 +5,8 @@
 FILE is as for tools/bench/recall.py, and so are the questions. Each session is made into lines of memory, whose words
 (with the speakers' names) are counted. The lines alone are searched, by their own words and vectors. Evidence counts as
 found if a line among the first k cites it (`cited`). Because a line cites up to four turns, the stricter figures
-beside it count only the first source of a line (`one_source`), or as many lines as together cite k turns (`k_turns`).
+beside it count only the first source of a line (`one_source`), or as many lines as together cite k turns (`k_turns`),
+the sources of a line in the order in which life-recall gives them: those that bear most on the question first.
 `kept` is the part of the recall over all turns, in the same run, that is left. The peer keeps the first tenth of the
 words of each session's turns that BM25 ranks highest for the session's own most frequent stems (`centroid`).
 """
@@ -27,6 +28,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools"), str(ROOT / "tools" / "be
 import recall as bench  # noqa: E402
 
 from roadmap_cli.life.consolidate import gist  # noqa: E402
+from roadmap_cli.life.recall import sources  # noqa: E402
 from roadmap_cli.retrieval.evidence import Question, find  # noqa: E402
 from roadmap_cli.retrieval.terms import Terms  # noqa: E402
 
@@ -142,10 +144,15 @@ def _measure(
         ]
         corpus = bench.corpus_of(turns, terms, embedder)
         for asked in talk.asked:
-            found = find(corpus, Question.of(asked.text, terms, embedder))
+            question = Question.of(asked.text, terms, embedder)
+            found = find(corpus, question)
             order = [int(each) for each in found.places[found.best(max(bench.DEPTHS))]]
+            given = [(lines[place][0], [str(each) for each in lines[place][2]]) for place in order]
+            hits = list(lines)
+            for place, best in zip(order, sources.best_first(question, given, corpus, terms, embedder), strict=True):
+                hits[place] = (lines[place][0], lines[place][1], tuple(map(int, best)))
             for how, depth in shares:
-                shares[how, depth].append(share(lines, order, asked, depth, how))
+                shares[how, depth].append(share(hits, order, asked, depth, how))
     told: dict[str, Any] = {
         "kind": "bench.figure", "name": f"recall_{name}", "unit": "share at 10 of recall over all turns",
         "words_share": round(words[0] / words[1], 4), "turns_cited": round(cited[0] / cited[1], 3),

@@ -1,40 +1,107 @@
-"""The times a question names, as spans of days: by date, by month or year, or seen from today.
+"""The times a question names, as spans of days: by date, by month, season or year, or seen from today or from a date.
 
-English words. What is said about a day is mostly said on it or soon after, so closeness falls off more slowly after a
-span than before it.
+English and German words. Seasons are those of the north, by whole months. What is said about a day is mostly said on it
+or soon after, so closeness falls off more slowly after a span than before it.
 """
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import MAXYEAR, MINYEAR, date, timedelta
+from functools import partial
+from typing import Any
 
 MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_GERMAN_MONTHS = {
+    "januar": 1, "jänner": 1, "februar": 2, "märz": 3, "mai": 5, "juni": 6, "juli": 7, "oktober": 10, "okt": 10,
+    "dezember": 12, "dez": 12,
+}  # fmt: skip
+_GERMAN_DAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
+_DAYS = {name: place for names in (WEEKDAYS, _GERMAN_DAYS) for place, name in enumerate(names)} | {
+    "sonnabend": 5, "mon": 0, "tue": 1, "tues": 1, "weds": 2, "thu": 3, "thurs": 3, "fri": 4,
+}  # fmt: skip
+#: The first month of each.
+_SEASONS = {
+    "spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12,
+    "frühling": 3, "frühjahr": 3, "sommer": 6, "herbst": 9,
+}  # fmt: skip
+_UNITS = {
+    "day": "day", "tag": "day", "week": "week", "woche": "week", "month": "month", "monat": "month",
+    "year": "year", "jahr": "year", "weekend": "weekend", "wochenende": "weekend",
+}  # fmt: skip
+_NUMBERS = {
+    **dict.fromkeys(("a", "an", "one", "the", "ein", "eine", "einem", "einer", "einen", "der", "die", "dem", "den",
+                     "das", "am"), 1),
+    **dict.fromkeys(("two", "couple", "zwei"), 2), **dict.fromkeys(("three", "few", "drei", "paar"), 3),
+    **dict.fromkeys(("four", "vier"), 4), **dict.fromkeys(("five", "fünf"), 5), **dict.fromkeys(("six", "sechs"), 6),
+    **dict.fromkeys(("seven", "sieben"), 7), **dict.fromkeys(("eight", "acht"), 8),
+    **dict.fromkeys(("nine", "neun"), 9), **dict.fromkeys(("ten", "zehn"), 10), **dict.fromkeys(("eleven", "elf"), 11),
+    **dict.fromkeys(("twelve", "zwölf"), 12),
+}  # fmt: skip
 _SHORT = r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
+_PLAIN = "|".join([*(month for month in MONTHS if month not in ("may", "march")), *_GERMAN_MONTHS])
 #: "may" and "march" are verbs, too: as months they have a capital letter.
-_MONTH = rf"(?P<month>{'|'.join(month for month in MONTHS if month not in ('may', 'march'))}|(?-i:May|March)|{_SHORT})"
-_DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
+_NAMED = rf"(?:{_PLAIN}|(?-i:May|March)|{_SHORT})"
+_MONTH = rf"(?P<month>{_NAMED})"
+_DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th|\.)?"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
-_PATTERNS = [
+_SEASON = rf"(?P<season>{'|'.join(_SEASONS)})"
+_PART = r"(?:(?P<part>early|mid|late|beginning of|middle of|end of|anfang|mitte|ende)[ -](?:in )?)?"
+_DATED = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\b{_YEAR}-(?P<number>[01]\d)-{_DAY}\b",
+        rf"\b(?P<day>[0-3]?\d)\.(?P<number>[01]?\d)\.{_YEAR}\b",
         rf"\b{_DAY} (?:of )?{_MONTH}\b\.?(?:,? {_YEAR})?\b",
         rf"\b{_MONTH}\b\.? {_DAY}\b(?:,? {_YEAR})?",
-        rf"\b{_MONTH}\b\.?(?:,? {_YEAR})?",
+        rf"\b{_PART}{_MONTH}\b\.?(?:,? (?:of )?{_YEAR})?",
+        rf"\b{_SEASON}(?: of| in)? {_YEAR}\b",
+        rf"\b(?:in|during|over|since|im|seit|of)(?: the)? {_SEASON}\b(?! (?:of|in love|asleep|apart|behind)\b)",
         rf"\b{_YEAR}\b",
     )
 ]
-_AGO = re.compile(r"\b(\d{1,3}|a|an|one|two|three|four|five|six) (day|week|month|year)s? ago\b", re.IGNORECASE)
-_LAST = re.compile(rf"\b(last|this|past) (week|month|year|weekend|{'|'.join(WEEKDAYS)})\b", re.IGNORECASE)
-_NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
-_LENGTHS = {"day": 1, "week": 7, "month": 30, "year": 365}
+_COUNT = rf"\d{{1,3}}|{'|'.join(_NUMBERS)}"
+_UNIT = r"day|week|month|year|tag|woche|monat|jahr"
+_ENDING = r"(?:s|e|en|n)?"
+_AGO = re.compile(
+    rf"\b(?:(?P<count>{_COUNT})(?: of)? (?P<unit>{_UNIT}){_ENDING} (?:ago|back)"
+    rf"|vor (?:etwa |rund )?(?P<zahl>{_COUNT}) (?P<einheit>{_UNIT}){_ENDING})\b(?! (?:dem|der|vor|before)\b)",
+    re.IGNORECASE,
+)
+_PAST = re.compile(
+    rf"\b(?:last|past|letzten|vergangenen) (?P<count>{_COUNT}) (?P<unit>{_UNIT}){_ENDING}\b", re.IGNORECASE
+)
+_WHICH = {
+    **dict.fromkeys(("last", "past", "previous", "letzt", "vorig", "vergangen"), -1),
+    **dict.fromkeys(("this", "current", "dies"), 0),
+    **dict.fromkeys(("next", "coming", "nächst", "kommend"), 1),
+}
+_SEEN = re.compile(
+    rf"\b(?P<which>{'|'.join(_WHICH)})(?:e|en|er|es|em)? (?:(?P<unit>{'|'.join(_UNITS)}|night|nacht)"
+    rf"|(?P<weekday>{'|'.join(_DAYS)})\b|{_SEASON}|{_MONTH})\b",
+    re.IGNORECASE,
+)
+#: Days seen from today; those of more words first.
+_NEAR = (
+    ("the day before yesterday", -2), ("vorgestern", -2), ("day after tomorrow", 2), ("übermorgen", 2),
+    ("yesterday", -1), ("gestern", -1), ("tomorrow", 1), ("today", 0), ("tonight", 0), ("this morning", 0),
+    ("this afternoon", 0), ("this evening", 0), ("heute", 0),
+)  # fmt: skip
+_NEAR_WORDS = re.compile(rf"\b(?:{'|'.join(word for word, _ in _NEAR)})\b", re.IGNORECASE)
+_STEPS = "|".join(sorted([*_UNITS, *_DAYS], key=len, reverse=True))
+#: What moves a time that follows it: "two weeks before …", "the Friday after …".
+_MOVED = re.compile(
+    rf"\b(?:(?P<count>{_COUNT})(?: of)? )?(?P<unit>{_STEPS}){_ENDING} "
+    r"(?P<way>before|prior to|preceding|after|following|vor|nach)(?: the| dem| der)? $",
+    re.IGNORECASE,
+)
 #: Words by which people place in time what they tell.
 TIME_WORDS = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|since|recently|weekend|"
@@ -43,7 +110,9 @@ TIME_WORDS = re.compile(
     re.IGNORECASE,
 )
 _ASKS_TIME = re.compile(
-    r"\bwhen\b|\bhow (?:long|many (?:days|weeks|months|years))\b|\b(?:what|which) (?:date|day|week|month|year|time)\b",
+    r"\b(?:when|wann)\b|\bhow (?:long|many (?:days|weeks|months|years))\b"
+    r"|\b(?:what|which) (?:date|day|week|month|year|time)\b"
+    r"|\b(?:wie lange|wie viele (?:tage|wochen|monate|jahre)|an welchem tag|in welche[mr] (?:woche|monat|jahr))\b",
     re.IGNORECASE,
 )
 
@@ -57,9 +126,9 @@ class Span:
 
     def closeness(self, day: date) -> float:
         """From 1 for a day in or just around the span, over 0.5 for up to five weeks after it, to 0."""
-        if self.first - timedelta(days=3) <= day <= self.last + timedelta(days=7):
+        if (day - self.first).days >= -3 and (day - self.last).days <= 7:
             return 1.0
-        return 0.5 if self.last < day <= self.last + timedelta(days=38) else 0.0
+        return 0.5 if 0 < (day - self.last).days <= 38 else 0.0
 
 
 def asks_for_time(question: str) -> bool:
@@ -68,70 +137,195 @@ def asks_for_time(question: str) -> bool:
 
 
 def spans(question: str, today: date | None, years: tuple[int, int] | None = None) -> list[Span]:
-    """The times a question names. `today` is needed for those seen from it, `years` (first, last) for a month without
-    a year: it then means that month in each of them.
+    """The times a question names. `today` is needed for those seen from it, `years` (first, last) for a month or season
+    without a year: it then means that of each of them.
     """
     found: list[Span] = []
     rest = question
-    for pattern in _PATTERNS:
+
+    def take(pattern: re.Pattern[str], meant: Callable[[re.Match[str]], list[Span]]) -> None:
+        nonlocal rest
         for match in list(pattern.finditer(rest)):
-            found += _dated(match, years or ((today.year, today.year) if today else None))
-            rest = rest[: match.start()] + " " * len(match[0]) + rest[match.end() :]
+            some, start = meant(match), match.start()
+            if some and (moved := _MOVED.search(rest[:start])):
+                some, start = [each for span in some if (each := _shifted(span, moved))], moved.start()
+            found.extend(some)
+            rest = rest[:start] + " " * (match.end() - start) + rest[match.end() :]
+
     if today is not None:
-        found += _relative(rest, today)
+        for pattern, meaning in _RELATIVE:
+            take(pattern, partial(_sure, meaning, today))
+    within = years or ((today.year, today.year) if today else None)
+    for pattern in _DATED:
+        take(pattern, partial(_sure, _dated, within))
     return found
+
+
+def _sure(meaning: Callable[[re.Match[str], Any], list[Span]], given: Any, match: re.Match[str]) -> list[Span]:
+    """What it means; nothing where the calendar has no such day."""
+    try:
+        return meaning(match, given)
+    except (ValueError, OverflowError):
+        return []
+
+
+# -- by date -----------------------------------------------------------------------------------------------------------
 
 
 def _dated(match: re.Match[str], years: tuple[int, int] | None) -> list[Span]:
     parts = match.groupdict()
     year = int(parts["year"]) if parts.get("year") else None
+    wanted = [year] if year else list(range(years[0], years[1] + 1))[-5:] if years else []
+    if parts.get("season"):
+        return [_season(each, parts["season"]) for each in wanted]
     month = int(parts["number"]) if parts.get("number") else _month(parts.get("month"))
     day = int(parts["day"]) if parts.get("day") else None
     if month is None:
         return [Span(date(year, 1, 1), date(year, 12, 31))] if year else []
     if not 1 <= month <= 12:
         return []
-    wanted = [year] if year else list(range(years[0], years[1] + 1))[-5:] if years else []
-    spans = []
+    made = []
     for each in wanted:
         length = monthrange(each, month)[1]
-        if day is not None and not 1 <= day <= length:
-            continue
-        spans.append(Span(date(each, month, day or 1), date(each, month, day or length)))
-    return spans
+        if day is None:
+            made.append(_part(Span(date(each, month, 1), date(each, month, length)), parts.get("part")))
+        elif 1 <= day <= length:
+            made.append(Span(date(each, month, day), date(each, month, day)))
+    return made
+
+
+def _part(month: Span, part: str | None) -> Span:
+    if not part:
+        return month
+    if part.lower() in ("early", "beginning of", "anfang"):
+        return Span(month.first, month.first.replace(day=10))
+    if part.lower() in ("late", "end of", "ende"):
+        return Span(month.first.replace(day=21), month.last)
+    return Span(month.first.replace(day=11), month.first.replace(day=20))
 
 
 def _month(name: str | None) -> int | None:
     if name is None:
         return None
-    return next(number for number, month in enumerate(MONTHS, 1) if month.startswith(name.lower()[:3]))
+    lower = name.lower()
+    known = _GERMAN_MONTHS.get(lower)
+    return known or next(number for number, month in enumerate(MONTHS, 1) if month.startswith(lower[:3]))
 
 
-def _relative(text: str, today: date) -> list[Span]:
-    lower = text.lower()
-    found = []
-    for word, back in (("today", 0), ("this morning", 0), ("yesterday", 1)):
-        if word in lower:
-            found.append(Span(today - timedelta(back), today - timedelta(back)))
-    for count, unit in _AGO.findall(text):
-        middle = today - timedelta(_LENGTHS[unit.lower()] * int(_NUMBERS.get(count.lower(), count)))
-        slack = timedelta(_LENGTHS[unit.lower()] // 2)
-        found.append(Span(middle - slack, middle + slack))
-    for which, unit in _LAST.findall(lower):
-        found.append(_last(which, unit, today))
-    return found
+def _season(year: int, name: str) -> Span:
+    """That of a year; a winter is of the year in which it begins."""
+    first = date(year, _SEASONS[name.lower()], 1)
+    return Span(first, _months(first, 3) - timedelta(1))
 
 
-def _last(which: str, unit: str, today: date) -> Span:
-    if unit in WEEKDAYS:
-        back = (today.weekday() - WEEKDAYS.index(unit)) % 7 or 7
-        return Span(today - timedelta(back), today - timedelta(back))
-    if which == "this":
-        first = {"week": today - timedelta(today.weekday()), "month": today.replace(day=1)}
-        return Span(first.get(unit, today.replace(month=1, day=1) if unit == "year" else today), today)
+# -- seen from today ---------------------------------------------------------------------------------------------------
+
+
+def _near(match: re.Match[str], today: date) -> list[Span]:
+    day = today + timedelta(dict(_NEAR)[match[0].lower()])
+    return [Span(day, day)]
+
+
+def _ago(match: re.Match[str], today: date) -> list[Span]:
+    count, unit = _count(match["count"] or match["zahl"]), _UNITS[(match["unit"] or match["einheit"]).lower()]
+    return [_around(_moved(today, -count, unit), unit)]
+
+
+def _past(match: re.Match[str], today: date) -> list[Span]:
+    return [Span(_moved(today, -_count(match["count"]), _UNITS[match["unit"].lower()]), today)]
+
+
+def _seen(match: re.Match[str], today: date) -> list[Span]:
+    step = _WHICH[match["which"].lower()]
+    if match["weekday"]:
+        ahead = (_DAYS[match["weekday"].lower()] - today.weekday()) % 7
+        day = today + timedelta(ahead if step == 0 else (ahead or 7) if step > 0 else ahead - 7)
+        return [Span(day, day)]
+    if match["unit"]:
+        if match["which"].lower() == "past" and match["unit"].lower() in ("week", "month", "year"):
+            return [Span(_moved(today, -1, match["unit"].lower()), today)]
+        return [_unit(match["unit"].lower(), step, today)]
+    if match["season"]:
+        of = [_season(today.year + each, match["season"]) for each in (-2, -1, 0, 1)]
+    else:
+        month = _month(match["month"]) or 1
+        of = [Span(first, _months(first, 1) - timedelta(1)) for each in (-2, -1, 0, 1)
+              for first in [date(today.year + each, month, 1)]]  # fmt: skip
+    if step < 0:
+        return [max((span for span in of if span.last < today), key=lambda span: span.first)]
+    if step > 0:
+        return [next((span for span in of if span.first > today), of[-1])]
+    return [next((span for span in of if span.first <= today <= span.last), of[2])]
+
+
+def _unit(name: str, step: int, today: date) -> Span:
+    if name in ("night", "nacht"):
+        return Span(today + timedelta(min(step, 0)), today + timedelta(max(step, 0)))
+    unit = _UNITS[name]
+    if unit == "day":
+        return Span(today + timedelta(step), today + timedelta(step))
+    monday = today - timedelta(today.weekday())
+    if unit == "week":
+        return Span(monday + timedelta(7 * step), monday + timedelta(7 * step + 6))
+    if unit == "weekend":
+        return Span(monday + timedelta(7 * step + 5), monday + timedelta(7 * step + 6))
     if unit == "month":
-        end = today.replace(day=1) - timedelta(1)
-        return Span(end.replace(day=1), end)
-    if unit == "year":
-        return Span(date(today.year - 1, 1, 1), date(today.year - 1, 12, 31))
-    return Span(today - timedelta(7 + today.weekday()), today - timedelta(1 + today.weekday()))
+        first = _months(today.replace(day=1), step)
+        return Span(first, _months(first, 1) - timedelta(1))
+    return Span(date(today.year + step, 1, 1), date(today.year + step, 12, 31))
+
+
+# -- seen from another time --------------------------------------------------------------------------------------------
+
+
+def _shifted(span: Span, match: re.Match[str]) -> Span | None:
+    """The time so much before or after a span; "the week before" it is the seven days that end there."""
+    sign = -1 if match["way"].lower() in ("before", "prior to", "preceding", "vor") else 1
+    edge, name = (span.first if sign < 0 else span.last), match["unit"].lower()
+    try:
+        if name in _DAYS:
+            gap = ((edge.weekday() - _DAYS[name]) * -sign) % 7 or 7
+            return Span(edge + timedelta(sign * gap), edge + timedelta(sign * gap))
+        unit, count = _UNITS[name], _count(match["count"] or "the")
+        if unit == "weekend":
+            saturday = edge + timedelta(sign * (((edge.weekday() - 5) * -sign) % 7 or 7))
+            saturday += timedelta(7 * sign * (count - 1))
+            return Span(saturday, saturday + timedelta(1))
+        if count == 1 and unit != "day":
+            other = _moved(edge, sign, unit)
+            return Span(other, edge - timedelta(1)) if sign < 0 else Span(edge + timedelta(1), other)
+        return _around(_moved(edge, sign * count, unit), unit)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _count(word: str) -> int:
+    return _NUMBERS.get(word.lower()) or int(word if word.isascii() and word.isdigit() else 1)
+
+
+def _moved(day: date, count: int, unit: str) -> date:
+    if unit in ("month", "year"):
+        return _months(day, count * (12 if unit == "year" else 1))
+    return day + timedelta(count * (7 if unit == "week" else 1))
+
+
+def _months(day: date, count: int) -> date:
+    """The same day so many months later, or the last of that month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
+    if not MINYEAR <= year <= MAXYEAR:
+        raise OverflowError
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _around(day: date, unit: str) -> Span:
+    """As near as a count of such units is meant."""
+    slack = timedelta({"day": 0, "week": 3, "month": 15, "year": 182}[unit])
+    return Span(day - slack, day + slack)
+
+
+_RELATIVE: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], list[Span]]], ...] = (
+    (_NEAR_WORDS, _near),
+    (_AGO, _ago),
+    (_PAST, _past),
+    (_SEEN, _seen),
+)

@@ -214,6 +214,21 @@ def test_a_newer_fact_ends_an_older_one_whichever_is_learned_first(state, recall
         ("I work as a nurse.", ("works_as", "nurse")),
         ("I'm planning to learn Dutch.", ("plans", "learn Dutch")),
         ("Would I love swimming?", None),
+        ("You know I love swimming, right?! :)", None),
+        ("I don't think I work as a nurse for long.", None),
+        ("Ines said I live in Rome.", None),
+        ("I no longer work at Acme.", None),
+        ("I love the view and the quiet.", None),
+        ("I love the music of Bach.", ("likes", "the music of Bach")),
+        ("I'm going to the theatre.", None),
+        ("I joined a rowing club last week - it's great!", ("started", "a rowing club")),
+        ("My daughter Mia's birthday was fun.", ("daughter_is", "Mia")),
+        ("I'm originally from Porto.", ("comes_from", "Porto")),
+        ("I have two small dogs at home.", ("has", "two small dogs")),
+        ("I speak Dutch and Polish.", ("speaks", "Dutch and Polish")),
+        ("Ich wohne jetzt in Graz.", ("lives_in", "Graz")),
+        ("Ich bin leider nicht allergisch gegen Nüsse.", None),
+        ("Ich bin allergisch gegen Nüsse.", ("allergic_to", "Nüsse")),
         ("If I live in Rome, I will call.", None),
         ("I love it.", None),
         ("> I live in Paris", None),
@@ -262,3 +277,76 @@ def test_times_are_dates_or_stamps():
 
 def test_a_reason_is_never_empty():
     assert answering._why([], [], []) == "nearest of what there is"
+
+
+def test_a_dry_run_takes_in_for_the_moment_and_keeps_nothing(state, recall):
+    dry = State(state.path, state._connection, mode="write", dry_run=True, key=None, held=None)
+    spans, tells = nightly.plan(dry, NOW.date().isoformat(), stop=lambda: False)
+    assert [span.day for span in spans] == ["2026-10-03", "2026-10-17"]
+    assert tells is not None
+    assert tells("walnut") > tells("the")
+    with state.read() as tx:
+        assert tx.execute("SELECT count(*) FROM life_item").fetchone() == (0,)
+
+
+def test_a_fact_that_ended_says_until_when_it_was_true(state, recall):
+    add(state, [message("2026-11-02T10:00", "Noor", "I moved to Lisbon, finally by the sea.")])
+    consolidate(state, recall)
+    take_in(state)
+    hits, _ = recall.ask("where does Noor live in?", Wanted(kinds=("life.fact",), memory=True))
+    by_place = {hit["text"].split(" (")[0].split()[-1]: hit for hit in hits}
+    assert by_place["Utrecht"]["true_until"] == "2026-11-02"
+    assert by_place["Utrecht"]["text"].endswith("(until 2026-11-02)")
+    assert "true_until" not in by_place["Lisbon"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.sampled_from("ab .!\U0001f600ß"), max_size=4000))
+def test_a_long_text_is_taken_in_pieces_that_leave_nothing_out(text):
+    found = indexing.pieces(text)
+    assert "".join("".join(found).split()) == "".join(text.split())
+    assert all(len(piece) <= indexing.LONG for piece in found)
+
+
+def test_the_end_of_a_long_mail_is_found_by_what_it_means(state):
+    class Pointing:
+        """A model whose vectors point one way for walnuts and another for the rest."""
+
+        name, dimensions, has_states = "pointing", 2, False
+
+        def embed(self, texts: list[str], *, purpose: str) -> Any:
+            import numpy
+
+            return numpy.array([[0.0, 1.0] if "walnut" in text else [1.0, 0.0] for text in texts], numpy.float32)
+
+    mail = message("2026-10-03T18:02", "Noor", "The weather is fine here. " * 120 + "By the way: no walnuts.")
+    add(state, [mail, message("2026-10-03T18:05", "Ines", "Fine weather.")])
+    take_in(state)
+    model: Any = Pointing()
+    indexing.embed(state, model, stop=lambda: False, advance=lambda count: None)
+    terms = Terms()
+    hit = Recall(state, terms, model, lambda: NOW).ask("walnut", Wanted(limit=1))[0][0]
+    terms.close()
+    assert hit["record_id"] == mail["id"]
+    with state.read() as tx:
+        items = answering.Items.load(tx, ("pointing", 2), NOW)
+        assert items is not None
+        assert items.corpus.pieces is not None
+        assert items.corpus.pieces[0].shape == (5, 2)
+
+
+def test_the_source_of_a_line_that_bears_most_on_the_question_comes_first(state, recall):
+    from roadmap_cli.life.recall import sources
+
+    take_in(state)
+    line = ("Noor: flat Utrecht canal; blue watering can shed; allergic walnuts pesto", ["a", "b", "c"])
+    odd = ("Noor: no parts at all", ["d", "e"])
+    with state.read() as tx:
+        items = answering.Items.load(tx, None, NOW)
+        assert items is not None
+        for text, best in (("who is allergic?", "c"), ("what is behind the shed?", "b"), ("nothing of it", "a")):
+            question = answering.Question.of(text, recall.terms, None)
+            found = sources.best_first(question, [odd, line], items.corpus, recall.terms, None)
+            assert found[0] == ["d", "e"]
+            assert found[1][0] == best
+            assert sorted(found[1]) == ["a", "b", "c"]

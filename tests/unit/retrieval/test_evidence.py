@@ -118,3 +118,24 @@ def test_stop_words_and_marks_are_left_out_unless_nothing_else_is_there():
     states = numpy.arange(6, dtype=numpy.float32).reshape(3, 2)
     assert late.kept(["the", "key", "."], states)[0] == ["key"]
     assert late.kept(["the", "."], states[:2])[0] == ["the", "."]
+
+
+def test_word_by_word_only_the_best_of_many_are_met_but_as_many_as_are_wanted(monkeypatch):
+    made, terms = corpus()
+    eye = numpy.eye(5, dtype=numpy.float32)
+    met = []
+
+    def states(places):
+        met.append(len(places))
+        return eye[places], numpy.ones(len(places), int)
+
+    monkeypatch.setattr(evidence, "CHOSEN", 3)
+    monkeypatch.setattr(evidence, "MET", 1)
+    from dataclasses import replace
+
+    made = replace(made, vectors=eye, states=states)
+    question = replace(Question.of("where is the spare key?", terms, None), vector=eye[0], states=eye[:1])
+    question = replace(question, state_stems=["key"])
+    assert len(find(made, question).places) == 1
+    assert met == [2]  # the best, and the one beside it
+    assert len(find(made, question, least=4).places) == 4

@@ -67,21 +67,22 @@ def main(run: Run, share: float, index_seconds: float, model: str | None) -> Ite
     It can be stopped at any time and goes on where it was.
     It also takes in what life-recall(1) has not taken in yet, for at most --index-seconds.
 
-    A dry run looks only at what life-recall(1) or a run before has taken in.
+    A dry run shows what a run would make, and keeps nothing of it.
 
     Nothing is ever deleted, and nothing that life-recall found is read again as something that happened.
     """
     from roadmap_cli.life.consolidate import nightly
     from roadmap_cli.life.consolidate.rarity import of_words
+    from roadmap_cli.life.recall import indexing
     from roadmap_cli.life.recall.session import opened
 
     ledger = run.ledger(run.new_id("life.run"))
     made, ended = 0, 0
     with opened(run.state, environ=run.environ, ledger=ledger, warn=run.warn, now=run.now, model=model) as recall:
-        recall.take_in(index_seconds, run.progress)
-        with run.state.read() as tx:
-            spans = nightly.due(tx, run.now().date().isoformat())
-            rarity = of_words(nightly.Rarity(tx), recall.terms) if spans else None
+        if not run.dry_run:
+            recall.take_in(index_seconds, run.progress)
+        spans, of_stems = nightly.plan(run.state, run.now().date().isoformat(), stop=indexing.deadline(index_seconds))
+        rarity = of_words(of_stems, recall.terms) if of_stems else None
         with run.progress("consolidating", len(spans)) as bar:
             for span in spans:
                 done = nightly.consolidate(
@@ -91,7 +92,7 @@ def main(run: Run, share: float, index_seconds: float, model: str | None) -> Ite
                 bar.advance(1)
                 made, ended = made + len(done.new), ended + done.ended
                 yield from done.new
-        if made:
+        if made and not run.dry_run:
             recall.take_in(index_seconds, run.progress)
     if spans:
         days = f"{len(spans)} day{'s' if len(spans) != 1 else ''} consolidated"

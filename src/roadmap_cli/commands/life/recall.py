@@ -99,6 +99,7 @@ def main(
     so, and the next run or life-consolidate(1) goes on.
     A dry run takes nothing in.
     What is shown stays present longer.
+    A fact that a newer one ended says until when it was true.
     With --from memory the sentences and facts of life-consolidate(1) are searched instead, each with its sources.
 
     Nothing found: the exit code is 1.

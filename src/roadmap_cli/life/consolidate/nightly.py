@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import wording
 from roadmap_cli.life.consolidate import facts, gist
+from roadmap_cli.life.recall import indexing
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
@@ -70,6 +71,18 @@ def due(tx: Connection, today: str) -> list[Span]:
     known = dict(tx.execute("SELECT span, inputs FROM life_span").fetchall())
     spans = [Span(f"{day} {group}".strip(), day, tuple(ids)) for (day, group), ids in found.items()]
     return [span for span in spans if known.get(span.name) != span.inputs]
+
+
+def plan(state: State, today: str, *, stop: Callable[[], bool]) -> tuple[list[Span], Rarity | None]:
+    """The spans that are due, and how much words tell; None if nothing is due.
+
+    In a dry run, which keeps nothing that was taken in, what is new is taken in for the moment: until `stop()`.
+    """
+    with state.write() if state.dry_run else state.read() as tx:
+        while state.dry_run and not stop() and indexing.take_in_lot(tx) >= indexing.LOT:
+            pass
+        spans = due(tx, today)
+        return spans, Rarity(tx) if spans else None
 
 
 class Rarity:

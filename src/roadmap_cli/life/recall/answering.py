@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import wording
-from roadmap_cli.life.recall import indexing
+from roadmap_cli.life.recall import indexing, sources
 from roadmap_cli.life.recall.corpus import Items
 from roadmap_cli.retrieval.evidence import SIGNALS, Found, Question, find
 
 if TYPE_CHECKING:
+    from roadmap_cli.models.embed import Embedder
+    from roadmap_cli.retrieval.terms import Terms
     from roadmap_cli.state.connection import Connection
 
 KIND = "life.memory_hit"
@@ -28,6 +30,7 @@ REASONS = {
     "late_around": "words nearby are alike",
     "speaker": "said by whom the question names",
     "answer": "answers a question",
+    "answer_to_like": "answers a question like it",
     "tells_time": "tells a time",
     "date": "at a time the question names",
     "length": "says much",
@@ -47,14 +50,16 @@ class Wanted:
     memory: bool | None = False
 
 
-def answer(items: Items, question: Question, wanted: Wanted) -> tuple[list[Record], list[int]]:
+def answer(
+    items: Items, question: Question, wanted: Wanted, terms: Terms, embedder: Embedder | None
+) -> tuple[list[Record], list[int]]:
     """The hits for a question, best first, and the numbers of the items they are."""
     import numpy
 
     allowed = items.allowed(kinds=wanted.kinds, since=wanted.since, until=wanted.until, memory=wanted.memory)
     if not allowed.any():
         return [], []
-    found = find(items.corpus, question, allowed=allowed, prior=items.prior)
+    found = find(items.corpus, question, allowed=allowed, prior=items.prior, least=wanted.limit)
     usual = {name: float(numpy.mean(values)) for name, values in found.signals.items()}
     hits: list[Record] = []
     numbers: list[int] = []
@@ -67,7 +72,12 @@ def answer(items: Items, question: Question, wanted: Wanted) -> tuple[list[Recor
         if record is None:
             continue
         numbers.append(number)
-        hits.append(_hit(items, record, place, found, position, question, usual, len(hits) + 1))
+        ended = _ended(items.tx, record)
+        hits.append(_hit(items, record, place, found, position, question, usual, len(hits) + 1, ended))
+    lines = [hit for hit in hits if hit["record_kind"] == "life.memory" and "source_ids" in hit]
+    given = [(hit["text"].partition(" ")[2], hit["source_ids"]) for hit in lines]
+    for hit, ordered in zip(lines, sources.best_first(question, given, items.corpus, terms, embedder), strict=True):
+        hit["source_ids"] = ordered
     return hits, numbers
 
 
@@ -98,6 +108,7 @@ def _hit(
     question: Question,
     usual: dict[str, float],
     rank: int,
+    ended: str | None,
 ) -> Record:
     column = 0 if "late" in found.signals else 1 if "meaning" in found.signals else 2
     worth = {
@@ -107,14 +118,15 @@ def _hit(
     telling = sorted((name for name in worth if worth[name] > _TELLING * most), key=lambda name: -worth[name])
     terms = [stem for stem in question.stems if _holds(items, stem, place)]
     times = [f"{span.first}" if span.first == span.last else f"{span.first}..{span.last}" for span in found.spans]
+    text = wording.line(record) + (f" (until {ended})" if ended else "")
     hit: Record = {
         "kind": KIND,
-        "id": content_id(KIND, question=question.text, record_id=record["id"], text=wording.line(record)),
+        "id": content_id(KIND, question=question.text, record_id=record["id"], text=text),
         "at": record["at"],
         "question": question.text,
         "rank": rank,
         "score": round(float(found.scores[position]), 3),
-        "text": wording.line(record),
+        "text": text,
         "record_kind": record["kind"],
         "record_id": record["id"],
         "why": _why(telling, terms, times if found.signals["date"][position] > 0 else []),
@@ -123,10 +135,20 @@ def _hit(
     }
     if times:
         hit["times"] = times
+    if ended:
+        hit["true_until"] = ended
     for field in ("sources", "evidence_ids"):
         if isinstance(record.get(field), list):
             hit["source_ids"] = record[field]
     return hit
+
+
+def _ended(tx: Connection, record: Record) -> str | None:
+    """The day from which a fact is no longer true."""
+    if record["kind"] != "life.fact":
+        return None
+    row = tx.execute("SELECT true_until FROM life_memory WHERE id = ?", (record["id"],)).fetchone()
+    return row[0] if row else None
 
 
 def _holds(items: Items, stem: str, place: int) -> bool:

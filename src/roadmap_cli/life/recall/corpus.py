@@ -27,20 +27,21 @@ PAUSE = 8
 
 @dataclass(slots=True)
 class Items:
-    """All items in order. Arrays are [items]; `at` is text, `kinds` the kind of each."""
+    """All items in order. Arrays are [items]; `at` is text, `kind` the place in `kinds` of the kind of each."""
 
     tx: Connection
     numbers: Array
-    at: list[str]
+    at: Array
     kinds: list[str]
+    kind: Array
     corpus: Corpus
     hidden: Array
     prior: Array
     _states: dict[bytes, tuple[Array, Array]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, tx: Connection, model: str | None, now: datetime) -> Items | None:
-        """All items there are, with their vectors by `model`; None if there are none."""
+    def load(cls, tx: Connection, model: tuple[str, int] | None, now: datetime) -> Items | None:
+        """All items there are, with their vectors by `model` (its name and dimensions); None if there are none."""
         import numpy
 
         rows = tx.execute(
@@ -52,39 +53,44 @@ class Items:
         numbers, groups, at, days, speaker, stems, words, asks, tells, importance, kinds = zip(*rows, strict=True)
         speakers = list(dict.fromkeys(speaker))
         order = {name: place for place, name in enumerate(speakers)}
-        vectors = _vectors(tx, model, numbers) if model else None
-        made = cls(tx, numpy.array(numbers), list(at), list(kinds), _EMPTY, numpy.zeros(0), numpy.zeros(0))
+        vectors, more = _vectors(tx, *model, numbers) if model else (None, None)
+        different, hours = list(dict.fromkeys(kinds)), _hours(at)
+        places = {name: place for place, name in enumerate(different)}
+        made = cls(
+            tx, numpy.array(numbers), numpy.array(at), different, numpy.array([places[kind] for kind in kinds]),
+            _EMPTY, numpy.zeros(0), numpy.zeros(0),
+        )  # fmt: skip
         made.corpus = Corpus(
             postings=_Postings(tx, made.numbers),
-            beside=_beside(groups, at),
+            beside=_beside(groups, hours),
             lengths=numpy.maximum(numpy.array(stems, numpy.float32), 1),
             words=numpy.array(words),
             asks=numpy.array(asks, numpy.float32),
             tells_time=numpy.array(tells, numpy.float32),
-            day=numpy.array([_ordinal(day) for day in days]),
+            day=_ordinals(days),
             speakers=speakers,
             speaker=numpy.array([order[name] for name in speaker]),
             vectors=vectors,
-            states=made.states if vectors is not None and _has_states(tx, model) else None,
+            pieces=more,
+            states=made.states if vectors is not None and model and _has_states(tx, model[0]) else None,
         )
         made.hidden = numpy.isin(made.numbers, [number for (number,) in tx.execute(_WITHDRAWN)])
-        made.prior = _prior(tx, made, numpy.array(importance, numpy.float32), now)
+        made.prior = _prior(tx, made.numbers, hours, numpy.array(importance, numpy.float32), now)
         return made
 
     def allowed(self, *, kinds: Sequence[str], since: str | None, until: str | None, memory: bool | None) -> Array:
         """Which items may be found: of these kinds (any if none), within times, memories or records or both."""
         import numpy
 
-        matches = numpy.array(
-            [
-                (not kinds or kind in kinds)
-                and (memory is None or (kind in MEMORIES) == memory)
-                and (since is None or at >= since)
-                and (until is None or at < until)
-                for kind, at in zip(self.kinds, self.at, strict=True)
-            ]
-        )
-        found: Array = ~self.hidden & matches
+        wanted = [
+            name for name in self.kinds
+            if (not kinds or name in kinds) and (memory is None or (name in MEMORIES) == memory)
+        ]  # fmt: skip
+        found: Array = ~self.hidden & numpy.isin(self.kind, [self.kinds.index(name) for name in wanted])
+        if since is not None:
+            found &= self.at >= since
+        if until is not None:
+            found &= self.at < until
         return found
 
     def states(self, places: Array) -> tuple[Array, Array]:
@@ -144,66 +150,94 @@ class _Postings:
         return self._known[stem]
 
 
-def _vectors(tx: Connection, model: str, numbers: Sequence[int]) -> Array | None:
-    """The vectors by a model, [items, dimensions]; zeros for items that have none; None if none has."""
+def _vectors(
+    tx: Connection, model: str, width: int, numbers: Sequence[int]
+) -> tuple[Array | None, tuple[Array, Array] | None]:
+    """The vectors by a model, [items, dimensions], zeros for items that have none, None if none has; and those of the
+    pieces of long texts, with the places of the items they are of.
+    """
     import numpy
 
+    size = 2 * width
     rows = tx.execute(
-        "SELECT number, vector FROM life_item WHERE model = ? AND vector IS NOT NULL", (model,)
+        "SELECT number, vector FROM life_item WHERE model = ? AND length(vector) >= ?", (model, size)
     ).fetchall()
     if not rows:
-        return None
-    found = numpy.frombuffer(b"".join(vector for _, vector in rows), numpy.float16).reshape(len(rows), -1)
-    made = numpy.zeros((len(numbers), found.shape[1]), numpy.float32)
+        return None, None
     order = {number: place for place, number in enumerate(numbers)}
-    made[[order[number] for number, _ in rows]] = found
-    return made
+    made = numpy.zeros((len(numbers), width), numpy.float32)
+    whole = b"".join([vector if len(vector) == size else vector[:size] for _, vector in rows])
+    made[[order[number] for number, _ in rows]] = numpy.frombuffer(whole, numpy.float16).reshape(-1, width)
+    long = [(order[number], vector[size:]) for number, vector in rows if len(vector) > size]
+    if not long:
+        return made, None
+    pieces = numpy.frombuffer(b"".join(vector for _, vector in long), numpy.float16).reshape(-1, width)
+    places = numpy.repeat([place for place, _ in long], [len(vector) // size for _, vector in long])
+    return made, (pieces.astype(numpy.float32), places)
 
 
-def _has_states(tx: Connection, model: str | None) -> bool:
+def _has_states(tx: Connection, model: str) -> bool:
     query = "SELECT 1 FROM life_item WHERE model = ? AND states IS NOT NULL LIMIT 1"
     return tx.execute(query, (model,)).fetchone() is not None
 
 
-def _beside(groups: Sequence[str], at: Sequence[str]) -> Array:
+def _beside(groups: Sequence[str], hours: Array) -> Array:
+    """Whether each item and the one after it are of one sitting."""
     import numpy
 
-    def near(place: int) -> bool:
-        if groups[place] != groups[place + 1]:
-            return False
-        if groups[place].startswith("mail ") or at[place] == at[place + 1]:
-            return True
-        return _hours(at[place], at[place + 1]) <= PAUSE
-
-    return numpy.array([near(place) for place in range(len(groups) - 1)], bool)
+    number = {name: place for place, name in enumerate(dict.fromkeys(groups))}
+    codes = numpy.array([number[group] for group in groups])
+    mail = numpy.array([name.startswith("mail ") for name in number])[codes]
+    found: Array = (codes[1:] == codes[:-1]) & (mail[1:] | (numpy.diff(hours) <= PAUSE))
+    return found
 
 
-def _hours(first: str, second: str) -> float:
-    return (_moment(second) - _moment(first)).total_seconds() / 3600
+def _hours(at: Sequence[str]) -> Array:
+    """Times as hours since 1970."""
+    import numpy
+
+    try:
+        known = numpy.array([each.removesuffix("Z") for each in at], "datetime64[ms]").astype(numpy.int64)
+        found: Array = known / 3_600_000
+    except ValueError:  # times with another zone than UTC
+        found = numpy.array([_moment(each).timestamp() / 3600 for each in at])
+    return found
 
 
 def _moment(at: str) -> datetime:
     return datetime.fromisoformat(at.replace("Z", "+00:00"))
 
 
-def _ordinal(day: str) -> int:
-    try:
-        return date.fromisoformat(day).toordinal()
-    except ValueError:
-        return 0
+def _ordinals(days: Sequence[str]) -> Array:
+    """Days as ordinals; 0 for what is none."""
+    import numpy
+
+    known: dict[str, int] = {}
+    for day in set(days):
+        try:
+            known[day] = date.fromisoformat(day).toordinal()
+        except ValueError:
+            known[day] = 0
+    return numpy.array([known[day] for day in days])
 
 
-def _prior(tx: Connection, items: Items, importance: Array, now: datetime) -> Array:
+def _prior(tx: Connection, numbers: Array, hours: Array, importance: Array, now: datetime) -> Array:
     """What presence and importance add to the score of each item."""
     import numpy
 
-    today = now.timestamp() / 86_400
-    ages = numpy.array([max(today - _moment(at).timestamp() / 86_400, activation.LEAST) for at in items.at])
-    strength = ages**-activation.DECAY
-    places = {int(number): place for place, number in enumerate(items.numbers)}
-    for number, at in tx.execute("SELECT item, at FROM life_access"):
-        if number in places:
-            age = max(today - _moment(at).timestamp() / 86_400, activation.LEAST)
-            strength[places[number]] += age**-activation.DECAY
+    today = now.timestamp() / 3600
+    strength = _strength(today - hours)
+    used = tx.execute("SELECT item, at FROM life_access").fetchall()
+    if used:
+        order = numpy.argsort(numbers)
+        places = order[numpy.searchsorted(numbers[order], [item for item, _ in used])]
+        numpy.add.at(strength, places, _strength(today - _hours([at for _, at in used])))
     found: Array = activation.PRESENCE * numpy.log(strength) + activation.IMPORTANCE * importance
     return found.astype(numpy.float32)
+
+
+def _strength(hours: Array) -> Array:
+    import numpy
+
+    found: Array = numpy.maximum(hours / 24, activation.LEAST) ** -activation.DECAY
+    return found

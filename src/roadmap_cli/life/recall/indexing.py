@@ -41,6 +41,9 @@ MEMORIES = frozenset(("life.memory", "life.fact"))
 _PARTS = re.compile(r"[^\W_]+")
 #: Records in one transaction, and texts that are embedded together.
 LOT, TEXTS = 500, 64
+#: A text of more characters is embedded in pieces of at most so many (a model takes 256 tokens: German needs one for
+#: three characters), and at most so many pieces; how many states of words such a text keeps, from all its pieces.
+LONG, PIECE, PIECES, STATES = 900, 700, 40, 2 * late.MOST
 #: Metrics of which a day has the sum of what was measured; of others it has the mean.
 _SUMMED = ("steps", "distance", "energy", "flights", "floors", "sleep", "exercise", "stand", "minutes", "count")
 
@@ -58,11 +61,16 @@ def take_in(state: State, *, stop: Callable[[], bool]) -> int:
     count = 0
     while not stop():
         with state.write() as tx:
-            new = _records(tx) + _days(tx)
+            new = take_in_lot(tx)
         count += new
         if new < LOT or state.dry_run:
             break
     return count
+
+
+def take_in_lot(tx: Connection) -> int:
+    """Take a lot of new records in; the number of new items, 0 if there are no more."""
+    return _records(tx) + _days(tx)
 
 
 def embed(state: State, embedder: Embedder, *, stop: Callable[[], bool], advance: Callable[[int], None]) -> int:
@@ -267,13 +275,42 @@ def _unembedded(tx: Connection, model: str) -> list[int]:
 def _embedded(embedder: Embedder, texts: list[str]) -> Iterator[tuple[bytes, bytes | None]]:
     import numpy
 
+    split = [pieces(text) for text in texts]
+    flat = [piece for some in split for piece in some]
     tokens: list[Any]
     if embedder.has_states:
-        vectors, tokens = embedder.tokens(texts, purpose="recall")
+        vectors, tokens = embedder.tokens(flat, purpose="recall")
     else:
-        vectors, tokens = embedder.embed(texts, purpose="recall"), [None] * len(texts)
-    for vector, one in zip(vectors, tokens, strict=True):
-        yield (
-            vector.astype(numpy.float16).tobytes(),
-            late.packed(late.kept(one.words, one.states)[1]) if one is not None else None,
-        )
+        vectors, tokens = embedder.embed(flat, purpose="recall"), [None] * len(flat)
+    first = 0
+    for some in split:
+        own = vectors[first : first + len(some)]
+        if len(own) > 1:
+            whole = own.sum(axis=0)
+            own = numpy.vstack([whole / max(float(numpy.linalg.norm(whole)), 1e-9), own])
+        kept = [late.kept(one.words, one.states)[1] for one in tokens[first : first + len(some)] if one is not None]
+        if len(kept) > 1:
+            kept = [states[: max(1, STATES // len(kept))] for states in kept]
+        yield own.astype(numpy.float16).tobytes(), late.packed(numpy.vstack(kept)) if kept else None
+        first += len(some)
+
+
+def pieces(text: str) -> list[str]:
+    """A text in pieces that a model can take whole, cut at the ends of sentences or words; most texts are one.
+
+    A text of more than `PIECES` of them, some ten pages, is left to its words from there on.
+    """
+    if len(text) <= LONG:
+        return [text]
+    found: list[str] = []
+    start = 0
+    while start < len(text) and len(found) < PIECES:
+        end = start + PIECE
+        if end < len(text):
+            near = text[start + PIECE // 2 : end]
+            cut = max(near.rfind(mark) + len(mark) - 1 for mark in (". ", "! ", "? "))
+            cut = cut if cut > 1 else near.rfind(" ")
+            end = start + PIECE // 2 + cut if cut > 0 else end
+        found.append(text[start:end].strip())
+        start = end
+    return [piece for piece in found if piece]

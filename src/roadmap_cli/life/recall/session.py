@@ -68,9 +68,12 @@ class Recall:
         question = Question.of(text, self.terms, self.embedder, self.now().date())
         with self.state.read() as tx:
             if not self._loaded:
-                self._items = Items.load(tx, self.embedder.name if self.embedder else None, self.now())
+                model = (self.embedder.name, self.embedder.dimensions) if self.embedder else None
+                self._items = Items.load(tx, model, self.now())
                 self._loaded = True
-            return answering.answer(self._items, question, wanted) if self._items else ([], [])
+            return (
+                answering.answer(self._items, question, wanted, self.terms, self.embedder) if self._items else ([], [])
+            )
 
     def shown(self, numbers: Sequence[int]) -> None:
         """Note that items were shown."""

@@ -1,0 +1,91 @@
+"""The times that words name, in English and German, against a day."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roadmap_cli.retrieval import dates
+
+TODAY = date(2026, 11, 28)  # a Saturday
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "last"),
+    [
+        ("last spring", "2026-03-01", "2026-05-31"),
+        ("last winter", "2025-12-01", "2026-02-28"),
+        ("next summer", "2027-06-01", "2027-08-31"),
+        ("the spring of 2024", "2024-03-01", "2024-05-31"),
+        ("last March", "2026-03-01", "2026-03-31"),
+        ("last December", "2025-12-01", "2025-12-31"),
+        ("next March", "2027-03-01", "2027-03-31"),
+        ("early May 2023", "2023-05-01", "2023-05-10"),
+        ("late February 2024", "2024-02-21", "2024-02-29"),
+        ("last weekend", "2026-11-21", "2026-11-22"),
+        ("this weekend", "2026-11-28", "2026-11-29"),
+        ("next year", "2027-01-01", "2027-12-31"),
+        ("next month", "2026-12-01", "2026-12-31"),
+        ("two weeks ago", "2026-11-11", "2026-11-17"),
+        ("a couple of months ago", "2026-09-13", "2026-10-13"),
+        ("in the last three weeks", "2026-11-07", "2026-11-28"),
+        ("the day before yesterday", "2026-11-26", "2026-11-26"),
+        ("last night", "2026-11-27", "2026-11-28"),
+        ("next Friday", "2026-12-04", "2026-12-04"),
+        ("three days before 9 June 2023", "2023-06-06", "2023-06-06"),
+        ("the week before 9 June 2023", "2023-06-02", "2023-06-08"),
+        ("the weekend before June 9, 2023", "2023-06-03", "2023-06-04"),
+        ("the Friday after 2023-06-09", "2023-06-16", "2023-06-16"),
+        ("two months after 31 December 2023", "2024-02-14", "2024-03-15"),
+        ("the month before last spring", "2026-02-01", "2026-02-28"),
+        ("vorgestern", "2026-11-26", "2026-11-26"),
+        ("vor zwei Wochen", "2026-11-11", "2026-11-17"),
+        ("letzten Sommer", "2026-06-01", "2026-08-31"),
+        ("letztes Frühjahr", "2026-03-01", "2026-05-31"),
+        ("nächsten Montag", "2026-11-30", "2026-11-30"),
+        ("am 3. Mai 2024", "2024-05-03", "2024-05-03"),
+        ("am 3.5.2024", "2024-05-03", "2024-05-03"),
+        ("zwei Wochen vor dem 3. Mai 2024", "2024-04-16", "2024-04-22"),
+        ("im Sommer 2024", "2024-06-01", "2024-08-31"),
+    ],
+)
+def test_words_for_a_time(words, first, last):
+    assert [(str(span.first), str(span.last)) for span in dates.spans(f"What was {words}?", TODAY)] == [(first, last)]
+
+
+@pytest.mark.parametrize(
+    "words", ["I may march on", "what did they fall for", "spring rolls", "30 February 2023", "2023-13-01 ago"]
+)
+def test_what_is_no_time_names_none_of_its_month(words):
+    assert all(span.first.year == 2023 and span.last.month == 12 for span in dates.spans(words, TODAY))
+
+
+def test_a_season_without_a_year_is_that_of_each_year():
+    found = dates.spans("what did we grow in the summer?", TODAY, (2023, 2024))
+    assert [span.first for span in found] == [date(2023, 6, 1), date(2024, 6, 1)]
+    assert dates.spans("what did we do last summer?", None) == []
+
+
+_WORDS = (
+    "last next this 999 two the week day weekend months ago before after vor dem 9999 0001-01-01 May 31 31. February "
+    "spring Friday yesterday 2023-02-30 winter letzten"
+)
+_BITS = st.sampled_from(sorted(_WORDS.split()))
+
+
+@given(st.lists(_BITS, max_size=8), st.dates())
+def test_no_words_break_the_calendar(words, today):
+    for span in dates.spans(" ".join(words), today, (2022, 2023)):
+        assert span.first <= span.last
+        span.closeness(today)
+
+
+@given(st.dates(date(1900, 1, 1), date(2100, 1, 1)))
+def test_last_and_next_lie_on_either_side(today):
+    for unit in ("week", "month", "year", "spring", "winter", "Monday", "March"):
+        (before,), (after,) = dates.spans(f"last {unit}", today), dates.spans(f"next {unit}", today)
+        assert before.last < today < after.last
+        assert after.first - before.last >= timedelta(1)
