@@ -138,13 +138,14 @@ def test_every_name_of_a_person_goes_and_what_was_said_of_others_stays(state, de
     with state.read() as tx:
         names = {each["name"] for each in finding.entities(tx, Times())}
         assert names >= {"Tom O.", "Alex Sommer"}
-        assert not any("zq" in str(each).casefold() for each in finding.entities(tx, Times()))
+        believed = str(list(finding.entities(tx, Times()))).casefold()
+        assert not any(each in believed for each in TRACES)
         assert dangling(tx) == []
     terms = Terms()
     hits, _ = Recall(state, terms, None, lambda: NOW).ask("where are the lighthouse keys?", Asked(limit=3))
     terms.close()
     assert hits[0]["record_id"] == "life_m6"
-    assert not any(each["text"].casefold().count("zq") for each in made)
+    assert not any(trace in each["text"].casefold() for each in made for trace in TRACES)
     again = everything(state, decrypted)
     assert not any(each.encode() in again for each in TRACES)
 
