@@ -221,7 +221,8 @@ def _graph(tx: Connection, wanted: Wanted, who: re.Pattern[str] | None) -> None:
     shells = naming.forget(tx, who)
     if who is not None:
         told = tx.execute(
-            "SELECT id, what || char(10) || why || char(10) || coalesce(facts, '') FROM decision WHERE command LIKE 'life-%'"
+            """SELECT id, what || char(10) || why || char(10) || coalesce(facts, '') FROM decision
+               WHERE command LIKE 'life-%'"""
         )
         shells |= {name for name, text in told if who.search(text.casefold())}
     _put(tx, "life_why_shell", shells)
@@ -232,7 +233,7 @@ def _graph(tx: Connection, wanted: Wanted, who: re.Pattern[str] | None) -> None:
 
 
 def _follow(tx: Connection) -> None:
-    """What rests on doomed records: memories, decisions, outputs that name those or the records, decisions on these …"""
+    """What rests on doomed records: memories, decisions, outputs that name those or the records, and so on."""
     marks, memories = (", ".join(f"'{kind}'" for kind in sorted(kinds)) for kinds in (holdings.TOLD, holdings.MEMORIES))
     while True:
         before = tx.total_changes

@@ -97,8 +97,8 @@ def _sleep_lost(records: Sequence[Record], how: Mapping[str, Any]) -> float:
     falls: dict[date, int] = {}
     wakes: dict[date, int] = {}
     for day, _, fell, woke in slept.each_night(records):
-        noon = datetime.combine(day - timedelta(days=1), time(12), zone).timestamp()
-        falls[day], wakes[day] = (int(moment.timestamp() - noon) // 60 for moment in (fell, woke))
+        midday = datetime.combine(day - timedelta(days=1), time(12), zone).timestamp()
+        falls[day], wakes[day] = (int(moment.timestamp() - midday) // 60 for moment in (fell, woke))
     falls_at, wakes_at = int(median(falls.values())), int(median(wakes.values()))
     minutes = 0.0
     for text in how["planned"]:
