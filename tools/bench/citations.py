@@ -96,11 +96,16 @@ def nights(chance: random.Random) -> Iterator[Record]:
         day = TODAY - timedelta(days=back)
         begin = datetime.combine(day - timedelta(days=1), time(22), ZONE) + timedelta(minutes=chance.randrange(150))
         minutes = chance.randint(360, 520)
-        yield {
-            "kind": "life.measurement", "at": begin.astimezone(UTC).isoformat().replace("+00:00", "Z"), "metric": "sleep",
-            "ends_at": (begin + timedelta(minutes=minutes)).astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "date": day.isoformat(), "value": minutes, "unit": "min", "stage": "asleep",
-        }  # fmt: skip
+        for device, stage, more in (("Watch", "asleep", 0), ("Phone", "in_bed", 35), ("Ring", "asleep", -20)):
+            if device != "Watch" and chance.random() < 0.5:
+                continue
+            ends = begin + timedelta(minutes=minutes + more)
+            yield {
+                "kind": "life.measurement", "metric": "sleep", "stage": stage, "device": device, "unit": "min",
+                "at": begin.astimezone(UTC).isoformat().replace("+00:00", "Z"), "zone": "Europe/Berlin",
+                "ends_at": ends.astimezone(UTC).isoformat().replace("+00:00", "Z"), "date": day.isoformat(),
+                "value": minutes + more,
+            }  # fmt: skip
 
 
 def questions(chance: random.Random, count: int) -> Iterator[str]:
@@ -349,7 +354,7 @@ class Book:
         if op == "median_night":
             slept: dict[str, float] = defaultdict(float)
             for each in cited:
-                slept[each["date"]] += each["value"]
+                slept[each["date"]] += each["value"] if each["stage"] == "asleep" else 0
             return statistics.median(slept.values()) / 60
         if op == "free_block":
             return self.free(figure, cited)
@@ -393,6 +398,8 @@ class Book:
         zone = ZoneInfo(figure["zone"])
         bounds: dict[str, list[float]] = {}
         for each in cited:
+            if each["stage"] != "asleep":
+                continue
             noon = datetime.fromisoformat(each["date"]).replace(hour=12, tzinfo=zone) - timedelta(days=1)
             begin, end = (math.floor((moment(each[name]) - noon).total_seconds() / 60) for name in ("at", "ends_at"))
             known = bounds.setdefault(each["date"], [begin, end])

@@ -20,6 +20,7 @@ import click
 from roadmap_cli.cli.run import Run, parameters
 from roadmap_cli.cli.spec import Spec
 from roadmap_cli.cli.terminal import Words
+from roadmap_cli.core import writing
 from roadmap_cli.core.errors import CannotCreate, Exit, RoadmapError
 from roadmap_cli.core.records import Record
 
@@ -145,34 +146,12 @@ def _output_place(spec: Spec, name: str | None) -> Generator[BinaryIO]:
     assert name is not None
     path = Path(os.path.realpath(name))
     try:
-        with _file_place(path) as stream:
+        with writing.complete(path) as stream:
             yield stream
     except OSError as error:
         if error.filename in (None, str(path)) or ".part" in str(error.filename):
             raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=name) from None
         raise
-
-
-@contextlib.contextmanager
-def _file_place(path: Path) -> Generator[BinaryIO]:
-    if path.exists() and not path.is_file() and not path.is_dir():  # a device or a named pipe: nothing to rename over
-        with path.open("wb") as stream:
-            yield stream
-        return
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            if path.exists():
-                os.fchmod(stream.fileno(), path.stat().st_mode & 0o7777)
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 # -- endings -----------------------------------------------------------------------------------------------------------

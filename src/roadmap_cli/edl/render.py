@@ -158,6 +158,8 @@ def _writable(output: Path, sources: Mapping[str, Record]) -> None:
         raise UsageError(f"cannot write {output.name!r}: the suffix must be {', '.join(FORMATS)}")
     if output.is_dir():
         raise CannotCreate(f"cannot write {output}: is a directory")
+    if output.exists() and not output.is_file():
+        raise CannotCreate(f"cannot write {output}: a pipe or device cannot hold a film", hint="name a file")
     if not output.parent.is_dir():
         raise CannotCreate(f"cannot write {output}: no such directory")
     if not os.access(output.parent, os.W_OK):

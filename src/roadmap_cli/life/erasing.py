@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import TryLater
 from roadmap_cli.core.records import Record, run_id
-from roadmap_cli.life import holdings
+from roadmap_cli.life import holdings, naming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,8 +74,13 @@ def erase(tx: Connection, wanted: Wanted, now: datetime) -> Erasure:
     for table in ("life_doomed", "life_shell", "life_why_shell"):
         tx.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (id TEXT NOT NULL PRIMARY KEY)")
         tx.execute(f"DELETE FROM temp.{table}")
-    _put(tx, "life_doomed", _chosen(tx, wanted))
+    before = _sizes(tx)
+    who = naming.people(tx, wanted.people) if wanted.people else None
+    _put(tx, "life_doomed", _chosen(tx, wanted, who))
     _sources_left_empty(tx, wanted)
+    if wanted != Wanted(people=wanted.people):
+        who = None  # something of them stays: their names do, too, where a record says them
+    _graph(tx, wanted, who)
     _follow(tx)
     for kind, count in tx.execute(
         "SELECT kind, count(*) FROM record WHERE id IN (SELECT id FROM temp.life_doomed) GROUP BY kind"
@@ -88,7 +93,6 @@ def erase(tx: Connection, wanted: Wanted, now: datetime) -> Erasure:
     ).fetchall():
         found.outputs[kind] = count
     (found.decisions,) = tx.execute("SELECT count(*) FROM temp.life_why_shell").fetchone()
-    before = _sizes(tx)
     found.others = _mentioned_elsewhere(tx)
     for table, key, column in holdings.COPIES:
         if _exists(tx, table):
@@ -97,13 +101,15 @@ def erase(tx: Connection, wanted: Wanted, now: datetime) -> Erasure:
                     OR "{key}" IN (SELECT id FROM temp.life_shell)"""
             )
     _forget_mentions(tx)
+    reopened = _ended_by_doomed(tx)
+    _days(tx, wanted)
     _shells(tx, wanted, now)
-    _places(tx, wanted)
+    _places(tx, wanted, who)
     _calls(tx, found)
     tx.execute("DELETE FROM record WHERE id IN (SELECT id FROM temp.life_doomed)")
     _sweep(tx)
-    _names(tx, wanted)
     _derived(tx)
+    _judge_again(tx, reopened, now)
     for table in ("life_doomed", "life_shell", "life_why_shell"):
         tx.execute(f"DELETE FROM temp.{table}")
     after = _sizes(tx)
@@ -143,12 +149,11 @@ def _put(tx: Connection, table: str, ids: Iterable[str]) -> int:
     return tx.total_changes - before
 
 
-def _chosen(tx: Connection, wanted: Wanted) -> list[str]:
+def _chosen(tx: Connection, wanted: Wanted, people: re.Pattern[str] | None) -> list[str]:
     """The records that are wanted, told by their fields; those of other families are never among them."""
     import orjson
 
     names = _sources(tx, wanted.sources) if wanted.sources else set()
-    people = _people(tx, wanted.people) if wanted.people else None
     conditions, values = ["kind LIKE 'life.%'"], []
     for condition, value in (("at >= ?", wanted.since), ("at < ?", wanted.until)):
         if value:
@@ -183,30 +188,6 @@ def _sources(tx: Connection, given: Sequence[str]) -> set[str]:
     return found
 
 
-def _people(tx: Connection, given: Sequence[str]) -> re.Pattern[str]:
-    """Every name and address of these people that the address book knows, as whole words."""
-    import orjson
-
-    words = {" ".join(each.casefold().split()) for each in given}
-    for (body,) in tx.execute("SELECT body FROM record WHERE kind = 'life.contact'"):
-        record = orjson.loads(body)
-        mine = {str(record.get("name", "")).casefold(), *(each.casefold() for each in _addresses(record))} - {""}
-        if mine & words:
-            words |= mine
-    quoted = {orjson.dumps(each).decode()[1:-1] for each in words}
-    return re.compile("|".join(rf"(?<!\w){re.escape(each)}(?!\w)" for each in sorted(quoted)))
-
-
-def _addresses(record: Record) -> Iterator[str]:
-    for name in ("email", "emails", "phone", "phones", "addresses", "nicknames"):
-        value = record.get(name)
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str):
-                yield each
-            elif isinstance(each, dict):
-                yield from (str(inner) for inner in each.values() if isinstance(inner, str))
-
-
 def _sources_left_empty(tx: Connection, wanted: Wanted) -> None:
     """A source goes with the last record that was read from it."""
     if wanted.everything:
@@ -225,21 +206,55 @@ def _sources_left_empty(tx: Connection, wanted: Wanted) -> None:
             _put(tx, "life_doomed", [source])
 
 
+def _graph(tx: Connection, wanted: Wanted, who: re.Pattern[str] | None) -> None:
+    """Names leave the graph; its decisions count what is erased, so they are shells, whatever they cite.
+
+    What the user said of others stays in their words.
+    """
+    if wanted.everything:
+        tx.execute("DELETE FROM life_graph_act")
+        tx.execute("DELETE FROM life_graph_mention")
+        tx.execute("DELETE FROM life_graph_atom")
+        return
+    if tx.execute("SELECT 1 FROM temp.life_doomed LIMIT 1").fetchone() is None:
+        return
+    shells = naming.forget(tx, who)
+    if who is not None:
+        told = tx.execute(
+            """SELECT id, what || char(10) || why || char(10) || coalesce(facts, '') FROM decision
+               WHERE command LIKE 'life-%'"""
+        )
+        shells |= {name for name, text in told if who.search(text.casefold())}
+    _put(tx, "life_why_shell", shells)
+    tx.execute(
+        """INSERT OR IGNORE INTO temp.life_why_shell (id)
+           SELECT id FROM decision WHERE decision IN ('life.entity_resolved', 'life.relation_found')"""
+    )
+
+
 def _follow(tx: Connection) -> None:
-    """What rests on doomed records: decisions, outputs that name those or the records, decisions on these …"""
-    marks = ", ".join(f"'{kind}'" for kind in sorted(holdings.TOLD))
+    """What rests on doomed records: memories, decisions, outputs that name those or the records, and so on."""
+    marks, memories = (", ".join(f"'{kind}'" for kind in sorted(kinds)) for kinds in (holdings.TOLD, holdings.MEMORIES))
     while True:
         before = tx.total_changes
         tx.execute(
+            f"""INSERT OR IGNORE INTO temp.life_doomed (id)
+                SELECT memory_id FROM life_memory_source WHERE record_id IN (SELECT id FROM temp.life_doomed)
+                UNION SELECT record.id FROM record, json_each(record.body, '$.sources') AS source
+                WHERE record.kind IN ({memories}) AND source.value IN (SELECT id FROM temp.life_doomed)"""
+        )
+        tx.execute(
             """INSERT OR IGNORE INTO temp.life_why_shell (id)
-               SELECT decision_id FROM evidence WHERE evidence_id IN (SELECT id FROM temp.life_doomed)
-               UNION SELECT decision_id FROM evidence WHERE evidence_id IN (SELECT id FROM temp.life_why_shell)
-               UNION SELECT decision_id FROM evidence WHERE evidence_id IN (SELECT id FROM temp.life_shell)"""
+               SELECT decision_id FROM evidence JOIN decision ON decision.id = decision_id
+               WHERE substr(decision, 1, 11) <> 'life.graph_'
+                 AND (evidence_id IN (SELECT id FROM temp.life_doomed)
+                      OR evidence_id IN (SELECT id FROM temp.life_why_shell)
+                      OR evidence_id IN (SELECT id FROM temp.life_shell))"""
         )
         tx.execute(
             f"""INSERT OR IGNORE INTO temp.life_shell (id)
                 SELECT DISTINCT record.id FROM record, json_tree(record.body) AS leaf
-                WHERE record.kind LIKE 'life.%' AND record.kind NOT IN ({marks}, 'life.erased')
+                WHERE record.kind LIKE 'life.%' AND record.kind NOT IN ({marks}, {memories}, 'life.erased')
                   AND record.id NOT IN (SELECT id FROM temp.life_doomed) AND leaf.type = 'text'
                   AND (leaf.atom IN (SELECT id FROM temp.life_doomed)
                        OR leaf.atom IN (SELECT id FROM temp.life_why_shell)
@@ -247,6 +262,40 @@ def _follow(tx: Connection) -> None:
         )
         if tx.total_changes == before:
             return
+
+
+def _ended_by_doomed(tx: Connection) -> list[str]:
+    """Facts that stay and were ended by one that goes."""
+    rows = tx.execute(
+        """SELECT DISTINCT kept.evidence_id FROM evidence AS kept
+           JOIN decision ON decision.id = kept.decision_id AND decision.decision = 'life.fact_ended'
+           JOIN evidence AS gone ON gone.decision_id = kept.decision_id
+                AND gone.evidence_id IN (SELECT id FROM temp.life_doomed)
+           WHERE kept.evidence_id NOT IN (SELECT id FROM temp.life_doomed)"""
+    )
+    return [name for (name,) in rows]
+
+
+def _judge_again(tx: Connection, facts: Sequence[str], now: datetime) -> None:
+    """Facts whose end nothing supports any more hold again, unless another ends them."""
+    from roadmap_cli.life.consolidate import nightly
+
+    tx.executemany("UPDATE life_memory SET true_until = NULL WHERE id = ?", [(name,) for name in facts])
+    for name in facts:
+        nightly.judge(tx, name, now, "life-erase")
+
+
+def _days(tx: Connection, wanted: Wanted) -> None:
+    """What is found of a day of a metric hangs on no record: it goes with the first measurement of that day."""
+    if wanted.everything:
+        tx.execute("DELETE FROM life_item")
+        return
+    tx.execute(
+        """DELETE FROM life_item WHERE record_id IS NULL AND EXISTS (
+               SELECT 1 FROM life_measurement AS measured
+               WHERE measured.metric = life_item.metric AND measured.date = life_item.day
+                 AND measured.id IN (SELECT id FROM temp.life_doomed))"""
+    )
 
 
 def _forget_mentions(tx: Connection) -> None:
@@ -325,7 +374,7 @@ def _shells(tx: Connection, wanted: Wanted, now: datetime) -> None:
                 tx.execute(f'DELETE FROM "{table}" WHERE "{column}" = ?', (name,))
 
 
-def _places(tx: Connection, wanted: Wanted) -> None:
+def _places(tx: Connection, wanted: Wanted, who: re.Pattern[str] | None) -> None:
     for each in holdings.HOLDINGS:
         if each.how != "place" or not _exists(tx, each.table):
             continue
@@ -335,6 +384,10 @@ def _places(tx: Connection, wanted: Wanted) -> None:
             tx.execute(
                 f'DELETE FROM "{each.table}" WHERE "{each.column}" = ?1 OR "{each.column}" LIKE ?2', (name, f"%/{name}")
             )
+        if who is not None:
+            names = tx.execute(f'SELECT DISTINCT "{each.column}" FROM "{each.table}"').fetchall()
+            theirs = [row for row in names if who.search(row[0].casefold())]
+            tx.executemany(f'DELETE FROM "{each.table}" WHERE "{each.column}" = ?', theirs)
 
 
 def _calls(tx: Connection, found: Erasure) -> None:
@@ -364,24 +417,12 @@ def _references(tx: Connection) -> list[tuple[str, str, str, str, bool]]:
         columns = {
             name: (required, key) for _, name, _, required, _, key in tx.execute(f'PRAGMA table_info("{table}")')
         }
-        for _, _, parent, column, target, *_ in tx.execute(f'PRAGMA foreign_key_list("{table}")').fetchall():
+        for _, _, parent, column, target, _, on_delete, *_ in tx.execute(
+            f'PRAGMA foreign_key_list("{table}")'
+        ).fetchall():
             required, key = columns[column]
-            found.append((table, column, parent, target or "id", bool(required or key)))
+            found.append((table, column, parent, target or "id", bool(required or key or on_delete == "CASCADE")))
     return found
-
-
-def _names(tx: Connection, wanted: Wanted) -> None:
-    """Addresses, numbers and names of the graph that no record mentions any more, and what was said of those alone."""
-    if not _exists(tx, "life_graph_atom"):
-        return
-    if wanted.everything:
-        tx.execute("DELETE FROM life_graph_act")
-    tx.execute(
-        """DELETE FROM life_graph_act WHERE NOT EXISTS (
-               SELECT 1 FROM json_each(atoms) AS named JOIN life_graph_atom AS atom ON atom.key = named.value
-               JOIN life_graph_mention AS mention ON mention.atom = atom.number)"""
-    )
-    tx.execute("DELETE FROM life_graph_atom WHERE number NOT IN (SELECT atom FROM life_graph_mention)")
 
 
 def _derived(tx: Connection) -> None:

@@ -70,6 +70,9 @@ TOLD = frozenset(
      "life.contact", "life.page_visit", "life.place_visit", "life.balance", "life.value", "life.value_removed")
 )  # fmt: skip
 
+#: Kinds that say in other words what records said, under an id that is a hash of it: they go with these, shell and all.
+MEMORIES = frozenset(("life.memory", "life.fact"))
+
 #: Columns of other families that keep copies of records: table, column with the record's id, column that is emptied.
 COPIES = (("slm_sync_revision", "record_id", "body"),)
 

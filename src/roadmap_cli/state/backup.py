@@ -136,6 +136,8 @@ def _share(path: str, wait_s: float) -> lock.Lock | None:
 def _refuse_existing(goal: str, replace: bool, path: str) -> None:
     if os.path.exists(path) and os.path.exists(goal) and os.path.samefile(path, goal):
         raise UsageError("that is the state itself", where=goal)
+    if os.path.exists(goal) and not os.path.isfile(goal):
+        raise CannotCreate("it is no file, and cannot be replaced by one", where=goal, hint="name another")
     if not replace and (os.path.lexists(goal) or os.path.lexists(goal + files.KEY)):
         raise CannotCreate("there is a file already", where=goal, hint="name another, or remove it first")
 

@@ -21,7 +21,7 @@ def write(target: str | PathLike[str], reader: Any, to: tuple[str | PathLike[str
 
     Plain text is never on the disk on the way to an encrypted file. Raises CannotCreate, ConfigError.
     """
-    goal = os.path.abspath(target)
+    goal = os.path.realpath(target)
     try:
         if os.path.exists(goal) and not os.path.isfile(goal):  # a pipe or device is written to, never replaced
             with open(goal, "wb", buffering=0) as stream:

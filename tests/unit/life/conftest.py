@@ -55,3 +55,22 @@ def ingest(tx: Any) -> Ingest:
 def example() -> dict[str, bytes]:
     """The files of examples/life by name."""
     return {path.name: path.read_bytes() for path in EXAMPLES.iterdir()}
+
+
+@pytest.fixture
+def decrypted() -> Callable[[Path, bytes], bytes]:
+    """Every page of a SQLCipher 4 file (AES-256-CBC, 8 KiB pages, 48 bytes reserved with HMAC-SHA256) as plain bytes."""
+    ciphers = pytest.importorskip("cryptography.hazmat.primitives.ciphers")
+
+    def plain(path: Path, key: bytes) -> bytes:
+        data = path.read_bytes()
+        pages = []
+        for number in range(len(data) // 8192):
+            page = data[number * 8192 : (number + 1) * 8192]
+            iv = page[8192 - 48 : 8192 - 32]
+            body = page[16 if number == 0 else 0 : 8192 - 48]
+            reader = ciphers.Cipher(ciphers.algorithms.AES(key), ciphers.modes.CBC(iv)).decryptor()
+            pages.append(reader.update(body) + reader.finalize())
+        return b"".join(pages)
+
+    return plain

@@ -116,10 +116,9 @@ def test_nothing_but_data_errors_leaves_the_reader_of_words(text):
 @given(some.lists(some.sampled_from(["buy", "rent", "job", "or", "vs", "1,200", "18k", "EUR", "€", "a", "month", "Mondays", "17:00-18:30", "for", "2", "years", "net", "from", "2027-01-01", "-", "the", "car"]), max_size=25))  # fmt: skip
 def test_nothing_but_data_errors_leaves_the_reader_of_likely_words(found):
     try:
-        choice = words.choice(" ".join(found), EURO)
+        facts.options(words.choice(" ".join(found), EURO))
     except DataError:
         return
-    facts.options(choice)
 
 
 JSON = some.recursive(
@@ -324,3 +323,35 @@ def test_support_never_fails_and_finds_what_is_there(text, number):
     support.unsupported(text, [text, number])
     assert support.unsupported(f"it is {number:.2f} EUR", [number]) == []
     assert support.unsupported(f"it is {abs(number) + 7:.2f} EUR", [abs(number)]) != []
+
+
+def test_the_usual_night_is_counted_once_however_many_devices_tell_it(tx):
+    from datetime import timedelta
+
+    from roadmap_cli.core.clock import stamp
+    from roadmap_cli.life import sleep_habit, store
+    from roadmap_cli.life.formats.jsonl import item
+    from roadmap_cli.life.proof import figures
+    from roadmap_cli.state import records
+
+    def slept(night, start_min, minutes, stage, device):
+        begin = datetime(2026, 11, night, 21, tzinfo=UTC) + timedelta(minutes=start_min)
+        return {
+            "kind": "life.measurement", "metric": "sleep", "stage": stage, "device": device, "unit": "min",
+            "at": stamp(begin), "ends_at": stamp(begin + timedelta(minutes=minutes)), "value": minutes,
+            "zone": "Europe/Berlin", "date": f"2026-11-{night + 1:02d}",
+        }  # fmt: skip
+
+    for night in range(1, 15):
+        given = [
+            slept(night, 30, 200, "core", "Watch"), slept(night, 230, 20, "awake", "Watch"),
+            slept(night, 250, 220 + night, "deep", "Watch"), slept(night, 0, 500, "in_bed", "Phone"),
+            slept(night, 40, 410, "asleep", "Phone"), slept(night, 17 * 60, 45, "asleep", "Watch"),
+        ]  # fmt: skip
+        store.add(tx, [item(each) for each in given], format_name="jsonl")
+    usual = sleep_habit.usual(tx, datetime(2026, 11, 16, 9, tzinfo=UTC))
+    assert usual is not None
+    assert (usual.nights, usual.hours) == (14, round((420 + 7.5) / 60, 2))
+    cited = [records.get(tx, each) for each in usual.ids]
+    assert figures.OVER_RECORDS["median_night"](cited, {}) == usual.hours
+    assert usual.falls == 9 * 60 + 30, "from noon, in UTC"

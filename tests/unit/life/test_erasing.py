@@ -8,7 +8,6 @@ import stat
 from datetime import UTC, datetime
 
 import pyrage
-import pytest
 
 from roadmap_cli.life import erasing, exporting, grounds, holdings, watching
 from roadmap_cli.life.erasing import Wanted
@@ -140,21 +139,7 @@ def test_copies_of_other_families_lose_their_body_and_what_names_it_is_counted(t
     assert found.others == 1
 
 
-def decrypted(path, key):
-    """Every page of a SQLCipher 4 file (AES-256-CBC, 8 KiB pages, 48 bytes reserved with HMAC-SHA256) as plain bytes."""
-    ciphers = pytest.importorskip("cryptography.hazmat.primitives.ciphers")
-    data = path.read_bytes()
-    plain = []
-    for number in range(len(data) // 8192):
-        page = data[number * 8192 : (number + 1) * 8192]
-        iv = page[8192 - 48 : 8192 - 32]
-        body = page[16 if number == 0 else 0 : 8192 - 48]
-        reader = ciphers.Cipher(ciphers.algorithms.AES(key), ciphers.modes.CBC(iv)).decryptor()
-        plain.append(reader.update(body) + reader.finalize())
-    return b"".join(plain)
-
-
-def test_nothing_is_left_in_the_decrypted_pages(tmp_path, monkeypatch):
+def test_nothing_is_left_in_the_decrypted_pages(tmp_path, monkeypatch, decrypted):
     monkeypatch.setenv("HOME", str(tmp_path))
     keys = KeySource({"HOME": str(tmp_path)}, None)
     path = tmp_path / "state.db"

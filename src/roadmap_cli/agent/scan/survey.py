@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,18 +218,17 @@ def _whole(path: Path) -> bytes:
 
 
 def write_sarif(target: Path, records: Iterable[Record], project: Path) -> None:
-    """Write a SARIF log, complete or not at all. Raises CannotCreate."""
+    """Write a SARIF log, complete or not at all; into a pipe or a device as it is. Raises CannotCreate."""
     import orjson
 
     from roadmap_cli.agent.scan import sarif
+    from roadmap_cli.core import writing
 
     found = [record for record in records if record.get("kind") == "agent.finding"]
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(orjson.dumps(sarif.log(found, project), option=orjson.OPT_INDENT_2) + b"\n")
-        part.replace(target)
+        with writing.complete(target) as stream:
+            stream.write(orjson.dumps(sarif.log(found, project), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(target)) from None
 
 

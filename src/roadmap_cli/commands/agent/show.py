@@ -125,16 +125,14 @@ def main(
 
 
 def _write(run: Run, path: Path, content: bytes) -> None:
-    """A file, complete or not at all. Raises CannotCreate."""
-    import os
+    """A file, complete or not at all; a pipe or a device as it is. Raises CannotCreate."""
+    from roadmap_cli.core import writing
 
     if run.dry_run:
         return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        with writing.complete(path) as stream:
+            stream.write(content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(path)) from None
     run.note(f"wrote {path}")

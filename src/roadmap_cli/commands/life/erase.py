@@ -56,7 +56,8 @@ def main(
     model goes, too.
     Erased bytes are overwritten, the file is written anew and its log is cut, so that nothing is left in free pages.
 
-    A person is a name or an address, together with the other addresses that your contacts have for them.
+    A person is a name or an address, together with the other names and
+    addresses that your contacts and the graph have for them.
     Look first with --dry-run, which counts; without it, --yes is needed.
 
     Your own files are not touched: who reads them again with life-ingest has it all back.

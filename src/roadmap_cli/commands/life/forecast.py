@@ -91,16 +91,11 @@ def bars(values: Sequence[float]) -> str:
 
 def _write(path: str, content: bytes) -> None:
     """Write a file of mode 0600, whole or not at all; into a pipe or a device as it is. Raises CannotCreate."""
-    from pathlib import Path
-
-    from roadmap_cli.state import files
+    from roadmap_cli.core import writing
 
     try:
-        if Path(path).exists() and not Path(path).is_file():
-            with Path(path).open("wb") as stream:
-                stream.write(content)
-        else:
-            files.write_private(path, content)
+        with writing.complete(path, mode=0o600) as stream:
+            stream.write(content)
     except OSError as error:
         raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=path) from None
 

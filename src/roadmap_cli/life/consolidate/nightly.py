@@ -231,6 +231,14 @@ def _store_fact(
     made.ended += _end(tx, name, key, fact.true_from, now, command)
 
 
+def judge(tx: Connection, name: str, now: datetime, command: str) -> int:
+    """Hold a stored fact, by its id, against all that contradict it, as when it was new; how many ended."""
+    row = tx.execute(
+        "SELECT subject, relation, object, true_from FROM life_memory WHERE id = ? AND kind = ?", (name, FACT)
+    ).fetchone()
+    return _end(tx, name, (row[0], row[1], row[2]), row[3], now, command) if row else 0
+
+
 def _end(tx: Connection, name: str, key: tuple[str, str, str], since: str, now: datetime, command: str) -> int:
     """End what a fact contradicts, or the fact itself if what contradicts it is newer; each is a decision."""
     subject, relation, other = key

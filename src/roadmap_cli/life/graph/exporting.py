@@ -163,24 +163,11 @@ def save(path: Path, lines: Iterable[str]) -> None:
 
     Raises CannotCreate.
     """
-    import os
-    import tempfile
+    from roadmap_cli.core import writing
 
     data = "".join(f"{line}\n" for line in lines).encode(errors="replace")
     try:
-        if path.exists() and not path.is_file():
-            with path.open("wb", buffering=0) as stream:
-                stream.write(data)
-            return
-        descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(fresh).replace(path)
-        except BaseException:
-            Path(fresh).unlink(missing_ok=True)
-            raise
+        with writing.complete(path, mode=0o600) as stream:
+            stream.write(data)
     except OSError as error:
         raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(path)) from None

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.records import Record
+from roadmap_cli.life.proof import slept
 
 CENT = Decimal("0.01")
 Operation = Callable[[Sequence[Record], Mapping[str, Any]], Any]
@@ -54,10 +55,7 @@ def _count(records: Sequence[Record], how: Mapping[str, Any]) -> int:
 
 
 def _median_night(records: Sequence[Record], how: Mapping[str, Any]) -> float:
-    minutes: dict[str, float] = defaultdict(float)
-    for each in records:
-        minutes[str(each.get("date") or each["at"][:10])] += float(each["value"])
-    return round(median(minutes.values()) / 60, 2)
+    return round(median(minutes for _, minutes, _, _ in slept.each_night(records)) / 60, 2)
 
 
 def _free_block(records: Sequence[Record], how: Mapping[str, Any]) -> float:
@@ -96,13 +94,11 @@ def _booked_hours(records: Sequence[Record], how: Mapping[str, Any]) -> float:
 
 def _sleep_lost(records: Sequence[Record], how: Mapping[str, Any]) -> float:
     zone = ZoneInfo(how["zone"])
-    falls: dict[str, int] = {}
-    wakes: dict[str, int] = {}
-    for each in records:
-        day = str(each.get("date") or each["at"][:10])
-        noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=zone) - timedelta(days=1)
-        begins, ends = (int((parse(each[name]) - noon).total_seconds()) // 60 for name in ("at", "ends_at"))
-        falls[day], wakes[day] = min(falls.get(day, 2880), begins), max(wakes.get(day, 0), ends)
+    falls: dict[date, int] = {}
+    wakes: dict[date, int] = {}
+    for day, _, fell, woke in slept.each_night(records):
+        midday = datetime.combine(day - timedelta(days=1), time(12), zone).timestamp()
+        falls[day], wakes[day] = (int(moment.timestamp() - midday) // 60 for moment in (fell, woke))
     falls_at, wakes_at = int(median(falls.values())), int(median(wakes.values()))
     minutes = 0.0
     for text in how["planned"]:
