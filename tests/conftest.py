@@ -23,9 +23,11 @@ Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 def pytest_configure() -> None:
-    """A shell without job control starts what runs in the background with interrupts ignored; commands inherit that."""
+    """A shell without job control, and nohup, start what runs in the background with signals ignored; children inherit it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

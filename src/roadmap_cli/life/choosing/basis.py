@@ -15,7 +15,6 @@ from roadmap_cli.life import household, wording
 from roadmap_cli.life.choosing.words import Known
 from roadmap_cli.life.household import Household, Payment, Standing
 from roadmap_cli.life.values import checking
-from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
 TYPE_CHECKING = False
@@ -119,15 +118,22 @@ def of(tx: Connection, now: datetime, *, command: str) -> Basis:
 
 
 def _balances(tx: Connection) -> dict[str, tuple[Decimal, str]]:
-    """By currency the sum of the newest life.balance of each account, and the id of the one used last."""
-    newest: dict[tuple[str, str], Record] = {}
-    for record in records.find(tx, kind="life.balance"):
-        if isinstance(record.get("amount"), str) and isinstance(record.get("currency"), str):
-            newest[record["currency"], str(record.get("account_id", ""))] = record
+    """By currency the sum of the newest booked balance of each account, and the ids of those.
+
+    A statement that does not name its account is counted only if no named account has told the same that day.
+    """
+    rows = tx.execute(
+        """SELECT id, account_id, currency, amount FROM life_balance AS told
+           WHERE type IN ('booked', '') AND security = '' AND (account_id <> '' OR NOT EXISTS (
+               SELECT 1 FROM life_balance AS other WHERE other.account_id <> '' AND other.currency = told.currency
+                 AND other.date = told.date AND other.amount = told.amount AND other.security = ''))
+           ORDER BY date, id"""
+    ).fetchall()
+    newest = {(currency, account): (name, amount) for name, account, currency, amount in rows}
     sums: dict[str, tuple[Decimal, str]] = {}
-    for (currency, _), record in newest.items():
+    for (currency, _), (name, amount) in newest.items():
         before, ids = sums.get(currency, (Decimal(), ""))
-        sums[currency] = (before + Decimal(record["amount"]), f"{ids} {record['id']}".strip())
+        sums[currency] = (before + Decimal(amount), f"{ids} {name}".strip())
     return sums
 
 

@@ -1,7 +1,7 @@
 """Which source of a line of memory bears most on a question: each part of the line is from one of them.
 
 With the vectors and states of the parts, or where there is no model by the stems they share with the question. Of the
-recall at 5, 10, 20 on three conversations of LoCoMo the first sources alone keep 0.48, 0.50, 0.54, in the order of the
+recall at 5, 10, 20 on three conversations of LoCoMo the first sources alone keep 0.47, 0.50, 0.54, in the order of the
 line 0.27, 0.29, 0.32: tools/bench/consolidate.py.
 """
 
