@@ -20,7 +20,7 @@ def test_a_content_id_depends_on_the_fields_alone_not_on_their_order(fields):
     assert records.content_id("life.event", **fields) == records.content_id("life.event", **turned)
 
 
-@given(FIELDS, st.text(min_size=1, max_size=8))
+@given(FIELDS, st.text(min_size=1, max_size=8).filter(lambda name: name != "kind"))
 def test_a_content_id_changes_with_kind_and_fields(fields, name):
     base = records.content_id("life.event", **fields)
     assert base != records.content_id("life.warning", **fields)
