@@ -1,7 +1,7 @@
 """Repair templates on expressions: small edits that undo common slips, each with a prior of how often it is right.
 
 Every template replaces the bytes of one node or one operator and leaves the rest of the file untouched. Priors are
-relative weights; what a state has learned from earlier fixes multiplies them (`memory.priors`).
+relative weights; what a state has learned from earlier fixes goes on from them (`agent.preference`).
 """
 
 from __future__ import annotations

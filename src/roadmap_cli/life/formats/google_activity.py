@@ -15,7 +15,7 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import visits
-from roadmap_cli.life.formats.json_files import loaded, moment, text
+from roadmap_cli.life.formats.json_files import each_of, loaded, moment, text
 from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
@@ -59,18 +59,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
     data = loaded(opened)
     chrome = data.get("Browser History")
     entries = chrome if chrome is not None else data.get("")
-    if not isinstance(entries, list):
-        raise DataError("the file has no list of entries", code="wrong_type")
-    for number, entry in enumerate(entries, 1):
-        try:
-            if not isinstance(entry, dict):
-                raise DataError("an entry is no object", code="wrong_type")
-            record = _chrome(entry, source, number) if chrome is not None else _activity(entry, source, number)
-        except DataError as error:
-            yield source.placed(error, number)
-        else:
-            if record:
-                yield record
+    yield from each_of(entries, source, _chrome if chrome is not None else _activity)
 
 
 def _chrome(entry: dict[str, Any], source: Source, number: int) -> Record | None:

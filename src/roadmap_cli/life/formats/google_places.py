@@ -18,7 +18,7 @@ from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import visits
-from roadmap_cli.life.formats.json_files import inner, loaded, moment, text
+from roadmap_cli.life.formats.json_files import each_of, inner, loaded, moment, text
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 
@@ -57,18 +57,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
     data = loaded(opened)
     old = data.get("timelineObjects")
     entries = old if old is not None else data.get("semanticSegments", data.get(""))
-    if not isinstance(entries, list):
-        raise DataError("the file has no list of entries", code="wrong_type")
-    for number, entry in enumerate(entries, 1):
-        try:
-            if not isinstance(entry, dict):
-                raise DataError("an entry is no object", code="wrong_type")
-            record = _takeout(entry, source, number) if old is not None else _telephone(entry, source, number)
-        except DataError as error:
-            yield source.placed(error, number)
-        else:
-            if record:
-                yield record
+    yield from each_of(entries, source, _takeout if old is not None else _telephone)
 
 
 def _takeout(entry: dict[str, Any], source: Source, number: int) -> Record | None:

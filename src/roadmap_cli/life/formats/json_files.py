@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats.text import as_utf8
+from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 
 _BIGGEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -26,6 +29,27 @@ def loaded(opened: Opened) -> dict[str, Any]:
     except RecursionError:
         raise DataError("nested too deeply", where=opened.name, code="bad_json") from None
     return value if isinstance(value, dict) else {"": value}
+
+
+def each_of(
+    entries: Any, source: Source, read: Callable[[dict[str, Any], Source, int], Record | None]
+) -> Iterator[Record | DataError]:
+    """What `read` makes of each entry of an array and its number, from 1; a DataError in place of what is malformed.
+
+    Raises DataError (wrong_type) if it is no array.
+    """
+    if not isinstance(entries, list):
+        raise DataError("the file has no list of entries", code="wrong_type")
+    for number, entry in enumerate(entries, 1):
+        try:
+            if not isinstance(entry, dict):
+                raise DataError("an entry is no object", code="wrong_type")
+            record = read(entry, source, number)
+        except DataError as error:
+            yield source.placed(error, number)
+        else:
+            if record:
+                yield record
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

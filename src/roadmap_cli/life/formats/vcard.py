@@ -28,7 +28,6 @@ NAME, WHAT = "vcard", "vCards (2.1, 3.0, 4.0) of an address book"
 #: The time of cards that have none, where it is not known when they are read.
 UNDATED = "1970-01-01T00:00:00.000Z"
 
-_UNESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BIRTHDAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ].*)?\Z", re.ASCII | re.DOTALL)
 _YEARLESS = re.compile(r"--(\d\d)-?(\d\d)\Z", re.ASCII)
 #: Apple's way to give a label a name that is its own: `_$!<Spouse>!$_`.
