@@ -14,7 +14,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.wf import lint, patterns
-from roadmap_cli.wf.templates import EFFECT_RISK, ROLE_EFFECTS, Clause, Finding, Input, Retry, Step, Template
+from roadmap_cli.wf.templates import EFFECT_RISK, ROLE_EFFECTS, Clause, Finding, Input, Retry, Step, Template, Trigger
 from roadmap_cli.wf.yamlfile import MOST_BYTES, Document, Way, read
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
@@ -169,8 +169,6 @@ class _Reader:
         workflow = self.take(top, (), "workflow", str, "unnamed")
         if not WORKFLOW.match(workflow):
             self.fault(("workflow",), "bad_name", f"{workflow!r} is no workflow name: small letters, digits and '-'")
-        trigger = self.table(top.get("trigger") or {}, ("trigger",), ("source", "type", "where"))
-        clauses: list[Any] = self.take(trigger, ("trigger",), "where", list, [])
         inputs: dict[str, Any] = self.take(top, (), "inputs", dict, {})
         steps: list[Any] = self.take(top, (), "steps", list, [])
         if not 1 <= len(steps) <= MOST_STEPS:
@@ -181,16 +179,41 @@ class _Reader:
             description=self.take(top, (), "description", str, ""),
             directory=directory,
             sha256=sha256,
-            source=self.take(trigger, ("trigger",), "source", str, None),
-            type=self.take(trigger, ("trigger",), "type", str, None),
-            clauses=tuple(self.clause(each, ("trigger", "where", at)) for at, each in enumerate(clauses)),
+            trigger=self.trigger(top.get("trigger"), ("trigger",)),
             inputs=tuple(self.input(name, each, ("inputs", name)) for name, each in inputs.items()),
             steps=tuple(self.step(each, ("steps", at)) for at, each in enumerate(steps[:MOST_STEPS])),
             document=self.document,
         )
 
+    def trigger(self, value: Any, way: Way, *, is_part: bool = False) -> Trigger:
+        """A trigger, or one of the parts of a sequence or of a choice, which have no parts of their own."""
+        single = ("source", "type", "where", "text")
+        whole = ("window", "count", "group", "sequence", "any", "cooldown")
+        table = self.table(value or {}, way, single if is_part else (*single, *whole))
+        clauses: list[Any] = self.take(table, way, "where", list, [])
+        sequence: list[Any] = self.take(table, way, "sequence", list, [])
+        choices: list[Any] = self.take(table, way, "any", list, [])
+        window_s = self.duration(table, way, "window", 0.0)
+        count = int(self.number(table, way, "count", 1, 10_000, 1))
+        if (count > 1 or sequence) and not window_s:
+            self.fault(way, "no_window", "a trigger with 'count' or 'sequence' needs a 'window'")
+        return Trigger(
+            source=self.take(table, way, "source", str, None),
+            type=self.take(table, way, "type", str, None),
+            clauses=tuple(self.clause(each, (*way, "where", at)) for at, each in enumerate(clauses)),
+            text=self.take(table, way, "text", str, ""),
+            window_s=window_s,
+            count=count,
+            group=self.texts(table, way, "group"),
+            sequence=tuple(
+                self.trigger(each, (*way, "sequence", at), is_part=True) for at, each in enumerate(sequence)
+            ),
+            any=tuple(self.trigger(each, (*way, "any", at), is_part=True) for at, each in enumerate(choices)),
+            cooldown_s=self.duration(table, way, "cooldown", 0.0),
+        )
+
     def clause(self, value: Any, way: Way) -> Clause:
-        tests = ("equals", "matches", "one_of", "exists")
+        tests = ("equals", "matches", "one_of", "exists", "more", "less")
         table = self.table(value, way, ("field", *tests), ("field",))
         chosen = [test for test in tests if test in table]
         if len(chosen) != 1:
@@ -202,6 +225,8 @@ class _Reader:
             expected = self.take(table, way, test, list, [])
         if test == "exists":
             expected = self.take(table, way, test, bool, True)
+        if test in ("more", "less"):
+            expected = self.take(table, way, test, (int, float), 0)
         pattern = self.pattern(expected, (*way, test)) if test == "matches" else None
         return Clause(self.take(table, way, "field", str, ""), test, expected, pattern)
 

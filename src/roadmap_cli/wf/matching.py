@@ -79,8 +79,8 @@ def _candidate(template: Template, clauses: list[Record], total: int) -> Record:
 
 def _tried(event: Record, template: Template) -> list[Record] | None:
     """What each condition of a trigger found, or None if one of them does not hold. No condition matches nothing."""
-    conditions = list(template.clauses)
-    for name, expected in (("type", template.type), ("source", template.source)):
+    conditions = list(template.trigger.clauses)
+    for name, expected in (("type", template.trigger.type), ("source", template.trigger.source)):
         if expected is not None:
             conditions.insert(0, Clause(name, "equals", expected))
     found: list[Record] = []
@@ -124,8 +124,19 @@ def _holds(condition: Clause, value: Any) -> bool:
         return type(value) is type(condition.expected) and bool(value == condition.expected)
     if condition.test == "one_of":
         return any(type(value) is type(each) and value == each for each in condition.expected)
+    if condition.test in ("more", "less"):
+        return _compares(condition, value)
     text = value if isinstance(value, str) else str(value)
     return condition.pattern is not None and patterns.whole(condition.pattern, text)
+
+
+def _compares(condition: Clause, value: Any) -> bool:
+    """Whether a number, or text that is one, is more or less than what was asked for."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return False
+    return bool(number > condition.expected if condition.test == "more" else number < condition.expected)
 
 
 def keep(tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, command: str, at: datetime) -> list[Record]:

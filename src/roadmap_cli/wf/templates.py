@@ -45,12 +45,33 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition on a field of an event: ``equals``, ``matches``, ``one_of`` or ``exists``."""
+    """One condition on a field of an event: ``equals``, ``matches``, ``one_of``, ``exists``, ``more`` or ``less``."""
 
     field: str
     test: str
     expected: Any
     pattern: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What sets a workflow off: one event, or several that belong together.
+
+    `text` asks for likeness in meaning; `window_s` and `count` for so many events within so long; `group` names the
+    fields whose values must be the same in all of them; `sequence` for events in this order, `any` for one of several,
+    `cooldown_s` for how long the same group is then left alone.
+    """
+
+    source: str | None = None
+    type: str | None = None
+    clauses: tuple[Clause, ...] = ()
+    text: str = ""
+    window_s: float = 0.0
+    count: int = 1
+    group: tuple[str, ...] = ()
+    sequence: tuple[Trigger, ...] = ()
+    any: tuple[Trigger, ...] = ()
+    cooldown_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +126,7 @@ class Template:
     description: str
     directory: Path
     sha256: str
-    source: str | None
-    type: str | None
-    clauses: tuple[Clause, ...]
+    trigger: Trigger
     inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
     document: Document

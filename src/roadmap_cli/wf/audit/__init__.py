@@ -1,0 +1,1 @@
+"""The audit log of workflows: entries, the tree over them, proofs, checkpoints."""
