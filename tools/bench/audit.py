@@ -136,7 +136,9 @@ def main():
             runs = [verified(state, [checkpoint]) for _ in range(3)]
             assert not any(found for found, _, _ in runs)
             wall, cpu = sorted(run[1] for run in runs), sorted(run[2] for run in runs)
-            figure("verify", median(wall), "entries/s", spread=[round(wall[0]), round(wall[-1])], cpu=round(median(cpu)))
+            figure(
+                "verify", median(wall), "entries/s", spread=[round(wall[0]), round(wall[-1])], cpu=round(median(cpu))
+            )
             for name, found in zip(("inclusion", "consistency"), proofs(state, chosen.entries), strict=True):
                 figure(name, median(found), "ms", p95=round(quantiles(found, n=20)[-1], 3), most=round(max(found), 3))
         with State.open(Path(folder) / "small.db", mode="write", keys=keys, now=lambda: START) as state:
