@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def add_run(tx: Any, number: int, status: str = "succeeded", *, workflow: str = 
         record = {"kind": kind, "id": f"{kind}{number}", "at": stamp(at), "run_id": run_id, "step": "a", "attempt": 1}
         record |= {"role": "data", "action": "command"} if kind == "wf.step_started" else more
         records.put(tx, record)
-    outcome = '{"status":"%s","reason":"%s"}' % ("failed" if status == "failed" else "succeeded", reason)
+    outcome = json.dumps({"status": "failed" if status == "failed" else "succeeded", "reason": reason})
     tx.execute(
         "INSERT INTO wf_step(run_id, step, attempt, workflow, duration_ms, outcome) VALUES (?, 'a', 1, ?, 20000, ?)",
         (run_id, workflow, outcome),
