@@ -87,7 +87,7 @@ def _length(milliseconds: int) -> str:
 
 @command(
     writes="wf.span",
-    state="read",
+    state="write",
     effects=("files", "network"),
     columns=("at", "name", "duration_ms", "status", "span_id", "parent_span_id"),
     examples={
@@ -147,7 +147,7 @@ def _send(run: Run, collector: str, body: bytes) -> None:
     from roadmap_cli.core.errors import Unavailable
 
     url = collector.rstrip("/") + ("" if collector.rstrip("/").endswith("/v1/traces") else "/v1/traces")
-    with run.transport as transport:
+    with run.transport() as transport:
         response, text = transport.request(
             "POST", url, purpose="trace", kinds=("wf.span",), headers={"Content-Type": "application/json"},
             content=body, repeatable=True,
