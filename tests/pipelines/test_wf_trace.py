@@ -47,7 +47,7 @@ def test_a_trace_reaches_a_collector(tmp_path: Path):
     ((path, sort, body),) = got
     assert (path, sort) == ("/v1/traces", "application/json")
     sent = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
-    assert [each["name"] for each in sent][0] == "invoke_workflow incident-triage"
+    assert sent[0]["name"] == "invoke_workflow incident-triage"
     assert all(int(each["endTimeUnixNano"]) >= int(each["startTimeUnixNano"]) for each in sent)
     tools = [
         each["value"]["stringValue"]
