@@ -48,7 +48,7 @@ def main(
     from pathlib import Path
 
     from roadmap_cli.core.errors import Negative
-    from roadmap_cli.wf import library, loading, people, planning
+    from roadmap_cli.wf import estimates, library, loading, people, planning
 
     if check:
         faults = [each for path in loading.found([Path(each) for each in check]) for each in loading.check(path)[1]]
@@ -57,6 +57,7 @@ def main(
             raise Negative
         return
     known = {each.workflow: each for each in loading.load_all(library.places(templates, run.environ))}
+    settings = library.settings(run.environ)
     requested_by = people.user(name)
     for match in run.records():
         if match.get("ambiguous"):
@@ -67,8 +68,11 @@ def main(
                 kept, event = planning.stored(tx, match)
             template = loading.named(known, kept["workflow"])
             place = Path(directory).resolve()
-            found = planning.plan(template, kept, event, requested_by=requested_by, directory=place, at=run.now())
+            found = planning.plan(
+                template, kept, event, requested_by=requested_by, directory=place, at=run.now(), known=known,
+                settings=settings,
+            )  # fmt: skip
             with run.state.write() as tx:
-                found["estimate"] = planning.estimate(tx, found)
+                found["estimate"] = estimates.estimate(tx, found)
                 found = planning.keep(tx, found, command=run.command, at=run.now())
             yield found
