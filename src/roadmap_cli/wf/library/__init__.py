@@ -9,7 +9,7 @@ from typing import Any
 
 from roadmap_cli.core import paths
 from roadmap_cli.core.errors import ConfigError, DataError
-from roadmap_cli.wf import tomlfile
+from roadmap_cli.wf import tomlfile, yamlfile
 from roadmap_cli.wf.lint import secrets
 
 #: The user's settings, beside the user's templates.
@@ -32,7 +32,7 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
     path = paths.config_directory(environ) / "workflows" / SETTINGS
     try:
         with path.open("rb") as file:
-            data = file.read(tomlfile.MOST_BYTES + 1)
+            data = file.read(yamlfile.MOST_BYTES + 1)
     except FileNotFoundError:
         return {}
     except OSError as error:
