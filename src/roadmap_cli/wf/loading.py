@@ -28,7 +28,7 @@ _TOP = (
     "workflow", "version", "description", "owner", "trigger", "schedule", "inputs", "priority", "budget", "scope",
     "limits", "concurrency", "timeout", "steps",
 )  # fmt: skip
-RESOURCES = ("host", "database", "channel", "project", "mailbox", "file")
+RESOURCES = ("host", "database", "channel", "person", "project", "mailbox", "file")
 _RESOURCE = re.compile(rf"(?:{'|'.join(RESOURCES)}):\S{{1,200}}\Z")
 
 

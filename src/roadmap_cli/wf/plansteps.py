@@ -6,7 +6,6 @@ a list) is held against the scope before the plan exists.
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf import lint, matching, patterns, placeholders, risks, services
+from roadmap_cli.wf.actions.scope import covers
 from roadmap_cli.wf.templates import (
     MOST_ITEMS,
     MOST_SUBWORKFLOWS,
@@ -107,15 +107,17 @@ def scope(template: Template, values: Record, everything: Sequence[tuple[str, Re
 
 def within(resource: str, allowed: Sequence[str]) -> bool:
     """Whether one of some patterns covers a resource."""
-    return any(fnmatch.fnmatchcase(resource, each) for each in allowed)
+    return any(covers(each, resource) for each in allowed)
 
 
 def _scope_pattern(pattern: str, values: Record) -> str:
-    """A pattern with the values of inputs put in, whose own wildcards are letters."""
+    """A pattern with the values of inputs put in. Raises DataError for a value that is a pattern itself."""
 
     def known(name: str) -> Any:
         value = placeholders.as_text(placeholders.reach(values, name.split(".")[1:], name))
-        return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in value)
+        if "*" in value:
+            raise DataError(f"${{{name}}} in the scope is a pattern itself: {value[:60]!r}", code="bad_scope")
+        return value
 
     return placeholders.as_text(placeholders.filled(pattern, known))
 

@@ -5,12 +5,12 @@ The rule kept here: nothing lowers a risk. Sensitivity and number only raise it,
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from roadmap_cli.core.errors import ConfigError
 from roadmap_cli.core.records import Record
+from roadmap_cli.wf.actions.scope import covers
 from roadmap_cli.wf.templates import EFFECT_RISK, RISKS, Step
 
 #: A loop with effects over more items than this is worth a second look, as is one over a list that is not known yet.
@@ -33,7 +33,7 @@ def of_step(step: Step, planned: Record, sensitive: Sequence[str]) -> tuple[str,
         reasons.append("what undoes it is riskier than what it does")
     touched = [*planned.get("resources", ()), *planned.get("compensate", {}).get("resources", ())]
     for each in touched:
-        if any(fnmatch.fnmatchcase(each, pattern) for pattern in sensitive):
+        if any(covers(pattern, each) for pattern in sensitive):
             reasons.append(f"{each} is sensitive")
             risk = _raised(risk)
     if "each" in planned and effects & _LASTING:

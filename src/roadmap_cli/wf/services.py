@@ -1,87 +1,53 @@
-"""The fields of the actions that reach out of the machine: read, named by what they touch, and by what they need.
-
-An action with a module in `wf.actions` is read there. One without is read here by the names of its fields alone, so
-that a template can be written, checked and planned before the action can be done.
-"""
+"""What planning and checking ask of the actions that reach out of the machine, and what a deed leans on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record
 from roadmap_cli.wf import actions
-from roadmap_cli.wf.templates import Deed
+from roadmap_cli.wf.agents import roles
+from roadmap_cli.wf.templates import SERVICES, Deed
 
 if TYPE_CHECKING:
     from roadmap_cli.wf.reading import Reader
     from roadmap_cli.wf.yamlfile import Way
 
-#: For each action its fields, and those that must be there.
-_FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "http": (("method", "url", "headers", "body", "secret"), ("url",)),
-    "sql": (("database", "query", "parameters", "most_rows"), ("database", "query")),
-    "slack": (("channel", "text", "thread"), ("channel", "text")),
-    "jira": (
-        ("do", "project", "issue", "type", "summary", "description", "comment", "transition", "query", "fields",
-         "labels", "assignee", "site"),
-        ("do",),
-    ),
-    "mail": (("to", "subject", "text"), ("to", "subject", "text")),
-    "agent": (("task", "tools", "context", "model", "schema"), ("task",)),
-}  # fmt: skip
-_JIRA_DOES = ("create", "comment", "transition", "search", "get")
-#: Programs that only run what is named next: the name that counts is that of the text they are given.
-_INTERPRETERS = frozenset({"python3", "python", "sh", "bash", "perl", "node", "ruby", "env"})
+#: Programs that only run what is named next: the name that counts is that of the file they are given.
+_INTERPRETERS = frozenset({"python3", "python", "sh", "bash", "perl", "node", "ruby"})
 
 
-def read(reader: Reader, action: str, value: Any, way: Way) -> dict[str, Any]:
-    """The fields of an action, checked."""
-    if module := _module(action):
-        found: dict[str, Any] = module.read(reader, value, way)
-        return found
-    known, needed = _FIELDS[action]
-    table = reader.table(value, way, known, needed)
-    if action == "jira":
-        reader.chosen(table.get("do"), (*way, "do"), _JIRA_DOES, "request")
-    if action == "http":
-        reader.take(table, way, "url", str, "")
-        reader.take(table, way, "headers", dict, {})
-        methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-        return {"method": reader.chosen(table.get("method", "GET"), (*way, "method"), methods, "method"), **table}
-    if action == "sql":
-        reader.take(table, way, "query", str, "")
-        rows = reader.whole(table, way, "most_rows", 1, 100_000, 1000)
-        return {**table, "most_rows": rows}
-    return dict(table)
+def read(reader: Reader, action: str, value: Any, way: Way) -> Record:
+    """The fields of an action, checked by its module; nothing after a fault, so that no later rule stumbles on it."""
+    before = len(reader.findings)
+    found: Record = actions.module(action).read(reader, value, way)
+    return found if len(reader.findings) == before else {}
 
 
 def needed(action: str, spec: Mapping[str, Any]) -> list[str]:
     """The permissions of an action beyond those of its effects."""
-    if module := _module(action):
-        return [str(each) for each in module.needed(spec)]
-    return []
+    return [str(each) for each in actions.module(action).needed(spec)]
 
 
 def resources(action: str, spec: Mapping[str, Any]) -> list[str]:
     """What an action touches: ``host:…``, ``database:…``, ``channel:…``, ``project:…``, ``mailbox:…``, ``file:…``."""
-    if module := _module(action):
-        return sorted({str(each) for each in module.resources(spec)})
-    match action:
-        case "http":
-            return [f"host:{host(str(spec.get('url', '')))}"]
-        case "sql":
-            return [f"database:{spec.get('database', '')}"]
-        case "slack":
-            return [f"channel:{spec.get('channel', '')}"]
-        case "jira":
-            issue = str(spec.get("issue", ""))
-            project = spec.get("project") or (issue if "${" in issue else issue.partition("-")[0]) or "*"
-            return [f"project:{project}"]
-        case "mail":
-            to = spec.get("to", "")
-            return sorted({f"mailbox:{each}" for each in (to if isinstance(to, list) else [to])})
-    return []
+    return sorted({str(each) for each in actions.module(action).resources(spec)})
+
+
+def effects(action: str, spec: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The effects an action surely has: of each tuple at least one."""
+    return [tuple(each) for each in actions.module(action).effects(spec)]
+
+
+def tool_problem(role: str, action: str, spec: Mapping[str, Any]) -> str | None:
+    """Why a role cannot do an action, or None if it has the tool."""
+    try:
+        roles.refuse_tool(role, action, dict(spec))
+    except DataError as error:
+        return error.message
+    return None
 
 
 def dependency(deed: Deed, spec: Mapping[str, Any]) -> str | None:
@@ -93,31 +59,16 @@ def dependency(deed: Deed, spec: Mapping[str, Any]) -> str | None:
             return program(deed.command)
         case "shell":
             return "sh"
-        case "http":
-            return host(str(spec.get("url", "")))
-        case "sql":
-            return str(spec.get("database", ""))
+        case "http" | "sql":
+            return resources(deed.action, spec)[0].partition(":")[2]
         case "agent":
-            return "model"
-        case "slack" | "jira" | "mail":
-            return deed.action
-    return None
+            return "model" if spec.get("model") else None
+    return deed.action if deed.action in SERVICES else None
 
 
 def program(command: tuple[str, ...]) -> str:
     """The name of the program a command runs; for an interpreter that of the file it is given."""
     names = [each.rpartition("/")[2] for each in command]
-    if names and names[0] in _INTERPRETERS and len(names) > 1 and not command[1].startswith("-"):
+    if len(names) > 1 and names[0] in _INTERPRETERS and not command[1].startswith("-"):
         return names[1]
     return names[0] if names else ""
-
-
-def host(url: str) -> str:
-    """The host of an address, with its port if it has one; a placeholder in its place stays what it is."""
-    rest = url.partition("://")[2] or url
-    name = rest.partition("/")[0].partition("?")[0].partition("#")[0]
-    return name.rpartition("@")[2].lower() if "${" not in name else name
-
-
-def _module(action: str) -> Any:
-    return import_module(actions.MODULES[action]) if action in actions.MODULES else None

@@ -7,11 +7,8 @@ from typing import Any
 
 from roadmap_cli.wf import patterns, placeholders
 from roadmap_cli.wf.lint.structure import fault
-from roadmap_cli.wf.templates import Clause, Finding, Step, Template, Trigger
+from roadmap_cli.wf.templates import PROGRAMS, Clause, Finding, Step, Template, Trigger
 from roadmap_cli.wf.yamlfile import Way
-
-#: Actions whose output is a list, or may be one.
-_LISTS = frozenset({"sql", "http", "jira", "agent", "workflow"})
 
 
 def findings(template: Template) -> Iterator[Finding]:
@@ -137,6 +134,8 @@ def _no_list(template: Template, step: Step, steps: dict[str, Step]) -> str | No
                 return f"'each' names input {each.name!r}, whose default is no list"
     if head == "steps" and len(rest) == 2 and rest[0] in steps:
         source = steps[rest[0]]
-        if source.each is None and source.action not in _LISTS and source.output == "text":
+        if source.each is None and source.action in PROGRAMS and source.output == "text":
             return f"'each' names the output of step {source.name!r}, which is text; give it 'output: json'"
+        if source.each is None and source.action not in PROGRAMS:
+            return f"'each' names all of the output of step {source.name!r}; name the list in it, such as …output.rows"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from roadmap_cli.wf import placeholders, services
+from roadmap_cli.wf import placeholders
 from roadmap_cli.wf.lint.structure import before, deeds, fault
 from roadmap_cli.wf.templates import Clause, Deed, Finding, Step, Template
 from roadmap_cli.wf.yamlfile import Way
@@ -20,21 +20,14 @@ _EVALUATES: Mapping[str, str] = {
 }
 #: Fields of actions that say whom or what it reaches, and the kind of resource whose scope can hold a foreign value.
 _GUARDED: Mapping[str, Mapping[str, tuple[str, str | None]]] = {
-    "http": {
-        "url": ("host_injection", "host"), "method": ("method_injection", None), "secret": ("secret_injection", None),
-    },
-    "sql": {"query": ("sql_injection", None), "database": ("database_injection", "database")},
-    "slack": {"channel": ("recipient_injection", "channel")},
-    "mail": {"to": ("recipient_injection", "mailbox")},
-    "jira": {
-        "do": ("request_injection", None), "project": ("project_injection", "project"),
-        "issue": ("project_injection", "project"), "site": ("host_injection", None),
-        "query": ("query_injection", None),
-    },
+    "http": {"origin": ("host_injection", None)},
+    "slack": {"channel": ("recipient_injection", "channel"), "email": ("recipient_injection", "person")},
+    "mail": {"to": ("recipient_injection", "mailbox"), "cc": ("recipient_injection", "mailbox")},
+    "jira": {"projects": ("project_injection", "project"), "issue": ("project_injection", "project")},
+    "agent": {"path": ("file_injection", "file"), "files": ("file_injection", "file")},
     "human": {"assignee": ("recipient_injection", None)},
     "workflow": {"template": ("template_injection", None)},
-    "agent": {"tools": ("right_injection", None), "model": ("right_injection", None)},
-}  # fmt: skip
+}
 
 
 def findings(template: Template) -> Iterator[Finding]:
@@ -80,7 +73,7 @@ def guarded_inputs(template: Template) -> set[str]:
     found: set[str] = set()
     for _, _, deed, _ in deeds(template):
         values: list[Any] = [deed.command[:1], *_evaluated(deed.command)]
-        values += [_deciding(deed, field) for field in _GUARDED.get(deed.action, {})]
+        values += [deed.spec.get(field) for field in _GUARDED.get(deed.action, {})]
         found |= {name.split(".")[1] for name in placeholders.names(values) if name.startswith("inputs.")}
     found |= {name.split(".")[1] for name in placeholders.names(list(template.scope)) if name.startswith("inputs.")}
     return found
@@ -151,25 +144,13 @@ def _evaluated(command: tuple[str, ...]) -> Iterator[str]:
 
 def _guarded(template: Template, step: Step, deed: Deed, way: Way) -> Iterator[Finding]:
     for field, (code, kind) in _GUARDED.get(deed.action, {}).items():
-        value = _deciding(deed, field)
-        names = list(placeholders.names(value))
-        foreign = [name for name in names if is_foreign(template, name)]
-        if code == "sql_injection" and names:
-            message = f"step {step.name!r} puts ${{{names[0]}}} into the text of a query; write :name and 'parameters'"
-            yield fault(template, (*way, deed.action, field), code, message)
-        elif foreign and not (kind and _is_held(template, kind)):
+        foreign = [name for name in placeholders.names(deed.spec.get(field)) if is_foreign(template, name)]
+        if foreign and not (kind and _is_held(template, kind)):
             held = f"; hold it by a 'scope' such as \"{kind}:…\"" if kind else ""
             message = f"step {step.name!r} takes {deed.action}.{field} from outside: ${{{foreign[0]}}}{held}"
             yield fault(template, (*way, deed.action, field), code, message)
     if deed.dependency and any(True for _ in placeholders.names(deed.dependency)):
         yield fault(template, (*way, "dependency"), "unknown_placeholder", "'dependency' takes no placeholder")
-
-
-def _deciding(deed: Deed, field: str) -> Any:
-    value = deed.spec.get(field)
-    if field == "url" and isinstance(value, str):
-        return value.partition("://")[0] + services.host(value)
-    return value
 
 
 def _is_held(template: Template, kind: str) -> bool:
