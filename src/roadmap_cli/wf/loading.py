@@ -14,6 +14,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.wf import lint, tomlfile, yamlfile
+from roadmap_cli.wf.lint import together
 from roadmap_cli.wf.reading import MOST_S, NAME
 from roadmap_cli.wf.stepreading import StepReader
 from roadmap_cli.wf.templates import Finding, Input, Limit, Template, Trigger
@@ -60,6 +61,34 @@ def check(path: Path) -> tuple[Template | None, list[Finding]]:
     reader.findings.sort(key=lambda each: each.line)
     usable = not any(each.severity == "error" for each in reader.findings)
     return (template if usable else None), reader.findings
+
+
+def check_all(places: Sequence[Path], others: Sequence[Path] = ()) -> list[Finding]:
+    """All that is wrong with the templates of some places; `others` are where workflows that they put in may be.
+
+    Raises InputMissing for a place that is not there.
+    """
+    findings: list[Finding] = []
+    known: dict[str, Template] = {}
+    for path in found(others):
+        template, _ = check(path)
+        if template is not None:
+            known[template.workflow] = template
+    named_here: dict[str, Template] = {}
+    for path in found(places):
+        template, faults = check(path)
+        findings += faults
+        if template is None:
+            continue
+        if other := named_here.get(template.workflow):
+            what = f"workflow {template.workflow!r} is also in {other.document.name}"
+            line = template.document.line(("workflow",))
+            findings.append(Finding(template.document.name, line, "error", "duplicate_workflow", what))
+        named_here[template.workflow] = template
+    known |= named_here
+    for template in named_here.values():
+        findings += together.findings(template, known)
+    return findings
 
 
 def found(places: Sequence[Path]) -> Iterator[Path]:
@@ -156,7 +185,7 @@ class _Reader(StepReader):
         """A trigger, or one of the parts of a sequence or of a choice, which have no parts of their own."""
         single = ("source", "type", "where", "text")
         whole = ("window", "count", "group", "sequence", "any", "cooldown")
-        table = self.table(value or {}, way, single if is_part else (*single, *whole))
+        table = self.table({} if value is None else value, way, single if is_part else (*single, *whole))
         sequence: list[Any] = self.take(table, way, "sequence", list, [])
         choices: list[Any] = self.take(table, way, "any", list, [])
         window_s = self.duration(table, way, "window", 0.0)
@@ -185,10 +214,12 @@ class _Reader(StepReader):
         if not NAME.match(name):
             self.fault(way, "bad_name", f"{name!r} is no input name: small letters, digits and '_'")
         table = self.table(value, way, ("from", "setting", "default", "required", "pattern", "description"))
+        has_default = isinstance(value, dict) and "default" in value
+        self.take(table, way, "description", str, "")
         source = self.take(table, way, "from", str, None)
         setting = self.take(table, way, "setting", str, None)
-        required = self.take(table, way, "required", bool, "default" not in table)
-        if source is None and setting is None and "default" not in table:
+        required = self.take(table, way, "required", bool, not has_default)
+        if source is None and setting is None and not has_default:
             self.fault(way, "no_value", f"input {name!r} has neither 'from' nor 'setting' nor 'default'")
         pattern = self.pattern(table.get("pattern"), (*way, "pattern"))
         return Input(name, source, table.get("default"), required, pattern, setting)

@@ -35,7 +35,7 @@ class Reader:
         self.findings.append(Finding(self.document.name, self.document.line(way), severity, code, message))
 
     def table(self, value: Any, way: Way, known: Sequence[str], needed: Sequence[str] = ()) -> dict[str, Any]:
-        """A table that has no fields but the known ones, and all that are needed."""
+        """A table with no fields but the known ones and all that are needed. A field without value is not there."""
         name = ".".join(map(str, way)) or "the template"
         if not isinstance(value, dict):
             self.fault(way, "wrong_type", f"{name} must be a table of fields")
@@ -46,7 +46,7 @@ class Reader:
         for key in needed:
             if value.get(key) is None:
                 self.fault(way, "missing_field", f"field {key!r} is missing in {name}")
-        return value
+        return {key: each for key, each in value.items() if each is not None}
 
     def take(self, table: dict[str, Any], way: Way, key: str, kind: type | tuple[type, ...], default: Any) -> Any:
         """A field of one type, or the default if it is not there."""
@@ -99,6 +99,9 @@ class Reader:
         """A regular expression that cannot run away."""
         if value is None:
             return None
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            self.fault(way, "wrong_type", "a regular expression must be text")
+            return None
         try:
             return patterns.compiled(str(value))
         except DataError as error:
@@ -136,6 +139,8 @@ class Reader:
             return Clause("", "exists", True)
         test = chosen[0]
         expected = table[test]
+        if test == "equals" and isinstance(expected, dict | list):
+            self.fault((*way, test), "wrong_type", "'equals' takes text, a number or true or false")
         if test == "one_of":
             expected = self.take(table, way, test, list, [])
         if test == "exists":

@@ -39,6 +39,7 @@ class StepReader(Reader):
     def step(self, value: Any, way: Way) -> Step:
         """One step."""
         table = self.table(value, way, _STEP, ("name",))
+        self.no_empty_action(value, way)
         name = self.take(table, way, "name", str, "unnamed")
         if not NAME.match(name):
             self.fault((*way, "name"), "bad_name", f"{name!r} is no step name: small letters, digits and '_'")
@@ -68,12 +69,19 @@ class StepReader(Reader):
         if value is None:
             return None
         table = self.table(value, way, ("description", *_DEED))
+        self.no_empty_action(value, way)
         if isinstance(role, str) and "role" not in table:
             table = {**table, "role": role}
         found = Deed(**self.deed(table, way, f"the compensation of step {name!r}"))
         if found.action in WAITS:
             self.fault(way, "bad_action", f"the compensation of step {name!r} only waits")
         return found
+
+    def no_empty_action(self, value: Any, way: Way) -> None:
+        """Note an action without anything after its colon."""
+        for action in ACTIONS:
+            if isinstance(value, dict) and action in value and value[action] is None:
+                self.fault((*way, action), "bad_action", f"{action!r} has no value")
 
     def deed(self, table: dict[str, Any], way: Way, who: str) -> dict[str, Any]:
         """The fields of a `Deed`, from a step or a compensation."""
@@ -121,13 +129,13 @@ class StepReader(Reader):
         match action:
             case "event":
                 table = self.table(value, way, ("type", "source", "where", "timeout"))
+                before = len(self.findings)
                 self.clauses(table, way, "where")
                 if not table.get("type") and not table.get("where"):
                     self.fault(way, "missing_field", "an awaited event needs 'type' or 'where'")
                 return {
                     **{key: self.take(table, way, key, str, None) for key in ("type", "source") if key in table},
-                    "where": [each for each in table.get("where") or () if isinstance(each, dict)]
-                    if isinstance(table.get("where") or [], list) else [],
+                    "where": self.take(table, way, "where", list, []) if len(self.findings) == before else [],
                     "timeout_s": self.duration(table, way, "timeout", _DAY_S),
                 }  # fmt: skip
             case "human":
@@ -153,7 +161,11 @@ class StepReader(Reader):
         for name in values:
             if not _ENVIRONMENT_NAME.match(name) or _FORBIDDEN_ENVIRONMENT.match(name):
                 self.fault((*way, "environment", name), "bad_environment", f"a step may not set {name!r}")
-        return {name: str(value) for name, value in values.items()}
+        for name, value in values.items():
+            if isinstance(value, dict | list) or value is None:
+                self.fault((*way, "environment", name), "wrong_type", f"variable {name!r} must be text")
+        words = {True: "true", False: "false"}
+        return {name: words[each] if isinstance(each, bool) else str(each) for name, each in values.items()}
 
     def retry(self, value: Any, way: Way) -> Retry:
         """How often, and how long between."""
