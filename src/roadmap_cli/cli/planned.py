@@ -105,6 +105,8 @@ def _step(name: str, step: Record, console: Any) -> None:
 def doing(step: Record) -> str:
     """What a step does, in a line."""
     action = step["action"]
+    if "left_out" in step:
+        return f"left out: {step['left_out']}"
     match action:
         case "command":
             return " ".join(step["command"])

@@ -40,7 +40,7 @@ def reduced(steps: Sequence[Record]) -> dict[str, list[str]]:
 
 def label(step: Record) -> str:
     """What a step is, in a few words that are safe in every notation: action, role, and how it is done."""
-    words = [step["action"], step["role"]]
+    words = [step["left_out"], "left out"] if "left_out" in step else [step["action"], step["role"]]
     if "each" in step:
         words.append(f"each of {len(step['each'])}" if isinstance(step["each"], list) else "each")
     words += [word for key, word in (("when", "if"), ("approval", "asks"), ("compensate", "undoable")) if key in step]

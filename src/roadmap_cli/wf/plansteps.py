@@ -13,7 +13,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import lint, matching, patterns, placeholders, risks, services
+from roadmap_cli.wf import clauses, lint, matching, patterns, placeholders, risks, services
 from roadmap_cli.wf.actions.scope import covers
 from roadmap_cli.wf.templates import (
     MOST_ITEMS,
@@ -138,13 +138,19 @@ class Planner:
         return [self.step(template, each, values, above) for each in lint.order(template.steps)[0]]
 
     def step(self, template: Template, step: Step, values: Record, above: tuple[str, ...]) -> Record:
-        """One step with all values put in that are known before the run."""
+        """One step with all values put in that are known before the run.
+
+        A step whose conditions are known not to hold is left out: nothing of it stands in the plan but its place.
+        """
         put_in = self._putter(template, values)
+        when = [clause(each, put_in) for each in step.when]
+        if self._is_left_out(when, values):
+            return _left_out(step, when)
         found: Record = {"name": step.name, **self.deed(template, step, put_in), "needs": sorted(step.needs)}
         if step.description:
             found["description"] = step.description
-        if step.when:
-            found["when"] = [clause(each, put_in) for each in step.when]
+        if when:
+            found["when"] = when
         if step.each is not None:
             found |= {"each": _list(step, put_in(step.each)), "parallel": step.parallel}
         if step.compensate:
@@ -170,6 +176,21 @@ class Planner:
         if not found["resources"]:
             del found["resources"]
         return found
+
+    def _is_left_out(self, when: Sequence[Record], values: Record) -> bool:
+        """Whether a condition is known not to hold: one on an input or the event."""
+        for each in when:
+            head, _, rest = each["field"].partition(".")
+            name = rest.partition(".")[0]
+            if head not in ("inputs", "event") or any(True for _ in placeholders.names(list(each.values()))):
+                continue
+            if head == "inputs" and values.get(name) is placeholders.KEEP:
+                continue
+            value = matching.field(values if head == "inputs" else self.event, rest)
+            known = None if matching.is_absent(value) else value
+            if not clauses.planned(_unescaped(each), lambda field, known=known: known):  # type: ignore[misc]
+                return True
+        return False
 
     def deed(self, template: Template, deed: Deed, put_in: Any) -> Record:
         """What is done, with its values."""
@@ -290,6 +311,25 @@ class Planner:
             return placeholders.planned(value, known, LATER)
 
         return put_in
+
+
+def _left_out(step: Step, when: list[Record]) -> Record:
+    """The place of a step that will not be done: a wait of no length, whoever looks at its conditions or does not."""
+    return {
+        "name": step.name,
+        "action": "wait",
+        "wait_s": 0.0,
+        "left_out": step.action,
+        "role": "orchestrator",
+        "output": "json",
+        "effects": [],
+        "permissions": [],
+        "risk": "low",
+        "timeout_s": step.timeout_s,
+        "attempts": 1,
+        "needs": sorted(step.needs),
+        "when": when,
+    }
 
 
 def _unescaped(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from roadmap_cli.wf import patterns, placeholders
+from roadmap_cli.wf import clauses, placeholders
 from roadmap_cli.wf.lint.structure import fault
 from roadmap_cli.wf.templates import PROGRAMS, Clause, Finding, Step, Template, Trigger
 from roadmap_cli.wf.yamlfile import Way
@@ -17,23 +17,23 @@ def findings(template: Template) -> Iterator[Finding]:
         yield from _trigger(template, template.trigger, ("trigger",))
     steps = {step.name: step for step in template.steps}
     for at, step in enumerate(template.steps):
-        clauses = [*step.when, *_constants(template, step.when), *_answers(step.when, steps)]
-        if problem := contradiction(clauses):
+        conditions = [*step.when, *_constants(template, step.when), *_answers(step.when, steps)]
+        if problem := contradiction(conditions):
             message = f"step {step.name!r} is never reached: {problem}"
             yield fault(template, ("steps", at, "when"), "unreachable_step", message)
         if step.each is not None and (problem := _no_list(template, step, steps)):
             yield fault(template, ("steps", at, "each"), "not_a_list", f"step {step.name!r}: {problem}")
 
 
-def contradiction(clauses: Sequence[Clause]) -> str | None:
+def contradiction(conditions: Sequence[Clause]) -> str | None:
     """Why some conditions cannot all hold, or None if they may.
 
     Only what is certain is said: that two patterns have nothing in common is not looked into.
     """
-    for number, clause in enumerate(clauses):
+    for number, clause in enumerate(conditions):
         if problem := _impossible(clause):
             return problem
-        for other in clauses[:number]:
+        for other in conditions[:number]:
             if other.field == clause.field and _excludes(clause, other):
                 return f"{clause.field!r} cannot be both {_words(other)} and {_words(clause)}"
     return None
@@ -67,19 +67,10 @@ def _values(clause: Clause) -> list[Any] | None:
 
 
 def _passes(value: Any, clause: Clause) -> bool:
-    match clause.test:
-        case "equals" | "one_of":
-            values = _values(clause)
-            return values is None or any(type(value) is type(each) and value == each for each in values)
-        case "matches":
-            return clause.pattern is None or patterns.whole(clause.pattern, str(value))
-        case "more" | "less":
-            try:
-                number = float(value)
-            except (TypeError, ValueError):
-                return False
-            return bool(number > clause.expected if clause.test == "more" else number < clause.expected)
-    return True
+    """Whether a value may pass; a condition whose own value is not known yet lets everything pass."""
+    if any(True for _ in placeholders.names(clause.expected)) or (clause.test == "matches" and not clause.pattern):
+        return True
+    return clauses.passes(clause, value)
 
 
 def _words(clause: Clause) -> str:
@@ -88,13 +79,13 @@ def _words(clause: Clause) -> str:
 
 
 def _trigger(template: Template, trigger: Trigger, way: Way) -> Iterator[Finding]:
-    clauses = list(trigger.clauses)
+    conditions = list(trigger.clauses)
     for name, value in (("type", trigger.type), ("source", trigger.source)):
         if value is not None:
-            clauses.append(Clause(name, "equals", value))
-    if problem := contradiction(clauses):
+            conditions.append(Clause(name, "equals", value))
+    if problem := contradiction(conditions):
         yield fault(template, (*way, "where"), "trigger_never_holds", f"the trigger can never hold: {problem}")
-    if not (clauses or trigger.text or trigger.sequence or trigger.any):
+    if not (conditions or trigger.text or trigger.sequence or trigger.any):
         yield fault(template, way, "trigger_never_holds", "the trigger can never hold: it has no condition")
     for part, parts in (("sequence", trigger.sequence), ("any", trigger.any)):
         for at, each in enumerate(parts):
@@ -103,16 +94,16 @@ def _trigger(template: Template, trigger: Trigger, way: Way) -> Iterator[Finding
         yield fault(template, (*way, "window"), "unused_window", "a 'window' needs 'count' or 'sequence'", "warning")
 
 
-def _constants(template: Template, clauses: Iterable[Clause]) -> Iterator[Clause]:
+def _constants(template: Template, conditions: Iterable[Clause]) -> Iterator[Clause]:
     """For conditions on inputs that always have the same value, what that value is."""
     fixed = {f"inputs.{each.name}": each.default for each in template.inputs if not (each.source or each.setting)}
-    for field in {clause.field for clause in clauses} & set(fixed):
+    for field in {clause.field for clause in conditions} & set(fixed):
         yield Clause(field, "equals", fixed[field])
 
 
-def _answers(clauses: Iterable[Clause], steps: dict[str, Step]) -> Iterator[Clause]:
+def _answers(conditions: Iterable[Clause], steps: dict[str, Step]) -> Iterator[Clause]:
     """For conditions on a person's answer, what can be answered."""
-    for field in {clause.field for clause in clauses}:
+    for field in {clause.field for clause in conditions}:
         head, _, rest = field.partition(".")
         name, _, rest = rest.partition(".")
         step = steps.get(name) if head == "steps" and rest == "output" else None
