@@ -9,14 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import patterns
+from roadmap_cli.wf import patterns, placeholders
 from roadmap_cli.wf.templates import TESTS, Clause
 
 
 def holds(test: str, expected: Any, value: Any) -> bool:
-    """Whether a value, None for none, passes a test. `expected` of ``matches`` is a compiled pattern."""
+    """Whether a value, None for none, passes a test. `expected` of ``matches`` is a compiled pattern.
+
+    Empty text is there for every test but ``exists``: what a step that was skipped would have said is empty, too.
+    """
     if test == "exists":
-        return (value is not None) is expected
+        return (value is not None and value != "") is expected
     if value is None:
         return False
     match test:
@@ -25,7 +28,7 @@ def holds(test: str, expected: Any, value: Any) -> bool:
         case "one_of":
             return any(same(value, each) for each in expected)
         case "matches":
-            return patterns.whole(expected, value if isinstance(value, str) else str(value))
+            return patterns.whole(expected, placeholders.as_text(value))
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -23,13 +23,13 @@ from roadmap_cli.wf.yamlfile import MOST_BYTES, Way
 WORKFLOW = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 MOST_STEPS = 200
 _READERS = {".yaml": yamlfile.read, ".yml": yamlfile.read, ".toml": tomlfile.read}
-#: A file of this name holds settings, no template.
-SETTINGS = "settings.toml"
+#: Files of these names beside templates hold the user's settings and connections.
+_NO_TEMPLATES = frozenset({"settings.toml", "connections.toml"})
 _TOP = (
     "workflow", "version", "description", "owner", "trigger", "schedule", "inputs", "priority", "budget", "scope",
     "limits", "concurrency", "timeout", "steps",
 )  # fmt: skip
-RESOURCES = ("host", "database", "channel", "person", "project", "mailbox", "file")
+RESOURCES = ("host", "database", "channel", "person", "project", "mailbox", "file", "run", "agent", "state")
 _RESOURCE = re.compile(rf"(?:{'|'.join(RESOURCES)}):\S{{1,200}}\Z")
 
 
@@ -95,7 +95,9 @@ def found(places: Sequence[Path]) -> Iterator[Path]:
     """The template files in files and folders, in order of name. Raises InputMissing for a place that is not there."""
     for place in places:
         if place.is_dir():
-            yield from sorted(each for each in place.iterdir() if each.suffix in _READERS and each.name != SETTINGS)
+            yield from sorted(
+                each for each in place.iterdir() if each.suffix in _READERS and each.name not in _NO_TEMPLATES
+            )
         elif place.is_file():
             yield place
         else:
@@ -185,7 +187,9 @@ class _Reader(StepReader):
         """A trigger, or one of the parts of a sequence or of a choice, which have no parts of their own."""
         single = ("source", "type", "where", "text")
         whole = ("window", "count", "group", "sequence", "any", "cooldown")
-        table = self.table({} if value is None else value, way, single if is_part else (*single, *whole))
+        table = self.table(
+            {} if value is None and not is_part else value, way, single if is_part else (*single, *whole)
+        )
         sequence: list[Any] = self.take(table, way, "sequence", list, [])
         choices: list[Any] = self.take(table, way, "any", list, [])
         window_s = self.duration(table, way, "window", 0.0)

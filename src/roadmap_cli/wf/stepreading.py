@@ -93,7 +93,7 @@ class StepReader(Reader):
         for key in () if waits or not table else ("role", "effects"):
             if table.get(key) is None:
                 self.fault(way, "missing_field", f"field {key!r} is missing in {'.'.join(map(str, way))}")
-        role = self.chosen(table.get("role") or "orchestrator", (*way, "role"), tuple(ROLE_EFFECTS), "role")
+        role = self.chosen(table.get("role", "orchestrator"), (*way, "role"), tuple(ROLE_EFFECTS), "role")
         effects = self.texts(table, way, "effects")
         for at, effect in enumerate(effects):
             self.chosen(effect, (*way, "effects", at), tuple(EFFECT_RISK), "effect")
@@ -131,7 +131,7 @@ class StepReader(Reader):
                 table = self.table(value, way, ("type", "source", "where", "timeout"))
                 before = len(self.findings)
                 self.clauses(table, way, "where")
-                if not table.get("type") and not table.get("where"):
+                if "type" not in table and not table.get("where"):
                     self.fault(way, "missing_field", "an awaited event needs 'type' or 'where'")
                 return {
                     **{key: self.take(table, way, key, str, None) for key in ("type", "source") if key in table},

@@ -6,6 +6,7 @@ inline table or list has the line of the key it belongs to, or of the item of th
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from datetime import date, datetime, time
@@ -42,8 +43,10 @@ def read(data: bytes, name: str) -> Document:
         line = int(found[1]) if found else text.count("\n") + 1
         words = str(error).partition(" (at ")[0]
         raise DataError(f"not TOML: {words[:1].lower()}{words[1:]}", where=f"{name}:{line}", code="bad_toml") from None
-    except (RecursionError, ValueError):
+    except RecursionError:
         raise DataError(f"nested more than {MOST_DEPTH} deep", where=f"{name}:1", code="too_deep") from None
+    except ValueError:  # more digits than Python makes a number of
+        raise DataError("a number has too many digits", where=f"{name}:1", code="too_large") from None
     lines = _lines(text)
     return Document(name, _Plain(name, lines).value(value, (), 0), lines)
 
@@ -69,7 +72,9 @@ class _Plain:
             case datetime() | date() | time():
                 return value.isoformat()
             case int() if not isinstance(value, bool) and abs(value) >= 10**18:
-                raise self.fault(way, f"{str(value)[:24]} has too many digits", "too_large")
+                raise self.fault(way, "the number has too many digits", "too_large")
+            case float() if not math.isfinite(value):
+                raise self.fault(way, f"{value} is no number to reckon with", "too_large")
         return value
 
     def fault(self, way: Way, message: str, code: str) -> DataError:
@@ -117,33 +122,26 @@ def _keys(text: str) -> list[str]:
 
 
 def _value_end(text: str, at: int, line: int, way: Way, found: dict[Way, int]) -> tuple[int, int]:
-    """The place behind a value and the line's end; notes the lines of the items of a list that stand on their own."""
-    depth, item, is_list, fresh = 0, 0, text[at:].lstrip(" \t")[:1] == "[", False
+    """The place behind a value and its line's end; notes where the items of a list begin that holds more than words."""
+    depth, item = 0, 0
+    is_list = text[at:].lstrip(" \t")[:1] == "["
     while token := _TOKEN.search(text, at):
-        if depth == 1 and is_list and text[at : token.start()].strip(" \t,"):
-            if fresh or (*way, item) not in found:
-                found.setdefault((*way, item), line)
-            fresh = False
-        between = text[at : token.start()]
-        if depth == 1 and is_list:
-            item += between.count(",")
         word = token[0]
-        if word in "[{":
-            if depth == 1 and is_list:
+        if depth == 1 and is_list:
+            item += text[at : token.start()].count(",")
+            if word not in "]\n" and not word.startswith("#"):
                 found.setdefault((*way, item), line)
+        if word in "[{":
             depth += 1
         elif word in "]}":
             depth -= 1
-        elif word == "\n":
-            line += 1
-            if depth <= 0:
-                return token.end(), line
-        else:
-            if depth == 1 and is_list and not word.startswith("#"):
-                found.setdefault((*way, item), line)
-            line += word.count("\n")
+        line += word.count("\n")
         at = token.end()
-    return len(text), line
+        if word == "\n" and depth <= 0:
+            break
+    else:
+        at = len(text)
+    return at, line
 
 
 def _line_end(text: str, at: int, line: int) -> tuple[int, int]:

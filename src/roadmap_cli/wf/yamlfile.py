@@ -6,6 +6,7 @@ Python's, and the words ``yes``, ``no`` and ``on`` stay words (the core schema o
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -146,7 +147,11 @@ class _Reader:
             return _WORDS[text]
         if _INTEGER.match(text):
             return int(text)
-        return float(text) if _FLOAT.match(text) else text
+        if not _FLOAT.match(text):
+            return text
+        if not math.isfinite(number := float(text)):
+            raise self.fault(f"{text[:40]} is too large a number", "too_large")
+        return number
 
     def _alias(self, anchor: str) -> None:
         if anchor not in self._anchors:

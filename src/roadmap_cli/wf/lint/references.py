@@ -110,13 +110,13 @@ def _unknown_field(clause: Clause, inputs: set[str], earlier: set[str]) -> tuple
     head, *rest = clause.field.split(".")
     if head == "inputs" and rest:
         return None if rest[0] in inputs else ("missing_input", f"there is no input {rest[0]!r}")
-    if head == "steps" and len(rest) >= 2 and rest[1] == "output":
+    if head == "steps" and len(rest) >= 2 and (rest[1] == "output" or rest[1:] == ["status"]):
         if rest[0] in earlier:
             return None
         return "missing_need", f"a condition on {clause.field!r} needs step {rest[0]!r} to be among 'needs'"
     if head == "event" and rest:
         return None
-    known = "inputs.NAME, steps.NAME.output, event.FIELD"
+    known = "inputs.NAME, steps.NAME.output, steps.NAME.status, event.FIELD"
     return "unknown_field", f"a condition of a step is on {known}, not on {clause.field!r}"
 
 
