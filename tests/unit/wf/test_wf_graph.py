@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -271,3 +272,26 @@ def test_an_estimate_is_no_part_of_what_is_approved(state: State, webhook: Recor
         more = {"estimate": estimates.estimate(tx, plan), "confidence_ratio": 0.1, "confidence": []}
         assert records.get(tx, plan["id"])
     assert planning.plan_hash({**plan, **more}) == plan["plan_hash"]
+
+
+@pytest.mark.slow
+def test_mermaid_itself_reads_what_is_written_for_it(tmp_path: Path) -> None:
+    modules = os.environ.get("ROADMAP_TEST_MERMAID", "")
+    if not modules or not shutil.which("node"):
+        pytest.skip(
+            "ROADMAP_TEST_MERMAID names no folder in which npm has installed mermaid and jsdom, or node is missing"
+        )
+    script = Path(modules) / "roadmap-check.mjs"
+    script.write_text(
+        "import { JSDOM } from 'jsdom'; import fs from 'fs';\n"
+        "globalThis.window = new JSDOM('').window; globalThis.document = window.document;\n"
+        "const mermaid = (await import('mermaid')).default;\n"
+        "console.log((await mermaid.parse(fs.readFileSync(0, 'utf8'))).diagramType);\n"
+    )
+    text = graph.text(onboarding(tmp_path), "mermaid")
+    for given_text, code in ((text, 0), (text.replace("-->", "-+->"), 1)):
+        done = subprocess.run(
+            ["node", script.name], cwd=modules, input=given_text, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+    script.unlink()

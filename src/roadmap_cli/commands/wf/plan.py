@@ -26,12 +26,11 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     examples={
         "See what would be done":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match | wf-plan --plain",
-        "Draw the graph with Graphviz":
-            "wf-listen --replay | wf-match | wf-plan --graph dot | jq -r .text | dot -Tsvg >plan.svg",
+        "The graph for Graphviz": "wf-listen --replay | wf-match | wf-plan --graph dot | jq -r .text",
         "Check a template": "wf-plan --check examples/wf/broken.yaml",
-        "Check templates with another program": "wf-plan --template-schema | jq .schema >template.schema.json",
+        "The JSON Schema of templates, for an editor": "wf-plan --template-schema | jq .schema.title",
     },
-    see=("wf-match", "wf-approve", "roadmap-workflow"),
+    see=("wf-match", "wf-approve"),
     picture=_picture,
 )  # fmt: skip
 @click.option(
@@ -71,6 +70,7 @@ def main(
     Inputs come from the event, else from workflows/settings.toml, else from the template.
     On a terminal the plan is drawn, high risk in red and in double lines.
 
+    roadmap-workflow(5) tells how a template is written.
     With --check it reads templates, writes a wf.finding for each fault with its file and line, and ends with 1 if one
     of them is an error.
     """
