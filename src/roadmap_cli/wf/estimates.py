@@ -108,19 +108,30 @@ def _success(past: Past) -> float:
     return (past.succeeded + 1) / (past.count + 1)
 
 
-def _past(tx: Connection, workflow: str, steps: Sequence[Record], before: str) -> dict[str, Past]:
-    """What past runs say of each step; the instances of a loop are taken together."""
+def _past(tx: Connection, workflow: str, steps: Sequence[Record], before: str, pattern: str = "") -> dict[str, Past]:
+    """What past runs say of each step; the instances of a loop (``NAME[0]``, ``NAME[1]/SUBSTEP``) are taken together.
+
+    `pattern` is `before` as SQLite's GLOB has it. What was skipped says nothing.
+    """
     found: dict[str, Past] = {}
     for step in steps:
-        name = f"{before}{step['name']}"
+        name, glob = f"{before}{step['name']}", f"{pattern}{step['name']}"
+        if "each" in step:
+            glob += "[[]*]"
         if "workflow" in step:
-            found |= _past(tx, workflow, step["workflow"]["steps"], f"{name}/")
+            found |= _past(tx, workflow, step["workflow"]["steps"], f"{name}/", f"{glob}/")
             continue
+        if "[" in glob:  # a name has no sign of GLOB's own; what comes before the first loop narrows the search
+            first = glob.partition("[")[0]
+            where = "step > ? AND step < ? AND step GLOB ?"
+            values: tuple[str, ...] = (f"{first}[", f"{first}\\", glob)
+        else:
+            where, values = "step = ?", (name,)
         count, mean, succeeded = tx.execute(
-            "SELECT count(*), avg(duration_ms), sum(json_extract(outcome, '$.status') = 'succeeded') FROM"
-            " (SELECT duration_ms, outcome FROM wf_step WHERE workflow = ? AND (step = ? OR (step > ? AND step < ?))"
-            " LIMIT ?)",
-            (workflow, name, f"{name}[", f"{name}\\", _MOST_RUNS),
+            "SELECT count(*), avg(duration_ms), sum(status = 'succeeded') FROM"
+            " (SELECT duration_ms, json_extract(outcome, '$.status') AS status FROM wf_step"
+            f" WHERE workflow = ? AND {where} LIMIT ?) WHERE status IN ('succeeded', 'failed')",
+            (workflow, *values, _MOST_RUNS),
         ).fetchone()
         found[name] = Past(int(count), float(mean or 0.0), int(succeeded or 0))
     return found

@@ -29,6 +29,8 @@ from roadmap_cli.wf.templates import (
 
 #: First words of the placeholders that get their value when the step begins.
 LATER = ("steps", "run", "item", "index", "output")
+#: Python runs a module's compiled form from its cache if there is one; what is pinned is the text.
+_NO_CACHE = {"PYTHONPYCACHEPREFIX": "/dev/null/none"}
 
 
 def inputs(template: Template, event: Record, settings: Mapping[str, Any]) -> Record:
@@ -214,6 +216,8 @@ class Planner:
             found["environment"] = {key: placeholders.as_text(put_in(each)) for key, each in deed.environment.items()}
         if deed.files:
             found["files"] = [_pinned(template, name) for name in deed.files]
+            if any(name.endswith(".py") for name in deed.files):
+                found["environment"] = {**_NO_CACHE, **found.get("environment", {})}
         spec: Record = found[deed.action] if deed.action in SERVICES else {}
         touched = services.resources(deed.action, spec) if deed.action in SERVICES else []
         found |= {

@@ -254,6 +254,39 @@ def test_estimates_and_confidence_rest_on_past_runs(state: State, webhook: Recor
     assert "step 'only' succeeded in 2 of 6 attempts" in [each["why"] for each in factors]
 
 
+def test_the_instances_of_a_loop_are_taken_together_and_what_was_skipped_says_nothing(
+    state: State, webhook: Record, simple: Simple
+) -> None:
+    plan, match = stored(state, webhook, simple())
+    inner = {**plan["steps"][0], "name": "inner", "needs": []}
+    outer = {
+        **inner,
+        "name": "outer",
+        "action": "workflow",
+        "each": "${steps.x.output}",
+        "parallel": 4,
+        "workflow": {"steps": [inner]},
+    }
+    looped = {**plan, "steps": [outer, {**inner, "name": "rare"}]}
+    with state.write() as tx:
+        past_run(tx, plan, 1, "succeeded", 1000, None)
+        for name, status, duration_ms in (
+            ("outer[0]/inner", "succeeded", 100),
+            ("outer[1]/inner", "failed", 300),
+            ("outer[0]/innermost", "failed", 9),
+            ("rare", "skipped", 0),
+        ):
+            tx.execute(
+                "INSERT INTO wf_step(run_id, step, attempt, workflow, duration_ms, outcome) VALUES ('wf_run1', ?, 1, ?, ?, ?)",
+                (name, plan["workflow"], duration_ms, json.dumps({"status": status})),
+            )
+    with state.read() as tx:
+        found = estimates.estimate(tx, looped)
+        _, factors = estimates.confidence(tx, looped, match)
+    assert (found["duration_s"], found["known_steps_ratio"]) == (0.2, 0.5)
+    assert "step 'outer/inner' succeeded in 1 of 2 attempts" in [each["why"] for each in factors]
+
+
 def test_the_probable_time_is_that_of_the_longest_way(
     state: State, webhook: Record, write: Callable[[str, str], Path]
 ) -> None:
@@ -276,11 +309,9 @@ def test_an_estimate_is_no_part_of_what_is_approved(state: State, webhook: Recor
 
 @pytest.mark.slow
 def test_mermaid_itself_reads_what_is_written_for_it(tmp_path: Path) -> None:
-    modules = os.environ.get("ROADMAP_TEST_MERMAID", "")
+    modules = os.environ.get("MERMAID_FOLDER", "")
     if not modules or not shutil.which("node"):
-        pytest.skip(
-            "ROADMAP_TEST_MERMAID names no folder in which npm has installed mermaid and jsdom, or node is missing"
-        )
+        pytest.skip("MERMAID_FOLDER names no folder in which npm has installed mermaid and jsdom, or node is missing")
     script = Path(modules) / "roadmap-check.mjs"
     script.write_text(
         "import { JSDOM } from 'jsdom'; import fs from 'fs';\n"

@@ -280,6 +280,36 @@ def test_a_bad_table_is_set_aside_and_comes_back_when_undone(run: Run) -> None:
     assert (runs.folder / "orders.csv").exists()
 
 
+def test_what_lies_in_a_cache_of_python_is_not_run(run: Run, tmp_path: Path) -> None:
+    """A compiled module beside a pinned file would be run in its place, and no hash would tell."""
+    import py_compile
+
+    template = tmp_path / "t"
+    template.mkdir()
+    (template / "helper.py").write_text("WORD = 'good'\n")
+    (template / "main.py").write_text("import helper; print(helper.WORD)\n")
+    py_compile.compile(str(template / "helper.py"))
+    [cached] = (template / "__pycache__").iterdir()
+    (tmp_path / "evil.py").write_text("WORD = 'evil'\n")
+    evil = Path(py_compile.compile(str(tmp_path / "evil.py"), cfile=str(tmp_path / "evil.pyc")) or "").read_bytes()
+    cached.write_bytes(cached.read_bytes()[:16] + evil[16:])
+    text = "workflow: t\nversion: 1\nsteps: [{name: a, role: data, command: [%s, '${template.directory}/main.py'], files: [main.py, helper.py], effects: []}]\n"
+    (template / "t.yaml").write_text(text % sys.executable)
+    found = loading.load(template / "t.yaml")
+    plan = planning.plan(
+        found,
+        {"id": "m", "template_sha256": found.sha256},
+        event_of("weekly"),
+        requested_by="a",
+        directory=tmp_path,
+        at=NOW,
+    )
+    runs, _ = run("weekly")
+    for environment, word in ((plan["steps"][0]["environment"], "good"), ({}, "evil")):
+        outcome = steps.perform({**plan["steps"][0], "environment": environment}, str, tmp_path, {}, runs.around)
+        assert outcome["output"] == word
+
+
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/../../b"])
 def test_no_program_of_a_template_leaves_the_folder_of_its_run(name: str, tmp_path: Path) -> None:
     import subprocess
