@@ -96,7 +96,9 @@ def _queries(reader: Reader, value: Any, way: Way) -> list[Record]:
 
 def _parameter(reader: Reader, value: Any, way: Way) -> Record:
     """Where a parameter of a query gets its value from a question: a number, a date, quoted words, one of some."""
-    table = reader.table({"take": value} if isinstance(value, str) else value, way, ("take", "of", "default"), ("take",))
+    table = reader.table(
+        {"take": value} if isinstance(value, str) else value, way, ("take", "of", "default"), ("take",)
+    )
     take = reading.choice(reader, table, way, "take", tasks.TAKES, "words")
     found: Record = {"take": take}
     if take == "one_of":
