@@ -301,6 +301,29 @@ def test_settings_are_read_or_refused_with_words(tmp_path: Path) -> None:
         assert str(caught.value.where) == f"{path}:1"
 
 
+def test_a_template_of_ones_own_counts_before_the_one_that_comes_along(write: Write, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    path = own / "mine.yaml"
+    path.write_text("workflow: access-request\nversion: 9\nsteps: [{name: a, role: data, command: [x], effects: []}]\n")
+    found = {each.workflow: each for each in loading.load_all([own, LIBRARY[0].parent])}
+    assert (found["access-request"].version, found["onboarding"].version, len(found)) == (9, 1, 10)
+    (own / "twice.yaml").write_text(path.read_text())
+    with pytest.raises(DataError, match="is also in"):
+        loading.load_all([own])
+
+
+def test_one_faulty_template_does_not_stop_all_others(write: Write, tmp_path: Path) -> None:
+    bad = write("bad.yaml", "workflow: bad\nversion: 1\nsteps: []\n")
+    write("good.yaml", TOP + "steps: [{name: a, role: data, command: [x], effects: []}]\n")
+    told: list[templates.Finding] = []
+    assert [each.workflow for each in loading.load_all([tmp_path], told.append)] == ["main"]
+    assert [(each.name, each.code) for each in told] == [(str(bad), "bad_steps")]
+    for places, warn in (([tmp_path], None), ([bad], told.append)):
+        with pytest.raises(DataError):
+            loading.load_all(places, warn)
+
+
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 TOML = """workflow = "in-toml"
