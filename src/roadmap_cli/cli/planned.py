@@ -70,6 +70,8 @@ def _figures(plan: Record) -> Iterator[str]:
         limit = plan.get("budget", {}).get("usd")
         within = f" of {limit:g}" if limit is not None else ""
         yield f"probably {estimate['cost_usd']:.2f} USD, at most {float(plan['cost_usd']):.2f}{within}"
+    if "tokens" in estimate:
+        yield f"probably {estimate['tokens']} tokens"
     if "confidence_ratio" in plan:
         yield f"confidence {plan['confidence_ratio']:.0%}"
 

@@ -5,6 +5,7 @@ The rule kept here: a figure says what it rests on. Nothing known is said to be 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,17 +55,19 @@ def estimate(tx: Connection, found: Record) -> Record:
     else the template's word; `known_steps_ratio` the share of steps that have run before.
     """
     past = _past(tx, found["workflow"], found["steps"], "")
-    count, succeeded, mean_usd = _runs(tx, found["workflow"])
+    runs = _runs(tx, found["workflow"])
     known = [each.count > 0 for each in past.values()]
     record: Record = {
         "duration_s": round(_longest(found["steps"], "", lambda step, name: _probable_s(step, name, past)), 3),
         "longest_s": round(min(_longest(found["steps"], "", _most_s), found.get("timeout_s", float("inf"))), 3),
-        "cost_usd": float(found["cost_usd"]) if mean_usd is None else round(mean_usd, 6),
+        "cost_usd": float(found["cost_usd"]) if runs.mean_usd is None else round(runs.mean_usd, 6),
         "known_steps_ratio": round(sum(known) / len(known), 4),
-        "past_runs_count": count,
+        "past_runs_count": runs.count,
     }
-    if count:
-        record["past_success_ratio"] = round(succeeded / count, 4)
+    if runs.mean_tokens is not None:
+        record["tokens"] = round(runs.mean_tokens)
+    if runs.count:
+        record["past_success_ratio"] = round(runs.succeeded / runs.count, 4)
     return record
 
 
@@ -76,13 +79,13 @@ def confidence(tx: Connection, found: Record, match: Record) -> tuple[float, lis
     what is known of the plan before it runs (a loop over a list not known yet, a wait for somebody or something).
     """
     past = _past(tx, found["workflow"], found["steps"], "")
-    count, succeeded, _ = _runs(tx, found["workflow"])
+    runs = _runs(tx, found["workflow"])
     known = sum(each.count > 0 for each in past.values())
     factors = [_factor("match", float(match.get("certainty_ratio", 1.0)), "how sure the trigger is of the event")]
     ratio = (known + _NEW_STEPS * (len(past) - known)) / len(past)
     factors.append(_factor("known steps", ratio, f"{known} of {len(past)} steps have run before"))
-    why = f"{succeeded} of {count} past runs succeeded" if count else "the workflow has not run before"
-    factors.append(_factor("past runs", (succeeded + _NEW_RUNS) / (count + _NEW_RUNS), why))
+    why = f"{runs.succeeded} of {runs.count} past runs succeeded" if runs.count else "the workflow has not run before"
+    factors.append(_factor("past runs", (runs.succeeded + _NEW_RUNS) / (runs.count + _NEW_RUNS), why))
     tried = {name: each for name, each in past.items() if each.count}
     if tried:
         name = min(tried, key=lambda each: (_success(tried[each]), each))
@@ -137,19 +140,35 @@ def _past(tx: Connection, workflow: str, steps: Sequence[Record], before: str, p
     return found
 
 
-def _runs(tx: Connection, workflow: str) -> tuple[int, int, float | None]:
-    """Of the newest finished runs of a workflow: how many, how many succeeded, what their model calls cost in USD."""
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What the newest finished runs of a workflow say; money and tokens are those of model calls, None if none did."""
+
+    count: int
+    succeeded: int
+    mean_usd: float | None
+    mean_tokens: float | None
+
+
+def _runs(tx: Connection, workflow: str) -> _Runs:
+    """The newest finished runs; calls of models are charged to the account ``run:ID`` (see models.budget)."""
     rows = tx.execute(
-        "SELECT r.status, (SELECT sum(price_microunits) FROM model_call m WHERE m.run_id = r.run_id"
-        " AND coalesce(currency, 'USD') = 'USD') FROM wf_run r JOIN wf_plan p ON p.plan_id = r.plan_id"
+        "SELECT r.status, (SELECT json_array(sum(CASE WHEN currency = 'USD' THEN price_microunits END),"
+        " sum(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0))) FROM model_account a"
+        " JOIN model_call m ON m.run_id = a.run_id WHERE a.account = 'run:' || r.run_id)"
+        " FROM wf_run r JOIN wf_plan p ON p.plan_id = r.plan_id"
         " WHERE p.workflow = ? AND r.finished_at IS NOT NULL ORDER BY r.finished_at DESC LIMIT ?",
         (workflow, _MOST_RUNS),
     ).fetchall()
-    if not rows:
-        return 0, 0, None
-    prices = [price for _, price in rows if price is not None]
-    mean = sum(prices) / len(prices) / 1e6 if prices else None
-    return len(rows), sum(status == "succeeded" for status, _ in rows), mean
+    spent = [json.loads(text) for _, text in rows]
+    prices = [price for price, _ in spent if price is not None]
+    tokens = [number for _, number in spent if number is not None]
+    return _Runs(
+        len(rows),
+        sum(status == "succeeded" for status, _ in rows),
+        sum(prices) / len(prices) / 1e6 if prices else None,
+        sum(tokens) / len(tokens) if tokens else None,
+    )
 
 
 def _longest(steps: Sequence[Record], before: str, seconds: Any) -> float:

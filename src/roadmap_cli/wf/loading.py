@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,14 @@ def load(path: Path) -> Template:
     """Read a template that must be free of errors. Raises DataError with the first one and its line."""
     template, findings = check(path)
     if template is None:
-        fault = next(each for each in findings if each.severity == "error")
-        hint = f"see 'wf-plan --check {path}'"
-        raise DataError(fault.message, where=f"{fault.name}:{fault.line}", hint=hint, code=fault.code)
+        raise _error(path, findings)
     return template
+
+
+def _error(path: Path, findings: Sequence[Finding]) -> DataError:
+    fault = next(each for each in findings if each.severity == "error")
+    where, hint = f"{fault.name}:{fault.line}", f"see 'wf-plan --check {path}'"
+    return DataError(fault.message, where=where, hint=hint, code=fault.code)
 
 
 def check(path: Path) -> tuple[Template | None, list[Finding]]:
@@ -104,15 +108,27 @@ def found(places: Sequence[Path]) -> Iterator[Path]:
             raise InputMissing("no such file or folder", where=str(place))
 
 
-def load_all(places: Sequence[Path]) -> list[Template]:
-    """All templates of some places. Raises DataError for a faulty one, or for two of the same name."""
+def load_all(places: Sequence[Path], warn: Callable[[Finding], None] | None = None) -> list[Template]:
+    """All templates of some places; of two of one name in different places that of the earlier place counts.
+
+    With `warn` a faulty file in a folder is told and left out, so that one of them does not stop all others; a file
+    that is named itself is never left out. Raises DataError for a faulty one, or for two of one name in one place.
+    """
     templates: dict[str, Template] = {}
-    for path in found(places):
-        template = load(path)
-        if other := templates.get(template.workflow):
-            what = f"workflow {template.workflow!r} is also in {other.document.name}"
-            raise DataError(what, where=template.document.where(("workflow",)), code="duplicate_workflow")
-        templates[template.workflow] = template
+    for place in places:
+        here: dict[str, Template] = {}
+        for path in found([place]):
+            template, findings = check(path)
+            if template is None:
+                if warn is None or path == place:
+                    raise _error(path, findings)
+                warn(next(each for each in findings if each.severity == "error"))
+                continue
+            if other := here.get(template.workflow):
+                what = f"workflow {template.workflow!r} is also in {other.document.name}"
+                raise DataError(what, where=template.document.where(("workflow",)), code="duplicate_workflow")
+            here[template.workflow] = template
+        templates = here | templates
     return list(templates.values())
 
 

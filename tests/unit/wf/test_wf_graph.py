@@ -216,10 +216,11 @@ def past_run(tx: Any, plan: Record, number: int, outcome: str, duration_ms: int,
     )
     if price is not None:
         tx.execute(
-            "INSERT INTO model_call(id, at, command, run_id, model, provider, purpose, price_microunits, currency)"
-            " VALUES (?, 'x', 'wf-run', ?, 'm', 'local', 'chat', ?, 'USD')",
-            (f"call{number}", name, price),
+            "INSERT INTO model_call(id, at, command, run_id, model, provider, purpose, prompt_tokens, price_microunits, currency)"
+            " VALUES (?, 'x', 'wf-run', ?, 'm', 'local', 'chat', 100, ?, 'USD')",
+            (f"call{number}", f"charge{number}", price),
         )
+        tx.execute("INSERT INTO model_account(run_id, account) VALUES (?, ?)", (f"charge{number}", f"run:{name}"))
 
 
 def test_estimates_and_confidence_rest_on_past_runs(state: State, webhook: Record, simple: Simple) -> None:
@@ -238,12 +239,10 @@ def test_estimates_and_confidence_rest_on_past_runs(state: State, webhook: Recor
         found = estimates.estimate(tx, plan)
         good, _ = estimates.confidence(tx, plan, match)
         half, _ = estimates.confidence(tx, plan, {**match, "certainty_ratio": 0.5})
-    assert (found["duration_s"], found["cost_usd"], found["past_runs_count"], found["past_success_ratio"]) == (
-        3.0,
-        0.02,
-        2,
-        1.0,
-    )
+    assert found == {
+        "duration_s": 3.0, "longest_s": 300.0, "cost_usd": 0.02, "known_steps_ratio": 1.0, "past_runs_count": 2,
+        "tokens": 100, "past_success_ratio": 1.0,
+    }  # fmt: skip
     assert (good, half) == (1.0, 0.5)
     with state.write() as tx:
         for number in range(3, 7):

@@ -69,6 +69,9 @@ BAD = {
     "a scope from the event": ("inputs: {n: {from: data.n}}\nscope: ['channel:${inputs.n}']\nsteps: [{name: a, role: communication, slack: {channel: '#x', text: '${inputs.n}'}, effects: [network, message]}]", 4, "scope_injection"),
     "a scope that holds nothing": ("inputs: {n: {from: data.n}}\nscope: ['mailbox:*']\nsteps: [{name: a, role: communication, mail: {to: '${inputs.n}', subject: s, text: t}, effects: [network, message]}]", 5, "recipient_injection"),
     "a scope that is none": ("scope: [somewhere]\nsteps: [{name: a, role: data, command: [x], effects: [read]}]", 3, "bad_scope"),
+    "a group from a value": ("inputs: {n: {from: data.n}}\nsteps: [{name: a, role: data, command: [x, '${inputs.n}'], effects: [read], approval: {group: '${inputs.n}'}}]", 4, "unknown_placeholder"),
+    "a pattern from a value": ("inputs: {n: {from: data.n}}\nsteps: [{name: a, role: data, command: [x], effects: [read], when: [{field: event.x, matches: '${inputs.n}'}]}]", 4, "pattern_injection"),
+    "a pattern of an awaited event from a value": ("inputs: {n: {from: data.n}}\nsteps: [{name: a, event: {type: t, where: [{field: data.x, matches: '${inputs.n}'}]}}]", 4, "pattern_injection"),
     "an effect left unsaid": ("steps: [{name: a, role: communication, slack: {channel: '#x', text: t}, effects: [network]}]", 3, "effect_unsaid"),
     "a tool the role has not": ("steps: [{name: a, role: operations, slack: {channel: '#x', text: t}, effects: [network, read]}]", 3, "no_tool"),
     "a token": ("steps: [{name: a, role: data, command: [curl, -H, 'x: xoxb-123456789012-abcdefABCDEF'], effects: [read]}]", 3, "secret_in_template"),
@@ -299,6 +302,29 @@ def test_settings_are_read_or_refused_with_words(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             library.settings(environ)
         assert str(caught.value.where) == f"{path}:1"
+
+
+def test_a_template_of_ones_own_counts_before_the_one_that_comes_along(write: Write, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    path = own / "mine.yaml"
+    path.write_text("workflow: access-request\nversion: 9\nsteps: [{name: a, role: data, command: [x], effects: []}]\n")
+    found = {each.workflow: each for each in loading.load_all([own, LIBRARY[0].parent])}
+    assert (found["access-request"].version, found["onboarding"].version, len(found)) == (9, 1, 10)
+    (own / "twice.yaml").write_text(path.read_text())
+    with pytest.raises(DataError, match="is also in"):
+        loading.load_all([own])
+
+
+def test_one_faulty_template_does_not_stop_all_others(write: Write, tmp_path: Path) -> None:
+    bad = write("bad.yaml", "workflow: bad\nversion: 1\nsteps: []\n")
+    write("good.yaml", TOP + "steps: [{name: a, role: data, command: [x], effects: []}]\n")
+    told: list[templates.Finding] = []
+    assert [each.workflow for each in loading.load_all([tmp_path], told.append)] == ["main"]
+    assert [(each.name, each.code) for each in told] == [(str(bad), "bad_steps")]
+    for places, warn in (([tmp_path], None), ([bad], told.append)):
+        with pytest.raises(DataError):
+            loading.load_all(places, warn)
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
+
+if TYPE_CHECKING:
+    from roadmap_cli.wf.templates import Finding
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:
@@ -74,9 +77,11 @@ def main(
     With --check it reads templates, writes a wf.finding for each fault with its file and line, and ends with 1 if one
     of them is an error.
     """
-    from roadmap_cli.core.errors import Negative
+    from roadmap_cli.core.errors import Negative, UsageError
     from roadmap_cli.wf import graph, library, loading, planning, schema
 
+    if sum(map(bool, (template_schema, check, show))) > 1:
+        raise UsageError("--check, --show and --template-schema exclude each other")
     if template_schema:
         yield schema.record(run.now())
     elif check:
@@ -104,7 +109,10 @@ def _planned(run: Run, templates: Sequence[str], name: str | None, directory: st
 
     from roadmap_cli.wf import estimates, library, loading, people, planning
 
-    known = {each.workflow: each for each in loading.load_all(library.places(templates, run.environ))}
+    def left_out(fault: Finding) -> None:
+        run.warn(f"template left out: {fault.name}:{fault.line}: {fault.message}")
+
+    known = {each.workflow: each for each in loading.load_all(library.places(templates, run.environ), left_out)}
     settings = library.settings(run.environ)
     requested_by = people.user(name)
     place = Path(directory).resolve()

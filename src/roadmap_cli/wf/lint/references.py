@@ -149,8 +149,19 @@ def _guarded(template: Template, step: Step, deed: Deed, way: Way) -> Iterator[F
             held = f"; hold it by a 'scope' such as \"{kind}:…\"" if kind else ""
             message = f"step {step.name!r} takes {deed.action}.{field} from outside: ${{{foreign[0]}}}{held}"
             yield fault(template, (*way, deed.action, field), code, message)
-    if deed.dependency and any(True for _ in placeholders.names(deed.dependency)):
-        yield fault(template, (*way, "dependency"), "unknown_placeholder", "'dependency' takes no placeholder")
+    literal = [("dependency", deed.dependency)]
+    if deed is step and step.approval:
+        literal.append(("approval", step.approval.group))
+    for part, value in literal:
+        if any(True for _ in placeholders.names(value)):
+            yield fault(template, (*way, part), "unknown_placeholder", f"{part!r} takes no placeholder")
+    patterns = [each.expected for each in step.when if each.test == "matches"] if deed is step else []
+    patterns += [each.get("matches") for each in deed.spec.get("where", ())] if deed.action == "event" else []
+    if any(True for _ in placeholders.names(patterns)):
+        message = f"step {step.name!r} puts a value into a regular expression; compare it by 'equals'"
+        yield fault(
+            template, (*way, "when" if deed is step and step.when else deed.action), "pattern_injection", message
+        )
 
 
 def _is_held(template: Template, kind: str) -> bool:
