@@ -30,7 +30,7 @@ MOST_KNOWN = 20_000
 _TIMES, _PEOPLE = frozenset({"DTSTART", "DTEND"}), frozenset({"ATTENDEE", "ORGANIZER"})
 _CHANGED = frozenset({"LAST-MODIFIED", "DTSTAMP"})
 _WORDS = frozenset(
-    "UID SUMMARY STATUS TRANSP X-MICROSOFT-CDO-BUSYSTATUS CATEGORIES DESCRIPTION LOCATION URL".split()
+    ["UID", "SUMMARY", "STATUS", "TRANSP", "X-MICROSOFT-CDO-BUSYSTATUS", "CATEGORIES", "DESCRIPTION", "LOCATION", "URL"]
 )
 #: What makes an event more than plain, if it is there at all.
 _ODD = frozenset({"RRULE", "RDATE", "EXRULE", "RECURRENCE-ID", "DURATION", "BEGIN", "END"})
