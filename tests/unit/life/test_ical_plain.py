@@ -69,11 +69,14 @@ def test_in_one_go_is_as_line_by_line(
     events: list[list[str]], zone: str, late: bool, ending: bytes, size: int, charset: str
 ) -> None:
     """A line `begin:vevent` means the same as BEGIN:VEVENT, and has the event read line by line."""
-    each = ["\n".join(["{begin}", *usual_lines[place % 2 :], *lines, "END:VEVENT"]) for place, lines in enumerate(events)]
+    each = [
+        "\n".join(["{begin}", *usual_lines[place % 2 :], *lines, "END:VEVENT"]) for place, lines in enumerate(events)
+    ]
     parts = [*each, zone] if late else [zone, *each]
     text = "\n".join(["BEGIN:VCALENDAR", "X-WR-CALNAME:Mine", *filter(None, parts), "END:VCALENDAR", ""])
     plain, slow = (
-        text.replace("{begin}", begin).encode(charset).replace(b"\n", ending) for begin in ("BEGIN:VEVENT", "begin:vevent")
+        text.replace("{begin}", begin).encode(charset).replace(b"\n", ending)
+        for begin in ("BEGIN:VEVENT", "begin:vevent")
     )
     usual = content_pieces.CHUNK_BYTES
     content_pieces.CHUNK_BYTES = size
@@ -101,6 +104,13 @@ def test_what_calendars_write_is_plain() -> None:
 
 def test_line_numbers_are_those_of_the_file() -> None:
     event = "BEGIN:VEVENT\nDTSTART:20260105T090000Z\nUID:{}\nEND:VEVENT\n"
-    text = "BEGIN:VCALENDAR\n\n" + event.format("a") + event.format("b") + "\nX-A:b\n" + event.format("c") + "END:VCALENDAR"
+    text = (
+        "BEGIN:VCALENDAR\n\n"
+        + event.format("a")
+        + event.format("b")
+        + "\nX-A:b\n"
+        + event.format("c")
+        + "END:VCALENDAR"
+    )
     found = [item.events[0]["source_line"] for item in read(text.encode()) if isinstance(item, Group)]
     assert found == [3, 7, 13]

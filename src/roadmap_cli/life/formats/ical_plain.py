@@ -56,9 +56,7 @@ class Plain:
 
 def give_ids(events: Sequence[Plain]) -> None:
     """Make the ids of records, of many at once."""
-    for event, name in zip(
-        events, content_ids(ical_event.KIND, [event.identity for event in events]), strict=True
-    ):
+    for event, name in zip(events, content_ids(ical_event.KIND, [event.identity for event in events]), strict=True):
         event.record["id"] = name
 
 
