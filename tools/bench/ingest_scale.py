@@ -46,6 +46,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import orjson
 from roadmap_cli.life import store
+from roadmap_cli.life.formats import jsonl
 from roadmap_cli.state.store import KeySource, State
 file, folder, dropped = sys.argv[1:]
 home = {"HOME": folder}
@@ -57,7 +58,8 @@ with State.open(Path(folder) / "state.db", mode="write", keys=KeySource(home), n
                 tx.execute(f'DROP INDEX "{name}"')
     spent = 0.0
     with open(file, "rb") as lines:
-        while batch := [orjson.loads(line) for _, line in zip(range(20_000), lines)]:
+        told = (line for line in lines if not line.startswith(b'{"kind":"life.source"'))
+        while batch := [jsonl.item(orjson.loads(line)) for _, line in zip(range(20_000), told)]:
             begin = time.process_time()
             with state.write() as tx:
                 store.widen(tx)

@@ -130,6 +130,7 @@ class Import:
         errors nothing is stored. A Position ends a transaction.
         """
         began: list[Group | Record | Part | Position] = []
+        form = source["format"]
         late = stamp(self._now() + AHEAD), stamp(self._now() + FAR_AHEAD)
         for item in items:
             if isinstance(item, DataError):
@@ -144,8 +145,8 @@ class Import:
                 continue
             if not began and not isinstance(item, (Part, Position)):
                 began.append(source)
-                self._open(source["format"]).append(source)
-            self._open(source["format"]).append(item)
+                self._open(form).append(source)
+            self._open(form).append(item)
             self._size += len(item.events) if isinstance(item, Group) else 1
             self._look(item, late)
             if isinstance(item, Position) or self._size >= self._most:
