@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,35 @@ def take_in(state: State, *, stop: Callable[[], bool]) -> int:
 def take_in_lot(tx: Connection) -> int:
     """Take a lot of new records in; the number of new items, 0 if there are no more."""
     return _records(tx) + _days(tx)
+
+
+def take_in_holding(state: State, words: Sequence[str]) -> int:
+    """Take in, of the records that are not taken in yet, up to a lot of those that hold most of some beginnings of
+    words; the number of new items. So what is asked for is found while the rest waits.
+    """
+    if not words or state.dry_run:
+        return 0
+    likes = [_like(word) for word in words]
+    held = " + ".join(["(body LIKE ? ESCAPE '\\')"] * len(likes))
+    with state.read() as tx:
+        waiting = [kind for kind in KINDS if _count(tx, "record", kind) != _count(tx, "life_item", kind)]
+        marks = ", ".join("?" * len(waiting))
+        rows = tx.execute(
+            f"""SELECT id, {held} AS held FROM record WHERE kind IN ({marks}) AND held > 0
+                AND NOT EXISTS (SELECT 1 FROM life_item WHERE record_id = record.id)
+                ORDER BY held DESC, at DESC LIMIT ?""",
+            (*likes, *waiting, LOT),
+        ).fetchall()
+    if not rows:
+        return 0
+    with state.write() as tx:
+        return _records_of(tx, [name for name, _ in rows])
+
+
+def _like(word: str) -> str:
+    """A pattern for text that holds a beginning of a word; letters that have no plain form may be any."""
+    kept = (f"\\{each}" if each in "%_\\" else each if each.isascii() else "_" for each in word)
+    return f"%{''.join(kept)}%"
 
 
 def embed(state: State, embedder: Embedder, *, stop: Callable[[], bool], advance: Callable[[int], None]) -> int:
@@ -159,6 +188,23 @@ def _records(tx: Connection) -> int:
             record: Record = orjson.loads(body)
             _put(tx, record, record["id"], None, 1, _weight(record, weight))
         new += len(rows)
+    return new
+
+
+def _records_of(tx: Connection, ids: Sequence[str]) -> int:
+    """Take in records by their ids, unless another run has done so meanwhile."""
+    import orjson
+
+    new = 0
+    for name in ids:
+        row = tx.execute(
+            "SELECT body FROM record WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM life_item WHERE record_id = ?1)",
+            (name,),
+        ).fetchone()
+        if row is not None:
+            record: Record = orjson.loads(row[0])
+            _put(tx, record, name, None, 1, _weight(record, KINDS[record["kind"]]))
+            new += 1
     return new
 
 

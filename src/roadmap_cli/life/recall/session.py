@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roadmap_cli.core.errors import ConfigError, DataError, Unavailable
@@ -42,6 +43,7 @@ class Recall:
     now: Callable[[], datetime]
     _items: Items | None = field(default=None)
     _loaded: bool = False
+    _records_left: bool = False
 
     def take_in(self, seconds: float, progress: Progress) -> indexing.Missing:
         """Take in what is new, for at most so many seconds (0: until all is done); what is still missing."""
@@ -53,19 +55,24 @@ class Recall:
             with progress("reading what is new", left.vectors) as bar:
                 indexing.embed(self.state, self.embedder, stop=stop, advance=lambda count: bar.advance(count))
             left = self._missing(name)
+        self._records_left, self._loaded = left.records > 0, False
         return left if self.embedder else indexing.Missing(left.records, 0)
 
     def ask(self, text: Any, wanted: Wanted) -> tuple[list[Record], list[int]]:
         """The hits for a question, and the numbers of their items. Raises DataError for what is no question."""
         from roadmap_cli.retrieval.evidence import Question
 
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str):
             raise DataError("field 'question' is missing or not text", code="missing_field")
+        if not text.strip():
+            raise DataError("field 'question' is empty", code="missing_field")
         try:
             text.encode()
         except UnicodeEncodeError:
             raise DataError("the question holds half a surrogate pair, which is not text", code="bad_text") from None
         question = Question.of(text, self.terms, self.embedder, self.now().date())
+        if self._records_left and indexing.take_in_holding(self.state, self._beginnings(text)):
+            self._loaded = False
         with self.state.read() as tx:
             if not self._loaded:
                 model = (self.embedder.name, self.embedder.dimensions) if self.embedder else None
@@ -74,6 +81,17 @@ class Recall:
             return (
                 answering.answer(self._items, question, wanted, self.terms, self.embedder) if self._items else ([], [])
             )
+
+    def _beginnings(self, text: str) -> list[str]:
+        """What the words of a question begin with in any form: as much as each has in common with its stem."""
+        from roadmap_cli.retrieval import terms
+
+        words = terms.words(text)
+        found = []
+        for word, stems in zip(words, self.terms.split(words), strict=True):
+            same = commonprefix([word, stems[0]]) if stems else ""
+            found.append(same if len(same) > 2 else word)
+        return found
 
     def shown(self, numbers: Sequence[int]) -> None:
         """Note that items were shown."""
