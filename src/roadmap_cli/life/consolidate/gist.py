@@ -1,6 +1,6 @@
 """A stretch of messages or a day in a tenth of its words: extracted, never invented, each line citing its sources.
 
-A line is made of phrases, one from each of up to four things that one person said soon after another (or that happened
+A line is made of phrases, one from each of up to three things that one person said soon after another (or that happened
 side by side); a phrase is the few words that tell most of one of them, in its own order. What says least (a greeting, a
 thank-you) gets no phrase and is not cited. What a word tells: how rare it is, how often it comes back nearby, and, with
 a model, how near its state is to the meaning of the whole (as in KeyBERT, Grootendorst 2020).
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from roadmap_cli.models.embed import Tokens
 
 #: Words of the memory for each word of what is remembered, and things in one line at most.
-SHARE, TOGETHER = 0.10, 4
+SHARE, TOGETHER = 0.10, 3
 #: How far apart two of them may be; how many words there are for each that is remembered, its speaker's name included.
 REACH, EACH = 6, 3.1
 #: Words there are in any case, where a third of what was said is no less: three words of a day tell nothing.

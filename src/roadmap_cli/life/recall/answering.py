@@ -63,6 +63,7 @@ def answer(
     usual = {name: float(numpy.mean(values)) for name, values in found.signals.items()}
     hits: list[Record] = []
     numbers: list[int] = []
+    lines: list[tuple[Record, sources.Cited]] = []
     for position in found.best(wanted.limit):
         place = int(found.places[position])
         if not _bears(found, position, question):
@@ -73,11 +74,15 @@ def answer(
             continue
         numbers.append(number)
         ended = _ended(items.tx, record)
-        hits.append(_hit(items, record, place, found, position, question, usual, len(hits) + 1, ended))
-    lines = [hit for hit in hits if hit["record_kind"] == "life.memory" and "source_ids" in hit]
-    given = [(hit["text"].partition(" ")[2], hit["source_ids"]) for hit in lines]
-    for hit, ordered in zip(lines, sources.best_first(question, given, items.corpus, terms, embedder), strict=True):
-        hit["source_ids"] = ordered
+        hit = _hit(items, record, place, found, position, question, usual, len(hits) + 1, ended)
+        hits.append(hit)
+        if hit["record_kind"] == "life.memory" and "source_ids" in hit:
+            line = sources.Cited(record["text"], hit["source_ids"], float(found.scores[position]), place)
+            lines.append((hit, line))
+    given = sources.best_first(question, [line for _, line in lines], items.corpus, terms, embedder)
+    for (hit, _), ordered in zip(lines, given, strict=True):
+        hit["source_ids"] = [name for name, _ in ordered]
+        hit["source_scores"] = [round(score, 3) for _, score in ordered]
     return hits, numbers
 
 

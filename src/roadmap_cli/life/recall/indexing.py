@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import wording
+from roadmap_cli.life.recall import remembering
 from roadmap_cli.retrieval import dates, late, terms
 
 if TYPE_CHECKING:
@@ -110,14 +111,16 @@ def embed(state: State, embedder: Embedder, *, stop: Callable[[], bool], advance
     count = 0
     while not stop():
         with state.read() as tx:
-            lot = [(number, words_of(tx, number)) for number in _unembedded(tx, embedder.name)]
+            lot = [(number, words_of(tx, number), _cited(tx, number)) for number in _unembedded(tx, embedder.name)]
         if not lot:
             break
-        made = list(_embedded(embedder, [text for _, text in lot]))
+        plain = _embedded(embedder, [text for _, text, cited in lot if not cited])
+        lines = remembering.meanings(embedder, [(text, cited) for _, text, cited in lot if cited])
+        made = [_stored(*next(lines)) if cited else next(plain) for _, _, cited in lot]
         with state.write() as tx:
             tx.executemany(
                 "UPDATE life_item SET model = ?, vector = ?, states = ? WHERE number = ?",
-                [(embedder.name, *one, number) for (number, _), one in zip(lot, made, strict=True)],
+                [(embedder.name, *one, number) for (number, _, _), one in zip(lot, made, strict=True)],
             )
         count += len(lot)
         advance(len(lot))
@@ -318,6 +321,25 @@ def _unembedded(tx: Connection, model: str) -> list[int]:
     return found
 
 
+def _cited(tx: Connection, number: int) -> list[list[str]]:
+    """Of a line of memory what its records say, each in pieces; of anything else nothing."""
+    import orjson
+
+    rows = tx.execute(
+        """SELECT cited.body FROM life_item
+           JOIN record ON record.id = record_id AND record.kind = 'life.memory', json_each(record.body, '$.sources')
+           JOIN record AS cited ON cited.id = json_each.value WHERE number = ? ORDER BY json_each.key""",
+        (number,),
+    ).fetchall()
+    return [pieces(wording.said(orjson.loads(body))) for (body,) in rows]
+
+
+def _stored(vectors: Any, states: Any) -> tuple[bytes, bytes | None]:
+    import numpy
+
+    return vectors.astype(numpy.float16).tobytes(), None if states is None else late.packed(states)
+
+
 def _embedded(embedder: Embedder, texts: list[str]) -> Iterator[tuple[bytes, bytes | None]]:
     import numpy
 
@@ -337,7 +359,7 @@ def _embedded(embedder: Embedder, texts: list[str]) -> Iterator[tuple[bytes, byt
         kept = [late.kept(one.words, one.states)[1] for one in tokens[first : first + len(some)] if one is not None]
         if len(kept) > 1:
             kept = [states[: max(1, STATES // len(kept))] for states in kept]
-        yield own.astype(numpy.float16).tobytes(), late.packed(numpy.vstack(kept)) if kept else None
+        yield _stored(own, numpy.vstack(kept) if kept else None)
         first += len(some)
 
 
