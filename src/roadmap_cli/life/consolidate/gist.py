@@ -45,7 +45,7 @@ bring brings help helps helped helping give gives giving gave try trying tried f
 """
 _EMPTY = STOP_WORDS | frozenset(_FILLERS.split())
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\s*\n+\s*")
-_WORD = re.compile(r"[^\W_]+(?:['\u2019.,:/@-][^\W_]+)*", re.UNICODE)
+WORD = re.compile(r"[^\W_]+(?:['\u2019.,:/@-][^\W_]+)*", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def lines(said: Sequence[Said], rarity: Callable[[str], float], share: float = S
 
     `rarity` tells of a word in lower case how much it tells: ln(texts / texts that hold it) or the like.
     """
-    size = sum(len(one.text.split()) + bool(one.speaker) for one in said)
+    size = words_in(said)
     budget = max(share * size, min(LEAST, size / 3))
     words = _valued(said, rarity)
     worth = [_worth(one.text, some) for one, some in zip(said, words, strict=True)]
@@ -101,9 +101,14 @@ def lines(said: Sequence[Said], rarity: Callable[[str], float], share: float = S
     return found
 
 
+def words_in(said: Sequence[Said]) -> int:
+    """How many words there are, the name of who says it being one."""
+    return sum(len(one.text.split()) + bool(one.speaker) for one in said)
+
+
 def telling(text: str) -> list[str]:
     """The words of a text that carry something."""
-    return [word for word in _WORD.findall(text) if word.lower().replace("\u2019", "'") not in _EMPTY]
+    return [word for word in WORD.findall(text) if word.lower().replace("\u2019", "'") not in _EMPTY]
 
 
 def centrality(tokens: Tokens, vector: numpy.ndarray[Any, Any]) -> dict[str, float]:

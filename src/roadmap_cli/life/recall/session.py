@@ -109,12 +109,13 @@ def opened(
     state: State,
     *,
     environ: Mapping[str, str],
-    ledger: Ledger,
+    ledger: Ledger | None,
     warn: Callable[[str], None],
     now: Callable[[], datetime],
     model: str | None = None,
 ) -> Iterator[Recall]:
     """A run with its model; where the default model is not there, words alone count, and `warn` says so.
+    Without a `ledger` what is asked of the model is not noted: for states that are only read.
 
     Raises ConfigError or Unavailable for a `model` that was named and is not there.
     """
