@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from roadmap_cli.state.store import State
 
 MEMORY, FACT = "life.memory", "life.fact"
+#: Why a fact ends.
+ENDED = "a newer fact about the same contradicts it"
 #: What days are made of; pages looked at and measurements are too many and say too little each.
 KINDS = ("life.message", "life.event", "life.transaction", "life.activity", "life.contact", "life.note",
          "life.place_visit")  # fmt: skip
@@ -291,7 +293,7 @@ def _end(tx: Connection, name: str, key: tuple[str, str, str], since: str, now: 
                 tx,
                 kind="life.fact_ended",
                 what=f"no longer true from {until}",
-                why="a newer fact about the same contradicts it",
+                why=ENDED,
                 evidence=[winner, loser],
                 command=command,
                 at=now,

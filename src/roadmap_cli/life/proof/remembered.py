@@ -82,6 +82,7 @@ def ended(decision: Record, cited: Sequence[Record]) -> Claims:
     yield "contradicts", True, (single and not same) or (turned and same)
     yield "newer", True, winner["true_from"] >= loser["true_from"]
     yield "what", decision["what"], f"no longer true from {winner['true_from']}"
+    yield "why", decision["why"], nightly.ENDED
 
 
 def until(tx: Connection, name: str, told: str | None) -> Claims:
