@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -155,7 +155,7 @@ def test_what_was_shown_is_noted_and_more_present(state, recall):
     with state.read() as tx:
         assert tx.execute("SELECT item, rank FROM life_access").fetchall() == [(numbers[0], 1)]
     before = recall._items.prior.copy()
-    again = Recall(state, recall.terms, None, lambda: NOW)
+    again = Recall(state, recall.terms, None, lambda: NOW + timedelta(seconds=1))
     again.ask("spare key", Wanted())
     place = list(again._items.numbers).index(numbers[0])
     assert again._items.prior[place] > before[place]
@@ -276,7 +276,7 @@ def test_times_are_dates_or_stamps():
 
 
 def test_a_reason_is_never_empty():
-    assert answering._why([], [], []) == "nearest of what there is"
+    assert answering.why_of([], [], []) == "nearest of what there is"
 
 
 def test_a_dry_run_takes_in_for_the_moment_and_keeps_nothing(state, recall):
