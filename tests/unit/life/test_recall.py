@@ -377,7 +377,9 @@ def test_what_has_no_vector_yet_is_judged_by_its_words_beside_what_has_one(state
 
 def test_what_is_not_taken_in_yet_is_found_by_words_in_any_form_and_case(state, recall):
     recall._records_left = True
-    assert texts(recall, "WATERED can", limit=1) == ["2026-10-03 Noor: It lies under the blue watering can behind the shed."]
+    assert texts(recall, "WATERED can", limit=1) == [
+        "2026-10-03 Noor: It lies under the blue watering can behind the shed."
+    ]
     with state.read() as tx:
         left = indexing.missing(tx, None)
     assert 0 < left.records < len(CHAT)

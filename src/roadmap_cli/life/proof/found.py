@@ -10,7 +10,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import wording
 from roadmap_cli.life.proof import remembered
-from roadmap_cli.life.recall import answering, indexing
+from roadmap_cli.life.recall import answering, indexing, sources
 from roadmap_cli.life.recall.corpus import Items
 from roadmap_cli.retrieval.evidence import Question, find
 from roadmap_cli.state import records
@@ -74,22 +74,22 @@ class Asked:
         if items.searched()["vectors"] in (0, items.searched()["items"]):
             yield "score", told["score"], told["score"] if abs(score - told["score"]) <= NEAR else score
         if told.get("source_scores"):
-            line = answering.sources.Cited(record["text"], record["sources"], float(told["score"]), place)
-            (again,) = answering.sources.best_first(question, [line], items.corpus, self.terms, self.embedder)
+            line = sources.Cited(record["text"], record["sources"], float(told["score"]), place)
+            (again,) = sources.best_first(question, [line], items.corpus, self.terms, self.embedder)
             yield "source_ids in order", told["source_ids"], [name for name, _ in again]
-            close = all(
-                abs(one - other) <= NEAR for one, (_, other) in zip(told["source_scores"], again, strict=True)
-            )
-            yield "source_scores", told["source_scores"], (
-                told["source_scores"] if close else [round(value, 3) for _, value in again]
+            close = all(abs(one - other) <= NEAR for one, (_, other) in zip(told["source_scores"], again, strict=True))
+            yield (
+                "source_scores",
+                told["source_scores"],
+                (told["source_scores"] if close else [round(value, 3) for _, value in again]),
             )
         yield from self._rank(told)
 
     def _rank(self, told: Record) -> Claims:
         """A better rank than another hit of the same question has a score that is no less."""
         others = self._ranked.setdefault(f"{told['asked_at']} {told['question']}", [])
-        wrong = [rank for rank, score in others if (rank < told["rank"]) != (score >= told["score"] - 1e-9)
-                 and score != told["score"] or rank == told["rank"]]  # fmt: skip
+        wrong = [rank for rank, score in others if ((rank < told["rank"]) != (score >= told["score"] - 1e-9)
+                 and score != told["score"]) or rank == told["rank"]]  # fmt: skip
         others.append((int(told["rank"]), float(told["score"])))
         yield "rank", told["rank"], told["rank"] if not wrong and told["rank"] >= 1 else None
 

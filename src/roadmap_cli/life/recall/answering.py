@@ -15,8 +15,8 @@ from roadmap_cli.life.recall.corpus import Items
 from roadmap_cli.retrieval.evidence import SIGNALS, Found, Question, find
 
 if TYPE_CHECKING:
-    from roadmap_cli.retrieval.dates import Span
     from roadmap_cli.models.embed import Embedder
+    from roadmap_cli.retrieval.dates import Span
     from roadmap_cli.retrieval.terms import Terms
     from roadmap_cli.state.connection import Connection
 

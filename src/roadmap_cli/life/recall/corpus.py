@@ -74,7 +74,7 @@ class Items:
             speaker=numpy.array([order[name] for name in speaker]),
             vectors=vectors,
             pieces=more,
-            known=None if vectors is None else vectors.any(axis=1),
+            known=None if vectors is None else numpy.any(vectors != 0, axis=1),
             states=made.states if vectors is not None and model and _has_states(tx, model[0]) else None,
         )
         made.hidden = numpy.isin(made.numbers, [number for (number,) in tx.execute(_WITHDRAWN)])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roadmap_cli.core.errors import ConfigError, DataError, Unavailable
@@ -89,7 +88,7 @@ class Recall:
         words = terms.words(text)
         found = []
         for word, stems in zip(words, self.terms.split(words), strict=True):
-            same = commonprefix([word, stems[0]]) if stems else ""
+            same = _shared(word, stems[0]) if stems else ""
             found.append(same if len(same) > 2 else word)
         return found
 
@@ -102,6 +101,14 @@ class Recall:
     def _missing(self, model: str | None) -> indexing.Missing:
         with self.state.read() as tx:
             return indexing.missing(tx, model)
+
+
+def _shared(one: str, other: str) -> str:
+    """What two words begin with alike."""
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return one[:count]
 
 
 @contextmanager
