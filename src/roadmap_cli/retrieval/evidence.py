@@ -177,9 +177,9 @@ def find(
     scale = total or 1.0
     signals: dict[str, Array] = {"words": alone / scale, "words_around": around / scale}
     if question.vector is not None and corpus.vectors is not None:
-        signals["meaning"] = corpus.vectors @ question.vector
+        signals["meaning"] = late.product(corpus.vectors, question.vector)
         if corpus.pieces is not None:
-            numpy.maximum.at(signals["meaning"], corpus.pieces[1], corpus.pieces[0] @ question.vector)
+            numpy.maximum.at(signals["meaning"], corpus.pieces[1], late.product(corpus.pieces[0], question.vector))
         if corpus.known is not None and corpus.known.any():  # what is not known is as near as most
             usual = signals["meaning"].mean(where=corpus.known)
             signals["meaning"] = numpy.where(corpus.known, signals["meaning"], usual)
@@ -195,7 +195,7 @@ def find(
     chosen = _chosen(signals, allowed, max(CHOSEN, least))
     signals = {name: value[chosen] for name, value in signals.items()}
     if "meaning" in signals and corpus.vectors is not None and question.vector is not None:
-        signals["meaning_around"] = wide(corpus.vectors, corpus.beside, chosen) @ question.vector
+        signals["meaning_around"] = late.product(wide(corpus.vectors, corpus.beside, chosen), question.vector)
         if corpus.states is not None and question.states is not None:
             if len(corpus) > CHOSEN and len(chosen) > max(MET, least):
                 rough = weigh(signals, _at(corpus.known, chosen))
