@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,8 +34,9 @@ sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 
 import households  # noqa: E402
 
-from roadmap_cli.life import balances, foretelling, outlook, series, weeks  # noqa: E402
+from roadmap_cli.life import balances, foretelling, outlook, weeks  # noqa: E402
 from roadmap_cli.life.foretelling import Telling  # noqa: E402
+from roadmap_cli.life.standing import Paid, of_payments  # noqa: E402
 from roadmap_cli.life.weeks import Booked, Bookings, Movement  # noqa: E402
 
 AHEAD, COUNT = 26, 156
@@ -66,6 +68,7 @@ def money(seed: int) -> Iterator[Case]:
     net = weeks.flows(own, start, COUNT).round(2)
     before = start - timedelta(days=1)
     lows = np.array([balances.lowest(before, OPENING, every, start, week) for week in range(COUNT)]).round(2)
+    later = -weeks.flows(_everyday(own, start + timedelta(days=7 * COUNT - 1)), start, COUNT).round(2)
     for origin in ORIGINS:
         day = start + timedelta(days=7 * origin)
         known = [each for each in own if each.day < day]
@@ -78,21 +81,19 @@ def money(seed: int) -> Iterator[Case]:
         found = foretelling.make("balance_EUR", lows[:origin], how)
         if found is not None:
             yield _case("balance", lows, origin, found, {"balance that stays": np.full(AHEAD, after)})
-        bought = weeks.flows([each for each in _everyday(own, day)], start, COUNT).round(2) * -1
+        bought = -weeks.flows(_everyday(own, day - timedelta(days=1)), start, COUNT).round(2)
+        bought[origin:] = later[origin:]
         found = outlook.outlook(bought[:origin], AHEAD)
         if found is not None:
             yield _case("spending", bought, origin, found)
 
 
-def _everyday(own: list[Movement], day: date) -> Iterator[Movement]:
-    """What goes out and is no standing payment, as of a day; later payments by the same rule."""
-    months: dict[tuple[str, float], set[str]] = defaultdict(set)
-    for each in own:
-        if each.day < day:
-            months[each.payee, each.amount].add(each.day.isoformat()[:7])
-    for each in own:
-        if each.amount < 0 and len(months[each.payee, each.amount]) < series.STANDING_MONTHS:
-            yield each
+def _everyday(own: list[Movement], until: date) -> list[Movement]:
+    """What goes out up to a day and is no standing payment as of then."""
+    past = [each for each in own if each.day <= until]
+    paid = [Paid(each.id, each.day, Decimal(str(each.amount)), each.payee, each.account) for each in past]
+    regular = {name for each in of_payments(paid, "EUR", until) for name in each.ids}
+    return [each for each in past if each.amount < 0 and each.id not in regular]
 
 
 def meetings(seed: int) -> Iterator[Case]:

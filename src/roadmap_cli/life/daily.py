@@ -51,7 +51,7 @@ SHARES = {
     ("rhythm", 28): 0.08,
     ("scatter", 21): 0.08,
 }
-#: A day view says nothing of a series most of whose days are the same.
+#: A view of single days or of scatter says nothing of a series most of whose days are the same.
 SAME = 0.5
 DAYS_IN_BUDGET = 30
 #: A tail of single days is never taken for lighter or heavier than these indices.
@@ -168,7 +168,7 @@ def looks(name: str, values: Any, weekdays: Any) -> list[View]:
         if score is not None:
             found.append(View(name, "level", days, score, _granted(_two_sided(score, degrees), "level", days)))
     for form, days in (("rhythm", RHYTHM_DAYS), ("scatter", SCATTER_DAYS)):
-        if far is None:
+        if far is None or (form == "scatter" and _is_flat(far.raw)):  # how often it is not zero is its level
             continue
         score, degrees = _scattering(far, days) if form == "scatter" else _turning(far, days)
         if score is not None and score > 0:
