@@ -58,7 +58,9 @@ def _chrome(word: str, path: Path) -> None:
     )
     database.execute("INSERT INTO urls VALUES (1, ?, ?)", (f"https://{word}.example.org/?q={word}", word))
     at = (1_795_000_000 + 11_644_473_600) * 1_000_000
-    database.executemany("INSERT INTO visits VALUES (?, 1, ?, 5000000, 805306369)", [(n, at + n * 10**7) for n in (1, 2)])
+    database.executemany(
+        "INSERT INTO visits VALUES (?, 1, ?, 5000000, 805306369)", [(n, at + n * 10**7) for n in (1, 2)]
+    )
     database.commit()
     database.close()
 

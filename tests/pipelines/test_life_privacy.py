@@ -223,7 +223,7 @@ def test_every_format_has_a_sample_that_is_read(tmp_path):
         with reading.opened(str(path), 0) as opened:
             source = reading.source_of(opened)
             told = list(reading.items(opened, source, Settings("UTC", window, None, {"currency": "EUR"})))
-            assert detection.detect(opened).NAME == source.format
+            assert source.format == detection.detect(opened).NAME
         assert source.format == NAMES_OF[name]
         assert not [each for each in told if isinstance(each, DataError)]
         assert word in f"{told} {source}".lower()

@@ -82,7 +82,9 @@ def household(seed: int, count: int) -> list[Payment]:
         for year, month in months:
             for _ in range(int(chance.integers(1, 5))):
                 day = _workday(date(year, month, int(chance.integers(1, 28))), 1)
-                found.append(Payment(day, round(wage / 2.5 * chance.lognormal(0, 0.5), 2), f"Client {chance.integers(4)}"))
+                found.append(
+                    Payment(day, round(wage / 2.5 * chance.lognormal(0, 0.5), 2), f"Client {chance.integers(4)}")
+                )
     rent = round(wage * chance.uniform(0.2, 0.33), 2)
     heating = chance.uniform(40, 140)
     for year, month in months:
@@ -117,7 +119,9 @@ def household(seed: int, count: int) -> list[Payment]:
         if chance.random() < 0.008:
             found.append(Payment(day, round(everyday * chance.uniform(1, 5), 2), f"Refund {place}"))
     last = FIRST + timedelta(days=count)
-    return sorted((each for each in found if FIRST <= each.day < last), key=lambda each: (each.day, each.payee, each.amount))
+    return sorted(
+        (each for each in found if FIRST <= each.day < last), key=lambda each: (each.day, each.payee, each.amount)
+    )
 
 
 def calendar(seed: int, count: int) -> Calendar:
