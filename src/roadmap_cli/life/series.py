@@ -13,7 +13,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from roadmap_cli.core.clock import parse, stamp
-from roadmap_cli.core.errors import UsageError
+from roadmap_cli.core.errors import ConfigError, UsageError
 from roadmap_cli.life.standing import standing
 
 TYPE_CHECKING = False
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LONGEST_MEETING = timedelta(hours=12)
 #: If fewer of the timed events than this name people, the calendar names none, and each timed event is a meeting.
 LEAST_WITH_PEOPLE = 0.1
+#: A clock outside these years is wrong: what lies some years around it cannot be told as a date.
+YEARS = (1900, 9000)
 #: What was announced and not booked for so long never will be.
 LAPSES_AFTER = timedelta(days=30)
 #: Data begins after the last silence longer than this.
@@ -93,6 +95,13 @@ class Purchase:
     id: str
     day: date
     amount: Decimal
+
+
+def sensible(now: datetime) -> datetime:
+    """The same time. Raises ConfigError for one years before or after which no calendar can be counted."""
+    if not YEARS[0] <= now.year <= YEARS[1]:
+        raise ConfigError(f"the clock says it is the year {now.year}", hint="set the clock of this machine: date")
+    return now
 
 
 def home_zone(tx: Connection) -> str | None:

@@ -43,12 +43,13 @@ class Settings:
 def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, ZoneInfo]:
     """Everything there is to say today, said before or not, and the zone whose days were counted.
 
-    Whole days only: today is left out. Raises UsageError for an unknown zone or wrong working hours.
+    Whole days only: today is left out. Raises UsageError for an unknown zone or wrong working hours,
+    ConfigError for a clock that cannot be right.
     """
     zone = named(chosen(settings.zone) if settings.zone else _usable(series.home_zone(tx)))
     working = WorkingTime.of(settings.working_hours, zone)
     report = Report()
-    yesterday = now.astimezone(zone).date() - timedelta(days=1)
+    yesterday = series.sensible(now).astimezone(zone).date() - timedelta(days=1)
     bought = series.purchases(tx, yesterday)
     last = series.last_meeting(tx)
     reach = yesterday - timedelta(days=daily.REACH + daily.SCALES[-1])
