@@ -143,3 +143,21 @@ def test_the_units_are_ones_that_systemd_takes(name: str, tmp_path: Path) -> Non
         capture_output=True, text=True, check=False, env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["life-watch", "life-forecast"])
+def test_a_clock_that_is_wrong_is_said_and_changes_nothing(name: str, world: dict[str, str]) -> None:
+    calendar = ROOT / "examples/life/calendar.ics"
+    told = {**world, "ROADMAP_NOW": "2026-11-23T09:00:00Z"}
+    assert (
+        subprocess.run([ROOT / "bin/life-ingest", calendar], env=told, capture_output=True, check=False).returncode == 0
+    )
+    for now, code, words in (
+        ("9999-12-31T00:00:00Z", 78, b"the clock says it is the year 9999"),
+        ("2031-01-01T00:00:00Z", 0, b"2027-11-24"),
+    ):
+        done = subprocess.run(
+            [ROOT / "bin" / name, "-v"], env={**world, "ROADMAP_NOW": now}, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (code, b"")
+        assert words in done.stderr

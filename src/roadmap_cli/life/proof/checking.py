@@ -10,6 +10,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
+from roadmap_cli.life.formats.jsonl import KINDS
 from roadmap_cli.life.proof import figures, foretold, found, graphs, options, remembered, support, warned
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Fields that name something that is no record: an account, by a digest of its number; a mail, by its own header.
 NO_RECORDS = ("account_id", "counterparty_id", "message_id")
+#: Of what is told by a source, the fields that name records; others that end in _id are names of the source's own.
+OURS = ("source_id", "same_as_id")
 
 #: Decisions whose words are made again and compared whole.
 AGAIN = frozenset(("life.consolidated", "life.fact_ended", "life.relation_found", "life.entity_resolved"))
@@ -89,7 +92,10 @@ def _all(tx: Connection, id: str, record: Record | None, graph: graphs.Again) ->
 def _record(tx: Connection, record: Record, graph: graphs.Again) -> Iterator[Claim]:
     """Every id an output names resolves, and every number of its text stands in it or in what it cites."""
     id = str(record["id"])
+    is_told = record.get("kind") in KINDS
     for name, value in record.items():
+        if is_told and name not in OURS:
+            continue
         if name.endswith("_id") and isinstance(value, str) and name not in NO_RECORDS:
             yield _resolved(tx, id, name, value)
         elif (name.endswith("_ids") or name == "sources") and isinstance(value, list):
