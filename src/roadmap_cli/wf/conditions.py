@@ -82,8 +82,8 @@ class Part:
 
 def part(trigger: Trigger) -> Part:
     """The conditions that a trigger, or a part of one, has itself."""
-    clauses = [Clause(name, "equals", value)
-               for name, value in (("source", trigger.source), ("type", trigger.type)) if value is not None]  # fmt: skip
+    own = (("source", trigger.source), ("type", trigger.type))
+    clauses = [Clause(name, "equals", value) for name, value in own if value is not None]
     clauses = [*clauses, *trigger.clauses]
     tests = tuple((getter(clause.field), test(clause)) for clause in clauses)
     return Part(tuple(clauses), tests, trigger.type, trigger.text)

@@ -291,12 +291,10 @@ def _ask(tx: Connection, event: Record, found: Record, at: datetime) -> None:
     )  # fmt: skip
 
 
-def _others(
-    tx: Connection, taken: Taken, matcher: Matcher | None, *, command: str, at: datetime, dropped: int
-) -> None:
+def _others(tx: Connection, taken: Taken, matcher: Matcher | None, *, command: str, at: datetime, dropped: int) -> None:
     """One decision for each reason for which nothing comes of some events, citing them all."""
     facts: Record = {"templates_sha256": matcher.templates_hash} if matcher else {}
-    lots = (
+    lots: tuple[tuple[str, str, str, list[str], list[str]], ...] = (
         ("wf.unmatched", "left {} alone", "no template's trigger holds", taken.unmatched, []),
         ("wf.waiting", "waits for more before it acts on {}",
          "a trigger's conditions hold, but not yet for as many events as it asks for", taken.waiting, []),
@@ -306,7 +304,7 @@ def _others(
         ("wf.cooling", "left {} alone", "the trigger's cooling time after a match is not over",
          [name for name, _ in taken.cooling], [match for _, match in taken.cooling]),
     )  # fmt: skip
-    wanted = [
+    wanted: list[Record] = [
         {"kind": kind, "what": what.format(f"{len(names)} event{'s' if len(names) != 1 else ''}"), "why": why,
          "evidence": [*names, *(name for name in dict.fromkeys(matches) if _is_stored(tx, name))],
          "command": command, "at": at, "authorised_by": _POLICY, "facts": {**facts, "events_count": len(names)}}
@@ -378,5 +376,3 @@ def _why(found: Record) -> str:
     if "events_count" in found:
         clauses += f"; {found['events_count']} events from {found['first_at']} to {found['last_at']}"
     return f"its trigger is the most specific of those that hold: {clauses}"
-
-

@@ -64,9 +64,7 @@ class Listener:
                 stack.enter_context(self._alone(each))
             stack.enter_context(self._following(followed))
             if served:
-                port = stack.enter_context(
-                    listening(address(place), served, self._offer, self._refusals, self.now)
-                )
+                port = stack.enter_context(listening(address(place), served, self._offer, self._refusals, self.now))
                 self.serving(port)
             taken = 0
             while count is None or taken < count:
@@ -75,7 +73,7 @@ class Listener:
                 taken += len(lots)
 
     def once(self, settings: Sequence[Setting]) -> Iterator[list[Record]]:
-        """What followed sources have now, one after the other. Raises what a source raises after the others had a turn."""
+        """What followed sources have now, one after the other; what one raises, after the others had their turn."""
         failure: RoadmapError | None = None
         for each in settings:
             with self._alone(each), self.transport() as transport:
@@ -164,7 +162,7 @@ class Listener:
             )  # fmt: skip
 
     def _refused(self) -> list[tuple[str, str, int, str]]:
-        """The refusals to be put into the audit now: the first few of a minute, then one for all of it when it is over."""
+        """The refusals for the audit now: the first few of a minute, then one for the rest when it is over."""
         told: list[tuple[str, str, int, str]] = []
         clock_now = time.monotonic()
         fresh = self._refusals.take()
@@ -349,7 +347,8 @@ def _as_dead(lot: Lot, error: DataError) -> Lot:
     letters = list(lot.dead)
     for each in lot.events:
         try:
-            letters.append(sources.Dead("jsonl", orjson.dumps(each), error.code, error.message))
+            body = orjson.dumps(each)
         except TypeError:
-            letters.append(sources.Dead("jsonl", repr(each)[:65536].encode("utf-8", "replace"), error.code, error.message))
+            body = repr(each)[:65536].encode("utf-8", "replace")
+        letters.append(sources.Dead("jsonl", body, error.code, error.message))
     return Lot(lot.key, lot.source, lot.reader, dead=letters, position=lot.position)

@@ -17,8 +17,8 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.wf import conditions
-from roadmap_cli.wf.conditions import field as field  # noqa: PLC0414  for planning, which reads events by the same paths
-from roadmap_cli.wf.conditions import is_absent as is_absent  # noqa: PLC0414
+from roadmap_cli.wf.conditions import field as field  # for planning, which reads events by the same paths
+from roadmap_cli.wf.conditions import is_absent as is_absent
 from roadmap_cli.wf.templates import Clause, Template, Trigger
 from roadmap_cli.wf.windows import Answer, Shape, Windows, grouping_of
 
@@ -153,8 +153,8 @@ def keep(tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, comma
 def made(event: Record, holding: Sequence[Candidate], at: datetime, chosen: str | None = None) -> Record:
     """The wf.match of an event and the templates that hold.
 
-    The most specific trigger wins: the one that asks for the most. `certainty_ratio` is the probability that its
-    conditions mean what they say (1 but for free text) times its share of what all that hold ask for.
+    The most specific trigger wins: the one that asks for the most. `certainty_ratio` is its share of what all that hold
+    ask for; where free text decides, the probability that it is what is meant, given the others that are as specific.
     """
     ordered = sorted(holding, key=lambda each: (-_weight(each.held), each.held.ready.template.workflow))
     most = _weight(ordered[0].held)
@@ -163,8 +163,13 @@ def made(event: Record, holding: Sequence[Candidate], at: datetime, chosen: str 
         best = [each for each in ordered if each.held.ready.template.workflow == chosen]
     total = sum(_weight(each.held) for each in ordered)
     shares = [_weight(each.held) / total * each.held.probability for each in best]
-    unsure = chosen is None and best[0].held.probability < SURE
-    is_ambiguous = len(best) > 1 or unsure
+    if chosen is None and any(each.held.probability < 1 for each in best):
+        shares = _posterior([each.held.probability for each in best])
+        order = sorted(range(len(best)), key=lambda place: -shares[place])
+        best, shares = [best[place] for place in order], [shares[place] for place in order]
+        if shares[0] >= SURE:
+            best, shares = best[:1], shares[:1]
+    is_ambiguous = chosen is None and (len(best) > 1 or best[0].held.probability < SURE)
     record: Record = {
         "kind": "wf.match",
         "id": content_id(
@@ -187,6 +192,12 @@ def made(event: Record, holding: Sequence[Candidate], at: datetime, chosen: str 
     if chosen is not None:
         record["chosen_by"] = "user"
     return record
+
+
+def _posterior(probabilities: Sequence[float]) -> list[float]:
+    """The probability of each of several likenesses if one of them at most is right: by their odds against none."""
+    odds = [min(each, 0.9999) / (1 - min(each, 0.9999)) for each in probabilities]
+    return [each / (1 + sum(odds)) for each in odds]
 
 
 def _weight(held: Held) -> int:
@@ -254,9 +265,7 @@ def resolve(windows: Windows, judged: Judged, at: datetime) -> tuple[list[Candid
         if values is None:
             continue
         grouping = grouping_of(values)
-        answer = windows.offer(
-            held.ready.shape, grouping, _event_ms(judged.event), judged.event["id"], held.parts
-        )
+        answer = windows.offer(held.ready.shape, grouping, _event_ms(judged.event), judged.event["id"], held.parts)
         if answer.what == "fired":
             holding.append(Candidate(held, answer, grouping))
         else:

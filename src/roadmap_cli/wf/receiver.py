@@ -261,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
         while left:
             self.connection.settimeout(max(ends - time.monotonic(), 0.01))
             try:
-                piece = self.rfile.read1(min(left, 1 << 16))  # type: ignore[attr-defined]
+                piece = self.rfile.read1(min(left, 1 << 16))
             except OSError:
                 return None
             if not piece or time.monotonic() > ends:

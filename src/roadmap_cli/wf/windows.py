@@ -29,7 +29,7 @@ Waiting = tuple[int, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a trigger asks of several events: `count` of them, or one for each of `parts` in order, within `window_ms`."""
+    """What a trigger asks of several events: `count`, or one for each of `parts` in order, within `window_ms`."""
 
     name: str
     window_ms: int
@@ -54,6 +54,8 @@ class Answer:
 
 @dataclass(slots=True)
 class _Fired:
+    """A match that was made; `key_ms` is what its row stands under."""
+
     first_ms: int
     last_ms: int
     match_id: str
@@ -85,7 +87,7 @@ class Windows:
     _moved: set[str] = field(default_factory=set)
 
     def offer(self, shape: Shape, grouping: str, at_ms: int, event_id: str, parts: int) -> Answer:
-        """Hold an event against a trigger whose conditions it fulfils; `parts` says which parts of a sequence it can be.
+        """Hold an event against a trigger whose conditions it fulfils; `parts`: which parts of a sequence it can be.
 
         After ``fired`` the caller says with `made` which match it was.
         """
@@ -186,7 +188,12 @@ class Windows:
                 " ORDER BY first_ms",
                 key,
             )
-            group = _Group(grouping, rows, [_Fired(*row, row[0]) for row in fired], {row[1] for row in rows})
+            group = _Group(
+                grouping,
+                rows,
+                [_Fired(first, last, name, count, first) for first, last, name, count in fired],
+                {row[1] for row in rows},
+            )
             group.per_part = [sum(row[2] >> part & 1 for row in rows) for part in range(shape.parts)]
             self.groups[key] = group
         return self.groups[key]

@@ -185,10 +185,7 @@ def _replayed(run: Run, source: str | None, since: str | None, until: str | None
 
     low, high = (clock.parse(each if "T" in each else f"{each}T00:00:00Z") if each else None for each in (since, until))
     with run.state.read() as tx:
-        if low or high or source:
-            names = events.received(tx, low, high, source)
-        else:
-            names = events.unfinished(tx)
+        names = events.received(tx, low, high, source) if low or high or source else events.unfinished(tx)
     yield from events.stored(run.state.read, names)
 
 
@@ -230,7 +227,8 @@ def _settings(
         loaded = settings.load(Path(config))
         found, http = list(loaded.sources), loaded.http
     else:
-        found = [settings.from_options(source or "jsonl", place or "", every or "", bearer_file, hmac_file, secret_file)]
+        files = (bearer_file, hmac_file, secret_file)
+        found = [settings.from_options(source or "jsonl", place or "", every or "", *files)]
         http = ""
     if any(each.reader == "cron" and not each.place for each in found):
         from roadmap_cli.wf import library

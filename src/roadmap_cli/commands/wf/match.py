@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--waiting", is_flag=True, help="Write the matches that wait for somebody to choose; read no input.")
 @click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
-@click.option("--model", metavar="NAME", help="Embedding model for free text; 'none' compares words only.")
+@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
 def main(
     run: Run, templates: tuple[str, ...], choose: str | None, question: str | None, waiting: bool, name: str | None,
     model: str | None,
@@ -52,6 +52,7 @@ def main(
     made before is counted to it.
     The template that asks for the most is chosen; every condition is in the wf.match with what it found, and how sure
     it is, as a number and in words.
+    Likeness is told by an embedding model where there is one (--model none: never), else by shared words.
     If several hold equally well, or a likeness is not sure enough, none is chosen: the wf.match is "ambiguous", names
     the candidates, and wf-plan leaves it alone until a person answers: by --choose with the same events, by
     --choose with --question at any time, or with wf-approve --task.
@@ -114,9 +115,7 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
             lots = []
             for each in judged:  # one by one, so that what cannot be stored costs only itself
                 with run.item(each.event), run.state.write() as tx:
-                    lots.append(
-                        deciding.take(tx, matcher, [each], command=run.command, at=run.now(), chosen=choose)
-                    )
+                    lots.append(deciding.take(tx, matcher, [each], command=run.command, at=run.now(), chosen=choose))
         for taken in lots:
             unmatched += len(taken.unmatched)
             for match in taken.matches:
@@ -134,4 +133,4 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
 def _likeness(run: Run, matcher: Matcher, model: str | None) -> Likeness:
     from roadmap_cli.wf import likeness
 
-    return likeness.of(matcher.texts, None if model == "none" else likeness.embedder(run, model))
+    return likeness.of(matcher.texts, None if model == "none" else likeness.embedder(run.environ, run.ledger(), model))

@@ -26,7 +26,9 @@ def read(body: bytes, headers: Mapping[str, str], at: datetime) -> list[Record]:
 def from_body(body: Record, at: datetime) -> list[Record]:
     """The alerts of a webhook that is parsed already. Raises DataError."""
     if body.get("version") != "4":
-        raise DataError(f"not an Alertmanager webhook of version '4': {_short(body.get('version'))}", code="bad_version")
+        raise DataError(
+            f"not an Alertmanager webhook of version '4': {_short(body.get('version'))}", code="bad_version"
+        )
     shared = {
         "receiver": body.get("receiver"),
         "group_key": body.get("groupKey"),

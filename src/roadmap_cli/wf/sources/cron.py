@@ -101,9 +101,7 @@ class Follower:
                 return [self._event(schedule, when, now, 0, None) for when in due if when not in late]
         return [self._event(schedule, due[-1], now, len(late), due[0] if late else None)]
 
-    def _event(
-        self, schedule: Schedule, when: datetime, now: datetime, missed: int, since: datetime | None
-    ) -> Record:
+    def _event(self, schedule: Schedule, when: datetime, now: datetime, missed: int, since: datetime | None) -> Record:
         data: Record = {
             "workflow": schedule.name, "schedule": schedule.expression, "scheduled_at": clock.stamp(when),
             "missed_count": missed,

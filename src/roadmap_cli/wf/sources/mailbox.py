@@ -125,9 +125,9 @@ class Follower:
             client.idle()
             ends = time.monotonic() + RENEW_S
             while not stop.is_set() and time.monotonic() < ends:
-                if client.stream.waiting() or select.select([client.stream.fileno()], [], [], 0.5)[0]:
-                    if client.listen():
-                        break
+                said = client.stream.waiting() or select.select([client.stream.fileno()], [], [], 0.5)[0]
+                if said and client.listen():
+                    break
             client.stop_idling()
         except (Unavailable, TryLater, OSError):
             self.close()
@@ -150,9 +150,7 @@ class Follower:
         client = imap.Client(connection)
         try:
             client.greet()
-            if not self.encrypted and (
-                "STARTTLS" in client.capabilities or not addresses.is_loopback(connection.host)
-            ):
+            if not self.encrypted and ("STARTTLS" in client.capabilities or not addresses.is_loopback(connection.host)):
                 client.secure()
             client.log_in(self.user, self.access.secret, self.mechanism)
         except BaseException:

@@ -96,9 +96,7 @@ def changed(body: Record, position: Mapping[str, Any], at: datetime) -> tuple[li
     return events.named(found), firing
 
 
-def _event(
-    name: str, labels: Record, since: str, state: str, happened: datetime, at: datetime, data: Record
-) -> Record:
+def _event(name: str, labels: Record, since: str, state: str, happened: datetime, at: datetime, data: Record) -> Record:
     return events.event(
         happened, at, source="prometheus", type=f"prometheus.alert.{state}", subject=str(labels.get("alertname", "")),
         key=f"prometheus:{name}:{since}:{state}", data=data,

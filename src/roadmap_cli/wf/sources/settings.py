@@ -140,7 +140,7 @@ def from_tables(found: Mapping[str, Any], folder: Path) -> Settings:
                 raise _wrong(f"two sources have the {what} {value!r}")
             seen.add(value)
     if any(each.is_webhook for each in sources) and not http:
-        raise _wrong("webhooks need an 'http' to be served at", "write http = \"127.0.0.1:9095\"")
+        raise _wrong("webhooks need an 'http' to be served at", 'write http = "127.0.0.1:9095"')
     return Settings(tuple(sources), http)
 
 

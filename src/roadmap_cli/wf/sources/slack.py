@@ -1,6 +1,6 @@
 """Slack: events of the Events API, slash commands and interactions, by webhook or as payloads of Socket Mode.
 
-Sources: https://docs.slack.dev/apis/events-api/, …/interactivity/handling-user-interaction, …/implementing-slash-commands
+Sources: https://docs.slack.dev/apis/events-api/ and /interactivity/ (handling-user-interaction, slash commands).
 """
 
 from __future__ import annotations

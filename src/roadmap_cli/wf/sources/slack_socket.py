@@ -2,7 +2,7 @@
 
 apps.connections.open gives an address for one connection; on it come envelopes, each of which is acknowledged once its
 event is stored, so that what is not comes again. Slack ends connections now and then and says so before.
-Sources: https://docs.slack.dev/apis/events-api/using-socket-mode, RFC 6455 (by the package websockets, without its I/O).
+Sources: https://docs.slack.dev/apis/events-api/using-socket-mode, RFC 6455 (the package websockets, without its I/O).
 """
 
 from __future__ import annotations
@@ -197,9 +197,8 @@ class Follower:
                     found.append(event)
             except DataError as error:
                 dead.append(Dead("slack-socket", text.encode(), error.code, error.message))
-                name = _name_of(text)
-                if name:
-                    names.append(name)
+                if known := _name_of(text):
+                    names.append(known)
         if found or dead:
             yield Found(events.named(found), None, dead, stored=lambda: self._acknowledge(names))
         if again:
