@@ -204,12 +204,19 @@ def keep(tx: Connection, events: Sequence[Record]) -> list[Record]:
     """
     import orjson
 
-    unique = {event["id"]: event for event in reversed(events)}
-    first = [event for event in events if unique.get(event["id"]) is event]
+    first: list[Record] = []
+    again: list[str] = []
+    seen: set[str] = set()
+    for event in events:
+        if event["id"] in seen:
+            again.append(event["id"])
+        else:
+            seen.add(event["id"])
+            first.append(event)
     new = records.put_new(tx, first)
     announce = {event["id"]: event for event, is_new in zip(first, new, strict=True) if is_new}
     enter(tx, announce.values())
-    again = [event["id"] for event in events if announce.get(event["id"]) is not event]
+    again += [event["id"] for event in first if event["id"] not in announce]
     if again:
         tx.executemany("UPDATE wf_event SET delivery_count = delivery_count + 1 WHERE event_id = ?",
                        [(name,) for name in again])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections.abc import Callable, Iterable
@@ -165,7 +166,7 @@ def test_the_rule_holds_however_the_events_are_cut_into_lots(
     while place < len(these):
         size = chance.randint(1, 7)
         if chance.random() < 0.3:  # killed before it was stored: all of the lot comes again
-            with pytest.raises(KeyboardInterrupt), state.write() as tx:
+            with contextlib.suppress(KeyboardInterrupt), state.write() as tx:
                 deciding.take(tx, matcher, matcher.judge(these[place : place + size]), command="test", at=NOW)
                 raise KeyboardInterrupt
         count += len(take(state, matcher, these[place : place + size]))
