@@ -31,6 +31,8 @@ MOST_WAITING_BYTES = 64 * 1024 * 1024
 #: A request must have come whole after so long, and waits so long for its events to be stored.
 _READ_S = 20.0
 _STORE_S = 60.0
+#: So long what is not wanted is still read, so that the sender gets its answer.
+_LINGER_S = 2.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: When a sender that is told to come again should, in seconds.
 RETRY_AFTER_S = 2
@@ -134,6 +136,7 @@ class _Serving:
     is_ending: bool = False
     held_bytes: int = 0
     room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_CONNECTIONS))
+    aside: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_CONNECTIONS))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def setting(self, path: str) -> Setting | None:
@@ -170,10 +173,10 @@ def _server(place: tuple[str, int], handler: type[BaseHTTPRequestHandler], servi
         def process_request(self, request: Any, client_address: Any) -> None:
             """Start a thread for a request if there is room, else answer at once."""
             if not serving.room.acquire(blocking=False):
-                with contextlib.suppress(OSError):
-                    request.settimeout(0.2)
-                    request.sendall(_BUSY)
-                self.shutdown_request(request)
+                if serving.aside.acquire(blocking=False):
+                    threading.Thread(target=self.turn_away, args=(request,), daemon=True).start()
+                else:
+                    self.shutdown_request(request)
                 return
             super().process_request(request, client_address)
 
@@ -184,10 +187,35 @@ def _server(place: tuple[str, int], handler: type[BaseHTTPRequestHandler], servi
             finally:
                 serving.room.release()
 
+        def turn_away(self, request: Any) -> None:
+            """Tell a sender to come again; so that it hears that, what it sends meanwhile is taken off its hands."""
+            try:
+                with contextlib.suppress(OSError):
+                    request.settimeout(_LINGER_S)
+                    request.sendall(_BUSY)
+                    _linger(request)
+            finally:
+                self.shutdown_request(request)
+                serving.aside.release()
+
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A sender that hangs up is no news."""
 
     return Server(place, handler)
+
+
+def _linger(request: Any) -> None:
+    """Read what a sender still sends, for a while: closing at once would make it miss the answer (RFC 9112, 9.6)."""
+    import socket
+
+    request.shutdown(socket.SHUT_WR)
+    ends, left = time.monotonic() + _LINGER_S, 2 * MOST_BYTES
+    while left > 0 and (pause := ends - time.monotonic()) > 0:
+        request.settimeout(pause)
+        piece = request.recv(1 << 16)
+        if not piece:
+            return
+        left -= len(piece)
 
 
 _BUSY = (
@@ -207,16 +235,16 @@ class _Handler(BaseHTTPRequestHandler):
         setting = self.serving.setting(self.path)
         if setting is None:
             self.serving.refusals.add("", "no_such_path", "")
-            return self.reply(HTTPStatus.NOT_FOUND, "no source has this path")
+            return self.refuse(HTTPStatus.NOT_FOUND, "no source has this path")
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 12):
-            return self.reply(HTTPStatus.LENGTH_REQUIRED, "a Content-Length is needed")
+            return self.refuse(HTTPStatus.LENGTH_REQUIRED, "a Content-Length is needed")
         size = int(length)
         if size > MOST_BYTES:
             self.serving.refusals.add(setting.key, "too_large", "")
-            return self.reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MOST_BYTES} bytes")
+            return self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MOST_BYTES} bytes")
         if not self.serving.hold(size):
-            return self.reply(HTTPStatus.SERVICE_UNAVAILABLE, "busy")
+            return self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "busy")
         try:
             return self.take(setting, size)
         finally:
@@ -273,6 +301,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Say that it is there, for probes."""
         self.reply(HTTPStatus.OK, "wf-listen")
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer a request whose body is not read."""
+        self.reply(status, message)
+        with contextlib.suppress(OSError):
+            self.wfile.flush()
+            _linger(self.connection)
 
     def reply(self, status: int, message: str) -> None:
         """Answer and close; after an unread body the connection cannot be used again."""

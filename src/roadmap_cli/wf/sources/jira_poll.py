@@ -13,7 +13,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -30,6 +30,8 @@ PAGE = 100
 #: Minutes asked for beyond the last change: two clocks differ.
 OVERLAP_MINUTES = 5
 MOST_PAGES = 1000
+#: Changes that are remembered, so that what is asked for twice is told once.
+MOST_SEEN = 20_000
 
 
 def follow(setting: Setting, access: Access) -> Follower:
@@ -60,6 +62,8 @@ class Follower:
         since = clock.parse(reached)
         minutes = max(math.ceil((self.access.now() - since).total_seconds() / 60), 0) + OVERLAP_MINUTES
         jql = (f"({self.query}) AND " if self.query else "") + f"updated >= -{minutes}m ORDER BY updated ASC"
+        told = position.get("seen")
+        seen: dict[str, str] = dict(told) if isinstance(told, dict) else {}
         after: dict[str, str] = {}
         for _ in range(MOST_PAGES):
             body = self._page(jql, after)
@@ -70,8 +74,11 @@ class Follower:
                 yield Found([], dead=[Dead("jira-poll", body[:65536], error.code, error.message)])
                 return
             found, dead = self._events(issues)
-            latest = max((since, *(clock.parse(each["data"]["fields"]["updated"]) for each in found)))
-            yield Found(found, {"updated": clock.stamp(latest)}, dead)
+            new = [each for each in found if seen.get(each["data"]["id"]) != each["data"]["fields"]["updated"]]
+            since = max((since, *(clock.parse(each["at"]) for each in new)))
+            seen |= {each["data"]["id"]: each["data"]["fields"]["updated"] for each in new}
+            if new or dead or not after:
+                yield Found(new, {"updated": clock.stamp(since), "seen": _recent(seen, since)}, dead)
             after = self._next(page, after, len(issues))
             if not after:
                 return
@@ -124,6 +131,13 @@ class Follower:
 
                 dead.append(Dead("jira-poll", orjson.dumps(issue)[:65536], error.code, error.message))
         return events.named(found), dead
+
+
+def _recent(seen: dict[str, str], since: datetime) -> dict[str, str]:
+    """The changes that the next poll will be told of again."""
+    oldest = since - timedelta(minutes=2 * OVERLAP_MINUTES + 2)
+    kept = {name: updated for name, updated in seen.items() if clock.parse(updated) >= oldest}
+    return dict(list(kept.items())[-MOST_SEEN:])
 
 
 def from_issue(issue: Any, host: str, at: datetime) -> Record:
