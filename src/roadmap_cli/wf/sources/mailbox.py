@@ -73,7 +73,7 @@ class Follower:
         try:
             yield from self._poll(position)
         except (Unavailable, TryLater):
-            self.close()
+            self._drop()
             raise
 
     def _poll(self, position: Mapping[str, Any]) -> Iterator[Found]:
@@ -128,9 +128,18 @@ class Follower:
                 said = client.stream.waiting() or select.select([client.stream.fileno()], [], [], 0.5)[0]
                 if said and client.listen():
                     break
+                if not client.idling:  # it said good-bye
+                    self._drop()
+                    return
             client.stop_idling()
         except (Unavailable, TryLater, OSError):
-            self.close()
+            self._drop()
+
+    def _drop(self) -> None:
+        """Let go of a connection that is broken."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.stream.close()
 
     def close(self) -> None:
         """End the session."""
