@@ -341,7 +341,10 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path, w
     assert sorted(each["data"]["n"] for each in found) == list(range(count))
     query = "SELECT count(*) AS c, count(DISTINCT event_id) AS d FROM wf_match"
     [told] = records(shell(world, f'roadmap-state query "{query}"'))
-    assert (told["row"]["c"], told["row"]["d"]) == (300, 300)  # of 10 in each group the first five make one, the others join it
+    assert (told["row"]["c"], told["row"]["d"]) == (
+        300,
+        300,
+    )  # of 10 in each group the first five make one, the others join it
     [left] = records(shell(world, 'roadmap-state query "SELECT count(*) AS c FROM wf_event WHERE matched_at IS NULL"'))
     assert left["row"]["c"] == 0
 
@@ -522,6 +525,8 @@ class SlackServer:
         threading.Thread(target=self.api.serve_forever, daemon=True).start()
 
     def _talk(self, connection: Any) -> None:
+        from websockets.exceptions import ConnectionClosed
+
         connection.send(json.dumps({"type": "hello", "num_connections": 1}))
         sent: set[str] = set()
         try:
@@ -538,7 +543,7 @@ class SlackServer:
                 except TimeoutError:
                     continue
                 self.acknowledged.append(answer["envelope_id"])
-        except Exception:
+        except ConnectionClosed:
             return
 
     def envelope(self, number: int) -> dict[str, Any]:

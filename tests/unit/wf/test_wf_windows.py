@@ -45,7 +45,14 @@ def template(write: Callable[[str, str], Path]) -> Callable[..., Template]:
 
 def event(minute: float, name: str = "", kind: str = "login.failed", **data: object) -> Record:
     at = clock.stamp(NOW + timedelta(minutes=minute))
-    body = {"specversion": "1.0", "id": name or f"{kind}{minute}", "source": "s", "type": kind, "time": at, "data": data}
+    body = {
+        "specversion": "1.0",
+        "id": name or f"{kind}{minute}",
+        "source": "s",
+        "type": kind,
+        "time": at,
+        "data": data,
+    }
     return events.from_object(body, NOW + timedelta(hours=1))
 
 
@@ -117,7 +124,9 @@ def test_a_clock_that_runs_ahead_forgets_nothing(state: State, template: Callabl
     assert len(take(state, matcher, [event(2, user="a")])) == 1
 
 
-def test_what_waits_is_bounded(state: State, template: Callable[..., Template], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_is_bounded(
+    state: State, template: Callable[..., Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(windows, "MOST_WAITING", 50)
     matcher = Matcher([template(BURST)])
     take(state, matcher, [event(n / 100, user=f"u{n}") for n in range(80)])

@@ -26,7 +26,7 @@ _NAMES = (
     state="write",
     effects="network",
     foreign=True,
-    columns=("at", "id", "type", "subject"),
+    columns=("at", "id", "type", "subject", "source", "code"),
     examples={
         "Take a recorded Alertmanager webhook": "wf-listen --from alertmanager -i examples/wf/alertmanager.json",
         "Write again what was left unfinished": "wf-listen --replay --plain",
