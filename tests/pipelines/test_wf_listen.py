@@ -470,7 +470,7 @@ bearer_file = "token"
 name = "prom"
 from = "prometheus"
 place = "http://127.0.0.1:{prometheus}"
-every = "1s"
+pause = "1s"
 """)
     with listening(world, "--config", str(config)) as listen:
         both = {"alertmanager.alert.firing", "prometheus.alert.firing"}

@@ -46,6 +46,8 @@ class Ready:
     sequence: tuple[conditions.Part, ...]
     keys: Callable[[Record], list[Any] | None]
     shape: Shape
+    tests: tuple[tuple[conditions.Getter, conditions.Test], ...]
+    """What `base` asks for besides the type, by which it is looked up."""
     types: frozenset[str] | None
     """The types of event that can hold; None: any."""
 
@@ -320,7 +322,12 @@ def _ready(template: Template) -> Ready:
         kinds = frozenset({base.type})
     elif (parts := (*choices, *sequence)) and all(part.type is not None for part in parts):
         kinds = frozenset(part.type for part in parts if part.type is not None)
-    return Ready(template, base, choices, sequence, conditions.keys(trigger.group), shape, kinds)
+    tests = tuple(
+        pair
+        for clause, pair in zip(base.clauses, base.tests, strict=True)
+        if not (clause.field == "type" and clause.test == "equals" and clause.expected == base.type)
+    )
+    return Ready(template, base, choices, sequence, conditions.keys(trigger.group), shape, tests, kinds)
 
 
 def _by_time(workflow: str) -> Trigger:
@@ -330,9 +337,10 @@ def _by_time(workflow: str) -> Trigger:
 
 def _holding(ready: Ready, event: Record) -> Held | None:
     """Whether the conditions hold; the texts are not looked at."""
+    for get, test in ready.tests:
+        if not test(get(event)):
+            return None
     base = ready.base
-    if not base.holds(event):
-        return None
     if ready.sequence:
         parts = sum(1 << place for place, part in enumerate(ready.sequence) if _asks(part) and part.holds(event))
         return Held(ready, parts, None, 1.0) if parts else None

@@ -429,7 +429,7 @@ secret_file = "token"
 name = "inbox"
 from = "files"
 place = "in"
-every = "5s"
+pause = "5s"
 """)
     found = configuration.load(path)
     assert [(each.name, each.path, type(each.proof).__name__) for each in found.sources] == [
@@ -448,7 +448,7 @@ every = "5s"
         ("[[source]]\nname='A b'\nfrom='cron'", "needs a name"),
         ("[[source]]\nname='a'\nfrom='mail'", "needs a 'place'"),
         ("[[source]]\nname='a'\nfrom='cron'\n[[source]]\nname='a'\nfrom='cron'", "two sources"),
-        ("[[source]]\nname='a'\nfrom='cron'\nevery='soon'", "no length of time"),
+        ("[[source]]\nname='a'\nfrom='cron'\npause='soon'", "no length of time"),
         ("[[source]]\nname='a'\nfrom='cron'\nclock='x'", "unknown word 'clock'"),
         ("[[source]]\nname=1", "must be text"), ("source=1", "no [[source]]"), ("", "no [[source]]"), ("=", "not TOML"),
         ("http='x:1'\n[[source]]\nname='a'\nfrom='webhook'\nopen=true\npath='x y'", "no path"),
@@ -465,7 +465,7 @@ def test_a_bad_configuration_is_said(tmp_path: Path, text: str, words: str) -> N
 @settings(max_examples=150, deadline=None)
 @given(table=some.dictionaries(
     some.sampled_from(["http", "source"]), JSON | some.lists(some.dictionaries(
-        some.sampled_from(["name", "from", "place", "path", "every", "missed", "open", "hmac_algorithm", "api"]),
+        some.sampled_from(["name", "from", "place", "path", "pause", "missed", "open", "hmac_algorithm", "api"]),
         JSON | some.sampled_from(["a", "cron", "webhook", "/x", "5m"])), max_size=3)))  # fmt: skip
 def test_nothing_but_a_config_error_leaves_the_settings(table: dict[str, Any]) -> None:
     with contextlib.suppress(ConfigError):

@@ -45,7 +45,7 @@ _NAMES = (
     "--place", metavar="PLACE", help="Follow what is here: a URL, a folder, a file of JSON lines, a cron expression."
 )
 @click.option("--once", is_flag=True, help="Take what followed sources have now, and end.")
-@click.option("--every", metavar="TIME", help="How often a followed source is asked, such as 30s, 5m or 1h.")
+@click.option("--pause", "every", metavar="TIME", help="How often a followed source is asked, such as 30s, 5m or 1h.")
 @click.option("--count", type=click.IntRange(1), metavar="N", help="With --http, end after N deliveries.")
 @click.option(
     "--bearer-file", type=click.Path(), metavar="FILE", help="Take only deliveries with the bearer token in FILE."

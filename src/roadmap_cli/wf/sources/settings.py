@@ -15,7 +15,7 @@
     user = "bot@example.org"
     secret_file = "jira.token"
     query = "project = OPS"
-    every = "1m"
+    pause = "1m"
 
 Files are looked for beside the configuration.
 """
@@ -44,7 +44,7 @@ _EVERY = re.compile(r"([0-9]{1,6})(s|m|h)\Z")
 _MOST_SECRET = 4096
 _MOST_FILE = 1024 * 1024
 _TEXTS = (
-    "name", "from", "place", "path", "user", "query", "pattern", "api", "missed", "timezone", "every",
+    "name", "from", "place", "path", "user", "query", "pattern", "api", "missed", "timezone", "pause",
     "secret_file", "bearer_file", "hmac_file", "hmac_header", "hmac_prefix", "hmac_algorithm", "hmac_encoding",
     "hmac_timestamp_header", "hmac_joint",
 )  # fmt: skip
@@ -172,7 +172,7 @@ def _source(table: Mapping[str, Any], folder: Path) -> Setting:
         name=name, reader=reader, place=place_text, path=path if reader in WEBHOOKS else "",
         user=table.get("user", ""), query=table.get("query", ""), pattern=table.get("pattern", ""),
         api=_chosen(table, "api", ("cloud", "server"), place), timezone=table.get("timezone", ""),
-        missed=_chosen(table, "missed", ("once", "all", "none"), place), every_s=every(table.get("every", ""), place),
+        missed=_chosen(table, "missed", ("once", "all", "none"), place), every_s=every(table.get("pause", ""), place),
         from_start=table.get("from_start", False), is_named=True,
     )  # fmt: skip
     secret = _secret(table, "secret_file", folder)
@@ -233,7 +233,7 @@ def every(text: str, place: str = "it") -> float:
         return 0.0
     found = _EVERY.match(text)
     if not found or not 1 <= (seconds := int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]) <= 86400:
-        raise _wrong(f"'every' of {place} is no length of time: {text!r}", "write 30s, 5m or 1h")
+        raise _wrong(f"'pause' of {place} is no length of time: {text!r}", "write 30s, 5m or 1h")
     return float(seconds)
 
 
