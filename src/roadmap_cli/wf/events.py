@@ -77,9 +77,9 @@ def draft(body: Record, at: datetime) -> Record:
     if "specversion" in body:
         return _from_cloud_event(body, at)
     kind, name = body.get("kind"), body.get("id")
+    if kind == "wf.event":
+        return checked(body)
     if type(kind) is str and type(name) is str and kind and name:
-        if kind == "wf.event":
-            return checked(body)
         happened = clock.parse(body["at"]) if isinstance(body.get("at"), str) else at
         return event(happened, at, source="records", type=kind, subject=name, key=f"records:{kind}:{name}", data=body)
     what = body.get("type")
@@ -244,12 +244,13 @@ def unfinished(tx: Connection) -> list[str]:
     return [name for (name,) in tx.execute(f"{_OPEN} ORDER BY e.received_at, e.rowid")]
 
 
-def received(tx: Connection, since: datetime | None, until: datetime | None, source: str | None) -> list[str]:
-    """The ids of the events that came in a span of time, from one source if that is named, oldest first."""
+def happened(tx: Connection, since: datetime | None, until: datetime | None, source: str | None) -> list[str]:
+    """The ids of the events of a span of time, from one source if that is named, in the order in which they came."""
     low, high = (clock.stamp(each) if each else None for each in (since, until))
     rows = tx.execute(
-        "SELECT event_id FROM wf_event WHERE (?1 IS NULL OR received_at >= ?1) AND (?2 IS NULL OR received_at < ?2)"
-        " AND (?3 IS NULL OR source = ?3) ORDER BY received_at, rowid",
+        "SELECT e.event_id FROM wf_event e JOIN record r ON r.id = e.event_id WHERE r.kind = 'wf.event'"
+        " AND (?1 IS NULL OR r.at >= ?1) AND (?2 IS NULL OR r.at < ?2) AND (?3 IS NULL OR e.source = ?3)"
+        " ORDER BY e.received_at, e.rowid",
         (low, high, source),
     )
     return [name for (name,) in rows]

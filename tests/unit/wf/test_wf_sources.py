@@ -511,7 +511,7 @@ def test_events_that_were_finished_are_not_announced_and_all_is_replayed_by_time
         assert [each["data"]["n"] for each in events.keep(tx, found)] == [1, 2, 3]
         assert tx.execute("SELECT max(delivery_count) FROM wf_event").fetchone() == (3,)
         assert events.unfinished(tx) == [each["id"] for each in found[1:]]
-        later = events.received(tx, NOW + timedelta(minutes=1), NOW + timedelta(minutes=3), "jsonl")
+        later = events.happened(tx, NOW + timedelta(minutes=1), NOW + timedelta(minutes=3), "jsonl")
         assert later == [found[1]["id"], found[2]["id"]]
-        assert events.received(tx, None, None, "slack") == []
+        assert events.happened(tx, None, None, "slack") == []
     assert [each["data"]["n"] for each in events.stored(state.read, later)] == [1, 2]

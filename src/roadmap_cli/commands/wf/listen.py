@@ -12,6 +12,8 @@ from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from roadmap_cli.wf.sources.settings import Setting
 
 _NAMES = (
@@ -90,7 +92,7 @@ def main(
     A repeated delivery is counted and not written again, unless the first one never got as far as wf-approve or
     wf-run: so a pipeline that was killed is made whole by sending the same thing again, or by --replay.
     An event that wf-match has found no template for is finished with, too.
-    With --since or --until, or --from, --replay writes all events that came then, finished or not.
+    With --since or --until, or --from, --replay writes all such events, finished or not.
 
     Where reading a followed source ended is stored together with its events: what comes while nobody listens is there
     later, once. Times of a schedule that were missed make one event that says how many.
@@ -180,13 +182,27 @@ def _kept(run: Run, found: list[Record]) -> list[Record]:
 
 
 def _replayed(run: Run, source: str | None, since: str | None, until: str | None) -> Iterator[Record]:
-    from roadmap_cli.core import clock
     from roadmap_cli.wf import events
 
-    low, high = (clock.parse(each if "T" in each else f"{each}T00:00:00Z") if each else None for each in (since, until))
+    low, high = (_moment(each) for each in (since, until))
     with run.state.read() as tx:
-        names = events.received(tx, low, high, source) if low or high or source else events.unfinished(tx)
+        names = events.happened(tx, low, high, source) if low or high or source else events.unfinished(tx)
     yield from events.stored(run.state.read, names)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A date (its first moment, UTC) or a time. Raises UsageError."""
+    from datetime import date
+
+    from roadmap_cli.core import clock
+    from roadmap_cli.core.errors import DataError, UsageError
+
+    if text is None:
+        return None
+    try:
+        return clock.parse(f"{date.fromisoformat(text)}T00:00:00Z" if len(text) == 10 else text)
+    except (DataError, ValueError):
+        raise UsageError(f"not a date or time: {text!r}", hint="write 2026-11-23 or 2026-11-23T09:00:00Z") from None
 
 
 def _dead(run: Run, discard: tuple[str, ...]) -> Iterator[Record]:
