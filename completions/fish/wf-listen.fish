@@ -6,7 +6,7 @@ complete -c wf-listen -l config -r -F -d 'Serve and follow the sources in this T
 complete -c wf-listen -l http -x -d 'Serve webhooks on this loopback address instead of reading input'
 complete -c wf-listen -l place -x -d 'Follow what is here: a URL, a folder, a file of JSON lines, a cron expression'
 complete -c wf-listen -l once -d 'Take what followed sources have now, and end'
-complete -c wf-listen -l every -x -d 'How often a followed source is asked, such as 30s, 5m or 1h'
+complete -c wf-listen -l pause -x -d 'How often a followed source is asked, such as 30s, 5m or 1h'
 complete -c wf-listen -l count -x -d 'With --http, end after N deliveries'
 complete -c wf-listen -l bearer-file -r -F -d 'Take only deliveries with the bearer token in FILE'
 complete -c wf-listen -l hmac-file -r -F -d 'Take only deliveries signed with the secret in FILE (X-Hub-Signature-256)'

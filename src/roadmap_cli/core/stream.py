@@ -82,7 +82,9 @@ def parser() -> Callable[[bytes], Record]:
         # As many quotes before a colon as members, and no white space before one: no name repeats. Else look closely.
         # (A number sought in bytes costs a tenth of a byte string sought in them.)
         count = text.count(b'":')
-        if (count != len(value) and count != _members(value)) or ((_SPACE in text or _TAB in text or _CR in text) and _loose(text)):
+        if (count != len(value) and count != _members(value)) or (
+            (_SPACE in text or _TAB in text or _CR in text) and _loose(text)
+        ):
             _refuse_repeated_names(text)
         return value
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SURE, NOT = 0.7, 0.3
 #: An event that says it happened later than this after it came has a wrong clock, milliseconds.
 _AHEAD_MS = 60_000
+#: Parts of a sequence: each is a bit of a number in the state.
+MOST_PARTS = 60
 #: Ids of events that stand in a match.
 _MOST_IDS = 1000
 
@@ -310,6 +312,9 @@ def _ready(template: Template) -> Ready:
     if schedule and trigger is template.trigger and not trigger.sequence:
         choices = (*choices, conditions.part(_by_time(template.workflow)))
     sequence = tuple(conditions.part(each) for each in trigger.sequence)
+    if len(sequence) > MOST_PARTS:
+        where = template.document.where(("trigger",))
+        raise DataError(f"a sequence of more than {MOST_PARTS} parts", where=where, code="too_many_parts")
     shape = Shape(
         name=f"{template.workflow} {template.sha256[:16]}",
         window_ms=int(trigger.window_s * 1000),

@@ -248,3 +248,57 @@ def test_free_text_is_likely_or_asked_or_left_alone(state: State, template: Call
     assert [(each["ambiguous"], each.get("workflow")) for each in found] == [(False, "t0"), (True, None)]
     assert found[0]["likeness_ratio"] >= 0.7
     assert found[1]["candidates"][0]["certainty"] in ("more likely than not", "unsure", "likely")
+
+
+VALUES = some.recursive(
+    some.none()
+    | some.booleans()
+    | some.integers(-(2**63), 2**63)
+    | some.floats(allow_nan=False)
+    | some.text(max_size=9),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.sampled_from(["a", "b", "a.b", "x"]), inner),
+    max_leaves=8,
+)
+TRIGGERS = (
+    "{type: t, where: [{field: data.a, matches: '[a-z]*'}, {field: data.a.b, exists: false}]}",
+    "{type: t, where: [{field: data.a, more: 3}], window: 5m, count: 2, group: [data.b, 'data.x | data.a.b']}",
+    "{any: [{where: [{field: data.b, one_of: [1, x, true]}]}, {where: [{field: data.x, less: 0}]}], cooldown: 1h}",
+    "{window: 1h, sequence: [{type: t}, {where: [{field: data.a, equals: 1}]}, {source: s}]}",
+    "{text: some words of it, group: [data]}",
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=VALUES, minutes=some.lists(some.integers(-(10**9), 10**9), min_size=1, max_size=4))
+def test_no_event_is_poison(state: State, template: Callable[..., Template], data: object, minutes: list[int]) -> None:
+    from roadmap_cli.wf import likeness
+
+    known = [template(text, f"t{n}") for n, text in enumerate(TRIGGERS)]
+    matcher = Matcher(known, likeness.of(["some words of it"], None))
+    found = []
+    for minute in minutes:
+        at = clock.stamp(NOW + timedelta(minutes=minute % 10**8))
+        body = {"specversion": "1.0", "id": f"{minute}", "source": "s", "type": "t", "time": at, "data": data}
+        found.append(events.from_object(body, NOW))
+    for match in take(state, matcher, found):
+        assert match["ambiguous"] or match["certainty_ratio"] > 0
+
+
+def test_the_meaning_of_a_mail_sets_off_a_workflow(
+    state: State, template: Callable[..., Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    from roadmap_cli.wf import likeness
+
+    texts = ("disk is full or runs out of space", "new employee starts and needs accounts and equipment")
+    model = likeness.embedder(os.environ, None, None)  # type: ignore[arg-type]
+    if model is None:
+        pytest.skip("needs an embedding model: slm-models pull")
+    with model:
+        known = [template(f"{{type: mail.received, text: {text}}}", f"t{n}") for n, text in enumerate(texts)]
+        matcher = Matcher(known, likeness.of(texts, model))
+        said = ("No space left on device while writing a file", "lunch is in the kitchen at noon")
+        found = take(state, matcher, [event(n, kind="mail.received", text=text) for n, text in enumerate(said)])
+    assert [(each["workflow"], each["certainty"]) for each in found] == [("t0", found[0]["certainty"])]
+    assert found[0]["likeness_ratio"] > 0.7

@@ -85,7 +85,11 @@ def main(
     what changed); mail (imaps://user@host/INBOX, told of news by the server); prometheus (a server, asked for alerts);
     slack-socket (Socket Mode, --secret-file has the app's token); cron (an expression; without --place the schedules of
     the templates).
-    With --config one process serves and follows many; see below for the file.
+    With --config one process serves and follows many. The file is TOML: http = "127.0.0.1:9095" and, for each source, a
+    [[source]] with name, from and place; for webhooks path (default: / and the name) and a proof: bearer_file,
+    secret_file, or hmac_file with hmac_header, hmac_prefix, hmac_algorithm, hmac_encoding, hmac_timestamp_header and
+    hmac_joint, or open = true; for others secret_file, user, query and api (jira-poll), pattern (files), from_start,
+    pause, missed (cron: once, all or none) and timezone. examples/wf/listen.toml is one.
 
     An event is the same if its source says so: for an alert by fingerprint, start and status; for Slack by team and
     event; for a mail by its bytes; for a CloudEvent by source and id; for a record by its id; else by its whole text.
