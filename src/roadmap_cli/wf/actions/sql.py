@@ -56,6 +56,18 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     }
 
 
+def settled(spec: Record) -> Record:
+    """The statement with the values that are bound to it. Raises DataError for lists and tables."""
+    for name, value in spec["parameters"].items():
+        if not isinstance(value, str | int | float | bool | None):
+            raise DataError(f"parameter {name!r} is no single value", code="bad_value")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise DataError(f"parameter {name!r} is too large a number", code="bad_value")
+        if isinstance(value, str) and "\0" in value:
+            raise DataError(f"parameter {name!r} holds a NUL byte", code="bad_value")
+    return spec
+
+
 def needed(spec: Record) -> list[str]:
     """Reading or changing the database."""
     return [f"{'change' if spec['change'] else 'query'}:{spec['database']}"]
