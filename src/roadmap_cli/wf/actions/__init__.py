@@ -109,6 +109,8 @@ def perform(step: Record, context: Context) -> Record:
         outcome = failed(classified(error), error.message)
         if (wait_s := getattr(error, "retry_after_s", None)) is not None:
             outcome["retry_after_s"] = wait_s
+    except Exception as error:  # noqa: BLE001 - a bug here must end the step, not the run; its text may hold data
+        outcome = failed("unknown", f"a bug in action {step['action']!r}: {type(error).__name__}")
     outcome["duration_ms"] = round((time.monotonic() - began) * 1000)
     return outcome
 

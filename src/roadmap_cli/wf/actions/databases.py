@@ -132,7 +132,6 @@ def _opened(path: Path, is_change: bool) -> sqlite3.Connection:
         raise ConfigError(f"there is no database {str(path)!r}", code="no_database")
     place = f"file:{quote(str(path))}?mode={'rw' if is_change else 'ro'}"
     connection = sqlite3.connect(place, uri=True, isolation_level=None, timeout=5.0, check_same_thread=False)
-    connection.enable_load_extension(False)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -195,7 +194,6 @@ def _changed(connection: sqlite3.Connection, question: Question, tables: frozens
 def from_csv(paths: Iterable[Path], ends_at: float) -> sqlite3.Connection:
     """A database in memory with a table for each file, named as it is; a column of numbers holds numbers."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.enable_load_extension(False)
     total = 0
     for path in paths:
         try:

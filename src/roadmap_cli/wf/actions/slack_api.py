@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
 from roadmap_cli.net.transport import Transport
@@ -39,7 +40,7 @@ def perform(spec: Record, step: Record, context: Context) -> Record:
             return succeeded(api.over(lambda transport: api.replies(transport)))
     return once.send(
         spec, step, context,
-        work=lambda: api.over(api.post), look=lambda: api.over(api.posted), resources=slack.resources(spec),
+        work=lambda: api.over(api.post), look=api.look, resources=slack.resources(spec),
     )  # fmt: skip
 
 
@@ -91,12 +92,17 @@ class _Api:
         answer = self._call(transport, "chat.postMessage", fields, is_change=True)
         return {"channel": str(answer.get("channel", fields["channel"])), "ts": str(answer.get("ts", ""))}
 
-    def posted(self, transport: Transport) -> Record | None:
-        """The message an earlier attempt posted, found by the key in its metadata."""
+    def look(self) -> Any:
+        """The message an earlier attempt posted, or None."""
+        with self._context.state.read() as tx:
+            (began,) = tx.execute("SELECT began_at FROM wf_sent WHERE key = ?", (self._context.key,)).fetchone()
+        return self.over(lambda transport: self._posted(transport, clock.parse(began)))
+
+    def _posted(self, transport: Transport, began: datetime) -> Record | None:
+        """It is found by the key in its metadata."""
         channel = self._channel()
         if channel.startswith("#") or not self._has_history:
             raise DataError(f"the history of {channel!r} cannot be read; give its id in [slack.…] channels")
-        began = self._began()
         method = "conversations.replies" if "thread" in self._spec else "conversations.history"
         fields = {
             "channel": channel, "limit": "200", "include_all_metadata": "true",
@@ -142,13 +148,6 @@ class _Api:
 
     def _channel(self) -> str:
         return str(self._channels.get(self._spec["channel"], self._spec["channel"]))
-
-    def _began(self) -> datetime:
-        from roadmap_cli.core import clock
-
-        with self._context.state.read() as tx:
-            row = tx.execute("SELECT began_at FROM wf_sent WHERE key = ?", (self._context.key,)).fetchone()
-        return clock.parse(row[0]) if row else self._context.now()
 
     def _call(self, transport: Transport, method: str, fields: Record, *, is_change: bool = False) -> Record:
         """One method; what Slack says went wrong is raised."""

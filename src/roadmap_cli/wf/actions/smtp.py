@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from email import policy
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
 from typing import Any
@@ -14,7 +15,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.net import addresses, stream
 from roadmap_cli.net.stream import Stream
 from roadmap_cli.net.transport import Transport
-from roadmap_cli.wf.actions import Context, mail, once
+from roadmap_cli.wf.actions import Context, mail, once, reading
 from roadmap_cli.wf.actions import connections as known
 from roadmap_cli.wf.actions.connections import Connections
 from roadmap_cli.wf.actions.watching import over_network
@@ -45,7 +46,7 @@ def built(spec: Record, context: Context, connections: Connections) -> tuple[Ema
     if not mail.ADDRESS.match(sender):
         raise ConfigError(f"[mail.{spec['account']}] needs 'from', an address", where=connections.place)
     message = EmailMessage(policy=policy.SMTP)
-    message["From"] = f'"{_quoted(name)}" <{sender}>' if name else sender
+    message["From"] = Address(display_name=reading.printable(name), addr_spec=sender)
     message["To"] = ", ".join(spec["to"])
     if spec["cc"]:
         message["Cc"] = ", ".join(spec["cc"])
@@ -58,10 +59,6 @@ def built(spec: Record, context: Context, connections: Connections) -> tuple[Ema
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice shall answer it
     message.set_content(spec["text"])
     return message, sender
-
-
-def _quoted(name: str) -> str:
-    return "".join("\\" + sign if sign in '\\"' else sign for sign in name if sign.isprintable())
 
 
 def _deliver(
@@ -79,7 +76,7 @@ def _deliver(
     try:
         with stream.connect(
             transport, url, port=_PORTS[parts.scheme], encrypted=parts.scheme == "smtps", purpose=PURPOSE, kinds=(),
-            timeout_s=min(timeout_s, 120.0),
+            timeout_s=min(timeout_s * 0.9, 120.0),
         ) as wire:  # fmt: skip
             session = _Session(wire)
             session.greet(parts.hostname)

@@ -31,7 +31,7 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     query = reading.literal(reader, table, way, "query", _WHY)
     parameters: dict[str, Any] = reader.take(table, way, "parameters", dict, {})
     try:
-        statement = statements.parsed(query) if query else None
+        statement = statements.parsed(query) if query or not table.get("query") else None
     except DataError as error:
         reader.fault((*way, "query"), error.code, error.message)
         statement = None

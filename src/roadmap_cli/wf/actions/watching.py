@@ -23,7 +23,7 @@ _GRACE_S = 1.0
 
 
 def watched(
-    work: Callable[[], Found], *, timeout_s: float, stop: threading.Event, cancel: Callable[[], None] = lambda: None
+    work: Callable[[], Found], *, timeout_s: float, stop: threading.Event, cancel: Callable[[], None] | None = None
 ) -> Found:
     """What `work` returns, or its error. At the deadline or the wish to stop `cancel` is called, and it is left alone.
 
@@ -47,9 +47,10 @@ def watched(
     while not done.wait(min(_LOOK_EVERY_S, max(ends_at - time.monotonic(), 0.001))):
         if not stop.is_set() and time.monotonic() < ends_at:
             continue
-        with suppress(Exception):
-            cancel()
-        done.wait(_GRACE_S)
+        if cancel is not None:
+            with suppress(Exception):
+                cancel()
+            done.wait(_GRACE_S)
         if results:
             break
         if stop.is_set():
@@ -66,7 +67,7 @@ def over_network(
     work: Callable[[Transport], Found],
     *,
     timeout_s: float,
-    cancel: Callable[[], None] = lambda: None,
+    cancel: Callable[[], None] | None = None,
 ) -> Found:
     """What `work` returns that is given a transport over a state of its own. Raises as `watched` does."""
     guarded = Transport(
