@@ -66,6 +66,7 @@ def filled(step: Record, lookup: Callable[[str], Any]) -> Record:
     from roadmap_cli.wf import placeholders
 
     found = module(step["action"])
+
     def given(name: str) -> Any:
         value = lookup(name)
         return _Null("null") if value is None else value  # None would leave the placeholder as it stands

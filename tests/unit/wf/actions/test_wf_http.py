@@ -70,19 +70,42 @@ def test_urls_that_are_no_template_s(url: str) -> None:
 def test_post_with_key_and_body(act: Act, server: Server, state: Any) -> None:
     server.says({"id": 7}, status=201)
     spec = {"method": "POST", "url": server.url, "body": {"name": "${event.n}", "all": "${event.list}"}}
-    found = act("http", spec, values={"event": {"n": 'x", "admin": true', "list": [1, "${inputs.x}"]}}, key="k1", **POST, **scoped(server))
+    found = act(
+        "http",
+        spec,
+        values={"event": {"n": 'x", "admin": true', "list": [1, "${inputs.x}"]}},
+        key="k1",
+        **POST,
+        **scoped(server),
+    )
     assert found["output"]["status"] == 201
     [asked] = server.asked
     assert asked.json == {"name": 'x", "admin": true', "all": [1, "${inputs.x}"]}
     assert asked.headers["idempotency-key"] == "k1"
-    assert [(each["action"], each["outcome"]) for each in audited(state)] == [("http.sending", "allowed"), ("http.sent", "done")]
-    again = act("http", spec, values={"event": {"n": 'x", "admin": true', "list": [1, "${inputs.x}"]}}, key="k1", **POST, **scoped(server))
+    assert [(each["action"], each["outcome"]) for each in audited(state)] == [
+        ("http.sending", "allowed"),
+        ("http.sent", "done"),
+    ]
+    again = act(
+        "http",
+        spec,
+        values={"event": {"n": 'x", "admin": true', "list": [1, "${inputs.x}"]}},
+        key="k1",
+        **POST,
+        **scoped(server),
+    )
     assert again["output"] == found["output"]
     assert len(server.asked) == 1, "a step whose answer was noted sends nothing again"
 
 
 def test_out_of_scope_nothing_is_sent(act: Act, server: Server, state: Any) -> None:
-    for scope in ((), ("host:other.example",), ("database:127.0.0.1",), (f"host:{server.host}1",), ("host:127.0.0.1:1",)):
+    for scope in (
+        (),
+        ("host:other.example",),
+        ("database:127.0.0.1",),
+        (f"host:{server.host}1",),
+        ("host:127.0.0.1:1",),
+    ):
         found = act("http", {"url": server.url}, scope=scope, **GET)
         assert found["failure"] == "permanent"
         assert "outside the scope" in found["reason"]
@@ -104,7 +127,9 @@ def test_out_of_scope_nothing_is_sent(act: Act, server: Server, state: Any) -> N
         ("operations", ("network", "change"), "DELETE", "does not declare effect 'delete'"),
     ],
 )
-def test_what_a_role_may_not(act: Act, server: Server, role: str, effects: tuple[str, ...], method: str, words: str) -> None:
+def test_what_a_role_may_not(
+    act: Act, server: Server, role: str, effects: tuple[str, ...], method: str, words: str
+) -> None:
     found = act("http", {"url": server.url, "method": method}, role=role, effects=effects, **scoped(server))
     assert words in found["reason"]
     assert server.asked == []
@@ -135,7 +160,9 @@ def test_no_permission_nothing_is_sent_and_one_is_enough(act: Act, state: Any) -
         (501, {}, "permanent", None),
     ],
 )  # fmt: skip
-def test_failures_are_told_apart(act: Act, server: Server, status: int, headers: dict[str, str], failure: str, wait_s: float | None) -> None:
+def test_failures_are_told_apart(
+    act: Act, server: Server, status: int, headers: dict[str, str], failure: str, wait_s: float | None
+) -> None:
     server.answer = lambda asked: (status, headers, b"no\n\n  such thing")
     found = act("http", {"url": server.url}, **GET, **scoped(server))
     assert (found["status"], found["failure"], found.get("retry_after_s")) == ("failed", failure, wait_s), found
@@ -182,19 +209,32 @@ def test_the_same_key_with_other_values_is_not_sent(act: Act, server: Server) ->
     assert (found["failure"], len(server.asked)) == ("permanent", 1)
 
 
-def test_secrets_go_to_their_host_only_and_show_nowhere(act: Act, server: Server, state: Any, settings: Callable[[str], None], tmp_path: Any) -> None:
+def test_secrets_go_to_their_host_only_and_show_nowhere(
+    act: Act, server: Server, state: Any, settings: Callable[[str], None], tmp_path: Any
+) -> None:
     file = tmp_path / "token"
     file.write_text("s3cr3t-value\n")
     file.chmod(0o600)
-    settings(f'[secret.tok]\nfile = "{file}"\nhosts = ["{server.host}"]\n[secret.far]\nenv = "FAR"\nhosts = ["far.example"]\n')
+    settings(
+        f'[secret.tok]\nfile = "{file}"\nhosts = ["{server.host}"]\n[secret.far]\nenv = "FAR"\nhosts = ["far.example"]\n'
+    )
     act.environ["FAR"] = "f4r-value"
-    server.answer = lambda asked: (200, {"Content-Type": "application/json", "X-Request-Id": asked.headers["authorization"]}, json.dumps(asked.headers).encode())
+    server.answer = lambda asked: (
+        200,
+        {"Content-Type": "application/json", "X-Request-Id": asked.headers["authorization"]},
+        json.dumps(asked.headers).encode(),
+    )
     found = act("http", {"url": server.url, "secret": "tok"}, **GET, **scoped(server))
     assert server.asked[0].headers["authorization"] == "Bearer s3cr3t-value"
     assert "s3cr3t" not in json.dumps(found)
     assert "[secret tok]" in json.dumps(found)
     server.answer = lambda asked: (403, {}, f"bad token {asked.headers['authorization']}".encode())
-    found = act("http", {"url": server.url, "secret": {"name": "tok", "header": "X-Token", "prefix": ""}, "method": "POST"}, **POST, **scoped(server))
+    found = act(
+        "http",
+        {"url": server.url, "secret": {"name": "tok", "header": "X-Token", "prefix": ""}, "method": "POST"},
+        **POST,
+        **scoped(server),
+    )
     assert server.asked[-1].headers["x-token"] == "s3cr3t-value" or found["status"] == "failed"
     refused = act("http", {"url": server.url, "secret": "far"}, **GET, **scoped(server))
     assert ("is not for" in refused["reason"], refused["failure"]) == (True, "permanent")

@@ -57,10 +57,20 @@ class Site:
         if rest == "comment":
             return self.told(200, {"comments": self.comments.get(key, [])})
         if rest == "transitions" and asked.method == "POST":
-            self.issues[key]["fields"]["status"] = {"name": {"11": "In Progress", "21": "Done"}[asked.json["transition"]["id"]]}
+            self.issues[key]["fields"]["status"] = {
+                "name": {"11": "In Progress", "21": "Done"}[asked.json["transition"]["id"]]
+            }
             return None if self.loses_answers else (204, {}, b"")
         if rest == "transitions":
-            return self.told(200, {"transitions": [{"id": "11", "name": "Start", "to": {"name": "In Progress"}}, {"id": "21", "name": "Finish", "to": {"name": "Done"}}]})
+            return self.told(
+                200,
+                {
+                    "transitions": [
+                        {"id": "11", "name": "Start", "to": {"name": "In Progress"}},
+                        {"id": "21", "name": "Finish", "to": {"name": "Done"}},
+                    ]
+                },
+            )
         return self.told(200, self.issues[key])
 
     @staticmethod
@@ -79,7 +89,14 @@ def site(server: Server, act: Act, settings: Callable[[str], None], monkeypatch:
     return Site(server)
 
 
-CREATE = {"do": "create", "project": "OPS", "summary": "disk of ${event.x} is full", "description": "a\n\nb\nc", "labels": ["incident"], "fields": {"priority": {"name": "High"}}}
+CREATE = {
+    "do": "create",
+    "project": "OPS",
+    "summary": "disk of ${event.x} is full",
+    "description": "a\n\nb\nc",
+    "labels": ["incident"],
+    "fields": {"priority": {"name": "High"}},
+}
 
 
 def test_an_issue_from_birth_to_done(act: Act, site: Site) -> None:
@@ -123,10 +140,19 @@ def test_a_lost_answer_is_found_not_done_again(act: Act, site: Site, spec: dict[
 
 def test_a_search_stays_in_its_projects(act: Act, site: Site) -> None:
     site.issues["OPS-1"] = {"key": "OPS-1", "fields": {"summary": "disk", "status": {"name": "To Do"}}}
-    spec = {"do": "search", "project": "OPS", "query": "text ~ :words AND created > -7d ORDER BY created DESC", "values": {"words": "${event.x}"}}
+    spec = {
+        "do": "search",
+        "project": "OPS",
+        "query": "text ~ :words AND created > -7d ORDER BY created DESC",
+        "values": {"words": "${event.x}"},
+    }
     found = act("jira", spec, values={"event": {"x": 'a") OR project = HR OR (summary ~ "b'}}, **LOOK)
-    assert [each["issue"] for each in found["output"]["issues"]] == ["OPS-1"], "what the server gives beyond is left out"
-    assert site.queries == ['project in ("OPS") AND (text ~ "a\\") OR project = HR OR (summary ~ \\"b" AND created > -7d) ORDER BY created DESC']
+    assert [each["issue"] for each in found["output"]["issues"]] == ["OPS-1"], (
+        "what the server gives beyond is left out"
+    )
+    assert site.queries == [
+        'project in ("OPS") AND (text ~ "a\\") OR project = HR OR (summary ~ \\"b" AND created > -7d) ORDER BY created DESC'
+    ]
 
 
 def test_out_of_scope_nothing_is_sent(act: Act, site: Site, server: Server) -> None:
@@ -140,7 +166,9 @@ def test_out_of_scope_nothing_is_sent(act: Act, site: Site, server: Server) -> N
         {"do": "transition", "issue": "HR-1", "to": "Done"},
     ):  # fmt: skip
         assert "outside the scope" in act("jira", spec, **DO)["reason"]
-    assert act("jira", {"do": "comment", "issue": "OPS-1", "text": "x"}, **LOOK)["failure"] == "permanent", "data only reads"
+    assert act("jira", {"do": "comment", "issue": "OPS-1", "text": "x"}, **LOOK)["failure"] == "permanent", (
+        "data only reads"
+    )
     assert server.asked == []
 
 
@@ -150,7 +178,19 @@ def test_fields_do_not_move_an_issue_elsewhere(act: Act, site: Site) -> None:
     assert (fields["project"], fields["labels"]) == ({"key": "OPS"}, ["incident", "roadmap-k"])
 
 
-@pytest.mark.parametrize("query", ["a = 1) OR (b = 2", "a = (1", 'a = "x', "a = 1 ORDER BY (b", "(a = 1 ORDER BY b)", "a = :missing", "x = '", "a ORDER BY b) OR (c"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a = 1) OR (b = 2",
+        "a = (1",
+        'a = "x',
+        "a = 1 ORDER BY (b",
+        "(a = 1 ORDER BY b)",
+        "a = :missing",
+        "x = '",
+        "a ORDER BY b) OR (c",
+    ],
+)
 def test_queries_that_cannot_be_confined(query: str) -> None:
     assert read("jira", {"do": "search", "project": "OPS", "query": query})[1]
 
@@ -170,7 +210,12 @@ def test_a_document_says_what_the_text_said(text: str) -> None:
     assert json.loads(json.dumps(found)) == found
 
 
-@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "content", "text"]), inner)))
+@given(
+    st.recursive(
+        st.none() | st.text() | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "content", "text"]), inner),
+    )
+)
 def test_any_document_is_read(value: Any) -> None:
     assert isinstance(jira_api.plain(value), str)
 

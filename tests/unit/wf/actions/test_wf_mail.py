@@ -18,7 +18,6 @@ controller = pytest.importorskip("aiosmtpd.controller", reason="aiosmtpd, the re
 smtp = pytest.importorskip("aiosmtpd.smtp", reason="aiosmtpd, the real peer, is not installed")
 
 
-
 class Served(controller.Controller):
     """aiosmtpd on a port that the system gives."""
 
@@ -74,7 +73,12 @@ def account(host: str, settings: Callable[[str], None]) -> None:
 
 
 def sent(act: Act, **more: Any) -> Any:
-    return act("mail", {**SPEC, **more.pop("spec", {})}, values={"event": {"x": "disk"}, **more.pop("values", {})}, **{**SEND, **more})
+    return act(
+        "mail",
+        {**SPEC, **more.pop("spec", {})},
+        values={"event": {"x": "disk"}, **more.pop("values", {})},
+        **{**SEND, **more},
+    )
 
 
 def test_a_message(act: Act, box: Box) -> None:
@@ -82,26 +86,65 @@ def test_a_message(act: Act, box: Box) -> None:
     assert found["output"] == {"message_id": "<k1.roadmap@example.com>", "recipients_count": 2}
     [(recipients, mail)] = box.mails
     assert recipients == ["ops@example.com", "bob@example.com"]
-    assert (mail["Subject"], mail["Message-ID"], mail["In-Reply-To"], mail["Auto-Submitted"]) == ("alert disk", "<k1.roadmap@example.com>", "<1@example.com>", "auto-generated")
+    assert (mail["Subject"], mail["Message-ID"], mail["In-Reply-To"], mail["Auto-Submitted"]) == (
+        "alert disk",
+        "<k1.roadmap@example.com>",
+        "<1@example.com>",
+        "auto-generated",
+    )
     assert mail["From"].addresses[0].display_name == "Robot, of ops"
     assert mail.get_content().replace("\r\n", "\n") == "body disk\n.\nend\n"
-    assert sent(act, spec={"cc": ["bob@example.com"], "in_reply_to": "<1@example.com>"}, key="k1")["output"] == found["output"]
+    assert (
+        sent(act, spec={"cc": ["bob@example.com"], "in_reply_to": "<1@example.com>"}, key="k1")["output"]
+        == found["output"]
+    )
     assert len(box.mails) == 1
 
 
-@pytest.mark.parametrize("evil", ["x\r\nBcc: eve@evil.example", "x\nTo: eve@evil.example\n\nbody", "\r\n.\r\nMAIL FROM:<x>", "ä€😀" * 100, "x" * 5000])
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "x\r\nBcc: eve@evil.example",
+        "x\nTo: eve@evil.example\n\nbody",
+        "\r\n.\r\nMAIL FROM:<x>",
+        "ä€😀" * 100,
+        "x" * 5000,
+    ],
+)
 def test_no_value_adds_a_header_or_a_recipient(act: Act, box: Box, evil: str) -> None:
     found = sent(act, values={"event": {"x": evil}})
     assert found["status"] == "succeeded", found
     [(recipients, mail)] = box.mails
     assert recipients == ["ops@example.com"]
-    assert sorted(mail.keys()) == sorted(["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Type", "Content-Transfer-Encoding", "MIME-Version"])
+    assert sorted(mail.keys()) == sorted(
+        [
+            "From",
+            "To",
+            "Subject",
+            "Date",
+            "Message-ID",
+            "Auto-Submitted",
+            "Content-Type",
+            "Content-Transfer-Encoding",
+            "MIME-Version",
+        ]
+    )
     assert mail["To"] == "ops@example.com"
     assert mail.get_content().replace("\r\n", "\n").rstrip("\n") == f"body {evil}\n.\nend".replace("\r\n", "\n")
 
 
 def test_recipients_within_the_scope_only(act: Act, box: Box) -> None:
-    for to in ("eve@evil.example", "ops@example.com.evil.example", "a@example.com, eve@evil.example", "<ops@example.com>", "ops@example.com\r\nRCPT TO:<eve@x>", "", "@example.com", "a@b@example.com", ["ops@example.com", "eve@evil.example"]):
+    for to in (
+        "eve@evil.example",
+        "ops@example.com.evil.example",
+        "a@example.com, eve@evil.example",
+        "<ops@example.com>",
+        "ops@example.com\r\nRCPT TO:<eve@x>",
+        "",
+        "@example.com",
+        "a@b@example.com",
+        ["ops@example.com", "eve@evil.example"],
+    ):
         found = sent(act, spec={"to": ["${inputs.to}"]}, values={"inputs": {"to": to}})
         assert found["failure"] == "permanent", to
     assert box.mails == []
@@ -155,7 +198,9 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_encrypted_and_logged_in(act: Act, box: Box, settings: Callable[[str], None], certificate: tuple[Path, Path], scheme: str) -> None:
+def test_encrypted_and_logged_in(
+    act: Act, box: Box, settings: Callable[[str], None], certificate: tuple[Path, Path], scheme: str
+) -> None:
     key, cert = certificate
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(cert, key)
@@ -166,7 +211,13 @@ def test_encrypted_and_logged_in(act: Act, box: Box, settings: Callable[[str], N
         return smtp.AuthResult(success=data.password == b"pass word", handled=False)
 
     more = {"ssl_context": tls} if scheme == "smtps" else {}
-    settings_of = {"hostname": "127.0.0.1", "port": 0, "authenticator": authenticator, "auth_required": True, "server_hostname": "localhost"}
+    settings_of = {
+        "hostname": "127.0.0.1",
+        "port": 0,
+        "authenticator": authenticator,
+        "auth_required": True,
+        "server_hostname": "localhost",
+    }
     if scheme == "smtp":
         served = Served(box, tls_context=tls, require_starttls=True, **settings_of)
     else:
@@ -187,7 +238,11 @@ def test_encrypted_and_logged_in(act: Act, box: Box, settings: Callable[[str], N
         assert sent(act)["status"] == "succeeded"
         act.environ["PW"] = "wrong one"
         found = sent(act)
-        assert (found["failure"], "refuses AUTH" in found["reason"], "wrong one" in repr(found)) == ("permanent", True, False)
+        assert (found["failure"], "refuses AUTH" in found["reason"], "wrong one" in repr(found)) == (
+            "permanent",
+            True,
+            False,
+        )
         assert (len(box.mails), logins) == (1, [b"pass word", b"wrong one"])
     finally:
         served.stop(no_assert=True)

@@ -67,17 +67,25 @@ def workspace(server: Server, act: Act, settings: Callable[[str], None]) -> Work
 
 
 def test_a_message_and_an_answer_in_its_thread(act: Act, workspace: Workspace) -> None:
-    found = act("slack", {"channel": "#ops", "text": "disk is full", "mention": ["@here", "U12345678", "S12345678"]}, **POST)
+    found = act(
+        "slack", {"channel": "#ops", "text": "disk is full", "mention": ["@here", "U12345678", "S12345678"]}, **POST
+    )
     assert found["output"] == {"channel": "C0OPS1", "ts": "1700000000.000000"}
     assert workspace.messages[0]["text"] == "<!here> <@U12345678> <!subteam^S12345678> disk is full"
     spec = {"channel": "C0OPS1", "text": "more", "thread": "${steps.a.output.ts}"}
     act("slack", spec, values={"steps": {"a": {"output": found["output"]}}}, **POST)
     assert workspace.messages[1]["thread_ts"] == "1700000000.000000"
-    found = act("slack", {"do": "replies", "channel": "#ops", "thread": "1700000000.000000"}, **{**POST, "effects": ("network",)})
+    found = act(
+        "slack",
+        {"do": "replies", "channel": "#ops", "thread": "1700000000.000000"},
+        **{**POST, "effects": ("network",)},
+    )
     assert [each["text"] for each in found["output"]["messages"]] == ["more"]
 
 
-@pytest.mark.parametrize("evil", ["<!channel> fire", "<@U999>", "<https://evil.example|click>", "a & b", "<!subteam^S1>", "&lt;!here&gt;"])
+@pytest.mark.parametrize(
+    "evil", ["<!channel> fire", "<@U999>", "<https://evil.example|click>", "a & b", "<!subteam^S1>", "&lt;!here&gt;"]
+)
 def test_values_are_text(act: Act, workspace: Workspace, evil: str) -> None:
     act("slack", {"channel": "#ops", "text": "alert: ${event.x}"}, values={"event": {"x": evil}}, **POST)
     [sent] = workspace.messages
@@ -160,7 +168,9 @@ def test_out_of_scope_nothing_is_sent(act: Act, workspace: Workspace, server: Se
 def test_the_channel_never_comes_from_data() -> None:
     for value in ("${event.channel}", "${steps.a.output}", "#${event.x}"):
         assert [each.code for each in read("slack", {"channel": value, "text": "x"})[1]] == ["recipient_from_data"]
-    assert [each.code for each in read("slack", {"channel": "#a", "text": "x", "mention": "${event.x}"})[1]] == ["bad_mention"]
+    assert [each.code for each in read("slack", {"channel": "#a", "text": "x", "mention": "${event.x}"})[1]] == [
+        "bad_mention"
+    ]
 
 
 def test_a_thread_that_is_none(act: Act, workspace: Workspace) -> None:

@@ -41,7 +41,11 @@ def orders(tmp_path: Path, settings: Callable[[str], None]) -> Path:
 
 
 def test_rows_with_bound_values(act: Act, orders: Path, state: Any) -> None:
-    spec = {"database": "orders", "query": "SELECT id, amount FROM orders WHERE customer = :who ORDER BY id", "parameters": {"who": "${event.who}"}}
+    spec = {
+        "database": "orders",
+        "query": "SELECT id, amount FROM orders WHERE customer = :who ORDER BY id",
+        "parameters": {"who": "${event.who}"},
+    }
     found = act("sql", spec, values={"event": {"who": "anna"}}, **READ)
     assert found["output"] == {
         "columns": ["id", "amount"], "rows": [{"id": 1, "amount": 10.5}, {"id": 3, "amount": 2.0}], "rows_count": 2, "is_cut": False,
@@ -49,7 +53,12 @@ def test_rows_with_bound_values(act: Act, orders: Path, state: Any) -> None:
     for evil in ("anna' OR '1'='1", "'; DROP TABLE orders; --", "${steps.x}", "\\'"):
         assert act("sql", spec, values={"event": {"who": evil}}, **READ)["output"]["rows"] == []
     told = audited(state)[0]
-    assert (told["action"], told["outcome"], told["resource"], told["why"]) == ("sql.read", "done", "database:orders", "2 rows")
+    assert (told["action"], told["outcome"], told["resource"], told["why"]) == (
+        "sql.read",
+        "done",
+        "database:orders",
+        "2 rows",
+    )
     assert "OR '1'" not in repr(audited(state))
 
 
@@ -57,7 +66,9 @@ def test_many_rows_are_cut(act: Act, orders: Path) -> None:
     found = act("sql", {"database": "orders", "query": "SELECT id FROM orders", "most_rows": 2}, **READ)
     assert (found["output"]["rows_count"], found["output"]["is_cut"]) == (2, True)
     giant = "WITH RECURSIVE n(i, t) AS (SELECT 1, :t UNION ALL SELECT i+1, t FROM n WHERE i < 2000) SELECT t FROM n"
-    found = act("sql", {"database": "orders", "query": giant, "parameters": {"t": "x" * 10_000}, "most_rows": 5000}, **READ)
+    found = act(
+        "sql", {"database": "orders", "query": giant, "parameters": {"t": "x" * 10_000}, "most_rows": 5000}, **READ
+    )
     assert 50 < found["output"]["rows_count"] < 100
     assert found["output"]["is_cut"]
 
@@ -100,7 +111,9 @@ def test_writing_is_refused_by_the_database_itself(act: Act, orders: Path, monke
         found = actions.perform(planned, context)
         assert (found["status"], found["failure"]) == ("failed", "permanent"), query
     monkeypatch.undo()
-    assert act("sql", {"database": "orders", "query": "SELECT count(*) AS n FROM orders"}, **READ)["output"]["rows"] == [{"n": 3}]
+    assert act("sql", {"database": "orders", "query": "SELECT count(*) AS n FROM orders"}, **READ)["output"][
+        "rows"
+    ] == [{"n": 3}]
 
 
 def _context(act: Act, scope: tuple[str, ...]) -> Any:
@@ -114,7 +127,12 @@ def _context(act: Act, scope: tuple[str, ...]) -> Any:
 def test_only_the_tables_named(act: Act, orders: Path, settings: Callable[[str], None]) -> None:
     settings(f'[database.orders]\nfile = "{orders}"\ntables = ["orders", "totals"]\n')
     assert act("sql", {"database": "orders", "query": "SELECT * FROM totals"}, **READ)["output"]["rows_count"] == 2
-    for query in ("SELECT * FROM salaries", "SELECT (SELECT max(amount) FROM salaries)", "SELECT * FROM sqlite_master", "SELECT 1 WHERE EXISTS (SELECT 1 FROM salaries)"):
+    for query in (
+        "SELECT * FROM salaries",
+        "SELECT (SELECT max(amount) FROM salaries)",
+        "SELECT * FROM sqlite_master",
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM salaries)",
+    ):
         found = act("sql", {"database": "orders", "query": query}, **READ)
         assert (found["failure"], "lets the query not" in found["reason"]) == ("permanent", True), query
 
@@ -136,7 +154,12 @@ def test_asked_to_stop_it_stops(act: Act, orders: Path) -> None:
 
 
 def test_a_change_is_done_once_for_its_key(act: Act, orders: Path, settings: Callable[[str], None]) -> None:
-    spec = {"database": "orders", "query": "UPDATE orders SET amount = amount + 1 WHERE customer = :who", "parameters": {"who": "anna"}, "change": True}
+    spec = {
+        "database": "orders",
+        "query": "UPDATE orders SET amount = amount + 1 WHERE customer = :who",
+        "parameters": {"who": "anna"},
+        "change": True,
+    }
     assert "not to be changed" in act("sql", spec, **CHANGE)["reason"]
     settings(f'[database.orders]\nfile = "{orders}"\nchanges = true\n')
     assert "no tool 'sql:change'" in act("sql", spec, **READ)["reason"]
@@ -152,7 +175,11 @@ def test_a_change_is_done_once_for_its_key(act: Act, orders: Path, settings: Cal
 
 def test_a_change_that_fails_changes_nothing(act: Act, orders: Path, settings: Callable[[str], None]) -> None:
     settings(f'[database.orders]\nfile = "{orders}"\nchanges = true\n')
-    spec = {"database": "orders", "query": "INSERT INTO orders SELECT id - 1, customer, amount FROM orders ORDER BY id", "change": True}
+    spec = {
+        "database": "orders",
+        "query": "INSERT INTO orders SELECT id - 1, customer, amount FROM orders ORDER BY id",
+        "change": True,
+    }
     found = act("sql", spec, key="k", **CHANGE)
     assert (found["failure"], "refuses the change" in found["reason"]) == ("permanent", True)
     connection = sqlite3.connect(orders)
@@ -160,7 +187,9 @@ def test_a_change_that_fails_changes_nothing(act: Act, orders: Path, settings: C
     assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'roadmap_done'").fetchone()
 
 
-def test_a_locked_database_is_transient(act: Act, orders: Path, settings: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_transient(
+    act: Act, orders: Path, settings: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings(f'[database.orders]\nfile = "{orders}"\nchanges = true\n')
     opened = databases._opened
 
@@ -182,7 +211,10 @@ def test_csv_files(act: Act, tmp_path: Path, settings: Callable[[str], None]) ->
     settings(f'[database.orders]\nfiles = ["{tmp_path}/sales-2026.csv"]\n')
     query = "SELECT region, sum(amount) AS total, min(zip) AS zip FROM sales_2026 WHERE amount > 1 GROUP BY region"
     found = act("sql", {"database": "orders", "query": query}, **READ)
-    assert found["output"]["rows"] == [{"region": "north", "total": 10, "zip": "00123"}, {"region": "south", "total": 2.5, "zip": "99999"}]
+    assert found["output"]["rows"] == [
+        {"region": "north", "total": 10, "zip": "00123"},
+        {"region": "south", "total": 2.5, "zip": "99999"},
+    ]
     found = act("sql", {"database": "orders", "query": "DELETE FROM sales_2026", "change": True}, **CHANGE)
     assert found["failure"] == "permanent"
 
@@ -206,7 +238,10 @@ def test_a_file_that_is_no_database(act: Act, tmp_path: Path, settings: Callable
     assert "there is no database" in act("sql", {"database": "orders", "query": "SELECT 1"}, **READ)["reason"]
 
 
-@given(st.text(max_size=200) | st.text(alphabet="SELECTWITHINSERTdrop'\"`;:()-/*$ \n1a", max_size=60).map("SELECT ".__add__))
+@given(
+    st.text(max_size=200)
+    | st.text(alphabet="SELECTWITHINSERTdrop'\"`;:()-/*$ \n1a", max_size=60).map("SELECT ".__add__)
+)
 def test_any_text_is_a_statement_or_bad_data(text: str) -> None:
     try:
         found = statements.parsed(text)
