@@ -60,7 +60,10 @@ CALLERS = {
         "*": ["{d}: unexpected status 500 for request {n}", "query to {d} aborted after {n} ms", "bad answer from {d} (502)", "deadline exceeded while waiting for {d}"],
     },
 }  # fmt: skip
-EDGE_SAYS = {"dev": ["GET /api/{n} 500 in {n} ms"], "report": ["HTTP 500 POST /v3/x/{n} ({n} ms)", "request {n} failed"]}
+EDGE_SAYS = {
+    "dev": ["GET /api/{n} 500 in {n} ms"],
+    "report": ["HTTP 500 POST /v3/x/{n} ({n} ms)", "request {n} failed"],
+}
 CALM = ["handled request {n} in {n} ms", "job {n} done", "cache hit ratio 0.{n}", "polled {n} items", "GET /health 200"]
 CHRONIC = {
     "dev": [("ERROR", "client 10.1.0.{n} sent a malformed request"), ("WARN", "retrying job {n}"), ("WARN", "disk usage at 81 percent"), ("ERROR", "webhook {n} not delivered: 404")],
@@ -105,13 +108,18 @@ class Maker:
         self.depends: dict[str, list[str]] = {edge: r.sample(middles, min(len(middles), r.randint(2, 3)))}
         for place, each in enumerate(middles):
             below = middles[place + 1 :]
-            chosen = r.sample(below, min(len(below), r.randint(0, 2))) + r.sample(stores, min(len(stores), r.randint(0, 2)))
+            chosen = r.sample(below, min(len(below), r.randint(0, 2))) + r.sample(
+                stores, min(len(stores), r.randint(0, 2))
+            )
             self.depends[each] = chosen or [r.choice(stores)]
         reached = {each for values in self.depends.values() for each in values}
         for each in middles:
             if each not in reached:
                 self.depends[edge].append(each)
-        self.edge, self.services = edge, [edge, *middles, *[each for each in stores if each in {b for v in self.depends.values() for b in v}]]
+        self.edge, self.services = (
+            edge,
+            [edge, *middles, *[each for each in stores if each in {b for v in self.depends.values() for b in v}]],
+        )
         shuffled = r.sample(self.services, len(self.services))
         self.host = {each: f"node{place // 3 + 1}" for place, each in enumerate(shuffled)}
 
@@ -125,7 +133,9 @@ class Maker:
             text = text.replace("{n}", str(self.random.randint(2, 9999)), 1)
         self.rows.append((second, level, service, text.replace("{d}", names.get("d", ""))))
 
-    def stream(self, level: str, service: str, text: str, per_minute: float, begin: float, end: float, **names: str) -> None:
+    def stream(
+        self, level: str, service: str, text: str, per_minute: float, begin: float, end: float, **names: str
+    ) -> None:
         second = begin
         while True:
             second += self.random.expovariate(per_minute / 60)
@@ -173,7 +183,15 @@ class Maker:
                 waiting.append(above)
                 says = CALLERS[w].get(fault if below == culprit else "*") or CALLERS[w]["*"]
                 for text in r.sample(says, min(len(says), r.randint(1, 2))):
-                    self.stream(r.choice(["ERROR", "ERROR", "WARN"]), above, text, r.uniform(4, 25), reached[above], self.end_s, d=below)
+                    self.stream(
+                        r.choice(["ERROR", "ERROR", "WARN"]),
+                        above,
+                        text,
+                        r.uniform(4, 25),
+                        reached[above],
+                        self.end_s,
+                        d=below,
+                    )
         if self.edge in reached:
             self.stream("ERROR", self.edge, r.choice(EDGE_SAYS[w]), r.uniform(15, 40), reached[self.edge], self.end_s)
         return reached
@@ -183,7 +201,14 @@ class Maker:
         if r.random() > 0.8 and not always:
             return
         for service in self.services:
-            for name, low, high in (("cpu_ratio", 0.15, 0.5), ("memory_bytes", 3e8, 2e9), ("disk_used_ratio", 0.3, 0.8), ("latency_ms", 10, 80), ("error_ratio", 0, 0.01), ("up", 1, 1)):
+            for name, low, high in (
+                ("cpu_ratio", 0.15, 0.5),
+                ("memory_bytes", 3e8, 2e9),
+                ("disk_used_ratio", 0.3, 0.8),
+                ("latency_ms", 10, 80),
+                ("error_ratio", 0, 0.01),
+                ("up", 1, 1),
+            ):
                 shape = special.get((service, name))
                 if shape is None and r.random() > 0.8:
                     continue
@@ -200,7 +225,10 @@ class Maker:
         for host in sorted(set(self.host.values())):
             shape = special.get((host, "cpu_steal_ratio"))
             base = r.uniform(0.005, 0.02)
-            points = [[self.at(second), round(shape(second, base) if shape else base * r.uniform(0.8, 1.2), 5)] for second in range(0, int(self.end_s), 60)]
+            points = [
+                [self.at(second), round(shape(second, base) if shape else base * r.uniform(0.8, 1.2), 5)]
+                for second in range(0, int(self.end_s), 60)
+            ]
             self.metrics.append({"name": "cpu_steal_ratio", "host": host, "points": points})
 
     def make(self, fault: str) -> Incident:
@@ -216,8 +244,12 @@ class Maker:
                 return Maker(r.randrange(10**9), w).make(fault)
             victim, culprit = r.choice(together)
             host, greed = self.host[victim], r.choice(["cpu_ratio"])
-            special[host, "cpu_steal_ratio"] = lambda second, value: value + (r.uniform(0.2, 0.5) if second >= at else 0)
-            special[culprit, greed] = lambda second, value: min(value * r.uniform(2.5, 4), 1.0) + 0.3 if second >= at - 60 else value
+            special[host, "cpu_steal_ratio"] = lambda second, value: (
+                value + (r.uniform(0.2, 0.5) if second >= at else 0)
+            )
+            special[culprit, greed] = lambda second, value: (
+                min(value * r.uniform(2.5, 4), 1.0) + 0.3 if second >= at - 60 else value
+            )
         self.calm_after = until
         own = [] if fault == "unknown" else OWN[w][fault]
         if fault == "unknown":
@@ -225,7 +257,9 @@ class Maker:
             reached = {self.edge: at}
         else:
             if fault in ("bad_deploy", "config_change") and r.random() < 0.92:
-                self.changes.append(self.change(culprit, "deploy" if fault == "bad_deploy" else "config", at - r.uniform(5, 600)))
+                self.changes.append(
+                    self.change(culprit, "deploy" if fault == "bad_deploy" else "config", at - r.uniform(5, 600))
+                )
             if fault == "dependency_down":
                 until[culprit] = at
                 if r.random() < 0.6:
@@ -242,7 +276,9 @@ class Maker:
                 begin = r.uniform(0.3, 0.8)
                 special[culprit, "disk_used_ratio"] = lambda second, value: min(begin + (1 - begin) * second / at, 1.0)
             if fault == "memory_leak":
-                special[culprit, "memory_bytes"] = lambda second, value: 4e8 * (1 + 4 * min(second / at, 1.0)) * r.uniform(0.97, 1.03)
+                special[culprit, "memory_bytes"] = lambda second, value: (
+                    4e8 * (1 + 4 * min(second / at, 1.0)) * r.uniform(0.97, 1.03)
+                )
             reached = self.callers(victim, fault, at + r.uniform(0, 10))
         self.calm(until)
         self.series(reached, special, always=fault == "noisy_neighbour")
@@ -250,7 +286,13 @@ class Maker:
         alerts = [{"at": self.at(self.started_s), "service": self.edge, "name": "HighErrorRate"}]
         for each in alerted:
             if r.random() < 0.4 and each != self.edge:
-                alerts.append({"at": self.at(reached[each] + r.uniform(60, 300)), "service": each, "name": r.choice(["HighLatency", "Errors"])})
+                alerts.append(
+                    {
+                        "at": self.at(reached[each] + r.uniform(60, 300)),
+                        "service": each,
+                        "name": r.choice(["HighLatency", "Errors"]),
+                    }
+                )
         self.rows.sort()
         given: dict[str, Any] = {"started": self.at(self.started_s), "logs": self.lines(), "alerts": alerts}
         if self.metrics:
@@ -262,7 +304,9 @@ class Maker:
         return Incident(given, fault, "" if fault == "unknown" else culprit)
 
     def lines(self) -> list[str]:
-        sort = self.random.choice(["plain", "json"] if self.wording == "dev" else ["json", "logfmt", "syslog", "bracket"])
+        sort = self.random.choice(
+            ["plain", "json"] if self.wording == "dev" else ["json", "logfmt", "syslog", "bracket"]
+        )
         found = []
         for second, level, service, text in self.rows:
             at = self.at(second)
@@ -272,10 +316,14 @@ class Maker:
                 case "json":
                     found.append(json.dumps({"time": at, "level": level.lower(), "service": service, "message": text}))
                 case "logfmt":
-                    found.append(f'time={at} level={level.lower()} service={service} msg="{text.replace(chr(34), chr(39))}"')
+                    found.append(
+                        f'time={at} level={level.lower()} service={service} msg="{text.replace(chr(34), chr(39))}"'
+                    )
                 case "syslog":
                     moment = self.zero + timedelta(seconds=second)
-                    found.append(f"{moment:%b} {moment.day:2} {moment:%H:%M:%S} {self.host[service]} {service}[{self.random.randint(100, 999)}]: {level} {text}")
+                    found.append(
+                        f"{moment:%b} {moment.day:2} {moment:%H:%M:%S} {self.host[service]} {service}[{self.random.randint(100, 999)}]: {level} {text}"
+                    )
                 case _:
                     found.append(f"[{at}] [{level}] [{service}] - {text}")
         return found

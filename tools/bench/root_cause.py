@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
 from incidents import incident  # noqa: E402
-
 from roadmap_cli.wf.agents import causes, logs, signs  # noqa: E402
 from roadmap_cli.wf.agents.desk import Desk  # noqa: E402
 

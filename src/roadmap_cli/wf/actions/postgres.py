@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -186,6 +187,8 @@ def _words(error: psycopg.Error, host: str, question: Question) -> RoadmapError:
     said = " ".join((error.diag.message_primary or str(error)).split())[:200]
     if state == "57014":
         return TryLater(f"the query was not done after {question.timeout_s:g} s", code="timed_out")
+    if not state and re.search(r"authentication failed|does not exist|pg_hba\.conf|not permitted to log in", said):
+        return ConfigError(f"{host!r} does not let us in: {said}", code="bad_login")
     if not state:
         return Unavailable(f"no connection to {host!r}: {said}", code="no_connection")
     if state[:2] == "28":

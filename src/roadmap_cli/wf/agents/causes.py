@@ -1,10 +1,10 @@
 """Task ``root_cause``: what set it all off, with the evidence for it, how certain that is, and what else it may be.
 
 Rules, said in the answer: effects follow causes, and come up along the dependencies, so the deepest service whose own
-troubles began first is suspected; what others say of it speaks for it; a change just before speaks for the change; words
-and series that tell the sort of a cause speak for that sort. The points of each candidate become its certainty by the
-logistic function over all candidates and the chance that it is none of them (`_UNKNOWN`), fitted on generated incidents
-(tools/bench/root_cause.py, seeds of "dev").
+troubles began first is suspected; what others say of it speaks for it; a change just before speaks for the change;
+words and series that tell the sort of a cause speak for that sort. The points of each candidate become its certainty
+by the logistic function over all candidates and the chance that it is none of them (`_UNKNOWN`), fitted on generated
+incidents (tools/bench/root_cause.py, split "dev").
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def work(spec: Record, desk: Desk) -> Work:
     found = collected(spec, desk, started)
     ranked = ranked_causes(found)
     least = spec.get("least_certainty", 0.5)
-    told, cited = [], dict[str, Record]()
+    told: list[Record] = []
+    cited: dict[str, Record] = {}
     for candidate, certainty in ranked[:_MOST_CANDIDATES]:
         each, records = _told(candidate, certainty)
         told.append(each)
@@ -113,7 +114,8 @@ def collected(spec: Record, desk: Desk, started: datetime) -> Seen:
                 "change", "changes", f"{seen.whose(each)} {text}".strip(), at, now, service=seen.whose(each)
             )
             found.changes.append(seen.Change(at, seen.whose(each), _change_sort(text), record))
-    found.services |= {each.service for each in (*found.alerts, *found.changes) if each.service}
+    found.services |= {each.service for each in found.alerts} | {each.service for each in found.changes}
+    found.services.discard("")
     for table in seen.tables(spec.get("metrics"), "metrics"):
         if name := seen.whose(table):
             found.services.add(name)

@@ -63,7 +63,7 @@ class Desk:
         return self.context.now()
 
     def files(self) -> dict[str, str]:
-        """The files of the task, by path. Raises DataError for one that is missing or lies outside once links are followed."""
+        """The files of the task, by path. Raises DataError for one that is missing or, links followed, outside."""
         return {path: self._read(path) for path in self.spec.get("files", [])}
 
     def _read(self, path: str) -> str:
@@ -102,7 +102,7 @@ def work(spec: Record, step: Record, context: Context) -> Record:
 
 
 def evidence(sort: str, source: str, text: str, at: datetime | None, now: datetime, **more: Any) -> Record:
-    """A wf.evidence record: a thing seen that a claim can cite. `sort` is log_line, metric, change, alert, row or value."""
+    """A wf.evidence record: a thing seen that a claim can cite. `sort` says of which sort."""
     place = str(more.get("number", ""))
     found: Record = {
         "kind": "wf.evidence",

@@ -69,7 +69,8 @@ def over_budget(
             continue
         usd, tokens, unpriced = spent(tx, run, None if whose == "plan" else step["name"])
         if isinstance(budget.get("tokens"), int) and tokens + prompt_tokens + most_tokens > budget["tokens"]:
-            return f"{tokens} tokens of the {whose}'s {budget['tokens']} are used, this may take {prompt_tokens + most_tokens}"
+            more = prompt_tokens + most_tokens
+            return f"{tokens} tokens of the {whose}'s {budget['tokens']} are used, this may take {more}"
         if isinstance(budget.get("usd"), int | float):
             if dearest is None or unpriced or (dearest and currency not in (None, "USD")):
                 return f"what it costs is not known in USD, and the {whose} has a budget"

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -180,7 +181,7 @@ def _silence(seen: Seen, busy: Mapping[str, list[datetime]], last: Mapping[str, 
         times.sort()
         if len(times) < 10:
             continue
-        gaps = sorted((b - a).total_seconds() for a, b in zip(times, times[1:], strict=False))
+        gaps = sorted((b - a).total_seconds() for a, b in pairwise(times))
         usual = gaps[int(len(gaps) * 0.95)]
         quiet = (until - times[-1]).total_seconds()
         if quiet > max(8 * usual, 90.0) and times[-1] <= seen.started + timedelta(minutes=5):

@@ -100,8 +100,9 @@ def compared(now: list[Line], before: list[Line]) -> list[Record]:
             _ORDER[each.get("change", "same")] if each["level"] in ("WARN", "ERROR", "FATAL") else 5,
             -logs.LEVELS.index(each["level"]),
             -each["count"],
+            each.get("first_at", ""),
             each["template"],
-        )  # fmt: skip
+        )
     )
     return found
 

@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from .conftest import NOW, Act, Server, audited, read
 
 from roadmap_cli.net import permissions
 from roadmap_cli.wf.steps import Stopped
+
+from .conftest import NOW, Act, Server, audited, read
 
 GET = {"role": "data", "effects": ("network",)}
 POST = {"role": "operations", "effects": ("network", "change")}
