@@ -5,7 +5,8 @@
 Prints bench.figure records. The split "report" has other wordings, formats and sizes than "dev", by which the rules
 were made; incidents are those of tools/incidents.py, seeds 0 to N-1. Right is: the sort and the service of the cause are
 those of the truth; where nothing tells it, that the answer is "unknown". The peers blame the service of the first error
-in the hour before the alert, or of the most frequent one, and tell the sort by the same words as the agent.
+in the hour before the alert, of the most frequent one, or of the first one that
+was not there before the last 20 minutes, and tell the sort by the same words as the agent.
 """
 
 from __future__ import annotations
@@ -60,7 +61,11 @@ def naive(given, by):
     ]  # fmt: skip
     if not lines:
         return "unknown", ""
-    if by == "first":
+    if by == "new":
+        known = {(each.service, logs.masked(each.text)) for each in lines if each.at < started - timedelta(minutes=20)}
+        fresh = [each for each in lines if (each.service, logs.masked(each.text)) not in known]
+        line = min(fresh or lines, key=lambda each: each.at)
+    elif by == "first":
         line = min(lines, key=lambda each: each.at)
     else:
         counts = Counter((each.service, logs.masked(each.text)) for each in lines)
@@ -80,32 +85,34 @@ def main() -> None:
     right, top3, where = Counter(), Counter(), Counter()
     by_sort = defaultdict(Counter)
     certainties = []
-    spent = 0.0
+    spent, logs_only = 0.0, 0
     for seed in range(asked.first, asked.first + asked.count):
         found = incident(seed, asked.split)
         truth = (found.sort, found.service)
         begin = time.process_time()
         best, ranked, certainty = agent(found.given)
         spent += time.process_time() - begin
+        logs_only += agent({key: found.given[key] for key in ("logs", "started")})[0] == truth
         hit = best == truth
         right["agent"] += hit
         where["agent"] += best[1] == truth[1]
         top3["agent"] += truth in ranked[:3] or (truth[0] == "unknown" and best[0] == "unknown")
         by_sort[found.sort]["right" if hit else "unknown" if best[0] == "unknown" else "wrong"] += 1
         certainties.append((certainty, bool(ranked) and ranked[0] == truth))
-        for by in ("first", "most"):
+        for by in ("first", "most", "new"):
             guess = naive(found.given, by)
             right[by] += guess == truth
             where[by] += guess[1] == truth[1]
         if asked.verbose and not hit:
             print(seed, "truth", truth, "said", best, certainty, ranked[:3], file=sys.stderr)
     count, split = asked.count, asked.split
-    for peer, name in (("first", "first error"), ("most", "most frequent error")):
+    for peer, name in (("first", "first error"), ("most", "most frequent error"), ("new", "first new error")):
         figure("right_ratio", right["agent"] / count, "ratio", name, right[peer] / count, split=split, count=count)
         figure("service_ratio", where["agent"] / count, "ratio", name, where[peer] / count, split=split, count=count)
     figure("among_three_ratio", top3["agent"] / count, "ratio", split=split, count=count)
     named = sum(each["right"] + each["wrong"] for sort, each in by_sort.items())
     wrong = sum(each["wrong"] for each in by_sort.values())
+    figure("right_ratio.logs_alone", logs_only / count, "ratio", split=split, count=count)
     figure("wrong_of_named_ratio", wrong / max(named, 1), "ratio", split=split, count=count)
     bins = defaultdict(list)
     for certainty, hit in certainties:

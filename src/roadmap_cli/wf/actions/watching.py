@@ -77,12 +77,14 @@ def over_network(
         now=context.now,
         environ=context.environ,
     )
-    if not guarded.may_separate:  # a dry run: nothing is sent, and nothing has to be waited for
+    try:
+        own = guarded.separate()
+    except ValueError:  # a dry run: nothing is sent, and nothing has to be waited for
         with guarded:
             return work(guarded)
 
     def body() -> Found:
-        with guarded.separate() as own:
+        with own:
             return work(own)
 
     return watched(body, timeout_s=timeout_s, stop=context.stop, cancel=cancel)

@@ -72,7 +72,7 @@ def work(spec: Record, desk: Desk) -> Work:
     if best is not None and not is_unknown:
         output["cause"] = best
         what = f"root cause: {best['what']}"
-        why = "; ".join(best["reasons"])
+        why = "; ".join(each["why"] for each in best["reasons"])
     else:
         what = "the root cause is not known"
         why = "no candidate is certain enough" if told else "nothing out of the ordinary was seen around the start"
@@ -190,9 +190,8 @@ def _of_service(
     troubles += [each for each in blamed[service] if each.sort in seen.TOLD_OF_OTHERS]
     if troubles:
         strongest = max(troubles, key=lambda each: each.strength)
-        told.append(
-            (min(0.5 * sum(each.strength for each in troubles), 2.0), "it has troubles of its own", strongest.evidence)
-        )
+        weight = sum(each.strength * (1.0 if each.is_lasting else 0.5) for each in troubles)
+        told.append((min(0.5 * weight, 2.0), "it has troubles of its own", strongest.evidence))
     accusers = sorted({each.service for each in blamed[service] if each.service})
     if accusers:
         told.append(
@@ -201,19 +200,27 @@ def _of_service(
     onset = onsets.get(service)
     if onset is not None:
         lag = (onset - first).total_seconds()
-        told.append((1.5 * math.exp(-lag / 120), f"its troubles began {lag:.0f} s after the first", None))
+        when = "its troubles were the first" if lag < 1 else f"its troubles began {lag:.0f} s after the first"
+        earliest = min((*own[service], *blamed[service]), key=lambda each: (each.at != onset, each.at))
+        told.append((1.5 * math.exp(-lag / 120), when, earliest.evidence))
     callees = {each.blames for each in blaming[service]}
     if callees and not any(each.sort for each in troubles):
-        told.append((-1.2, f"it cannot use {', '.join(sorted(callees))}", None))
+        told.append((-1.2, f"it cannot use {', '.join(sorted(callees))}", blaming[service][0].evidence))
     below = found.below(service)
     deeper = [
         each for each in below if each in onsets and onset is not None and onsets[each] <= onset + timedelta(seconds=60)
     ]
     if deeper:
-        told.append((-0.7, f"{', '.join(sorted(deeper))} below it is troubled too", None))
-    above = [each for each in {*own, *blaming} if each != service and service in found.below(each)]
+        what = (own[min(deeper)] or blamed[min(deeper)])[0].evidence
+        told.append((-0.7, f"{', '.join(sorted(deeper))} below it is troubled too", what))
+    above = [
+        each
+        for each in {*own, *blaming}
+        if each != service and (own[each] or blaming[each]) and service in found.below(each)
+    ]
     if above:
-        told.append((min(0.25 * len(above), 0.8), f"{', '.join(sorted(above))} above it is troubled", None))
+        what = (own[min(above)] or blaming[min(above)])[0].evidence
+        told.append((min(0.25 * len(above), 0.8), f"{', '.join(sorted(above))} above it is troubled", what))
     alerts = [each for each in found.alerts if each.service == service]
     if alerts:
         told.append((0.3, "it has an alert", alerts[0].evidence))
@@ -310,15 +317,15 @@ def _by_neighbours(found: Seen, own: Any, candidate: Any) -> None:
 
 def _told(candidate: Candidate, certainty: float) -> tuple[Record, list[Record]]:
     reasons = sorted(candidate.reasons, key=lambda each: -abs(each[0]))
-    cited = list({record["id"]: record for points, _, record in reasons if record and points > 0}.values())[
-        :_MOST_EVIDENCE
-    ]
+    cited = list({record["id"]: record for _, _, record in reasons[:_MOST_EVIDENCE] if record}.values())
     told: Record = {
         "sort": candidate.sort,
         "service": candidate.service,
         "what": f"{candidate.service}: {signs.SORTS[candidate.sort]}",
         "certainty_ratio": round(certainty, 4),
-        "reasons": [why for _, why, _ in reasons[:6]],
+        "reasons": [
+            {"why": why, "evidence_ids": [record["id"]]} if record else {"why": why} for _, why, record in reasons[:6]
+        ],
         "evidence_ids": [each["id"] for each in cited],
     }
     if candidate.at:

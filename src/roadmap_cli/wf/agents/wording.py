@@ -66,7 +66,8 @@ def _cause(value: Record) -> Iterator[Claim]:
         sure = percent(cause.get("certainty_ratio"))
         yield Claim(f"The likely cause is {plain(cause.get('what'))}{began} (certainty {sure}).", _ids(cause))
         for reason in cause.get("reasons", [])[:6]:
-            yield Claim(f"{plain(reason)}", _ids(cause))
+            if isinstance(reason, dict):
+                yield Claim(plain(reason.get("why")), _ids(reason) or _ids(cause))
     else:
         yield Claim(
             f"The cause is not known: {plain(value.get('why_unknown', 'nothing is certain enough'))}.", _ids(value)
