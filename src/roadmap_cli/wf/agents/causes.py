@@ -337,7 +337,7 @@ def _in_words(output: Record, what: str, why: str, texts: list[str], desk: Desk)
     """The finding in a model's words, if they say nothing that the evidence does not."""
     given = "\n".join([what, why, *texts])
     schema = {
-        "type": "object", "properties": {"explanation": {"type": "string", "maxLength": 600}},
+        "type": "object", "properties": {"explanation": {"type": "string"}},
         "required": ["explanation"], "additionalProperties": False,
     }  # fmt: skip
     asked = "You explain to an on-call engineer, in two sentences, what was found out about an incident."

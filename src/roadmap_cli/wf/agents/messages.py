@@ -19,7 +19,7 @@ def work(spec: Record, desk: Desk) -> Work:
         schema = {
             "type": "object", "additionalProperties": False, "required": ["subject", "text"],
             "properties": {
-                "subject": {"type": "string", "maxLength": 120}, "text": {"type": "string", "maxLength": 1500},
+                "subject": {"type": "string"}, "text": {"type": "string"},
             },
         }  # fmt: skip
         audience = spec.get("audience") or "the people on call"

@@ -7,16 +7,19 @@ a name in its words that no evidence bears is not told on.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.core.errors import DataError, TryLater, Unavailable
+from roadmap_cli.core.errors import RoadmapError, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.actions import Context, once
+from roadmap_cli.wf.actions.watching import watched
 
 if TYPE_CHECKING:
     from roadmap_cli.models.chat import Chat
+    from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.state.store import Connection
 
 #: The most of what an agent read that goes into a prompt, characters.
@@ -32,8 +35,10 @@ _NAME = re.compile(r"[A-Za-z][\w.-]*[A-Z_\d.@/-][\w.@/-]*|https?://\S+|[@#][\w-]
 class Asked:
     """A model on behalf of one step."""
 
-    def __init__(self, chat: Chat, step: Record, context: Context):
-        self._chat, self._step, self._context = chat, step, context
+    def __init__(self, chat: Chat, ledger: Ledger, step: Record, context: Context):
+        self._chat, self._ledger, self._step, self._context = chat, ledger, step, context
+        self._ends_at = time.monotonic() + step["timeout_s"]
+        self.is_left = False
         self.notes: list[str] = []
 
     def ask(self, system: str, text: str, schema: Mapping[str, Any], *, most_tokens: int) -> Any:
@@ -51,12 +56,22 @@ class Asked:
         if reason:
             self.notes.append(f"no model was asked: {reason}")
             return None
+
+        def work() -> Any:
+            return self._chat.complete(messages, max_tokens=most_tokens, schema=schema, purpose="wf-agent").value
+
+        self.is_left = True  # a thread that is left alone still uses the model
         try:
-            reply = self._chat.complete(messages, max_tokens=most_tokens, schema=schema, purpose="wf-agent")
-        except (DataError, TryLater, Unavailable) as error:
+            value = watched(work, timeout_s=max(self._ends_at - time.monotonic(), 0.1), stop=self._context.stop)
+            self.is_left = False
+        except RoadmapError as error:
+            self.is_left = error.code == "timed_out"
             self.notes.append(f"the model gave nothing usable: {error.code}")
             return None
-        return reply.value
+        finally:
+            if not self.is_left:
+                self._ledger.flush()
+        return value
 
 
 def over_budget(
@@ -104,26 +119,31 @@ def opened(spec: Record, step: Record, context: Context) -> Iterator[Asked | Non
     from roadmap_cli.models.selection import open_chat
     from roadmap_cli.net.transport import Transport
 
-    # The command in the ledger names the step, so that what a step has spent can be told.
-    ledger = Ledger(context.state, f"{context.command}:{step['name']}", context.now, once.run_id(context))
+    # The command in the ledger names the step, so that what a step has spent can be told. Calls are made in a thread of
+    # their own: the ledger keeps them until they can be written in this one.
+    ledger = Ledger(context.state, f"{context.command}:{step['name']}", context.now, once.run_id(context), held=True)
     transport = Transport(
         context.state, command=context.command, offline=bool(context.environ.get("ROADMAP_OFFLINE")), now=context.now,
         environ=context.environ,
     )  # fmt: skip
+    if transport.may_separate:
+        transport = transport.separate()
     name = None if spec["model"] == "default" else spec["model"]
     try:
         chat = open_chat(name, environ=context.environ, ledger=ledger, transport=transport, kinds=("wf.message",))
-    except Unavailable:
-        chat = None
-    if chat is None:
+    except RoadmapError as error:
         transport.close()
+        if not isinstance(error, Unavailable):
+            raise
         yield None
         return
+    asked = Asked(chat, ledger, step, context)
     try:
-        yield Asked(chat, step, context)
+        yield asked
     finally:
-        chat.close()
-        transport.close()
+        if not asked.is_left:
+            chat.close()
+            transport.close()
 
 
 def unborne(text: str, given: str) -> list[str]:

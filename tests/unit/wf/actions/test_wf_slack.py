@@ -178,3 +178,16 @@ def test_a_thread_that_is_none(act: Act, workspace: Workspace) -> None:
     for value in ("1", "x.y", "1.1 or 1=1", "", 5):
         assert act("slack", spec, values={"event": {"t": value}}, **POST)["failure"] == "permanent"
     assert workspace.messages == []
+
+
+def test_slack_s_own_client_is_answered_alike(act: Act, workspace: Workspace, server: Server) -> None:
+    """The small workspace is one that Slack's own client can use, and what we ask is what it asks."""
+    slack_sdk = pytest.importorskip("slack_sdk", reason="slack_sdk, Slack's own client, is not installed")
+    client = slack_sdk.WebClient(token="xoxb-token", base_url=f"{server.url}/api/")
+    theirs = client.api_call("chat.postMessage", data={"channel": "C0OPS1", "text": "theirs", "metadata": "{}"})
+    assert theirs["ok"]
+    ours = act("slack", {"channel": "#ops", "text": "ours", "thread": theirs["ts"]}, **POST)
+    assert client.conversations_replies(channel="C0OPS1", ts=theirs["ts"])["messages"][0]["ts"] == ours["output"]["ts"]
+    first, second = [each for each in server.asked if each.path.endswith("chat.postMessage")]
+    assert first.headers["content-type"].startswith(second.headers["content-type"])
+    assert (first.path, first.headers["authorization"]) == (second.path, second.headers["authorization"])
