@@ -25,7 +25,10 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     found: Record = {"task": name}
     if task is None:
         return found
-    reader.table(table, way, (*task.fields, *tasks.COMMON), task.needs)
+    for key in table:
+        if key in tasks.every_field() and key not in task.fields:
+            reader.fault((*way, key), "unknown_field", f"task {name!r} takes no field {key!r}")
+    reader.table({key: table.get(key) for key in task.needs}, way, task.needs, task.needs)
     if "model" in table:
         found["model"] = reading.literal(reader, table, way, "model", "the template says which model is asked")
     for key in task.fields:
@@ -108,6 +111,24 @@ def _parameter(reader: Reader, value: Any, way: Way) -> Record:
     if "default" in table:
         found["default"] = table["default"]
     return found
+
+
+def settled(spec: Record) -> Record:
+    """The task with its values. Raises DataError for what is not what its field should be."""
+    task = tasks.TASKS[spec["task"]]
+    for key, sort in task.fields.items():
+        if key not in spec:
+            continue
+        if sort == "text":
+            spec[key] = reading.plain(spec[key], f"{key!r}")
+        elif sort == "texts":
+            spec[key] = reading.flat(spec[key], f"{key!r}")
+        elif sort == "list" and not isinstance(spec[key], list):
+            raise DataError(f"{key!r} is no list", code="bad_value")
+    spec["files"] = [tasks.plain_path(each) for each in spec.get("files", [])]
+    if "path" in spec:
+        spec["path"] = tasks.plain_path(spec["path"])
+    return spec
 
 
 def needed(spec: Record) -> list[str]:
