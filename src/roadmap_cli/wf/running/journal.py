@@ -235,7 +235,7 @@ class Local:
         return None if descriptor is None else (descriptor, 0)
 
     def release(self, run: Active) -> None:
-        if run.status in ("succeeded", "failed", "cancelled"):
+        if run.status not in ("running", "compensating"):  # none of its steps is being done
             leases.forget(self._state.path, run.run_id)
         os.close(run.lease)
 
