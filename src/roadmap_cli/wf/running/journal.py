@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roadmap_cli.core import clock
@@ -271,6 +271,10 @@ def load(tx: Tx, run_id: str, lease: int, token: int, now: datetime) -> Active |
         run.statuses[unit.name] = unit.status
         run.last_position = max(run.last_position, unit.position or 0)
         if unit.status == "waiting" and unit.wait_s is not None and unit.wake_at is not None:
+            if (clock.parse(unit.wake_at) - now).total_seconds() > unit.wait_s + 1:  # the clock was set back
+                unit.wake_at = clock.stamp(now + timedelta(seconds=unit.wait_s))
+                if lease >= 0:
+                    keep(tx, run, unit)
             due(unit, remaining(unit.wake_at, unit.wait_s, now))
     rows = tx.execute("SELECT step, attempt, outcome FROM wf_step WHERE run_id = ? ORDER BY step, attempt", (run_id,))
     for name, attempt, text in rows.fetchall():
