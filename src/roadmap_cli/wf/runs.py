@@ -126,7 +126,7 @@ def _has_come(kept: journal.LocalTx, run: Active, name: str, cursor: int) -> boo
     return any(life.matches(spec, event, run, place) for _, event in kept.events(cursor))
 
 
-def begin(scene: Scene, claim: Claim) -> bool:
+def begin(scene: Scene, claim: Claim, *, is_shared: bool = False) -> bool:
     """Begin a plan whose approval holds; False if as many runs of its workflow are under way as it allows at a time.
 
     A plan whose approval holds no longer is left alone. Raises DataError for one that is not what its hash says.
@@ -138,11 +138,14 @@ def begin(scene: Scene, claim: Claim) -> bool:
     verdict, approval = approvals.standing(tx, plan, scene.at)
     if verdict != "approved" or approval is None:
         return True
-    if isinstance(most := plan.get("concurrency"), int) and under_way(tx, plan["workflow"]) >= most:
+    most = None if is_shared else plan.get("concurrency")
+    if isinstance(most, int) and under_way(tx, plan["workflow"]) >= most:
         return False
     spec = plan.get("fork")
     before = _forked(scene.tx, spec, scene.at) if isinstance(spec, dict) else None
     scene.tell(_begun(tx, claim.run_id, plan, approval, command=scene.command, at=scene.at))
+    if is_shared:
+        tx.execute("UPDATE wf_progress SET place = 'shared' WHERE run_id = ?", (claim.run_id,))
     scene.log(
         Active(claim.run_id, plan, 0), "run.started", "allowed", f"{approval['approver']} approved exactly this plan",
         approval_id=approval["id"], plan_id=plan["id"],
@@ -208,7 +211,11 @@ def wish(state: State, run_id: str, wanted: str, *, by: str, command: str, at: d
             now = "compensating" if found and found[1] else "running"
             if status == "paused":
                 tx.execute("UPDATE wf_run SET status = ? WHERE run_id = ?", (now, run_id))
-            tx.execute("UPDATE wf_progress SET wanted = NULL WHERE run_id = ?", (run_id,))
+            # Of a shared run the database must hear of it.
+            tx.execute(
+                "UPDATE wf_progress SET wanted = CASE WHEN place IS NULL THEN NULL ELSE 'unpause' END"
+                " WHERE run_id = ?", (run_id,),
+            )  # fmt: skip
         else:
             if status == "paused" and wanted == "pause":
                 return str(status)

@@ -131,7 +131,9 @@ def engine(state: State, doing: Callable[[Launch], Record], now: Any = lambda: N
         made.close()
 
 
-def all_done(state: State, doing: Callable[[Launch], Record], *plan_ids: str, now: Any = lambda: NOW, **more: Any) -> list[Record]:
+def all_done(
+    state: State, doing: Callable[[Launch], Record], *plan_ids: str, now: Any = lambda: NOW, **more: Any
+) -> list[Record]:
     """Run plans until nothing more happens, and what can go on of those there are; everything told."""
     with engine(state, doing, now, **more) as made:
         with state.read() as tx:

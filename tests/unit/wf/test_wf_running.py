@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.wf.plans import NOW, Doing, Time, all_done, approved, claim, engine, step
 
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import approvals, runs, tasks
-from tests.unit.wf.plans import NOW, Doing, Time, all_done, approved, claim, engine, step
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -118,7 +118,9 @@ def test_a_loop_over_what_is_no_list_or_too_long_fails(state: State, doing: Doin
 
 def test_a_sub_workflow_has_names_and_inputs_of_its_own(state: State, doing: Doing) -> None:
     inner = [step("a", "value", "${inputs.n}"), step("b", "ok", "${steps.a.output}!", needs=("a",))]
-    sub = step("sub", action="workflow", workflow={"template": "t", "inputs": {"n": "${steps.a.output}"}, "steps": inner})
+    sub = step(
+        "sub", action="workflow", workflow={"template": "t", "inputs": {"n": "${steps.a.output}"}, "steps": inner}
+    )
     del sub["command"]
     sub["needs"] = ["a"]
     plan = approved(state, step("a", "value", "outer"), sub, step("z", "ok", "${steps.sub.output.b}", needs=("sub",)))
@@ -205,7 +207,9 @@ def test_an_unknown_end_of_what_reaches_outside_goes_to_a_person(state: State, d
 
 
 def test_a_failure_may_be_gone_on_from(state: State, doing: Doing) -> None:
-    plan = approved(state, step("a", "permanent", on_failure="continue"), step("b", "ok", "<${steps.a.output}>", needs=("a",)))
+    plan = approved(
+        state, step("a", "permanent", on_failure="continue"), step("b", "ok", "<${steps.a.output}>", needs=("a",))
+    )
     told = all_done(state, doing, plan)
     assert last(told)["status"] == "succeeded"
     assert doing.commands[-1] == ["ok", "<>"]
@@ -213,7 +217,9 @@ def test_a_failure_may_be_gone_on_from(state: State, doing: Doing) -> None:
 
 def test_a_step_waits_for_leave_bound_to_its_values(state: State, doing: Doing) -> None:
     allowed = {"group": "ops", "timeout": "4h"}
-    plan = approved(state, step("v", "value", "x"), step("a", "ok", "${steps.v.output}", approval=allowed, needs=("v",)))
+    plan = approved(
+        state, step("v", "value", "x"), step("a", "ok", "${steps.v.output}", approval=allowed, needs=("v",))
+    )
     told = all_done(state, doing, plan)
     task = next(each for each in told if each["kind"] == "wf.task")
     assert (task["sort"], task["assignee"], task["expires_at"]) == ("approval", "group:ops", "2026-11-23T13:00:00.000Z")
@@ -338,7 +344,12 @@ def test_a_step_that_may_not_is_refused_and_told(state: State, doing: Doing) -> 
 
 
 def test_cancelled_it_stops_what_is_being_done_and_undoes_the_rest(state: State, doing: Doing) -> None:
-    plan = approved(state, step("a", compensate={"command": ["ok"]}), step("b", "sleep", "30", needs=("a",)), step("c", needs=("b",)))
+    plan = approved(
+        state,
+        step("a", compensate={"command": ["ok"]}),
+        step("b", "sleep", "30", needs=("a",)),
+        step("c", needs=("b",)),
+    )
     run_id = runs.identity(plan)
 
     def cancelled() -> None:
@@ -358,7 +369,9 @@ def test_cancelled_it_stops_what_is_being_done_and_undoes_the_rest(state: State,
 
 
 def test_a_parked_run_is_cancelled_or_paused(state: State, doing: Doing) -> None:
-    plan = approved(state, step("a", compensate={"command": ["ok"]}), step("w", action="wait", wait_s=9e6, needs=("a",)))
+    plan = approved(
+        state, step("a", compensate={"command": ["ok"]}), step("w", action="wait", wait_s=9e6, needs=("a",))
+    )
     all_done(state, doing, plan)
     run_id = runs.identity(plan)
     runs.wish(state, run_id, "pause", by="bob", command="test", at=NOW)
@@ -443,9 +456,16 @@ def test_a_denial_stops_a_run_at_its_next_step(state: State, doing: Doing) -> No
         made.turn()
         with state.write() as tx:
             approvals.decide_on(
-                tx, plan, approver="bob", is_approved=False, why="no", valid_s=1, expected_hash=None, command="t", at=NOW
+                tx,
+                plan,
+                approver="bob",
+                is_approved=False,
+                why="no",
+                valid_s=1,
+                expected_hash=None,
+                command="t",
+                at=NOW,
             )
         told = list(made.work())
     assert "denied the plan" in last(told)["reason"]
     assert doing.names == ["a"]
-

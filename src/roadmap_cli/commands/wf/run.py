@@ -74,16 +74,17 @@ def main(
     The end of each step is stored before it is told.
     A step that has ended is never done again; one that was cut off in the middle is, with the same key in
     ROADMAP_IDEMPOTENCY_KEY.
-    A step that fails for a passing reason is tried again; what is done is undone, backwards, when the run fails for good;
-    and where nobody can know what was done, a person is asked (wf.task, answered with wf-approve).
-    A run that waits for long is parked: its wf.run_waiting is written, no process stays, and wf-run --resume or wf-worker
-    take it up when it is time.
+    A step that fails for a passing reason is tried again.
+    When the run fails for good, what was done is undone, backwards.
+    Where nobody can know what was done, a person is asked: a wf.task, answered with wf-approve.
+    A run that waits for long is parked: its wf.run_waiting is written and no process stays.
+    wf-run --resume or wf-worker take it up when it is time.
 
-    With --fork and --from comes a new plan that reuses the outputs of all steps that do not come after STEP; it needs an
-    approval of its own: wf-run --fork RUN --from STEP | wf-approve | wf-run.
+    With --fork and --from comes a new plan that reuses the outputs of all steps that do not come after STEP.
+    It needs an approval of its own: wf-run --fork RUN --from STEP | wf-approve | wf-run.
 
-    It ends with 1 if a run failed, was cancelled or was not allowed, and with 75 if a plan still waits for approval or a
-    run of the input for something else.
+    It ends with 1 if a run failed, was cancelled or was not allowed, and with 75 if a plan still waits for approval or
+    a run of the input for something else.
     """
     from roadmap_cli.core.errors import UsageError
     from roadmap_cli.wf import people, runs
@@ -123,22 +124,17 @@ class _Driver:
     def drive(self, resume: bool, wanted: list[str] | None) -> Iterator[Record]:
         """Do what is asked for. Raises Negative and TryLater for how it ended."""
         from roadmap_cli.core.errors import Negative, TryLater
-        from roadmap_cli.wf import library, runs
+        from roadmap_cli.wf import library
         from roadmap_cli.wf.running import local, shared
 
         run = self.run
-        words = local.Settings(
-            library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after
-        )
+        words = local.Settings(library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after)
         place = (
             shared.opened(run.state, self.database.read(), words, run.transport) if self.database
             else local.opened(run.state, words)
         )  # fmt: skip
         with place as engine:
-            with run.state.read() as tx:
-                found = runs.unfinished(tx, run.now())
-                if resume:
-                    found += runs.ready(tx, run.now(), run.warn)
+            found = engine.find(run.now(), run.warn, resume)
             if wanted is not None:
                 found = [each for each in found if each.run_id in wanted]
                 self.asked |= {each.run_id for each in found}

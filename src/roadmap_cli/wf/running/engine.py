@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from queue import Empty, SimpleQueue
 
 from roadmap_cli.core.clock import Clock
-from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
+from roadmap_cli.core.errors import DataError, RoadmapError, TryLater, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.running import ends, graph, journal, life
 from roadmap_cli.wf.running.graph import UNDO, Active, Ready
@@ -40,6 +41,8 @@ class Claim:
     priority: int = 5
 
 
+#: Finds what can be taken up, and, if asked, begun.
+Finder = Callable[[datetime, Callable[[str], None], bool], list[Claim]]
 #: Begins a run that does not exist yet, in the transaction; False if it must wait for others of its workflow.
 Beginner = Callable[[Scene, Claim], bool]
 
@@ -49,7 +52,8 @@ class Engine:
 
     def __init__(
         self, kept: journal.Journal, perform: Perform, *, begin: Beginner, now: Clock, command: str, jobs: int = 8,
-        hold_s: float = 60.0, most_runs: int = MOST_RUNS,
+        hold_s: float = 60.0, most_runs: int = MOST_RUNS, find: Finder | None = None,
+        publish: Callable[[Sequence[Claim]], list[Record]] | None = None,
     ):  # fmt: skip
         self._journal = kept
         self._perform = perform
@@ -59,6 +63,9 @@ class Engine:
         self._jobs = jobs
         self._hold_s = hold_s
         self._most_runs = most_runs
+        self._find = find
+        self._publish = publish
+        self._told: list[Record] = []
         self._active: dict[str, Active] = {}
         self._claims: dict[str, Claim] = {}
         self._flying: dict[tuple[str, str], Launch] = {}
@@ -70,6 +77,17 @@ class Engine:
         self._draining: float | None = None
         #: What kept claims from being taken up: plans that are not what they should be.
         self.problems: list[DataError] = []
+        self._is_astray = False
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether nothing more is begun."""
+        return self._draining is not None
+
+    @property
+    def active_count(self) -> int:
+        """How many runs are held."""
+        return len(self._active)
 
     @property
     def held_count(self) -> int:
@@ -83,9 +101,15 @@ class Engine:
 
     def claim(self, claims: Sequence[Claim]) -> None:
         """Take runs up, or begin plans, as soon as nobody else works on them; the most urgent first."""
+        if self._publish is not None:
+            self._told += self._publish(claims)
         for each in claims:
             if each.run_id not in self._active:
                 self._claims.setdefault(each.run_id, each)
+
+    def find(self, at: datetime, warn: Callable[[str], None], fresh: bool = True) -> list[Claim]:
+        """What can be taken up now and, with `fresh`, what was approved and never begun. Warns of what is damaged."""
+        return self._find(at, warn, fresh) if self._find else []
 
     def given_up(self) -> list[Claim]:
         """Claims nobody let go of in time; they are forgotten."""
@@ -98,23 +122,30 @@ class Engine:
 
     def turn(self) -> list[Record]:
         """What has happened, committed: ends of attempts, and what they let begin. Launches what was begun."""
+        if self._is_astray:
+            self.recover()
+            self._is_astray = False
+        told, self._told = self._told, []
         self._collect()
         self._look()
-        runs = sorted((run for run in self._active.values() if run.is_dirty), key=lambda run: -run.priority)
+        runs = [run for run in self._active.values() if run.is_dirty]
         if not (self._ended or runs or self._may_claim()):
-            return []
-        scene: Scene
-        with self._journal.transaction() as tx:
-            free = 0 if self._draining is not None else self._jobs - len(self._flying) + len(self._ended)
-            scene = Scene(tx, self._now(), self._command, free)
-            for launch, outcome in self._ended:
-                self._store(scene, launch, outcome)
-            self._take_claims(scene)
-            runs = sorted((run for run in self._active.values() if run.is_dirty), key=lambda run: -run.priority)
-            for run in runs:
-                self._advance(scene, run)
+            return told
+        try:
+            with self._journal.transaction() as tx:
+                free = 0 if self.is_draining else self._jobs - len(self._flying) + len(self._ended)
+                scene = Scene(tx, self._now(), self._command, free)
+                for launch, outcome in self._ended:
+                    self._store(scene, launch, outcome)
+                self._take_claims(scene)
+                runs = [run for run in self._active.values() if run.is_dirty]
+                for run in sorted(runs, key=lambda run: -run.priority):
+                    self._advance(scene, run)
+        except RoadmapError:
+            self._is_astray = True
+            raise
         self._committed(scene)
-        return scene.told
+        return told + scene.told
 
     def is_idle(self) -> bool:
         """Whether there is nothing left to do, or nothing that may be begun any more."""
@@ -124,7 +155,7 @@ class Engine:
 
     def rest(self, most_s: float = 1.0) -> None:
         """Wait until something ends, is due, or it is time to look again."""
-        if self._ended or any(run.is_dirty for run in self._active.values()) and self._jobs > len(self._flying):
+        if self._ended or (any(run.is_dirty for run in self._active.values()) and self._jobs > len(self._flying)):
             return
         now = time.monotonic()
         limit = most_s if not (self._claims or self._active) else min(most_s, LOOK_S)
@@ -136,11 +167,24 @@ class Engine:
         with suppress(Empty):
             self._ended.append(self._done.get(timeout=limit))
 
-    def work(self, wait_s: float = 0.0) -> Iterator[Record]:
-        """Do all that was claimed; what others hold for longer than `wait_s` stays among the claims."""
+    def work(self, wait_s: float = 0.0, patience_s: float = 60.0) -> Iterator[Record]:
+        """Do all that was claimed; what others hold for longer than `wait_s` stays among the claims.
+
+        A database that is away is waited for, for `patience_s`. Raises Unavailable after that.
+        """
         deadline = time.monotonic() + wait_s
+        away_since: float | None = None
         while True:
-            yield from self.turn()
+            try:
+                told = self.turn()
+            except Unavailable:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > patience_s:
+                    raise
+                time.sleep(0.5)
+                continue
+            away_since = None
+            yield from told
             if self.is_idle():
                 return
             if not self._active and time.monotonic() >= deadline:
@@ -148,6 +192,11 @@ class Engine:
             self.rest()
 
     def close(self) -> None:
+        """Stop, and let go of everything."""
+        self.stop()
+        self._journal.close()
+
+    def stop(self) -> None:
         """Stop what is being done, keep what had ended, let go of all runs: they go on another time."""
         self._draining = 0.0
         for run in self._active.values():
@@ -172,7 +221,7 @@ class Engine:
             self._todo.put(None)
         for thread in self._threads:
             thread.join(1)
-        self._journal.close()
+        self._threads = []
 
     # -- what has happened ---------------------------------------------------------------------------------------------
 
@@ -249,6 +298,9 @@ class Engine:
             elif run is not None and run.status in ("succeeded", "failed", "cancelled", "paused"):
                 self._journal.release(run)
                 return True
+            elif run is not None and run.status == "ready":
+                run.status = "running"
+                scene.tx.stand(run, run.status)
             elif run is not None:
                 ends.resume(scene, run)
             if run is not None:
@@ -367,6 +419,8 @@ class Engine:
 
         What was being done goes on being done; what had ended is stored again, which changes nothing if it was.
         """
+        for lost in [each for each in self._active.values() if not self._journal.is_held(each)]:
+            self._lose(lost)
         with self._journal.transaction() as tx:
             for before in list(self._active.values()):
                 run = journal.load(tx, before.run_id, before.lease, before.token, self._now())
@@ -374,6 +428,8 @@ class Engine:
                     before.stop.set()
                     self._journal.release(before)
                     del self._active[before.run_id]
+                    if run is None:  # its beginning was not committed
+                        self._claims[before.run_id] = Claim(before.run_id, before.plan["id"], before.priority)
                     continue
                 run.stop = before.stop
                 run.doing = {unit for of, unit in self._flying if of == run.run_id and unit in run.units}

@@ -123,41 +123,53 @@ class LocalTx:
         self.execute: Callable[..., Any] = tx.execute
 
     def write(self, sql: str, values: Sequence[Any]) -> None:
+        """See `Tx`."""
         self.connection.execute(sql, values)
 
     def put(self, record: Record) -> None:
+        """See `Tx`."""
         records.put(self.connection, record)
 
     def log(self, **entry: Any) -> None:
+        """See `Tx`."""
         log.append(self.connection, **entry)
 
     def decide(self, **decision: Any) -> str:
+        """See `Tx`."""
         return str(decide(self.connection, **decision)["id"])
 
     def settle(self, decision_id: str, outcome: str, at: datetime) -> None:
+        """See `Tx`."""
         settle(self.connection, decision_id, outcome, at)
 
     def ask(self, **question: Any) -> Record:
+        """See `Tx`."""
         return tasks.ask(self.connection, **question)
 
     def task(self, task_id: str) -> Record | None:
+        """See `Tx`."""
         return tasks.get(self.connection, task_id)
 
     def expire(self, task_id: str, at: datetime) -> None:
+        """See `Tx`."""
         tasks.expire(self.connection, task_id, at)
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
+        """See `Tx`."""
         return rights.may_perform(self.connection, plan, step, at)
 
     def denial(self, plan_id: str) -> str | None:
+        """See `Tx`."""
         sql = "SELECT status, approver FROM wf_approval WHERE plan_id = ? ORDER BY number DESC LIMIT 1"
         row = self.connection.execute(sql, (plan_id,)).fetchone()
         return str(row[1]) if row and row[0] == "denied" else None
 
     def event_cursor(self) -> int:
+        """See `Tx`."""
         return int(self.connection.execute("SELECT coalesce(max(rowid), 0) FROM wf_event").fetchone()[0])
 
     def events(self, cursor: int) -> Iterator[tuple[int, Record]]:
+        """See `Tx`."""
         rows = self.connection.execute(
             "SELECT e.rowid, r.body FROM wf_event e JOIN record r ON r.id = e.event_id WHERE e.rowid > ? ORDER BY e.rowid",
             (cursor,),
@@ -166,12 +178,15 @@ class LocalTx:
             yield place, loads(body)
 
     def sealed(self, text: str, *about: str) -> str:
+        """See `Tx`."""
         return text
 
     def opened(self, text: str, *about: str) -> str:
+        """See `Tx`."""
         return text
 
     def row(self, run_id: str) -> Record | None:
+        """See `Tx`."""
         row = self.connection.execute(
             "SELECT r.plan_id, r.status, r.decision_id, p.priority, p.ending, p.wanted FROM wf_run r"
             " LEFT JOIN wf_progress p USING (run_id) WHERE r.run_id = ?",
@@ -190,6 +205,7 @@ class LocalTx:
         self, run: Active, status: str, *, wake_at: str | None = None, wait_s: float | None = None,
         finished: str | None = None,
     ) -> None:  # fmt: skip
+        """See `Tx`."""
         sql = "UPDATE wf_run SET status = ?, finished_at = ? WHERE run_id = ?"
         self.connection.execute(sql, (status, finished, run.run_id))
         self.connection.execute(
@@ -222,34 +238,42 @@ class Local:
 
     @contextmanager
     def transaction(self) -> Iterator[LocalTx]:
+        """See `Journal`."""
         with self._own.write() as tx:
             yield LocalTx(tx)
 
     def has_changed(self) -> bool:
+        """See `Journal`."""
         found = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         before, self._version = self._version, found
         return found != before
 
     def hold(self, run_id: str) -> tuple[int, int] | None:
+        """See `Journal`."""
         descriptor = leases.take(self._state.path, run_id)
         return None if descriptor is None else (descriptor, 0)
 
     def release(self, run: Active) -> None:
+        """See `Journal`."""
         if run.status not in ("running", "compensating"):  # none of its steps is being done
             leases.forget(self._state.path, run.run_id)
         os.close(run.lease)
 
     def is_held(self, run: Active) -> bool:
+        """See `Journal`."""
         return True
 
     def sibling(self) -> State:
+        """See `Journal`."""
         return self._state.sibling()
 
     def wishes(self) -> dict[str, str]:
+        """See `Journal`."""
         with self._own.read() as tx:
             return dict(tx.execute("SELECT run_id, wanted FROM wf_progress WHERE wanted IS NOT NULL").fetchall())
 
     def close(self) -> None:
+        """See `Journal`."""
         self._connection.close()
 
 

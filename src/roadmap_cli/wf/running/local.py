@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import runs
 from roadmap_cli.wf.running import journal
 from roadmap_cli.wf.running.acting import Acting
-from roadmap_cli.wf.running.engine import Engine
+from roadmap_cli.wf.running.engine import Claim, Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,15 @@ class Settings:
 @contextmanager
 def opened(state: State, settings: Settings) -> Iterator[Engine]:
     """An engine that does runs from the state; what it holds when the block ends goes on another time."""
+
+    def find(at: datetime, warn: Callable[[str], None], fresh: bool) -> list[Claim]:
+        with state.read() as tx:
+            return runs.unfinished(tx, at) + (runs.ready(tx, at, warn) if fresh else [])
+
     acting = Acting(state.sibling, state.path, settings.environ, settings.command, settings.now)
     engine = Engine(
         journal.Local(state), acting, begin=runs.begin, now=settings.now, command=settings.command,
-        jobs=settings.jobs, hold_s=settings.hold_s,
+        jobs=settings.jobs, hold_s=settings.hold_s, find=find,
     )  # fmt: skip
     try:
         yield engine

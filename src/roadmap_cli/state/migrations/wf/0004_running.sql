@@ -47,3 +47,13 @@ CREATE TABLE wf_bucket (
     tokens     REAL NOT NULL,                    -- acts that may begin at once
     at         TEXT NOT NULL                     -- when that was so, RFC 3339
 ) STRICT;
+
+-- What this state is called where runs are shared with other machines: theirs are told apart from ours by it.
+CREATE TABLE wf_home (
+    home TEXT PRIMARY KEY                        -- a random name, made with the first shared run
+) STRICT;
+
+-- What was drawn in from the shared database and may not have been removed there yet: nothing is drawn in twice.
+CREATE TABLE wf_drawn (
+    seq INTEGER PRIMARY KEY                      -- its number there
+) STRICT;
