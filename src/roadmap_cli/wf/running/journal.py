@@ -171,7 +171,8 @@ class LocalTx:
     def events(self, cursor: int) -> Iterator[tuple[int, Record]]:
         """See `Tx`."""
         rows = self.connection.execute(
-            "SELECT e.rowid, r.body FROM wf_event e JOIN record r ON r.id = e.event_id WHERE e.rowid > ? ORDER BY e.rowid",
+            "SELECT e.rowid, r.body FROM wf_event e JOIN record r ON r.id = e.event_id WHERE e.rowid > ?"
+            " ORDER BY e.rowid",
             (cursor,),
         )
         for place, body in rows:

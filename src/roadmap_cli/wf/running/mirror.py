@@ -55,8 +55,8 @@ class Mirror:
         from roadmap_cli.state import connection, migrate
 
         self.connection = connection.connect(":memory:", None, wait_s=1.0, any_thread=True)
-        self.connection.execute("PRAGMA foreign_keys = OFF")  # events and matches stay at home
         migrate.apply(self.connection, migrate.known(MIGRATIONS), now=now)
+        self.connection.execute("PRAGMA foreign_keys = OFF")  # events and matches stay at home
         self._plans: set[str] = set()
 
     def take(self, tables: dict[str, list[Record]]) -> None:

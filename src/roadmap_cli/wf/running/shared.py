@@ -281,7 +281,7 @@ def _marked(sql: str) -> str:
 
 
 class Shared:
-    """The journal in Postgres. Made on a state, which is this machine's own: it lends locks, threads and permissions."""
+    """The journal in Postgres. Made on a state, which is this machine's own and lends its locks."""
 
     def __init__(self, state: State, place: Place, now: Clock):
         self.machine = f"{socket.gethostname()[:60]}"
@@ -363,6 +363,8 @@ class Shared:
                     )  # fmt: skip
                 if found.rowcount == 1:
                     self._renewed = before
+                elif self._is_known:
+                    self._is_fenced = True
             except Unavailable:
                 if connection is not None:
                     with suppress(Exception):
@@ -384,6 +386,9 @@ class Shared:
                 " AND (wanted IS NOT NULL OR denied_by IS NOT NULL)", (self.holder,),
             ).fetchall()  # fmt: skip
             self.denials |= {row[1]: row[3] for row in rows if row[3]}
+            sql = "SELECT is_fenced FROM wf_worker WHERE holder = %s"
+            if (found := connection.execute(sql, (self.holder,)).fetchone()) is not None and found[0]:
+                self._is_fenced = True
             for home in self._mirrors:
                 self.refresh(connection, home)
             return {row[0]: row[2] for row in rows if row[2]}
