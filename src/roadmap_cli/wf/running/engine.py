@@ -52,7 +52,7 @@ class Engine:
 
     def __init__(
         self, kept: journal.Journal, perform: Perform, *, begin: Beginner, now: Clock, command: str, jobs: int = 8,
-        hold_s: float = 60.0, most_runs: int = MOST_RUNS, find: Finder | None = None,
+        hold_s: float = 60.0, is_greedy: bool = True, find: Finder | None = None,
         publish: Callable[[Sequence[Claim]], list[Record]] | None = None,
     ):  # fmt: skip
         self._journal = kept
@@ -62,7 +62,7 @@ class Engine:
         self._command = command
         self._jobs = jobs
         self._hold_s = hold_s
-        self._most_runs = most_runs
+        self._is_greedy = is_greedy
         self._find = find
         self._publish = publish
         self._told: list[Record] = []
@@ -96,8 +96,13 @@ class Engine:
 
     @property
     def room(self) -> int:
-        """How many more runs may be claimed."""
-        return 0 if self._draining is not None else max(self._most_runs - self.held_count, 0)
+        """How many more runs may be claimed: where others can take them, no more than this process can work on."""
+        if self._draining is not None:
+            return 0
+        if self._is_greedy:
+            return max(MOST_RUNS - len(self._active), 0)
+        busy = sum(bool(run.doing) or run.is_dirty for run in self._active.values())
+        return max(min(self._jobs + 2 - busy, MOST_RUNS - len(self._active)), 0)
 
     def claim(self, claims: Sequence[Claim]) -> None:
         """Take runs up, or begin plans, as soon as nobody else works on them; the most urgent first."""
@@ -272,13 +277,13 @@ class Engine:
     # -- what follows --------------------------------------------------------------------------------------------------
 
     def _may_claim(self) -> bool:
-        return bool(self._claims) and len(self._active) < self._most_runs and self._draining is None
+        return bool(self._claims) and self.room > 0
 
     def _take_claims(self, scene: Scene) -> None:
         if not self._may_claim():
             return
         for each in sorted(self._claims.values(), key=lambda claim: -claim.priority):
-            if len(self._active) >= self._most_runs:
+            if self.room <= 0:
                 break
             if self._take(scene, each):
                 del self._claims[each.run_id]

@@ -35,6 +35,9 @@ class Tx(Protocol):
     def execute(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """Read; ``?`` stand for values."""
 
+    def peek(self, sql: str) -> Any:
+        """Read what others may be changing, without holding them off."""
+
     def write(self, sql: str, values: Sequence[Any]) -> None:
         """Write, now or at the end of the transaction."""
 
@@ -121,6 +124,7 @@ class LocalTx:
     def __init__(self, tx: Connection):
         self.connection = tx
         self.execute: Callable[..., Any] = tx.execute
+        self.peek: Callable[[str], Any] = tx.execute
 
     def write(self, sql: str, values: Sequence[Any]) -> None:
         """See `Tx`."""
@@ -345,6 +349,12 @@ def keep_outcome(tx: Tx, run: Active, unit: Unit, outcome: Record) -> None:
             tx.sealed(dumps(outcome), run.run_id, unit.name, str(unit.attempt)),
         ),
     )  # fmt: skip
+
+
+def breakers(tx: Tx) -> dict[str, Breaker]:
+    """How all dependencies have fared that did not fare well; read without holding anybody off."""
+    rows = tx.peek("SELECT dependency, failures, opened_at, open_s, probe, probe_until FROM wf_breaker").fetchall()
+    return {row[0]: Breaker(row[1], _moment(row[2]), row[3], row[4], _moment(row[5])) for row in rows}
 
 
 def breaker(tx: Tx, name: str) -> Breaker:

@@ -101,9 +101,11 @@ def finished(scene: Scene, launch: Launch, outcome: Record) -> None:
     if unit.status != "running" or unit.attempt != launch.attempt:
         return  # kept already, by a commit whose answer was lost
     if launch.gate is not None:
-        before = journal.breaker(scene.tx, launch.gate)
-        after = gates.after(before, f"{run.run_id} {unit.name}", outcome.get("failure"), scene.at)
+        before, who = scene.breaker(launch.gate), f"{run.run_id} {unit.name}"
+        after = gates.after(before, who, outcome.get("failure"), scene.at)
         if after != before:
+            before = journal.breaker(scene.tx, launch.gate)
+            after = gates.after(before, who, outcome.get("failure"), scene.at)
             journal.keep_breaker(scene.tx, launch.gate, after)
             if after.opened_at is not None and before.opened_at != after.opened_at:
                 what = f"{launch.gate} failed {after.failures} times in a row: left alone for {after.open_s:g} s"
@@ -208,7 +210,9 @@ def _is_shut(scene: Scene, run: Active, unit: Unit, filled: Record) -> bool:
     name = plans.dependency(filled)
     if name is None:
         return False
-    before = journal.breaker(scene.tx, name)
+    before = scene.breaker(name)
+    if before.opened_at is not None:
+        before = journal.breaker(scene.tx, name)
     who = f"{run.run_id} {unit.name}"
     after, wait_s = gates.try_breaker(before, who, scene.at, float(filled.get("timeout_s", 300.0)) + 10)
     if after != before:

@@ -12,6 +12,7 @@ from typing import Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id, run_id
 from roadmap_cli.wf.running import journal, plans
+from roadmap_cli.wf.running.gates import Breaker
 from roadmap_cli.wf.running.graph import Active, Place, Unit, due
 
 
@@ -40,6 +41,13 @@ class Scene:
     told: list[Record] = field(default_factory=list)
     launches: list[Launch] = field(default_factory=list)
     ended: list[Active] = field(default_factory=list)
+    _breakers: dict[str, Breaker] | None = None
+
+    def breaker(self, name: str) -> Breaker:
+        """How a dependency has fared, as it was when it was first looked at; what is decided on it is read again."""
+        if self._breakers is None:
+            self._breakers = journal.breakers(self.tx)
+        return self._breakers.get(name) or Breaker()
 
     @property
     def stamp(self) -> str:
@@ -64,11 +72,8 @@ class Scene:
 
     def step_record(self, kind: str, run: Active, unit: Unit, key: str, **more: Any) -> Record:
         """A record about an attempt of a unit."""
-        name = run_id(kind, self.at)
-        if kind == "wf.step_finished" and more["status"] != "skipped":
-            name = content_id(kind, run_id=run.run_id, step=unit.name, attempt=unit.attempt)
         return {
-            "kind": kind, "id": name, "at": self.stamp, "run_id": run.run_id, "step": unit.name,
+            "kind": kind, "id": run_id(kind, self.at), "at": self.stamp, "run_id": run.run_id, "step": unit.name,
             "attempt": unit.attempt, "idempotency_key": key, **more,
         }  # fmt: skip
 

@@ -8,6 +8,7 @@ work before anybody else may begin it.
 from __future__ import annotations
 
 import os
+import random
 import socket
 import threading
 import time
@@ -132,6 +133,10 @@ class SharedTx:
             self._connection.execute("SELECT pg_advisory_xact_lock(727564678)")  # one at a time, so no deadlock
             self._has_gate = True
         return self._connection.execute(_marked(sql).encode(), values)
+
+    def peek(self, sql: str) -> Any:
+        """See `journal.Tx`."""
+        return self._connection.execute(sql.encode())
 
     def write(self, sql: str, values: Sequence[Any]) -> None:
         """See `journal.Tx`."""
@@ -423,6 +428,7 @@ class Shared:
                 "   AND u.status = 'waiting' AND u.waits_for = 'event' AND e.place > u.cursor))"
                 " ORDER BY priority DESC, started_at LIMIT %s", (FOUND,),
             ).fetchall()  # fmt: skip
+        random.shuffle(rows)  # so that those who look at the same moment begin with others of the same urgency
         return [Claim(run_id, None, priority) for run_id, priority in rows]
 
     def hold(self, run_id: str) -> tuple[int, int] | None:
@@ -534,7 +540,7 @@ def opened(state: State, text: str, settings: local.Settings, transport: Callabl
 
     engine = Engine(
         kept, acting, begin=lambda scene, claim: True, now=settings.now, command=settings.command, jobs=settings.jobs,
-        hold_s=settings.hold_s, most_runs=max(2 * settings.jobs, 4), find=find, publish=exchange.publish,
+        hold_s=settings.hold_s, find=find, publish=exchange.publish, is_greedy=False,
     )  # fmt: skip
     try:
         yield engine

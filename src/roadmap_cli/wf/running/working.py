@@ -20,6 +20,8 @@ from roadmap_cli.wf.running.engine import Engine
 
 #: How often it looks for runs to take up while it has none, and while it has.
 LOOK_S = 0.5
+#: How often while there is more than it took.
+HUNGRY_S = 0.02
 _MOST_AWAY_S = 30.0
 
 
@@ -28,7 +30,7 @@ def work(engine: Engine, now: Clock, warn: Callable[[str], None], *, once: bool)
 
     With `once` it ends when nothing is ready. A database that is away is waited for, ever longer, up to half a minute.
     """
-    looked, away_s = 0.0, 0.0
+    looked, away_s, is_hungry = 0.0, 0.0, True
     told: set[str] = set()
 
     def warn_once(words: str) -> None:
@@ -38,8 +40,11 @@ def work(engine: Engine, now: Clock, warn: Callable[[str], None], *, once: bool)
 
     while True:
         try:
-            if engine.room and time.monotonic() - looked >= LOOK_S:
-                engine.claim(engine.find(now(), warn_once))
+            if engine.room and time.monotonic() - looked >= (HUNGRY_S if is_hungry else LOOK_S):
+                engine.given_up()  # others have them by now
+                found = engine.find(now(), warn_once)
+                engine.claim(found)
+                is_hungry = bool(found)
                 looked = time.monotonic()
             yield from engine.turn()
             for problem in engine.problems:
