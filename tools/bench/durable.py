@@ -302,7 +302,7 @@ def main() -> int:
             print("durable: Postgres is not installed; not measured", file=sys.stderr)
             return 0
         with cluster() as url:
-            for sort, count, steps in (("nap", 200, 5), ("noop", 200, 5)):
+            for sort, count, steps in (("nap", 200, 5), ("noop", 1000, 5)):
                 found = {"1": 0.0, "2": 0.0}
                 for _ in range(chosen.rounds):
                     for workers in (1, 2):
