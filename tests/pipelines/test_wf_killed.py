@@ -16,6 +16,8 @@ from pathlib import Path
 
 import orjson
 import pytest
+from tests.unit.wf.plans import NOW, approved, step
+from tests.unit.wf.postgres import Postgres, cluster
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record
@@ -24,8 +26,6 @@ from roadmap_cli.state.store import State
 from roadmap_cli.wf import runs
 from roadmap_cli.wf.running import journal, local, shared, working
 from roadmap_cli.wf.running.exchange import Exchange
-from tests.unit.wf.plans import NOW, approved, step
-from tests.unit.wf.postgres import Postgres, cluster
 
 EFFECT = (
     'echo "$ROADMAP_RUN_ID $ROADMAP_STEP" >> {folder}/starts; mkdir {folder}/effects/$ROADMAP_IDEMPOTENCY_KEY'
@@ -48,7 +48,9 @@ class Bench:
     def plans(self, count: int) -> list[str]:
         """Plans of four steps, two of them side by side."""
         with self.opened() as state:
-            return [approved(state, *self.steps(number), name=f"p{number}", at=clock.system()) for number in range(count)]
+            return [
+                approved(state, *self.steps(number), name=f"p{number}", at=clock.system()) for number in range(count)
+            ]
 
     def steps(self, number: int) -> list[Record]:
         found = []

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -67,8 +67,6 @@ def cluster() -> Iterator[Postgres]:
         found.start()
         yield found
     finally:
-        try:
+        with suppress(subprocess.CalledProcessError):
             found.stop()
-        except subprocess.CalledProcessError:
-            pass
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import orjson
 import pytest
+from tests.unit.wf.plans import NOW, Doing, approved, claim, step
+from tests.unit.wf.postgres import Postgres, cluster
 
 from roadmap_cli.core.errors import ConfigError
 from roadmap_cli.core.records import Record
@@ -21,8 +23,6 @@ from roadmap_cli.wf.running.engine import Engine
 from roadmap_cli.wf.running.exchange import Exchange
 from roadmap_cli.wf.running.sealing import Seal
 from roadmap_cli.wf.running.shared import Place, Shared
-from tests.unit.wf.plans import NOW, Doing, approved, claim, step
-from tests.unit.wf.postgres import Postgres, cluster
 
 KEY = base64.b64encode(b"k" * 32).decode()
 
