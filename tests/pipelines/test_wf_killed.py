@@ -117,8 +117,8 @@ def forked(work: Callable[[], None]) -> int:
 def kill_until_done(bench: Bench, kills: int, count: int, work: Callable[[], None], mend: Callable[[int], None]) -> int:
     """Kill a process again and again, each at a random moment, then let one end; how often one was killed at work."""
     chance = random.Random(os.environ.get("SEED", "7"))
-    done = 0
-    for number in range(kills):
+    done = number = 0
+    while done < kills:
         child = forked(work)
         time.sleep(chance.uniform(0.01, 0.35))
         over, _ = os.waitpid(child, os.WNOHANG)
@@ -126,9 +126,11 @@ def kill_until_done(bench: Bench, kills: int, count: int, work: Callable[[], Non
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             done += 1
+        else:  # all was done: more to do
+            count += 20
+            bench.plans(count)
         mend(number)
-        if over and number + 1 < kills:
-            bench.plans(count + number)  # all was done: more to do
+        number += 1
     for _ in range(40):
         _, status = os.waitpid(forked(work), 0)
         assert status == 0

@@ -469,3 +469,16 @@ def test_a_denial_stops_a_run_at_its_next_step(state: State, doing: Doing) -> No
         told = list(made.work())
     assert "denied the plan" in last(told)["reason"]
     assert doing.names == ["a"]
+
+
+def test_a_run_that_takes_too_long_fails_and_is_undone(state: State, doing: Doing) -> None:
+    undo = {"command": ["ok"]}
+    plan = approved(state, step("a", compensate=undo), step("b", "sleep", "30", needs=("a",)), timeout_s=0.2)
+    told = all_done(state, doing, plan)
+    assert (last(told)["status"], last(told)["reason"]) == ("failed", "not done after 0.2 s")
+    assert doing.names == ["a", "b", "compensate:a"]
+    now = Time()
+    wait = approved(state, step("w", action="wait", wait_s=7200.0), timeout_s=3600, name="long")
+    assert last(all_done(state, doing, wait, now=now))["wake_at"].startswith("2026-11-23T09:59:59")
+    now.on(hours=1, seconds=1)
+    assert last(all_done(state, doing, now=now))["reason"] == "not done after 3600 s"

@@ -70,7 +70,7 @@ def finish(scene: Scene, run: Active) -> None:
         "done_steps_count": sum(run.statuses.get(step["name"]) == "succeeded" for step in steps),
     }  # fmt: skip
     for name, key in (("failed_step", "step"), ("failure", "failure"), ("reason", "reason")):
-        if key in ending:
+        if ending.get(key):
             found[name] = ending[key]
     done = sorted(
         (unit for unit in run.units.values() if unit.name.startswith(UNDO)), key=lambda unit: unit.position or 0
@@ -82,7 +82,7 @@ def finish(scene: Scene, run: Active) -> None:
     scene.tx.stand(run, run.status, finished=scene.stamp)
     words = {
         "succeeded": "succeeded",
-        "failed": f"failed at {ending.get('step')}: {ending.get('reason')}",
+        "failed": f"failed{' at ' if ending.get('step') else ''}{ending.get('step')}: {ending.get('reason')}",
         "cancelled": f"cancelled: {ending.get('reason')}",
     }[run.status]
     scene.tx.settle(run.decision_id, words, scene.at)
@@ -140,6 +140,15 @@ def cancel(scene: Scene, run: Active, by: str) -> None:
         scene.tx.stand(run, run.status)
         scene.log(run, "run.cancelling", "done", f"{by} cancelled it")
     run.wanted = None
+
+
+def time_out(scene: Scene, run: Active) -> None:
+    """Let a run fail that took longer than its plan allows: what is being done is stopped, what was done is undone."""
+    most_s = float(run.plan["timeout_s"])
+    run.ending = {"status": "failed", "step": "", "failure": "transient", "reason": f"not done after {most_s:g} s"}
+    run.status = "compensating"
+    scene.tx.stand(run, run.status)
+    scene.log(run, "run.timed_out", "failed", run.ending["reason"])
 
 
 def resume(scene: Scene, run: Active) -> None:

@@ -6,14 +6,16 @@ while the disk is busy with that, others end, and go into the next transaction t
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
+from roadmap_cli.core import clock
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater, Unavailable
 from roadmap_cli.core.records import Record
@@ -165,6 +167,7 @@ class Engine:
         now = time.monotonic()
         limit = most_s if not (self._claims or self._active) else min(most_s, LOOK_S)
         dues = [run.soonest for run in self._active.values() if run.soonest is not None]
+        dues += [run.deadline for run in self._active.values() if run.deadline is not None and not run.ending]
         if dues:
             limit = min(limit, max(min(dues) - now, 0.0))
         if self._draining is not None:
@@ -192,7 +195,7 @@ class Engine:
             yield from told
             if self.is_idle():
                 return
-            if not self._active and time.monotonic() >= deadline:
+            if not self._active and not told and time.monotonic() >= deadline:
                 return
             self.rest()
 
@@ -240,6 +243,8 @@ class Engine:
         now = time.monotonic()
         for run in self._active.values():
             if run.soonest is not None and run.soonest <= now:
+                run.is_dirty = True
+            if run.deadline is not None and run.deadline <= now and not run.ending:
                 run.is_dirty = True
         if now - self._looked < LOOK_S:
             return
@@ -330,6 +335,9 @@ class Engine:
                 ends.pause(scene, run)
             if word == "pause":
                 return
+        if run.deadline is not None and not run.ending and run.deadline <= time.monotonic():
+            ends.time_out(scene, run)
+            run.stop.set()
         if run.ending and not run.doing and run.stop.is_set():
             run.stop = threading.Event()
         self._answer(scene, run)
@@ -391,7 +399,11 @@ class Engine:
             ends.go_on(scene, run)
             return
         if first is None or (run.soonest or 0.0) - time.monotonic() > self._hold_s:
-            ends.park(scene, run, first.wake_at if first else None, first.wait_s if first else None)
+            wake_at, wait_s = (first.wake_at, first.wait_s) if first else (None, None)
+            if run.deadline is not None and not run.ending and run.deadline < (run.soonest or math.inf):
+                wait_s = max(run.deadline - time.monotonic(), 0.0)
+                wake_at = clock.stamp(scene.at + timedelta(seconds=wait_s))
+            ends.park(scene, run, wake_at, wait_s)
 
     def _committed(self, scene: Scene) -> None:
         """What was decided is on the disk: let go of what has ended, do what was begun."""

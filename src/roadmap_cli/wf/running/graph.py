@@ -68,6 +68,7 @@ class Active:
     doing: set[str] = field(default_factory=set)
     is_dirty: bool = True
     soonest: float | None = None
+    deadline: float | None = None
     last_position: int = 0
     #: Units whose condition was looked at, items of loops, and places of units: none of them changes any more.
     opened: set[str] = field(default_factory=set)

@@ -7,6 +7,7 @@ the end of one step and the beginning of the next cost one commit, and so do tho
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ from roadmap_cli.why.decisions import decide, settle
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
+#: What weighs a right without leaving a trace, if there is such a thing: what follows is logged here.
+WEIGH: Callable[..., rights.Verdict] = getattr(rights, "weighed_step", rights.may_perform)
 _UNIT = "unit, status, attempt, most, cuts, waits_for, wake_at, wait_s, task_id, cursor, position, is_reused"
 
 
@@ -160,7 +163,7 @@ class LocalTx:
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
         """See `Tx`."""
-        return rights.may_perform(self.connection, plan, step, at)
+        return WEIGH(self.connection, plan, step, at)
 
     def denial(self, plan_id: str) -> str | None:
         """See `Tx`."""
@@ -193,7 +196,7 @@ class LocalTx:
     def row(self, run_id: str) -> Record | None:
         """See `Tx`."""
         row = self.connection.execute(
-            "SELECT r.plan_id, r.status, r.decision_id, p.priority, p.ending, p.wanted FROM wf_run r"
+            "SELECT r.plan_id, r.status, r.decision_id, p.priority, p.ending, p.wanted, r.started_at FROM wf_run r"
             " LEFT JOIN wf_progress p USING (run_id) WHERE r.run_id = ?",
             (run_id,),
         ).fetchone()
@@ -203,7 +206,7 @@ class LocalTx:
         event = records.get(self.connection, plan.get("event_id", ""))
         return {
             "plan": plan, "event": event, "status": row[1], "decision_id": row[2],
-            "priority": 5 if row[3] is None else row[3], "ending": row[4], "wanted": row[5],
+            "priority": 5 if row[3] is None else row[3], "ending": row[4], "wanted": row[5], "started_at": row[6],
         }  # fmt: skip
 
     def stand(
@@ -293,6 +296,9 @@ def load(tx: Tx, run_id: str, lease: int, token: int, now: datetime) -> Active |
     run = Active(run_id, row["plan"], row["priority"], row["status"], row["event"], lease=lease, token=token)
     run.decision_id, run.wanted = row["decision_id"], row["wanted"]
     run.ending = loads(row["ending"]) if row["ending"] else None
+    if isinstance(most_s := run.plan.get("timeout_s"), int | float):
+        over_at = clock.stamp(clock.parse(row["started_at"]) + timedelta(seconds=min(float(most_s), 1e9)))
+        run.deadline = time.monotonic() + remaining(over_at, float(most_s), now)
     for each in tx.execute(f"SELECT {_UNIT} FROM wf_unit WHERE run_id = ? ORDER BY unit", (run_id,)).fetchall():
         unit = Unit(*each[:11])
         unit.is_reused = bool(each[11])

@@ -117,9 +117,9 @@ def cut(scene: Scene, launch: Launch) -> None:
     """An attempt was stopped by us: by the end of this process, or because the run is cancelled."""
     run, unit = launch.run, launch.unit
     run.doing.discard(unit.name)
-    if run.ending and run.ending["status"] == "cancelled":
+    if run.ending:
         scene.over(run, unit, "cancelled")
-        scene.log(run, "step.cancelled", "done", "ended because the run is cancelled", unit=unit.name)
+        scene.log(run, "step.cancelled", "done", "ended because the run ends", unit=unit.name)
 
 
 def passed(scene: Scene, run: Active, found: Passed) -> None:

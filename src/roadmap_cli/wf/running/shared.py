@@ -200,7 +200,7 @@ class SharedTx:
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
         """See `journal.Tx`."""
         mirror = self._kept.mirror_of_plan(plan["id"])
-        return rights.may_perform(mirror.connection, plan, step, at)
+        return journal.WEIGH(mirror.connection, plan, step, at)
 
     def denial(self, plan_id: str) -> str | None:
         """See `journal.Tx`."""
@@ -231,7 +231,7 @@ class SharedTx:
     def row(self, run_id: str) -> Record | None:
         """See `journal.Tx`."""
         row = self._connection.execute(
-            "SELECT bundle, status, decision_id, priority, ending, wanted, home, denied_by FROM wf_run"
+            "SELECT bundle, status, decision_id, priority, ending, wanted, home, denied_by, started_at FROM wf_run"
             " WHERE run_id = %s", (run_id,),
         ).fetchone()  # fmt: skip
         if row is None:
@@ -243,7 +243,7 @@ class SharedTx:
         ending = self._kept.seal.open(row[4], "ending", run_id) if row[4] else None
         return {
             "plan": bundle["plan"], "event": bundle["event"], "status": row[1], "decision_id": row[2],
-            "priority": row[3], "ending": ending, "wanted": row[5],
+            "priority": row[3], "ending": ending, "wanted": row[5], "started_at": row[8].isoformat(),
         }  # fmt: skip
 
     def stand(

@@ -43,9 +43,9 @@ def lookup(
             if rest[1] == "status" and len(rest) == 2:
                 return statuses[prefix + rest[0]]
         if head == "inputs":
-            return _shown(placeholders.reach(plan.get("inputs", {}), rest, name))
+            return _shown(in_record(plan.get("inputs", {}))(".".join(rest)))
         if head == "event" and event is not None:
-            return _shown(placeholders.reach(event, rest, name))
+            return _shown(in_record(event)(".".join(rest)))
         if name == "run.id":
             return run_id
         if name == "run.directory":
