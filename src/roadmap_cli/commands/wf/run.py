@@ -207,7 +207,8 @@ def _dry(run: Run, resume: bool) -> Iterator[Record]:
     def plans() -> Iterator[str]:
         if resume:
             with run.state.read() as tx:
-                yield from [claim.plan_id for claim in runs.ready(tx, run.now(), run.warn) if claim.plan_id]
+                found = [claim.plan_id for claim in runs.ready(tx, run.now(), run.warn) if claim.plan_id]
+            yield from found
             return
         for approval in run.records():
             with run.item(approval):

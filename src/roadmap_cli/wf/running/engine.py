@@ -118,6 +118,10 @@ class Engine:
         """What can be taken up now and, with `fresh`, what was approved and never begun. Warns of what is damaged."""
         return self._find(at, warn, fresh) if self._find else []
 
+    def tell(self, records: Sequence[Record]) -> None:
+        """Hand on what was done elsewhere, and is committed, with the next turn."""
+        self._told += records
+
     def given_up(self) -> list[Claim]:
         """Claims nobody let go of in time; they are forgotten."""
         found, self._claims = list(self._claims.values()), {}
@@ -150,6 +154,7 @@ class Engine:
                     self._advance(scene, run)
         except RoadmapError:
             self._is_astray = True
+            self._told = told + self._told
             raise
         self._committed(scene)
         return told + scene.told

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.clock import Clock
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
@@ -58,22 +59,25 @@ class Exchange:
                 if tx.execute("SELECT 1 FROM wf_run WHERE run_id = ?", (each.run_id,)).fetchone() is None:
                     # How many of a workflow run at a time is for the database to see.
                     runs.begin(scene, each, is_shared=True)
-        self.push_runs()
+        with suppress(Unavailable):  # they are sent with the next exchange
+            self.push_runs()
         return scene.told
 
-    def both_ways(self, warn: Callable[[str], None], fresh: bool) -> None:
-        """Send what was decided here, begin what is ready if asked, draw in what was done."""
+    def both_ways(self, warn: Callable[[str], None], fresh: bool) -> list[Record]:
+        """Send what was decided here, begin what is ready if asked, draw in what was done; what is to be told."""
+        told: list[Record] = []
         if fresh:
             with self._state.read() as tx:
                 ready = runs.ready(tx, self._now(), warn)
-            self.publish(ready)
+            told = self.publish(ready)
         with self._state.read() as tx:
             sql = "SELECT 1 FROM wf_progress JOIN wf_run USING (run_id) WHERE place = 'shared' AND finished_at IS NULL"
             if tx.execute(f"{sql} LIMIT 1").fetchone() is None:
-                return
+                return told
         self.push_runs()
         self.push()
         self.draw()
+        return told
 
     def push_runs(self) -> None:
         """Give the database the runs that it may not have yet, and the rights as they are now."""

@@ -275,6 +275,29 @@ class SharedTx:
                 cursor.executemany(sql.encode(), values)
 
 
+def _processes() -> str:
+    """A name for the processes that see each other: of this boot, in this namespace of process ids."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}.{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - a link to no file
+    except OSError:
+        return "unknown"
+
+
+def _process(number: int) -> str:
+    """A name for a process that no later one gets: its number, and when it began (proc(5), field 22 of stat)."""
+    try:
+        return f"{number}.{Path(f'/proc/{number}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return ""
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether a holder was a process of this machine that is there no more; one elsewhere is believed to be."""
+    _, processes, process, _ = holder.split("/")
+    return processes == _processes() != "unknown" and _process(int(process.partition(".")[0] or 0)) != process
+
+
 _SQL: dict[str, str] = {}
 
 
@@ -345,7 +368,7 @@ class Shared:
         """Let the others know of this process; under a new name if the old one was given up."""
         if self._is_known and not self._is_fenced:
             return
-        self.holder = f"{self.machine}:{os.getpid()}:{os.urandom(6).hex()}"
+        self.holder = f"{self.machine}/{_processes()}/{_process(os.getpid())}/{os.urandom(6).hex()}"
         connection.execute(
             "INSERT INTO wf_worker(holder, lease_until) VALUES (%s, now() + make_interval(secs => %s))",
             (self.holder, LEASE_S),
@@ -403,17 +426,21 @@ class Shared:
         with away():
             connection = self.connection()
             rows = connection.execute(
-                "SELECT holder FROM wf_worker WHERE lease_until < now() AND NOT is_fenced LIMIT 100"
+                "SELECT holder, lease_until < now() FROM wf_worker WHERE NOT is_fenced AND holder != %s", (self.holder,)
             ).fetchall()
-            for (holder,) in rows:
+            for holder, is_late in rows:
+                if not is_late and not _is_gone(holder):
+                    continue
                 with connection.transaction():
                     connection.execute(
-                        "UPDATE wf_worker SET is_fenced = true WHERE holder = %s AND lease_until < now()", (holder,)
+                        "UPDATE wf_worker SET is_fenced = true WHERE holder = %s AND (lease_until < now() OR %s)",
+                        (holder, not is_late),
                     )
                     connection.execute(
                         "UPDATE wf_run SET holder = NULL WHERE holder = %s AND EXISTS"
                         " (SELECT 1 FROM wf_worker WHERE holder = %s AND is_fenced)", (holder, holder),
                     )  # fmt: skip
+            connection.execute("DELETE FROM wf_worker WHERE is_fenced AND lease_until < now() - interval '7 days'")
 
     def find(self, at: datetime, warn: Callable[[str], None], fresh: bool) -> list[Claim]:
         """What can be taken up now, the most urgent first: at most so many that others find something, too."""
@@ -535,7 +562,7 @@ def opened(state: State, text: str, settings: local.Settings, transport: Callabl
     acting = Acting(state.sibling, state.path, settings.environ, settings.command, settings.now)
 
     def find(at: datetime, warn: Callable[[str], None], fresh: bool) -> list[Claim]:
-        exchange.both_ways(warn, fresh)
+        engine.tell(exchange.both_ways(warn, fresh))
         return kept.find(at, warn, fresh)
 
     engine = Engine(
