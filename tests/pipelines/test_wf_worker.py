@@ -84,7 +84,7 @@ def test_it_takes_up_what_comes_and_ends_politely(bench: Bench) -> None:
     assert [each["kind"] for each in rest] == ["wf.step_finished"]  # what was being done ended; nothing more began
     assert bench.done() == ["one"]
     after = bench.shell("wf-worker --once")
-    assert [each["kind"] for each in told(after.stdout)][0] == "wf.run_resumed"
+    assert next(each["kind"] for each in told(after.stdout)) == "wf.run_resumed"
     assert bench.done() == ["one", "two"]
     assert bench.shell("wf-worker --once").stdout == ""
 
