@@ -11,6 +11,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -258,7 +259,8 @@ class _Worker:
                 "ROADMAP_ATTEMPT": str(attempt), "ROADMAP_STATE": str(self._state.path.absolute()),
             }  # fmt: skip
             lookup = _lookup(identity, plan["directory"], outputs)
-            outcome = steps.perform(step, lookup, Path(plan["directory"]), given, self.around)
+            around = replace(self.around, scope=plan.get("scope"))
+            outcome = steps.perform(step, lookup, Path(plan["directory"]), given, around)
         if outcome["status"] == "failed" and outcome["failure"] != "permanent" and attempt < step["attempts"]:
             outcome["retry_after_s"] = retry_after(step["retry"], attempt)
         finished = _step_record("wf.step_finished", place, self._now(), key, started_id=started["id"], **outcome)

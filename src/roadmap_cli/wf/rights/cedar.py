@@ -90,10 +90,10 @@ def schema_text() -> str:
     return Path(__file__).with_name("schema.cedar").read_text("utf-8")
 
 
-def entity(sort: str, name: str, parents: Sequence[tuple[str, str]] = (), **attributes: Any) -> Record:
+def entity(kind: str, id: str, parents: Sequence[tuple[str, str]] = (), /, **attributes: Any) -> Record:
     """An entity as Cedar's JSON wants it."""
-    above = [{"type": kind, "id": each} for kind, each in parents]
-    return {"uid": {"type": sort, "id": name}, "attrs": attributes, "parents": above}
+    above = [{"type": sort, "id": name} for sort, name in parents]
+    return {"uid": {"type": kind, "id": id}, "attrs": attributes, "parents": above}
 
 
 def quoted(text: str) -> str:

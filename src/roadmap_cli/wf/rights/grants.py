@@ -156,7 +156,7 @@ def lend(
     """
     ground = standing(tx, grant_id, at)
     if ground is None:
-        raise DataError(f"grant {grant_id!r} does not hold", hint="wf-grant --list", code="unknown_grant")
+        raise DataError(f"grant {grant_id!r} does not hold", hint="'wf-grant' lists them", code="unknown_grant")
     if not _is_holder(tx, by, ground.subject, at):
         raise Negative(f"{by!r} does not have grant {grant_id!r}", code="not_holder")
     if ground.role == "owner":
@@ -228,7 +228,7 @@ def revoke(tx: Connection, grant_id: str, *, by: str, because: str, command: str
         found = {**kept, "id": run_id("wf.grant", at), "at": stamp, "status": "revoked", "revokes": grant_id,
                  "given_by": f"user:{by}", "because": because}  # fmt: skip
         return _kept(tx, found, f"took back {grant_id}", command, at, [grant_id])
-    raise DataError(f"grant {grant_id!r} is not in this state", hint="wf-grant --list", code="unknown_grant")
+    raise DataError(f"grant {grant_id!r} is not in this state", hint="'wf-grant' lists them", code="unknown_grant")
 
 
 def listed(tx: Connection, at: datetime, name: str | None = None) -> Iterator[Record]:

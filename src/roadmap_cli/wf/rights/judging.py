@@ -87,6 +87,18 @@ def weighed_step(tx: Connection, plan: Record, step: Record, at: datetime) -> Ve
     return _joined(tx, questions, (user, agent), [_resource(each) for each in resources], "Resource")
 
 
+def may_do(tx: Connection, name: str, role: str | None, action: str, target: str, at: datetime) -> Verdict:
+    """Whether a user, and a role for them, may have an effect on a resource under an approved plan within its scope."""
+    about = {
+        "workflow": "", "risk": "low", "claimed": grants.is_claimed(tx), "scoped": True, "approved": True,
+        "target": target, "in_scope": True,
+    }  # fmt: skip
+    sides = [_user(tx, name, at)]
+    if role:
+        sides.append(_Side("Agent", role, f"role {role!r}", "", [cedar.entity("Agent", role)]))
+    return _joined(tx, [(side, action, target, about) for side in sides], sides, [_resource(target)], "Resource")
+
+
 def may_begin(
     tx: Connection, plan: Record, voters: Sequence[tuple[str, bool]], *, by_policy: bool, at: datetime
 ) -> Verdict:
