@@ -45,6 +45,8 @@ def user(name: str | None) -> str:
         raise UsageError(f"not a name: {name!r}", hint="letters, digits, spaces and . _ - @ + '")
     if not skeleton(cleaned):
         raise UsageError(f"not a name: {name!r}", hint="it has no letter")
+    if odd := next((each for each in cleaned if each.isalpha() and _is_rare(each)), None):
+        raise UsageError(f"not a name: {name!r}", hint=f"{odd!r} is a letter that no name is written with")
     if len(scripts := _scripts(cleaned)) > 1:
         raise UsageError(f"not a name: {name!r}", hint=f"it mixes {' and '.join(sorted(scripts))} letters")
     return cleaned
@@ -73,6 +75,18 @@ def are_same(one: str | None, other: str | None) -> bool:
         return True
     local = skeleton(one.partition("@")[0]), skeleton(other.partition("@")[0])
     return ("@" in one) != ("@" in other) and bool(local[0]) and local[0] == local[1]
+
+
+def _is_rare(letter: str) -> bool:
+    """Letters of Latin that languages are not written with today (phonetic, historic, small capitals), and of Cyrillic
+    and Greek likewise: most of what passes for another letter is among them (UTS 39, Identifier_Status)."""
+    at = ord(letter)
+    script = unicodedata.name(letter, "").partition(" ")[0]
+    if script == "LATIN":
+        return not (at < 0x180 or 0x1E00 <= at < 0x1F00 or at in (0x1A0, 0x1A1, 0x1AF, 0x1B0, *range(0x218, 0x21C)))
+    if script == "CYRILLIC":
+        return not (0x400 <= at < 0x460 or 0x48A <= at < 0x4C0 or 0x4D0 <= at < 0x500)
+    return script == "GREEK" and not (0x386 <= at < 0x3D0 or 0x1F00 <= at < 0x2000)
 
 
 def _scripts(name: str) -> set[str]:

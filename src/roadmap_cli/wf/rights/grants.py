@@ -124,7 +124,8 @@ def _policy(grant: Grant) -> str:
         action = f"action in [{ROLES[grant.role]}]"
     tests = []
     if "*" not in grant.scope:
-        wanted = [each for pattern in grant.scope for each in scope.widened(pattern)]
+        # What touches nothing outside the run (waiting, asking, thinking) is within every scope.
+        wanted = [each for pattern in (*grant.scope, "plan:*") for each in scope.widened(pattern)]
         tests.append("(" + " || ".join(f"context.target like {cedar.quoted(each)}" for each in wanted) + ")")
     if grant.workflows:
         names = ", ".join(cedar.quoted(each) for each in grant.workflows)
