@@ -49,7 +49,9 @@ def command(
     """
     bwrap = shutil.which("bwrap", path=SEARCH)
     if bwrap is None:
-        raise Unavailable("bwrap is not installed, and nothing runs outside its scope", hint="apt-get install bubblewrap")
+        raise Unavailable(
+            "bwrap is not installed, and nothing runs outside its scope", hint="apt-get install bubblewrap"
+        )
     words = [bwrap, "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent",
              "--cap-drop", "ALL", "--hostname", "step"]  # fmt: skip
     words += [] if network else ["--unshare-net"]

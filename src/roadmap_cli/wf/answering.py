@@ -59,8 +59,17 @@ def by_link(
 
 
 def signed(
-    tx: Connection, plan_id: str, name: str, key_file: Path, *, is_approved: bool, why: str, valid_s: float,
-    expected_hash: str | None, command: str, at: datetime,
+    tx: Connection,
+    plan_id: str,
+    name: str,
+    key_file: Path,
+    *,
+    is_approved: bool,
+    why: str,
+    valid_s: float,
+    expected_hash: str | None,
+    command: str,
+    at: datetime,
 ) -> Record:
     """Decide on a plan with a signature over its hash. Raises Negative for a key that is not the person's."""
     plan = approvals.stored_plan(tx, plan_id)
@@ -74,7 +83,14 @@ def signed(
 
 
 def task(
-    tx: Connection, task_id: str, text: str, *, name: str, key_file: Path | None, command: str, at: datetime,
+    tx: Connection,
+    task_id: str,
+    text: str,
+    *,
+    name: str,
+    key_file: Path | None,
+    command: str,
+    at: datetime,
     expected_hash: str | None = None,
 ) -> Record:
     """Answer the question of a run; the wf.task as it stands then.
@@ -166,5 +182,3 @@ def tasks_waiting(tx: Connection) -> list[Record]:
         row = tx.execute("SELECT assignee FROM wf_task WHERE task_id = ?", (each["id"],)).fetchone()
         found.append({**each, "assignee": row[0]} if row and row[0] else each)
     return found
-
-

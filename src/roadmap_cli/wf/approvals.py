@@ -246,7 +246,13 @@ def _record(
     words = {"approved": "approved", "denied": "denied", "waiting": "left for a person to approve"}
     decide(
         tx, kind=f"wf.plan_{status}", what=f"{words[status]} plan {plan['id']} of {plan['workflow']!r}", why=why,
-        evidence=[plan["id"], found["id"]], command=command, at=at, authorised_by=approver or "policy:approval-needed",
+        evidence=[plan["id"], found["id"]], command=command, at=at,
+        authorised_by=approver or voter or "policy:approval-needed",
+    )  # fmt: skip
+    log.append(
+        tx, action=f"plan.{status}", user=approver or voter or f"user:{plan['requested_by']}", resource=plan["id"],
+        outcome={"approved": "allowed", "denied": "refused", "waiting": "asked"}[status], why=why, at=at,
+        plan_hash=plan["plan_hash"], approval_id=found["id"], proof=proof, policy_ids=list(policy_ids) or None,
     )  # fmt: skip
     return found
 

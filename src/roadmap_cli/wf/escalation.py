@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
 
-def overdue(
-    tx: Connection, ladder: Sequence[str], after: timedelta, *, command: str, at: datetime
-) -> Iterator[Record]:
+def overdue(tx: Connection, ladder: Sequence[str], after: timedelta, *, command: str, at: datetime) -> Iterator[Record]:
     """Ask the next group of a ladder for whatever has waited `after` since it was asked, or asked the group before.
 
     Yields a wf.escalation for each; the same moment again gives none.

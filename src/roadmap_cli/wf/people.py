@@ -13,8 +13,8 @@ from roadmap_cli.core.errors import UsageError
 
 MOST_CHARACTERS = 128
 _SIGNS = frozenset(" ._-@+'")
-#: Characters that are drawn like Latin letters, each before the letter it passes for: those of Unicode's confusables.txt
-#: (UTS 39) in the alphabets people type, small capitals, and digits and strokes within Latin.
+#: Characters that are drawn like Latin letters, each before the letter it passes for: those of Unicode's
+#: confusables.txt (UTS 39) in the alphabets people type, small capitals, and digits and strokes within Latin.
 _PASSES_FOR = (
     "аaвbеeёeзeіlїlкkмmнhоoрpсcтtуyхxѕsјjԁdԛqԝwһhӏlпnгrьbѵvԍgҽeүyқkңhҳxәe"
     "αaβbγyεeηnιlκkνvοoρpτtυuχxωwϲcϳjσo"

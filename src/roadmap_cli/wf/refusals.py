@@ -1,4 +1,4 @@
-"""A transaction whose refusal is logged: what was tried and not allowed stands in the audit log although nothing changed.
+"""A transaction whose refusal is logged: what was tried and not allowed stands in the audit log.
 
 The rule kept here: a refusal undoes all that was done on the way to it, and is then written down by itself.
 """

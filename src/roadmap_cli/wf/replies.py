@@ -27,7 +27,9 @@ SLACK_PROOFS = frozenset({"slack-signature", "slack-socket"})
 MAIL_PROOFS = frozenset({"imap"})
 OLDEST = timedelta(hours=24)
 _AHEAD = timedelta(minutes=5)
-_DECISION = re.compile(r"[*_`]{0,2}(approve|deny)[*_`]{0,2}\s+[`*]?([a-z2-7]{10})[`*]?(?:[\s:,.–-]+(.{0,500}))?\Z", re.I | re.S)
+_DECISION = re.compile(
+    r"[*_`]{0,2}(approve|deny)[*_`]{0,2}\s+[`*]?([a-z2-7]{10})[`*]?(?:[\s:,.–-]+(.{0,500}))?\Z", re.I | re.S
+)
 #: Spaces that are not drawn would hide a word; a message with one is no decision.
 _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
@@ -91,9 +93,7 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
     if name is None:
         raise Negative(f"{reply.sort} account {reply.account!r} is registered as nobody's",
                        hint=f"wf-grant NAME --key {reply.sort}:{reply.account}", code="unknown_sender")  # fmt: skip
-    tx.execute(
-        "INSERT INTO wf_reply(event_id, outcome, at) VALUES (?, 'taken', ?)", (event_id, clock.stamp(at))
-    )
+    tx.execute("INSERT INTO wf_reply(event_id, outcome, at) VALUES (?, 'taken', ?)", (event_id, clock.stamp(at)))
     plan = _asked(tx, reply.code)
     if clock.parse(event["at"]) < clock.parse(plan["at"]) - _AHEAD:
         raise Negative("the message is older than the request", code="stale_reply")
@@ -105,7 +105,9 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
 
 def _asked(tx: Connection, code: str) -> Record:
     """The request that waits with a code, as its first wf.approval."""
-    rows = tx.execute("SELECT approval_id, plan_id, plan_hash FROM wf_approval WHERE status = 'waiting' ORDER BY number")
+    rows = tx.execute(
+        "SELECT approval_id, plan_id, plan_hash FROM wf_approval WHERE status = 'waiting' ORDER BY number"
+    )
     for name, plan_id, plan_hash in rows.fetchall():
         if tickets.code(tx, plan_id, plan_hash) == code:
             kept = records.get(tx, name) or {}

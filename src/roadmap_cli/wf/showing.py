@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
-from roadmap_cli.wf import approvals, tickets
+from roadmap_cli.wf import approvals
 from roadmap_cli.wf.rights import scope
 from roadmap_cli.wf.templates import EFFECT_RISK
 
@@ -105,7 +105,8 @@ def _step(step: Record) -> str:
 
 def _lines(plan: Record, found: Record) -> list[str]:
     lines = [
-        f"{plan['requested_by']!r} asks to run {plan['workflow']!r}, version {plan['version']}: risk {plan['risk'].upper()}.",
+        f"{plan['requested_by']!r} asks to run {plan['workflow']!r}, version {plan['version']}.",
+        f"Risk {plan['risk'].upper()}",
         f"Plan {plan['id']}", f"Hash {plan['plan_hash']}", "", "It will:",
     ]  # fmt: skip
     lines += [f"  {number}. {each}" for number, each in enumerate(found["steps"], 1)]

@@ -83,7 +83,9 @@ class Company:
         tx.execute("INSERT INTO wf_run(run_id, plan_id, status, started_at, decision_id) VALUES (?, ?, 'running', ?, '')",
                    ("wf_run_" + plan["id"], plan["id"], clock.stamp(NOW)))  # fmt: skip
 
-    def ask(self, tx: Any, sort: str = "approval", assignee: str | None = None, by: str = "alice", **more: Any) -> Record:
+    def ask(
+        self, tx: Any, sort: str = "approval", assignee: str | None = None, by: str = "alice", **more: Any
+    ) -> Record:
         choices = ("approve", "deny") if sort == "approval" else ()
         return tasks.ask(tx, run_id="wf_r", step="s", sort=sort, question="?", subject_hash="a" * 64, requested_by=by,
                          at=NOW, choices=choices, assignee=assignee, **more)  # fmt: skip
@@ -174,7 +176,18 @@ def tried(place: Company, attack: Attack, rng: random.Random) -> bool:
 
 # -- names ---------------------------------------------------------------------------------------------------------
 
-_TWINS = {"a": "аɑａ", "b": "ЬｂƄ", "c": "сϲｃ", "e": "еｅé", "i": "іɪｉ", "l": "ӏ1I|ｌ", "o": "оο0ｏ", "r": "г", "d": "ԁｄ", "f": "ｆ"}
+_TWINS = {
+    "a": "аɑａ",
+    "b": "ЬｂƄ",
+    "c": "сϲｃ",
+    "e": "еｅé",
+    "i": "іɪｉ",
+    "l": "ӏ1I|ｌ",
+    "o": "оο0ｏ",
+    "r": "г",
+    "d": "ԁｄ",
+    "f": "ｆ",
+}
 
 
 def spelled_otherwise(name: str, rng: random.Random) -> str:
@@ -402,7 +415,17 @@ def deputy(place: Company, tx: Any, rng: random.Random) -> bool:
         plan = place.plan(tx, effects=(effect,))
         able = {"message": {"communication"}, "write": {"operations", "documentation"},
                 "network": {"communication", "data", "operations"}}.get(effect, {"operations"})  # fmt: skip
-        every = {"communication", "data", "analysis", "documentation", "operations", "orchestrator", "owner", "", "Agent"}
+        every = {
+            "communication",
+            "data",
+            "analysis",
+            "documentation",
+            "operations",
+            "orchestrator",
+            "owner",
+            "",
+            "Agent",
+        }
         role = rng.choice(sorted(every - able))
     with suppress(RoadmapError):
         place.decide(tx, plan, "bob")
@@ -566,7 +589,7 @@ def link(place: Company, tx: Any, rng: random.Random) -> bool:
             answering.by_link(tx, text, **{**given, "at": until + timedelta(seconds=rng.choice([0, 1, 1e6]))})
         case 2:  # changed
             said = json.loads(urlsafe_b64decode(body))
-            said[rng.choice(list(said))] = rng.choice(["carol", "2030-01-01T00:00:00.000Z", "0" * 64, "x"])
+            said[rng.choice(list(said))] = rng.choice(["dave", "2030-01-01T00:00:00.000Z", "0" * 64, "x"])
             forged = urlsafe_b64encode(json.dumps(said).encode()).decode()
             answering.by_link(tx, f"{tickets.PREFIX}{forged}.{mac}", **given)
         case 3:  # one sign
@@ -736,7 +759,9 @@ def promotion(place: Company, tx: Any, rng: random.Random) -> bool:
         case 1:
             giving.membership(tx, giver, to.removeprefix("group:"), "finance")
         case 2:
-            giving.identity(tx, giver, to.removeprefix("group:"), rng.choice(["slack:TCORP/UEVE2", "mail:eve@x.example"]))
+            giving.identity(
+                tx, giver, to.removeprefix("group:"), rng.choice(["slack:TCORP/UEVE2", "mail:eve@x.example"])
+            )
         case 3:
             giving.identity(tx, place.giver("olga"), "eve", "slack:TCORP/UBOB1")
         case 4:
@@ -761,7 +786,9 @@ def promotion_rightly(place: Company, tx: Any, rng: random.Random) -> bool:
 def wrong_answer(place: Company, tx: Any, rng: random.Random) -> bool:
     match rng.randrange(7):
         case 0:  # somebody else is asked
-            task = place.ask(tx, rng.choice(["question", "approval", "escalation"]), rng.choice(["user:carol", "carol"]))
+            task = place.ask(
+                tx, rng.choice(["question", "approval", "escalation"]), rng.choice(["user:carol", "carol"])
+            )
             return place.answer(tx, task, rng.choice(["bob", "alice", "eve", "olga", "caroI"]))
         case 1:
             task = place.ask(tx, rng.choice(["question", "approval", "escalation"]), "group:finance")
@@ -779,10 +806,14 @@ def wrong_answer(place: Company, tx: Any, rng: random.Random) -> bool:
         case 5:  # not an answer, or about something else
             task = place.ask(tx)
             if rng.random() < 0.5:
-                return place.answer(tx, task, "bob", rng.choice(["yes", "", "approve ", "APPROVE", "approve\n", "true"]))
+                return place.answer(
+                    tx, task, "bob", rng.choice(["yes", "", "approve ", "APPROVE", "approve\n", "true"])
+                )
             return place.answer(tx, task, "bob", expected_hash="b" * 64)
     # no right, or only a claimed name
-    return place.answer(tx, place.ask(tx, rng.choice(["approval", "escalation"])), rng.choice(["eve", "rita", "frank", "mona"]))
+    return place.answer(
+        tx, place.ask(tx, rng.choice(["approval", "escalation"])), rng.choice(["eve", "rita", "frank", "mona"])
+    )
 
 
 def wrong_answer_rightly(place: Company, tx: Any, rng: random.Random) -> bool:

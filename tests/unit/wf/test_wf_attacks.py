@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def place(state: State, tmp_path: Path) -> Iterator[Company]:
+def place(state: State, tmp_path: Path) -> Company:
     """The company, founded."""
     (tmp_path / "own.cedar").write_bytes((ROOT / "examples" / "wf" / "rights.cedar").read_bytes())
-    yield company(state, tmp_path)
+    return company(state, tmp_path)
 
 
 def test_what_is_done_rightly_succeeds_in_every_class(place: Company) -> None:

@@ -89,7 +89,7 @@ def test_it_writes_only_with_an_effect_that_writes(around: steps.Surroundings, p
 def test_the_network_is_there_only_with_its_effect(around: steps.Surroundings, places: Path) -> None:
     look = "grep -c : /proc/net/dev"  # without network there is only lo
     alone = int(done(around, places, look, "read")["output"])
-    if int(open("/proc/net/dev").read().count(":")) == alone:
+    if Path("/proc/net/dev").read_text().count(":") == alone:
         pytest.skip("this machine has no network but lo")
     assert int(done(around, places, look, "network")["output"]) > alone
 
@@ -129,7 +129,9 @@ def test_a_resource_has_one_spelling(text: str, spelled: str) -> None:
     assert scope.spelled(text) == spelled
 
 
-@pytest.mark.parametrize("text", ["", "x", "host:", "host:a b", "file:../x", "file:/a/../*", 'database:x"', "a:b\n", "file:/a\0"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "host:", "host:a b", "file:../x", "file:/a/../*", 'database:x"', "a:b\n", "file:/a\0"]
+)
 def test_what_is_no_resource_is_refused(text: str) -> None:
     with pytest.raises(DataError):
         scope.spelled(text)

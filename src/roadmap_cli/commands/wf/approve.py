@@ -73,7 +73,9 @@ _COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver")
 )  # fmt: skip
 @click.option("--from-events", is_flag=True, help="Take the replies in wf.event records (Slack, mail).")
 @click.option("--escalate", multiple=True, metavar="GROUP", help="Ask this group about what waits; may be repeated.")
-@click.option("--after", default="4h", show_default=True, metavar="TIME", help="With --escalate: once it waits so long.")
+@click.option(
+    "--after", default="4h", show_default=True, metavar="TIME", help="With --escalate: once it waits so long."
+)
 @click.option(
     "--valid-hours", type=click.FloatRange(0, 24 * 366, min_open=True), default=24.0, show_default=True, metavar="N",
     help="How long an approval holds.",

@@ -47,7 +47,10 @@ if TYPE_CHECKING:
 @click.option("--policy", type=click.File("r"), metavar="FILE", help="Check and store the Cedar policies in FILE.")
 @click.option("--policies", "wants_policies", is_flag=True, help="Write every version of the stored policies.")
 @click.option(
-    "--check", nargs=3, metavar="USER ACTION RESOURCE", help="Say whether USER may, by which policy, or what is missing."
+    "--check",
+    nargs=3,
+    metavar="USER ACTION RESOURCE",
+    help="Say whether USER may, by which policy, or what is missing.",
 )
 @click.option("--acting", metavar="ROLE", help="With --check, ask whether this role of an agent may, too.")
 @click.option("--as", "giver", metavar="NAME", help="Act in this name. Default: your login name.")
@@ -131,8 +134,17 @@ def main(
 
 
 def _given(
-    run: Run, who: Giver, name: str, role: str | None, patterns: tuple[str, ...], workflows: tuple[str, ...],
-    until: datetime | None, group: str | None, key: str | None, lend: str | None, revoke: str | None,
+    run: Run,
+    who: Giver,
+    name: str,
+    role: str | None,
+    patterns: tuple[str, ...],
+    workflows: tuple[str, ...],
+    until: datetime | None,
+    group: str | None,
+    key: str | None,
+    lend: str | None,
+    revoke: str | None,
     policy: IO[str] | None,
 ) -> Iterator[Record]:
     from roadmap_cli.core.errors import DataError, UsageError

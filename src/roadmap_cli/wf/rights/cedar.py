@@ -1,4 +1,4 @@
-"""Asking Cedar (https://www.cedarpolicy.com): policies and entities go in, a verdict with the policies' names comes out.
+"""Asking Cedar (https://www.cedarpolicy.com): policies and entities in, a verdict and the policies' names out.
 
 The one module that knows the engine. Policy sets are parsed once for each text. Reference: Cedar language, 4.x.
 """

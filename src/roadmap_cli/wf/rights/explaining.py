@@ -70,4 +70,3 @@ def _missing(name: str, action: str, target: str) -> str:
         return f"wf-grant {name} --role approver"
     role = "reader" if action in ("compute", "read") else "operator"
     return f"wf-grant {name} --role {role} --scope '{target}'"
-

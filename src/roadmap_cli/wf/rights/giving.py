@@ -38,8 +38,14 @@ class Giver:
 
 
 def role(
-    tx: Connection, giver: Giver, subject: str, name: str, *, patterns: Sequence[str] = (),
-    workflows: Sequence[str] = (), until: datetime | None = None,
+    tx: Connection,
+    giver: Giver,
+    subject: str,
+    name: str,
+    *,
+    patterns: Sequence[str] = (),
+    workflows: Sequence[str] = (),
+    until: datetime | None = None,
 ) -> list[Record]:
     """Give a role; the wf.grant records, in front the owner's if this is the first grant."""
     subject = grants.spelled_subject(subject)
@@ -56,7 +62,13 @@ def role(
 
 
 def loan(
-    tx: Connection, giver: Giver, subject: str, grant_id: str, *, until: datetime, patterns: Sequence[str] = (),
+    tx: Connection,
+    giver: Giver,
+    subject: str,
+    grant_id: str,
+    *,
+    until: datetime,
+    patterns: Sequence[str] = (),
     workflows: Sequence[str] = (),
 ) -> list[Record]:
     """Lend a part of a grant one has; no right to grant is needed, but the name must be proven if it can be."""
@@ -139,7 +151,12 @@ def _claimed(tx: Connection, giver: Giver) -> list[Record]:
 
 
 def _done(
-    tx: Connection, giver: Giver, what: str, to: str | None, details: Mapping[str, Any], work: Callable[[str], Record],
+    tx: Connection,
+    giver: Giver,
+    what: str,
+    to: str | None,
+    details: Mapping[str, Any],
+    work: Callable[[str], Record],
     action: str = "grant",
 ) -> Record:
     """Ask whether the giver may, do it, log it. Raises Negative if not."""

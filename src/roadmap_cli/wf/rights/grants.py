@@ -65,7 +65,7 @@ def groups(tx: Connection, name: str, at: datetime) -> tuple[str, ...]:
 
 
 def held(tx: Connection, name: str, at: datetime) -> list[Grant]:
-    """The grants somebody has at a time, their own and those of their groups, without any that have lost their ground."""
+    """The grants somebody has at a time, their own and those of their groups, but none that lost its ground."""
     subjects = [f"user:{people.spelled(name)}", *(f"group:{each}" for each in groups(tx, name, at))]
     marks = ", ".join("?" * len(subjects))
     rows = tx.execute(
@@ -77,7 +77,10 @@ def held(tx: Connection, name: str, at: datetime) -> list[Grant]:
 
 def standing(tx: Connection, grant_id: str, at: datetime) -> Grant | None:
     """A grant if it holds at a time, with all it hangs on; else None."""
-    now, chain, lenders, until = clock.stamp(at), [], [], None
+    now = clock.stamp(at)
+    chain: list[str] = []
+    lenders: list[str] = []
+    until: str | None = None
     first: tuple[str, ...] | None = None
     inner: tuple[list[str], list[str]] | None = None
     following: str | None = grant_id
@@ -117,11 +120,10 @@ def policies(found: Sequence[Grant]) -> str:
 
 def _policy(grant: Grant) -> str:
     sort, _, name = grant.subject.partition(":")
-    principal = f"principal == User::{cedar.quoted(name)}" if sort == "user" else f"principal in Group::{cedar.quoted(name)}"
-    if grant.role == "owner":
-        action = "action"
-    else:
-        action = f"action in [{ROLES[grant.role]}]"
+    principal = (
+        f"principal == User::{cedar.quoted(name)}" if sort == "user" else f"principal in Group::{cedar.quoted(name)}"
+    )
+    action = "action" if grant.role == "owner" else f"action in [{ROLES[grant.role]}]"
     tests = []
     if "*" not in grant.scope:
         # What touches nothing outside the run (waiting, asking, thinking) is within every scope.
@@ -131,14 +133,27 @@ def _policy(grant: Grant) -> str:
         names = ", ".join(cedar.quoted(each) for each in grant.workflows)
         tests.append(f"[{names}].contains(context.workflow)")
     when = f" when {{ {' && '.join(tests)} }}" if tests else ""
-    return f'@id("grant:{grant.id}") @why("{grant.role} by grant") permit(principal, action, resource)'.replace(
-        "(principal, action, resource)", f"({principal}, {action}, resource)"
-    ) + f"{when};"
+    return (
+        f'@id("grant:{grant.id}") @why("{grant.role} by grant") permit(principal, action, resource)'.replace(
+            "(principal, action, resource)", f"({principal}, {action}, resource)"
+        )
+        + f"{when};"
+    )
 
 
 def give(
-    tx: Connection, subject: str, role: str, *, patterns: Sequence[str], workflows: Sequence[str], until: datetime | None,
-    by: str, because: str, command: str, at: datetime, proof: str = "claimed",
+    tx: Connection,
+    subject: str,
+    role: str,
+    *,
+    patterns: Sequence[str],
+    workflows: Sequence[str],
+    until: datetime | None,
+    by: str,
+    because: str,
+    command: str,
+    at: datetime,
+    proof: str = "claimed",
 ) -> Record:
     """Store a grant and return its wf.grant. The caller has found that `by` may give it."""
     if role not in ROLES:
@@ -148,8 +163,18 @@ def give(
 
 
 def lend(
-    tx: Connection, subject: str, grant_id: str, *, patterns: Sequence[str], workflows: Sequence[str],
-    until: datetime, by: str, because: str, command: str, at: datetime, proof: str = "claimed",
+    tx: Connection,
+    subject: str,
+    grant_id: str,
+    *,
+    patterns: Sequence[str],
+    workflows: Sequence[str],
+    until: datetime,
+    by: str,
+    because: str,
+    command: str,
+    at: datetime,
+    proof: str = "claimed",
 ) -> Record:
     """Give on a part of a grant one has. Raises Negative for more than one has, DataError for a grant there is not.
 
@@ -179,8 +204,16 @@ def lend(
 
 
 def enter(
-    tx: Connection, name: str, group: str, *, until: datetime | None, by: str, because: str, command: str,
-    at: datetime, proof: str = "claimed",
+    tx: Connection,
+    name: str,
+    group: str,
+    *,
+    until: datetime | None,
+    by: str,
+    because: str,
+    command: str,
+    at: datetime,
+    proof: str = "claimed",
 ) -> Record:
     """Put somebody into a group."""
     found = _record(at, "group", subject=f"user:{people.spelled(name)}", group=spelled_group(group), given_by=by,
@@ -193,7 +226,14 @@ def enter(
 
 
 def bind(
-    tx: Connection, name: str, identity: str, *, by: str, because: str, command: str, at: datetime,
+    tx: Connection,
+    name: str,
+    identity: str,
+    *,
+    by: str,
+    because: str,
+    command: str,
+    at: datetime,
     proof: str = "claimed",
 ) -> Record:
     """Register a key or account of somebody. Raises Negative if it is another's already."""
@@ -224,7 +264,9 @@ def revoke(tx: Connection, grant_id: str, *, by: str, because: str, command: str
             raise Negative("the last owner cannot be taken away", hint="make somebody else owner first",
                            code="last_owner")  # fmt: skip
         stamp = clock.stamp(at)
-        tx.execute(f"UPDATE {table} SET revoked_at = ?, revoked_by = ? WHERE grant_id = ?", (stamp, f"user:{by}", grant_id))
+        tx.execute(
+            f"UPDATE {table} SET revoked_at = ?, revoked_by = ? WHERE grant_id = ?", (stamp, f"user:{by}", grant_id)
+        )
         kept = records.get(tx, grant_id) or {}
         found = {**kept, "id": run_id("wf.grant", at), "at": stamp, "status": "revoked", "revokes": grant_id,
                  "given_by": f"user:{by}", "because": because}  # fmt: skip
@@ -240,7 +282,9 @@ def listed(tx: Connection, at: datetime, name: str | None = None) -> Iterator[Re
         " WHERE revoked_at IS NULL UNION ALL SELECT grant_id FROM wf_identity WHERE revoked_at IS NULL"
     ).fetchall()
     found = [each for (key,) in rows if (each := records.get(tx, key))]
-    mine = {name and f"user:{people.spelled(name)}", *(f"group:{each}" for each in groups(tx, name, at))} if name else None
+    mine = (
+        {name and f"user:{people.spelled(name)}", *(f"group:{each}" for each in groups(tx, name, at))} if name else None
+    )
     for each in sorted(found, key=lambda record: (record["at"], record["id"])):
         if mine is not None and each["subject"] not in mine:
             continue
@@ -262,8 +306,18 @@ def spelled_subject(name: str) -> str:
 
 
 def _give(
-    tx: Connection, subject: str, role: str, patterns: list[str], workflows: list[str], until: datetime | None, by: str,
-    because: str, command: str, at: datetime, proof: str, lent_from: str | None,
+    tx: Connection,
+    subject: str,
+    role: str,
+    patterns: list[str],
+    workflows: list[str],
+    until: datetime | None,
+    by: str,
+    because: str,
+    command: str,
+    at: datetime,
+    proof: str,
+    lent_from: str | None,
 ) -> Record:
     found = _record(at, role, subject=subject, scope=patterns, workflows=workflows or None, given_by=by,
                     because=because, until=until, lent_from=lent_from, proof=proof)  # fmt: skip
@@ -278,7 +332,9 @@ def _give(
                  [lent_from] if lent_from else [])  # fmt: skip
 
 
-def _record(at: datetime, what: str, *, given_by: str, because: str, until: datetime | None = None, **more: object) -> Record:
+def _record(
+    at: datetime, what: str, *, given_by: str, because: str, until: datetime | None = None, **more: object
+) -> Record:
     if until is not None and until <= at:
         raise UsageError("a grant that has ended before it begins")
     found: Record = {
@@ -290,9 +346,7 @@ def _record(at: datetime, what: str, *, given_by: str, because: str, until: date
     return found | {key: value for key, value in more.items() if value is not None}
 
 
-def _kept(
-    tx: Connection, found: Record, what: str, command: str, at: datetime, evidence: Sequence[str] = ()
-) -> Record:
+def _kept(tx: Connection, found: Record, what: str, command: str, at: datetime, evidence: Sequence[str] = ()) -> Record:
     records.put(tx, found)
     decide(
         tx, kind="wf.granted" if found["status"] == "given" else "wf.revoked", what=what, why=found["because"],

@@ -115,7 +115,14 @@ def may_begin(
 
 
 def may_judge(
-    tx: Connection, plan: Record, name: str, verdict: str, *, is_proven: bool, same_hash: bool, is_denied: bool,
+    tx: Connection,
+    plan: Record,
+    name: str,
+    verdict: str,
+    *,
+    is_proven: bool,
+    same_hash: bool,
+    is_denied: bool,
     at: datetime,
 ) -> Verdict:
     """Whether a person may ``approve`` or ``deny`` a plan: with a right over all it touches, as somebody else.
@@ -168,8 +175,11 @@ def may_give(
 
 
 def _joined(
-    tx: Connection, questions: Sequence[tuple[_Side, str, str, Record]], sides: Sequence[_Side],
-    subjects: Sequence[Record], sort: str,
+    tx: Connection,
+    questions: Sequence[tuple[_Side, str, str, Record]],
+    sides: Sequence[_Side],
+    subjects: Sequence[Record],
+    sort: str,
 ) -> Verdict:
     """All of some questions must be allowed; the first that is not says why."""
     policies = "\n".join(dict.fromkeys(filter(None, (stored.text(tx), *(side.policies for side in sides)))))

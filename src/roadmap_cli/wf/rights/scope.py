@@ -30,7 +30,8 @@ _INTERNAL = frozenset({"wait", "human", "event", "workflow"})
 def spelled(text: str) -> str:
     """A resource or pattern in its one spelling. Raises DataError for what is none.
 
-    Paths are without ``..``, those that are not absolute lie in the folder of the run; hosts are in lower case, in ASCII (IDNA), without a dot at the end.
+    Paths are without ``..``, those that are not absolute lie in the folder of the run;
+    hosts are in lower case, in ASCII (IDNA), without a dot at the end.
     """
     found = _SHAPE.match(text) if len(text) <= MOST_CHARACTERS and text.isprintable() else None
     if text == "*":
