@@ -61,11 +61,12 @@ def changes(before: Record, plan: Record) -> list[str]:
     for name in new.keys() & old.keys():
         for field in _COMPARED:
             if old[name].get(field) != new[name].get(field):
-                was, now = _shown(old[name].get(field)), _shown(new[name].get(field))
+                was, now = _differing(old[name].get(field), new[name].get(field))
                 found.append(f"step {name!r}, {field}: {was} → {now}")
     for field in ("version", "directory", "scope", "budget"):
         if before.get(field) != plan.get(field):
-            found.append(f"{field}: {_shown(before.get(field))} → {_shown(plan.get(field))}")
+            was, now = _differing(before.get(field), plan.get(field))
+            found.append(f"{field}: {was} → {now}")
     return sorted(found)
 
 
@@ -127,6 +128,17 @@ def _lines(plan: Record, found: Record) -> list[str]:
 
 def _shown(value: Any) -> str:
     return _line(json.dumps(value, ensure_ascii=False, sort_keys=True))
+
+
+def _differing(old: Any, new: Any) -> tuple[str, str]:
+    """Two values as `_shown` shows them, of long ones only where they begin to differ."""
+    texts = [json.dumps(each, ensure_ascii=False, sort_keys=True) for each in (old, new)]
+    if max(map(len, texts)) <= _LONGEST:
+        return _shown(old), _shown(new)
+    begins = next((at for at, (was, now) in enumerate(zip(*texts, strict=False)) if was != now), min(map(len, texts)))
+    start = max(begins - 40, 0)
+    was, now = (("…" if start else "") + _line(each[start : start + _LONGEST]) for each in texts)
+    return was, now
 
 
 def _line(text: str) -> str:

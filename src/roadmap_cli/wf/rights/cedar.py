@@ -53,7 +53,7 @@ def checked(text: str) -> dict[str, str]:
     result = _engine().validate_policies(text, schema_text())
     if not result.validation_passed:
         names = result.id_annotations_by_policy_id
-        first = result.errors[0] if result.errors else None
+        first = min(result.errors, key=str, default=None)  # Cedar tells them in any order
         where = names.get(first.policy_id, first.policy_id) if first else ""
         what = " ".join(str(first.error).split())[:300] if first else "not valid"
         raise DataError(f"policy {where + ': ' if where else ''}{what}", code="bad_policy")

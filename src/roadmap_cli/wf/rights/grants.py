@@ -278,14 +278,15 @@ def listed(tx: Connection, at: datetime, name: str | None = None) -> Iterator[Re
     """All grants, memberships and identities that were not taken back, oldest first, each with how it stands."""
     now = clock.stamp(at)
     rows = tx.execute(
-        "SELECT grant_id FROM wf_grant WHERE revoked_at IS NULL UNION ALL SELECT grant_id FROM wf_member"
-        " WHERE revoked_at IS NULL UNION ALL SELECT grant_id FROM wf_identity WHERE revoked_at IS NULL"
+        "SELECT id FROM record WHERE id IN (SELECT grant_id FROM wf_grant WHERE revoked_at IS NULL"
+        " UNION ALL SELECT grant_id FROM wf_member WHERE revoked_at IS NULL"
+        " UNION ALL SELECT grant_id FROM wf_identity WHERE revoked_at IS NULL) ORDER BY rowid"
     ).fetchall()
     found = [each for (key,) in rows if (each := records.get(tx, key))]
     mine = (
         {name and f"user:{people.spelled(name)}", *(f"group:{each}" for each in groups(tx, name, at))} if name else None
     )
-    for each in sorted(found, key=lambda record: (record["at"], record["id"])):
+    for each in found:
         if mine is not None and each["subject"] not in mine:
             continue
         over = each.get("until") is not None and each["until"] <= now

@@ -27,6 +27,9 @@ _SURE = 100
 SENSITIVE = frozenset({"message", "change", "delete", "access", "money"})
 
 
+_SAID = {"Plan": "plan", "Task": "question", "Right": "the right"}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether something is allowed, why in words, and the ids of the policies that decided."""
@@ -194,7 +197,10 @@ def _joined(
     decided: dict[str, None] = {}
     for (side, action, name, about), answer in zip(questions, answers, strict=True):
         if not answer.is_allowed:
-            return Verdict(False, _refusal(side, action, about["target"] or name, answer, policies), answer.policy_ids)
+            target = about["target"] if sort == "Resource" else f"{_SAID[sort]} {name!r}"
+            if not answer.policy_ids and sort == "Plan":
+                target += f", which touches {about['target']}"
+            return Verdict(False, _refusal(side, action, target, answer, policies), answer.policy_ids)
         decided.update(dict.fromkeys(answer.policy_ids))
     words = " and ".join(dict.fromkeys(side.words for side, *_ in questions))
     acts = ", ".join(dict.fromkeys(action for _, action, *_ in questions))
