@@ -55,7 +55,7 @@ _COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver")
 @click.option("--answer", metavar="TEXT", help="The answer to --task: approve or deny, or what is asked for.")
 @click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
 @click.option("--because", default="", metavar="TEXT", help="Why, in words that stay with the decision.")
-@click.option("--hash", "plan_hash", metavar="HASH", help="Decide only if the plan or question has this hash.")
+@click.option("--hash", "plan_hash", metavar="HASH", help="Approve only if the plan has this hash.")
 @click.option(
     "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
     help="Prove your name with this OpenSSH private key (Ed25519).",
