@@ -14,6 +14,7 @@ import ast
 import csv
 import hashlib
 import json
+import os
 import random
 import shutil
 import sys
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data" / "workbench" / "data" / "processed"
+DATA = Path(os.environ.get("WORKBENCH", ROOT.parent / "shared" / "data" / "workbench")) / "data" / "processed"
 NOW = datetime(2023, 11, 30, tzinfo=UTC)
 SENT = "2023-11-30 00:00:00"
 TABLES = {
@@ -151,7 +152,12 @@ def statement(name: str, given: dict[str, str]) -> tuple[str, str, str, dict[str
         names = [each for each in rows_of(domain) if each in given]
         columns = ", ".join(f'"{each}"' for each in (key, *names))
         values = ", ".join((new_id, *(f":{each}" for each in names)))
-        return domain, "change", f"INSERT INTO {table}({columns}) VALUES ({values})", {each: given[each] for each in names}
+        return (
+            domain,
+            "change",
+            f"INSERT INTO {table}({columns}) VALUES ({values})",
+            {each: given[each] for each in names},
+        )
     into = f'INSERT INTO {table}(email_id, "inbox/outbox", "sender/recipient", subject, sent_datetime, body) '
     if act == "send_email":
         return domain, "change", f"{into}VALUES ({new_id}, 'outbox', :recipient, :subject, '{SENT}', :body)", given
@@ -203,6 +209,7 @@ class Ours:
     def _found(self) -> None:
         """Give rights: sam has work done on the five databases, mia approves it, and rob may only read."""
         from attack_ground import _row
+
         from roadmap_cli.core import clock
         from roadmap_cli.state import records
         from roadmap_cli.wf.rights import giving
@@ -301,7 +308,9 @@ def forbidden(place: Ours, wanted: list[Call], rng: random.Random) -> list[tuple
 def replay(place: Ours, start: dict[str, list[Row]]) -> Row:
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    done = tried = broken = 0
+    done = tried = broken = exchanged = mistaken = 0
+    before: list[Call] = []
+    told: dict[str, list[Row]] = {}
     rng = random.Random(0)
     began = time.process_time()
     for domain, task in tasks():
@@ -312,7 +321,12 @@ def replay(place: Ours, start: dict[str, list[Row]]) -> Row:
         plan = place.plan(wanted, "sam")
         total[domain] += 1
         done += sum(place.perform(plan, step) for step in plan["steps"])
-        right[domain] += alike(place.tables()) == alike(theirs.state())
+        ours = alike(place.tables())
+        right[domain] += ours == alike(theirs.state())
+        if wanted != before:  # a comparison that finds everything right would find this right, too
+            exchanged += 1
+            mistaken += ours == told
+        before, told = wanted, alike(theirs.state())
         for other, step in forbidden(place, wanted, rng) if wanted else []:
             tried += 1
             broken += place.perform(other, step)
@@ -323,7 +337,7 @@ def replay(place: Ours, start: dict[str, list[Row]]) -> Row:
     return {
         "kind": "bench.figure", "name": "WorkBench gold actions replayed through rights, SQL steps and audit",
         "unit": "%", "value": round(100 * sum(right.values()) / count, 2), "tasks": count, "actions_done": done,
-        "forbidden_tried": tried, "forbidden_done": broken, "audit_entries": entries,
+        "control_other_answers": exchanged, "control_judged_right": mistaken, "forbidden_tried": tried, "forbidden_done": broken, "audit_entries": entries,
         "cpu_s": round(time.process_time() - began, 1), "domains": {each: f"{right[each]}/{total[each]}" for each in total},
     }  # fmt: skip
 
@@ -381,7 +395,7 @@ def main() -> int:
             with State.open(folder / "state.db", mode="write", keys=keys, now=lambda: NOW) as state:
                 record = replay(Ours(state, folder, start), start)
         print(json.dumps(record), flush=True)
-        status = int(record["value"] != 100 or record["forbidden_done"] > 0)
+        status = int(record["value"] != 100 or record["forbidden_done"] > 0 or record["control_judged_right"] > 0)
     if "--replay" not in sys.argv:
         for record in by_rules(start):
             print(json.dumps(record), flush=True)
