@@ -58,7 +58,7 @@ def main() -> None:
                     for at in range(users - 8):
                         giving.role(tx, giver, f"user{at}", "operator", patterns=[f"database:d{at}", "run:*"])
                 with state.read() as tx:
-                    value = per_second(lambda: rights.weighed_step(tx, plan, step, NOW))  # noqa: B023
+                    value = per_second(lambda: rights.weighed_step(tx, plan, step, NOW))
                 print(json.dumps({
                     "kind": "bench.figure", "name": f"decisions on a step (user and role and approval), {users} users",
                     "unit": "1/s of CPU", "value": round(value),
