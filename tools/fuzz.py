@@ -1,6 +1,6 @@
 """Fuzz the parsers for a given time. A crash is written down and ends it with 1.
 
-usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages|python|shell]
+usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages|python|shell|workflow]
 Inputs are grown from seeds by mutation and kept when they reach new lines of ours (a small coverage-guided fuzzer:
 sys.settrace on the parser's modules). Only the errors a parser promises may leave it, and none may take over a second of CPU.
 """
@@ -214,6 +214,38 @@ def scanner(language: str) -> tuple[Callable[[bytes], object], list[bytes]]:
     return read, [text.encode() for text in (*(text for _, text in cases), *harmless)]
 
 
+def template_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes]]:
+    """A workflow template of whatever bytes: read, checked and planned, or refused with the line."""
+    from datetime import UTC, datetime
+
+    from roadmap_cli.wf import boxes, graph, loading, planning
+
+    library = ROOT / "src/roadmap_cli/wf/library"
+    event = {"id": "e", "at": "2026-11-23T09:00:00.000Z", "data": {"a": "x", "list": [1, {"b": None}]}}
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+
+    def read(data: bytes) -> None:
+        path = folder / ("fuzzed.toml" if data[:1] == b"#" else "fuzzed.yaml")
+        path.write_bytes(data)
+        template, findings = loading.check(path)
+        assert all(each.line >= 1 and "\n" not in each.message for each in findings), findings
+        if template is None:
+            return
+        match = {"id": "m", "template_sha256": template.sha256}
+        try:
+            plan = planning.plan(template, match, event, requested_by="a", directory=folder, at=at)
+        except (DataError, ConfigError) as error:
+            assert "\n" not in error.message, error.message
+            return
+        boxes.draw(plan["steps"], 200)
+        graph.text(plan, "dot")
+
+    seeds = [path.read_bytes() for path in sorted(library.glob("*.yaml"))]
+    small = b"workflow: w\nversion: 1\ninputs: {a: {from: data.a}}\nsteps:\n  - {name: s, role: data, command: [x, '${inputs.a}'], effects: [read], each: '${event.data.list}'}\n"
+    toml = b"# t\nworkflow = 'w'\nversion = 1\n[[steps]]\nname = 's'\nrole = 'data'\ncommand = ['x',\n 'y']\neffects = ['read']\n"
+    return read, [small, toml, *seeds]
+
+
 def fuzz(
     name: str, action: Callable[[bytes], object], corpus: list[bytes], seconds: float, chance: random.Random
 ) -> bool:
@@ -245,7 +277,7 @@ def fuzz(
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600
-    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages", "python", "shell"]
+    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages", "python", "shell", "workflow"]
     seed = int(time.time())
     print(f"fuzz: seed {seed}", file=sys.stderr)
     chance = random.Random(seed)
@@ -257,6 +289,7 @@ def main() -> int:
             "safetensors": safetensors_reader(Path(folder)),
             "python": scanner("python"),
             "shell": scanner("shell"),
+            "workflow": template_reader(Path(folder)),
             "messages": (
                 read_messages,
                 [

@@ -3,6 +3,9 @@
 complete -c wf-plan -f
 complete -c wf-plan -l templates -r -F -d 'Use the templates in this file or folder'
 complete -c wf-plan -l check -r -F -d 'Check templates'
+complete -c wf-plan -l show -x -d 'Show a plan that was made before'
+complete -c wf-plan -l graph -x -a 'mermaid dot' -d 'Write the graph of each plan as text for Mermaid or Graphviz, in a wf.graph record'
+complete -c wf-plan -l template-schema -d 'Write the JSON Schema of templates'
 complete -c wf-plan -l as -x -d 'Act in this name'
 complete -c wf-plan -l directory -r -F -d 'Where the steps will run'
 complete -c wf-plan -s i -l input -r -F -d 'Read records from FILE'

@@ -445,7 +445,13 @@ class Run:
         """The ledger of model calls. The state is opened when this process writes the first one, a server none."""
         from roadmap_cli.models.ledger import Ledger
 
-        return Ledger(lambda: self.state, self.command, self.clock, run_id, held, self.state_path)
+        charged: tuple[str, ...] = ()
+        if self.environ.get("ROADMAP_ACCOUNTS") and not self.dry_run:
+            from roadmap_cli.models import budget
+
+            charged = budget.accounts(self.environ)
+            run_id = run_id or self.new_id("model.run")
+        return Ledger(lambda: self.state, self.command, self.clock, run_id, held, self.state_path, charged)
 
     @property
     def output_path(self) -> Path:

@@ -54,6 +54,14 @@ def parse(text: str) -> datetime:
         raise DataError(f"time outside the calendar: {text!r}", code="bad_time") from None
 
 
+def date_or_time(text: str) -> datetime:
+    """Read a date, which is its first moment in UTC, or a time as `parse` does. Raises UsageError for anything else."""
+    try:
+        return parse(f"{text}T00:00:00Z" if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else text)
+    except DataError:
+        raise UsageError(f"not a date or a time: {text!r}", hint="write 2026-11-23 or 2026-11-23T09:00:00Z") from None
+
+
 def length(text: str) -> timedelta:
     """Read a length of time as people type it: 30m, 12h, 30d, 8w. Raises UsageError for anything else."""
     parts = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text)

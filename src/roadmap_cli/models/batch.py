@@ -22,6 +22,7 @@ from roadmap_cli.models.chat import (
     Options,
     Reply,
     Tally,
+    allow,
     check_asked,
     estimated_tokens,
     settle,
@@ -168,6 +169,8 @@ class LocalBatch(Batch):
         """Ask under a key of the caller's; a request that cannot be asked is a row of the ledger, too."""
         options.check()
         checked = check_asked(messages, takes_infill=self.takes_infill)
+        if self._ledger is not None and self._ledger.accounts:
+            allow(self._ledger, checked, options, self.price)
         flying = _Flying(key, checked, options, Tally(), time.perf_counter())
         try:
             ticket = self._engine.submit(checked, options, flying.tally)

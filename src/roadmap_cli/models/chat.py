@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -145,10 +145,12 @@ class Chat(ABC):
     takes_tools = False
     takes_infill = False
 
-    def __init__(self, name: str, provider: str, ledger: Ledger | None) -> None:
+    def __init__(self, name: str, provider: str, ledger: Ledger | None, charged: Ledger | None = None) -> None:
+        """`charged` is whose accounts are asked where somebody else writes the ledger."""
         self.name = name
         self.provider = provider
         self._ledger = ledger
+        self._charged = ledger or charged
 
     def __enter__(self) -> Chat:
         return self
@@ -214,6 +216,8 @@ class Chat(ABC):
         self, stream: Stream, messages: Asked, options: Options, purpose: str, piecewise: bool
     ) -> Iterator[str]:
         """Pass the pieces on; whatever happens, one row goes into the ledger."""
+        if self._charged is not None and self._charged.accounts:
+            allow(self._charged, messages, options, self.price)
         tally, said = Tally(purpose=purpose), list[str]()
         started = time.perf_counter()
         error: RoadmapError | None = None
@@ -273,6 +277,18 @@ class Chat(ABC):
 def estimated_tokens(text: str) -> int:
     """An estimate where nobody can be asked: four bytes a token, rounded up."""
     return -(-len(text.encode(errors="replace")) // BYTES_PER_TOKEN)
+
+
+def allow(
+    ledger: Ledger,
+    asked: Asked,
+    options: Options,
+    price: Callable[[int, int], tuple[int | None, str | None]],
+) -> None:
+    """Before a call that is charged to somebody: raise if its budget does not allow the longest reply."""
+    texts = [asked.before, asked.after] if isinstance(asked, Infill) else [each["content"] for each in asked]
+    tokens = sum(estimated_tokens(each) for each in texts)
+    ledger.allow(tokens + options.max_tokens, price(tokens, options.max_tokens))
 
 
 def settle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,7 +44,7 @@ class Ledger:
     opens it, asked when the first call is written, if `place` says where it is.
     """
 
-    __slots__ = ("_state", "_waiting", "command", "held", "now", "place", "run_id")
+    __slots__ = ("_is_charged", "_state", "_waiting", "accounts", "command", "held", "now", "place", "run_id")
 
     def __init__(
         self,
@@ -54,8 +54,14 @@ class Ledger:
         run_id: str | None = None,
         held: bool = False,
         place: Path | None = None,
+        accounts: Sequence[str] = (),
     ) -> None:
+        """`accounts` are whom the calls are charged to, and whose budgets they must not go beyond (see `budget`)."""
+        if accounts and run_id is None:
+            raise ValueError("calls that are charged to somebody belong to a run")
         self._state = state
+        self.accounts = tuple(accounts)
+        self._is_charged = not self.accounts
         self.command = command
         self.now = now
         self.run_id = run_id
@@ -70,6 +76,23 @@ class Ledger:
             self._state = self._state()
         return self._state
 
+    def allow(self, tokens: int, price: tuple[int | None, str | None]) -> None:
+        """Before a call: raise if it could go beyond a budget, with at most so many tokens at such a price.
+
+        Raises Negative or TryLater, as `budget.check` says. Costs nothing where no accounts are charged.
+        """
+        if not self.accounts or self.run_id is None:
+            return
+        from roadmap_cli.models import budget
+
+        self.flush()  # what was spent counts
+        if not self._is_charged:
+            with self.state.write() as tx:
+                budget.charge(tx, self.run_id, self.accounts)
+            self._is_charged = True
+        with self.state.read() as tx:
+            budget.check(tx, self.accounts, tokens=tokens, price=price, at=self.now())
+
     def record(self, call: Call) -> str:
         """Write a call down, or keep it for `flush`; return the id of its row."""
         at = self.now()
@@ -81,7 +104,9 @@ class Ledger:
 
     def separate(self) -> Ledger:
         """A ledger for another thread, which keeps its calls until they are brought back by `join`."""
-        return Ledger(lambda: self.state, self.command, self.now, self.run_id, held=True, place=self.place)
+        other = Ledger(lambda: self.state, self.command, self.now, self.run_id, held=True, place=self.place)
+        other.accounts, other._is_charged = self.accounts, self._is_charged
+        return other
 
     def join(self, other: Ledger) -> None:
         """Take over the calls that another ledger keeps."""

@@ -27,7 +27,7 @@ from roadmap_cli.core.errors import (
     UsageError,
 )
 from roadmap_cli.models.batch import Batch
-from roadmap_cli.models.chat import Asked, Chat, Infill, Message, Options, Reply, Tally, check_asked
+from roadmap_cli.models.chat import Asked, Chat, Infill, Message, Options, Reply, Tally, allow, check_asked
 
 if TYPE_CHECKING:
     from roadmap_cli.models.ledger import Ledger
@@ -231,7 +231,7 @@ class WarmChat(Chat):
     """A model of a running slm-serve, as any other chat. The server writes the ledger."""
 
     def __init__(self, opened: _Opened, ledger: Ledger | None) -> None:
-        super().__init__(opened.name, "local", None)
+        super().__init__(opened.name, "local", None, charged=ledger)
         self._opened = opened
         self._context_size: int | None = None
 
@@ -294,6 +294,7 @@ class WarmBatch(Batch):
         self.width = opened.width
         self._opened = opened
         self._purpose = purpose
+        self._charged = ledger
         self._flying: dict[int, tuple[int, Options]] = {}
         self._context_size: int | None = None
 
@@ -319,6 +320,8 @@ class WarmBatch(Batch):
         options.check()
         checked = check_asked(messages, takes_infill=False)
         assert not isinstance(checked, Infill)
+        if self._charged is not None and self._charged.accounts:
+            allow(self._charged, checked, options, self.price)
         self._opened.next += 1
         self._flying[self._opened.next] = (key, options)
         self._opened.ask(self._opened.next, checked, options, piecewise=False, purpose=self._purpose)

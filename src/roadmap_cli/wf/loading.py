@@ -1,4 +1,4 @@
-"""Reading workflow templates from files.
+"""Reading workflow templates from files, in YAML or TOML.
 
 The rule kept here: reading names every fault it can find, each with its line, and a template with one error in it is
 never used. `lint.py` holds the rules that look at more than one place at a time.
@@ -8,33 +8,43 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core.errors import DataError, InputMissing
-from roadmap_cli.wf import lint, patterns
-from roadmap_cli.wf.templates import EFFECT_RISK, ROLE_EFFECTS, Clause, Finding, Input, Retry, Step, Template, Trigger
-from roadmap_cli.wf.yamlfile import MOST_BYTES, Document, Way, read
+from roadmap_cli.wf import lint, tomlfile, yamlfile
+from roadmap_cli.wf.lint import together
+from roadmap_cli.wf.reading import MOST_S, NAME
+from roadmap_cli.wf.stepreading import StepReader
+from roadmap_cli.wf.templates import Finding, Input, Limit, Template, Trigger
+from roadmap_cli.wf.yamlfile import MOST_BYTES, Way
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 WORKFLOW = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)\Z")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_STEPS = 200
-#: Names that a step may not set: they decide what code a program loads.
-_FORBIDDEN_ENVIRONMENT = re.compile(r"(LD_.*|PYTHON(PATH|HOME|STARTUP)|ROADMAP_.*|PATH|HOME|IFS|BASH_ENV|ENV)\Z")
-_ENVIRONMENT_NAME = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
+_READERS = {".yaml": yamlfile.read, ".yml": yamlfile.read, ".toml": tomlfile.read}
+#: Files of these names beside templates hold the user's settings and connections.
+_NO_TEMPLATES = frozenset({"settings.toml", "connections.toml"})
+_TOP = (
+    "workflow", "version", "description", "owner", "trigger", "schedule", "inputs", "priority", "budget", "scope",
+    "limits", "concurrency", "timeout", "steps",
+)  # fmt: skip
+RESOURCES = ("host", "database", "channel", "person", "project", "mailbox", "file", "run", "agent", "state")
+_RESOURCE = re.compile(rf"(?:{'|'.join(RESOURCES)}):\S{{1,200}}\Z")
 
 
 def load(path: Path) -> Template:
     """Read a template that must be free of errors. Raises DataError with the first one and its line."""
     template, findings = check(path)
     if template is None:
-        fault = next(each for each in findings if each.severity == "error")
-        hint = f"see 'wf-plan --check {path}'"
-        raise DataError(fault.message, where=f"{fault.name}:{fault.line}", hint=hint, code=fault.code)
+        raise _error(path, findings)
     return template
+
+
+def _error(path: Path, findings: Sequence[Finding]) -> DataError:
+    fault = next(each for each in findings if each.severity == "error")
+    where, hint = f"{fault.name}:{fault.line}", f"see 'wf-plan --check {path}'"
+    return DataError(fault.message, where=where, hint=hint, code=fault.code)
 
 
 def check(path: Path) -> tuple[Template | None, list[Finding]]:
@@ -45,7 +55,7 @@ def check(path: Path) -> tuple[Template | None, list[Finding]]:
     except OSError as error:
         raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=str(path)) from None
     try:
-        document = read(data, str(path))
+        document = _READERS.get(path.suffix, yamlfile.read)(data, str(path))
     except DataError as error:
         line = (error.where or "").rpartition(":")[2]
         return None, [Finding(str(path), int(line) if line.isdigit() else 1, "error", error.code, error.message)]
@@ -57,26 +67,68 @@ def check(path: Path) -> tuple[Template | None, list[Finding]]:
     return (template if usable else None), reader.findings
 
 
+def check_all(places: Sequence[Path], others: Sequence[Path] = ()) -> list[Finding]:
+    """All that is wrong with the templates of some places; `others` are where workflows that they put in may be.
+
+    Raises InputMissing for a place that is not there.
+    """
+    findings: list[Finding] = []
+    known: dict[str, Template] = {}
+    for path in found(others):
+        template, _ = check(path)
+        if template is not None:
+            known[template.workflow] = template
+    named_here: dict[str, Template] = {}
+    for path in found(places):
+        template, faults = check(path)
+        findings += faults
+        if template is None:
+            continue
+        if other := named_here.get(template.workflow):
+            what = f"workflow {template.workflow!r} is also in {other.document.name}"
+            line = template.document.line(("workflow",))
+            findings.append(Finding(template.document.name, line, "error", "duplicate_workflow", what))
+        named_here[template.workflow] = template
+    known |= named_here
+    for template in named_here.values():
+        findings += together.findings(template, known)
+    return findings
+
+
 def found(places: Sequence[Path]) -> Iterator[Path]:
     """The template files in files and folders, in order of name. Raises InputMissing for a place that is not there."""
     for place in places:
         if place.is_dir():
-            yield from sorted(each for each in place.iterdir() if each.suffix in (".yaml", ".yml"))
+            yield from sorted(
+                each for each in place.iterdir() if each.suffix in _READERS and each.name not in _NO_TEMPLATES
+            )
         elif place.is_file():
             yield place
         else:
             raise InputMissing("no such file or folder", where=str(place))
 
 
-def load_all(places: Sequence[Path]) -> list[Template]:
-    """All templates of some places. Raises DataError for a faulty one, or for two of the same name."""
+def load_all(places: Sequence[Path], warn: Callable[[Finding], None] | None = None) -> list[Template]:
+    """All templates of some places; of two of one name in different places that of the earlier place counts.
+
+    With `warn` a faulty file in a folder is told and left out, so that one of them does not stop all others; a file
+    that is named itself is never left out. Raises DataError for a faulty one, or for two of one name in one place.
+    """
     templates: dict[str, Template] = {}
-    for path in found(places):
-        template = load(path)
-        if other := templates.get(template.workflow):
-            what = f"workflow {template.workflow!r} is also in {other.document.name}"
-            raise DataError(what, where=template.document.where(("workflow",)), code="duplicate_workflow")
-        templates[template.workflow] = template
+    for place in places:
+        here: dict[str, Template] = {}
+        for path in found([place]):
+            template, findings = check(path)
+            if template is None:
+                if warn is None or path == place:
+                    raise _error(path, findings)
+                warn(next(each for each in findings if each.severity == "error"))
+                continue
+            if other := here.get(template.workflow):
+                what = f"workflow {template.workflow!r} is also in {other.document.name}"
+                raise DataError(what, where=template.document.where(("workflow",)), code="duplicate_workflow")
+            here[template.workflow] = template
+        templates = here | templates
     return list(templates.values())
 
 
@@ -87,95 +139,24 @@ def named(templates: Mapping[str, Template], workflow: str) -> Template:
     return templates[workflow]
 
 
-class _Reader:
-    """Goes through a document once; every fault becomes a finding and the reading goes on with a harmless value."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.findings: list[Finding] = []
-
-    def fault(self, way: Way, code: str, message: str) -> None:
-        self.findings.append(Finding(self.document.name, self.document.line(way), "error", code, message))
-
-    # -- one value ---------------------------------------------------------------------------------------------------
-
-    def table(self, value: Any, way: Way, known: Sequence[str], needed: Sequence[str] = ()) -> dict[str, Any]:
-        name = ".".join(map(str, way)) or "the template"
-        if not isinstance(value, dict):
-            self.fault(way, "wrong_type", f"{name} must be a table of fields")
-            return {}
-        for key in value:
-            if key not in known:
-                self.fault((*way, key), "unknown_field", f"unknown field {key!r} in {name}; known: {', '.join(known)}")
-        for key in needed:
-            if value.get(key) is None:
-                self.fault(way, "missing_field", f"field {key!r} is missing in {name}")
-        return value
-
-    def take(self, table: dict[str, Any], way: Way, key: str, kind: type | tuple[type, ...], default: Any) -> Any:
-        value = table.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            wanted = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
-            self.fault((*way, key), "wrong_type", f"field {key!r} must be {wanted.get(kind, 'a number')}")  # type: ignore[arg-type]
-            return default
-        return value
-
-    def texts(self, table: dict[str, Any], way: Way, key: str) -> tuple[str, ...]:
-        values: list[Any] = self.take(table, way, key, list, [])
-        for at, value in enumerate(values):
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                self.fault((*way, key, at), "wrong_type", f"field {key!r} must hold text only")
-        return tuple(str(value) for value in values)
-
-    def duration(self, table: dict[str, Any], way: Way, key: str, default: float) -> float:
-        value = self.take(table, way, key, str, None)
-        if value is None:
-            return default
-        matched = _DURATION.match(value)
-        seconds = float(matched[1]) * _UNIT_S[matched[2]] if matched else -1.0
-        if not 0 < seconds <= 366 * 86400:
-            self.fault((*way, key), "bad_duration", f"{value!r} is not a duration such as 500ms, 30s, 5m, 2h or 1d")
-            return default
-        return seconds
-
-    def number(self, table: dict[str, Any], way: Way, key: str, least: float, most: float, default: float) -> float:
-        value = float(self.take(table, way, key, (int, float), default))
-        if not least <= value <= most:
-            self.fault((*way, key), "out_of_range", f"field {key!r} must be between {least:g} and {most:g}")
-            return default
-        return value
-
-    def pattern(self, value: Any, way: Way) -> re.Pattern[str] | None:
-        if value is None:
-            return None
-        try:
-            return patterns.compiled(str(value))
-        except DataError as error:
-            self.fault(way, error.code, error.message)
-            return None
-
-    def chosen(self, value: Any, way: Way, choices: Sequence[str], what: str) -> str:
-        if value not in choices:
-            self.fault(way, f"unknown_{what}", f"unknown {what} {value!r}; known: {', '.join(choices)}")
-        return str(value)
-
-    # -- the parts ---------------------------------------------------------------------------------------------------
+class _Reader(StepReader):
+    """Reads a whole template."""
 
     def template(self, directory: Path, sha256: str) -> Template:
-        known = ("workflow", "version", "description", "trigger", "inputs", "steps")
-        top = self.table(self.document.value, (), known, ("workflow", "version", "steps"))
+        """The template in the document."""
+        top = self.table(self.document.value, (), _TOP, ("workflow", "version", "steps"))
         workflow = self.take(top, (), "workflow", str, "unnamed")
         if not WORKFLOW.match(workflow):
             self.fault(("workflow",), "bad_name", f"{workflow!r} is no workflow name: small letters, digits and '-'")
         inputs: dict[str, Any] = self.take(top, (), "inputs", dict, {})
         steps: list[Any] = self.take(top, (), "steps", list, [])
+        limits: dict[str, Any] = self.take(top, (), "limits", dict, {})
         if not 1 <= len(steps) <= MOST_STEPS:
             self.fault(("steps",), "bad_steps", f"there must be between 1 and {MOST_STEPS} steps")
+        concurrency = self.whole(top, (), "concurrency", 1, 10_000, 1) if top.get("concurrency") is not None else None
         return Template(
             workflow=workflow,
-            version=int(self.number(top, (), "version", 1, 10**6, 1)),
+            version=self.whole(top, (), "version", 1, 10**6, 1),
             description=self.take(top, (), "description", str, ""),
             directory=directory,
             sha256=sha256,
@@ -183,24 +164,60 @@ class _Reader:
             inputs=tuple(self.input(name, each, ("inputs", name)) for name, each in inputs.items()),
             steps=tuple(self.step(each, ("steps", at)) for at, each in enumerate(steps[:MOST_STEPS])),
             document=self.document,
+            owner=self.take(top, (), "owner", str, ""),
+            priority=self.whole(top, (), "priority", 0, 9, 5),
+            budget=self.budget(top.get("budget"), ("budget",)),
+            scope=self.scope(top),
+            limits={str(name): self.limit(each, ("limits", name)) for name, each in limits.items()},
+            concurrency=concurrency,
+            schedule=self.schedule(top),
+            timeout_s=self.duration(top, (), "timeout", MOST_S) if top.get("timeout") is not None else None,
         )
+
+    def scope(self, top: dict[str, Any]) -> tuple[str, ...]:
+        """The resources a run may touch, as patterns such as ``host:*.example``."""
+        found = self.texts(top, (), "scope")
+        for at, each in enumerate(found):
+            if not _RESOURCE.match(each):
+                kinds = ", ".join(RESOURCES)
+                self.fault(("scope", at), "bad_scope", f"{each!r} is no resource: KIND:PATTERN, with KIND of {kinds}")
+        return found
+
+    def limit(self, value: Any, way: Way) -> Limit:
+        """How often a dependency may be used."""
+        table = self.table(value, way, ("rate", "per"), ("rate", "per"))
+        return Limit(self.whole(table, way, "rate", 1, 10**6, 1), self.duration(table, way, "per", 1.0))
+
+    def schedule(self, top: dict[str, Any]) -> str | None:
+        """When it is due by itself: five fields of cron."""
+        value: str | None = self.take(top, (), "schedule", str, None)
+        if value is not None:
+            from croniter import croniter
+
+            if len(value.split()) != 5 or not croniter.is_valid(value):
+                what = f"{value!r} is no schedule: minute, hour, day, month and weekday as in crontab(5)"
+                self.fault(("schedule",), "bad_schedule", what)
+        return value
 
     def trigger(self, value: Any, way: Way, *, is_part: bool = False) -> Trigger:
         """A trigger, or one of the parts of a sequence or of a choice, which have no parts of their own."""
         single = ("source", "type", "where", "text")
         whole = ("window", "count", "group", "sequence", "any", "cooldown")
-        table = self.table(value or {}, way, single if is_part else (*single, *whole))
-        clauses: list[Any] = self.take(table, way, "where", list, [])
+        table = self.table(
+            {} if value is None and not is_part else value, way, single if is_part else (*single, *whole)
+        )
         sequence: list[Any] = self.take(table, way, "sequence", list, [])
         choices: list[Any] = self.take(table, way, "any", list, [])
         window_s = self.duration(table, way, "window", 0.0)
-        count = int(self.number(table, way, "count", 1, 10_000, 1))
+        count = self.whole(table, way, "count", 1, 10_000, 1)
         if (count > 1 or sequence) and not window_s:
             self.fault(way, "no_window", "a trigger with 'count' or 'sequence' needs a 'window'")
+        if is_part:
+            sequence, choices = [], []
         return Trigger(
             source=self.take(table, way, "source", str, None),
             type=self.take(table, way, "type", str, None),
-            clauses=tuple(self.clause(each, (*way, "where", at)) for at, each in enumerate(clauses)),
+            clauses=self.clauses(table, way, "where"),
             text=self.take(table, way, "text", str, ""),
             window_s=window_s,
             count=count,
@@ -212,88 +229,17 @@ class _Reader:
             cooldown_s=self.duration(table, way, "cooldown", 0.0),
         )
 
-    def clause(self, value: Any, way: Way) -> Clause:
-        tests = ("equals", "matches", "one_of", "exists", "more", "less")
-        table = self.table(value, way, ("field", *tests), ("field",))
-        chosen = [test for test in tests if test in table]
-        if len(chosen) != 1:
-            self.fault(way, "bad_clause", f"a clause needs exactly one of {', '.join(tests)}")
-            return Clause("", "exists", True)
-        test = chosen[0]
-        expected = table[test]
-        if test == "one_of":
-            expected = self.take(table, way, test, list, [])
-        if test == "exists":
-            expected = self.take(table, way, test, bool, True)
-        if test in ("more", "less"):
-            expected = self.take(table, way, test, (int, float), 0)
-        pattern = self.pattern(expected, (*way, test)) if test == "matches" else None
-        return Clause(self.take(table, way, "field", str, ""), test, expected, pattern)
-
     def input(self, name: str, value: Any, way: Way) -> Input:
+        """A value the workflow needs."""
         if not NAME.match(name):
             self.fault(way, "bad_name", f"{name!r} is no input name: small letters, digits and '_'")
-        table = self.table(value, way, ("from", "default", "required", "pattern", "description"))
+        table = self.table(value, way, ("from", "setting", "default", "required", "pattern", "description"))
+        has_default = isinstance(value, dict) and "default" in value
+        self.take(table, way, "description", str, "")
         source = self.take(table, way, "from", str, None)
-        required = self.take(table, way, "required", bool, "default" not in table)
-        if source is None and "default" not in table:
-            self.fault(way, "no_value", f"input {name!r} has neither 'from' nor 'default'")
+        setting = self.take(table, way, "setting", str, None)
+        required = self.take(table, way, "required", bool, not has_default)
+        if source is None and setting is None and not has_default:
+            self.fault(way, "no_value", f"input {name!r} has neither 'from' nor 'setting' nor 'default'")
         pattern = self.pattern(table.get("pattern"), (*way, "pattern"))
-        return Input(name, source, table.get("default"), required, pattern)
-
-    def step(self, value: Any, way: Way) -> Step:
-        actions = ("command", "shell", "wait")
-        known = (
-            "name", "description", "role", *actions, "needs", "input", "environment", "files", "output", "effects",
-            "timeout", "cost_usd", "retry",
-        )  # fmt: skip
-        table = self.table(value, way, known, ("name", "role", "effects"))
-        name = self.take(table, way, "name", str, "unnamed")
-        if not NAME.match(name):
-            self.fault((*way, "name"), "bad_name", f"{name!r} is no step name: small letters, digits and '_'")
-        chosen = [action for action in actions if action in table]
-        if len(chosen) != 1:
-            self.fault(way, "bad_action", f"step {name!r} needs exactly one of {', '.join(actions)}")
-        role = self.chosen(table.get("role"), (*way, "role"), tuple(ROLE_EFFECTS), "role")
-        effects = self.texts(table, way, "effects")
-        for at, effect in enumerate(effects):
-            self.chosen(effect, (*way, "effects", at), tuple(EFFECT_RISK), "effect")
-        command = self.texts(table, way, "command")
-        if "command" in table and not command:
-            self.fault((*way, "command"), "bad_action", f"step {name!r} has an empty command")
-        return Step(
-            name=name,
-            role=role,
-            action=chosen[0] if chosen else "command",
-            command=command,
-            shell=self.take(table, way, "shell", str, ""),
-            wait_s=self.duration(table, way, "wait", 0.0),
-            needs=self.texts(table, way, "needs"),
-            stdin=table.get("input"),
-            environment=self.environment(table, way),
-            files=self.texts(table, way, "files"),
-            output=self.chosen(table.get("output", "text"), (*way, "output"), ("text", "json"), "output"),
-            effects=effects,
-            timeout_s=self.duration(table, way, "timeout", 300.0),
-            cost_usd=self.number(table, way, "cost_usd", 0, 10**6, 0),
-            retry=self.retry(table.get("retry"), (*way, "retry")),
-        )
-
-    def environment(self, table: dict[str, Any], way: Way) -> dict[str, str]:
-        values: dict[str, Any] = self.take(table, way, "environment", dict, {})
-        for name in values:
-            if not _ENVIRONMENT_NAME.match(name) or _FORBIDDEN_ENVIRONMENT.match(name):
-                self.fault((*way, "environment", name), "bad_environment", f"a step may not set {name!r}")
-        return {name: str(value) for name, value in values.items()}
-
-    def retry(self, value: Any, way: Way) -> Retry:
-        if value is None:
-            return Retry()
-        table = self.table(value, way, ("attempts", "first", "factor", "most", "jitter"))
-        return Retry(
-            attempts=int(self.number(table, way, "attempts", 1, 100, 3)),
-            first_s=self.duration(table, way, "first", 1.0),
-            factor=self.number(table, way, "factor", 1, 10, 2),
-            most_s=self.duration(table, way, "most", 60.0),
-            jitter_ratio=self.number(table, way, "jitter", 0, 1, 0.2),
-        )
+        return Input(name, source, table.get("default"), required, pattern, setting)

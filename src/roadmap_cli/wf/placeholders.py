@@ -15,8 +15,10 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 
-#: Gives the value of a name such as ``inputs.service``; None leaves the placeholder as it stands.
+#: Gives the value of a name such as ``inputs.service``; `KEEP` leaves the placeholder as it stands.
 Lookup = Callable[[str], Any]
+#: What a lookup gives for a name whose value comes later. (None is a value: that of a step that was skipped.)
+KEEP = object()
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{([^{}]*)\}?")
 _LITERAL = "$${"
@@ -38,7 +40,7 @@ def names(value: Any) -> Iterator[str]:
 
 def planned(value: Any, lookup: Lookup, later: Sequence[str]) -> Any:
     """A value with its placeholders replaced, but for those whose first word is one of `later`: they stay."""
-    return _replaced(value, lambda name: None if name.partition(".")[0] in later else _escaped(lookup(name)), _LITERAL)
+    return _replaced(value, lambda name: KEEP if name.partition(".")[0] in later else _escaped(lookup(name)), _LITERAL)
 
 
 def filled(value: Any, lookup: Lookup) -> Any:
@@ -47,6 +49,17 @@ def filled(value: Any, lookup: Lookup) -> Any:
     Text that is nothing but one placeholder takes the type of what replaces it.
     """
     return _replaced(value, lookup, "${")
+
+
+def whole(value: Any) -> str | None:
+    """The name in text that is nothing but one placeholder, else None."""
+    match = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match and match[0] != _LITERAL and match[0].endswith("}") else None
+
+
+def escaped(value: Any) -> Any:
+    """A value as it stands in a plan: what looks like a placeholder in it is none."""
+    return _escaped(value)
 
 
 def refuse_option(part: str, text: str, before: Sequence[str]) -> None:
@@ -66,7 +79,7 @@ def _replaced(value: Any, lookup: Lookup, literal: str) -> Any:
         whole = _PLACEHOLDER.fullmatch(value)
         if whole and whole[0] != _LITERAL:
             found = lookup(whole[1])
-            return value if found is None else found
+            return value if found is KEEP else found
         return _PLACEHOLDER.sub(lambda match: _part(match, lookup, literal), value)
     if isinstance(value, dict):
         return {key: _replaced(each, lookup, literal) for key, each in value.items()}
@@ -79,7 +92,7 @@ def _part(match: re.Match[str], lookup: Lookup, literal: str) -> str:
     if match[0] == _LITERAL:
         return literal
     found = lookup(match[1])
-    return match[0] if found is None else as_text(found)
+    return match[0] if found is KEEP else as_text(found)
 
 
 def _escaped(value: Any) -> Any:
@@ -91,7 +104,9 @@ def _escaped(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value as it stands in an argument: text as it is, all else as JSON."""
+    """A value as it stands in an argument: text as it is, nothing (None) as none, all else as JSON."""
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -7,7 +7,7 @@ asks, for which event), and nothing else. An approval of the hash is an approval
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,31 +16,47 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, canonical, content_id, require
 from roadmap_cli.state import records
-from roadmap_cli.wf import lint, matching, patterns, placeholders
-from roadmap_cli.wf.templates import EFFECT_RISK, RISKS, Finding, Step, Template
+from roadmap_cli.wf import estimates, plansteps, risks
+from roadmap_cli.wf.templates import RISKS, Budget, Finding, Template
 from roadmap_cli.why.decisions import decide
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
 #: What says nothing about what will be done, and so is not hashed.
-VOLATILE = frozenset({"kind", "id", "at", "plan_hash", "from_id", "estimate", "dry_run"})
-#: First words of the placeholders that get their value when the step begins.
-LATER = ("steps", "run")
+VOLATILE = frozenset(
+    {"kind", "id", "at", "plan_hash", "from_id", "estimate", "confidence_ratio", "confidence", "dry_run"}
+)
 
 
 def plan(
-    template: Template, match: Record, event: Record, *, requested_by: str, directory: Path, at: datetime
+    template: Template,
+    match: Record,
+    event: Record,
+    *,
+    requested_by: str,
+    directory: Path,
+    at: datetime,
+    known: Mapping[str, Template] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Record:
-    """The wf.plan for a match. Raises DataError for a missing or refused input or a template changed meanwhile."""
+    """The wf.plan for a match. `known` are the templates that it may put in, `settings` the user's.
+
+    Raises DataError for a missing or refused input, a template changed meanwhile, a resource outside the scope, or a
+    sub-workflow that is not there or goes too deep.
+    """
     if template.sha256 != match.get("template_sha256"):
         raise DataError(
             f"template {template.workflow!r} has changed since event {event['id']!r} was matched",
             hint="send the event through wf-match again",
             code="template_changed",
         )
-    values = inputs(template, event)
-    steps = [_step(template, each, values, event) for each in lint.order(template.steps)[0]]
+    settings = settings or {}
+    values = plansteps.inputs(template, event, settings)
+    sensitive = risks.sensitive(settings)
+    steps = plansteps.Planner(known or {}, event, settings, sensitive).steps(template, values)
+    everything = list(plansteps.walk(steps))
+    scope = plansteps.scope(template, values, everything)
     found: Record = {
         "kind": "wf.plan",
         "id": "",
@@ -54,12 +70,24 @@ def plan(
         "directory": str(directory),
         "inputs": values,
         "steps": steps,
-        "permissions": sorted({each for step in steps for each in step["permissions"]}),
-        "risk": max((step["risk"] for step in steps), key=RISKS.index),
-        "approval_needed": any(step["risk"] != "low" for step in steps),
-        "high_risk_steps": [step["name"] for step in steps if step["risk"] == "high"],
-        "cost_usd": f"{sum(each.cost_usd * each.retry.attempts for each in template.steps):.4f}",
+        "scope": scope,
+        "priority": template.priority,
+        "permissions": sorted({each for _, step in everything for each in step["permissions"]}),
+        "risk": max((step["risk"] for _, step in everything), key=RISKS.index),
+        "approval_needed": any(step["risk"] != "low" for _, step in everything),
+        "high_risk_steps": [name for name, step in everything if step["risk"] == "high" and "workflow" not in step],
+        "cost_usd": f"{estimates.most_usd(steps, template.budget):.4f}",
     }
+    if template.owner:
+        found["owner"] = template.owner
+    if template.budget != Budget():
+        found["budget"] = plansteps.budget(template.budget)
+    if template.limits:
+        found["limits"] = {name: {"rate": each.rate, "per_s": each.per_s} for name, each in template.limits.items()}
+    if template.concurrency is not None:
+        found["concurrency"] = template.concurrency
+    if template.timeout_s is not None:
+        found["timeout_s"] = template.timeout_s
     digest = plan_hash(found)
     found["id"] = content_id("wf.plan", plan_hash=digest)
     found["plan_hash"] = digest
@@ -69,121 +97,6 @@ def plan(
 def plan_hash(found: Record) -> str:
     """SHA-256 (hex) of the RFC 8785 form of all of a plan that is not `VOLATILE`."""
     return hashlib.sha256(canonical({key: value for key, value in found.items() if key not in VOLATILE})).hexdigest()
-
-
-def inputs(template: Template, event: Record) -> Record:
-    """The values of a template's inputs for an event. Raises DataError if one is missing or refused by its pattern."""
-    values: Record = {}
-    for each in template.inputs:
-        value = matching.field(event, each.source) if each.source else None
-        if matching.is_absent(value):
-            value = each.default
-        if value is None:
-            if each.required:
-                raise DataError(
-                    f"input {each.name!r} is missing: the event has no {each.source!r}",
-                    where=template.document.where(("inputs", each.name)),
-                    code="missing_input",
-                )
-            value = ""
-        if each.pattern and not patterns.whole(each.pattern, placeholders.as_text(value)):
-            raise DataError(
-                f"input {each.name!r} is refused: {placeholders.as_text(value)[:60]!r} is not {each.pattern.pattern!r}",
-                where=template.document.where(("inputs", each.name)),
-                code="refused_input",
-            )
-        values[each.name] = value
-    return values
-
-
-def _step(template: Template, step: Step, values: Record, event: Record) -> Record:
-    """One step with all values put in that are known before the run."""
-
-    def known(name: str) -> Any:
-        head, *rest = name.split(".")
-        match head:
-            case "inputs":
-                return placeholders.reach(values, rest, name)
-            case "event":
-                return placeholders.reach(event, rest, name)
-        return str(template.directory)
-
-    def put_in(value: Any) -> Any:
-        return placeholders.planned(value, known, LATER)
-
-    found: Record = {"name": step.name, "action": step.action, "role": step.role, "needs": sorted(step.needs)}
-    match step.action:
-        case "command":
-            found["command"] = []
-            for part in step.command:
-                text = placeholders.as_text(put_in(part))
-                placeholders.refuse_option(part, text, found["command"])
-                found["command"].append(text)
-        case "shell":
-            found["shell"] = step.shell
-        case "wait":
-            found["wait_s"] = step.wait_s
-    if step.stdin is not None:
-        found["input"] = put_in(step.stdin)
-    if step.environment:
-        found["environment"] = {key: placeholders.as_text(put_in(value)) for key, value in step.environment.items()}
-    if step.files:
-        found["files"] = [_pinned(template, name) for name in step.files]
-    found |= {
-        "output": step.output,
-        "effects": sorted(step.effects),
-        "permissions": permissions(step),
-        "risk": risk(step),
-        "timeout_s": step.timeout_s,
-        "attempts": step.retry.attempts,
-    }
-    if step.retry.attempts > 1:
-        found["retry"] = {
-            "first_s": step.retry.first_s,
-            "factor": step.retry.factor,
-            "most_s": step.retry.most_s,
-            "jitter_ratio": step.retry.jitter_ratio,
-        }
-    return found
-
-
-def _pinned(template: Template, name: str) -> Record:
-    try:
-        data = (template.directory / name).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {name!r}: {error.strerror}", code="missing_file") from None
-    return {"path": str(template.directory / name), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def risk(step: Step) -> str:
-    """The risk of a step: that of its gravest effect."""
-    return max((EFFECT_RISK[effect] for effect in step.effects), key=RISKS.index, default="low")
-
-
-def permissions(step: Step) -> list[str]:
-    """What a step must be allowed: its effects as its role, and the program it runs."""
-    program = {"command": f"run:{Path(step.command[0]).name}" if step.command else "", "shell": "run:sh"}
-    needed = {f"{step.role}:{effect}" for effect in step.effects}
-    return sorted(needed | ({program[step.action]} if step.action in program else set()))
-
-
-def estimate(tx: Connection, found: Record) -> Record:
-    """How long and how dear a plan will probably be: from past runs of the same steps where there are any."""
-    total_ms, known = 0.0, 0
-    for step in found["steps"]:
-        mean, count = tx.execute(
-            "SELECT avg(duration_ms), count(*) FROM wf_step WHERE workflow = ? AND step = ?",
-            (found["workflow"], step["name"]),
-        ).fetchone()
-        total_ms += mean if count else step.get("wait_s", 0) * 1000
-        known += bool(count)
-    longest = sum(step.get("wait_s", step["timeout_s"]) * step["attempts"] for step in found["steps"])
-    return {
-        "duration_s": round(total_ms / 1000, 3),
-        "longest_s": longest,
-        "cost_usd": float(found["cost_usd"]),
-        "known_steps_ratio": round(known / len(found["steps"]), 4),
-    }
 
 
 def keep(tx: Connection, found: Record, *, command: str, at: datetime) -> Record:

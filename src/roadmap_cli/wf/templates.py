@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ EFFECT_RISK: Mapping[str, str] = {
     "access": "high",
     "money": "high",
 }
-#: The roles and the effects each of them may have.
+#: The roles and the effects each of them may have. The orchestrator only waits, asks and hands on.
 ROLE_EFFECTS: Mapping[str, frozenset[str]] = {
+    "orchestrator": frozenset(),
     "communication": frozenset({"read", "network", "message"}),
     "data": frozenset({"read", "network"}),
     "analysis": frozenset({"read"}),
@@ -30,6 +31,17 @@ ROLE_EFFECTS: Mapping[str, frozenset[str]] = {
     "operations": frozenset({"read", "write", "network", "change", "delete", "access", "money"}),
 }
 RISKS = ("low", "medium", "high")
+#: What a step can do. The first two are programs, the next four are the runner's own, the rest stand in `wf.actions`.
+PROGRAMS = ("command", "shell")
+WAITS = ("wait", "event", "human", "workflow")
+SERVICES = ("http", "sql", "slack", "jira", "mail", "agent")
+ACTIONS = (*PROGRAMS, *WAITS, *SERVICES)
+#: What happens when a step has failed for good.
+ON_FAILURE = ("stop", "continue", "escalate")
+#: The tests of a clause.
+TESTS = ("equals", "matches", "one_of", "exists", "more", "less")
+MOST_ITEMS = 1000
+MOST_SUBWORKFLOWS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition on a field of an event: ``equals``, ``matches``, ``one_of``, ``exists``, ``more`` or ``less``."""
+    """One condition on a field of an event, an input or an output; `test` is one of `TESTS`."""
 
     field: str
     test: str
@@ -76,13 +88,14 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A value the workflow needs: from a field of the event, else a default."""
+    """A value the workflow needs: from a field of the event, from the user's settings, else a default."""
 
     name: str
     source: str | None
     default: Any
     required: bool
     pattern: re.Pattern[str] | None
+    setting: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +110,35 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step: an action of one sort (``command``, ``shell`` or ``wait``) done by a role."""
+class Budget:
+    """The most something may cost: US dollars, tokens of models. None: no limit of its own."""
 
-    name: str
+    usd: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's leave before a step: of which group, and how long to wait for it."""
+
+    group: str | None = None
+    timeout_s: float = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Something to be done by a role: one action with its fields, what it changes, and how patient one is with it.
+
+    `spec` holds the fields of an action that is neither a program nor a wait, as in the template, durations as
+    ``…_s`` in seconds. Values in it may hold placeholders.
+    """
+
     role: str
     action: str
     command: tuple[str, ...] = ()
     shell: str = ""
     wait_s: float = 0.0
-    needs: tuple[str, ...] = ()
+    spec: Mapping[str, Any] = field(default_factory=dict)
     stdin: Any = None
     environment: Mapping[str, str] | None = None
     files: tuple[str, ...] = ()
@@ -115,6 +147,31 @@ class Step:
     timeout_s: float = 300.0
     cost_usd: float = 0.0
     retry: Retry = Retry()
+    dependency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Deed):
+    """One step of a workflow: a deed, when it is done, how often, and what becomes of its failure."""
+
+    name: str
+    description: str = ""
+    needs: tuple[str, ...] = ()
+    when: tuple[Clause, ...] = ()
+    each: Any = None
+    parallel: int = 4
+    compensate: Deed | None = None
+    on_failure: str = "stop"
+    approval: Approval | None = None
+    budget: Budget = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How often a dependency may be used: `rate` times in `per_s` seconds."""
+
+    rate: int
+    per_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +187,11 @@ class Template:
     inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
     document: Document
+    owner: str = ""
+    priority: int = 5
+    budget: Budget = Budget()
+    scope: tuple[str, ...] = ()
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    concurrency: int | None = None
+    schedule: str | None = None
+    timeout_s: float | None = None

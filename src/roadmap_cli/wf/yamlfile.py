@@ -6,6 +6,7 @@ Python's, and the words ``yes``, ``no`` and ``on`` stay words (the core schema o
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,71 +57,168 @@ def read(data: bytes, name: str) -> Document:
     import yaml
 
     if len(data) > MOST_BYTES:
-        raise DataError(f"larger than {MOST_BYTES} bytes", where=name, code="too_large")
+        raise DataError(f"larger than {MOST_BYTES} bytes", where=f"{name}:1", code="too_large")
     try:
-        root = yaml.compose(data.decode(), Loader=yaml.SafeLoader)
-    except UnicodeDecodeError:
-        raise DataError("not UTF-8", where=name, code="bad_yaml") from None
-    except RecursionError:
-        raise DataError(f"nested more than {MOST_DEPTH} deep", where=name, code="too_deep") from None
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError("not UTF-8", where=f"{name}:{line}", code="bad_yaml") from None
+    # libyaml is ten times as fast; either gives events one by one and keeps no stack of its own that could overflow.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    reader = _Reader(name)
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            reader.take(event)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else reader.line
         raise DataError(f"not YAML: {error.problem}", where=f"{name}:{line}", code="bad_yaml") from None
     except yaml.YAMLError as error:
-        raise DataError(f"not YAML: {str(error).splitlines()[0]}", where=name, code="bad_yaml") from None
-    reader = _Reader(name)
-    value = None if root is None else reader.value(root, (), 0)
-    return Document(name, value, reader.lines)
+        words = str(error).splitlines()[0]
+        raise DataError(f"not YAML: {words}", where=f"{name}:{reader.line}", code="bad_yaml") from None
+    return Document(name, reader.root, reader.lines)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or a list that is not closed yet."""
+
+    value: Any
+    way: Way
+    before: int
+    anchor: str | None
+    key: str | None = None
 
 
 class _Reader:
-    """Turns nodes into values and counts them; an alias counts as often as it is used, so a bomb stops early."""
+    """Makes values of events and counts them; an alias counts as often as it is used, so a bomb stops early."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.count = 0
-        self.lines: dict[Way, int] = {}
+        self.line = 1
+        self.root: Any = None
+        self.lines: dict[Way, int] = {(): 1}
+        self._documents = 0
+        self._open: list[_Open] = []
+        #: For each anchor its value and how many values are in it; None while it is not closed.
+        self._anchors: dict[str, tuple[Any, int] | None] = {}
 
-    def value(self, node: Any, way: Way, depth: int) -> Any:
-        line = node.start_mark.line + 1
-        self.count += 1
-        if self.count > MOST_VALUES:
-            raise self.fault(line, f"more than {MOST_VALUES} values", "too_large")
-        if depth > MOST_DEPTH:
-            raise self.fault(line, f"nested more than {MOST_DEPTH} deep", "too_deep")
-        if node.tag.removeprefix(_STANDARD) not in _KNOWN_TAGS:
-            raise self.fault(line, f"tag {node.tag!r} is not allowed", "bad_yaml")
-        self.lines.setdefault(way, line)
-        match node.id:
-            case "mapping":
-                return self.mapping(node, way, depth)
-            case "sequence":
-                return [self.value(item, (*way, at), depth + 1) for at, item in enumerate(node.value)]
-        return self.scalar(node)
+    def take(self, event: Any) -> None:
+        """Take in one event of the parser."""
+        self.line = event.start_mark.line + 1
+        match type(event).__name__:
+            case "DocumentStartEvent":
+                self._documents += 1
+                if self._documents > 1:
+                    raise self.fault("more than one document", "bad_yaml")
+            case "ScalarEvent":
+                self._refuse_tag(event)
+                self._scalar(event)
+            case "AliasEvent":
+                self._alias(event.anchor)
+            case "MappingStartEvent" | "SequenceStartEvent":
+                self._refuse_tag(event)
+                self._begin({} if type(event).__name__.startswith("Mapping") else [], event.anchor)
+            case "MappingEndEvent" | "SequenceEndEvent":
+                self._end()
 
-    def mapping(self, node: Any, way: Way, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            if key_node.id != "scalar":
-                raise self.fault(line, "a key must be text", "bad_yaml")
-            key = key_node.value
-            if key in found:
-                raise self.fault(line, f"key {key!r} is there twice", "duplicate_key")
-            self.lines[(*way, key)] = line
-            found[key] = self.value(value_node, (*way, key), depth + 1)
-        return found
+    def _scalar(self, event: Any) -> None:
+        top = self._open[-1] if self._open else None
+        if top and isinstance(top.value, dict) and top.key is None:
+            if event.value in top.value:
+                raise self.fault(f"key {event.value!r} is there twice", "duplicate_key")
+            top.key = event.value
+            self.lines[(*top.way, event.value)] = self.line
+            if event.anchor:
+                self._anchors[event.anchor] = (event.value, 1)
+            return
+        value = self._plain(event)
+        self._count(1)
+        if event.anchor:
+            self._anchors[event.anchor] = (value, 1)
+        self._put(value)
 
-    @staticmethod
-    def scalar(node: Any) -> Any:
-        text: str = node.value
-        if node.style is not None:
+    def _plain(self, event: Any) -> Any:
+        text: str = event.value
+        if event.style not in (None, "") or not event.implicit[0]:
             return text
         if text in _WORDS:
             return _WORDS[text]
         if _INTEGER.match(text):
             return int(text)
-        return float(text) if _FLOAT.match(text) else text
+        if not _FLOAT.match(text):
+            return text
+        if not math.isfinite(number := float(text)):
+            raise self.fault(f"{text[:40]} is too large a number", "too_large")
+        return number
 
-    def fault(self, line: int, message: str, code: str) -> DataError:
-        return DataError(message, where=f"{self.name}:{line}", code=code)
+    def _alias(self, anchor: str) -> None:
+        if anchor not in self._anchors:
+            raise self.fault(f"there is no anchor {anchor!r}", "bad_yaml")
+        found = self._anchors[anchor]
+        if found is None:
+            raise self.fault(f"anchor {anchor!r} contains itself", "bad_yaml")
+        value, count = found
+        self._refuse_key()
+        self._count(count)
+        if self._depth(value) + len(self._open) > MOST_DEPTH:
+            raise self.fault(f"nested more than {MOST_DEPTH} deep", "too_deep")
+        self._put(value)
+
+    def _depth(self, value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return 1 + max((self._depth(each) for each in inner), default=0)
+
+    def _begin(self, value: Any, anchor: str | None) -> None:
+        self._refuse_key()
+        self._count(1)
+        if len(self._open) >= MOST_DEPTH:
+            raise self.fault(f"nested more than {MOST_DEPTH} deep", "too_deep")
+        if anchor:
+            self._anchors[anchor] = None
+        self._open.append(_Open(value, self._way(), self.count, anchor))
+        self.lines.setdefault(self._open[-1].way, self.line)
+
+    def _end(self) -> None:
+        top = self._open.pop()
+        if top.anchor:
+            self._anchors[top.anchor] = (top.value, self.count - top.before + 1)
+        self._put(top.value)
+
+    def _way(self) -> Way:
+        """The way to the value that comes now."""
+        if not self._open:
+            return ()
+        top = self._open[-1]
+        return (*top.way, top.key if isinstance(top.value, dict) else len(top.value))  # type: ignore[arg-type]
+
+    def _put(self, value: Any) -> None:
+        way = self._way()
+        self.lines.setdefault(way, self.line)
+        if not self._open:
+            self.root = value
+            return
+        top = self._open[-1]
+        if isinstance(top.value, dict):
+            top.value[top.key] = value
+            top.key = None
+        else:
+            top.value.append(value)
+
+    def _refuse_key(self) -> None:
+        if self._open and isinstance(self._open[-1].value, dict) and self._open[-1].key is None:
+            raise self.fault("a key must be text", "bad_yaml")
+
+    def _refuse_tag(self, event: Any) -> None:
+        if event.tag and event.tag != "!" and event.tag.removeprefix(_STANDARD) not in _KNOWN_TAGS:
+            raise self.fault(f"tag {event.tag!r} is not allowed", "bad_yaml")
+
+    def _count(self, number: int) -> None:
+        self.count += number
+        if self.count > MOST_VALUES:
+            raise self.fault(f"more than {MOST_VALUES} values", "too_large")
+
+    def fault(self, message: str, code: str) -> DataError:
+        """What is wrong at the present line."""
+        return DataError(message, where=f"{self.name}:{self.line}", code=code)

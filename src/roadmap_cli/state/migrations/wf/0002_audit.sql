@@ -41,3 +41,12 @@ CREATE TABLE wf_task (
 ) STRICT;
 CREATE INDEX wf_task_waiting ON wf_task(asked_at) WHERE status = 'waiting';
 CREATE INDEX wf_task_run ON wf_task(run_id, step);
+
+-- Which checkpoints were signed, and where copies of them went.
+CREATE TABLE wf_checkpoint (
+    size      INTEGER NOT NULL,                  -- entries in the log it vouches for
+    origin    TEXT NOT NULL,                     -- name of the key that signed it
+    text      TEXT NOT NULL,                     -- the signed text (C2SP tlog-checkpoint)
+    signed_at TEXT NOT NULL,                     -- RFC 3339
+    PRIMARY KEY (size, origin)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,49 @@
+"""Whether a resource lies within the scope of a plan: patterns such as ``host:jira.example`` or ``channel:#ops*``.
+
+The rule kept here: what no pattern covers is outside, and a plan without a scope covers nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from roadmap_cli.core.errors import DataError
+
+#: The sorts of resources.
+SORTS = ("host", "database", "channel", "person", "project", "mailbox", "file")
+
+
+def covers(pattern: str, resource: str) -> bool:
+    """Whether a pattern covers a resource: ``*`` stands for any characters within a file's folder or another name.
+
+    ``**`` in ``file:`` goes down into folders. ``host:NAME`` covers every port of it, ``host:NAME:PORT`` one; no
+    pattern of one sort covers a resource of another.
+    """
+    sort, _, name = pattern.partition(":")
+    found, _, place = resource.partition(":")
+    if not name or not place or sort != found:
+        return False
+    if sort in ("host", "mailbox", "database", "person"):
+        name, place = name.lower(), place.lower()
+    if sort == "host" and _matches(name, re.sub(r":[0-9]+\Z", "", place), any_sign="[^:]*"):
+        return True
+    return _matches(name, place, any_sign="[^/]*" if sort == "file" else "[^@]*" if sort == "mailbox" else ".*")
+
+
+def _matches(pattern: str, text: str, *, any_sign: str) -> bool:
+    parts = re.split(r"(\*\*?)", pattern)
+    made = "".join({"*": any_sign, "**": ".*"}.get(part, re.escape(part)) for part in parts)
+    return re.fullmatch(made, text, re.DOTALL) is not None
+
+
+def outside(resources: Iterable[str], scope: Sequence[str]) -> list[str]:
+    """The resources that no pattern of the scope covers."""
+    return [each for each in resources if not any(covers(pattern, each) for pattern in scope)]
+
+
+def refuse_outside(resources: Iterable[str], scope: Sequence[str]) -> None:
+    """Raise DataError that names the first resource outside the scope."""
+    for each in outside(resources, scope):
+        what = f"{each[:200]!r} is outside the scope of the plan"
+        raise DataError(what, hint="name it under 'scope' in the template", code="outside_scope")

@@ -1,0 +1,138 @@
+"""Entries of the audit log as records, found by what they say; and as other programs want them.
+
+CloudEvents 1.0 JSON is what is stored; OCSF is its class API Activity (6003), https://schema.ocsf.io.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.core import clock
+from roadmap_cli.core.records import Record
+
+if TYPE_CHECKING:
+    from roadmap_cli.state.store import Connection
+
+KIND = "wf.audit_entry"
+#: The columns of the CSV form, in order.
+CSV_COLUMNS = ("seq", "at", "id", "action", "user", "agent", "resource", "outcome", "why", "run_id", "step", "leaf")
+_FIELDS = {
+    "action": "$.data.action",
+    "user": "$.data.actor.user",
+    "agent": "$.data.actor.agent",
+    "resource": "$.data.resource",
+    "outcome": "$.data.outcome",
+    "run_id": "$.data.run_id",
+}
+_OCSF_VERSION = "1.3.0"
+_OCSF_SUCCESS, _OCSF_FAILURE, _OCSF_OTHER = 1, 2, 99
+_OCSF_ACTIVITY = {"created": 1, "started": 1, "planned": 1, "asked": 1, "read": 2, "revoked": 4, "deleted": 4}
+
+
+def rows(
+    tx: Connection,
+    wanted: Mapping[str, str],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    newest: int | None = None,
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """Place, text and hash of the entries that are as `wanted` (by GLOB patterns for its keys), oldest first.
+
+    The keys are action, user, agent, resource, outcome and run_id. With `newest`, the last so many of them.
+    """
+    conditions = [f"json_extract(CAST(body AS TEXT), '{_FIELDS[key]}') GLOB ?" for key in wanted]
+    values: list[Any] = list(wanted.values())
+    for condition, moment in (("at >= ?", since), ("at < ?", until)):
+        if moment is not None:
+            conditions.append(condition)
+            values.append(clock.stamp(moment))
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    sql = f"SELECT seq, body, leaf FROM wf_audit{where} ORDER BY seq"
+    if newest is not None:
+        sql = f"SELECT * FROM (SELECT seq, body, leaf FROM wf_audit{where} ORDER BY seq DESC LIMIT ?) ORDER BY seq"
+        values.append(newest)
+    yield from tx.execute(sql, values)
+
+
+def record(seq: int, body: bytes, leaf: bytes) -> Record:
+    """An entry as a wf.audit_entry."""
+    import orjson
+
+    entry = orjson.loads(body)
+    data = dict(entry["data"])
+    actor = data.pop("actor")
+    found: Record = {"kind": KIND, "id": entry["id"], "at": entry["time"], "seq": seq, "action": data.pop("action")}
+    return found | {**actor, **data, "leaf": leaf.hex()}
+
+
+def ocsf(seq: int, body: bytes) -> Record:
+    """An entry as an event of OCSF's class API Activity."""
+    import orjson
+
+    entry = orjson.loads(body)
+    data = entry["data"]
+    activity = _OCSF_ACTIVITY.get(data["action"].rpartition(".")[2], _OCSF_OTHER)
+    is_bad = data["outcome"] in ("refused", "failed")
+    found: Record = {
+        "class_uid": 6003,
+        "category_uid": 6,
+        "activity_id": activity,
+        "type_uid": 600300 + activity,
+        "time": round(clock.parse(entry["time"]).timestamp() * 1000),
+        "severity_id": 3 if is_bad else 1,
+        "status_id": _OCSF_FAILURE if is_bad else _OCSF_SUCCESS,
+        "status": data["outcome"],
+        "message": data["why"],
+        "actor": {"user": {"name": data["actor"]["user"]}},
+        "api": {"operation": data["action"]},
+        "src_endpoint": {"name": "localhost"},
+        "resources": [{"uid": data["resource"]}],
+        "metadata": {
+            "version": _OCSF_VERSION,
+            "uid": entry["id"],
+            "sequence": seq,
+            "product": {"name": "roadmap", "vendor_name": "roadmap"},
+        },
+        "unmapped": {key: value for key, value in data.items() if key not in ("action", "actor", "outcome", "why")},
+    }
+    if activity == _OCSF_OTHER:
+        found["activity_name"] = data["action"]
+    if "agent" in data["actor"]:
+        found["actor"]["app_name"] = data["actor"]["agent"]
+    return found
+
+
+def text(form: str, found: Iterator[tuple[int, bytes, bytes]]) -> Iterator[bytes]:
+    """Entries in a form, ``cloudevents``, ``ocsf`` (JSON Lines) or ``csv``: line by line, each with its end."""
+    import orjson
+
+    if form == "csv":
+        yield from _csv(found)
+        return
+    for seq, body, _ in found:
+        yield (body if form == "cloudevents" else orjson.dumps(ocsf(seq, body))) + b"\n"
+
+
+def _csv(found: Iterator[tuple[int, bytes, bytes]]) -> Iterator[bytes]:
+    import csv
+    import io
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(CSV_COLUMNS)
+    for each in found:
+        entry = record(*each)
+        writer.writerow([_inert(entry.get(column, "")) for column in CSV_COLUMNS])
+        if buffer.tell() > 1 << 16:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _inert(value: Any) -> Any:
+    """Text that a spreadsheet does not take for a formula (OWASP, CSV injection)."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,55 @@
+"""A loopback page with the metrics, for a Prometheus that scrapes; read-only, one answer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+from roadmap_cli.core.errors import CannotCreate
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@contextmanager
+def serving(place: tuple[str, int], text: Callable[[], str]) -> Iterator[tuple[int, Callable[[], None]]]:
+    """The port, and what answers one request (waiting at most half a second for it). Raises CannotCreate if taken."""
+    handler = type("Handler", (_Handler,), {"text": staticmethod(text)})
+    try:
+        server = HTTPServer(place, handler)
+    except OSError as error:
+        what = f"cannot listen on {place[0]}:{place[1]}: {(error.strerror or str(error)).lower()}"
+        raise CannotCreate(what) from None
+    server.timeout = 0.5
+    try:
+        yield server.server_address[1], server.handle_request
+    finally:
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    text: Callable[[], str]
+    timeout = 5.0
+    server_version = "roadmap"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """``/metrics``, and nothing else."""
+        if self.path.partition("?")[0] != "/metrics":
+            self._reply(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", "there is only /metrics\n")
+            return
+        self._reply(HTTPStatus.OK, CONTENT_TYPE, type(self).text())
+
+    def _reply(self, status: int, sort: str, text: str) -> None:
+        data = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", sort)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
