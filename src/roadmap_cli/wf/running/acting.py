@@ -11,8 +11,10 @@ from pathlib import Path
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.core.records import Record
+from roadmap_cli.models import budget
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import actions, steps
+from roadmap_cli.wf.measures import costs
 from roadmap_cli.wf.running.scene import Launch
 
 
@@ -37,8 +39,9 @@ class Acting:
             given = {
                 "ROADMAP_IDEMPOTENCY_KEY": launch.key, "ROADMAP_RUN_ID": run.run_id, "ROADMAP_STEP": launch.unit.name,
                 "ROADMAP_ATTEMPT": str(launch.attempt), "ROADMAP_STATE": str(self._path.absolute()),
+                budget.VARIABLE: "\n".join(costs.accounts(run.plan, run.run_id, launch.unit.name, step["role"])),
             }  # fmt: skip
-            around = steps.Surroundings(self._environ, run.lease, run.stop)
+            around = steps.Surroundings(self._environ, run.lease, run.stop, run.plan.get("scope"))
             return steps.perform(step, lookup, directory, given, around)
         began = time.monotonic()
         context = actions.Context(
