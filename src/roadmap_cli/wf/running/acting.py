@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Acting:
                 "ROADMAP_ATTEMPT": str(launch.attempt), "ROADMAP_STATE": str(self._path.absolute()),
             }  # fmt: skip
             around = steps.Surroundings(self._environ, run.lease, run.stop)
+            if any(each.name == "scope" for each in fields(around)):  # what a program sees is the plan's scope
+                around = replace(around, **{"scope": run.plan.get("scope")})
             return steps.perform(step, lookup, directory, given, around)
         began = time.monotonic()
         context = actions.Context(
