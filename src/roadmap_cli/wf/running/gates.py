@@ -73,10 +73,11 @@ def after(breaker: Breaker, who: str, failure: str | None, at: datetime) -> Brea
 
 def take(bucket: Bucket | None, rate: float, per_s: float, at: datetime) -> tuple[Bucket, float | None]:
     """The bucket after somebody asked for a token, and how long to wait for one, or None if it was given."""
+    most = max(rate, 1.0)
     if bucket is None:
-        return Bucket(rate - 1, at), None
+        return Bucket(most - 1, at), None
     elapsed_s = max((at - bucket.at).total_seconds(), 0.0)
-    tokens = min(bucket.tokens + elapsed_s * rate / per_s, rate)
+    tokens = min(bucket.tokens + elapsed_s * rate / per_s, most)
     if tokens >= 1 - 1e-9:
         return Bucket(tokens - 1, at), None
     return Bucket(tokens, at), (1 - tokens) * per_s / rate

@@ -20,8 +20,8 @@ from roadmap_cli.wf.running import gates, journal, plans, values
 from roadmap_cli.wf.running.graph import UNDO, Active, Passed, Place, Unit, locate
 from roadmap_cli.wf.running.scene import Launch, Scene, fresh, idempotency_key
 
-#: A step that ends its process this often is not begun again by itself.
-MOST_CUTS = 5
+#: A step whose process ended this often while it was being done is not begun again without a person's word.
+MOST_CUTS = 20
 #: How long a question waits for its answer where the plan does not say.
 ANSWER_S = 7 * 86400.0
 #: Done by a thread; all others the runner does itself.
@@ -390,7 +390,8 @@ def _finished(scene: Scene, run: Active, place: Place, unit: Unit, outcome: Reco
 def _given_up(scene: Scene, run: Active, place: Place, unit: Unit, outcome: Record, evidence: str) -> None:
     """A unit has failed for good: stop, go on without it, or ask a person."""
     is_undo = unit.name.startswith(UNDO)
-    chosen = "escalate" if is_undo else plans.on_failure(place.step, outcome["failure"], run.confidence)
+    is_deadly = unit.cuts > MOST_CUTS
+    chosen = "escalate" if is_undo or is_deadly else plans.on_failure(place.step, outcome["failure"], run.confidence)
     if run.ending and not is_undo:
         chosen = "stop"
     if chosen == "continue":
