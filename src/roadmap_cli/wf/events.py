@@ -115,14 +115,16 @@ def cloud_event(event: Record) -> Record:
     and `received_at` are the extensions dedupekey and receivedat; what came as extensions goes out as such.
     """
     found: Record = {"specversion": "1.0"}
-    found |= {"id": event["id"], "source": event["source"] or "unknown", "type": event["type"], "time": event["at"]}
-    if event.get("subject"):
-        found["subject"] = event["subject"]
-    found |= {"dedupekey": event["dedupe_key"], "receivedat": event["received_at"]}
-    found |= {key: value for key, value in event.get("attributes", {}).items() if key not in found}
+    source = str(event.get("source") or "unknown")
+    found |= {"id": event["id"], "source": source, "type": event["type"], "time": event["at"]}
+    own = {"subject": "subject", "dedupe_key": "dedupekey", "received_at": "receivedat"}
+    found |= {name: event[field] for field, name in own.items() if event.get(field)}
+    more = event.get("attributes")
+    if isinstance(more, dict):
+        found |= {key: value for key, value in more.items() if key not in found}
     if "data_base64" in event:
         return found | {"data_base64": event["data_base64"]}
-    return found | {"datacontenttype": "application/json", "data": event["data"]}
+    return found | {"datacontenttype": "application/json", "data": event.get("data", {})}
 
 
 def checked(event: Record) -> Record:
@@ -183,16 +185,24 @@ def _told_time(body: Record) -> datetime | None:
     return None
 
 
-#: An event is open until its plans have got as far as wf-approve, and those approved as far as wf-run.
-_OPEN = """
-    SELECT e.event_id FROM wf_event e WHERE (e.matched_at IS NULL OR EXISTS (
-        SELECT 1 FROM wf_match m LEFT JOIN wf_plan p ON p.match_id = m.match_id
-        WHERE m.event_id = e.event_id AND m.is_ambiguous = 0 AND (
-            p.plan_id IS NULL
-            OR NOT EXISTS (SELECT 1 FROM wf_approval a WHERE a.plan_id = p.plan_id)
-            OR (NOT EXISTS (SELECT 1 FROM wf_run r WHERE r.plan_id = p.plan_id)
-                AND 'approved' = (SELECT a.status FROM wf_approval a WHERE a.plan_id = p.plan_id
-                                  ORDER BY a.number DESC LIMIT 1)))))
+#: A match is open until its plans have got as far as wf-approve, and those approved as far as wf-run.
+_OPEN_MATCH = """
+    FROM wf_match m LEFT JOIN wf_plan p ON p.match_id = m.match_id WHERE m.is_ambiguous = 0 AND (
+        p.plan_id IS NULL
+        OR NOT EXISTS (SELECT 1 FROM wf_approval a WHERE a.plan_id = p.plan_id)
+        OR (NOT EXISTS (SELECT 1 FROM wf_run r WHERE r.plan_id = p.plan_id)
+            AND 'approved' = (SELECT a.status FROM wf_approval a WHERE a.plan_id = p.plan_id
+                              ORDER BY a.number DESC LIMIT 1)))
+"""
+#: An event is open until it was matched and its matches are not open any more.
+_OPEN = f"""
+    SELECT e.event_id FROM wf_event e
+    WHERE (e.matched_at IS NULL OR EXISTS (SELECT 1 {_OPEN_MATCH} AND m.event_id = e.event_id))
+"""
+_ALL_OPEN = f"""
+    SELECT event_id, received_at, rowid AS number FROM wf_event WHERE matched_at IS NULL
+    UNION SELECT event_id, received_at, rowid FROM wf_event WHERE event_id IN (SELECT m.event_id {_OPEN_MATCH})
+    ORDER BY received_at, number
 """
 
 
@@ -241,7 +251,7 @@ def enter(tx: Connection, events: Any) -> None:
 
 def unfinished(tx: Connection) -> list[str]:
     """The ids of the events that no later command has finished with, oldest first."""
-    return [name for (name,) in tx.execute(f"{_OPEN} ORDER BY e.received_at, e.rowid")]
+    return [name for name, *_ in tx.execute(_ALL_OPEN)]
 
 
 def happened(tx: Connection, since: datetime | None, until: datetime | None, source: str | None) -> list[str]:
