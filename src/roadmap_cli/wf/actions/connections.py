@@ -50,7 +50,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "jira": frozenset({"url", "user", "token", "browse"}),
     "mail": frozenset({"url", "from", "user", "password"}),
 }
-_MOST_SECRET = 16 * 1024
+_MOST_SECRET, _LEAST_REDACTED = 16 * 1024, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Secret:
     value: str = field(repr=False)
 
     def redacted(self, text: str) -> str:
-        """A text without the value."""
-        return text.replace(self.value, f"[secret {self.name}]")
+        """A text without the value; one of a few signs cannot be told from other text, and stays."""
+        return text.replace(self.value, f"[secret {self.name}]") if len(self.value) >= _LEAST_REDACTED else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def redacted(value: Any, secrets: Sequence[Secret]) -> Any:
             value = each.redacted(value)
         return value
     if isinstance(value, dict):
-        return {redacted(key, secrets): redacted(each, secrets) for key, each in value.items()}
+        return {key: redacted(each, secrets) for key, each in value.items()}
     return [redacted(each, secrets) for each in value] if isinstance(value, list) else value
 
 

@@ -15,6 +15,7 @@ from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.actions import Context, classified, succeeded
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.steps import Stopped
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
@@ -24,6 +25,9 @@ UNDONE = frozenset(
     {"no_connection", "not_permitted", "address_refused", "offline", "dry_run", "http_429", "http_503",
      "secret_refused", "refused", "redirected", "no_secret", "open_secret", "bad_secret", "bad_url", "not_audited"}
 )  # fmt: skip
+
+#: What was cut off may still be on its way: so long it is let be before it is looked for, seconds.
+SETTLE_S = 1.0
 
 
 def send(
@@ -47,6 +51,8 @@ def send(
     if known is not None and known[0] == "done":
         return succeeded(known[1], was_done_before=True)
     if known is not None and look is not None:
+        if context.stop.wait(SETTLE_S):
+            raise Stopped
         try:
             found = look()
         except RoadmapError as error:

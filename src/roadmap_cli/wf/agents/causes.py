@@ -72,7 +72,7 @@ def work(spec: Record, desk: Desk) -> Work:
     if best is not None and not is_unknown:
         output["cause"] = best
         what = f"root cause: {best['what']}"
-        why = "; ".join(each["why"] for each in best["reasons"])
+        why = "; ".join(each["why"] for each in best["reasons"] if each["points"] > 0)
     else:
         what = "the root cause is not known"
         why = "no candidate is certain enough" if told else "nothing out of the ordinary was seen around the start"
@@ -324,7 +324,8 @@ def _told(candidate: Candidate, certainty: float) -> tuple[Record, list[Record]]
         "what": f"{candidate.service}: {signs.SORTS[candidate.sort]}",
         "certainty_ratio": round(certainty, 4),
         "reasons": [
-            {"why": why, "evidence_ids": [record["id"]]} if record else {"why": why} for _, why, record in reasons[:6]
+            {"why": why, "points": round(points, 2)} | ({"evidence_ids": [record["id"]]} if record else {})
+            for points, why, record in reasons[:6]
         ],
         "evidence_ids": [each["id"] for each in cited],
     }

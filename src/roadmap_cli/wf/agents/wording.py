@@ -66,7 +66,7 @@ def _cause(value: Record) -> Iterator[Claim]:
         sure = percent(cause.get("certainty_ratio"))
         yield Claim(f"The likely cause is {plain(cause.get('what'))}{began} (certainty {sure}).", _ids(cause))
         for reason in cause.get("reasons", [])[:6]:
-            if isinstance(reason, dict):
+            if isinstance(reason, dict) and reason.get("points", 1) > 0:
                 yield Claim(plain(reason.get("why")), _ids(reason) or _ids(cause))
     else:
         yield Claim(

@@ -20,6 +20,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import actions, loading, placeholders, yamlfile
+from roadmap_cli.wf.actions import once
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -188,6 +189,12 @@ class Act:
         assert found["status"] in ("succeeded", "failed")
         assert found["duration_ms"] >= 0
         return found
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers here have done what they were asked by the time the connection is gone."""
+    monkeypatch.setattr(once, "SETTLE_S", 0.0)
 
 
 @pytest.fixture

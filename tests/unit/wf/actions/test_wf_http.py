@@ -348,3 +348,11 @@ def test_a_dry_run_sends_nothing(act: Act, server: Server, tmp_path: Any) -> Non
         with pytest.MonkeyPatch.context():
             found = act("http", {"url": "http://api.example/"}, scope=("host:api.example",), **GET)
     assert "dry run" in found["reason"]
+
+
+def test_on_the_state_of_a_thread(act: Act, server: Server, state: Any) -> None:
+    """The runner gives each thread a further connection; the request in turn takes one of its own."""
+    server.says({})
+    with state.sibling() as own:
+        act.state = own
+        assert act("http", {"url": server.url}, **GET, **scoped(server))["status"] == "succeeded"

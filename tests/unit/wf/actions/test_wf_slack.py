@@ -191,3 +191,14 @@ def test_slack_s_own_client_is_answered_alike(act: Act, workspace: Workspace, se
     first, second = [each for each in server.asked if each.path.endswith("chat.postMessage")]
     assert first.headers["content-type"].startswith(second.headers["content-type"])
     assert (first.path, first.headers["authorization"]) == (second.path, second.headers["authorization"])
+
+
+def test_a_secret_of_one_letter_breaks_no_answer(
+    act: Act, workspace: Workspace, settings: Callable[[str], None], server: Server
+) -> None:
+    settings(
+        f'[slack.default]\nurl = "{server.url}/api"\ntoken = "slack"\n[secret.slack]\nenv = "SLACK"\nhosts = ["127.0.0.1"]\n'
+    )
+    act.environ["SLACK"] = "t"
+    server.says({"ok": True, "channel": "C0OPS1", "ts": "1.1"})
+    assert act("slack", {"channel": "C0OPS1", "text": "x"}, **POST)["output"] == {"channel": "C0OPS1", "ts": "1.1"}
