@@ -316,7 +316,17 @@ def read_webhooks(data: bytes) -> None:
 
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600
-    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages", "python", "shell", "workflow", "webhooks"]
+    names = sys.argv[2:] or [
+        "stream",
+        "keys",
+        "gguf",
+        "safetensors",
+        "messages",
+        "python",
+        "shell",
+        "workflow",
+        "webhooks",
+    ]
     seed = int(time.time())
     print(f"fuzz: seed {seed}", file=sys.stderr)
     chance = random.Random(seed)

@@ -96,8 +96,8 @@ def main(
     Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
 
     Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
-    The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id; they are validated
-    against the schema first, every version is kept, and an empty FILE takes them back.
+    The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id; they are
+    validated against the schema first, every version is kept, and an empty FILE takes them back.
     The exit code of --check is 1 if the answer is no.
     """
     from roadmap_cli.core.errors import Negative, UsageError

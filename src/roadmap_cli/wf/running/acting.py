@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
 
