@@ -39,6 +39,7 @@ _MINUTE_SECOND = {
 }
 _HOURS = {f"T{hour:02d}": hour for hour in range(24)}
 _HOUR = timedelta(hours=1)
+_BUSY = "X-MICROSOFT-CDO-BUSYSTATUS"
 _LEFT, _REFUSED = "", "?"
 
 
@@ -118,11 +119,11 @@ class Reader:
                 break
         if times is None or not uid:
             return None
-        status = _text(said.get("STATUS", "")).lower()
+        status = _text(said["STATUS"]).lower() if "STATUS" in said else ""
         free = (
-            _text(said.get("TRANSP", "")).upper() == "TRANSPARENT"
-            or _text(said.get("X-MICROSOFT-CDO-BUSYSTATUS", "")).upper() == "FREE"
-            or status == "cancelled"
+            status == "cancelled"
+            or ("TRANSP" in said and _text(said["TRANSP"]).upper() == "TRANSPARENT")
+            or (_BUSY in said and _text(said[_BUSY]).upper() == "FREE")
         )
         at, ends_at, day, zone, all_day = times
         people.discard(_NOBODY)
@@ -135,13 +136,13 @@ class Reader:
         }  # fmt: skip
         if (organizer := said.get("ORGANIZER", _NOBODY)) != _NOBODY:
             own["organizer"] = organizer
-        if location := _text(said.get("LOCATION", "")):
+        if "LOCATION" in said and (location := _text(said["LOCATION"])):
             own["location"] = location
         if "CATEGORIES" in said and (labels := ical_fields.labels([said["CATEGORIES"], *more])):
             own["categories"] = labels
         if "DESCRIPTION" in said and (description := ical_fields.shortened(_text(said["DESCRIPTION"]))):
             own["description"] = description
-        if url := _text(said.get("URL", "")):
+        if "URL" in said and (url := _text(said["URL"])):
             own["url"] = url
         if self.title:
             own["calendar"] = self.title
@@ -277,7 +278,7 @@ _NOBODY = " "
 
 
 def _text(value: str) -> str:
-    return text(value).strip()
+    return text(value).strip() if "\\" in value else value.strip()
 
 
 def _lines(block: Block) -> Sequence[str]:
