@@ -837,6 +837,8 @@ def main() -> None:
     figures.append(("holding", 100 * (count - len(wrong)) / count, "percent"))
     if options.broken:
         figures.append(("broken", broken, "figures"))
+        seen = Counter(line.partition(":")[0] for line in wrong)
+        figures += [(f"seen_{name}", size, "claims") for name, size in sorted(seen.items())]
     for name, value, unit in figures:
         record = {"kind": "bench.figure", "id": f"bench_citations_{name}", "at": NOW, "name": f"citations.{name}"}
         print(json.dumps(record | {"value": round(value, 4), "unit": unit}))
