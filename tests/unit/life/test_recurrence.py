@@ -61,7 +61,9 @@ def asked_of_dateutil(text: str, start: datetime, until: datetime) -> list[datet
         first -= timedelta(days=(start.weekday() - recurrence.DAYS.index(parts["WKST"])) % 7)
         if "BYDAY" not in parts:
             text = f"{text};BYDAY={recurrence.DAYS[start.weekday()]}"
-    return [moment for moment in rrule.rrulestr(f"{text};UNTIL={until:%Y%m%dT%H%M%S}", dtstart=first) if moment >= start]
+    return [
+        moment for moment in rrule.rrulestr(f"{text};UNTIL={until:%Y%m%dT%H%M%S}", dtstart=first) if moment >= start
+    ]
 
 
 @settings(max_examples=150, deadline=None)
