@@ -2,8 +2,9 @@
 
     tools/bench/citations.py [--outputs N] [--seed N] [--keep FOLDER]
 
-Lives are made from a seed: a calendar, a bank statement, nights of sleep, values. The real commands read them, warn,
-decide and hold plans against values; life-export writes everything out. Then nothing of the package is used: each id
+Lives are made from a seed: a calendar, a bank statement, nights of sleep, chats, values. The real commands read them,
+warn, decide, hold plans against values, remember, find again and draw the graph; life-export writes everything out,
+and what is not stored is kept as it came through the pipe. Then nothing of the package is used: each id
 is looked up in the export, each number of each output is computed again from the raw records it cites by the few lines
 below, each number in a text is looked for among those, and each raw record is held against the line of the file it
 came from. `--break` changes one number in a thousand before checking, to show that the check sees it.
@@ -37,6 +38,8 @@ ZONE = ZoneInfo("Europe/Berlin")
 PAYEES = ["Market", "Cafe Nord", "Books", "Pharmacy", "Bahn", "Cinema", "Delivery", "Taxi", "Gym Studio", "Hardware"]
 TITLES = ["Design review", "Budget", "Customer call", "Family dinner", "Yoga", "Choir", "Interview", "Team lunch"]
 Record = dict[str, Any]
+#: Fields of records in which their words stand.
+TOLD = ("title", "location", "people", "payee", "amount", "currency", "memo", "sender", "sender_name", "text")
 
 
 # -- lives -------------------------------------------------------------------------------------------------------------
@@ -106,6 +109,34 @@ def nights(chance: random.Random) -> Iterator[Record]:
                 "ends_at": ends.astimezone(UTC).isoformat().replace("+00:00", "Z"), "date": day.isoformat(),
                 "value": minutes + more,
             }  # fmt: skip
+
+
+def talk(chance: random.Random) -> Iterator[Record]:
+    """Chats in which people tell of themselves, of amounts and of times."""
+    places = ["Utrecht", "Leiden", "Porto", "Graz", "Lyon"]
+    for number in range(60):
+        at = datetime.combine(TODAY - timedelta(days=chance.randrange(2, 90)), time(chance.randrange(8, 22)), UTC)
+        text = chance.choice(
+            [
+                f"I live in {chance.choice(places)} now, the rent is {chance.randint(500, 1500)} EUR.",
+                f"The train leaves at {chance.randint(5, 22)}:{chance.randint(10, 59)} from platform {chance.randint(1, 14)}.",
+                f"I'm allergic to {chance.choice(['walnuts', 'shrimp', 'celery'])}, please remember it for Saturday.",
+                f"I {chance.choice(['love', 'hate'])} {chance.choice(['sailing', 'opera', 'camping'])}, you know that.",
+                f"The spare key number {chance.randint(10, 99)} lies under the blue pot behind the shed.",
+            ]
+        )
+        yield {
+            "kind": "life.message", "at": at.isoformat().replace("+00:00", "Z"), "channel": "chat",
+            "thread": f"t{number % 4}", "sender": f"p{number % 4}@example.org", "text": f"{text} ({number})",
+        }  # fmt: skip
+
+
+ASKED = [
+    "who is allergic to walnuts?",
+    "where does the spare key lie?",
+    "when does the train leave?",
+    "rent in Utrecht",
+]
 
 
 def questions(chance: random.Random, count: int) -> Iterator[str]:
@@ -179,6 +210,7 @@ def life(folder: Path, seed: int, outputs: int) -> list[Record]:
     (folder / "calendar.ics").write_text(calendar(chance), newline="")
     (folder / "bank.csv").write_text(statement(chance))
     (folder / "sleep.jsonl").write_text("".join(json.dumps(each) + "\n" for each in nights(chance)))
+    (folder / "chat.jsonl").write_text("".join(json.dumps(each) + "\n" for each in talk(chance)))
     world = {
         "PATH": f"{ROOT / 'bin'}:/usr/bin:/bin", "HOME": str(folder), "ROADMAP_NOW": NOW, "LC_ALL": "C.UTF-8", "TZ": "UTC",
     }  # fmt: skip
@@ -197,7 +229,9 @@ def life(folder: Path, seed: int, outputs: int) -> list[Record]:
             raise SystemExit(f"{words}: {done.stderr}")
         return done.stdout
 
-    run("life-ingest", "--quiet", "--timezone", "Europe/Berlin", "calendar.ics", "bank.csv", "sleep.jsonl")
+    run(
+        "life-ingest", "--quiet", "--timezone", "Europe/Berlin", "calendar.ics", "bank.csv", "sleep.jsonl", "chat.jsonl"
+    )
     run("life-values", "add", "family > work > hobbies", "health > money", f"no meetings after {chance.randint(16, 20)}:00",
         f"at most {chance.randint(2, 4)} meetings a day", "sleep at least 7 h", f"save at least {chance.randint(100, 2000)} EUR a month",
         "keep Fridays free of meetings", f"at most {chance.randint(4, 12)} h of meetings a week")  # fmt: skip
@@ -209,8 +243,16 @@ def life(folder: Path, seed: int, outputs: int) -> list[Record]:
     run("life-decide", "--text", "--currency", "EUR", "--on-error", "skip", "--quiet", *more, data=asked)
     given = "\n".join(json.dumps(each) for each in choices(chance, outputs - half))
     run("life-decide", "--months", str(chance.randint(3, 60)), "--rate", str(chance.randint(0, 9)), data=given)
+    run("life-consolidate", "--quiet", "--share", "0.3")
+    run("life-graph", "build")
+    piped = run("life-recall", *ASKED) + run("life-recall", "--from", "memory", *ASKED) + run("life-graph", "list")
+    piped += "".join(run("life-graph", "show", f"p{number}@example.org") for number in range(9))
+    piped += "".join(run("life-graph", "show", name) for name in PAYEES[:3])
+    (folder / "piped.jsonl").write_text(piped)
     run("life-export", "--quiet", "--plaintext-ok", "-o", "all.jsonl")
-    return [json.loads(line) for line in (folder / "all.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line) for name in ("all", "piped") for line in (folder / f"{name}.jsonl").read_text().splitlines()
+    ]
 
 
 # -- independent arithmetic --------------------------------------------------------------------------------------------
@@ -230,6 +272,8 @@ class Book:
     def __init__(self, records: list[Record], folder: Path) -> None:
         self.folder = folder
         self.by_id = {each["id"]: each for each in records if "id" in each}
+        self.piped = [each for each in records if each["kind"] in ("life.memory_hit", "life.entity", "life.relation")]
+        self.remembered = [each for each in records if each["kind"] in ("life.memory", "life.fact")]
         self.decisions = {name: each for name, each in self.by_id.items() if each["kind"] == "why.decision"}
         self.outputs = [
             each for each in records if each["kind"] in ("life.comparison", "life.warning", "life.value", "life.choice")
@@ -250,8 +294,12 @@ class Book:
             self.wrong.append(f"{sort}: {words}")
 
     def check(self) -> None:
-        for each in [*self.outputs, *self.decisions.values()]:
+        for each in [*self.outputs, *self.decisions.values(), *self.piped, *self.remembered]:
             self.resolve(each)
+        for each in self.remembered:
+            self.memory(each) if each["kind"] == "life.memory" else self.fact(each)
+        for each in self.piped:
+            self.hit(each) if each["kind"] == "life.memory_hit" else self.graph(each)
         for each in self.by_id.values():
             if "source_line" in each:
                 self.source(each)
@@ -302,6 +350,8 @@ class Book:
                 for each in told if name.startswith("stretches_") else []:
                     again = self.stretch(name.removeprefix("stretches_"), cited, each["since"], each["until"])
                     self.claim("warning", abs(again - each["value"]) < 0.0002, f"{name} {each} not {again}")
+        if decision["decision"] == "life.consolidated":
+            self.consolidated(decision)
         if decision["decision"] == "life.warned":
             warning = next(each for each in self.outputs if each.get("why_id") == decision["id"])
             for each in warning["measures"]:
@@ -322,6 +372,84 @@ class Book:
             )
             self.said("words", decision["what"], pool)
             self.said("words", decision["why"], pool)
+
+    # -- memory, hits and the graph --------------------------------------------------------------------------------
+
+    def memory(self, record: Record) -> None:
+        sources = [self.by_id[each] for each in record["sources"]]
+        said = record["text"].partition(": ")[2] if "sender" in sources[0] else record["text"]
+        parts = said.split("; ")
+        self.claim("memory", len(parts) == len(sources) and record["at"] == sources[0]["at"], record["text"])
+        for part, source in zip(parts, sources, strict=False):
+            text, reached = " ".join(str(source.get(name, "")) for name in TOLD), 0
+            for word in part.split():
+                at = text.find(word, reached)
+                self.claim("memory", at >= 0, f"{word!r} of {record['text']!r} is not in {text!r}")
+                reached = max(reached, at)
+        if "sender" in sources[0]:
+            self.claim("memory", record["text"].startswith(f"{sources[0]['sender']}: "), record["text"])
+
+    def fact(self, record: Record) -> None:
+        (source,) = (self.by_id[each] for each in record["sources"])
+        held = record["object"] in source["text"] and record["subject"] == source["sender"]
+        self.claim("fact", held and record["at"] == source["at"], f"{record['text']} of {source['text']}")
+        self.claim("fact", record["text"].endswith(record["object"]), record["text"])
+        self.claim("fact", record["true_from"] <= source["at"][:10], f"{record['text']} from {record['true_from']}")
+
+    def hit(self, record: Record) -> None:
+        found = self.by_id[record["record_id"]]
+        self.claim("hit", record["record_kind"] == found["kind"], record["id"])
+        day, _, text = record["text"].partition(" ")
+        self.claim("hit", day == (found.get("date") or found["at"])[:10], record["text"])
+        if "text" in found:
+            self.claim("hit", found["text"] in record["text"], f"{text} of {found['text']}")
+        words = " ".join(str(found.get(name, "")) for name in TOLD).lower()
+        for stem in record["terms"]:
+            self.claim("hit", stem.rstrip("iy") in words and stem.rstrip("iy") in record["question"].lower(), stem)
+        if "sources" in found:
+            self.claim("hit", sorted(found["sources"]) == sorted(record["source_ids"]), record["id"])
+            scores = record.get("source_scores", [record["score"]])
+            self.claim("hit", abs(max(scores) - record["score"]) < 0.002, record["id"])
+
+    def graph(self, record: Record) -> None:
+        """Who was met and paid how often, counted over all records there are."""
+        every = [each for each in self.by_id.values() if each.get("at", "") <= NOW.replace("Z", ".000Z")]
+        if record["kind"] == "life.entity":
+            mine = {*record.get("emails", []), *([record["name"]] if "@" in record["name"] else [])}
+            if len(mine) == 1 and not record.get("is_user"):
+                rows = [
+                    each
+                    for each in every
+                    if mine & {*each.get("people", []), each.get("sender"), each.get("organizer")}
+                ]
+                rows = [each for each in rows if each["kind"] in ("life.event", "life.message")]
+                self.counted(record, record["mention_count"], rows)
+        elif record["relation"] == "pays":
+            rows = [each for each in every if each["kind"] == "life.transaction" and each["payee"] == record["b_name"]]
+            rows = [each for each in rows if Decimal(each["amount"]) < 0]
+            self.counted(record, record["evidence_count"], rows)
+            self.claim("graph", record["detail"]["payments"] == len(rows), record["text"])
+        why = self.decisions.get(record.get("why_id", ""))
+        if why is not None and record["kind"] == "life.relation":
+            self.claim("graph", why["facts"]["records"] == record["evidence_count"], why["what"])
+            self.claim("graph", why["why"].split(" ")[0] == str(record["evidence_count"]), why["why"])
+            cited = self.cited(why)
+            self.claim("graph", record["first_at"] == min(each["at"] for each in cited), why["what"])
+            self.claim("graph", record["last_at"] == max(each["at"] for each in cited), why["what"])
+
+    def counted(self, record: Record, told: int, rows: list[Record]) -> None:
+        self.claim("graph", told == len(rows), f"{record.get('text') or record['name']}: {told} not {len(rows)}")
+        self.claim("graph", record["first_at"] == min((each["at"] for each in rows), default=""), record["id"])
+        self.claim("graph", record["last_at"] == max((each["at"] for each in rows), default=""), record["id"])
+
+    def consolidated(self, decision: Record) -> None:
+        facts, lines = decision["facts"], [self.by_id[each] for each in decision["facts"]["memory_ids"]]
+        words = sum(len(each["text"].split()) for each in lines)
+        what = f"remember {len(lines)} lines of {facts['span_day']}"
+        why = f"the day is over; {len(decision['evidence_ids'])} records became {words} words, each line from the records it cites"
+        self.claim("consolidated", decision["what"] == what, f"{decision['what']} not {what}")
+        self.claim("consolidated", decision["why"] == why, f"{decision['why']} not {why}")
+        self.claim("consolidated", [facts["words"], facts["lines"]] == [words, len(lines)], str(facts))
 
     def again(self, figure: Record, decision: Record, cited: list[Record]) -> float:
         op = figure["op"]
@@ -651,7 +779,29 @@ def tamper(records: list[Record], chance: random.Random) -> int:
             if chance.random() < 0.01 and figure["op"] not in ("count",):
                 figure["value"] = f"{float(figure['value']) + 1.5:.2f}"
                 changed += 1
+        changed += _other(each, chance)
     return changed
+
+
+def _other(record: Record, chance: random.Random) -> int:
+    """Change a number of a memory, a fact, a hit, an entity, a relation or a consolidation, one in twenty."""
+    if chance.random() >= 0.05:
+        return 0
+    if record["kind"] == "life.memory":
+        record["text"] += " 7731"
+    elif record["kind"] == "life.fact":
+        record["true_from"] = "2031-01-01"
+    elif record["kind"] == "life.memory_hit":
+        record["text"] = record["text"].replace("2026-", "2024-", 1)
+    elif record["kind"] == "life.relation" and "why_id" in record:
+        record["evidence_count"] += 1
+    elif record["kind"] == "life.entity" and record["name"].startswith("p") and "@" in record["name"]:
+        record["mention_count"] += 1
+    elif record.get("decision") == "life.consolidated":
+        record["why"] = record["why"].replace(" became ", " became 1")
+    else:
+        return 0
+    return 1
 
 
 def main() -> None:
@@ -687,6 +837,8 @@ def main() -> None:
     figures.append(("holding", 100 * (count - len(wrong)) / count, "percent"))
     if options.broken:
         figures.append(("broken", broken, "figures"))
+        seen = Counter(line.partition(":")[0] for line in wrong)
+        figures += [(f"seen_{name}", size, "claims") for name, size in sorted(seen.items())]
     for name, value, unit in figures:
         record = {"kind": "bench.figure", "id": f"bench_citations_{name}", "at": NOW, "name": f"citations.{name}"}
         print(json.dumps(record | {"value": round(value, 4), "unit": unit}))

@@ -1,13 +1,14 @@
 """How much of what an answer rests on life-recall finds: LoCoMo, with BM25 and four fused lists in the same run.
 
-    tools/bench/recall.py [FILE]
+    tools/bench/recall.py [FILE [ITEMS]]
 
 FILE is LoCoMo's JSON (https://github.com/snap-research/locomo, CC BY-NC 4.0: not part of this project); by default the
 development conversations beside the checkout, if they are there. A question counts if it is not adversarial
 (categories 1 to 4) and some of its evidence is a turn that exists; it is searched within its own conversation. Recall
 at k is the share of the evidence turns among the first k, as a mean over questions. `shipped` has the weights of the
 installation; in `left_out` they are fitted anew without the conversation that is asked (needs at least two). The time
-is that of a question from its words to the order of turns, its vector included.
+is that of a question from its words to the order of turns, its vector included. With ITEMS only the processor time of
+a question is measured, among so many texts: the turns again and again, each copy's vector a little moved.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,9 @@ def main() -> int:
     every = list(talks(path))
     rows: dict[str, list[tuple[str, Asked, Sequence[int]]]] = {"bm25": [], "fused": []}
     with open_embedder(None, environ=ENVIRON, ledger=None, states=True) as embedder:
+        if len(sys.argv) > 2:
+            scale(every, int(sys.argv[2]), terms, embedder)
+            return 0
         for talk in every:
             corpus = corpus_of(talk.turns, terms, embedder)
             plain, fused = Bm25([turn.text for turn in talk.turns], terms), Fused(talk.turns, corpus, terms)
@@ -286,6 +290,40 @@ def measure(method: str, every: Sequence[Talk], terms: Terms, embedder: Any) -> 
                 order = numpy.argsort(-(one @ weights), kind="stable")[:20]
                 left_out.append((name, asked, list(map(int, order))))
     figure(f"{method}_left_out", left_out)
+
+
+def scale(every: Sequence[Talk], items: int, terms: Terms, embedder: Any) -> None:
+    """Print the processor time of a question among so many texts."""
+    turns = [turn for talk in every for turn in talk.turns]
+    copies = [turns[place % len(turns)] for place in range(items)]
+    small = corpus_of(turns, terms, embedder)
+    assert small.vectors is not None
+    assert small.states is not None
+    rows, counts = small.states(numpy.arange(len(turns)))
+    packed = [late.packed(one) for one in numpy.split(rows, numpy.cumsum(counts)[:-1])]
+    moved = small.vectors[numpy.arange(items) % len(turns)]
+    moved += numpy.random.default_rng(1).normal(0, 0.02, moved.shape).astype(numpy.float32)
+    moved /= numpy.linalg.norm(moved, axis=1, keepdims=True)
+
+    def states(places: Array) -> tuple[Array, Array]:
+        some = places % len(turns)
+        return late.unpacked(b"".join(packed[int(each)] for each in some), embedder.dimensions), counts[some]
+
+    plain = corpus_of(copies, terms, None)
+    held = {stem: tuple(map(numpy.array, plain.postings(stem))) for stem in _stems(turns, terms)}
+    corpus = replace(plain, vectors=moved, states=states, postings=lambda stem: held.get(stem, ((), ())))
+    ms = []
+    for asked in [asked for talk in every for asked in talk.asked][::4]:
+        started = time.process_time()
+        find(corpus, Question.of(asked.text, terms, embedder)).best(max(DEPTHS))
+        ms.append((time.process_time() - started) * 1000)
+    told = {"kind": "bench.figure", "name": "recall_cpu", "unit": "ms of processor time a question", "items": items}
+    cuts = statistics.quantiles(ms, n=20)
+    print(json.dumps(told | {"value": round(statistics.median(ms), 1), "p95": round(cuts[-1], 1)}), flush=True)
+
+
+def _stems(turns: Sequence[Turn], terms: Terms) -> set[str]:
+    return {stem for stems in terms.split([turn.text for turn in turns]) for stem in stems}
 
 
 #: Weights of one kind, fitted on all conversations: for tools/fit_recall.py.
