@@ -164,7 +164,9 @@ def battle(world: dict[str, str], home: Path, folder: Path, kills: int) -> None:
     began = time.time()
     sources(word, folder)
     every = list(lines(word, folder))
-    if kills < len(every):  # when little time is given, one line of each command; but every format has been read
+    if is_short := kills < len(
+        every
+    ):  # when little time is given, one line of each command; but every format has been read
         first = {words[0]: (words, data) for words, data in reversed(every)}
         every = [every[1], *reversed(first.values())]
     growing = (["life-ingest", "--watch", str(folder / "m.mbox"), str(folder / "c.ics")], b"")  # never ends by itself
@@ -188,7 +190,7 @@ def battle(world: dict[str, str], home: Path, folder: Path, kills: int) -> None:
         assert ended.returncode in (0, 1), (words[:2], ended.stderr)
         assert word not in ended.stderr.decode().lower(), f"{words[:2]} tells a payload on standard error"
     assert not places_of(word, *searched(home))
-    assert not elsewhere(word, began, folder.parent)
+    assert is_short or not elsewhere(word, began, folder.parent)  # the whole of /tmp may be large
     ask = (
         "select json_extract(source.body, '$.format') as name, count(*) as n from record as source join record as told"
         " on json_extract(told.body, '$.source_id') = source.id where source.kind = 'life.source'"

@@ -113,12 +113,12 @@ def look(tx: Connection, now: datetime, settings: Settings) -> Made:
         if not settings.measures or f"balance_{account.unit}" in settings.measures:
             _balance(account, first, settings.weeks, until, made)
     if not made.forecasts and not made.silent:
-        made.silent.append(_why_nothing(tx, until))
+        made.silent += _why_nothing(tx, until)
     return made
 
 
-def _why_nothing(tx: Connection, until: date) -> str:
-    """Why there is no series at all, in words: too old, to come, or nothing of the sort."""
+def _why_nothing(tx: Connection, until: date) -> list[str]:
+    """Why there is no series at all, in words: too old, or to come; nothing of an empty state."""
     spans = [
         tx.execute(f"SELECT min({column}), max({column}) FROM {table}").fetchone()
         for table, column in (("life_event", "start_at"), ("life_transaction", "date"), ("life_measurement", "date"))
@@ -126,10 +126,10 @@ def _why_nothing(tx: Connection, until: date) -> str:
     begins = min((begin[:10] for begin, _ in spans if begin), default="")
     ends = max((end[:10] for _, end in spans if end), default="")
     if not begins:
-        return "there is no calendar, no statement and nothing measured; life-ingest takes them in"
+        return []
     if begins > until.isoformat():
-        return f"what is known begins on {begins}, after {until}: is the clock right?"
-    return f"nothing is known of the five weeks up to {until}; the last is of {ends}"
+        return [f"what is known begins on {begins}, after {until}: is the clock right?"]
+    return [f"nothing is known of the five weeks up to {until}; the last is of {ends}"]
 
 
 def _usable(zone: str | None) -> str:
