@@ -7,7 +7,7 @@ from typing import Any
 
 from roadmap_cli.wf import placeholders
 from roadmap_cli.wf.lint.structure import before, deeds, fault
-from roadmap_cli.wf.templates import Clause, Deed, Finding, Step, Template
+from roadmap_cli.wf.templates import PROGRAMS, Clause, Deed, Finding, Step, Template
 from roadmap_cli.wf.yamlfile import Way
 
 #: The first words of placeholders.
@@ -34,25 +34,26 @@ def findings(template: Template) -> Iterator[Finding]:
     """References to nothing, and values of outsiders in places that decide."""
     inputs = {each.name for each in template.inputs}
     used: set[str] = set()
+    texts = {step.name for step in template.steps if _is_text(step)}
     for _, step, deed, way in deeds(template):
         extra = ({"item", "index"} if step.each is not None else set()) | ({"output"} if deed is not step else set())
         earlier = before(template.steps, step.name)
         for part, value in _parts(deed):
             for name in placeholders.names(value):
                 used.add(name)
-                problem = _unknown(name, inputs, earlier, extra)
+                problem = _unknown(name, inputs, earlier, extra) or _no_field(name, texts)
                 if problem:
                     yield fault(template, (*way, part), *problem)
         if deed is step:
             for part, value in (("each", step.each), ("when", [each.expected for each in step.when])):
                 for name in placeholders.names(value):
                     used.add(name)
-                    problem = _unknown(name, inputs, earlier, set())
+                    problem = _unknown(name, inputs, earlier, set()) or _no_field(name, texts)
                     if problem:
                         yield fault(template, (*way, part), *problem)
             for number, clause in enumerate(step.when):
                 used.add(clause.field)
-                if problem := _unknown_field(clause, inputs, earlier):
+                if problem := _unknown_field(clause, inputs, earlier) or _no_field(clause.field, texts):
                     yield fault(template, (*way, "when", number), *problem)
         yield from _programs(template, deed, way, extra, f"step {step.name!r}")
         yield from _guarded(template, step, deed, way)
@@ -104,6 +105,20 @@ def _unknown(name: str, inputs: set[str], earlier: set[str], extra: set[str]) ->
     if name == "output":
         return "unknown_placeholder", "${output} is known only in 'compensate'"
     return "unknown_placeholder", f"unknown placeholder ${{{name}}}; known: {_KNOWN}"
+
+
+def _is_text(step: Step) -> bool:
+    """Whether the output of a step is text, so that nothing in it has a name."""
+    return step.each is None and (
+        step.action in ("wait", "human") or (step.action in PROGRAMS and step.output == "text")
+    )
+
+
+def _no_field(name: str, texts: set[str]) -> tuple[str, str] | None:
+    head, *rest = name.split(".")
+    if head == "steps" and len(rest) > 2 and rest[1] == "output" and rest[0] in texts:
+        return "no_field", f"the output of step {rest[0]!r} is text and has no {'.'.join(rest[2:])!r}; is it JSON?"
+    return None
 
 
 def _unknown_field(clause: Clause, inputs: set[str], earlier: set[str]) -> tuple[str, str] | None:
