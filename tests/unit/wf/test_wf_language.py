@@ -137,6 +137,28 @@ def test_workflows_inside_workflows_are_held_together(write: Write) -> None:
     }
 
 
+def test_an_event_cannot_choose_a_recipient_by_way_of_others(write: Write) -> None:
+    """Three templates, each harmless alone: the value goes from the event through one into the recipient of the last."""
+    write(
+        "last.yaml",
+        "workflow: last\nversion: 1\ninputs: {to: {setting: m, default: a@b.c}}\nsteps: [{name: a, role: communication, mail: {to: '${inputs.to}', subject: s, text: t}, effects: [network, message]}]\n",
+    )
+    write(
+        "mid.yaml",
+        "workflow: mid\nversion: 1\ninputs: {to: {setting: m, default: a@b.c}}\nsteps: [{name: a, workflow: {template: last, inputs: {to: '${inputs.to}'}}}]\n",
+    )
+    top = write(
+        "top.yaml",
+        "workflow: top\nversion: 1\ntrigger: {type: t}\nsteps: [{name: a, workflow: {template: mid, inputs: {to: '${event.data.name}'}}}]\n",
+    )
+    others = [top.with_name("last.yaml"), top.with_name("mid.yaml")]
+    assert {each.code for each in loading.check_all([top], others)} == {"foreign_input"}
+    with pytest.raises(DataError, match="comes from outside"):
+        planned(top, EVENT, None, *others)
+    top.write_text(top.read_text().replace("${event.data.name}", "ops@example.com"))
+    assert planned(top, EVENT, None, *others)["scope"] == ["mailbox:ops@example.com"]
+
+
 def test_workflows_in_a_ring_and_too_deep_are_found(write: Write, tmp_path: Path) -> None:
     for number in range(8):
         write(
