@@ -102,6 +102,50 @@ def test_each_fault_is_found_at_its_line(name: str, write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    "step",
+    [
+        "command: [bash, -lc, 'echo ${inputs.n}']",
+        "command: [timeout, '5', sh, -c, 'echo ${inputs.n}']",
+        "command: [ssh, host, 'ls ${inputs.n}']",
+        "command: [awk, '{print ${inputs.n}}', file]",
+        "command: [sed, -n, 's/a/${inputs.n}/', file]",
+        "command: [sqlite3, db, 'select ${inputs.n}']",
+        "command: [psql, --command, 'select ${inputs.n}']",
+        "command: [node, -e, 'f(${inputs.n})']",
+        "command: [sh], input: 'echo ${inputs.n}'",
+        "command: [python3, '-'], input: '${inputs.n}'",
+        "command: [x], environment: {GIT_SSH_COMMAND: '${inputs.n}'}",
+        "command: [x], environment: {PYTHONWARNINGS: '${inputs.n}'}",
+    ],
+)
+def test_a_value_is_never_part_of_what_is_run(step: str, write: Write) -> None:
+    path = write(
+        "main.yaml",
+        TOP + f"inputs: {{n: {{from: data.n}}}}\nsteps: [{{name: a, role: data, effects: [read], {step}}}]\n",
+    )
+    assert [code for _, code in faults(path) if code.endswith("_injection")]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "command: [sh, -c, 'echo \"$1\"', sh, '${inputs.n}']",
+        "command: [python3, x.py], input: '${inputs.n}'",
+        "command: [awk, -f, x.awk, '${template.directory}/y', '${inputs.n}']",
+        "command: [jq, -r, --arg, n, '${inputs.n}', '.[$n]']",
+        "command: [x], environment: {NAME: '${inputs.n}'}",
+        "command: [grep, -e, '${inputs.n}', --, file]",
+    ],
+)
+def test_a_value_may_be_an_argument_of_its_own(step: str, write: Write) -> None:
+    path = write(
+        "main.yaml",
+        TOP + f"inputs: {{n: {{from: data.n}}}}\nsteps: [{{name: a, role: data, effects: [read], {step}}}]\n",
+    )
+    assert faults(path) == []
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("inputs: {n: {from: data.n}}\nsteps: [{name: a, role: data, command: [x], effects: [read]}]", "unused_input"),
