@@ -1,6 +1,6 @@
 """Fuzz the parsers for a given time. A crash is written down and ends it with 1.
 
-usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages|python|shell|workflow]
+usage: tools/fuzz.py SECONDS [stream|keys|gguf|safetensors|messages|python|shell|workflow|webhooks]
 Inputs are grown from seeds by mutation and kept when they reach new lines of ours (a small coverage-guided fuzzer:
 sys.settrace on the parser's modules). Only the errors a parser promises may leave it, and none may take over a second of CPU.
 """
@@ -275,9 +275,48 @@ def fuzz(
     return True
 
 
+WEBHOOKS = [
+    b'{"version":"4","groupKey":"g","alerts":[{"status":"resolved","labels":{"alertname":"A"},"startsAt":'
+    b'"2026-11-23T08:00:00Z","endsAt":"2026-11-23T09:00:00.123456789Z"}]}',
+    b'{"version":"1","orgId":1,"alerts":[{"status":"firing","labels":{},"startsAt":"2026-11-23T08:00:00Z"}]}',
+    b'{"type":"event_callback","team_id":"T","event_id":"E","event_time":1795424400,"event":{"type":"message"}}',
+    b'{"type":"block_actions","team":{"id":"T"},"trigger_id":"1.2","user":{"id":"U"}}',
+    b"command=%2Fdeploy&trigger_id=13&team_id=T&text=a%20b", b"payload=%7B%22type%22%3A%22x%22%7D",
+    b'{"webhookEvent":"jira:issue_updated","timestamp":1795424400000,"issue":{"key":"OPS-1"}}',
+    b'{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-11-23T08:00:00Z","data":{}}',
+    b'{"status":"success","data":{"alerts":[{"labels":{"a":"b"},"state":"firing","activeAt":"2026-11-23T08:00:00Z"}]}}',
+    b'{"id":"7","key":"OPS-7","fields":{"updated":"2026-11-23T08:00:00.000+0000"}}',
+    b'{"type":"events_api","envelope_id":"e","payload":{"type":"slash_commands"},"retry_attempt":1}',
+]  # fmt: skip
+
+
+def read_webhooks(data: bytes) -> None:
+    """Every reader of what a source sends."""
+    import contextlib
+    from datetime import UTC, datetime
+
+    import orjson
+
+    from roadmap_cli.wf import events, sources
+    from roadmap_cli.wf.sources import jira_poll, mailbox, prometheus, slack_socket
+
+    at = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    ways: list[tuple[Any, dict[str, str]]] = [(sources.webhook(name), {}) for name in sorted(sources.WEBHOOKS)]
+    ways += [
+        (sources.webhook("slack"), form),
+        (sources.webhook("webhook"), {"content-type": "application/cloudevents-batch+json"}),
+    ]
+    for module, headers in (*ways, (prometheus, {}), (jira_poll, {}), (slack_socket, {})):
+        with contextlib.suppress(DataError):
+            for event in module.read(data, headers, at):
+                events.checked(event)
+    orjson.dumps(events.named([mailbox.from_mail(data, "INBOX", None, at)])[0])
+
+
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600
-    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages", "python", "shell", "workflow"]
+    names = sys.argv[2:] or ["stream", "keys", "gguf", "safetensors", "messages", "python", "shell", "workflow", "webhooks"]
     seed = int(time.time())
     print(f"fuzz: seed {seed}", file=sys.stderr)
     chance = random.Random(seed)
@@ -290,6 +329,7 @@ def main() -> int:
             "python": scanner("python"),
             "shell": scanner("shell"),
             "workflow": template_reader(Path(folder)),
+            "webhooks": (read_webhooks, WEBHOOKS),
             "messages": (
                 read_messages,
                 [

@@ -3,10 +3,12 @@
 complete -c life-why -f
 complete -c life-why -l depth -x -d 'Go down at most N steps'
 complete -c life-why -l check -d 'Compute every number again from what it cites'
+complete -c life-why -s i -l input -r -F -d 'Read records from FILE'
 complete -c life-why -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c life-why -l json -d 'Write JSON Lines, the default in a pipe'
 complete -c life-why -l plain -d 'Write tab-separated columns'
 complete -c life-why -l pretty -d 'Write for people, the default on a terminal'
+complete -c life-why -l on-error -x -a 'stop skip emit' -d 'What to do about a record that fails: stop, leave it out, or put an error record in its place'
 complete -c life-why -l state -r -F -d 'Use this state file'
 complete -c life-why -l identity -r -F -d 'Unlock the state with the age identity in FILE'
 complete -c life-why -l wait -x -d 'How long to wait for a lock'

@@ -3,6 +3,10 @@
 complete -c wf-match -f
 complete -c wf-match -l templates -r -F -d 'Use the templates in this file or folder'
 complete -c wf-match -l choose -x -d 'Take this workflow where several match'
+complete -c wf-match -l question -x -d 'With --choose, answer this question, named by its match, event or task, and read no input'
+complete -c wf-match -l waiting -d 'Write the matches that wait for somebody to choose'
+complete -c wf-match -l as -x -d 'Act in this name'
+complete -c wf-match -l model -x -d 'Name of the model'
 complete -c wf-match -s i -l input -r -F -d 'Read records from FILE'
 complete -c wf-match -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c wf-match -l json -d 'Write JSON Lines, the default in a pipe'

@@ -117,11 +117,11 @@ def test_an_option_of_several_commands_means_the_same_everywhere():
                 meanings.setdefault(option.flags[-1], {}).setdefault(option.help, []).append(part.name)
     #: What each resumes, reads from, makes, names or calls new differs by its nature; --for is a time in one and a machine
     #: in the other; --limit has the newest or the best, --kind what is looked for or what may be sent, --all what else
-    #: there is; --measure and --check are an act here and its object there; --at is a time of what is asked about, and
-    #: --llm says what a model may do.
+    #: there is; --measure and --check are an act here and its object there; --at is a time of what is asked about,
+    #: --llm says what a model may do, --until is the end of a right or of what is looked at, --task a length or a name.
     exceptions = {
         *("--output", "--resume", "--from", "--for", "--new", "--name", "--limit", "--kind", "--all", "--measure"),
-        *("--check", "--at", "--llm"),
+        *("--check", "--at", "--llm", "--until", "--task"),
     }
     different = {flag: found for flag, found in meanings.items() if len(found) > 1 and flag not in exceptions}
     assert not different

@@ -2,67 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import resource
 import secrets
 import signal
+import stat
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import transcripts
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.life import formats
+from roadmap_cli.life.formats.ical_series import Window
+
+sys.path.insert(0, str(Path(__file__).parent))
+import life_samples
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(path.stem for path in (ROOT / "src/roadmap_cli/commands/life").glob("[a-z]*.py"))
-#: Kinds of payload that must not be told on standard error.
+#: What each format is called in life.source records, by its module.
+NAMES_OF = {name: import_module(f"{formats.__name__}.{name}").NAME for name in formats.ORDER}
+NAMES = sorted(NAMES_OF.values())
+#: What the user asked to be written outside the state.
+WRITTEN = {"graph.dot", "changes.ics", "whole.age", "whole.jsonl"}
+#: The words of a command and what it reads.
 Line = tuple[list[str], bytes]
 
 
 def sources(word: str, folder: Path) -> None:
-    """The user's own files, outside the home that is searched: the word is in each."""
-    folder.mkdir()
-    events = []
-    for number in range(30):
-        day = number % 28 + 1
-        events.append(
-            f"BEGIN:VEVENT\r\nUID:{word}-{number}@x\r\nDTSTAMP:20261101T000000Z\r\nDTSTART:202611{day:02d}T170000Z\r\n"
-            f"DTEND:202611{day:02d}T183000Z\r\nSUMMARY:{word}\r\nATTENDEE:mailto:{word}@x.org\r\nORGANIZER:mailto:a@x.org\r\nEND:VEVENT\r\n"
-        )
-    (folder / "c.ics").write_text(
-        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\n{''.join(events)}END:VCALENDAR\r\n", newline=""
-    )
-    rows = [f"2026-{month:02d}-{day:02d},{word},{word},-{day}.50,EUR" for month in range(1, 12) for day in (3, 9, 20)]
-    rows += [f"2026-{month:02d}-27,Employer {word},pay,2000.00,EUR" for month in range(1, 12)]
-    (folder / "b.csv").write_text("Date,Payee,Description,Amount,Currency\n" + "\n".join(rows) + "\n")
-    message = {
-        "kind": "life.message",
-        "at": "2026-11-20T10:00:00Z",
-        "channel": "mail",
-        "sender": f"{word}@x.org",
-        "text": word,
-    }
-    (folder / "m.jsonl").write_text(json.dumps(message) + "\n")
+    """The user's own files, outside the home that is searched: one of every format, the word in each."""
+    life_samples.write(word, folder)
 
 
 def lines(word: str, folder: Path) -> Iterator[Line]:
-    """Every life command with its input: each puts the word where it would be kept, or reads it. None by name only."""
+    """Every life command with its input: each puts the word where it would be kept, or reads it."""
+    own = [str(path) for path in sorted(folder.iterdir()) if path.suffix not in (".qif", ".age", ".plain")]
     given: dict[str, list[Line]] = {
-        "ingest": [(["life-ingest", *(str(folder / each) for each in ("c.ics", "b.csv", "m.jsonl"))], b"")],
+        "ingest": [(["life-ingest", *own], b""), (["life-ingest", "--map", "currency=EUR", str(folder / "q.qif")], b""),
+                   (["life-ingest", "-"], (folder / "m.jsonl").read_bytes())],
+        "graph": [(["life-graph", "build"], b""), (["life-graph", "list", word], b""), (["life-graph", "show", f"{word}@x.org"], b""),
+                  (["life-graph", "questions"], b""), (["life-graph", "correct", f"{word}@x.org", "--name", f"Anna {word}"], b""),
+                  (["life-graph", "close"], b""), (["life-graph", "export", "-o", str(folder.parent / "graph.dot")], b"")],
         "values": [(["life-values", "add", f"area work: title {word}", f"no {word} after 16:00"], b""),
                    (["life-values", "check", "--days", "60"], b""), (["life-values", "history"], b"")],
         "watch": [(["life-watch", "--open"], b"")],
+        "forecast": [(["life-forecast", "--weeks", "8", "--ics", str(folder.parent / "changes.ics")], b"")],
         "decide": [(["life-decide", f"rent the {word} for 90 EUR a month or take the {word} job for 3,000 EUR net a month"], b""),
                    (["life-decide", f"accept the {word} meeting Mondays 17:00-18:30?"], b"")],
-        "why": [(["sh", "-c", "life-watch --open | head -n 1 | jq -r .id | xargs -r life-why --check"], b"")],
-        "export": [(["life-export", "-o", str(folder / f"{secrets.token_hex(4)}.age")], b"")],
+        "recall": [(["life-recall", "--index-seconds", "0", f"who moved to {word}?"], b""),
+                   (["life-recall", "--index-seconds", "20", "who is allergic?"], b"")],
+        "consolidate": [(["life-consolidate"], b"")],
+        "why": [(["sh", "-c", f"life-recall --index-seconds 0 {word} | jq -r '.record_id // .id' | head -n 3 | xargs -r life-why --check"], b""),
+                (["sh", "-c", "life-forecast --weeks 4 | jq -r 'select(.kind == \"life.forecast\").id' | head -n 1 | xargs -r life-why --check"], b"")],
+        "export": [(["life-export", "-o", str(folder.parent / "whole.age")], b""),
+                   (["life-export", "--plaintext-ok", "-o", str(folder.parent / "whole.jsonl")], b"")],
         "erase": [(["life-erase", "--dry-run", "--person", word], b"")],
     }  # fmt: skip
-    for name in COMMANDS:
-        yield from given.get(name, [([f"life-{name}", "--help"], b"")])
+    assert set(given) == set(COMMANDS), "a new command of the family has its line here"
+    for each in given.values():
+        yield from each
 
 
 def program(words: list[str]) -> list[str]:
@@ -75,55 +84,119 @@ def run(words: list[str], data: bytes, world: dict[str, str], **more: object) ->
     )
 
 
-def kill(words: list[str], data: bytes, world: dict[str, str], after_s: float) -> None:
-    process = subprocess.Popen(
-        program(words), env=world, cwd=world["HOME"], start_new_session=True, stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.stdin
-    process.stdin.close()
+def cores() -> None:
+    """Let the system write core files, as a careless administrator would."""
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
+def kill(words: list[str], data: bytes, world: dict[str, str], after_s: float, how: int = signal.SIGKILL) -> bytes:
+    """Start, end all of it after a while; what it said on standard error."""
+    with tempfile.TemporaryFile(dir=Path(world["HOME"]).parent) as said, tempfile.TemporaryFile() as given:
+        given.write(data)
+        given.seek(0)
+        process = subprocess.Popen(
+            program(words), env=world, cwd=world["HOME"], start_new_session=True, stdin=given,
+            stdout=subprocess.DEVNULL, stderr=said, preexec_fn=cores,
+        )  # fmt: skip
+        try:
+            process.wait(after_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, how)
+            process.wait()
+        with contextlib.suppress(ProcessLookupError):  # what it had started goes with it
+            os.killpg(process.pid, signal.SIGKILL)
+        said.seek(0)
+        return said.read()
+
+
+def is_in(word: str, path: Path) -> bool:
+    """Whether a file holds a word, in any case, as UTF-8 or UTF-16; one that is gone or nobody's to read holds none."""
+    every = [word.encode(), word.encode("utf-16-le")]
     try:
-        process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with path.open("rb") as stream:
+            before = b""
+            while block := stream.read(1 << 22):
+                data = (before + block).lower()
+                if any(each in data for each in every):
+                    return True
+                before = block[-4 * len(word) :]
+    except OSError:
+        return False
+    return False
 
 
 def places_of(word: str, *folders: Path) -> list[str]:
-    found = []
-    for folder in folders:
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                data = path.read_bytes()
-                if word.encode() in data or word.encode("utf-16-le") in data:
-                    found.append(str(path))
-    return found
+    """The files that hold a word, or have it in their name."""
+    return [
+        str(path)
+        for folder in folders
+        for path in folder.rglob("*")
+        if word in path.name or (path.is_file() and not path.is_symlink() and is_in(word, path))
+    ]
 
 
 def searched(home: Path) -> list[Path]:
-    """Where plain text might be left: home with the state and TMPDIR, and shared memory; cores go where we started."""
+    """Where plain text might be left: home with the state, its WAL, XDG folders, TMPDIR and cores; shared memory."""
     return [home, Path("/dev/shm")]
+
+
+def elsewhere(word: str, since: float, own: Path) -> list[str]:
+    """The same of what changed since on the machine's own temporary folders and logs, but for what is ours."""
+    found = []
+    for root in ("/tmp", "/var/tmp", "/var/log", "/run", "/var/crash", "/var/lib/systemd/coredump", str(ROOT)):
+        for folder, inside, names in os.walk(root):
+            inside[:] = [
+                each for each in inside if Path(folder, each) != own and each not in (".git", ".venv", "node_modules")
+            ]
+            for name in names:
+                path = Path(folder, name)
+                with contextlib.suppress(OSError):
+                    seen = path.lstat()
+                    if stat.S_ISREG(seen.st_mode) and seen.st_mtime >= since and (word in name or is_in(word, path)):
+                        found.append(str(path))
+    return found
 
 
 def battle(world: dict[str, str], home: Path, folder: Path, kills: int) -> None:
     word, seed = "zq" + secrets.token_hex(12), random.randrange(2**32)
     chance = random.Random(seed)
+    began = time.time()
     sources(word, folder)
+    every = list(lines(word, folder))
+    if kills < len(every):  # when little time is given, one line of each command; but every format has been read
+        first = {words[0]: (words, data) for words, data in reversed(every)}
+        every = [every[1], *reversed(first.values())]
+    growing = (["life-ingest", "--watch", str(folder / "m.mbox"), str(folder / "c.ics")], b"")  # never ends by itself
     done = 0
     while done < kills:
-        for words, data in lines(word, folder):
-            if done < kills:
-                kill(words, data, world, chance.uniform(0.03, 0.6))
-                done += 1
+        for words, data in [*every, growing]:
+            if done >= kills:
+                break
+            # half of them early, where files are opened and written; the others wherever they are by then
+            after_s = chance.uniform(0.03, 0.6) if chance.random() < 0.5 else chance.uniform(0.3, 2.5)
+            names = any(word in each for each in words)  # the core of a process that just began has its words: no test
+            how = signal.SIGKILL if names or chance.random() < 0.6 else signal.SIGABRT
+            said = kill(words, data, world, after_s, how)
+            done += 1
+            assert word not in said.decode(errors="replace").lower(), f"{words[0]} tells a payload when killed"
         assert not places_of(word, *searched(home)), f"after {done} kills, seed {seed}"
-    for words, data in lines(word, folder):  # and once to the end, so that there is something to find
+    written = {path.name for path in folder.parent.iterdir()} - {home.name, folder.name}
+    assert written <= WRITTEN, f"half written files are left, seed {seed}"
+    for words, data in every:  # and once to the end, so that there is something to find
         ended = run(words, data, world)
-        assert ended.returncode in (0, 1), (words[0], ended.stderr)
-        assert word.encode() not in ended.stderr, f"{words[0]} tells a payload on standard error"
+        assert ended.returncode in (0, 1), (words[:2], ended.stderr)
+        assert word not in ended.stderr.decode().lower(), f"{words[:2]} tells a payload on standard error"
     assert not places_of(word, *searched(home))
-    count = "select count(*) as n from record where instr(body, '{}') > 0"
-    kept = run(["roadmap-state", "query", count.format(word)], b"", world)
-    assert json.loads(kept.stdout)["row"]["n"] > 60, "the word was never stored: the test would show nothing"
+    assert not elsewhere(word, began, folder.parent)
+    ask = (
+        "select json_extract(source.body, '$.format') as name, count(*) as n from record as source join record as told"
+        " on json_extract(told.body, '$.source_id') = source.id where source.kind = 'life.source'"
+        f" and (instr(lower(told.body), '{word}') > 0 or instr(source.body, '{word}') > 0) group by 1"
+    )
+    kept = [json.loads(line)["row"] for line in run(["roadmap-state", "query", ask], b"", world).stdout.splitlines()]
+    missing = set(NAMES) - {row["name"] for row in kept if row["n"] > 0}
+    assert not missing, f"the word was never stored from {missing}: the test would show nothing"
     # kill an erase, then erase: nothing is left in the decrypted file either
     for _ in range(max(kills // 20, 1)):
         kill(["life-erase", "--all", "--yes"], b"", world, chance.uniform(0.1, 0.4))
@@ -132,10 +205,28 @@ def battle(world: dict[str, str], home: Path, folder: Path, kills: int) -> None:
     assert run(["life-erase", "--compact"], b"", world).returncode == 0
     plain = folder / "plain.db"
     assert run(["roadmap-state", "export", "--plain-ok", str(plain)], b"", world).returncode == 0
-    assert word.encode() not in plain.read_bytes()
+    assert not is_in(word, plain)
     pages = run(["roadmap-state", "query", "select freelist_count as n from pragma_freelist_count"], b"", world)
     assert json.loads(pages.stdout)["row"]["n"] == 0
     assert run(["roadmap-state", "check"], b"", world).returncode == 0
+
+
+def test_every_format_has_a_sample_that_is_read(tmp_path):
+    from roadmap_cli.life import detection, reading
+    from roadmap_cli.life.settings import Settings
+
+    word, now = "zq0123456789abcdef", datetime(2026, 11, 23, 9, tzinfo=UTC)
+    found = life_samples.write(word, tmp_path / "own")
+    assert set(found) == set(formats.ORDER)
+    window = Window(now - timedelta(days=60), now + timedelta(days=60))
+    for name, path in found.items():
+        with reading.opened(str(path), 0) as opened:
+            source = reading.source_of(opened)
+            told = list(reading.items(opened, source, Settings("UTC", window, None, {"currency": "EUR"})))
+            assert source.format == detection.detect(opened).NAME
+        assert source.format == NAMES_OF[name]
+        assert not [each for each in told if isinstance(each, DataError)]
+        assert word in f"{told} {source}".lower()
 
 
 def test_a_word_is_found_nowhere_after_kills_nor_after_it_was_erased(world, home, tmp_path):
@@ -160,20 +251,16 @@ def test_every_life_command_does_the_same_without_any_network(world, home, tmp_p
         )  # fmt: skip
         assert inside.returncode in (0, 1), (words, inside.stderr)
         assert b"network" not in inside.stderr.lower()
-    assert {words[0].removeprefix("life-") for words, _ in lines("x", tmp_path / "own") if words[0] != "sh"} >= set(
-        COMMANDS
-    ) - {"why"}
 
 
 def test_two_erase_at_once_and_a_reader(world, home, tmp_path):
     """Both end; what is asked for is gone; a command that reads meanwhile is not disturbed."""
     sources("twoatonce", tmp_path / "own")
-    assert (
-        run(["life-ingest", *(str(tmp_path / "own" / each) for each in ("c.ics", "b.csv"))], b"", world).returncode == 0
-    )
+    own = [str(tmp_path / "own" / each) for each in ("c.ics", "b.csv")]
+    assert run(["life-ingest", *own], b"", world).returncode == 0
     started = [
         subprocess.Popen(program(["life-erase", "--kind", kind, "--yes"]), env=world, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for kind in ("life.event", "life.transaction")
+        for kind in ("life.event", "life.transaction", "life.task")
     ]  # fmt: skip
     begin = time.monotonic()
     read = run(["life-watch", "--dry-run"], b"", world)

@@ -1,4 +1,7 @@
-"""What cron and systemd start at night for life-consolidate and life-ingest: silent when well, one line when not."""
+"""What cron and systemd start for life-consolidate, life-ingest and life-watch.
+
+Silent when well or without news, one line without a payload when not, 78 when locked.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "share/systemd/user"
 SCHEDULES = ROOT / "share/schedule"
-COMMANDS = ("life-ingest", "life-graph", "life-consolidate", "life-recall", "roadmap-permit")
+COMMANDS = ("life-ingest", "life-graph", "life-consolidate", "life-recall", "life-watch", "roadmap-permit")
 LOCKED = {"ROADMAP_IDENTITY": "/nonexistent/identity"}
 
 
@@ -97,13 +100,64 @@ def test_reading_by_cron_is_silent_or_one_line(place: dict[str, str]) -> None:
         assert (locked.returncode, locked.stdout, len(said(locked))) == (78, "", 1)
 
 
-def test_the_units_are_ones_that_systemd_takes(tmp_path: Path) -> None:
+@pytest.fixture
+def morning(place: dict[str, str]) -> dict[str, str]:
+    """The same at the end of the examples' days."""
+    return {**place, "ROADMAP_NOW": "2026-11-23T09:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "line", [*cron_lines("life-watch.crontab"), unit_line("life-watch.service")], ids=["cron", "systemd"]
+)
+def test_news_once_then_silence_then_locked(line: str, morning: dict[str, str]) -> None:
+    example = ROOT / "examples/life"
+    words = ["life-ingest", "--quiet", "--json", str(example / "calendar.ics"), str(example / "bank.ofx")]
+    subprocess.run(words, env=morning, check=True, stdout=subprocess.DEVNULL)
+    first = run(line, morning)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == "there are new warnings: life-watch --open\n"
+    again = run(line, morning)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    locked = run(line, morning | LOCKED)
+    assert locked.returncode in (1, 78)
+    assert locked.stdout == ""
+    (error,) = said(locked)
+    assert error.startswith("life-watch: error: ")
+
+
+def test_a_locked_key_ends_life_watch_with_78(morning: dict[str, str]) -> None:
+    words = ["life-ingest", "--quiet", "--json", str(ROOT / "examples/life/bank.ofx")]
+    subprocess.run(words, env=morning, check=True, stdout=subprocess.DEVNULL)
+    done = run("life-watch", morning | LOCKED)
+    assert (done.returncode, done.stdout) == (78, "")
+
+
+@pytest.mark.parametrize("name", ["life-consolidate", "life-watch"])
+def test_the_units_are_ones_that_systemd_takes(name: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for unit in ("life-consolidate.service", "life-consolidate.timer"):
-        shutil.copy(UNITS / unit, tmp_path)
+    for end in ("service", "timer"):
+        shutil.copy(UNITS / f"{name}.{end}", tmp_path)
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", "--user", str(tmp_path / "life-consolidate.timer")],
+        ["systemd-analyze", "verify", "--man=no", "--user", str(tmp_path / f"{name}.timer")],
         capture_output=True, text=True, check=False, env={"XDG_RUNTIME_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["life-watch", "life-forecast"])
+def test_a_clock_that_is_wrong_is_said_and_changes_nothing(name: str, world: dict[str, str]) -> None:
+    calendar = ROOT / "examples/life/calendar.ics"
+    told = {**world, "ROADMAP_NOW": "2026-11-23T09:00:00Z"}
+    assert (
+        subprocess.run([ROOT / "bin/life-ingest", calendar], env=told, capture_output=True, check=False).returncode == 0
+    )
+    for now, code, words in (
+        ("9999-12-31T00:00:00Z", 78, b"the clock says it is the year 9999"),
+        ("2031-01-01T00:00:00Z", 0, b"2027-11-24"),
+    ):
+        done = subprocess.run(
+            [ROOT / "bin" / name, "-v"], env={**world, "ROADMAP_NOW": now}, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (code, b"")
+        assert words in done.stderr

@@ -3,10 +3,11 @@
     tools/bench/consolidate.py FILE
 
 FILE is as for tools/bench/recall.py, and so are the questions. Each session is made into lines of memory, whose words
-(with the speakers' names) are counted. The lines alone are searched, by their own words and vectors. Evidence counts as
-found if a line among the first k cites it (`cited`). Because a line cites up to four turns, the stricter figures
-beside it count only the first source of a line (`one_source`), or as many lines as together cite k turns (`k_turns`),
-the sources of a line in the order in which life-recall gives them: those that bear most on the question first.
+(with the speakers' names) are counted. The lines alone are searched, as life-recall keeps them: with a vector of each
+turn they cite (`consolidated`), or as if nothing were known but their own words (`words_alone`). Evidence counts as
+found if a line among the first k cites it (`cited`). Because a line cites up to three turns, the stricter figures
+beside it count only the first source of a line (`one_source`), or the k turns that life-recall scores highest of all
+that the lines cite, one by one (`k_turns`).
 `kept` is the part of the recall over all turns, in the same run, that is left. The peer keeps the first tenth of the
 words of each session's turns that BM25 ranks highest for the session's own most frequent stems (`centroid`).
 """
@@ -19,8 +20,11 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools"), str(ROOT / "tools" / "bench")]
@@ -28,8 +32,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools"), str(ROOT / "tools" / "be
 import recall as bench  # noqa: E402
 
 from roadmap_cli.life.consolidate import gist  # noqa: E402
-from roadmap_cli.life.recall import sources  # noqa: E402
-from roadmap_cli.retrieval.evidence import Question, find  # noqa: E402
+from roadmap_cli.life.recall import remembering, sources  # noqa: E402
+from roadmap_cli.retrieval import late  # noqa: E402
+from roadmap_cli.retrieval.evidence import Corpus, Question, find  # noqa: E402
 from roadmap_cli.retrieval.terms import Terms  # noqa: E402
 
 Lines = list[tuple[str, int, tuple[int, ...]]]  # text, place of the first source, all sources
@@ -75,19 +80,31 @@ def _said(turn: bench.Turn) -> str:
     return turn.text.partition(": ")[2]
 
 
-def share(lines: Lines, order: Sequence[int], asked: bench.Asked, depth: int, how: str) -> float:
-    """How much of the evidence the first lines cite."""
-    cited: set[int] = set()
-    room = depth
-    for place in order[:depth]:
-        sources = lines[place][2][:1] if how == "one_source" else lines[place][2]
-        if how == "k_turns":
-            sources = sources[:room]
-            room -= len(sources)
-        cited |= set(sources)
-        if room <= 0:
-            break
+def share(hits: Sequence[tuple[tuple[int, float], ...]], asked: bench.Asked, depth: int, how: str) -> float:
+    """How much of the evidence the first lines cite; of each line its sources with their scores, the best first."""
+    if how == "k_turns":
+        flat = sorted((each for hit in hits for each in hit), key=lambda one: -one[1])
+        cited = {place for place, _ in flat[:depth]}
+    else:
+        cited = {place for hit in hits[:depth] for place, _ in hit[: 1 if how == "one_source" else None]}
     return len(cited & set(asked.evidence)) / len(asked.evidence)
+
+
+def _with_turns(corpus: Corpus, lines: Lines, talk: bench.Talk, embedder: Any) -> Corpus:
+    """The lines with what life-recall keeps of the turns they cite."""
+    given = [(text, [[talk.turns[place].text] for place in cited]) for text, _, cited in lines]
+    made = list(remembering.meanings(embedder, given))
+    kept = [(vectors.astype(numpy.float16).astype(numpy.float32), states) for vectors, states in made]
+    own = [vectors[1:] if len(vectors) > 1 else vectors for vectors, _ in kept]
+    packed = [late.packed(states) for _, states in kept]
+    counts = numpy.array([len(one) // embedder.dimensions for one in packed])
+    rows = numpy.split(late.unpacked(b"".join(packed), embedder.dimensions), numpy.cumsum(counts)[:-1])
+    return replace(
+        corpus,
+        vectors=numpy.array([vectors[0] for vectors, _ in kept]),
+        pieces=(numpy.vstack(own), numpy.repeat(numpy.arange(len(own)), [len(each) for each in own])),
+        states=lambda places: (numpy.vstack([rows[int(place)] for place in places]), counts[places]),
+    )
 
 
 def main() -> int:
@@ -102,6 +119,7 @@ def main() -> int:
         whole = _whole(every, terms, embedder)
         makers: dict[str, Callable[[bench.Talk], Lines]] = {
             "consolidated": lambda talk: remembered(talk, embedder),
+            "words_alone": lambda talk: remembered(talk, embedder),
             "centroid": lambda talk: centroid(talk, terms),
         }
         for name, make in makers.items():
@@ -143,16 +161,20 @@ def _measure(
             for text, place, _ in lines
         ]
         corpus = bench.corpus_of(turns, terms, embedder)
+        if name == "consolidated":
+            corpus = _with_turns(corpus, lines, talk, embedder)
         for asked in talk.asked:
             question = Question.of(asked.text, terms, embedder)
             found = find(corpus, question)
-            order = [int(each) for each in found.places[found.best(max(bench.DEPTHS))]]
-            given = [(lines[place][0], [str(each) for each in lines[place][2]]) for place in order]
-            hits = list(lines)
-            for place, best in zip(order, sources.best_first(question, given, corpus, terms, embedder), strict=True):
-                hits[place] = (lines[place][0], lines[place][1], tuple(map(int, best)))
+            best = [(int(found.places[at]), float(found.scores[at])) for at in found.best(max(bench.DEPTHS))]
+            cited_by = [
+                sources.Cited(lines[place][0], [str(each) for each in lines[place][2]], score, place)
+                for place, score in best
+            ]
+            given = sources.best_first(question, cited_by, corpus, terms, embedder)
+            hits = [tuple((int(each), score) for each, score in one) for one in given]
             for how, depth in shares:
-                shares[how, depth].append(share(hits, order, asked, depth, how))
+                shares[how, depth].append(share(hits, asked, depth, how))
     told: dict[str, Any] = {
         "kind": "bench.figure", "name": f"recall_{name}", "unit": "share at 10 of recall over all turns",
         "words_share": round(words[0] / words[1], 4), "turns_cited": round(cited[0] / cited[1], 3),

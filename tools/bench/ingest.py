@@ -6,7 +6,10 @@ inserting the same rows (what life-ingest wrote, JSON Lines in, keyed by id) for
 makes content ids, stores each record with its columns and indices, and writes JSON Lines to the same place (/dev/null).
 Prints one bench.figure record for each comparison: CPU and wall seconds, peak memory, lowest and highest of the rounds.
 
-Usage: python tools/bench/ingest.py [--events N] [--rounds N] [--folder DIR]
+Parts beside `speed` (`ingest_scale.py`): `scale` (memory and time of a tenth and of all, and how long another command
+waits to write meanwhile), `incremental` (2 % new, unchanged, 10,000 small files, a mailbox that grew), `indices`.
+
+Usage: python tools/bench/ingest.py [--events N] [--rounds N] [--folder DIR] [--only PART]...
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import ingest_scale
 import life_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,13 +68,13 @@ def without_source(path: Path) -> None:
 
 def figure(name: str, ours: list[float], theirs: list[float] | None, peer: str, unit: str) -> None:
     record = {
-        "kind": "bench.figure", "name": name, "unit": unit, "value": round(statistics.median(ours), 2),
-        "lowest": round(min(ours), 2), "highest": round(max(ours), 2),
+        "kind": "bench.figure", "name": name, "unit": unit, "value": round(statistics.median(ours), 3),
+        "lowest": round(min(ours), 3), "highest": round(max(ours), 3),
     }  # fmt: skip
     if theirs:
         ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
         record |= {
-            "peer": peer, "peer_value": round(statistics.median(theirs), 2),
+            "peer": peer, "peer_value": round(statistics.median(theirs), 3),
             "ratio": round(statistics.median(ratios), 2), "lowest_ratio": round(min(ratios), 2),
             "highest_ratio": round(max(ratios), 2),
         }  # fmt: skip
@@ -82,13 +86,19 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where files are made and kept; a temporary folder without it")
+    parser.add_argument("--only", action="append", choices=("speed", *ingest_scale.PARTS), help="these parts alone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        run((options.folder or Path(temporary)).resolve(), options.events, options.rounds)
+        folder = (options.folder or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not options.only or "speed" in options.only:
+            run(folder, options.events, options.rounds)
+        for name, part in ingest_scale.PARTS.items():
+            if not options.only or name in options.only:
+                part(ingest_scale.Bench(folder, options.events, measured, figure))
 
 
 def run(folder: Path, events: int, rounds: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     health, calendar, bank = (folder / f"{events}-{name}" for name in ("export.xml", "calendar.ics", "bank.csv"))
     newer = folder / f"{events}-newer.xml"
     counts = {health: events * 8 // 10, calendar: events // 10, bank: events // 10}

@@ -24,8 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
-from roadmap_cli.agent import cgroup, identity_mount, seccomp
+from roadmap_cli.agent import cgroup, identity_mount
 from roadmap_cli.agent.protected import Identity, identities, protected_paths, set_aside
+from roadmap_cli.confine import seccomp, system
 from roadmap_cli.core.errors import InputMissing, RoadmapError, Unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 SYSTEM_PATH = "/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin"
 INSTALL_HINT = "apt-get install bubblewrap libseccomp2 util-linux"
 _FIRST_UID, _UIDS = 61184, 4000  # systemd's range for users that exist only while a service runs
-_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "ssl/certs", "mime.types")
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,21 +325,14 @@ class Sandbox:
         }
         for name, value in sorted(environ.items()):
             words += ["--setenv", name, value]
-        words += ["--ro-bind", "/usr", "/usr"]
-        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-            top = Path("/", name)
-            if top.is_symlink():
-                words += ["--symlink", str(top.readlink()), str(top)]
-            elif top.is_dir():
-                words += ["--ro-bind", str(top), str(top)]
+        words += system.words()
         words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         words += ["--remount-ro", "/dev"]
         words += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--perms", "0777", "--dir", "/tmp/home"]
         for path in (Path("/etc/ssl/certs"), self.grant.project, *self.grant.readable, *self.grant.writable):
             for folder in reversed(path.parents[:-1]):  # made by hand: bubblewrap would make them for the owner only
                 words += ["--perms", "0755", "--dir", str(folder)]
-        for name in _ETC:
-            words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        words += system.etc_words()
         for place, text in (
             ("/etc/passwd", f"sandbox:x:{self._uid}:{self._uid}::/tmp/home:/bin/sh\n"),
             ("/etc/group", f"sandbox:x:{self._uid}:\n"),

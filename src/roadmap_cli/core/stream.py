@@ -19,6 +19,8 @@ from roadmap_cli.core.records import Record
 #: The longest line that is read; a longer one is an error, and is skipped without being held in memory.
 LINE_LIMIT_BYTES = 32 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
+#: Members are not counted below this depth: a deeper line is looked at closely.
+_DEEP = 64
 _SPACE, _TAB, _CR = b" \t\r"
 
 
@@ -79,11 +81,26 @@ def parser() -> Callable[[bytes], Record]:
             raise DataError(f"not an object: {_excerpt(text)}", code="not_an_object")
         # As many quotes before a colon as members, and no white space before one: no name repeats. Else look closely.
         # (A number sought in bytes costs a tenth of a byte string sought in them.)
-        if text.count(b'":') != len(value) or ((_SPACE in text or _TAB in text or _CR in text) and _loose(text)):
+        count = text.count(b'":')
+        if (count != len(value) and count != _members(value)) or (
+            (_SPACE in text or _TAB in text or _CR in text) and _loose(text)
+        ):
             _refuse_repeated_names(text)
         return value
 
     return parse
+
+
+def _members(value: object, depth: int = 0) -> int:
+    """How many members a value has, those of values in it included; what is nested deeply has too many to count."""
+    if depth > _DEEP:
+        return 1 << 40
+    values = value.values() if type(value) is dict else value if type(value) is list else ()
+    count = len(values) if type(value) is dict else 0
+    for inner in values:
+        if type(inner) is dict or type(inner) is list:
+            count += _members(inner, depth + 1)
+    return count
 
 
 def parse(text: bytes) -> Record:

@@ -27,7 +27,8 @@ WORDS = {
     "edeka rewe aldi lidl penny netto kaufland tesco sainsbury asda waitrose carrefour auchan leclerc mercadona "
     "albert heijn jumbo spar migros coop walmart kroger safeway biedronka żabka esselunga conad ica willys",
     "eating out": "restaurant restaurante ristorante café cafe coffee bakery bäckerei bistro pizzeria kantine canteen "
-    "starbucks mcdonald burger imbiss lieferando deliveroo doordash ubereats bar pub",
+    "starbucks mcdonald burger imbiss lieferando lieferdienst takeaway deliveroo "
+    "doordash ubereats wolt glovo bar pub",
     "housing": "rent miete hausverwaltung loyer alquiler affitto huur aluguel czynsz hyra mortgage hypothek landlord",
     "utilities": "strom stadtwerke electricity energie energy gas wasser water heating fernwärme electricité luce "
     "internet telekom vodafone telefon mobilfunk broadband orange",

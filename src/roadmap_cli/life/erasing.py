@@ -252,6 +252,11 @@ def _follow(tx: Connection) -> None:
                       OR evidence_id IN (SELECT id FROM temp.life_shell))"""
         )
         tx.execute(
+            """INSERT OR IGNORE INTO temp.life_why_shell (id)
+               SELECT decision.id FROM decision, json_each(decision.facts, '$.memory_ids') AS made
+               WHERE decision = 'life.consolidated' AND made.value IN (SELECT id FROM temp.life_doomed)"""
+        )
+        tx.execute(
             f"""INSERT OR IGNORE INTO temp.life_shell (id)
                 SELECT DISTINCT record.id FROM record, json_tree(record.body) AS leaf
                 WHERE record.kind LIKE 'life.%' AND record.kind NOT IN ({marks}, {memories}, 'life.erased')

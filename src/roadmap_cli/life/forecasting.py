@@ -78,7 +78,8 @@ class Made:
 def look(tx: Connection, now: datetime, settings: Settings) -> Made:
     """Forecast everything there is history of.
 
-    Raises UsageError for an unknown zone or measure, or wrong working hours.
+    Raises UsageError for an unknown zone or measure, or wrong working hours, ConfigError for a clock that cannot be
+    right.
     """
     for name in settings.measures:
         if name not in WORDS and not MONEY.match(name):
@@ -88,7 +89,7 @@ def look(tx: Connection, now: datetime, settings: Settings) -> Made:
             )
     zone = named(chosen(settings.zone) if settings.zone else _usable(series.home_zone(tx)))
     working = WorkingTime.of(settings.working_hours, zone)
-    today = now.astimezone(zone).date()
+    today = series.sensible(now).astimezone(zone).date()
     first = weeks.monday(today) + timedelta(days=7)
     made = Made(working=working)
     until = weeks.monday(today) - timedelta(days=1)
@@ -111,7 +112,24 @@ def look(tx: Connection, now: datetime, settings: Settings) -> Made:
     for account in balances.accounts(tx, today):
         if not settings.measures or f"balance_{account.unit}" in settings.measures:
             _balance(account, first, settings.weeks, until, made)
+    if not made.forecasts and not made.silent:
+        made.silent.append(_why_nothing(tx, until))
     return made
+
+
+def _why_nothing(tx: Connection, until: date) -> str:
+    """Why there is no series at all, in words: too old, to come, or nothing of the sort."""
+    spans = [
+        tx.execute(f"SELECT min({column}), max({column}) FROM {table}").fetchone()
+        for table, column in (("life_event", "start_at"), ("life_transaction", "date"), ("life_measurement", "date"))
+    ]
+    begins = min((begin[:10] for begin, _ in spans if begin), default="")
+    ends = max((end[:10] for _, end in spans if end), default="")
+    if not begins:
+        return "there is no calendar, no statement and nothing measured; life-ingest takes them in"
+    if begins > until.isoformat():
+        return f"what is known begins on {begins}, after {until}: is the clock right?"
+    return f"nothing is known of the five weeks up to {until}; the last is of {ends}"
 
 
 def _usable(zone: str | None) -> str:

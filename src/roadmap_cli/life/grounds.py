@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from roadmap_cli.core.records import Record
+from roadmap_cli.life.proof import graphs
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def chain(tx: Connection, id: str) -> Iterator[Record]:
     """The record or decision, then what it rests on, depth first; `where` is FILE:LINE. Nothing for an unknown id."""
-    record = records.get(tx, id)
+    record = records.get(tx, id) or (None if decisions.get(tx, id) else graphs.record_of(tx, id))
     if record is None:
         yield from (_placed(each, tx) for each in decisions.chain(tx, id))
         return

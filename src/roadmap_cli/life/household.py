@@ -13,12 +13,15 @@ from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median_low
 
-from roadmap_cli.life.series import STANDING_MONTHS, TRANSFERS
+from roadmap_cli.life.series import TRANSFERS
+from roadmap_cli.life.standing import Paid, of_payments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
+#: Periods of standing payments that are taken for monthly ones.
+MONTHLY = ("month", "four weeks")
 #: Months looked back at.
 MOST_MONTHS = 12
 #: Words of transfers between the person's own accounts where the bank's type does not say so.
@@ -130,23 +133,16 @@ def of(tx: Connection, today: date) -> dict[str, Household]:
 
 
 def _standing(household: Household) -> list[Standing]:
-    """About once a month, in at least three months and one of the last two, by amounts within a fifth of the median."""
-    by_payee: dict[tuple[str, bool], list[Payment]] = defaultdict(list)
-    for each in household.payments:
-        if each.payee:
-            by_payee[each.payee, each.amount > 0].append(each)
+    """What comes or goes about once a month and has not ended, as `life.standing` finds it."""
+    by_id = {each.id: each for each in household.payments}
+    year, month = map(int, household.months[-1].split("-"))
+    until = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    paid = [Paid(each.id, each.day, each.amount, each.payee, "") for each in household.payments]
     found = []
-    for (payee, _), payments in by_payee.items():
-        months = {each.month for each in payments}
-        typical = median_low([each.amount for each in payments])
-        near = sum(abs(each.amount - typical) <= abs(typical) / 5 for each in payments)
-        if (
-            len(months) >= min(STANDING_MONTHS, len(household.months))
-            and len(payments) <= 1.5 * len(months)
-            and near >= 0.8 * len(payments)
-            and months & set(household.months[-2:])
-        ):
-            found.append(Standing(payee, typical, tuple(payments)))
+    for each in of_payments(paid, household.currency, until):
+        if each.next_due is not None and each.period.name in MONTHLY:
+            own = tuple(by_id[name] for name in each.ids)
+            found.append(Standing(each.payee, median_low([one.amount for one in own]), own))
     return sorted(found, key=lambda each: (each.amount, each.payee))
 
 

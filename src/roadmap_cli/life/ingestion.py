@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 #: Records in one transaction at first, and at most: a large import is stored in larger steps, each page of the state
 #: written less often, while the first records are told soon. A series is never divided.
 BATCH_RECORDS, MOST_RECORDS = 500, 20_000
+#: For so many seconds others should wait at most to write: after a transaction that took longer the next is smaller.
+HELD_S = 0.5
 #: What happened so much later than now has a clock that was wrong, not a plan: told, once for each source.
 AHEAD = timedelta(days=2)
 #: Kinds that lie in the past when they are read. A calendar may plan ahead, and addresses have no time.
@@ -127,6 +130,7 @@ class Import:
         errors nothing is stored. A Position ends a transaction.
         """
         began: list[Group | Record | Part | Position] = []
+        form = source["format"]
         late = stamp(self._now() + AHEAD), stamp(self._now() + FAR_AHEAD)
         for item in items:
             if isinstance(item, DataError):
@@ -141,14 +145,11 @@ class Import:
                 continue
             if not began and not isinstance(item, (Part, Position)):
                 began.append(source)
-                self._open(source["format"]).append(source)
-            self._open(source["format"]).append(item)
+                self._open(form).append(source)
+            self._open(form).append(item)
             self._size += len(item.events) if isinstance(item, Group) else 1
             self._look(item, late)
-            if isinstance(item, Position):
-                yield from self.rest()
-            elif self._size >= self._most:
-                self._most = min(self._most * 2, MOST_RECORDS)
+            if isinstance(item, Position) or self._size >= self._most:
                 yield from self.rest()
 
     def put(self, records: Iterable[Group | Record | Part], format_name: str) -> list[Record]:
@@ -164,14 +165,21 @@ class Import:
         if not self._batch:
             return []
         many = self._size > BATCH_RECORDS
+        full = self._size >= self._most
         batch, self._batch, self._size = self._batch, [], 0
         found = []
         now = self._now()
         with self._state.write() as tx:
+            began = time.monotonic()  # others have finished
             if many:
                 store.widen(tx)
             for format_name, items in batch:
                 found.append(store.add(tx, items, format_name=format_name, now=now))
+        held = time.monotonic() - began
+        if held > HELD_S:
+            self._most = max(self._most // 2, BATCH_RECORDS)
+        elif full and held < HELD_S / 2:
+            self._most = min(self._most * 2, MOST_RECORDS)
         for stored in found:
             self._tally.count(stored)
         return [record for stored in found for record in stored.new]

@@ -62,7 +62,7 @@ class Source:
         return DataError(error.message, where=where, hint=error.hint, code=error.code)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a million of them are made
 class Group:
     """All that one import says of one calendar UID.
 

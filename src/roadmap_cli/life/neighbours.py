@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 
 from roadmap_cli.core.records import Record
 
@@ -35,6 +36,7 @@ def around(day: str, days: int) -> list[str]:
     return list(dict.fromkeys(shifted(day, step) for step in range(-days, days + 1)))
 
 
+@lru_cache(maxsize=4096)  # asked for several times of each transaction
 def comparable(amount: str) -> str:
     """An exact amount in the one spelling that is compared: two decimals, or more where they are not zeros."""
     whole, _, fraction = amount.partition(".")

@@ -143,6 +143,14 @@ def source_of(opened: Opened) -> Source:
     return Source(opened.name, opened.sha256, opened.size_bytes, found.NAME)
 
 
+def grows(opened: Opened) -> bool:
+    """Whether it is a mailbox or a history, of which only what is new is read, whatever its bytes are today."""
+    try:
+        return bool(opened.place) and hasattr(detection.detect(opened), "source_of")
+    except DataError:
+        return False
+
+
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Item]:
     """Groups of events, other records, and DataErrors in the place of what is malformed. Raises nothing else."""
     try:

@@ -13,7 +13,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from roadmap_cli.core.clock import parse, stamp
-from roadmap_cli.core.errors import UsageError
+from roadmap_cli.core.errors import ConfigError, UsageError
+from roadmap_cli.life.standing import standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 LONGEST_MEETING = timedelta(hours=12)
 #: If fewer of the timed events than this name people, the calendar names none, and each timed event is a meeting.
 LEAST_WITH_PEOPLE = 0.1
-#: A payment of the same amount to the same payee in so many different months is a standing one, not spending.
-STANDING_MONTHS = 3
+#: A clock outside these years is wrong: what lies some years around it cannot be told as a date.
+YEARS = (1900, 9000)
 #: What was announced and not booked for so long never will be.
 LAPSES_AFTER = timedelta(days=30)
 #: Data begins after the last silence longer than this.
@@ -94,6 +95,13 @@ class Purchase:
     id: str
     day: date
     amount: Decimal
+
+
+def sensible(now: datetime) -> datetime:
+    """The same time. Raises ConfigError for one years before or after which no calendar can be counted."""
+    if not YEARS[0] <= now.year <= YEARS[1]:
+        raise ConfigError(f"the clock says it is the year {now.year}", hint="set the clock of this machine: date")
+    return now
 
 
 def home_zone(tx: Connection) -> str | None:
@@ -185,24 +193,20 @@ def touching(found: Iterable[Meeting], since: date, until: date, working: Workin
 def purchases(tx: Connection, until: date) -> dict[str, list[Purchase]]:
     """Everyday spending by currency, by day, up to and including `until`.
 
-    Left out: money that came in, transfers, what was paid back, standing payments (rent, subscriptions), and what was
-    told twice.
+    Left out: money that came in, transfers, what was paid back, standing payments (rent, subscriptions; see
+    `life.standing`), and what was told twice.
     """
     rows = tx.execute(
-        """SELECT id, date, amount, currency, payee, type FROM life_transaction
+        """SELECT id, date, amount, currency, type FROM life_transaction
            WHERE same_as IS NULL AND date <= ? AND id NOT IN (SELECT id FROM life_transaction_link)
              AND NOT (date < ? AND id IN (SELECT id FROM life_transaction_detail WHERE is_pending = 1))
            ORDER BY date, id""",
         (until.isoformat(), (until - LAPSES_AFTER).isoformat()),
     ).fetchall()
-    months: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for _, day, amount, unit, payee, _ in rows:
-        if payee:
-            months[payee, amount, unit].add(day[:7])
+    regular = {name for each in standing(tx, until) for name in each.ids}
     found: dict[str, list[Purchase]] = defaultdict(list)
-    for name, day, amount, unit, payee, kind in rows:
-        standing = len(months[payee, amount, unit]) >= STANDING_MONTHS if payee else False
-        if amount.startswith("-") and kind not in TRANSFERS and not standing:
+    for name, day, amount, unit, kind in rows:
+        if amount.startswith("-") and kind not in TRANSFERS and name not in regular:
             found[unit].append(Purchase(name, date.fromisoformat(day), -Decimal(amount)))
     return dict(found)
 

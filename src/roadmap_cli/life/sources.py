@@ -89,7 +89,7 @@ class Reader:
             return
         try:
             with reading.opened(name, self.stdin) as opened:
-                if part and self._is_fresh(part) and part.mark.endswith(f" {self._print} {opened.sha256}"):
+                if part and self._is_fresh(part) and self._is_same(opened, part):
                     self.tally.unchanged += 1  # only its time was changed
                     if before:
                         yield from self._remember(path, f"{before} {self._print} {opened.sha256}", part)
@@ -116,6 +116,10 @@ class Reader:
 
     def _is_fresh(self, part: parts.Known) -> bool:
         return not part.fresh_until or stamp(self.now()) < part.fresh_until
+
+    def _is_same(self, opened: Opened, part: parts.Known) -> bool:
+        """Whether only the time of a file was changed. One that grows is read on instead, not read through to see."""
+        return not reading.grows(opened) and part.mark.endswith(f" {self._print} {opened.sha256}")
 
     def _remember(self, path: str, mark: str, part: parts.Known) -> Iterator[Record]:
         yield from self._import.put([Part(parts.FILES, path, mark, None, part.fresh_until)], "")
@@ -184,8 +188,9 @@ class Reader:
             whole = whole and not isinstance(item, DataError)
             if isinstance(item, Group):
                 repeats = repeats or item.repeats
-                uids.add(item.uid)
-            elif isinstance(item, dict) and item["kind"] == "life.contact":
+                if self.mirror:
+                    uids.add(item.uid)
+            elif self.mirror and isinstance(item, dict) and item["kind"] == "life.contact":
                 uids.add(str(item.get("uid") or item["id"]))
             yield item
         if whole:

@@ -202,7 +202,7 @@ class _Versioned:
 
 def _event_row(event: Record) -> tuple[Any, ...]:
     named = event.get("people")
-    people = {str(person) for person in named} if isinstance(named, list) else set()
+    people = set(map(str, named)) if isinstance(named, list) else set()
     if event.get("organizer"):
         people.add(str(event["organizer"]))
     return (

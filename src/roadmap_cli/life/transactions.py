@@ -120,19 +120,21 @@ class _Waiting:
 
     def add(self, record: Record, told_by: str, words: Sequence[str], twin: str | None, *, pending: bool) -> None:
         """Take one more; `twin` is the transaction it repeats."""
+        get = record.get
+        name, account = record["id"], str(get("account_id") or "")
         self._records.append(record)
         self._rows.append(
             (
-                record["id"], record["date"], comparable(record["amount"]), record["currency"],
-                _text(record, "payee"), _text(record, "type"), _text(record, "account_id"), told_by, twin,
+                name, record["date"], comparable(record["amount"]), record["currency"],
+                str(get("payee") or ""), str(get("type") or ""), account, told_by, twin,
             )
         )  # fmt: skip
         self._details.append(
             (
-                record["id"], _text(record, "source_id"), _tail(record), _text(record, "value_date"),
-                _reference(record), _text(record, "counterparty_id"), _text(record, "transfer_account"),
-                _text(record, "account_name"), _text(record, "category"), f" {' '.join(words)} " if words else "",
-                int(pending),
+                name, str(get("source_id") or ""), str(get("account") or "").lstrip("…"), str(get("value_date") or ""),
+                str(get("bank_reference") or ""), str(get("counterparty_id") or ""),
+                str(get("transfer_account") or ""), str(get("account_name") or ""), str(get("category") or ""),
+                f" {' '.join(words)} " if words else "", int(pending),
             )
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import baseline, daily, habits, series, warnings, watched
+from roadmap_cli.life import baseline, daily, habits, series, spent_on, warnings, watched
 from roadmap_cli.life.series import WorkingTime
 from roadmap_cli.life.warnings import Finding, Report
 from roadmap_cli.life.zones import chosen, named
@@ -43,12 +43,13 @@ class Settings:
 def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, ZoneInfo]:
     """Everything there is to say today, said before or not, and the zone whose days were counted.
 
-    Whole days only: today is left out. Raises UsageError for an unknown zone or wrong working hours.
+    Whole days only: today is left out. Raises UsageError for an unknown zone or wrong working hours,
+    ConfigError for a clock that cannot be right.
     """
     zone = named(chosen(settings.zone) if settings.zone else _usable(series.home_zone(tx)))
     working = WorkingTime.of(settings.working_hours, zone)
     report = Report()
-    yesterday = now.astimezone(zone).date() - timedelta(days=1)
+    yesterday = series.sensible(now).astimezone(zone).date() - timedelta(days=1)
     bought = series.purchases(tx, yesterday)
     last = series.last_meeting(tx)
     reach = yesterday - timedelta(days=daily.REACH + daily.SCALES[-1])
@@ -175,7 +176,7 @@ def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, z
     """Store one warning: the decision about what is usual, the decision to warn, the record; give the record."""
     earlier = finding.measures[0].comparison.earlier
     span = f"{earlier[-1].since} to {earlier[0].until}"
-    facts = {
+    facts: Record = {
         "zone": zone,
         "working_hours": settings.working_hours,
         "false_alarms_in_30_days": settings.false_alarms,
@@ -201,10 +202,14 @@ def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, z
             for seen in finding.measures
         },
     )
+    rises = spent_on.rises(tx, finding)
+    text = finding.text() + spent_on.text(rises, finding.pattern.removeprefix("spending_"))
+    if rises:
+        facts["categories"] = [each.record() | {"ids": list(each.ids)} for each in rises]
     why = decisions.decide(
         tx,
         kind="life.warned",
-        what=finding.text(),
+        what=text,
         why=f"score {finding.score:.1f} exceeds {finding.limit:.1f}, the threshold for "
         f"{settings.false_alarms:g} false alarms in {baseline.DAYS_IN_BUDGET} days",
         evidence=[*finding.evidence, usual["id"]],
@@ -226,11 +231,12 @@ def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, z
         "at": stamp(now),
         "pattern": finding.pattern,
         "severity": warnings.SEVERITIES[min(finding.severity, 3) - 1],
-        "text": finding.text(),
+        "text": text,
         "since": str(finding.since),
         "until": str(finding.until),
         "zone": zone,
         "measures": [seen.numbers() for seen in finding.measures],
+        **({"categories": [each.record() for each in rises]} if rises else {}),
         "clears_when": finding.clears_when(),
         "evidence_ids": list(finding.evidence[:SHOWN_EVIDENCE]),
         "evidence_count": len(finding.evidence),

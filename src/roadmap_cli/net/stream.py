@@ -99,6 +99,12 @@ class Stream:
             self._more()
         return self._taken(size)
 
+    def some(self) -> bytes:
+        """What has come, one byte at least: for protocols that are neither lines nor blocks."""
+        if not self._buffer:
+            self._more()
+        return self._taken(len(self._buffer))
+
     def close(self) -> None:
         """Close the connection and complete its row."""
         if self._closed:

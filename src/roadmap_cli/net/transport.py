@@ -38,6 +38,13 @@ class _Call:
     timeout_s: float
     most_bytes: int
     named_by_user: bool
+    judge: Callable[[str], None] | None = None
+
+
+class Busy(TryLater):
+    """A server asks to come again: after `retry_after_s` seconds, if it says so."""
+
+    retry_after_s: float | None = None
 
 
 class Transport:
@@ -158,17 +165,19 @@ class Transport:
         repeatable: bool | None = None,
         most_bytes: int = 64 << 20,
         named_by_user: bool = False,
+        judge: Callable[[str], None] | None = None,
     ) -> Iterator[Response]:
         """Send a request; the answer's body is read inside the `with` block.
 
         429, 5xx and failed connections are tried again after an exponential pause with jitter, or what Retry-After
         asks for; a request that is not `repeatable` (by default: POST and PATCH) only if the server did nothing.
-        Statuses below 500 other than 429 are the caller's to judge.
+        Statuses below 500 other than 429 are the caller's to judge. `judge` is called with the URL of each redirect
+        before it is followed, and raises what it has against it.
 
         Raises ConfigError (not permitted, address refused), Unavailable (offline, no connection, answer broke off)
         and TryLater (429 or 5xx to the end, timed out).
         """
-        call = _Call(purpose, tuple(kinds), timeout_s, most_bytes, named_by_user)
+        call = _Call(purpose, tuple(kinds), timeout_s, most_bytes, named_by_user, judge)
         again = method in IDEMPOTENT if repeatable is None else repeatable
         attempt = 1
         while True:
@@ -189,7 +198,7 @@ class Transport:
             wait_s = backoff.pause(attempt, asked, self._now())
             may_repeat = again or response.status in UNDONE
             if attempt >= attempts or not may_repeat or wait_s > backoff.LONGEST_PAUSE_S:
-                raise _busy(response, asked)
+                raise _busy(response, asked, wait_s)
             self._sleep(wait_s)
             attempt += 1
         outcome = "failed"
@@ -268,6 +277,8 @@ class Transport:
                 return row_id, response
             self._finish(row_id, response, "redirected")
             onward = urljoin(url, target)
+            if call.judge:
+                call.judge(onward)
             old, new = urlsplit(url), urlsplit(onward)
             if old.scheme == "https" and new.scheme != "https":
                 raise ConfigError(
@@ -304,6 +315,9 @@ class Transport:
         except ConfigError:
             self._fail(row_id, "address_refused")
             raise
+        except httpx.ConnectTimeout as error:
+            self._fail(row_id, "no_connection")
+            raise TryLater(f"{host!r} takes no connection", code="no_connection") from error
         except httpx.TimeoutException as error:
             self._fail(row_id, "timed_out")
             raise TryLater(f"{host!r} did not answer in {call.timeout_s:g} s", code="timed_out") from error
@@ -438,11 +452,13 @@ def _host(url: str) -> str:
     return urlsplit(url).hostname or url
 
 
-def _busy(response: Response, asked: str | None) -> TryLater:
+def _busy(response: Response, asked: str | None, wait_s: float) -> Busy:
     host = host_of(response.url)
     words = "is asked too often" if response.status == 429 else "cannot answer now"
     hint = f"it asks to wait: {asked}" if asked else None
-    return TryLater(f"{host!r} {words} ({response.status})", hint=hint, code=f"http_{response.status}")
+    busy = Busy(f"{host!r} {words} ({response.status})", hint=hint, code=f"http_{response.status}")
+    busy.retry_after_s = wait_s if asked else None
+    return busy
 
 
 def _kinds(kinds: Sequence[str]) -> str:

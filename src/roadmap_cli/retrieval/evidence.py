@@ -67,7 +67,7 @@ class Corpus:
     last whether the next is of its sitting. `lengths` counts stems, `words` words; `day` is an ordinal, 0 if unknown.
     `vectors` are float32 of length one, or None; `pieces` those of parts of long texts, and the places of the texts:
     the nearest part counts. `states(places)` gives the states of the words of texts, one below the other, and how many
-    each text has.
+    each text has. `known` (bool) tells which texts have vectors, None: all; the others are judged by their words.
     """
 
     postings: Callable[[str], tuple[Sequence[int], Sequence[int]]]
@@ -82,6 +82,7 @@ class Corpus:
     vectors: Array | None = None
     pieces: tuple[Array, Array] | None = None
     states: Callable[[Array], tuple[Array, Array]] | None = None
+    known: Array | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -131,13 +132,25 @@ class Found:
         return [int(each) for each in numpy.argsort(-self.scores, kind="stable")[:limit]]
 
 
-def weigh(signals: Mapping[str, Array]) -> Array:
-    """The score of each text from its signals, by what is known of them."""
+def weigh(signals: Mapping[str, Array], known: Array | None = None) -> Array:
+    """The score of each text from its signals, by what is known of them.
+
+    Texts that are not `known` (bool [texts]) have no vectors: their words alone count, by the weights for that, on a
+    scale on which the others would have the same mean by their words as they have by all. Both are logarithms of odds.
+    """
     import numpy
 
-    column = 0 if "late" in signals else 1 if "meaning" in signals else 2
-    total: Array = numpy.sum([SIGNALS[name][column] * value for name, value in signals.items()], axis=0)
-    return total
+    def total(column: int) -> Array:
+        found: Array = numpy.sum([SIGNALS[name][column] * value for name, value in signals.items()], axis=0)
+        return found
+
+    whole = total(0 if "late" in signals else 1 if "meaning" in signals else 2)
+    if known is None or known.all() or "meaning" not in signals:
+        return whole
+    words = total(2)
+    if not known.any():
+        return words
+    return numpy.where(known, whole, words + (whole[known].mean() - words[known].mean()))
 
 
 def find(
@@ -164,9 +177,12 @@ def find(
     scale = total or 1.0
     signals: dict[str, Array] = {"words": alone / scale, "words_around": around / scale}
     if question.vector is not None and corpus.vectors is not None:
-        signals["meaning"] = corpus.vectors @ question.vector
+        signals["meaning"] = late.product(corpus.vectors, question.vector)
         if corpus.pieces is not None:
-            numpy.maximum.at(signals["meaning"], corpus.pieces[1], corpus.pieces[0] @ question.vector)
+            numpy.maximum.at(signals["meaning"], corpus.pieces[1], late.product(corpus.pieces[0], question.vector))
+        if corpus.known is not None and corpus.known.any():  # what is not known is as near as most
+            usual = signals["meaning"].mean(where=corpus.known)
+            signals["meaning"] = numpy.where(corpus.known, signals["meaning"], usual)
         signals["answer_to_like"] = numpy.r_[
             numpy.float32(0), corpus.asks[:-1] * corpus.beside * signals["meaning"][:-1]
         ]
@@ -179,14 +195,19 @@ def find(
     chosen = _chosen(signals, allowed, max(CHOSEN, least))
     signals = {name: value[chosen] for name, value in signals.items()}
     if "meaning" in signals and corpus.vectors is not None and question.vector is not None:
-        signals["meaning_around"] = wide(corpus.vectors, corpus.beside, chosen) @ question.vector
+        signals["meaning_around"] = late.product(wide(corpus.vectors, corpus.beside, chosen), question.vector)
         if corpus.states is not None and question.states is not None:
             if len(corpus) > CHOSEN and len(chosen) > max(MET, least):
-                best = numpy.sort(numpy.argpartition(-weigh(signals), max(MET, least))[: max(MET, least)])
+                rough = weigh(signals, _at(corpus.known, chosen))
+                best = numpy.sort(numpy.argpartition(-rough, max(MET, least))[: max(MET, least)])
                 chosen, signals = chosen[best], {name: value[best] for name, value in signals.items()}
             signals |= _of_states(corpus, question, chosen)
-    scores = weigh(signals)
+    scores = weigh(signals, _at(corpus.known, chosen))
     return Found(chosen, scores if prior is None else scores + prior[chosen], signals, spans)
+
+
+def _at(known: Array | None, places: Array) -> Array | None:
+    return None if known is None else known[places]
 
 
 def summed(values: Array, beside: Array) -> Array:

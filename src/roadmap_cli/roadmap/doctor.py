@@ -40,7 +40,7 @@ PACKAGES: Mapping[str, Mapping[str, str]] = {
     "agent": {"pyseccomp": "pyseccomp"},
     "edl": {"ffmpeg": "ffmpeg-python", "scenedetect": "scenedetect-headless", "cv2": "opencv-python-headless"},
     "life": {"icalendar": "icalendar", "numpy": "numpy", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers"},
-    "wf": {"dbos": "dbos", "sqlalchemy": "SQLAlchemy", "yaml": "PyYAML"},
+    "wf": {"yaml": "PyYAML", "psycopg": "psycopg", "cryptography": "cryptography"},
 }
 #: Program → Debian package, by the family that needs it.
 PROGRAMS: Mapping[str, Mapping[str, str]] = {

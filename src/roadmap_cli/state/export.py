@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
+from roadmap_cli.core import writing
 from roadmap_cli.core.errors import CannotCreate
 from roadmap_cli.state import keys
 
@@ -23,22 +23,10 @@ def write(target: str | PathLike[str], reader: Any, to: tuple[str | PathLike[str
     """
     goal = os.path.realpath(target)
     try:
-        if os.path.exists(goal) and not os.path.isfile(goal):  # a pipe or device is written to, never replaced
-            with open(goal, "wb", buffering=0) as stream:
-                _copy(stream, reader, to)
-            return
-        fresh = f"{goal}.tmp-{os.getpid()}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                _copy(stream, reader, to)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(fresh, goal)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(fresh)
-            raise
+        with writing.complete(goal, mode=0o600) as stream:
+            if os.path.isfile(goal):
+                os.fchmod(stream.fileno(), 0o600)  # not the mode of what it takes the place of
+            _copy(stream, reader, to)
     except OSError as error:
         raise CannotCreate(f"cannot be written: {(error.strerror or str(error)).lower()}", where=goal) from None
 

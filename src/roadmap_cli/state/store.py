@@ -133,7 +133,7 @@ class State:
 
         Raises ValueError as `another` does.
         """
-        return State(self.path, self.another(), mode=self.mode, dry_run=False, key=None, held=None)
+        return State(self.path, self.another(), mode=self.mode, dry_run=False, key=self._key, held=None)
 
     def close(self) -> None:
         """Close it. May be called twice."""

@@ -1,48 +1,43 @@
 """Outside events as records: one shape for all sources, each stored once however often it is delivered.
 
-The fields are those of CloudEvents 1.0 where it has one: source, type, subject, data. The rule kept here: an event is
-in the state before it is announced, and a repeated delivery of one that went its way is not announced again.
+The fields are those of CloudEvents 1.0 where it has one: source, type, subject, data. `at` is its time, the rest are
+extensions (`cloud_event` is the mapping). The rule kept here: an event is in the state before it is announced, and a
+repeated delivery of one that went its way is not announced again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.core.records import Record, canonical, content_id, require
+from roadmap_cli.core.records import Record, content_id, content_ids, identity, require
 from roadmap_cli.state import records
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
-#: The largest webhook body and the most alerts in it.
+#: The largest body of a webhook, or other thing read as one, in bytes; and the most events in one.
 MOST_BYTES = 8 * 1024 * 1024
-MOST_ALERTS = 10_000
+MOST_EVENTS = 10_000
 _MOST_SUBJECT = 256
+#: The attributes of a CloudEvent that have a field of their own; others are kept in `attributes`.
+_OWN = frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "data_base64", "dedupekey"})
+#: Where objects of no known shape say when it happened, tried in this order.
+_TIMES = ("time", "timestamp", "@timestamp", "at")
 
 
-def read_body(source: str, body: bytes, at: datetime) -> list[Record]:
-    """The events in one delivery of a source (``alertmanager`` or ``jsonl``). Raises DataError for a body that is none.
-
-    All of a body is read before any of it is used: a delivery is taken whole or refused whole.
-    """
-    if len(body) > MOST_BYTES:
-        raise DataError(f"body larger than {MOST_BYTES} bytes", code="too_large")
-    if source == "jsonl":
-        lines = (line for line in body.split(b"\n") if line.strip())
-        return [from_object(parsed(line, number), at) for number, line in enumerate(lines, 1)]
-    return SOURCES[source](parsed(body, None), at)
-
-
-def parsed(text: bytes, line: int | None) -> Record:
+def parsed(text: bytes, line: int | None = None) -> Record:
     """One JSON object. Raises DataError with the line if it is one of several."""
     import orjson
 
     where = f"line {line}: " if line else ""
+    if len(text) > MOST_BYTES:
+        raise DataError(f"{where}body larger than {MOST_BYTES} bytes", code="too_large")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -52,46 +47,21 @@ def parsed(text: bytes, line: int | None) -> Record:
     return value
 
 
-def from_alertmanager(body: Record, at: datetime) -> list[Record]:
-    """One event for each alert of an Alertmanager webhook (payload version 4).
+def read_body(source: str, body: bytes, at: datetime) -> list[Record]:
+    """The events in one delivery of a source that needs no headers (``alertmanager``, ``grafana``, ``jsonl`` …).
 
-    Alertmanager sends an alert again until it is resolved: fingerprint, start and status say which one it is.
-    Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+    All of a body is read before any of it is used: a delivery is taken whole or refused whole. Raises DataError.
     """
-    if body.get("version") != "4":
-        raise DataError(f"not an Alertmanager webhook of version '4': {body.get('version')!r}", code="bad_version")
-    alerts = require(body, "alerts", list)
-    if len(alerts) > MOST_ALERTS:
-        raise DataError(f"more than {MOST_ALERTS} alerts", code="too_large")
-    shared = {
-        "receiver": body.get("receiver"),
-        "group_key": body.get("groupKey"),
-        "group_labels": body.get("groupLabels"),
-        "external_url": body.get("externalURL"),
-    }
-    return [_alert(alert, {key: value for key, value in shared.items() if value is not None}, at) for alert in alerts]
+    from roadmap_cli.wf import sources
+
+    return sources.webhook(source).read(body, {}, at)
 
 
-def _alert(alert: Any, shared: Mapping[str, Any], at: datetime) -> Record:
-    if not isinstance(alert, dict):
-        raise DataError("an alert is not an object", code="wrong_type")
-    labels = require(alert, "labels", dict)
-    status = require(alert, "status", str)
-    starts_at = require(alert, "startsAt", str)
-    if status not in ("firing", "resolved"):
-        raise DataError(f"unknown alert status {status!r}", code="bad_status")
-    started = clock.parse(starts_at)
-    happened = started if status == "firing" else clock.parse(require(alert, "endsAt", str))
-    fingerprint = alert.get("fingerprint") or hashlib.sha256(canonical(labels)).hexdigest()[:16]
-    return _event(
-        happened,
-        at,
-        source="alertmanager",
-        type=f"alertmanager.alert.{status}",
-        subject=str(labels.get("alertname", "")),
-        dedupe_key=f"alertmanager:{fingerprint}:{starts_at}:{status}",
-        data={**alert, **shared},
-    )
+def from_alertmanager(body: Record, at: datetime) -> list[Record]:
+    """One event for each alert of a parsed Alertmanager webhook. Raises DataError."""
+    from roadmap_cli.wf.sources import alertmanager
+
+    return alertmanager.from_body(body, at)
 
 
 def from_object(body: Record, at: datetime) -> Record:
@@ -99,50 +69,140 @@ def from_object(body: Record, at: datetime) -> Record:
 
     A CloudEvent is the same if source and id are (CloudEvents 1.0, 3.1); a record if its id is; else if all of it is.
     """
+    return named([draft(body, at)])[0]
+
+
+def draft(body: Record, at: datetime) -> Record:
+    """The event for an object as `from_object` makes it, still without its id: for `named`. Raises DataError."""
     if "specversion" in body:
-        name, source = require(body, "id", str), require(body, "source", str)
-        happened = clock.parse(body["time"]) if isinstance(body.get("time"), str) else at
-        kind, data = require(body, "type", str), body.get("data", {})
-        subject, key = str(body.get("subject", "")), f"cloudevents:{source}:{name}"
-    elif isinstance(body.get("kind"), str) and isinstance(body.get("id"), str):
+        return _from_cloud_event(body, at)
+    kind, name = body.get("kind"), body.get("id")
+    if kind == "wf.event":
+        return checked(body)
+    if type(kind) is str and type(name) is str and kind and name:
         happened = clock.parse(body["at"]) if isinstance(body.get("at"), str) else at
-        source, kind, data = "records", body["kind"], body
-        subject, key = body["id"], f"records:{body['kind']}:{body['id']}"
-    else:
-        happened, source, kind, data = at, "jsonl", str(body.get("type", "object")), body
-        subject, key = str(body.get("subject", "")), f"jsonl:{hashlib.sha256(canonical(body)).hexdigest()}"
-    return _event(happened, at, source=source, type=kind, subject=subject, dedupe_key=key, data=data)
+        return event(happened, at, source="records", type=kind, subject=name, key=f"records:{kind}:{name}", data=body)
+    what = body.get("type")
+    return event(
+        _told_time(body) or at, at, source="jsonl", type=what if isinstance(what, str) and what else "object",
+        subject=str(body.get("subject", "")), key=f"jsonl:{digest(body)}", data=body,
+    )  # fmt: skip
 
 
-def _event(
-    happened: datetime, at: datetime, *, source: str, type: str, subject: str, dedupe_key: str, data: Any
-) -> Record:
+def _from_cloud_event(body: Record, at: datetime) -> Record:
+    name, source, kind = (require(body, field, str) for field in ("id", "source", "type"))
+    happened = clock.parse(body["time"]) if isinstance(body.get("time"), str) else at
+    key = f"cloudevents:{source}:{name}"
+    own = body.get("dedupekey")
+    if isinstance(own, str) and content_id("wf.event", dedupe_key=own) == name:
+        key = own  # one of ours that comes back
+    found = event(
+        happened, at, source=source, type=kind, subject=str(body.get("subject", "")), key=key,
+        data=body.get("data", {} if "data_base64" not in body else None),
+    )  # fmt: skip
+    if "data_base64" in body:
+        found["data_base64"] = body["data_base64"]
+    more = {field: value for field, value in body.items() if field not in _OWN}
+    if more:
+        found["attributes"] = more
+    return found
+
+
+def cloud_event(event: Record) -> Record:
+    """An event as a CloudEvent 1.0 in its JSON format: what `--cloudevents` writes.
+
+    id, source, type, subject (if there is one) and data are the fields of the same names; time is `at`; `dedupe_key`
+    and `received_at` are the extensions dedupekey and receivedat; what came as extensions goes out as such.
+    """
+    found: Record = {"specversion": "1.0"}
+    source = str(event.get("source") or "unknown")
+    found |= {"id": event["id"], "source": source, "type": event["type"], "time": event["at"]}
+    own = {"subject": "subject", "dedupe_key": "dedupekey", "received_at": "receivedat"}
+    found |= {name: event[field] for field, name in own.items() if event.get(field)}
+    more = event.get("attributes")
+    if isinstance(more, dict):
+        found |= {key: value for key, value in more.items() if key not in found}
+    if "data_base64" in event:
+        return found | {"data_base64": event["data_base64"]}
+    return found | {"datacontenttype": "application/json", "data": event.get("data", {})}
+
+
+def checked(event: Record) -> Record:
+    """A wf.event that came by a pipe, with what it must have. Raises DataError."""
+    for field in ("id", "at", "type"):
+        value = event.get(field)
+        if type(value) is not str or not value:
+            require(event, field, str)
+            raise DataError(f"field {field!r} is empty", code="wrong_type")
+    if not records.STAMP.match(event["at"]):
+        clock.parse(event["at"])
+    return event
+
+
+def event(happened: datetime, at: datetime, *, source: str, type: str, subject: str, key: str, data: Any) -> Record:
+    """An event without its id, which `named` gives to many at once."""
+    stamp = clock.stamp(at)
     return {
         "kind": "wf.event",
-        "id": content_id("wf.event", dedupe_key=dedupe_key),
-        "at": clock.stamp(happened),
+        "id": "",
+        "at": stamp if happened is at else clock.stamp(happened),
         "source": source,
         "type": type,
         "subject": subject[:_MOST_SUBJECT],
-        "dedupe_key": dedupe_key,
-        "received_at": clock.stamp(at),
+        "dedupe_key": key,
+        "received_at": stamp,
         "data": data,
     }
 
 
-#: The sources of webhooks, each with what reads a body of theirs.
-SOURCES: Mapping[str, Callable[[Record, datetime], list[Record]]] = {"alertmanager": from_alertmanager}
+def named(drafts: list[Record]) -> list[Record]:
+    """The events with their ids, each made of its key."""
+    unnamed = [each for each in drafts if not each["id"]]
+    keys = [identity("wf.event", dedupe_key=each["dedupe_key"]) for each in unnamed]
+    for each, name in zip(unnamed, content_ids("wf.event", keys), strict=True):
+        each["id"] = name
+    return drafts
 
-#: An event is open until its plans have got as far as wf-approve, and those approved as far as wf-run.
-_OPEN = """
-    SELECT e.event_id FROM wf_event e WHERE (e.matched_at IS NULL OR EXISTS (
-        SELECT 1 FROM wf_match m LEFT JOIN wf_plan p ON p.match_id = m.match_id
-        WHERE m.event_id = e.event_id AND m.is_ambiguous = 0 AND (
-            p.plan_id IS NULL
-            OR NOT EXISTS (SELECT 1 FROM wf_approval a WHERE a.plan_id = p.plan_id)
-            OR (NOT EXISTS (SELECT 1 FROM wf_run r WHERE r.plan_id = p.plan_id)
-                AND 'approved' = (SELECT a.status FROM wf_approval a WHERE a.plan_id = p.plan_id
-                                  ORDER BY a.number DESC LIMIT 1)))))
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value whatever the order of its members, hex. Raises DataError if it is nested too deeply."""
+    import orjson
+
+    try:
+        return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    except TypeError:
+        raise DataError("nested too deeply", code="too_deep") from None
+
+
+def _told_time(body: Record) -> datetime | None:
+    for field in _TIMES:
+        told = body.get(field)
+        if type(told) is str and "T" in told[:12]:
+            try:
+                return clock.parse(told)
+            except DataError:
+                continue
+    return None
+
+
+#: A match is open until its plans have got as far as wf-approve, and those approved as far as wf-run.
+_OPEN_MATCH = """
+    FROM wf_match m LEFT JOIN wf_plan p ON p.match_id = m.match_id WHERE m.is_ambiguous = 0 AND (
+        p.plan_id IS NULL
+        OR NOT EXISTS (SELECT 1 FROM wf_approval a WHERE a.plan_id = p.plan_id)
+        OR (NOT EXISTS (SELECT 1 FROM wf_run r WHERE r.plan_id = p.plan_id)
+            AND 'approved' = (SELECT a.status FROM wf_approval a WHERE a.plan_id = p.plan_id
+                              ORDER BY a.number DESC LIMIT 1)))
+"""
+#: An event is open until it was matched and its matches are not open any more.
+_OPEN = f"""
+    SELECT e.event_id FROM wf_event e
+    WHERE (e.matched_at IS NULL OR EXISTS (SELECT 1 {_OPEN_MATCH} AND m.event_id = e.event_id))
+"""
+_ALL_OPEN = f"""
+    SELECT event_id, received_at, rowid AS number FROM wf_event WHERE matched_at IS NULL
+    UNION SELECT event_id, received_at, rowid FROM wf_event WHERE event_id IN (SELECT m.event_id {_OPEN_MATCH})
+    ORDER BY received_at, number
 """
 
 
@@ -150,30 +210,65 @@ def keep(tx: Connection, events: Sequence[Record]) -> list[Record]:
     """Store events and return those to announce: the new ones, and repeats of such as no later command has finished.
 
     The second sort is what makes a pipeline that was killed whole again when the same delivery comes once more. What is
-    returned for a repeat is the event as it was first stored.
+    returned for a repeat is the event as it was first stored. Raises DataError for an event that cannot be stored.
     """
-    announce: dict[str, Record] = {}
+    import orjson
+
+    first: list[Record] = []
+    again: list[str] = []
+    seen: set[str] = set()
     for event in events:
-        identity = event["id"]
-        added = tx.execute(
-            "INSERT INTO wf_event(event_id, dedupe_key, source, type, received_at, delivery_count)"
-            " VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT(dedupe_key) DO UPDATE SET delivery_count = delivery_count + 1"
-            " RETURNING delivery_count",
-            (identity, event["dedupe_key"], event["source"], event["type"], event["received_at"]),
-        ).fetchone()[0]
-        if added == 1:
-            records.put(tx, event)
-            announce[identity] = event
-        elif identity not in announce and _is_open(tx, identity):
-            announce[identity] = records.get(tx, identity) or event
+        if event["id"] in seen:
+            again.append(event["id"])
+        else:
+            seen.add(event["id"])
+            first.append(event)
+    new = records.put_new(tx, first)
+    announce = {event["id"]: event for event, is_new in zip(first, new, strict=True) if is_new}
+    enter(tx, announce.values())
+    again += [event["id"] for event in first if event["id"] not in announce]
+    if again:
+        tx.executemany("UPDATE wf_event SET delivery_count = delivery_count + 1 WHERE event_id = ?",
+                       [(name,) for name in again])  # fmt: skip
+        known = list(dict.fromkeys(name for name in again if name not in announce))
+        sql = f"{_OPEN} AND e.event_id IN (SELECT value FROM json_each(?))"
+        still_open = {name for (name,) in tx.execute(sql, (orjson.dumps(known).decode(),))}
+        for name in known:
+            if name in still_open and (stored := records.get(tx, name)):
+                announce[name] = stored
     return list(announce.values())
 
 
-def _is_open(tx: Connection, event_id: str) -> bool:
-    return tx.execute(f"{_OPEN} AND e.event_id = ?", (event_id,)).fetchone() is not None
+def enter(tx: Connection, events: Any) -> None:
+    """Give each of these events, whose records are stored, its row, unless it has one."""
+    tx.executemany(
+        "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, ?, ?, ?, 1)"
+        " ON CONFLICT DO NOTHING",
+        [(each["id"], str(each.get("source", "")), each["type"], str(each.get("received_at") or each["at"]))
+         for each in events],
+    )  # fmt: skip
 
 
-def unfinished(tx: Connection) -> Iterable[Record]:
-    """The stored events that no later command has finished with, oldest first."""
-    rows = tx.execute(f"{_OPEN} ORDER BY e.received_at, e.event_id").fetchall()
-    return [event for (identity,) in rows if (event := records.get(tx, identity))]
+def unfinished(tx: Connection) -> list[str]:
+    """The ids of the events that no later command has finished with, oldest first."""
+    return [name for name, *_ in tx.execute(_ALL_OPEN)]
+
+
+def happened(tx: Connection, since: datetime | None, until: datetime | None, source: str | None) -> list[str]:
+    """The ids of the events of a span of time, from one source if that is named, in the order in which they came."""
+    low, high = (clock.stamp(each) if each else None for each in (since, until))
+    rows = tx.execute(
+        "SELECT e.event_id FROM wf_event e JOIN record r ON r.id = e.event_id WHERE r.kind = 'wf.event'"
+        " AND (?1 IS NULL OR r.at >= ?1) AND (?2 IS NULL OR r.at < ?2) AND (?3 IS NULL OR e.source = ?3)"
+        " ORDER BY e.received_at, e.rowid",
+        (low, high, source),
+    )
+    return [name for (name,) in rows]
+
+
+def stored(read: Callable[[], AbstractContextManager[Connection]], names: Sequence[str]) -> Iterator[Record]:
+    """The records of stored events, some hundred at a time, each lot in a snapshot of its own (`State.read`)."""
+    for start in range(0, len(names), 500):
+        with read() as tx:
+            found = [records.get(tx, name) for name in names[start : start + 500]]
+        yield from (each for each in found if each)

@@ -24,25 +24,44 @@ def hold(state: Path, run_id: str, wait_s: float) -> Iterator[int]:
 
     Raises TryLater if somebody else holds it for longer than `wait_s`. The file goes with `forget`.
     """
-    path = _path(state, run_id)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + wait_s
+    while (descriptor := take(state, run_id)) is None:
+        if time.monotonic() >= deadline:
+            raise TryLater(
+                f"run {run_id!r} is being worked on by another process, or a program one of its steps left behind",
+                hint="run it again later, or wait longer with --wait SECONDS",
+                code="run_busy",
+            )
+        time.sleep(_TRY_EVERY_S)
     try:
-        deadline = time.monotonic() + wait_s
-        while not _taken(descriptor):
-            if time.monotonic() >= deadline:
-                raise TryLater(
-                    f"run {run_id!r} is being worked on by another process, or a program one of its steps left behind",
-                    hint="run it again later, or wait longer with --wait SECONDS",
-                    code="run_busy",
-                )
-            time.sleep(_TRY_EVERY_S)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def take(state: Path, run_id: str) -> int | None:
+    """Take a run: a descriptor that holds it until it is closed, here and in every program that got it.
+
+    None if somebody else holds it.
+    """
+    path = _path(state, run_id)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, path):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # the file was removed while we opened it: its lock holds nobody off any more
+
+
 def forget(state: Path, run_id: str) -> None:
-    """Remove the lock file of a run whose end is committed: whoever still waits for it will see that it has ended."""
+    """Remove the lock file of a run whose end is committed, while it is still held."""
     with suppress(FileNotFoundError):
         Path(_path(state, run_id)).unlink()
 
@@ -51,9 +70,10 @@ def _path(state: Path, run_id: str) -> str:
     return f"{state}.{run_id}.lock"
 
 
-def _taken(descriptor: int) -> bool:
+def _is_at(descriptor: int, path: str) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        found = os.stat(path)  # noqa: PTH116 - the same call as for the descriptor
+    except FileNotFoundError:
         return False
-    return True
+    own = os.fstat(descriptor)
+    return (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)

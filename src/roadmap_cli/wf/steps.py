@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import placeholders
+from roadmap_cli.wf import confinement, placeholders
 
 MOST_OUTPUT = 1024 * 1024
 MOST_ERROR_TAIL = 4096
@@ -47,6 +47,7 @@ class Surroundings:
     environ: Mapping[str, str]
     lease: int
     stop: threading.Event = field(default_factory=threading.Event)
+    scope: Sequence[str] | None = None  # the plan's: what its programs may see (see `confinement`)
 
 
 def perform(
@@ -61,7 +62,7 @@ def perform(
     began = time.monotonic()
     try:
         outcome = _performed(step, lookup, directory, given, around)
-    except DataError as error:
+    except (DataError, Unavailable) as error:
         outcome = _failed("permanent", error.message)
     outcome["duration_ms"] = round((time.monotonic() - began) * 1000)
     return outcome
@@ -82,13 +83,17 @@ def _performed(
     stdin = b""
     if "input" in step:
         stdin = placeholders.as_text(placeholders.filled(step["input"], lookup)).encode()
+    shown = confinement.confined([program, *command[1:]], step, around.scope, directory, environ)
     try:
-        child = _Child([program, *command[1:]], stdin, directory, environ, around.lease)
+        child = _Child(shown.argv, stdin, directory, environ, (around.lease, *shown.descriptors))
     except OSError as error:
         return _failed(
             "permanent", f"{command[0]!r} cannot be run: {(error.strerror or str(error)).lower()}", exit_code=126
         )
+    finally:
+        shown.close()
     problem = child.watch(step["timeout_s"], around.stop)
+    child.is_confined = bool(shown.descriptors)
     return _outcome(step, child, problem)
 
 
@@ -175,7 +180,8 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
 class _Child:
     """A running program, its process group, and what it has written so far."""
 
-    def __init__(self, command: Sequence[str], stdin: bytes, directory: Path, environ: Mapping[str, str], lease: int):
+    def __init__(self, command: Sequence[str], stdin: bytes, directory: Path, environ: Mapping[str, str],
+                 inherited: tuple[int, ...]):  # fmt: skip
         # setpriv (util-linux) asks the kernel to kill the program when we die; it needs no code between fork and exec.
         setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
         guarded = [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else list(command)
@@ -189,16 +195,18 @@ class _Child:
             cwd=directory,
             env=environ,
             start_new_session=True,
-            pass_fds=(lease,),
+            pass_fds=inherited,
         )
+        self.is_confined = False
         self.stdin = memoryview(stdin)
         self.output = b""
         self.errors = b""
 
     @property
     def code(self) -> int:
-        """The exit code; negative for a signal."""
-        return self.process.returncode
+        """The exit code; negative for a signal, which bubblewrap tells as the shell does."""
+        code = self.process.returncode
+        return 128 - code if self.is_confined and code > 128 else code
 
     def watch(self, timeout_s: float, stop: threading.Event) -> str | None:
         """Wait for the end: None if it came by itself, ``timeout`` or ``output`` if not. Raises Stopped."""

@@ -114,3 +114,16 @@ def answer(tx: Connection, task_id: str, text: str, *, by: str, at: datetime) ->
         why=f"answered by {by}",
     )  # fmt: skip
     return get(tx, task_id) or found
+
+
+def expire(tx: Connection, task_id: str, at: datetime) -> None:
+    """Note that nobody answered a question in time; nothing happens if somebody has."""
+    found = get(tx, task_id)
+    if found is None or found["status"] != "waiting":
+        return
+    tx.execute("UPDATE wf_task SET status = 'expired' WHERE task_id = ? AND status = 'waiting'", (task_id,))
+    log.append(
+        tx, action=f"task.{found['sort']}", user=f"user:{found['requested_by']}", resource=task_id, outcome="failed",
+        why="nobody answered in time", at=at, run_id=found["run_id"], step=found["step"],
+        subject_hash=found["subject_hash"],
+    )  # fmt: skip

@@ -45,29 +45,58 @@ def decide(
     word alone.
     Raises DataError if an id resolves to nothing, a text is empty, `kind` is not a kind, or `facts` is not JSON.
     """
+    cited = list(dict.fromkeys(evidence))
+    told = {"kind": kind, "what": what, "why": why, "command": command, "at": at, "authorised_by": authorised_by}
+    (row,) = decide_all(tx, [{**told, "run_id": run_id, "facts": facts, "evidence": cited}])
+    return _record(row, cited, [])
+
+
+def decide_all(tx: Connection, decisions: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """Store many decisions at once, each given by the words of `decide`, and give their rows, the ids first.
+
+    Raises DataError as `decide` does; then none is stored.
+    """
     import orjson
 
-    if not core.KIND.match(kind):
-        raise DataError(f"not a kind of decision: {kind!r}", code="bad_decision")
-    for name, value in (("what", what), ("why", why), ("command", command), ("authorised_by", authorised_by)):
-        if not value.strip():
-            raise DataError(f"a decision without {name!r}", code="bad_decision")
-    cited = list(dict.fromkeys(evidence))
-    missing = [each for each in cited if not resolves(tx, each)]
+    rows: list[tuple[Any, ...]] = []
+    cited: list[list[str]] = []
+    for each in decisions:
+        if not core.KIND.match(each["kind"]):
+            raise DataError(f"not a kind of decision: {each['kind']!r}", code="bad_decision")
+        for name in ("what", "why", "command", "authorised_by"):
+            if not each[name].strip():
+                raise DataError(f"a decision without {name!r}", code="bad_decision")
+        try:
+            told = orjson.dumps(dict(each["facts"])).decode() if each.get("facts") else None
+        except TypeError as error:
+            raise DataError(f"facts cannot be stored: {str(error).lower()}", code="not_json") from None
+        cited.append(list(dict.fromkeys(each["evidence"])))
+        rows.append((core.run_id(KIND, each["at"]), stamp(each["at"]), each["kind"], each["what"], each["why"],
+                     each["command"], each["authorised_by"], each.get("run_id"), told))  # fmt: skip
+    names = list(dict.fromkeys(name for each in cited for name in each))
+    missing = _missing(tx, names)
     if missing:
         raise DataError(f"evidence is not stored: {', '.join(map(repr, missing[:3]))}", code="no_evidence")
-    try:
-        told = orjson.dumps(dict(facts)).decode() if facts else None
-    except TypeError as error:
-        raise DataError(f"facts cannot be stored: {str(error).lower()}", code="not_json") from None
-    name = core.run_id(KIND, at)
-    row = (name, stamp(at), kind, what, why, command, authorised_by, run_id, told)
-    tx.execute(f"INSERT INTO decision ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    tx.executemany(f"INSERT INTO decision ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     tx.executemany(
         "INSERT INTO evidence (decision_id, position, evidence_id) VALUES (?, ?, ?)",
-        [(name, position, each) for position, each in enumerate(cited)],
+        [(row[0], place, name) for row, each in zip(rows, cited, strict=True) for place, name in enumerate(each)],
     )
-    return _record(row, cited, [])
+    return rows
+
+
+def _missing(tx: Connection, names: Sequence[str]) -> list[str]:
+    """Those of the ids that neither a record nor a decision has."""
+    if len(names) < 8:
+        return [name for name in names if not resolves(tx, name)]
+    import orjson
+
+    rows = tx.execute(
+        "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM record WHERE id = value)"
+        " AND NOT EXISTS (SELECT 1 FROM decision WHERE id = value)",
+        (orjson.dumps(names).decode(),),
+    )
+    return [name for (name,) in rows]
 
 
 def settle(tx: Connection, decision_id: str, outcome: str, at: datetime) -> None:

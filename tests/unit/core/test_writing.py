@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -98,3 +100,18 @@ def test_commands_leave_a_device_what_it_is(words, shell, tmp_path):
     done = shell([*words, str(full)])
     assert done.returncode in (0, 1, 2, 3, 73), done.stderr
     assert stat.S_ISCHR(full.stat().st_mode), done.stderr
+
+
+def test_a_process_that_is_killed_leaves_nothing(tmp_path):
+    words = (
+        "import os, sys\nfrom roadmap_cli.core import writing\nwith writing.complete(sys.argv[1]) as stream:\n"
+        "    stream.write(b'private')\n    stream.flush()\n    os.kill(os.getpid(), 9)\n"
+    )
+    try:
+        os.close(os.open(tmp_path, os.O_WRONLY | os.O_TMPFILE))
+    except (OSError, AttributeError):
+        pytest.skip("this file system has no files without a name")
+    world = {**os.environ, "PYTHONPATH": str(Path(writing.__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", words, str(tmp_path / "x")], env=world, check=False)
+    assert done.returncode == -9
+    assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -155,7 +155,7 @@ def test_what_was_shown_is_noted_and_more_present(state, recall):
     with state.read() as tx:
         assert tx.execute("SELECT item, rank FROM life_access").fetchall() == [(numbers[0], 1)]
     before = recall._items.prior.copy()
-    again = Recall(state, recall.terms, None, lambda: NOW)
+    again = Recall(state, recall.terms, None, lambda: NOW + timedelta(seconds=1))
     again.ask("spare key", Wanted())
     place = list(again._items.numbers).index(numbers[0])
     assert again._items.prior[place] > before[place]
@@ -276,7 +276,7 @@ def test_times_are_dates_or_stamps():
 
 
 def test_a_reason_is_never_empty():
-    assert answering._why([], [], []) == "nearest of what there is"
+    assert answering.why_of([], [], []) == "nearest of what there is"
 
 
 def test_a_dry_run_takes_in_for_the_moment_and_keeps_nothing(state, recall):
@@ -339,14 +339,49 @@ def test_the_source_of_a_line_that_bears_most_on_the_question_comes_first(state,
     from roadmap_cli.life.recall import sources
 
     take_in(state)
-    line = ("Noor: flat Utrecht canal; blue watering can shed; allergic walnuts pesto", ["a", "b", "c"])
-    odd = ("Noor: no parts at all", ["d", "e"])
+    said = "Noor: flat Utrecht canal; blue watering can shed; allergic walnuts pesto"
+    line = sources.Cited(said, ["a", "b", "c"], 7.0, 0)
+    odd = sources.Cited("Noor: no parts at all", ["d", "e"], 6.0, 1)
     with state.read() as tx:
         items = answering.Items.load(tx, None, NOW)
         assert items is not None
         for text, best in (("who is allergic?", "c"), ("what is behind the shed?", "b"), ("nothing of it", "a")):
             question = answering.Question.of(text, recall.terms, None)
             found = sources.best_first(question, [odd, line], items.corpus, recall.terms, None)
-            assert found[0] == ["d", "e"]
-            assert found[1][0] == best
-            assert sorted(found[1]) == ["a", "b", "c"]
+            assert found[0] == [("d", 6.0), ("e", 6.0)]
+            assert found[1][0] == (best, 7.0)
+            assert sorted(name for name, _ in found[1]) == ["a", "b", "c"]
+
+
+def test_what_has_no_vector_yet_is_judged_by_its_words_beside_what_has_one(state, recall):
+    import dataclasses
+
+    import numpy
+
+    from roadmap_cli.retrieval.evidence import Question, find
+
+    take_in(state)
+    with state.read() as tx:
+        items = answering.Items.load(tx, None, NOW)
+        assert items is not None
+        known = numpy.array([True, True, False, True, True])
+        vectors = numpy.where(known[:, None], numpy.float32([[0.6, 0.8]]), numpy.float32(0))
+        corpus = dataclasses.replace(items.corpus, vectors=vectors, known=known)
+        asked = Question.of("watering can", recall.terms, None)
+        asked = dataclasses.replace(asked, vector=numpy.float32([0.6, 0.8]))
+        found = find(corpus, asked)
+        assert found.best(1) == [2]
+        without = find(dataclasses.replace(corpus, known=None), asked)
+        assert float(without.scores[2]) < float(found.scores[2])
+
+
+def test_what_is_not_taken_in_yet_is_found_by_words_in_any_form_and_case(state, recall):
+    recall._records_left = True
+    assert texts(recall, "WATERED can", limit=1) == [
+        "2026-10-03 Noor: It lies under the blue watering can behind the shed."
+    ]
+    with state.read() as tx:
+        left = indexing.missing(tx, None)
+    assert 0 < left.records < len(CHAT)
+    assert recall._beginnings("studies 100% Mütter") == ["studi", "100", "mütter"]
+    assert indexing.take_in_holding(state, ["100%", "_\\"]) == 0

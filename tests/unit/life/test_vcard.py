@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import reading
-from roadmap_cli.life.formats import contentlines, vcard
+from roadmap_cli.life.formats import content_pieces, contentlines, vcard
 from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
@@ -108,9 +108,9 @@ def test_a_stream_gives_the_same_lines_as_the_whole(pieces: list[bytes], size: i
     """Wherever a file is cut for reading."""
     data = b"".join(pieces)
     whole = list(contentlines.logical_lines(data))
-    usual = contentlines.CHUNK_BYTES
-    contentlines.CHUNK_BYTES = size
+    usual = content_pieces.CHUNK_BYTES
+    content_pieces.CHUNK_BYTES = size
     try:
         assert list(contentlines.stream_lines(io.BytesIO(data))) == whole
     finally:
-        contentlines.CHUNK_BYTES = usual
+        content_pieces.CHUNK_BYTES = usual

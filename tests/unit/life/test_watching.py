@@ -17,6 +17,7 @@ from roadmap_cli.core import schemas
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.life import baseline, series, warnings, watching
+from roadmap_cli.life.proof import checking
 from roadmap_cli.life.series import Meeting, Purchase, WorkingTime
 from roadmap_cli.life.store import Stored
 from roadmap_cli.state import records
@@ -182,6 +183,27 @@ def test_standing_payments_transfers_and_income_are_not_spending(
     payees = {record["payee"] for record in (records.get(tx, item.id) for item in found) if record}
     assert payees >= {"Biomarkt Kreuzberg", "Taxi Berlin"}
     assert not payees & {"Hausverwaltung Süd", "Streamly", "Sparkonto", "Example GmbH", "Stadtwerke"}
+
+
+def test_a_price_paid_on_any_day_is_no_standing_payment(tx: Any, ingest: Ingest, example: dict[str, bytes]) -> None:
+    ingest(example["bank.ofx"])
+    (found,) = series.purchases(tx, NOW.date()).values()
+    payees = [record["payee"] for record in (records.get(tx, item.id) for item in found) if record]
+    assert payees.count("Café Löwe") == 97  # three prices, each in every month
+
+
+def test_what_more_was_spent_on_is_told_and_adds_up(filled: Any) -> None:
+    warning = next(record for record in watch(filled) if record["pattern"] == "spending_EUR")
+    decision = decisions.get(filled, warning["why_id"])
+    assert decision is not None
+    named = {each["category"]: each for each in decision["facts"]["categories"]}
+    assert {"eating out", "transport"} <= set(named)  # delivered meals and taxis, since 13 November
+    for category, told in named.items():
+        paid = [records.get(filled, name) for name in told["ids"]]
+        assert sum(-Decimal(str(each["amount"])) for each in paid if each) == Decimal(told["amount"])
+        assert set(told["ids"]) <= set(decision["evidence_ids"])
+        assert f"{category} ({told['amount']} EUR)" in warning["text"]
+    assert not [claim for claim in checking.check(filled, warning["id"]) if claim.problem]
 
 
 def test_the_threshold_follows_from_the_budget() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from roadmap_cli.state.store import State
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ROOT = Path(__file__).parents[3]
+sys.path.insert(0, str(Path(__file__).parent))  # attack_ground, which the bench uses, too
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
 
 
@@ -97,6 +98,7 @@ def main(
 
     What is new since the last time is taken in first, for at most --index-seconds; if something is left, a note says
     so, and the next run or life-consolidate(1) goes on.
+    Until then what holds a word of the question is still found by its words.
     A dry run takes nothing in.
     What is shown stays present longer.
     A fact that a newer one ended says until when it was true.
@@ -109,6 +111,7 @@ def main(
     from roadmap_cli.life.recall.times import moment
 
     memory = {"records": False, "memory": True, "all": None}[place]
+    _understood(questions, kinds, place)
     wanted = Wanted(limit, kinds, moment(since), moment(until), memory)
     asked = ({"question": text} for text in questions) if questions else run.records()
     first = next(iter(asked), None)
@@ -130,6 +133,21 @@ def main(
                 recall.shown(numbers)
     if not found_any:
         run.exit_code = 1
+
+
+def _understood(questions: Sequence[str], kinds: Sequence[str], place: str) -> None:
+    """Refuse what cannot have an answer."""
+    from roadmap_cli.life.recall import indexing
+
+    if any(not text.strip() for text in questions):
+        raise UsageError("the question is empty", hint="say what to look for: life-recall 'where is the spare key?'")
+    known = sorted([*indexing.KINDS, indexing.MEASUREMENT])
+    for kind in kinds:
+        if kind not in known:
+            raise UsageError(f"not a kind of record that is found: {kind!r}", hint=f"one of {', '.join(known)}")
+        if place != "all" and (kind in indexing.MEMORIES) != (place == "memory"):
+            other = "memory" if kind in indexing.MEMORIES else "records"
+            raise UsageError(f"no {kind} is looked for in the {place}", hint=f"add --from {other}, or --from all")
 
 
 def _all(first: Record, rest: Iterable[Record]) -> Iterator[Record]:

@@ -10,6 +10,9 @@ import click
 from roadmap_cli.cli import Run, command, tree
 from roadmap_cli.core.records import Record, content_id
 
+#: What is checked as it comes through a pipe.
+READ = ("life.memory_hit", "life.memory", "life.fact", "life.entity", "life.relation", "life.warning", "life.forecast",
+        "life.proposal", "life.comparison")  # fmt: skip
 #: Raw records drawn below one decision.
 DRAWN = 6
 
@@ -38,6 +41,7 @@ def _gist(record: Record) -> str:
 
 
 @command(
+    reads=READ,
     writes=("why.decision", "life.proof"),
     state="read",
     streams=False,
@@ -46,10 +50,11 @@ def _gist(record: Record) -> str:
     examples={
         "Where does a warning come from?": "life-why $(life-watch | jq -r .id | head -n 1) | jq -r .kind | head -n 2",
         "Does every number hold?": "life-why --check $(life-watch --open | jq -r .id) | jq -r .ok | sort -u",
+        "Is what was found what is stored?": "life-recall walnuts | life-why --check | jq -r .ok | sort -u",
     },
     see=("life-watch", "life-decide", "roadmap-why"),
 )
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Go down at most N steps.")
 @click.option("--check", is_flag=True, help="Compute every number again from what it cites; exit 1 if one is wrong.")
 def main(run: Run, ids: tuple[str, ...], depth: int | None, check: bool) -> Iterable[Record]:
@@ -65,10 +70,18 @@ def main(run: Run, ids: tuple[str, ...], depth: int | None, check: bool) -> Iter
     With --check each claim comes as a life.proof record: that an id resolves, that a figure computed again from what it
     cites has the value it was told with, and that a text says no number but those.
     The exit code is 1 if a claim fails, or if nothing is known of an id.
+
+    Without an ID, records are read from standard input.
+    With --check these are checked as they came, each field of what is stored as well: a hit of life-recall(1), which is
+    not stored, is held against its record, and its question asked again; an entity or relation of life-graph(1) against
+    the graph, made again from the records.
     """
     from roadmap_cli.life import grounds
     from roadmap_cli.life.proof import checking
 
+    if not ids:
+        yield from _piped(run, depth, check)
+        return
     for wanted in ids:
         with run.state.read() as tx:
             chain = list(grounds.chain(tx, wanted))
@@ -82,6 +95,43 @@ def main(run: Run, ids: tuple[str, ...], depth: int | None, check: bool) -> Iter
         for record in chain:
             if depth is None or record["depth"] <= depth:
                 yield record
+
+
+def _piped(run: Run, depth: int | None, check: bool) -> Iterator[Record]:
+    """The chains, or the claims, of records from standard input."""
+    given = list(run.records())
+    with run.state.read() as tx:
+        if check:
+            yield from _proofs(run, list(_claims(run, tx, given)))
+            return
+        chains = [list(grounds_of(tx, each)) for each in given]
+    for record in (each for chain in chains for each in chain):
+        if depth is None or record["depth"] <= depth:
+            yield record
+
+
+def grounds_of(tx: Any, given: Record) -> Iterator[Record]:
+    """The chain of a record that came through a pipe: of a hit that of what was found."""
+    from roadmap_cli.life import grounds
+
+    return grounds.chain(tx, str(given.get("record_id") if given["kind"] == "life.memory_hit" else given.get("id")))
+
+
+def _claims(run: Run, tx: Any, given: Sequence[Record]) -> Iterator[Any]:
+    from contextlib import ExitStack
+
+    from roadmap_cli.life.proof import checking, found, graphs
+    from roadmap_cli.life.recall.session import opened
+
+    graph, asked = graphs.Again(tx), None
+    with ExitStack() as open_:
+        if any(each["kind"] == "life.memory_hit" for each in given):
+            recall = open_.enter_context(
+                opened(run.state, environ=run.environ, ledger=None, warn=run.warn, now=run.now)
+            )
+            asked = found.Asked(tx, recall.terms, recall.embedder)
+        for each in given:
+            yield from checking.check_record(tx, each, graph, asked)
 
 
 def _proofs(run: Run, claims: Iterable[Any]) -> Iterator[Record]:

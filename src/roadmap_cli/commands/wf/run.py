@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -12,92 +11,210 @@ from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
+if TYPE_CHECKING:
+    from roadmap_cli.wf.running.engine import Claim, Engine
+
 
 @command(
     reads="wf.approval",
-    writes=("wf.run_started", "wf.run_resumed", "wf.step_started", "wf.step_finished", "wf.run_finished"),
+    writes=(
+        "wf.run_started", "wf.run_resumed", "wf.step_started", "wf.step_finished", "wf.run_finished", "wf.run_waiting",
+        "wf.run_paused", "wf.task", "wf.plan",
+    ),
     state="write",
-    effects=("files", "programs"),
+    effects=("files", "programs", "network"),
     columns=("at", "kind", "run_id", "step", "status"),
     examples={
         "Run what an alert asks for":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match"
             " | wf-plan --directory $HOME | wf-approve | wf-run --plain",
-        "Go on after a crash, from cron": "wf-run --resume",
+        "Go on after a crash, and with what waited, from cron": "wf-run --resume",
     },
-    see=("wf-approve", "roadmap-why"),
+    see=("wf-approve", "wf-worker", "roadmap-why"),
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Also begin plans approved and never begun; read no input.")
 @click.option(
     "--database", type=click.File("r"), metavar="FILE", envvar="ROADMAP_DATABASE",
-    help="Keep the engine's tables in the Postgres whose URL is in FILE, not in the state.",
+    help="Share the runs with other machines through the Postgres whose URL is in FILE.",
 )  # fmt: skip
-def main(run: Run, resume: bool, database: IO[str] | None) -> Iterator[Record]:
+@click.option(
+    "--parallel", type=click.IntRange(1, 256), default=8, show_default=True, metavar="N", help="Steps done at a time."
+)
+@click.option(
+    "--park-after", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
+    help="Let go of a run that waits for longer than this.",
+)  # fmt: skip
+@click.option("--cancel", metavar="RUN", help="Stop this run and undo what it did; read no input.")
+@click.option("--pause", metavar="RUN", help="Begin no more steps of this run; read no input.")
+@click.option("--unpause", metavar="RUN", help="Let this run go on; read no input.")
+@click.option("--fork", metavar="RUN", help="Write a plan that does this run again; read no input.")
+@click.option("--from", "step", metavar="STEP", help="The step from which --fork does it again.")
+@click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
+def main(
+    run: Run,
+    resume: bool,
+    database: IO[str] | None,
+    parallel: int,
+    park_after: float,
+    cancel: str | None,
+    pause: str | None,
+    unpause: str | None,
+    fork: str | None,
+    step: str | None,
+    name: str | None,
+) -> Iterator[Record]:
     """Run approved plans so that they survive a crash.
 
-    Runs that were cut off are gone on with first, unless another process is at work on them; then each approved plan of
-    the input is run, once: a plan that has run before is passed over.
+    Runs that were cut off are gone on with first, and those whose wait is over or whose question was answered, unless
+    another process is at work on them.
+    Then the approved plans of the input are run, once: a plan that has run before is passed over.
     What counts is the approval in the state, not the record that names it.
+    Steps are done together where none needs the other, the most urgent plans first.
+
     The end of each step is stored before it is told.
     A step that has ended is never done again; one that was cut off in the middle is, with the same key in
     ROADMAP_IDEMPOTENCY_KEY.
+    A step that fails for a passing reason is tried again.
+    When the run fails for good, what was done is undone, backwards.
+    Where nobody can know what was done, a person is asked: a wf.task, answered with wf-approve.
+    A run that waits for long is parked: its wf.run_waiting is written and no process stays.
+    wf-run --resume or wf-worker take it up when it is time.
 
-    It ends with 1 if a run failed or a plan was denied, and with 75 if a plan still waits for approval.
+    With --fork and --from comes a new plan that reuses the outputs of all steps that do not come after STEP.
+    It needs an approval of its own: wf-run --fork RUN --from STEP | wf-approve | wf-run.
+
+    It ends with 1 if a run failed, was cancelled or was not allowed, and with 75 if a plan still waits for approval or
+    a run of the input for something else.
     """
-    from roadmap_cli.core.errors import Negative, TryLater
-    from roadmap_cli.wf import engine, library, runs
+    from roadmap_cli.core.errors import UsageError
+    from roadmap_cli.wf import people, runs
 
-    def launch(body: engine.Body, stop: threading.Event) -> engine.Engine:
-        place = engine.postgres(database.read().strip()) if database else engine.sqlite(run.state.another)
-        return engine.Engine(body, place, stop)
-
-    if run.dry_run:
-        yield from _dry(run)
+    wishes = {"cancel": cancel, "pause": pause, "unpause": unpause, "fork": fork}
+    chosen = [(word, of) for word, of in wishes.items() if of is not None]
+    if len(chosen) + resume > 1:
+        raise UsageError("--resume, --cancel, --pause, --unpause and --fork exclude each other")
+    if (fork is None) != (step is None):
+        raise UsageError("--fork and --from belong together", hint="wf-run --fork RUN --from STEP")
+    if fork is not None and step is not None:
+        yield runs.fork(run.state, fork, step, by=people.user(name), command=run.command, at=run.now())
         return
-    runner = runs.Runner(
-        run.state, launch, environ=library.environ(run.environ), command=run.command, now=run.clock,
-        wait_s=run.choices.wait,
-    )  # fmt: skip
-    counts = {"waiting": 0, "failed": 0}
+    if run.dry_run:
+        yield from _dry(run, resume)
+        return
+    wanted: list[str] | None = None
+    if chosen:
+        word, of = chosen[0]
+        runs.wish(run.state, of, word, by=people.user(name), command=run.command, at=run.now())
+        wanted = [of]
+    driver = _Driver(run, database, parallel, park_after)
+    yield from driver.drive(resume, wanted)
 
-    def counted(records: Iterator[Record]) -> Iterator[Record]:
-        for record in records:
-            counts["failed"] += record["kind"] == "wf.run_finished" and record["status"] == "failed"
-            yield record
 
-    try:
-        for identity in runner.unfinished():
-            yield from counted(runner.take_up(identity))
-        for plan_id in runner.ready() if resume else _plans(run):
-            with run.item():
+class _Driver:
+    """Gives an engine its runs, hands on what happens, and counts how they end."""
+
+    def __init__(self, run: Run, database: IO[str] | None, parallel: int, park_after: float):
+        self.run = run
+        self.database = database
+        self.parallel = parallel
+        self.park_after = park_after
+        self.failed = self.waiting = 0
+        self.asked: set[str] = set()
+
+    def drive(self, resume: bool, wanted: list[str] | None) -> Iterator[Record]:
+        """Do what is asked for. Raises Negative and TryLater for how it ended."""
+        from roadmap_cli.core.errors import Negative, TryLater
+        from roadmap_cli.wf import library
+        from roadmap_cli.wf.running import local, shared
+
+        run = self.run
+        words = local.Settings(library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after)
+        place = (
+            shared.opened(run.state, self.database.read(), words, run.transport) if self.database
+            else local.opened(run.state, words)
+        )  # fmt: skip
+        with place as engine:
+            found = engine.find(run.now(), run.warn, resume)
+            if wanted is not None:
+                found = [each for each in found if each.run_id in wanted]
+                self.asked |= {each.run_id for each in found}
+            yield from self.done(engine, found, 0.0 if wanted is None else run.choices.wait)
+            if not resume and wanted is None:
+                for batch in run.batches():
+                    yield from self.done(engine, self.approved(batch), run.choices.wait, must=True)
+        if self.failed:
+            raise Negative(f"{self.failed} runs failed or were not allowed")
+        if self.waiting:
+            raise TryLater(f"{self.waiting} plans or runs wait", hint="wf-approve --list, then wf-run --resume")
+
+    def approved(self, batch: Sequence[Record]) -> list[Claim]:
+        """The claims for plans whose approval holds, or that have begun."""
+        from roadmap_cli.core.records import require
+        from roadmap_cli.wf import runs
+        from roadmap_cli.wf.running.engine import Claim
+
+        run, found = self.run, []
+        for approval in batch:
+            with run.item(approval):
+                plan_id = require(approval, "plan_id", str)
                 with run.state.read() as tx:
-                    standing, _ = runner.standing(tx, plan_id)
-                if standing == "approved" or runner.has_begun(plan_id):
-                    yield from counted(runner.run(plan_id))
+                    standing, plan = runs.standing(tx, plan_id, run.now())
+                    has_begun = runs.has_begun(tx, plan_id)
+                if standing == "approved" or has_begun:
+                    claim = Claim(runs.identity(plan_id), plan_id, runs.priority(plan))
+                    found.append(claim)
+                    self.asked.add(claim.run_id)
+                    continue
+                run.warn(f"plan {plan_id} is left alone: its approval is {standing}")
+                if standing in ("denied", "refused"):
+                    self.failed += 1
                 else:
-                    run.warn(f"plan {plan_id} is left alone: its approval is {standing}")
-                    counts["failed" if standing in ("denied", "refused") else "waiting"] += 1
-    finally:
-        runner.close()
-    if counts["failed"]:
-        raise Negative(f"{counts['failed']} runs failed or were not allowed")
-    if counts["waiting"]:
-        raise TryLater(f"{counts['waiting']} plans wait for approval", hint="wf-approve --list")
+                    self.waiting += 1
+        return found
+
+    def done(self, engine: Engine, claims: Sequence[Claim], wait_s: float, must: bool = False) -> Iterator[Record]:
+        """Do these runs. Raises TryLater, if it must, for one that another process does not let go of in time."""
+        from roadmap_cli.wf.running import engine as engines
+
+        engine.claim(claims)
+        for record in engine.work(wait_s):
+            self.count(record)
+            yield record
+        left = engine.given_up()
+        for problem in engine.problems:
+            with self.run.item():
+                raise problem
+        engine.problems.clear()
+        if must and (busy := engines.busy(left)) is not None:
+            raise busy
+
+    def count(self, record: Record) -> None:
+        """Note how runs end."""
+        if record["kind"] == "wf.run_finished":
+            self.failed += record["status"] == "failed" or (
+                record["status"] == "cancelled" and record["run_id"] not in self.asked
+            )
+        elif record["kind"] == "wf.run_waiting" and record["run_id"] in self.asked:
+            self.waiting += 1
+            self.run.warn(f"run {record['run_id']} waits for {', '.join(record['waits_for'])}")
 
 
-def _plans(run: Run) -> Iterator[str]:
-    from roadmap_cli.core.records import require
-
-    for approval in run.records():
-        with run.item(approval):
-            yield require(approval, "plan_id", str)
-
-
-def _dry(run: Run) -> Iterator[Record]:
+def _dry(run: Run, resume: bool) -> Iterator[Record]:
     """What would be run: each approval that holds, as it stands in the state."""
-    from roadmap_cli.wf import approvals
+    from roadmap_cli.core.records import require
+    from roadmap_cli.wf import approvals, runs
 
-    for plan_id in _plans(run):
+    def plans() -> Iterator[str]:
+        if resume:
+            with run.state.read() as tx:
+                found = [claim.plan_id for claim in runs.ready(tx, run.now(), run.warn) if claim.plan_id]
+            yield from found
+            return
+        for approval in run.records():
+            with run.item(approval):
+                yield require(approval, "plan_id", str)
+
+    for plan_id in plans():
         with run.item():
             with run.state.read() as tx:
                 standing, record = approvals.standing(tx, approvals.stored_plan(tx, plan_id), run.now())

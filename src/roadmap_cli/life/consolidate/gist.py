@@ -1,6 +1,6 @@
 """A stretch of messages or a day in a tenth of its words: extracted, never invented, each line citing its sources.
 
-A line is made of phrases, one from each of up to four things that one person said soon after another (or that happened
+A line is made of phrases, one from each of up to three things that one person said soon after another (or that happened
 side by side); a phrase is the few words that tell most of one of them, in its own order. What says least (a greeting, a
 thank-you) gets no phrase and is not cited. What a word tells: how rare it is, how often it comes back nearby, and, with
 a model, how near its state is to the meaning of the whole (as in KeyBERT, Grootendorst 2020).
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from roadmap_cli.models.embed import Tokens
 
 #: Words of the memory for each word of what is remembered, and things in one line at most.
-SHARE, TOGETHER = 0.10, 4
+SHARE, TOGETHER = 0.10, 3
 #: How far apart two of them may be; how many words there are for each that is remembered, its speaker's name included.
 REACH, EACH = 6, 3.1
 #: Words there are in any case, where a third of what was said is no less: three words of a day tell nothing.
@@ -45,7 +45,7 @@ bring brings help helps helped helping give gives giving gave try trying tried f
 """
 _EMPTY = STOP_WORDS | frozenset(_FILLERS.split())
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\s*\n+\s*")
-_WORD = re.compile(r"[^\W_]+(?:['\u2019.,:/@-][^\W_]+)*", re.UNICODE)
+WORD = re.compile(r"[^\W_]+(?:['\u2019.,:/@-][^\W_]+)*", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def lines(said: Sequence[Said], rarity: Callable[[str], float], share: float = S
 
     `rarity` tells of a word in lower case how much it tells: ln(texts / texts that hold it) or the like.
     """
-    size = sum(len(one.text.split()) + bool(one.speaker) for one in said)
+    size = words_in(said)
     budget = max(share * size, min(LEAST, size / 3))
     words = _valued(said, rarity)
     worth = [_worth(one.text, some) for one, some in zip(said, words, strict=True)]
@@ -101,9 +101,14 @@ def lines(said: Sequence[Said], rarity: Callable[[str], float], share: float = S
     return found
 
 
+def words_in(said: Sequence[Said]) -> int:
+    """How many words there are, the name of who says it being one."""
+    return sum(len(one.text.split()) + bool(one.speaker) for one in said)
+
+
 def telling(text: str) -> list[str]:
     """The words of a text that carry something."""
-    return [word for word in _WORD.findall(text) if word.lower().replace("\u2019", "'") not in _EMPTY]
+    return [word for word in WORD.findall(text) if word.lower().replace("\u2019", "'") not in _EMPTY]
 
 
 def centrality(tokens: Tokens, vector: numpy.ndarray[Any, Any]) -> dict[str, float]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from roadmap_cli.state.store import State
 
 MEMORY, FACT = "life.memory", "life.fact"
+#: Why a fact ends.
+ENDED = "a newer fact about the same contradicts it"
 #: What days are made of; pages looked at and measurements are too many and say too little each.
 KINDS = ("life.message", "life.event", "life.transaction", "life.activity", "life.contact", "life.note",
          "life.place_visit")  # fmt: skip
@@ -113,23 +115,27 @@ def consolidate(
     with state.read() as tx:
         found = [records.get(tx, id) for id in span.ids]
     sources = [record for record in found if record is not None]
-    said = _said(sources, embedder)
-    lines = gist.lines(said, rarity, share) if said else []
+    told = _said(sources, embedder)
+    lines = gist.lines(told, rarity, share) if told else []
     made = Made()
     with state.write() as tx:
         if any(not decisions.resolves(tx, id) for id in span.ids):
             return made
+        words = sum(len(line.text.split()) for line in lines)
+        what, why = words_of(span.day, len(sources), len(lines), words)
         decision = decisions.decide(
             tx,
             kind="life.consolidated",
-            what=f"remember {len(lines)} lines of {span.day}",
-            why=f"the day is over; {len(sources)} records became {sum(len(line.text.split()) for line in lines)} words,"
-            " each line from the records it cites",
+            what=what,
+            why=why,
             evidence=span.ids,
             command=command,
             at=now,
-            facts={"span_day": span.day, "records": len(sources), "lines": len(lines), "share": share},
-        )
+            facts={
+                "span_day": span.day, "records": len(sources), "lines": len(lines), "share": share, "words": words,
+                "source_words": gist.words_in(told), "memory_ids": [_name(sources, line) for line in lines],
+            },
+        )  # fmt: skip
         _store_lines(tx, span, sources, lines, decision["id"], now, made)
         for record in sources:
             for fact in facts.told(record):
@@ -142,19 +148,41 @@ def consolidate(
     return made
 
 
+def words_of(day: str, records: int, lines: int, words: int) -> tuple[str, str]:
+    """What the decision on a span says, and why."""
+    why = f"the day is over; {records} records became {words} words, each line from the records it cites"
+    return f"remember {lines} lines of {day}", why
+
+
+def speaker(record: Record) -> str:
+    """Who says what a record says; '' if nobody does."""
+    if record["kind"] != "life.message":
+        return ""
+    return str(record.get("sender_name") or record.get("sender") or "")
+
+
+def said(record: Record) -> str:
+    """What a record says, without who says it."""
+    text = wording.said(record)
+    return text.removeprefix(f"{speaker(record)}: ") if record["kind"] == "life.message" else text
+
+
+def size(sources: Sequence[Record]) -> int:
+    """How many words records have, as the share of them that is kept is counted."""
+    return gist.words_in([gist.Said(speaker(each), said(each)) for each in sources])
+
+
+def _name(sources: Sequence[Record], line: gist.Line) -> str:
+    return content_id(MEMORY, text=line.text, sources=[str(sources[place]["id"]) for place in line.sources])
+
+
 def _said(sources: Sequence[Record], embedder: Embedder | None) -> list[gist.Said]:
-    pairs = []
-    for record in sources:
-        if record["kind"] == "life.message":
-            speaker = str(record.get("sender_name") or record.get("sender") or "")
-            pairs.append((speaker, wording.said(record).removeprefix(f"{speaker}: ")))
-        else:
-            pairs.append(("", wording.said(record)))
+    pairs = [(speaker(record), said(record)) for record in sources]
     central: Sequence[Mapping[str, float] | None] = [None] * len(pairs)
     if embedder is not None and embedder.has_states:
         vectors, tokens = embedder.tokens([text for _, text in pairs], purpose="consolidate")
         central = [gist.centrality(one, vector) for one, vector in zip(tokens, vectors, strict=True)]
-    return [gist.Said(speaker, text, one) for (speaker, text), one in zip(pairs, central, strict=True)]
+    return [gist.Said(who, text, one) for (who, text), one in zip(pairs, central, strict=True)]
 
 
 def _store_lines(
@@ -175,7 +203,7 @@ def _store_lines(
     kept: list[str] = []
     for line in lines:
         ids = [str(sources[place]["id"]) for place in line.sources]
-        name = content_id(MEMORY, text=line.text, sources=ids)
+        name = _name(sources, line)
         kept.append(name)
         record: Record = {
             "kind": MEMORY, "id": name, "at": sources[line.sources[0]]["at"], "text": line.text, "sources": ids,
@@ -265,7 +293,7 @@ def _end(tx: Connection, name: str, key: tuple[str, str, str], since: str, now: 
                 tx,
                 kind="life.fact_ended",
                 what=f"no longer true from {until}",
-                why="a newer fact about the same contradicts it",
+                why=ENDED,
                 evidence=[winner, loser],
                 command=command,
                 at=now,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NAME, WHAT = "csv", "a bank's CSV"
 OPTIONS = ("order", "decimal", "delimiter")
 #: Control characters that no text has.
+_SIGNS = re.compile(r"[A-Za-zżł€£$¥₹₽₺₪₩č]+\.?")
 _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]|\0\0")
 _SIDE = re.compile(r"(.*\d[\d.,]*)\s*(CR|DR|[SHCD])\.?\s*\Z", re.DOTALL)
 _HEAD_CHARACTERS = 20_000
@@ -80,14 +81,15 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
             if place < layout.first_row or not any(cell.strip() for cell in row):
                 continue
             try:
-                record = _record(row, line, layout, entries)
+                cells = _cells(row, layout)
+                record = _record(cells, line, layout, entries)
             except DataError as error:
                 if not bank_layout.is_total(row):
                     yield source.placed(error, line)
                 continue
             if record is not None:
                 good = True
-                balance.see(record, _cell(row, layout, "balance"), line)
+                balance.see(record, cells.get("balance", ""), line)
                 yield record
     except DataError as error:
         yield source.placed(error)
@@ -137,30 +139,32 @@ class _Balance:
         return entries.balance(line, fields)
 
 
-def _cell(row: Sequence[str], layout: Layout, name: str) -> str:
-    place = layout.columns.get(name)
-    return row[place].strip() if place is not None and place < len(row) else ""
+def _cells(row: Sequence[str], layout: Layout) -> dict[str, str]:
+    """The cells of a row that are not empty, by what they hold."""
+    last = len(row)
+    return {name: cell for name, place in layout.columns.items() if place < last and (cell := row[place].strip())}
 
 
-def _record(row: Sequence[str], line: int, layout: Layout, entries: Entries) -> Record | None:
-    status = _cell(row, layout, "status").lower()
+def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries) -> Record | None:
+    cell = cells.get
+    status = cell("status", "").lower()
     if status in bank_headings.NOTHING_MOVED:
         return None
-    day = dates.day(_cell(row, layout, "date"), layout.order).isoformat()
+    day = dates.day(cell("date", ""), layout.order).isoformat()
     known: dict[str, Any] = {
         "date": day,
-        "amount": _amount(row, layout),
-        "currency": layout.currency or currency(_cell(row, layout, "currency"), "currency"),
-        **account_fields(_cell(row, layout, "account")),
-        "payee": " ".join(_cell(row, layout, "payee").split()),
-        "memo": " ".join(_cell(row, layout, "memo").split()),
+        "amount": _amount(cells, layout),
+        "currency": layout.currency or currency(cell("currency", ""), "currency"),
+        **account_fields(cell("account", "")),
+        "payee": " ".join(cell("payee", "").split()),
+        "memo": " ".join(cell("memo", "").split()),
     }
-    more: dict[str, Any] = counterparty_fields(_cell(row, layout, "counterparty"))
+    more: dict[str, Any] = counterparty_fields(cell("counterparty", ""))
     if status in bank_headings.PENDING:
         more["status"] = "pending"
-    if valued := _cell(row, layout, "value_date"):
+    if valued := cell("value_date"):
         more["value_date"] = _optional(lambda: dates.day(valued, layout.order).isoformat())
-    if charges := _cell(row, layout, "charges"):
+    if charges := cell("charges"):
         found = _optional(lambda: amount(_bare(charges), "charges", layout.decimal))
         more["charges"] = found if found.strip("-0.") else ""
     if more.get("value_date") == day:
@@ -175,24 +179,24 @@ def _optional(read: Any) -> str:
         return ""
 
 
-def _amount(row: Sequence[str], layout: Layout) -> str:
-    if text := _cell(row, layout, "amount"):
+def _amount(cells: dict[str, str], layout: Layout) -> str:
+    if text := cells.get("amount"):
         side = _SIDE.match(text) if len(text) < 60 else None
         value = amount(_bare(side[1] if side else text), "amount", layout.decimal)
-        word = side[2].lower() if side else _cell(row, layout, "sign").lower()
+        word = side[2].lower() if side else cells.get("sign", "").lower()
         if word in bank_headings.OUT and value.strip("-0."):
             return f"-{value.lstrip('-')}"
         return value
     for name in ("debit", "credit"):
-        if text := _cell(row, layout, name):
+        if text := cells.get(name):
             value = amount(_bare(text), name, layout.decimal)
             if value.strip("-0."):
                 return f"-{value.lstrip('-')}" if name == "debit" else value
-    if _cell(row, layout, "debit") or _cell(row, layout, "credit"):
+    if "debit" in cells or "credit" in cells:
         return "0.00"
     raise DataError("row has no amount", code="missing_field")
 
 
 def _bare(text: str) -> str:
     """An amount without the sign or code of its currency."""
-    return re.sub(r"[A-Za-zżł€£$¥₹₽₺₪₩č]+\.?", "", text)
+    return _SIGNS.sub("", text)

@@ -14,18 +14,16 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.life.formats.content_pieces import ENDING, LONGEST_LINE, Block, lines_of, physical, pieces
 from roadmap_cli.life.formats.text import as_utf8, decode_part, known
 
 #: The longest value kept, in bytes. Inline attachments are longer; nothing we read is.
 LONGEST = 1 << 16
 #: Components may nest this deep; a calendar needs three levels.
 DEEPEST = 8
-#: The longest line that is looked at, in bytes; and how much of a file is read at once.
-LONGEST_LINE, CHUNK_BYTES = 1 << 20, 1 << 18
 #: What stands before the colon of a line is remembered up to this length, in characters.
 LONGEST_HEAD = 300
 
-_ENDING = re.compile(rb"\r\n|\n|\r")
 _NAME = re.compile(r"\s*(?:([A-Za-z0-9-]{1,64})\.)?([A-Za-z0-9-]+)\s*([;:])")
 _PARAMETER = re.compile(r'\s*([A-Za-z0-9-]+)\s*=\s*+((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)([;:])')
 _BARE = re.compile(r"\s*([A-Za-z0-9-]+)\s*([;:])")
@@ -35,7 +33,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _CARET = {"^n": "\n", "^'": '"', "^^": "^"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which makes it three times as slow: a calendar has a million lines
 class Property:
     """One content line: name in capitals, parameters (names in capitals, quotes off), raw value, line number.
 
@@ -86,7 +84,7 @@ def begins(head: bytes, names: Iterable[str]) -> bool:
 
     Some words before it are passed over, if they are no lines of another format: no colon, no control characters.
     """
-    for line in _ENDING.split(head[:4096])[:20]:
+    for line in ENDING.split(head[:4096])[:20]:
         name, colon, value = line.partition(b":")
         if colon:
             return (
@@ -100,46 +98,44 @@ def begins(head: bytes, names: Iterable[str]) -> bool:
 
 def logical_lines(data: bytes) -> Iterator[tuple[int, str]]:
     """Unfolded lines with the number (from 1) of the physical line each starts on. Blank lines are left out."""
-    return _unfolded(_ENDING.split(as_utf8(data)), None)
+    return ((number, line) for number, line in _unfolded(ENDING.split(as_utf8(data)), None) if isinstance(line, str))
 
 
 def stream_lines(stream: BinaryIO, charset: str | None = None) -> Iterator[tuple[int, str]]:
     """The same of a file that is not held whole. `charset` is for lines that name none."""
+    return ((number, line) for number, line in _stream_lines(stream, charset, "") if isinstance(line, str))
+
+
+def _stream_lines(stream: BinaryIO, charset: str | None, blocks: str) -> Iterator[tuple[int, str | Block]]:
+    """The same, and components named `blocks`, if any are asked for, in one piece each where they are plain."""
     head = stream.read(4)
     if as_utf8(head) != head:  # a byte order mark: UTF-16 cannot be cut at line ends
-        return _unfolded(_ENDING.split(as_utf8(head + stream.read())), charset)
-    return _unfolded(_physical(head, stream), charset)
+        return _unfolded(ENDING.split(as_utf8(head + stream.read())), charset)
+    return _unfolded(pieces(head, stream, blocks) if blocks else physical(head, stream), charset)
 
 
-def _physical(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    """Lines as they stand in a file, whatever ends them; what is longer than LONGEST_LINE is cut there."""
-    kept, held = bytearray(), head
-    while chunk := stream.read(CHUNK_BYTES):
-        chunk = held + chunk
-        held = b"\r" if chunk.endswith(b"\r") else b""  # perhaps the first half of an ending
-        first, *others = _ENDING.split(chunk.removesuffix(held) if held else chunk)
-        kept += first[: max(LONGEST_LINE - len(kept), 0)]
-        if others:
-            yield bytes(kept)
-            kept = bytearray(others.pop())
-            yield from others
-    first, *others = _ENDING.split(held)
-    yield bytes(kept) + first
-    yield from others
-
-
-def _unfolded(physical: Iterable[bytes], charset: str | None) -> Iterator[tuple[int, str]]:
+def _unfolded(physical: Iterable[bytes | Block], charset: str | None) -> Iterator[tuple[int, str | Block]]:
     pending: list[bytes] = []
-    started, size = 1, 0
+    started, size, number = 1, 0, 0
     soft = False
-    for number, raw in enumerate(physical, 1):
-        if soft:  # quoted-printable goes on in the next line
+    for raw in physical:
+        number += 1
+        if isinstance(raw, Block):
+            if any(pending):
+                yield started, _decoded(b"".join(pending), charset)
+            raw.line, raw.charset = number, charset
+            yield number, raw
+            number += raw.data.count(b"\n") + 2
+            pending, size, soft = [], 0, False
+        elif soft:  # quoted-printable goes on in the next line
             pending[-1] = pending[-1][:-1]
             pending.append(raw.lstrip(b" \t"))
+            soft = raw[-1:] == b"=" and size < LONGEST_LINE and _is_quoted(pending[0])
         elif pending and raw[:1] in (b" ", b"\t"):
             if size < LONGEST_LINE:
                 pending.append(raw[1:])
                 size += len(raw)
+            soft = raw[-1:] == b"=" and size < LONGEST_LINE and _is_quoted(pending[0])
         else:
             if len(pending) == 1:  # nearly all are of one line, in ASCII
                 line = pending[0]
@@ -151,7 +147,7 @@ def _unfolded(physical: Iterable[bytes], charset: str | None) -> Iterator[tuple[
             elif pending and any(pending):
                 yield started, _decoded(b"".join(pending), charset)
             pending, started, size = [raw], number, len(raw)
-        soft = raw[-1:] == b"=" and size < LONGEST_LINE and _is_quoted(pending[0])
+            soft = raw[-1:] == b"=" and size < LONGEST_LINE and _is_quoted(raw)
     if pending and any(pending):
         yield started, _decoded(b"".join(pending), charset)
 
@@ -247,22 +243,49 @@ def _unquoted_printable(value: str, charset: str | None) -> str:
 
 def components(data: bytes) -> Iterator[Component]:
     """The outermost components of a file, each with what is inside it. A missing END is supplied."""
-    return _components(logical_lines(data))
+    return (item for item in _components(logical_lines(data)) if isinstance(item, Component))
 
 
-def stream_components(stream: BinaryIO, charset: str | None = None, apart: str = "") -> Iterator[Component]:
+def looked_into(block: Block) -> Iterator[Component]:
+    """The component that a block is."""
+    for component in _components(_lines_of(block)):
+        if isinstance(component, Component):
+            component.parent = block.parent
+            yield component
+
+
+def _lines_of(block: Block) -> Iterator[tuple[int, str]]:
+    """Its unfolded lines, BEGIN and END among them, with their numbers."""
+    for number, line in _unfolded(lines_of(block), block.charset):
+        if isinstance(line, str):
+            yield block.line + number - 1, line
+
+
+def stream_components(stream: BinaryIO, charset: str | None = None) -> Iterator[Component]:
     """The same of a file that is not held whole, only one outermost component at a time.
 
-    What stands in a component named `apart` comes by itself, as soon as it has ended, with that as its `parent`; the
-    parent comes at last, without it.
+    `charset` is for lines that name none.
     """
-    return _components(stream_lines(stream, charset), apart)
+    return (item for item in _components(stream_lines(stream, charset)) if isinstance(item, Component))
 
 
-def _components(lines: Iterable[tuple[int, str]], apart: str = "") -> Iterator[Component]:
+def stream_parts(stream: BinaryIO, charset: str | None, apart: str, blocks: str) -> Iterator[Component | Block]:
+    """The same, but what stands in a component named `apart` comes by itself, as soon as it has ended, with that as
+    its `parent`; the parent comes at last, without it.
+
+    What is named `blocks` comes as a Block where it stands in such a parent and holds no other components.
+    """
+    return _components(_stream_lines(stream, charset, blocks), apart)
+
+
+def _components(lines: Iterable[tuple[int, str | Block]], apart: str = "") -> Iterator[Component | Block]:
     stack: list[Component] = []
     skipping = 0
-    for line, text in lines:
+    for line, text in _opened(lines, stack, apart):
+        if isinstance(text, Block):
+            text.parent = stack[0]
+            yield text
+            continue
         item = split(text, line)
         if item is None:
             if stack:
@@ -286,6 +309,17 @@ def _components(lines: Iterable[tuple[int, str]], apart: str = "") -> Iterator[C
             stack[-1].properties.append(item)
     while stack:
         yield from _close(stack, stack[0].name, apart)
+
+
+def _opened(
+    lines: Iterable[tuple[int, str | Block]], stack: Sequence[Component], apart: str
+) -> Iterator[tuple[int, str | Block]]:
+    """The same lines; a block that does not stand right in a component named `apart` is opened."""
+    for each in lines:
+        if isinstance(each[1], Block) and not (len(stack) == 1 and stack[0].name == apart):
+            yield from _lines_of(each[1])
+        else:
+            yield each
 
 
 def _close(stack: list[Component], name: str, apart: str) -> Iterable[Component]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from roadmap_cli.core.errors import DataError
 
@@ -62,6 +63,7 @@ def order(values: Iterable[str], *, fallback: str = "") -> str:
     )
 
 
+@lru_cache(maxsize=4096)  # a statement names each day many times
 def day(text: str, order: str) -> date:
     """The day that a text names. Raises DataError (bad_time)."""
     if len(text) > LONGEST:

@@ -5,7 +5,6 @@ What a bank says of a transaction is its identity: read again, from another expo
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -44,7 +43,7 @@ class Entries:
 
     def __init__(self, source: Source):
         self._name, self._id = source.name, source.id
-        self._seen: dict[str, Counter[str]] = {}
+        self._seen: dict[str, dict[str, int]] = {}
         self._counted = 0
 
     def transaction(
@@ -64,15 +63,15 @@ class Entries:
 
     def _times(self, day: str, name: str) -> int:
         """How often this was told by now. Days long past are let go of, so that memory does not grow with the file."""
-        seen = self._seen.setdefault(day, Counter())
-        seen[name] += 1
+        seen = self._seen.setdefault(day, {})
+        times = seen[name] = seen.get(name, 0) + 1
         self._counted += 1
         while self._counted > MOST_COUNTED and len(self._seen) > 1:
             oldest = next(iter(self._seen))
             if oldest == day:
                 break
             self._counted -= sum(self._seen.pop(oldest).values())
-        return seen[name]
+        return times
 
     def balance(self, line: int, fields: dict[str, Any], *, at: str = "") -> Record:
         """What stood on an account; `fields` has date, amount, currency, type and what names the account."""

@@ -7,8 +7,6 @@ those of sleep are local; weight is in pounds, distance in centimetres.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -19,6 +17,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import measured, text
 from roadmap_cli.life.formats import service_files as files
 from roadmap_cli.life.formats.apple_types import snake
+from roadmap_cli.life.formats.json_files import parsed
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.metrics import METRICS
 from roadmap_cli.life.opened import Opened
@@ -93,7 +92,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
             continue
         stem = re.sub(r"[-.].*", "", name.rpartition("/")[2])
         try:
-            values = files.objects(files.loaded(content))
+            values = files.each_in(parsed(content))
         except DataError as error:
             yield source.placed(error, line + 1)
             continue
@@ -211,17 +210,12 @@ def _exercise(source: Source, item: files.Object, zone: tzinfo, line: int) -> Re
 
 def _table(source: Source, content: bytes, heading: bytes, zone: tzinfo) -> Iterator[Record | DataError]:
     column, values = _TABLES[heading]
-    reader = csv.DictReader(io.StringIO(text.decode(content), newline=""))
-    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield source.placed(DataError("not a line of CSV", code="bad_csv"), max(reader.line_num, 1))
+    for found in files.table(source, text.decode(content), lambda name: name.strip().lower()):
+        if isinstance(found, DataError):
+            yield found
             continue
-        yield from measured.placed(source, _row(source, row, column, values, zone, reader.line_num), reader.line_num)
+        line, row = found
+        yield from measured.placed(source, _row(source, row, column, values, zone, line), line)
 
 
 def _row(

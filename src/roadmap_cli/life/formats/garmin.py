@@ -15,6 +15,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats import service_files as files
 from roadmap_cli.life.formats.apple_types import snake
+from roadmap_cli.life.formats.json_files import parsed
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.wall_clock import zone_of
@@ -60,7 +61,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
     for _, content in files.parts(opened, _FILES):
         line += 1
         try:
-            found = files.objects(files.loaded(content))
+            found = files.each_in(parsed(content))
         except DataError as error:
             yield source.placed(error, line)
             continue
@@ -105,7 +106,7 @@ def _day(source: Source, item: files.Object, zone: tzinfo, line: int) -> Iterato
     yield from told("exercise_time", moderate + vigorous, "min")
     yield from told("respiratory_rate", files.number(item, "respiration", "avgWakingRespirationValue"), "bpm")
     stress = item.get("allDayStress")
-    for each in files.objects(stress.get("aggregatorList")) if isinstance(stress, dict) else []:
+    for each in files.each_in(stress.get("aggregatorList")) if isinstance(stress, dict) else []:
         if isinstance(each, dict) and each.get("type") == "TOTAL":
             yield from told("stress_level", files.number(each, "averageStressLevel"), "score")
 
@@ -169,7 +170,7 @@ def _activity(source: Source, item: files.Object, zone: tzinfo, line: int) -> It
     latitude, longitude = files.number(item, "startLatitude"), files.number(item, "startLongitude")
     yield measured.activity(
         source, line, snake(str(item.get("activityType") or "other"), "other"), start,
-        start + timedelta(milliseconds=elapsed), title=files.text(item, "name"),
+        start + timedelta(milliseconds=elapsed), title=files.label(item, "name"),
         duration_s=milliseconds / 1000 if milliseconds else None, distance_m=distance / 100 if distance else None,
         energy_kcal=energy / 4.184 if energy else None, mean_heart_rate=files.number(item, "avgHr"),
         max_heart_rate=files.number(item, "maxHr"), ascent_m=climbed / 100 if climbed else None, device=_DEVICE,

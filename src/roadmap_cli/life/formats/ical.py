@@ -7,15 +7,17 @@ steps see plain moments. Busy times (VFREEBUSY) become events without a title. J
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import BinaryIO
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.formats import ical_busy, ical_event, ical_task
-from roadmap_cli.life.formats.contentlines import Component, begins, stream_components, text
+from roadmap_cli.life.formats import ical_busy, ical_event, ical_plain, ical_task
+from roadmap_cli.life.formats.content_pieces import Block
+from roadmap_cli.life.formats.contentlines import Component, begins, looked_into, stream_parts, text
+from roadmap_cli.life.formats.ical_plain import Plain
 from roadmap_cli.life.formats.ical_series import Event, Instance, Window, in_force, instances, key, original_of
 from roadmap_cli.life.formats.ical_zone import defined
 from roadmap_cli.life.items import Group, Remark, Source
@@ -62,20 +64,25 @@ def _read(
     held = _Held(source, window)
     contexts: dict[int, _Context] = {}
     alone: _Context | None = None
-    for component in stream_components(stream, charset, apart="VCALENDAR"):
+    for component in stream_parts(stream, charset, apart="VCALENDAR", blocks="VEVENT"):
         parent = component.parent
-        if parent is None and component.name == "VCALENDAR":
+        if isinstance(component, Block):
+            assert parent
+            if id(parent) not in contexts:
+                contexts[id(parent)] = _Context(parent, zone, chosen, called, source)
+            yield from contexts[id(parent)].take_block(component, held)
+        elif parent is None and component.name == "VCALENDAR":
             context = contexts.pop(id(component), None)
             if context is not None:
                 yield from context.end(held)
-            alone = alone or _Context(component, zone, chosen, called)
+            alone = alone or _Context(component, zone, chosen, called, source)
         elif parent is not None:
             if id(parent) not in contexts:
-                contexts[id(parent)] = _Context(parent, zone, chosen, called)
+                contexts[id(parent)] = _Context(parent, zone, chosen, called, source)
             yield from contexts[id(parent)].take(component, held)
         elif component.name in BARE:
             if alone is None or alone.calendar.name != "":
-                alone = _Context(Component("", component.line), zone, chosen, called)
+                alone = _Context(Component("", component.line), zone, chosen, called, source)
             yield from alone.take(component, held)
     if alone is None:
         yield source.placed(DataError("no calendar in the file", code="no_calendar"))
@@ -87,12 +94,22 @@ def _read(
 class _Context:
     """What holds for the components of one calendar: its zones, its name; and those that wait for a zone."""
 
-    def __init__(self, calendar: Component, zone: str, chosen: bool, called: str) -> None:
+    def __init__(self, calendar: Component, zone: str, chosen: bool, called: str, source: Source) -> None:
         self.calendar = calendar
         label = calendar.first("X-WR-CALNAME") or calendar.first("NAME")
         self.title = text(label.value).strip() if label else called
         self.zones = _zones(calendar, zone, chosen)
         self._waiting: list[Component] = []
+        self._plain = ical_plain.Reader(self.zones, self.title, source)
+
+    def take_block(self, block: Block, held: _Held) -> Iterator[Group | DataError | Remark]:
+        """Read one event that has not been looked into."""
+        plain = self._plain.read(block)
+        if plain:
+            yield from held.take(plain)
+        else:
+            for component in looked_into(block):
+                yield from self.take(component, held)
 
     def take(self, component: Component, held: _Held) -> Iterator[Group | DataError | Remark]:
         """Read one component. What names a zone that is not known yet waits until the calendar's end."""
@@ -100,6 +117,7 @@ class _Context:
             found = defined(component)
             if found:
                 self.zones.define(*found)
+                self._plain.forget()
             return
         if component.name not in ("VEVENT", "VTODO", "VFREEBUSY"):
             return
@@ -125,7 +143,15 @@ class _Held:
     def __init__(self, source: Source, window: Window) -> None:
         self.source = source
         self._window = window
-        self._grouped: dict[tuple[str, str], list[Event]] = {}
+        self._grouped: dict[tuple[str, str], list[Event | Plain]] = {}
+        self._most = MOST_SINGLE
+        """When those that do not repeat are given."""
+
+    def take(self, plain: Plain) -> Iterator[Group | DataError | Remark]:
+        """Take a plain event in; give groups that are ready."""
+        self._grouped.setdefault(("VEVENT", plain.uid), []).append(plain)
+        if len(self._grouped) > self._most:
+            yield from self._singles()
 
     def read(self, component: Component, zones: Zones, title: str) -> Iterator[Group | DataError | Remark]:
         """Take a component in; give groups that are ready."""
@@ -144,13 +170,14 @@ class _Held:
             yield self.source.placed(error, None if error.where else component.line)
             return
         self._grouped.setdefault((component.name, str(event.fields["uid"])), []).append(event)
-        if len(self._grouped) > MOST_SINGLE:
+        if len(self._grouped) > self._most:
             yield from self._singles()
 
     def forget(self, component: Component) -> None:
         """Give back what was taken in last, if it is of this component."""
         for which, events in reversed(self._grouped.items()):
-            if events[-1].component is component:
+            last = events[-1]
+            if isinstance(last, Event) and last.component is component:
                 events.pop()
                 if not events:
                     del self._grouped[which]
@@ -159,18 +186,25 @@ class _Held:
     def _singles(self) -> Iterator[Group | DataError | Remark]:
         """The groups of what does not repeat; what repeats is kept, as changes of it may follow."""
         kept = {}
+        _give_ids(self._grouped.values())
         for which, events in self._grouped.items():
-            if any(event.repeats or event.replaces for event in events):
+            if any(isinstance(event, Event) and (event.repeats or event.replaces) for event in events):
                 kept[which] = events
             else:
                 yield from _groups(*which, events, self.source, self._window)
         self._grouped = kept
+        self._most = len(kept) + MOST_SINGLE
 
     def rest(self) -> Iterator[Group | DataError | Remark]:
         """The groups of all that is left."""
+        _give_ids(self._grouped.values())
         for (name, uid), events in self._grouped.items():
             yield from _groups(name, uid, events, self.source, self._window)
         self._grouped = {}
+
+
+def _give_ids(groups: Iterable[list[Event | Plain]]) -> None:
+    ical_plain.give_ids([only for only, *more in groups if not more and isinstance(only, Plain)])
 
 
 def _zones(calendar: Component, default: str, chosen: bool) -> Zones:
@@ -187,9 +221,13 @@ def _remarks(zones: Zones, source: Source) -> Iterator[Remark]:
 
 
 def _groups(
-    name: str, uid: str, events: list[Event], source: Source, window: Window
+    name: str, uid: str, given: list[Event | Plain], source: Source, window: Window
 ) -> Iterator[Group | DataError | Remark]:
     """The group of one UID. Of a series whose rule is broken, what is certain: its first event; then the error."""
+    if len(given) == 1 and isinstance(given[0], Plain):
+        yield Group(uid, True, given[0].modified, *window.span, (given[0].record,))
+        return
+    events = [each for event in given for each in ([event] if isinstance(event, Event) else _looked_into(event))]
     try:
         yield _group(name, uid, events, source, window)
     except DataError as error:
@@ -198,6 +236,12 @@ def _groups(
             with suppress(DataError):
                 yield _group(name, uid, once, source, window)
         yield source.placed(error, None if error.where else events[0].component.line)
+
+
+def _looked_into(plain: Plain) -> list[Event]:
+    """A plain event as one that others of its UID can be compared with."""
+    reader = plain.reader
+    return [ical_event.event(component, reader.zones, reader.title) for component in looked_into(plain.block)]
 
 
 def _once(component: Component) -> Component:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -54,7 +55,7 @@ def modified(component: Component, zones: Zones) -> str:
     for name in ("LAST-MODIFIED", "DTSTAMP"):
         changed = component.first(name)
         if changed is not None:
-            if (known := _stamp_of(changed.value)) and changed.parameters.get("VALUE", "").upper() != "DATE":
+            if (known := stamp_of(changed.value)) and changed.parameters.get("VALUE", "").upper() != "DATE":
                 return known
             try:
                 return stamp(when(changed, zones).utc())
@@ -64,14 +65,15 @@ def modified(component: Component, zones: Zones) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _stamp_of(value: str) -> str:
+def stamp_of(value: str) -> str:
     """The stamp of a time in UTC as the standard wants it; "" for what is spelled in another way."""
     if not _IN_UTC.match(value):
         return ""
     try:
-        return stamp(datetime.strptime(value, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC))
+        datetime.fromisoformat(value)
     except ValueError:
         return ""
+    return f"{value[:4]}-{value[4:6]}-{value[6:11]}:{value[11:13]}:{value[13:15]}.000Z"
 
 
 def sequence(component: Component) -> int:
@@ -89,20 +91,28 @@ def common(component: Component, calendar: str) -> Record:
     """What an event or a to-do says of itself besides its time."""
     fields: dict[str, Any] = {
         "title": words(component, "SUMMARY"),
-        "people": sorted({address(item) for item in component.every("ATTENDEE") if not _is_thing(item)} - {""}),
+        "people": sorted({address(item) for item in component.every("ATTENDEE") if not is_thing(item)} - {""}),
     }
     organizer = component.first("ORGANIZER")
-    labels = {text(word).strip() for item in component.every("CATEGORIES") for word in item.value.split(",")}
-    description = " ".join(words(component, "DESCRIPTION").split())
     optional = {
         "organizer": address(organizer) if organizer else "",
         "location": words(component, "LOCATION"),
-        "categories": sorted(labels - {""}),
-        "description": description[:LONGEST_DESCRIPTION],
+        "categories": labels([item.value for item in component.every("CATEGORIES")]),
+        "description": shortened(words(component, "DESCRIPTION")),
         "url": words(component, "URL"),
         "calendar": calendar,
     }
     return fields | {name: value for name, value in optional.items() if value}
+
+
+def labels(values: Sequence[str]) -> list[str]:
+    """The categories that properties name, sorted."""
+    return sorted({text(word).strip() for value in values for word in value.split(",")} - {""})
+
+
+def shortened(description: str) -> str:
+    """A description in one line, no longer than is kept."""
+    return " ".join(description.split())[:LONGEST_DESCRIPTION]
 
 
 def words(component: Component, name: str) -> str:
@@ -117,7 +127,7 @@ def address(item: Property) -> str:
     return value[7:].lower() if value[:7].lower() == "mailto:" else value or item.parameters.get("CN", "")
 
 
-def _is_thing(item: Property) -> bool:
+def is_thing(item: Property) -> bool:
     """Whether what is invited is a room or a projector."""
     return item.parameters.get("CUTYPE", "").upper() in ("ROOM", "RESOURCE")
 

@@ -17,7 +17,7 @@ _DURATION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made several times for each event
 class When:
     """A date, or a local time with its zone. `floating` if the file names no zone for it."""
 

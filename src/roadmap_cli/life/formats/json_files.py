@@ -1,4 +1,4 @@
-"""JSON files that are read whole: what is wrong with one in words, and the shapes of values that exports have."""
+"""JSON that is read whole: what is wrong with it in words, and the shapes of values that exports have."""
 
 from __future__ import annotations
 
@@ -20,15 +20,20 @@ _SMALLEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 def loaded(opened: Opened) -> dict[str, Any]:
     """The object a file is; an array as {"": array}. Raises DataError (bad_json, too_large)."""
+    value = parsed(opened.data(), opened.name)
+    return value if isinstance(value, dict) else {"": value}
+
+
+def parsed(content: bytes, where: str | None = None) -> Any:
+    """The value of a JSON file. Raises DataError (bad_json)."""
     import orjson
 
     try:
-        value = orjson.loads(as_utf8(opened.data()))
+        return orjson.loads(as_utf8(content))
     except orjson.JSONDecodeError:
-        raise DataError("not JSON, or cut off", where=opened.name, code="bad_json") from None
+        raise DataError("not JSON, or cut off", where=where, hint="export it again", code="bad_json") from None
     except RecursionError:
-        raise DataError("nested too deeply", where=opened.name, code="bad_json") from None
-    return value if isinstance(value, dict) else {"": value}
+        raise DataError("nested too deeply", where=where, code="bad_json") from None
 
 
 def each_of(

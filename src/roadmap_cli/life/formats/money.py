@@ -30,6 +30,8 @@ ISO_4217 = frozenset(
 
 _CODE = re.compile(r"[A-Z]{3}\Z")
 _DIGITS = re.compile(r"\d{1,18}(\.\d{1,18})?\Z", re.ASCII)
+#: An amount as it is written here, which is not zero.
+_PLAIN = re.compile(r"-?(?:[1-9]\d{0,11}\.\d\d|0\.(?:[1-9]\d|0[1-9]))\Z", re.ASCII)
 _IBAN = re.compile(r"[A-Z]{2}\d\d[A-Z0-9]{11,30}\Z", re.ASCII)
 #: Where the bank's code ends in an IBAN whose rest is the account number alone (SWIFT IBAN registry).
 _BANK_ENDS = {"DE": 12, "AT": 9, "CH": 9, "LI": 9, "NL": 8}
@@ -42,6 +44,8 @@ def amount(text: str, field: str, decimal_mark: str = "") -> str:
     `decimal_mark` is "," or "."; if empty, the last of the two in the text is it, unless it groups thousands for sure
     (it comes more than once). Raises DataError (bad_amount) that names the field, not its value.
     """
+    if decimal_mark == "." and _PLAIN.match(text):
+        return text
     value = _SPACES.sub("", text)
     negative = value.startswith("(") and value.endswith(")")
     value = value.strip("()")
@@ -114,6 +118,7 @@ def decimal_mark(values: Iterable[str], *, fallback: str = "") -> str:
     )
 
 
+@lru_cache(maxsize=256)
 def currency(text: str, field: str) -> str:
     """An ISO 4217 code in capitals. Raises DataError (no_currency) that names the field."""
     code = text.strip().upper()

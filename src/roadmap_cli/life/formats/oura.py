@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
@@ -14,6 +12,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import measured, text
 from roadmap_cli.life.formats import service_files as files
 from roadmap_cli.life.formats.apple_types import snake
+from roadmap_cli.life.formats.json_files import parsed
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.wall_clock import zone_of
@@ -84,7 +83,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
     if opened.text_head[:1] not in (b"[", b"{"):
         yield from _table(opened, source, zone)
         return
-    value = files.loaded(opened.data())
+    value = parsed(opened.data())
     lists = [value]
     if isinstance(value, dict):
         within = [each for each in value.values() if isinstance(each, list)]
@@ -94,7 +93,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
         ]
     line = 0
     for each in lists:
-        for item in files.objects(each):
+        for item in files.each_in(each):
             line += 1
             yield from measured.placed(source, _item(source, item, zone, line), line)
 
@@ -175,7 +174,7 @@ def _workout(source: Source, item: files.Object, zone: tzinfo, line: int) -> Rec
     start, end = (files.time_of(item.get(name), zone) for name in ("start_datetime", "end_datetime"))
     return measured.activity(
         source, line, snake(str(item.get("activity") or "other"), "other"), start, end,
-        title=files.text(item, "label"), distance_m=files.number(item, "distance"),
+        title=files.label(item, "label"), distance_m=files.number(item, "distance"),
         energy_kcal=files.number(item, "calories"), device=_DEVICE,
     )  # fmt: skip
 
@@ -184,22 +183,13 @@ def _table(opened: Opened, source: Source, zone: tzinfo) -> Iterator[Record | Da
     """The CSV: a row a day. Durations are seconds."""
     content = text.decode(opened.data())
     first = content.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
-    names: list[str] = []
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield source.placed(DataError("not a line of CSV", code="bad_csv"), max(reader.line_num, 1))
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    for found in files.table(source, content, lambda name: snake(name.replace("°", ""), "unknown"), delimiter):
+        if isinstance(found, DataError):
+            yield found
             continue
-        if not names:
-            names = [snake(name.replace("°", ""), "unknown") for name in row]
-            continue
-        if any(row):
-            given = dict(zip(names, row, strict=False))
-            yield from measured.placed(source, _row(source, given, zone, reader.line_num), reader.line_num)
+        line, given = found
+        yield from measured.placed(source, _row(source, given, zone, line), line)
 
 
 def _row(source: Source, given: dict[str, str], zone: tzinfo, line: int) -> Iterator[Record]:

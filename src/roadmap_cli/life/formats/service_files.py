@@ -1,7 +1,9 @@
-"""JSON that services export: a file or the files of an archive, read with bounds, and its values taken with care."""
+"""What services of devices export: a file or the files of an archive, read with bounds, and values taken with care."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
 import zipfile
@@ -11,6 +13,8 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats.apple_health import ZIP_ERRORS
+from roadmap_cli.life.formats.json_files import inner, text
+from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import LARGEST_BYTES, Opened
 
 Object = dict[str, Any]
@@ -40,26 +44,37 @@ def parts(opened: Opened, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]
         raise DataError("the archive is damaged or encrypted", code="bad_archive", hint="unpack it") from None
 
 
-def loaded(content: bytes) -> Any:
-    """The value of a JSON file. Raises DataError (bad_json)."""
-    import orjson
-
-    try:
-        return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
-    except (orjson.JSONDecodeError, RecursionError):
-        raise DataError("not JSON", code="bad_json", hint="export it again: it may be cut off") from None
-
-
-def objects(value: Any) -> list[Any]:
+def each_in(value: Any) -> list[Any]:
     """The items of a list, or the one value."""
     return value if isinstance(value, list) else [value]
 
 
+def table(
+    source: Source, content: str, named: Callable[[str], str], delimiter: str = ","
+) -> Iterator[tuple[int, dict[str, str]] | DataError]:
+    """The rows of a CSV that are not empty, with their lines; the headings as `named` has them.
+
+    A DataError stands in the place of a line that is none.
+    """
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+    names: list[str] = []
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield source.placed(DataError("not a line of CSV", code="bad_csv"), max(reader.line_num, 1))
+            continue
+        if not names:
+            names = [named(name) for name in row]
+        elif any(row):
+            yield reader.line_num, dict(zip(names, row, strict=False))
+
+
 def number(holder: Any, *path: str) -> float | None:
     """A finite number below a path of fields, also one written as text; None if there is none."""
-    value = holder
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
+    value = inner(holder, *path)
     if isinstance(value, str):
         try:
             value = float(value)
@@ -70,10 +85,9 @@ def number(holder: Any, *path: str) -> float | None:
     return float(value)
 
 
-def text(holder: Any, name: str) -> str:
-    """A text of an object; "" if there is none."""
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return " ".join(value.split())[:200] if isinstance(value, str) else ""
+def label(holder: Any, name: str) -> str:
+    """A short text of an object, in one line; "" if there is none."""
+    return " ".join(text(inner(holder, name)).split())[:200]
 
 
 def time_of(value: Any, zone: tzinfo) -> datetime:
@@ -115,6 +129,3 @@ def head_names(opened: Opened, *names: str) -> bool:
 def any_member(opened: Opened, wanted: re.Pattern[str]) -> bool:
     """Whether a file of the archive has a name that fits."""
     return any(map(wanted.search, opened.members))
-
-
-Reader = Callable[[Object, int], Iterator[Any]]

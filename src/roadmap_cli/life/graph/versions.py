@@ -41,7 +41,7 @@ class Changed:
 def store(tx: Connection, graph: Graph, told: Iterable[Relation], now: datetime, *, command: str) -> Changed:
     """Store a graph. The caller commits."""
     changed = Changed()
-    relations = _with_acts(graph, list(told))
+    relations = with_acts(graph, list(told))
     linked = {number for each, _ in relations for number in (each.a, each.b)}
     shown = {
         cluster: each
@@ -60,7 +60,7 @@ def _stands_alone(entity: Entity) -> bool:
     return any(atom.type not in "dt" for atom in entity.atoms)
 
 
-def _with_acts(graph: Graph, told: list[Relation]) -> list[tuple[Relation, Act | None]]:
+def with_acts(graph: Graph, told: list[Relation]) -> list[tuple[Relation, Act | None]]:
     """The relations, with the user's word over that of the records."""
     found: dict[tuple[int, str, int], tuple[Relation, Act | None]] = {
         (each.a, each.relation, each.b): (each, None) for each in told
@@ -137,6 +137,16 @@ def _close(tx: Connection, table: str, name: str, at: str) -> None:
 
 def _why_one(tx: Connection, evidence: Evidence, entity: Entity, now: datetime, command: str) -> str:
     """The decision that its atoms are one, resting on records that link them or name each."""
+    what, told, cited = words_one(tx, evidence, entity)
+    made = decisions.decide(
+        tx, kind="life.entity_resolved", what=what, why=told, evidence=cited, command=command, at=now,
+        facts={"confidence": entity.confidence},
+    )  # fmt: skip
+    return str(made["id"])
+
+
+def words_one(tx: Connection, evidence: Evidence, entity: Entity) -> tuple[str, str, list[str]]:
+    """What that decision says, why, and what it cites."""
     cited: list[str] = []
     reasons: list[str] = []
     for each in entity.joined:
@@ -150,12 +160,7 @@ def _why_one(tx: Connection, evidence: Evidence, entity: Entity, now: datetime, 
     more = len(reasons) - _TOLD_PAIRS
     told = "; ".join(reasons[:_TOLD_PAIRS]) + (f"; and {more} more" if more > 0 else "")
     cited = list(dict.fromkeys(each for each in cited if decisions.resolves(tx, each)))[: 4 * KEPT]
-    made = decisions.decide(
-        tx, kind="life.entity_resolved",
-        what=f"{entity.name} is one {entity.sort}: {len(entity.atoms)} names and addresses",
-        why=told, evidence=cited, command=command, at=now, facts={"confidence": entity.confidence},
-    )  # fmt: skip
-    return str(made["id"])
+    return f"{entity.name} is one {entity.sort}: {len(entity.atoms)} names and addresses", told, cited
 
 
 def _said(evidence: Evidence, number: int) -> str:
@@ -181,8 +186,8 @@ def _store_relations(
         )
     }
     at, changed = stamp(now), 0
-    for each, act in sorted(told, key=lambda one: _key(graph, one[0])):
-        key = _key(graph, each)
+    for each, act in sorted(told, key=lambda one: key_of(graph, one[0])):
+        key = key_of(graph, each)
         detail = orjson.dumps(each.detail, option=orjson.OPT_SORT_KEYS).decode()
         trail = each.trail
         first, last = trail.first or each.valid_from, trail.last or each.valid_from
@@ -215,7 +220,8 @@ def _store_relations(
     return changed
 
 
-def _key(graph: Graph, each: Relation) -> tuple[str, str, str]:
+def key_of(graph: Graph, each: Relation) -> tuple[str, str, str]:
+    """The ids of its entities, around its name."""
     return graph.entities[each.a].id, each.relation, graph.entities[each.b].id
 
 
@@ -232,18 +238,25 @@ def _drop(tx: Connection, why_id: str | None) -> None:
 
 def _why_related(tx: Connection, graph: Graph, each: Relation, act: Act | None, now: datetime, command: str) -> str:
     """The decision that a relation holds."""
+    what, why, cited, facts = words_related(tx, graph, each, act)
+    made = decisions.decide(
+        tx, kind="life.relation_found", what=what, why=why, evidence=cited, command=command, at=now, facts=facts
+    )
+    return str(made["id"])
+
+
+def words_related(
+    tx: Connection, graph: Graph, each: Relation, act: Act | None
+) -> tuple[str, str, list[str], dict[str, Any]]:
+    """What that decision says, why, what it cites, and its facts."""
     what = sentence(each.relation, graph.entities[each.a].name, graph.entities[each.b].name)
     span = f"{each.valid_from[:10]} to {each.valid_to[:10] if each.valid_to else 'now'}"
     ids = [name for name in each.trail.ids() if decisions.resolves(tx, name)]
     part = f", of which the first and the last {len(ids)} are cited" if len(ids) < each.trail.count else ""
-    counts: dict[str, Any] = {"records": each.trail.count, **each.detail}
+    facts = {"records": each.trail.count, **each.detail, "confidence": each.confidence}
     words = f"{each.trail.count} record{'s' if each.trail.count != 1 else ''} say so{part}"
-    made = decisions.decide(
-        tx, kind="life.relation_found", what=f"{what}, {span}", why="the user said so" if act else words,
-        evidence=[*([act.why_id] if act else []), *ids], command=command, at=now,
-        facts=counts | {"confidence": each.confidence},
-    )  # fmt: skip
-    return str(made["id"])
+    cited = [*([act.why_id] if act else []), *ids]
+    return f"{what}, {span}", "the user said so" if act else words, cited, facts
 
 
 # -- the rest ------------------------------------------------------------------------------------------------------

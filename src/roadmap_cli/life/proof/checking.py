@@ -10,7 +10,8 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.proof import figures, foretold, options, support, warned
+from roadmap_cli.life.formats.jsonl import KINDS
+from roadmap_cli.life.proof import figures, foretold, found, graphs, options, remembered, support, warned
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
@@ -18,8 +19,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
-#: Fields that name something that is no record: an account, by a digest of its number.
-NO_RECORDS = ("account_id", "counterparty_id")
+#: Fields that name something that is no record: an account, by a digest of its number; a mail, by its own header.
+NO_RECORDS = ("account_id", "counterparty_id", "message_id")
+#: Of what is told by a source, the fields that name records; others that end in _id are names of the source's own.
+OURS = ("source_id", "same_as_id")
+
+#: Decisions whose words are made again and compared whole.
+AGAIN = frozenset(("life.consolidated", "life.fact_ended", "life.relation_found", "life.entity_resolved"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +39,41 @@ class Claim:
     problem: str = ""
 
 
-def check(tx: Connection, id: str) -> Iterator[Claim]:
-    """Check an output record or a decision, and every decision it rests on. Nothing comes if the id is unknown."""
-    record = records.get(tx, id)
+def check(tx: Connection, id: str, graph: graphs.Again | None = None) -> Iterator[Claim]:
+    """Check an output record or a decision, and every decision it rests on. Nothing comes if the id is unknown.
+
+    `graph` is that of an earlier call in the same transaction, which need not be made again.
+    """
+    record = records.get(tx, id) or (None if decisions.get(tx, id) else graphs.record_of(tx, id))
+    yield from _all(tx, id, record, graph or graphs.Again(tx))
+
+
+def check_record(
+    tx: Connection, record: Record, graph: graphs.Again, asked: found.Asked | None = None
+) -> Iterator[Claim]:
+    """Check a record as it came through a pipe, and every decision it rests on. `asked` asks hits' questions again."""
+    id = str(record.get("id", ""))
+    if record.get("kind") == "life.memory_hit":
+        yield _resolved(tx, id, "record_id", str(record.get("record_id", "")))
+        if asked is not None:
+            yield from _compared(id, asked.hit(record))
+        yield from check(tx, str(record.get("record_id", "")), graph)
+        return
+    stored = records.get(tx, id) or graphs.record_of(tx, id)
+    if stored is None:
+        yield Claim(id, "id", id, None, "it resolves to nothing")
+    elif record.get("kind") not in ("life.entity", "life.relation"):
+        for name, value in stored.items():
+            yield _same(id, f"{name} as stored", record.get(name), value)
+    yield from _all(tx, id, record, graph)
+
+
+def _all(tx: Connection, id: str, record: Record | None, graph: graphs.Again) -> Iterator[Claim]:
     top: list[str] = []
     if decisions.get(tx, id):
         top = [id]
     elif record is not None:
-        yield from _record(tx, record)
+        yield from _record(tx, record, graph)
         if isinstance(record.get("why_id"), str):
             top = [record["why_id"]]
     seen: set[str] = set()
@@ -52,37 +85,48 @@ def check(tx: Connection, id: str) -> Iterator[Claim]:
         decision = decisions.get(tx, name)
         if decision is None:
             continue
-        yield from _decision(tx, decision)
+        yield from _decision(tx, decision, graph)
         top += [each for each in decision["evidence_ids"] if each not in seen and each.startswith("why_")]
 
 
-def _record(tx: Connection, record: Record) -> Iterator[Claim]:
+def _record(tx: Connection, record: Record, graph: graphs.Again) -> Iterator[Claim]:
     """Every id an output names resolves, and every number of its text stands in it or in what it cites."""
     id = str(record["id"])
+    is_told = record.get("kind") in KINDS
     for name, value in record.items():
+        if is_told and name not in OURS:
+            continue
         if name.endswith("_id") and isinstance(value, str) and name not in NO_RECORDS:
             yield _resolved(tx, id, name, value)
-        elif name.endswith("_ids") and isinstance(value, list):
+        elif (name.endswith("_ids") or name == "sources") and isinstance(value, list):
             for each in value:
                 yield _resolved(tx, id, name, str(each))
     why = decisions.get(tx, str(record.get("why_id", "")))
     again = {"life.forecast": foretold.record, "life.proposal": foretold.proposal}.get(str(record.get("kind")))
     if again is not None and why is not None and not _erased(tx, why):
         yield from _compared(id, again(tx, record))
-    if isinstance(record.get("text"), str) and why is not None:
+    if record.get("kind") == "life.entity":
+        yield from _compared(id, graph.entity(record))
+    elif record.get("kind") == "life.relation":
+        yield from _compared(id, graph.relation(record))
+    elif record.get("kind") == "life.memory":
+        yield from _compared(id, remembered.memory(tx, record))
+    elif record.get("kind") == "life.fact":
+        yield from _compared(id, remembered.fact(tx, record))
+    elif isinstance(record.get("text"), str) and why is not None:
         yield _said(id, "text", record["text"], [{**record, "text": ""}, why.get("facts", {}), _gathered(tx, why)])
 
 
-def _decision(tx: Connection, decision: Record) -> Iterator[Claim]:
+def _decision(tx: Connection, decision: Record, graph: graphs.Again) -> Iterator[Claim]:
     name = decision["id"]
     cited: list[Record] = []
     below: list[Record] = []
     for each in decision["evidence_ids"]:
         claim = _resolved(tx, name, "evidence", each)
         yield claim
-        found = records.get(tx, each)
-        if found is not None:
-            cited.append(found)
+        record = records.get(tx, each)
+        if record is not None:
+            cited.append(record)
         elif (rests := decisions.get(tx, each)) is not None:
             below.append(rests)
     facts = decision.get("facts", {})
@@ -99,9 +143,17 @@ def _decision(tx: Connection, decision: Record) -> Iterator[Claim]:
         yield from _compared(name, foretold.bookings(decision, cited))
     elif decision["decision"] == "life.forecast_made":
         yield from _compared(name, foretold.forecast(tx, decision, cited, below))
+    elif decision["decision"] == "life.consolidated":
+        yield from _compared(name, remembered.consolidated(tx, decision, cited))
+    elif decision["decision"] == "life.fact_ended":
+        yield from _compared(name, remembered.ended(decision, cited))
+    elif decision["decision"] == "life.relation_found":
+        yield from _compared(name, graph.found(decision))
+    elif decision["decision"] == "life.entity_resolved":
+        yield from _compared(name, graph.resolved(decision))
     elif isinstance(facts, dict) and isinstance(facts.get("figures"), list):
         yield from _figures(tx, decision, cited, below)
-    if not erased:
+    if not erased and decision["decision"] not in AGAIN and not decision["decision"].startswith("life.graph_"):
         pool = [facts, len(cited), cited, [each.get("facts", {}) for each in below], [b["what"] for b in below]]
         pool.append(_gathered(tx, decision))
         if decision["decision"] == "life.warned" and (given := _warning(tx, decision)) is not None:
@@ -192,7 +244,7 @@ def _same(of_id: str, name: str, told: Any, again: Any) -> Claim:
 
 
 def _resolved(tx: Connection, of_id: str, name: str, cited: str) -> Claim:
-    found = decisions.resolves(tx, cited)
+    found = decisions.resolves(tx, cited) or graphs.record_of(tx, cited) is not None
     return Claim(of_id, name, cited, cited if found else None, "" if found else "it resolves to nothing")
 
 

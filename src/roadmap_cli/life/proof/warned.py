@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from statistics import median
 from typing import Any
 
@@ -50,7 +51,7 @@ def _unit(measure: str) -> str:
 def warned(
     tx: Connection, decision: Record, cited: Sequence[Record], record: Record | None
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Claims of a life.warned decision: the recent value of each measure."""
+    """Claims of a life.warned decision: the recent value of each measure, and of each category of spending."""
     facts = decision.get("facts", {})
     if record is None:
         return
@@ -60,3 +61,7 @@ def warned(
             days = again.days(tx, cited, name, since, until, facts)
             value = stretch(days, name, str(told["unit"]), since, until)
             yield f"{name} recent", warnings.spoken(told["recent"]), warnings.spoken(value or 0.0)
+    by_id = {str(each["id"]): each for each in cited}
+    for told in facts.get("categories", []):
+        paid = [-Decimal(str(by_id[name]["amount"])) for name in told["ids"]]
+        yield told["category"], told["amount"], format(sum(paid, Decimal()), "f")

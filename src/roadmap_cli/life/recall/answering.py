@@ -16,6 +16,7 @@ from roadmap_cli.retrieval.evidence import SIGNALS, Found, Question, find
 
 if TYPE_CHECKING:
     from roadmap_cli.models.embed import Embedder
+    from roadmap_cli.retrieval.dates import Span
     from roadmap_cli.retrieval.terms import Terms
     from roadmap_cli.state.connection import Connection
 
@@ -63,6 +64,7 @@ def answer(
     usual = {name: float(numpy.mean(values)) for name, values in found.signals.items()}
     hits: list[Record] = []
     numbers: list[int] = []
+    lines: list[tuple[Record, sources.Cited]] = []
     for position in found.best(wanted.limit):
         place = int(found.places[position])
         if not _bears(found, position, question):
@@ -72,12 +74,16 @@ def answer(
         if record is None:
             continue
         numbers.append(number)
-        ended = _ended(items.tx, record)
-        hits.append(_hit(items, record, place, found, position, question, usual, len(hits) + 1, ended))
-    lines = [hit for hit in hits if hit["record_kind"] == "life.memory" and "source_ids" in hit]
-    given = [(hit["text"].partition(" ")[2], hit["source_ids"]) for hit in lines]
-    for hit, ordered in zip(lines, sources.best_first(question, given, items.corpus, terms, embedder), strict=True):
-        hit["source_ids"] = ordered
+        until = ended(items.tx, record)
+        hit = _hit(items, record, place, found, position, question, usual, len(hits) + 1, until)
+        hits.append(hit)
+        if hit["record_kind"] == "life.memory" and "source_ids" in hit:
+            line = sources.Cited(record["text"], hit["source_ids"], float(found.scores[position]), place)
+            lines.append((hit, line))
+    given = sources.best_first(question, [line for _, line in lines], items.corpus, terms, embedder)
+    for (hit, _), ordered in zip(lines, given, strict=True):
+        hit["source_ids"] = [name for name, _ in ordered]
+        hit["source_scores"] = [round(score, 3) for _, score in ordered]
     return hits, numbers
 
 
@@ -108,7 +114,7 @@ def _hit(
     question: Question,
     usual: dict[str, float],
     rank: int,
-    ended: str | None,
+    until: str | None,
 ) -> Record:
     column = 0 if "late" in found.signals else 1 if "meaning" in found.signals else 2
     worth = {
@@ -116,9 +122,8 @@ def _hit(
     }
     most = sum(value for value in worth.values() if value > 0) or 1.0
     telling = sorted((name for name in worth if worth[name] > _TELLING * most), key=lambda name: -worth[name])
-    terms = [stem for stem in question.stems if _holds(items, stem, place)]
-    times = [f"{span.first}" if span.first == span.last else f"{span.first}..{span.last}" for span in found.spans]
-    text = wording.line(record) + (f" (until {ended})" if ended else "")
+    terms, times = terms_of(items, question, place), times_of(found.spans)
+    text = wording.line(record) + (f" (until {until})" if until else "")
     hit: Record = {
         "kind": KIND,
         "id": content_id(KIND, question=question.text, record_id=record["id"], text=text),
@@ -129,21 +134,23 @@ def _hit(
         "text": text,
         "record_kind": record["kind"],
         "record_id": record["id"],
-        "why": _why(telling, terms, times if found.signals["date"][position] > 0 else []),
+        "why": why_of(telling, terms, times if found.signals["date"][position] > 0 else []),
         "lists": telling,
         "terms": terms,
+        "asked_at": clock.stamp(items.now),
+        "searched": items.searched(),
     }
     if times:
         hit["times"] = times
-    if ended:
-        hit["true_until"] = ended
+    if until:
+        hit["true_until"] = until
     for field in ("sources", "evidence_ids"):
         if isinstance(record.get(field), list):
             hit["source_ids"] = record[field]
     return hit
 
 
-def _ended(tx: Connection, record: Record) -> str | None:
+def ended(tx: Connection, record: Record) -> str | None:
     """The day from which a fact is no longer true."""
     if record["kind"] != "life.fact":
         return None
@@ -151,12 +158,23 @@ def _ended(tx: Connection, record: Record) -> str | None:
     return row[0] if row else None
 
 
+def terms_of(items: Items, question: Question, place: int) -> list[str]:
+    """The stems of a question that an item holds."""
+    return [stem for stem in question.stems if _holds(items, stem, place)]
+
+
+def times_of(spans: Sequence[Span]) -> list[str]:
+    """Times as days, or as first and last day."""
+    return [f"{span.first}" if span.first == span.last else f"{span.first}..{span.last}" for span in spans]
+
+
 def _holds(items: Items, stem: str, place: int) -> bool:
     places: Any = items.corpus.postings(stem)[0]
     return place in places
 
 
-def _why(telling: Sequence[str], terms: Sequence[str], times: Sequence[str]) -> str:
+def why_of(telling: Sequence[str], terms: Sequence[str], times: Sequence[str]) -> str:
+    """Why something was found, in words: by which signals, stems and times."""
     said = [f"words {', '.join(terms)}"] if terms else []
     said += [f"{REASONS['date']} ({', '.join(times)})"] if times else []
     said += [REASONS[name] for name in telling if name not in ("words", "date")]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core.clock import stamp
 from roadmap_cli.life.recall import activation
 from roadmap_cli.life.recall.indexing import MEMORIES
 from roadmap_cli.retrieval.evidence import Corpus
@@ -37,6 +38,7 @@ class Items:
     corpus: Corpus
     hidden: Array
     prior: Array
+    now: datetime
     _states: dict[bytes, tuple[Array, Array]] = field(default_factory=dict)
 
     @classmethod
@@ -58,7 +60,7 @@ class Items:
         places = {name: place for place, name in enumerate(different)}
         made = cls(
             tx, numpy.array(numbers), numpy.array(at), different, numpy.array([places[kind] for kind in kinds]),
-            _EMPTY, numpy.zeros(0), numpy.zeros(0),
+            _EMPTY, numpy.zeros(0), numpy.zeros(0), now,
         )  # fmt: skip
         made.corpus = Corpus(
             postings=_Postings(tx, made.numbers),
@@ -72,11 +74,17 @@ class Items:
             speaker=numpy.array([order[name] for name in speaker]),
             vectors=vectors,
             pieces=more,
+            known=None if vectors is None else numpy.any(vectors != 0, axis=1),
             states=made.states if vectors is not None and model and _has_states(tx, model[0]) else None,
         )
         made.hidden = numpy.isin(made.numbers, [number for (number,) in tx.execute(_WITHDRAWN)])
         made.prior = _prior(tx, made.numbers, hours, numpy.array(importance, numpy.float32), now)
         return made
+
+    def searched(self) -> dict[str, int]:
+        """How many items there are, and how many of them have a vector."""
+        known = self.corpus.known
+        return {"items": len(self.numbers), "vectors": 0 if known is None else int(known.sum())}
 
     def allowed(self, *, kinds: Sequence[str], since: str | None, until: str | None, memory: bool | None) -> Array:
         """Which items may be found: of these kinds (any if none), within times, memories or records or both."""
@@ -227,7 +235,7 @@ def _prior(tx: Connection, numbers: Array, hours: Array, importance: Array, now:
 
     today = now.timestamp() / 3600
     strength = _strength(today - hours)
-    used = tx.execute("SELECT item, at FROM life_access").fetchall()
+    used = tx.execute("SELECT item, at FROM life_access WHERE at < ?", (stamp(now),)).fetchall()
     if used:
         order = numpy.argsort(numbers)
         places = order[numpy.searchsorted(numbers[order], [item for item, _ in used])]

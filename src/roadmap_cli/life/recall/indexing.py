@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import wording
+from roadmap_cli.life.recall import remembering
 from roadmap_cli.retrieval import dates, late, terms
 
 if TYPE_CHECKING:
@@ -73,6 +74,35 @@ def take_in_lot(tx: Connection) -> int:
     return _records(tx) + _days(tx)
 
 
+def take_in_holding(state: State, words: Sequence[str]) -> int:
+    """Take in, of the records that are not taken in yet, up to a lot of those that hold most of some beginnings of
+    words; the number of new items. So what is asked for is found while the rest waits.
+    """
+    if not words or state.dry_run:
+        return 0
+    likes = [_like(word) for word in words]
+    held = " + ".join(["(body LIKE ? ESCAPE '\\')"] * len(likes))
+    with state.read() as tx:
+        waiting = [kind for kind in KINDS if _count(tx, "record", kind) != _count(tx, "life_item", kind)]
+        marks = ", ".join("?" * len(waiting))
+        rows = tx.execute(
+            f"""SELECT id, {held} AS held FROM record WHERE kind IN ({marks}) AND held > 0
+                AND NOT EXISTS (SELECT 1 FROM life_item WHERE record_id = record.id)
+                ORDER BY held DESC, at DESC LIMIT ?""",
+            (*likes, *waiting, LOT),
+        ).fetchall()
+    if not rows:
+        return 0
+    with state.write() as tx:
+        return _records_of(tx, [name for name, _ in rows])
+
+
+def _like(word: str) -> str:
+    """A pattern for text that holds a beginning of a word; letters that have no plain form may be any."""
+    kept = (f"\\{each}" if each in "%_\\" else each if each.isascii() else "_" for each in word)
+    return f"%{''.join(kept)}%"
+
+
 def embed(state: State, embedder: Embedder, *, stop: Callable[[], bool], advance: Callable[[int], None]) -> int:
     """Give items their vectors, lot by lot, newest first, until all have one or `stop()`; the number of them.
 
@@ -81,14 +111,16 @@ def embed(state: State, embedder: Embedder, *, stop: Callable[[], bool], advance
     count = 0
     while not stop():
         with state.read() as tx:
-            lot = [(number, words_of(tx, number)) for number in _unembedded(tx, embedder.name)]
+            lot = [(number, words_of(tx, number), _cited(tx, number)) for number in _unembedded(tx, embedder.name)]
         if not lot:
             break
-        made = list(_embedded(embedder, [text for _, text in lot]))
+        plain = _embedded(embedder, [text for _, text, cited in lot if not cited])
+        lines = remembering.meanings(embedder, [(text, cited) for _, text, cited in lot if cited])
+        made = [_stored(*next(lines)) if cited else next(plain) for _, _, cited in lot]
         with state.write() as tx:
             tx.executemany(
                 "UPDATE life_item SET model = ?, vector = ?, states = ? WHERE number = ?",
-                [(embedder.name, *one, number) for (number, _), one in zip(lot, made, strict=True)],
+                [(embedder.name, *one, number) for (number, _, _), one in zip(lot, made, strict=True)],
             )
         count += len(lot)
         advance(len(lot))
@@ -159,6 +191,23 @@ def _records(tx: Connection) -> int:
             record: Record = orjson.loads(body)
             _put(tx, record, record["id"], None, 1, _weight(record, weight))
         new += len(rows)
+    return new
+
+
+def _records_of(tx: Connection, ids: Sequence[str]) -> int:
+    """Take in records by their ids, unless another run has done so meanwhile."""
+    import orjson
+
+    new = 0
+    for name in ids:
+        row = tx.execute(
+            "SELECT body FROM record WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM life_item WHERE record_id = ?1)",
+            (name,),
+        ).fetchone()
+        if row is not None:
+            record: Record = orjson.loads(row[0])
+            _put(tx, record, name, None, 1, _weight(record, KINDS[record["kind"]]))
+            new += 1
     return new
 
 
@@ -272,6 +321,25 @@ def _unembedded(tx: Connection, model: str) -> list[int]:
     return found
 
 
+def _cited(tx: Connection, number: int) -> list[list[str]]:
+    """Of a line of memory what its records say, each in pieces; of anything else nothing."""
+    import orjson
+
+    rows = tx.execute(
+        """SELECT cited.body FROM life_item
+           JOIN record ON record.id = record_id AND record.kind = 'life.memory', json_each(record.body, '$.sources')
+           JOIN record AS cited ON cited.id = json_each.value WHERE number = ? ORDER BY json_each.key""",
+        (number,),
+    ).fetchall()
+    return [pieces(wording.said(orjson.loads(body))) for (body,) in rows]
+
+
+def _stored(vectors: Any, states: Any) -> tuple[bytes, bytes | None]:
+    import numpy
+
+    return vectors.astype(numpy.float16).tobytes(), None if states is None else late.packed(states)
+
+
 def _embedded(embedder: Embedder, texts: list[str]) -> Iterator[tuple[bytes, bytes | None]]:
     import numpy
 
@@ -291,7 +359,7 @@ def _embedded(embedder: Embedder, texts: list[str]) -> Iterator[tuple[bytes, byt
         kept = [late.kept(one.words, one.states)[1] for one in tokens[first : first + len(some)] if one is not None]
         if len(kept) > 1:
             kept = [states[: max(1, STATES // len(kept))] for states in kept]
-        yield own.astype(numpy.float16).tobytes(), late.packed(numpy.vstack(kept)) if kept else None
+        yield _stored(own, numpy.vstack(kept) if kept else None)
         first += len(some)
 
 

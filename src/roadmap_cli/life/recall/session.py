@@ -42,6 +42,7 @@ class Recall:
     now: Callable[[], datetime]
     _items: Items | None = field(default=None)
     _loaded: bool = False
+    _records_left: bool = False
 
     def take_in(self, seconds: float, progress: Progress) -> indexing.Missing:
         """Take in what is new, for at most so many seconds (0: until all is done); what is still missing."""
@@ -53,19 +54,24 @@ class Recall:
             with progress("reading what is new", left.vectors) as bar:
                 indexing.embed(self.state, self.embedder, stop=stop, advance=lambda count: bar.advance(count))
             left = self._missing(name)
+        self._records_left, self._loaded = left.records > 0, False
         return left if self.embedder else indexing.Missing(left.records, 0)
 
     def ask(self, text: Any, wanted: Wanted) -> tuple[list[Record], list[int]]:
         """The hits for a question, and the numbers of their items. Raises DataError for what is no question."""
         from roadmap_cli.retrieval.evidence import Question
 
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str):
             raise DataError("field 'question' is missing or not text", code="missing_field")
+        if not text.strip():
+            raise DataError("field 'question' is empty", code="missing_field")
         try:
             text.encode()
         except UnicodeEncodeError:
             raise DataError("the question holds half a surrogate pair, which is not text", code="bad_text") from None
         question = Question.of(text, self.terms, self.embedder, self.now().date())
+        if self._records_left and indexing.take_in_holding(self.state, self._beginnings(text)):
+            self._loaded = False
         with self.state.read() as tx:
             if not self._loaded:
                 model = (self.embedder.name, self.embedder.dimensions) if self.embedder else None
@@ -74,6 +80,17 @@ class Recall:
             return (
                 answering.answer(self._items, question, wanted, self.terms, self.embedder) if self._items else ([], [])
             )
+
+    def _beginnings(self, text: str) -> list[str]:
+        """What the words of a question begin with in any form: as much as each has in common with its stem."""
+        from roadmap_cli.retrieval import terms
+
+        words = terms.words(text)
+        found = []
+        for word, stems in zip(words, self.terms.split(words), strict=True):
+            same = _shared(word, stems[0]) if stems else ""
+            found.append(same if len(same) > 2 else word)
+        return found
 
     def shown(self, numbers: Sequence[int]) -> None:
         """Note that items were shown."""
@@ -86,17 +103,26 @@ class Recall:
             return indexing.missing(tx, model)
 
 
+def _shared(one: str, other: str) -> str:
+    """What two words begin with alike."""
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return one[:count]
+
+
 @contextmanager
 def opened(
     state: State,
     *,
     environ: Mapping[str, str],
-    ledger: Ledger,
+    ledger: Ledger | None,
     warn: Callable[[str], None],
     now: Callable[[], datetime],
     model: str | None = None,
 ) -> Iterator[Recall]:
     """A run with its model; where the default model is not there, words alone count, and `warn` says so.
+    Without a `ledger` what is asked of the model is not noted: for states that are only read.
 
     Raises ConfigError or Unavailable for a `model` that was named and is not there.
     """

@@ -3,9 +3,9 @@
 A module has ``NAME`` (the field of a template's step), ``read(reader, value, way)`` that checks what stands there and
 gives it in one shape, ``needed(spec)`` that names the permissions beyond those of its effects, ``resources(spec)`` that
 names what it touches (``host:…``, ``database:…``, ``channel:…``, ``project:…``, ``mailbox:…``, ``file:…``),
-``effects(spec)`` that names the effects the step must declare for it (one of each tuple), and
-``perform(spec, step, context)``. Programs (``command``, ``shell``) are done by `wf.steps`; what waits (``wait``,
-``event``, ``human``, ``workflow``) by the runner.
+``effects(spec)`` that names the effects the step must declare for it (one of each tuple), ``settled(spec)`` that checks
+it once all values are put in, and ``perform(spec, step, context)``. Programs (``command``, ``shell``) are done by
+`wf.steps`; what waits (``wait``, ``event``, ``human``, ``workflow``) by the runner.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,14 +59,35 @@ def module(name: str) -> Any:
 
 
 def filled(step: Record, lookup: Callable[[str], Any]) -> Record:
-    """The spec of a planned step's action with the values of earlier steps put in.
+    """The spec of a planned step's action with the values of earlier steps put in, each found to fit its place.
 
-    Once only: what looks like a placeholder in a value that was put in is text.
+    Once only: what looks like a placeholder in a value that was put in is text. Raises DataError.
     """
     from roadmap_cli.wf import placeholders
 
-    spec: Record = placeholders.filled(step[step["action"]], lookup)
-    return spec
+    found = module(step["action"])
+
+    def given(name: str) -> Any:
+        value = lookup(name)
+        return _Null("null") if value is None else value  # None would leave the placeholder as it stands
+
+    spec = placeholders.filled(step[step["action"]], given)
+    settled: Record = found.settled(_with_nulls(spec))
+    return settled
+
+
+class _Null(str):
+    """Nothing, while values are put in: ``null`` within a text, None where it stands alone."""
+
+    __slots__ = ()
+
+
+def _with_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_nulls(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_nulls(each) for each in value]
+    return None if isinstance(value, _Null) else value
 
 
 def resources(step: Record, lookup: Callable[[str], Any]) -> list[str]:
@@ -89,28 +110,45 @@ def perform(step: Record, context: Context) -> Record:
         outcome = failed(classified(error), error.message)
         if (wait_s := getattr(error, "retry_after_s", None)) is not None:
             outcome["retry_after_s"] = wait_s
+    except Exception as error:  # noqa: BLE001 - a bug here must end the step, not the run; its text may hold data
+        outcome = failed("unknown", f"a bug in action {step['action']!r}: {type(error).__name__}")
     outcome["duration_ms"] = round((time.monotonic() - began) * 1000)
     return outcome
 
 
 def _performed(step: Record, context: Context) -> Record:
-    from roadmap_cli.wf.actions import scope
-    from roadmap_cli.wf.agents import roles
+    from roadmap_cli.wf.actions import once
     from roadmap_cli.wf.steps import Stopped
 
     if context.stop.is_set():
         raise Stopped
     found = module(step["action"])
     spec = filled(step, context.lookup)
-    roles.refuse_tool(step["role"], step["action"], spec)
-    for choices in found.effects(spec):
-        if not set(choices) & set(step["effects"]):
-            raise DataError(f"step {step['name']!r} does not declare effect {' or '.join(map(repr, choices))}")
-    scope.refuse_outside(found.resources(spec), context.scope)
+    try:
+        refuse(step, spec, context.scope)
+    except DataError as error:
+        with context.state.write() as tx:
+            touched = found.resources(spec)
+            once.note(tx, context, step, f"{step['action']}.refused", touched, "refused", error.message)
+        raise
     outcome: Record = found.perform(spec, step, context)
     if outcome["status"] == "succeeded" and _size(outcome["output"]) > MOST_OUTPUT:
         return failed("permanent", f"more than {MOST_OUTPUT} bytes of output")
     return outcome
+
+
+def refuse(step: Record, spec: Record, allowed: Sequence[str]) -> None:
+    """Raise DataError if the role has no tool for it, an effect is not declared, or a resource is out of scope."""
+    from roadmap_cli.wf.actions import scope
+    from roadmap_cli.wf.agents import roles
+
+    found = module(step["action"])
+    roles.refuse_tool(step["role"], step["action"], spec)
+    for choices in found.effects(spec):
+        if not set(choices) & set(step["effects"]):
+            what = f"step {step['name']!r} does not declare effect {' or '.join(map(repr, choices))}"
+            raise DataError(what, code="undeclared_effect")
+    scope.refuse_outside(found.resources(spec), allowed)
 
 
 def succeeded(output: Any, **more: Any) -> Record:

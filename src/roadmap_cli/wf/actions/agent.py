@@ -25,7 +25,10 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     found: Record = {"task": name}
     if task is None:
         return found
-    reader.table(table, way, (*task.fields, *tasks.COMMON), task.needs)
+    for key in table:
+        if key in tasks.every_field() and key not in task.fields:
+            reader.fault((*way, key), "unknown_field", f"task {name!r} takes no field {key!r}")
+    reader.table({key: table.get(key) for key in task.needs}, way, task.needs, task.needs)
     if "model" in table:
         found["model"] = reading.literal(reader, table, way, "model", "the template says which model is asked")
     for key in task.fields:
@@ -96,7 +99,9 @@ def _queries(reader: Reader, value: Any, way: Way) -> list[Record]:
 
 def _parameter(reader: Reader, value: Any, way: Way) -> Record:
     """Where a parameter of a query gets its value from a question: a number, a date, quoted words, one of some."""
-    table = reader.table({"take": value} if isinstance(value, str) else value, way, ("take", "of", "default"), ("take",))
+    table = reader.table(
+        {"take": value} if isinstance(value, str) else value, way, ("take", "of", "default"), ("take",)
+    )
     take = reading.choice(reader, table, way, "take", tasks.TAKES, "words")
     found: Record = {"take": take}
     if take == "one_of":
@@ -106,6 +111,24 @@ def _parameter(reader: Reader, value: Any, way: Way) -> Record:
     if "default" in table:
         found["default"] = table["default"]
     return found
+
+
+def settled(spec: Record) -> Record:
+    """The task with its values. Raises DataError for what is not what its field should be."""
+    task = tasks.TASKS[spec["task"]]
+    for key, sort in task.fields.items():
+        if key not in spec:
+            continue
+        if sort == "text":
+            spec[key] = reading.plain(spec[key], f"{key!r}")
+        elif sort == "texts":
+            spec[key] = reading.flat(spec[key], f"{key!r}")
+        elif sort == "list" and not isinstance(spec[key], list):
+            raise DataError(f"{key!r} is no list", code="bad_value")
+    spec["files"] = [tasks.plain_path(each) for each in spec.get("files", [])]
+    if "path" in spec:
+        spec["path"] = tasks.plain_path(spec["path"])
+    return spec
 
 
 def needed(spec: Record) -> list[str]:

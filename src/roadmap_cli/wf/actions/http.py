@@ -71,7 +71,7 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
 
 def _url(reader: Reader, table: dict[str, Any], way: Way) -> Record:
     url: str = reader.take(table, way, "url", str, "")
-    nothing: Record = {"origin": "", "path": [], "query": []}
+    nothing: Record = {"origin": "", "path": [], "folder": False, "query": []}
     # A placeholder has no '/', '?' or '#' in its name, so the parts of a URL can be told before values are put in.
     try:
         parts = urlsplit(url.strip())
@@ -83,14 +83,16 @@ def _url(reader: Reader, table: dict[str, Any], way: Way) -> Record:
         message = f"'url' must begin with http:// or https:// and a host, both as text: {url[:100]!r}"
         reader.fault((*way, "url"), "bad_url", message)
         return nothing
-    path = [unquote(each) for each in parts.path.removeprefix("/").split("/")]
-    if any(each in (".", "..") for each in path):
-        reader.fault((*way, "url"), "bad_url", f"'.' and '..' have no place in a URL: {url[:100]!r}")
+    is_folder = parts.path.endswith("/")
+    path = [unquote(each) for each in parts.path.split("/")[1 : -1 if is_folder else None]]
+    if any(each in ("", ".", "..") for each in path):
+        reader.fault((*way, "url"), "bad_url", f"'//', '.' and '..' have no place in a URL: {url[:100]!r}")
         return nothing
     query = [part.partition("=") for part in parts.query.split("&") if part]
     return {
         "origin": origin,
         "path": path,
+        "folder": is_folder,
         "query": [[unquote(key.replace("+", " ")), unquote(each.replace("+", " "))] for key, _, each in query],
     }
 
@@ -105,6 +107,11 @@ def _secret(reader: Reader, value: Any, way: Way) -> Record:
         header = "Authorization"
     prefix = reading.literal(reader, table, way, "prefix", "it goes before a secret", "Bearer ")
     return {"name": reading.name(reader, table, way, "name"), "header": header, "prefix": prefix}
+
+
+def settled(spec: Record) -> Record:
+    """The request with its values; they are held against their places when it is built."""
+    return spec
 
 
 def needed(spec: Record) -> list[str]:

@@ -66,6 +66,25 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     return found
 
 
+def settled(spec: Record) -> Record:
+    """What to do with its values. Raises DataError for a key or a project that is none."""
+    for key in ("issue", "type", "summary", "description", "text", "to"):
+        if key in spec:
+            spec[key] = reading.plain(spec[key], f"{key!r}")
+    if "issue" in spec and not ISSUE.match(spec["issue"]):
+        raise DataError(f"{spec['issue'][:60]!r} is no key of an issue", code="bad_issue")
+    if "projects" in spec:
+        spec["projects"] = reading.flat(spec["projects"], "'project'")
+        for each in spec["projects"]:
+            if not PROJECT.match(each):
+                raise DataError(f"{each[:60]!r} is no key of a project", code="bad_project")
+    if "summary" in spec:
+        spec["summary"] = " ".join(spec["summary"].split())[:254]
+    if "labels" in spec:
+        spec["labels"] = ["-".join(each.split())[:255] for each in reading.flat(spec["labels"], "'labels'")]
+    return spec
+
+
 def needed(spec: Record) -> list[str]:
     """The site and what is done there."""
     return [f"jira:{spec['site']}:{spec['do']}"]

@@ -36,7 +36,9 @@ def confined(query: str, values: Mapping[str, Any], projects: Sequence[str]) -> 
     condition, order = _parts(query)
     names = ", ".join(quoted(each) for each in projects)
     inner = _put_in(condition, values).strip()
-    return f"project in ({names})" + (f" AND ({inner})" if inner else "") + (f" {_put_in(order, values)}" if order else "")
+    return (
+        f"project in ({names})" + (f" AND ({inner})" if inner else "") + (f" {_put_in(order, values)}" if order else "")
+    )
 
 
 def quoted(value: Any) -> str:

@@ -6,8 +6,10 @@ recipient, and the same step sends the same message under the same Message-ID.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.actions import reading
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 NAME = "mail"
 MOST_RECIPIENTS = 50
+#: An address as it is sent to (RFC 5321, 4.1.2, without quoted local parts and literals).
+ADDRESS = re.compile(r"(?=.{3,254}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\Z")
+MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,400}@[!-;=?-~]{1,400}>\Z")
 _FIELDS = ("account", "to", "cc", "subject", "text", "in_reply_to")
 
 
@@ -36,6 +41,24 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     if "in_reply_to" in table:
         found["in_reply_to"] = reading.text(reader, table, way, "in_reply_to", most=998)
     return found
+
+
+def settled(spec: Record) -> Record:
+    """The message with its values. Raises DataError for an address or a Message-ID that is none."""
+    for key in ("to", "cc"):
+        spec[key] = reading.flat(spec[key], f"{key!r}")
+        for each in spec[key]:
+            if not ADDRESS.match(each):
+                raise DataError(f"{each[:60]!r} is no address", code="bad_address")
+    if not 1 <= len(spec["to"]) + len(spec["cc"]) <= MOST_RECIPIENTS or not spec["to"]:
+        raise DataError(f"there must be 1 to {MOST_RECIPIENTS} recipients", code="bad_recipients")
+    spec["subject"] = " ".join(reading.printable(reading.plain(spec["subject"], "'subject'")).split())[:500]
+    spec["text"] = reading.plain(spec["text"], "'text'")
+    if "in_reply_to" in spec:
+        spec["in_reply_to"] = reading.plain(spec["in_reply_to"], "'in_reply_to'").strip()
+        if spec["in_reply_to"] and not MESSAGE_ID.match(spec["in_reply_to"]):
+            raise DataError(f"{spec['in_reply_to'][:60]!r} is no Message-ID", code="bad_message_id")
+    return spec
 
 
 def needed(spec: Record) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.wf import placeholders
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def literal(reader: Reader, table: dict[str, Any], way: Way, key: str, why: str,
     if any(True for _ in placeholders.names(value)):
         reader.fault((*way, key), "not_literal", f"field {key!r} must not hold a placeholder: {why}")
         return default
-    return value.replace("$${", "${")
+    return value
 
 
 def from_author(reader: Reader, value: Any, way: Way, what: str) -> None:
@@ -61,3 +63,33 @@ def one_or_more(reader: Reader, table: dict[str, Any], way: Way, key: str) -> li
 def choice(reader: Reader, table: dict[str, Any], way: Way, key: str, choices: Sequence[str], default: str) -> str:
     """One word of several."""
     return reader.chosen(table.get(key, default), (*way, key), choices, key)
+
+
+def plain(value: Any, what: str) -> str:
+    """A value that stands as text. Raises DataError for lists, tables, nothing, NUL bytes and half surrogate pairs."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | str) and not (isinstance(value, float) and not math.isfinite(value)):
+        text = str(value)
+        if "\0" not in text and text.encode(errors="ignore").decode() == text:
+            return text
+    raise DataError(f"{shortened(value)} has no place in {what}", code="bad_value")
+
+
+def flat(value: Any, what: str) -> list[str]:
+    """A list of texts, in which a placeholder may have put a list. Raises DataError as `plain` does."""
+    found: list[str] = []
+    for each in value if isinstance(value, list) else [value]:
+        found += [plain(inner, what) for inner in each] if isinstance(each, list) else [plain(each, what)]
+    return found
+
+
+def printable(text: str) -> str:
+    """A text with a space for each sign that cannot be seen."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def shortened(value: Any) -> str:
+    """A value for a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

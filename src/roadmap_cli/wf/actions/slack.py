@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.actions import reading
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NAME = "slack"
 MOST_TEXT = 40_000
 _FIELDS = ("do", "workspace", "channel", "text", "thread", "broadcast", "mention", "email", "most")
+_CHANNEL = re.compile(r"(#[^\s#,<>@]{1,80}|[CGD][A-Z0-9]{5,20})\Z")
 _MENTION = re.compile(r"(@(here|channel|everyone)|[UW][A-Z0-9]{5,20}|S[A-Z0-9]{5,20})\Z")
 
 
@@ -47,6 +49,22 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     if do == "replies":
         found["most"] = int(reader.number(table, way, "most", 1, 1000, 100))
     return found
+
+
+def settled(spec: Record) -> Record:
+    """The message with its values. Raises DataError for a channel, thread or address that is none."""
+    for key in ("channel", "text", "thread", "email"):
+        if key in spec:
+            spec[key] = reading.plain(spec[key], f"{key!r}")
+    if not _CHANNEL.match(spec.get("channel", "#ok")):
+        raise DataError(f"{spec['channel'][:60]!r} is no channel: its id, or # and its name", code="bad_channel")
+    if not re.fullmatch(r"[0-9]{1,12}\.[0-9]{1,9}", spec.get("thread", "1.0")):
+        raise DataError(f"{spec['thread'][:60]!r} is not the time stamp of a message", code="bad_thread")
+    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,255}", spec.get("email", "a@b")):
+        raise DataError(f"{spec['email'][:60]!r} is no address", code="bad_address")
+    if len(spec.get("text", "")) > MOST_TEXT:
+        raise DataError(f"the text is longer than {MOST_TEXT} characters", code="too_long")
+    return spec
 
 
 def needed(spec: Record) -> list[str]:

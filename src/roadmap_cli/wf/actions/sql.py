@@ -31,7 +31,7 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
     query = reading.literal(reader, table, way, "query", _WHY)
     parameters: dict[str, Any] = reader.take(table, way, "parameters", dict, {})
     try:
-        statement = statements.parsed(query) if query else None
+        statement = statements.parsed(query) if query or not table.get("query") else None
     except DataError as error:
         reader.fault((*way, "query"), error.code, error.message)
         statement = None
@@ -54,6 +54,18 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
         "most_rows": int(reader.number(table, way, "most_rows", 1, MOST_ROWS, 1000)),
         "change": change,
     }
+
+
+def settled(spec: Record) -> Record:
+    """The statement with the values that are bound to it. Raises DataError for lists and tables."""
+    for name, value in spec["parameters"].items():
+        if not isinstance(value, str | int | float | bool | None):
+            raise DataError(f"parameter {name!r} is no single value", code="bad_value")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise DataError(f"parameter {name!r} is too large a number", code="bad_value")
+        if isinstance(value, str) and "\0" in value:
+            raise DataError(f"parameter {name!r} holds a NUL byte", code="bad_value")
+    return spec
 
 
 def needed(spec: Record) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from roadmap_cli.core.errors import DataError
 
@@ -103,10 +104,9 @@ def _is_change(words: list[str]) -> bool:
     if first not in _READS:
         known = ", ".join(sorted(_READS | _CHANGES))
         raise DataError(f"a query begins with one of {known}, not with {first!r}", code="bad_query")
-    if first == "WITH":
-        # a change hides in a common table expression, or stands after the last: each time a parenthesis is before it
-        if any(word in _CHANGES and before in "()" for before, word in zip(words, words[1:], strict=False)):
-            return True
+    # a change hides in a common table expression, or stands after the last: each time a parenthesis is before it
+    if first == "WITH" and any(word in _CHANGES and before in "()" for before, word in pairwise(words)):
+        return True
     if "INTO" in words:
         raise DataError("SELECT … INTO makes a table; a query reads or changes rows", code="bad_query")
     return False

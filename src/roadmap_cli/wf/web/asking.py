@@ -84,7 +84,7 @@ def audit(tx: Connection, page: int) -> tuple[list[Record], int]:
 
 
 def proof(tx: Connection, seq: int) -> tuple[Record, list[str], str, int, bool] | None:
-    """An entry, the hashes that lead to the root, the root, the size of the log, and whether they do; None without it."""
+    """An entry, the hashes to the root, the root, the size of the log, and whether they lead there; None without it."""
     from roadmap_cli.wf.audit import entries, tree
     from roadmap_cli.wf.audit.log import leaf_hash
 

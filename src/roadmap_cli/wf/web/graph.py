@@ -53,10 +53,11 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> Markup:
 def _box(step: Record, corner: tuple[int, int], status: str) -> Markup:
     x, y = corner
     name = step["name"] if len(step["name"]) <= _MOST_LETTERS else step["name"][: _MOST_LETTERS - 1] + "…"
+    style = f"box {_word(status)} risk-{_word(step['risk'])}"
     return tag(
         "g", tag("title", f"{step['name']}: {status}, as {step['role']}, risk {step['risk']}"),
-        tag("rect", x=x, y=y, width=_WIDE, height=_HIGH, rx=5, class_=f"box {_word(status)} risk-{_word(step['risk'])}"),
-        tag("text", name, x=x + 10, y=y + 18), tag("text", f"{step['role']} · {status}", x=x + 10, y=y + 35, class_="small"),
+        tag("rect", x=x, y=y, width=_WIDE, height=_HIGH, rx=5, class_=style), tag("text", name, x=x + 10, y=y + 18),
+        tag("text", f"{step['role']} · {status}", x=x + 10, y=y + 35, class_="small"),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import TypeAlias
 
 #: What may stand inside an element: markup as it is, anything else as text.
-Inside: TypeAlias = "Markup | str | int | float | None | Iterable[Inside]"
+Inside: TypeAlias = "Markup | str | int | float | Iterable[Inside] | None"
 
 _VOID = frozenset({"meta", "link", "br", "input"})
 

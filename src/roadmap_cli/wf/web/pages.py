@@ -27,7 +27,8 @@ a { color: var(--link); } nav ul { list-style: none; padding: 0; display: flex; 
 nav a[aria-current] { font-weight: bold; color: var(--ink); text-decoration: none; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; } caption { text-align: left; font-weight: bold; }
 th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
- overflow-wrap: break-word; } time { white-space: nowrap; } thead th { color: var(--faint); font-weight: normal; } tbody th { font-weight: normal; }
+ overflow-wrap: break-word; } time { white-space: nowrap; }
+thead th { color: var(--faint); font-weight: normal; } tbody th { font-weight: normal; }
 code, pre { font: .9em/1.4 ui-monospace, monospace; } pre { overflow-x: auto; } .none, .small { color: var(--faint); }
 .succeeded, .ok, .allowed, .done { color: var(--good); } .failed, .error, .refused, .critical { color: var(--bad); }
 .waiting, .paused, .warning, .asked { color: var(--slow); } .wide { overflow-x: auto; }
@@ -89,7 +90,8 @@ def _runs(asked: Asked) -> Markup:
     found, count = asking.runs(asked.tx, status, workflow, asked.page)
     rows = [
         (
-            tag("a", each["workflow"], href=f"/run/{quote(each['run_id'])}"), _status(each["status"]), _moment(each["started_at"]),
+            tag("a", each["workflow"], href=f"/run/{quote(each['run_id'])}"), _status(each["status"]),
+            _moment(each["started_at"]),
             _length(each["started_at"], each["finished_at"], asked.now), each["requested_by"], each["risk"],
         )
         for each in found

@@ -1,0 +1,206 @@
+"""wf-grant: who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from roadmap_cli.cli.command import command
+from roadmap_cli.cli.run import Run
+from roadmap_cli.core.records import Record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from roadmap_cli.wf.rights.giving import Giver
+
+
+@command(
+    writes=("wf.grant", "wf.policy", "wf.verdict"),
+    state="write",
+    columns=("at", "id", "subject", "grants", "scope", "until", "status"),
+    examples={
+        "Let somebody approve what touches a database":
+            "wf-grant alice --role approver --scope 'database:orders' --scope 'run:*' --until 30d"
+            " --because 'on call in December'",
+        "See what was given": "wf-grant --plain",
+        "Ask why somebody may not": "wf-grant --check carol delete database:orders",
+    },
+    see=("wf-approve", "wf-run", "roadmap-why"),
+)  # fmt: skip
+@click.argument("name", required=False, metavar="[NAME|group:NAME|ID]")
+@click.option("--role", type=click.Choice(["owner", "operator", "approver", "reader"]), help="Give this role.")
+@click.option(
+    "--scope", "patterns", multiple=True, metavar="PATTERN",
+    help="Only for these resources, such as 'database:orders' or 'host:*.example'; may be repeated. Default: all.",
+)  # fmt: skip
+@click.option("--workflow", "workflows", multiple=True, metavar="NAME", help="Only in this workflow; may be repeated.")
+@click.option("--until", metavar="WHEN", help="It ends then: a time, or how long from now (12h, 30d, 8w).")
+@click.option("--group", metavar="GROUP", help="Put NAME into this group.")
+@click.option(
+    "--key", metavar="TEXT", help="Register as NAME's: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS."
+)
+@click.option("--lend", metavar="ID", help="Lend NAME a part of this grant, which you have.")
+@click.option("--revoke", metavar="ID", help="Take back this grant, membership or key.")
+@click.option("--policy", type=click.File("r"), metavar="FILE", help="Check and store the Cedar policies in FILE.")
+@click.option("--policies", "wants_policies", is_flag=True, help="Write every version of the stored policies.")
+@click.option(
+    "--check",
+    nargs=3,
+    metavar="USER ACTION RESOURCE",
+    help="Say whether USER may, by which policy, or what is missing.",
+)
+@click.option("--acting", metavar="ROLE", help="With --check, ask whether this role of an agent may, too.")
+@click.option("--as", "giver", metavar="NAME", help="Act in this name. Default: your login name.")
+@click.option("--because", default="", metavar="TEXT", help="Why, in words that stay with the decision.")
+@click.option(
+    "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
+    help="Prove your name with this OpenSSH private key (Ed25519).",
+)  # fmt: skip
+def main(
+    run: Run,
+    name: str | None,
+    role: str | None,
+    patterns: tuple[str, ...],
+    workflows: tuple[str, ...],
+    until: str | None,
+    group: str | None,
+    key: str | None,
+    lend: str | None,
+    revoke: str | None,
+    policy: IO[str] | None,
+    wants_policies: bool,
+    check: tuple[str, str, str] | None,
+    acting: str | None,
+    giver: str | None,
+    because: str,
+    key_file: str | None,
+) -> Iterator[Record]:
+    """Give, lend, list, explain and take back rights.
+
+    An owner gives rights and stores policies; an operator has steps done; an approver approves and denies plans and
+    gives leave; a reader has things read.
+    A step is done if the user who asked for its plan may do it, the role it acts in may, and the plan's scope covers
+    what it touches.
+    A right that nobody gave is not there; a policy that forbids wins.
+
+    As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.
+    The first grant ends that: it is given by who owns the state file, and makes them its owner.
+    Whoever can open the state file can claim a name with --as.
+    A name for which a key is registered (--key) is worth nothing claimed: it must be proven, by --sign-with or by a
+    link that was sealed to that key.
+
+    A grant ends at its time, when it is taken back, or with the grant it was lent from.
+    Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
+
+    Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
+    The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id; they are validated
+    against the schema first, every version is kept, and an empty FILE takes them back.
+    The exit code of --check is 1 if the answer is no.
+    """
+    from roadmap_cli.core.errors import Negative, UsageError
+    from roadmap_cli.wf.rights import explaining, grants, stored
+
+    acts = {"--role": role, "--group": group, "--key": key, "--lend": lend, "--revoke": revoke, "--policy": policy,
+            "--policies": wants_policies or None, "--check": check}  # fmt: skip
+    wanted = [flag for flag, value in acts.items() if value is not None]
+    if len(wanted) > 1:
+        raise UsageError(f"{' and '.join(wanted)} exclude each other")
+    if wanted and wanted[0] in ("--role", "--group", "--key", "--lend") and not name:
+        raise UsageError(f"{wanted[0]} needs a NAME")
+    if check is not None:
+        with run.state.read() as tx:
+            found = explaining.explain(tx, *check, role=acting, at=run.now())
+        yield found
+        if not found["allowed"]:
+            raise Negative
+    elif wants_policies:
+        with run.state.read() as tx:
+            every = list(stored.history(tx))
+        yield from every
+    elif not wanted:
+        with run.state.read() as tx:
+            is_id = name is not None and name.startswith("wf_")
+            rows = [each for each in grants.listed(tx, run.now(), None if is_id else name)
+                    if not is_id or each["id"] == name]  # fmt: skip
+        yield from rows
+        if name and not rows:
+            raise Negative(f"nothing was given to {name!r}")
+    else:
+        yield from _given(run, _giver(run, giver, because, key_file), name or "", role, patterns, workflows,
+                          _end(run, until), group, key, lend, revoke, policy)  # fmt: skip
+
+
+def _given(
+    run: Run,
+    who: Giver,
+    name: str,
+    role: str | None,
+    patterns: tuple[str, ...],
+    workflows: tuple[str, ...],
+    until: datetime | None,
+    group: str | None,
+    key: str | None,
+    lend: str | None,
+    revoke: str | None,
+    policy: IO[str] | None,
+) -> Iterator[Record]:
+    from roadmap_cli.core.errors import DataError, UsageError
+    from roadmap_cli.wf import refusals
+    from roadmap_cli.wf.rights import giving
+
+    source = ""
+    if policy is not None:
+        try:
+            source = policy.read()
+        except UnicodeDecodeError:
+            raise DataError("not UTF-8", where=policy.name) from None
+    if lend and until is None:
+        raise UsageError("what is lent has an end", hint="--until 7d")
+    with refusals.logged(run.state, action="right", user=who.name, resource=revoke or lend or name or "policies",
+                         at=run.now()) as tx:  # fmt: skip
+        if role:
+            found = giving.role(tx, who, name, role, patterns=patterns, workflows=workflows, until=until)
+        elif group:
+            found = giving.membership(tx, who, name, group, until=until)
+        elif key:
+            found = giving.identity(tx, who, name, key)
+        elif lend and until:
+            found = giving.loan(tx, who, name, lend, until=until, patterns=patterns, workflows=workflows)
+        elif revoke:
+            found = giving.revocation(tx, who, revoke)
+        else:
+            assert policy is not None
+            found = giving.policies(tx, who, policy.name.rpartition("/")[2] or "policies", source)
+    if len(found) > 1:
+        run.warn(f"from now on only what was given counts in this state; {who.name!r} is its owner")
+    yield from found
+
+
+def _giver(run: Run, name: str | None, because: str, key_file: str | None) -> Giver:
+    import os
+    from pathlib import Path
+
+    from roadmap_cli.core.errors import UsageError
+    from roadmap_cli.wf import people
+    from roadmap_cli.wf.rights.giving import Giver
+
+    if not because.strip():
+        raise UsageError("a right is given or taken for a reason", hint="--because TEXT")
+    owner = os.stat(run.state.path).st_uid if run.state else -1  # noqa: PTH116 - the state is open: it is there
+    return Giver(people.user(name), because, owner == os.geteuid(), run.command, run.now(),
+                 Path(key_file) if key_file else None)  # fmt: skip
+
+
+def _end(run: Run, text: str | None) -> datetime | None:
+    from roadmap_cli.core import clock
+    from roadmap_cli.core.errors import UsageError
+
+    if text is None:
+        return None
+    found = clock.parse(text) if text[:1].isdigit() and "T" in text else run.now() + clock.length(text)
+    if found <= run.now():
+        raise UsageError(f"{text!r} is over already")
+    return found

@@ -1,0 +1,66 @@
+"""wf-worker: runs as they become ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO
+
+import click
+
+from roadmap_cli.cli.command import command
+from roadmap_cli.cli.run import Run
+from roadmap_cli.core.records import Record
+
+
+@command(
+    writes=(
+        "wf.run_started", "wf.run_resumed", "wf.step_started", "wf.step_finished", "wf.run_finished", "wf.run_waiting",
+        "wf.run_paused", "wf.task",
+    ),
+    state="write",
+    effects=("files", "programs", "network"),
+    columns=("at", "kind", "run_id", "step", "status"),
+    examples={"Do what is ready, and end": "wf-worker --once"},
+    see=("wf-run", "wf-approve"),
+)  # fmt: skip
+@click.option("--once", is_flag=True, help="End when nothing is ready any more.")
+@click.option(
+    "--database", type=click.File("r"), metavar="FILE", envvar="ROADMAP_DATABASE",
+    help="Share the runs with other machines through the Postgres whose URL is in FILE.",
+)  # fmt: skip
+@click.option(
+    "--parallel", type=click.IntRange(1, 256), default=8, show_default=True, metavar="N", help="Steps done at a time."
+)
+@click.option(
+    "--park-after", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
+    help="Let go of a run that waits for longer than this.",
+)  # fmt: skip
+@click.option("--grace", type=click.FloatRange(0), default=20, show_default=True, help="Seconds to finish at the end.")
+def main(
+    run: Run, once: bool, database: IO[str] | None, parallel: int, park_after: float, grace: float
+) -> Iterator[Record]:
+    """Run plans as they become ready, until told to end.
+
+    Takes up every plan whose approval holds and that was never begun, every run that was cut off, and every run whose
+    wait is over or whose question was answered; the most urgent first.
+    Several may work on one state, and, with --database, on many machines: each run is one worker's at a time.
+    With --database the runs stand in a Postgres; each machine keeps its own encrypted state, with the secrets and the
+    permissions of that machine.
+
+    At SIGTERM it begins nothing more, lets what is being done end for the time of --grace, and ends with 0; what is not
+    done by then is done again later, with the same key.
+    A Postgres that is away is waited for.
+    """
+    from roadmap_cli.wf import library
+    from roadmap_cli.wf.running import local, shared, working
+
+    settings = local.Settings(library.environ(run.environ), run.command, run.clock, parallel, park_after)
+    if run.dry_run:
+        yield from working.ready(run.state, run.now(), run.warn)
+        return
+    place = (
+        shared.opened(run.state, database.read(), settings, run.transport) if database
+        else local.opened(run.state, settings)
+    )  # fmt: skip
+    with place as engine, working.ended_by_signal(lambda: engine.drain(grace)):
+        yield from working.work(engine, run.clock, run.warn, once=once)

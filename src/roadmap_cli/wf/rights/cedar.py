@@ -1,0 +1,133 @@
+"""Asking Cedar (https://www.cedarpolicy.com): policies and entities in, a verdict and the policies' names out.
+
+The one module that knows the engine. Policy sets are parsed once for each text. Reference: Cedar language, 4.x.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from roadmap_cli.core.errors import DataError, Unavailable
+from roadmap_cli.core.records import Record
+
+MOST_BYTES = 256 * 1024
+_ID = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether Cedar allows a request, and the ids of the policies that decided; none for a denial by default."""
+
+    is_allowed: bool
+    policy_ids: tuple[str, ...]
+
+
+def ask(requests: Sequence[Record], policies: str, entities: Sequence[Record]) -> list[Answer]:
+    """One answer for each request (principal, action, resource as ``type`` and ``id``, context), in their order.
+
+    A policy that fails while it is asked counts as a denial. `policies` come on top of those that come along.
+    """
+    engine = _engine()
+    found = engine.is_authorized_batch(list(requests), _compiled(policies), json.dumps(list(entities)), _schema())
+    answers = []
+    for each in found:
+        names = each.diagnostics.id_annotations_by_reason
+        ids = tuple(sorted({names.get(reason, reason) for reason in each.diagnostics.reasons}))
+        answers.append(Answer(each.allowed and not each.diagnostics.errors, ids))
+    return answers
+
+
+def checked(text: str) -> dict[str, str]:
+    """The ids and reasons (``@id``, ``@why``) of policies that fit the schema. Raises DataError for any that do not.
+
+    Each needs an id of its own: lower-case letters, digits and dashes; not one of a policy that comes along.
+    """
+    if len(text.encode()) > MOST_BYTES:
+        raise DataError(f"more than {MOST_BYTES} bytes of policies", code="too_large")
+    result = _engine().validate_policies(text, schema_text())
+    if not result.validation_passed:
+        names = result.id_annotations_by_policy_id
+        first = min(result.errors, key=str, default=None)  # Cedar tells them in any order
+        where = names.get(first.policy_id, first.policy_id) if first else ""
+        what = " ".join(str(first.error).split())[:300] if first else "not valid"
+        raise DataError(f"policy {where + ': ' if where else ''}{what}", code="bad_policy")
+    found: dict[str, str] = {}
+    for name, reason in _annotations(text):
+        if not _ID.match(name):
+            raise DataError(f"a policy needs an @id of lower-case letters, digits and dashes, not {name!r}",
+                            code="bad_policy")  # fmt: skip
+        if name in found or name in shipped():
+            raise DataError(f"there is a policy {name!r} already", code="duplicate_policy")
+        found[name] = reason
+    return found
+
+
+def shipped() -> dict[str, str]:
+    """The ids of the policies that come along, each with its reason."""
+    return dict(_annotations(shipped_text()))
+
+
+def reasons(text: str) -> dict[str, str]:
+    """The ids of all policies, those that come along and those of a text, each with its reason."""
+    return dict(_annotations(shipped_text())) | dict(_annotations(text))
+
+
+@cache
+def shipped_text() -> str:
+    """The policies that come along, in Cedar's language."""
+    return Path(__file__).with_name("policies.cedar").read_text("utf-8")
+
+
+@cache
+def schema_text() -> str:
+    """The schema, in Cedar's language."""
+    return Path(__file__).with_name("schema.cedar").read_text("utf-8")
+
+
+def entity(kind: str, id: str, parents: Sequence[tuple[str, str]] = (), /, **attributes: Any) -> Record:
+    """An entity as Cedar's JSON wants it."""
+    above = [{"type": sort, "id": name} for sort, name in parents]
+    return {"uid": {"type": kind, "id": id}, "attrs": attributes, "parents": above}
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of Cedar's. Raises DataError for characters that have no place in one here."""
+    if not text.isprintable() or '"' in text or "\\" in text:
+        raise DataError(f"not usable in a policy: {text[:80]!r}", code="bad_policy")
+    return f'"{text}"'
+
+
+@lru_cache(maxsize=256)
+def _annotations(text: str) -> tuple[tuple[str, str], ...]:
+    parsed = json.loads(_engine().policies_to_json_str(text)) if text.strip() else {}
+    if parsed.get("templates"):
+        raise DataError("policy templates are not taken; name principal and resource", code="bad_policy")
+    found = []
+    for policy in parsed.get("staticPolicies", {}).values():
+        notes = policy.get("annotations", {})
+        found.append((notes.get("id") or "", notes.get("why") or ""))
+    return tuple(found)
+
+
+@lru_cache(maxsize=512)
+def _compiled(policies: str) -> Any:
+    return _engine().PolicySet.from_str(shipped_text() + "\n" + policies)
+
+
+@cache
+def _schema() -> Any:
+    return _engine().Schema.from_str(schema_text())
+
+
+def _engine() -> Any:
+    try:
+        import cedarpy
+    except ImportError:
+        raise Unavailable("the policy engine is not installed", hint="pip install cedarpy") from None
+    return cedarpy

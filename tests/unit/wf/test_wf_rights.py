@@ -1,0 +1,300 @@
+"""Rights given, lent and taken back; who may do what, and why: on a real state, by Cedar."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attack_ground import NOW, Company, company
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roadmap_cli.core import clock
+from roadmap_cli.core.errors import DataError, Negative, RoadmapError, UsageError
+from roadmap_cli.state.store import State
+from roadmap_cli.wf import (
+    answering,
+    approvals,
+    escalation,
+    people,
+    refusals,
+    replies,
+    rights,
+    showing,
+    tasks,
+)
+from roadmap_cli.wf.rights import cedar, explaining, giving, grants, identities, stored
+
+ROOT = Path(__file__).parents[3]
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def place(state: State, tmp_path: Path) -> Company:
+    """The company, founded."""
+    return company(state, tmp_path)
+
+
+def logged(state: State) -> list[tuple[str, str]]:
+    """Action and outcome of every entry of the audit log."""
+    import orjson
+
+    with state.read() as tx:
+        bodies = [orjson.loads(body) for (body,) in tx.execute("SELECT body FROM wf_audit ORDER BY seq")]
+    return [(each["data"]["action"], each["data"]["outcome"]) for each in bodies]
+
+
+def test_the_policies_that_come_along_fit_their_schema_and_say_why() -> None:
+    import cedarpy
+
+    assert cedarpy.validate_policies(cedar.shipped_text(), cedar.schema_text()).validation_passed
+    found = cedar.shipped()
+    assert len(found) > 20
+    assert all(found.values())
+
+
+def test_until_something_is_given_whoever_opens_the_state_may_act(state: State) -> None:
+    giver = giving.Giver("olga", "because", True, "test", NOW)
+    with state.write() as tx:
+        assert explaining.explain(tx, "anybody", "delete", "database:x", role=None, at=NOW)["allowed"]
+        first, second = giving.role(tx, giver, "alice", "reader")
+    assert (first["grants"], first["subject"], second["subject"]) == ("owner", "user:olga", "user:alice")
+    with state.read() as tx:
+        found = explaining.explain(tx, "anybody", "delete", "database:x", role=None, at=NOW)
+    assert not found["allowed"]
+    assert found["why"] == "no permit matched: user 'anybody' has no right to delete database:x"
+    assert found["missing"] == "wf-grant anybody --role operator --scope 'database:x'"
+
+
+def test_the_first_grant_is_given_by_who_owns_the_file(state: State) -> None:
+    with state.write() as tx, pytest.raises(Negative, match="by who owns its file"):
+        giving.role(tx, giving.Giver("eve", "because", False, "test", NOW), "eve", "owner")
+
+
+def test_a_verdict_names_the_policies_of_user_and_role(place: Company) -> None:
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+        place.decide(tx, plan, "bob")
+        verdict = rights.may_perform(tx, plan, plan["steps"][0], NOW)
+        assert verdict.is_allowed
+        assert verdict.policy_ids == (f"grant:{place.ids['alice operator']}", "agent-operations")
+        refused = rights.may_perform(tx, plan, {**plan["steps"][0], "role": "data"}, NOW)
+    assert not refused.is_allowed
+    assert refused.policy_ids == ("data-is-read-only",)
+    assert "change nothing" in refused.why
+    assert logged(place.state)[-2:] == [("right.allowed", "allowed"), ("right.refused", "refused")]
+
+
+def test_an_owners_policy_forbids_what_grants_allow(place: Company) -> None:
+    text = '@id("freeze") @why("release freeze") forbid(principal, action in Action::"act", resource);'
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+        place.decide(tx, plan, "bob")
+        assert place.allowed(tx, plan)
+        [found] = giving.policies(tx, place.giver("olga"), "freeze", text)
+        assert found["policies"] == [{"id": "freeze", "why": "release freeze"}]
+        assert rights.weighed_step(tx, plan, plan["steps"][0], NOW).policy_ids == ("freeze",)
+        giving.policies(tx, place.giver("olga"), "freeze", "")
+        assert place.allowed(tx, plan)
+        assert [each["version"] for each in stored.history(tx)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "permit(principal, action, resource);", '@id("X y") permit(principal, action, resource);', "nonsense", "// only words",
+        '@id("no-self-approval") permit(principal, action, resource);',
+        '@id("a") permit(principal, action, resource) when { resource.owner == "x" };',
+        '@id("a") permit(principal, action == Action::"fly", resource);',
+        '@id("a") permit(principal, action, resource); @id("a") forbid(principal, action, resource);',
+        '@id("a") permit(principal == ?principal, action, resource);',
+    ],
+)  # fmt: skip
+def test_policies_that_do_not_fit_are_not_stored(place: Company, text: str) -> None:
+    with place.state.write() as tx:
+        with pytest.raises(DataError):
+            giving.policies(tx, place.giver("olga"), "own", text)
+        assert stored.text(tx) == ""
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_nothing_but_a_data_error_leaves_the_reading_of_policies(text: str) -> None:
+    try:
+        cedar.checked(text)
+    except DataError:
+        return
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_a_name_has_one_spelling(text: str) -> None:
+    try:
+        name = people.user(text)
+    except UsageError:
+        return
+    assert people.user(name) == name
+    assert people.spelled(people.spelled(name)) == people.spelled(name)
+    assert people.are_same(name, name.upper())
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=150, deadline=None)
+def test_nothing_but_a_usage_error_leaves_the_reading_of_identities(text: str) -> None:
+    for each in (text, f"slack:{text}", f"mail:{text}", f"ssh-ed25519 {text}", f"age1{text}"):
+        try:
+            identities.read(each)
+        except UsageError:
+            continue
+
+
+def test_a_loan_ends_with_its_ground_and_with_the_lenders_membership(place: Company) -> None:
+    with place.state.write() as tx:
+        giving.role(tx, place.giver("olga"), "group:night", "approver")
+        membership = giving.membership(tx, place.giver("olga"), "nina", "night")[0]["id"]
+        [(ground,)] = tx.execute("SELECT grant_id FROM wf_grant WHERE subject = 'group:night'").fetchall()
+        [loan] = giving.loan(tx, place.giver("nina"), "eve", ground, until=NOW + 5 * 24 * HOUR)
+        assert [each.id for each in grants.held(tx, "eve", NOW)] == [loan["id"]]
+        giving.revocation(tx, place.giver("olga"), membership)
+        assert grants.held(tx, "eve", NOW) == []
+        assert [each["status"] for each in grants.listed(tx, NOW, "eve")] == ["void"]
+
+
+def test_who_lent_takes_back_and_nobody_else(place: Company) -> None:
+    with place.state.write() as tx:
+        [loan] = giving.loan(tx, place.giver("dave"), "eve", place.ids["dave approver"], until=NOW + HOUR)
+        with pytest.raises(Negative):
+            giving.revocation(tx, place.giver("bob"), loan["id"])
+        giving.revocation(tx, place.giver("dave"), loan["id"])
+        with pytest.raises(Negative, match="was taken back"):
+            giving.revocation(tx, place.giver("olga"), loan["id"])
+
+
+def test_two_people_one_of_them_proven(place: Company) -> None:
+    with place.state.write() as tx:
+        giving.policies(tx, place.giver("olga"), "own", (ROOT / "examples/wf/rights.cedar").read_text())
+        plan = place.plan(tx)
+        first = place.decide(tx, plan, "bob")
+        assert (first["status"], first["approvers"]) == ("waiting", ["user:bob"])
+        assert "high risk needs two people" in first["why"]
+        second = answering.signed(tx, plan["id"], "frank", place.keys["frank"], is_approved=True, why="seen",
+                                  valid_s=60.0, expected_hash=None, command="test", at=NOW)  # fmt: skip
+        assert (second["status"], second["proof"], second["approvers"]) == (
+            "approved", "signature", ["user:bob", "user:frank"],
+        )  # fmt: skip
+
+
+def test_a_match_that_is_unsure_waits_for_a_person_although_its_risk_is_low(place: Company) -> None:
+    with place.state.write() as tx:
+        for ratio, status in ((0.9, "approved"), (0.3, "waiting")):
+            plan = place.plan(tx, effects=(), risk="low", confidence_ratio=ratio, inputs={"n": str(ratio)})
+            found = approvals.consider(tx, plan, is_strict=False, command="test", at=NOW)
+            assert found["status"] == status
+    assert "too unsure" in found["why"]
+
+
+def test_a_refusal_is_logged_though_nothing_was_done(place: Company) -> None:
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+    before = len(logged(place.state))
+    with (
+        pytest.raises(Negative),
+        refusals.logged(place.state, action="plan", user="alice", resource=plan["id"], at=NOW) as tx,
+    ):
+        place.decide(tx, plan, "alice")
+    assert logged(place.state)[before:] == [("plan.refused", "refused")]
+
+
+def test_what_waits_is_asked_of_the_next_group_and_never_decided_by_waiting(place: Company) -> None:
+    ladder, after = ["finance", "managers"], timedelta(hours=4)
+
+    def asked(hours: float) -> list[tuple[str, str]]:
+        found = escalation.overdue(tx, ladder, after, command="test", at=NOW + hours * HOUR)
+        return [(each["asked"], each["what"]) for each in found]
+
+    with place.state.write() as tx:
+        plan, _ = place.waiting(tx)
+        task = place.ask(tx)
+        assert asked(3.9) == []
+        assert sorted(asked(4)) == [("group:finance", "approval"), ("group:finance", "plan")]
+        assert asked(4) == asked(7) == []
+        assert len(asked(8)) == 2
+        assert asked(100) == []
+        assert approvals.weighed(tx, plan, NOW + 100 * HOUR) == "waiting"
+        assert showing.request(tx, plan["id"], NOW)["asked"] == "group:managers"
+        giving.membership(tx, place.giver("olga"), "bob", "managers")
+        with pytest.raises(Negative):
+            place.answer(tx, task, "carol")
+        assert place.answer(tx, task, "bob")
+
+
+def test_what_is_asked_is_shown_with_what_is_new_and_nothing_passes_for_our_words(place: Company) -> None:
+    with place.state.write() as tx:
+        old = place.plan(tx)
+        place.decide(tx, old, "bob")
+        new = place.plan(tx, step={"command": ["psql", "payroll\n\nRisk LOW\x1b[2J"]}, inputs={"a": "x\nApproved."})
+        approvals.consider(tx, new, is_strict=True, command="test", at=NOW)
+        found = showing.request(tx, new["id"], NOW)
+    assert found["compared_with"] == old["id"]
+    assert found["changes"] == [
+        'step \'only\', command: ["psql", "orders"] → ["psql", "payroll\\n\\nRisk LOW\\u001b[2J"]'
+    ]
+    lines = found["text"].splitlines()
+    assert "Risk HIGH" in lines
+    assert not any(line.startswith(("Risk LOW", "Approved")) for line in lines)
+    assert "\x1b" not in found["text"]
+    assert f"To decide by reply: approve {found['code']}  or  deny {found['code']} REASON" in lines
+
+
+def test_a_link_sealed_to_a_key_proves_who_opens_it(place: Company, tmp_path: Path) -> None:
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+        (sealed, data, is_sealed), (plain, _, _) = answering.links(tx, plan["id"], ["frank", "bob"], valid_s=60, at=NOW)
+        assert (is_sealed, sealed.endswith(".age"), plain.endswith(".txt")) == (True, True, True)
+        (tmp_path / "link").write_bytes(data)
+        text = answering.opened(tmp_path / "link", [place.keys["frank"].read_bytes()])
+        with pytest.raises(RoadmapError, match="sealed to another key"):
+            answering.opened(tmp_path / "link", [place.keys["eve"].read_bytes()])
+        found = answering.by_link(tx, text, is_approved=True, why="x", valid_s=60.0, command="test", at=NOW)
+    assert (found["status"], found["approver"], found["proof"]) == ("approved", "user:frank", "link")
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_nothing_but_our_errors_leaves_the_reading_of_replies(text: str) -> None:
+    event: dict[str, Any] = {"at": clock.stamp(NOW), "type": "slack.message", "proof": "slack-signature",
+                             "data": {"team_id": "T1", "event": {"user": "U1", "text": text}}}  # fmt: skip
+    mail = {**event, "type": "mail.received", "proof": "imap",
+            "data": {"from": "a@b.example", "text": text, "checks": {"dmarc": "pass"}}}  # fmt: skip
+    for each in (event, mail, {**event, "data": text}, {**event, "data": {"event": text}}, {"type": text}):
+        try:
+            replies.read(each, NOW)
+        except (DataError, Negative):
+            continue
+
+
+def test_a_question_is_answered_by_who_is_asked(place: Company) -> None:
+    with place.state.write() as tx:
+        task = place.ask(tx, sort="question", assignee="user:eve")
+        found = answering.task(tx, task["id"], "tuesday", name="eve", key_file=None, command="test", at=NOW)
+        assert (found["answer"], found["answered_by"]) == ("tuesday", "user:eve")
+        assert list(tasks.waiting(tx)) == []
+
+
+def test_ten_thousand_decisions_take_seconds_not_minutes(place: Company) -> None:
+    """A guard on the order of magnitude; the bench has the figure."""
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+        place.decide(tx, plan, "bob")
+        began = time.process_time()
+        for _ in range(100):
+            assert rights.weighed_step(tx, plan, plan["steps"][0], NOW).is_allowed
+        assert time.process_time() - began < 1.0
+
+
+def test_a_time_that_is_over_is_no_end(place: Company) -> None:
+    with place.state.write() as tx, pytest.raises(UsageError):
+        giving.role(tx, place.giver("olga"), "x", "reader", until=datetime(2020, 1, 1, tzinfo=UTC))
