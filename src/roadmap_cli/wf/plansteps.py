@@ -15,9 +15,9 @@ from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf import clauses, lint, matching, patterns, placeholders, risks, services
 from roadmap_cli.wf.actions.scope import covers
+from roadmap_cli.wf.lint import together
 from roadmap_cli.wf.templates import (
     MOST_ITEMS,
-    MOST_SUBWORKFLOWS,
     RISKS,
     SERVICES,
     Budget,
@@ -135,11 +135,16 @@ class Planner:
         self.settings = settings
         self.sensitive = sensitive
 
-    def steps(self, template: Template, values: Record, above: tuple[str, ...] = ()) -> list[Record]:
-        """The planned steps in an order in which each comes after those it needs."""
-        return [self.step(template, each, values, above) for each in lint.order(template.steps)[0]]
+    def steps(self, template: Template, values: Record) -> list[Record]:
+        """The planned steps in an order in which each comes after those it needs.
 
-    def step(self, template: Template, step: Step, values: Record, above: tuple[str, ...]) -> Record:
+        What makes workflows unfit for each other is looked for here once more: who named them may not have checked.
+        """
+        for fault in together.findings(template, self.known):
+            raise DataError(fault.message, where=f"{fault.name}:{fault.line}", code=fault.code)
+        return [self.step(template, each, values) for each in lint.order(template.steps)[0]]
+
+    def step(self, template: Template, step: Step, values: Record) -> Record:
         """One step with all values put in that are known before the run.
 
         A step whose conditions are known not to hold is left out: nothing of it stands in the plan but its place.
@@ -165,7 +170,7 @@ class Planner:
         if step.budget != Budget():
             found["budget"] = budget(step.budget)
         if step.action == "workflow":
-            found["workflow"] = self._put_in(template, step, found["workflow"], above)
+            found["workflow"] = self._put_in(step, found["workflow"])
             below = [each for _, each in walk(found["workflow"]["steps"])]
             found["permissions"] = sorted({name for each in below for name in each["permissions"]})
             found["risk"] = max((each["risk"] for each in below), key=RISKS.index)
@@ -242,23 +247,12 @@ class Planner:
             found["dependency"] = dependency
         return found
 
-    def _put_in(self, template: Template, step: Step, spec: Record, above: tuple[str, ...]) -> Record:
+    def _put_in(self, step: Step, spec: Record) -> Record:
         """A sub-workflow in the place of the step that names it."""
-        chain = (*above, template.workflow)
         name = spec["template"]
-        where = template.document.where(("steps",))
-        if name not in self.known:
-            what = f"step {step.name!r}: there is no template for workflow {name!r}"
-            raise DataError(what, where=where, hint="name it with --templates", code="unknown_template")
-        if name in chain:
-            what = f"step {step.name!r}: workflow {name!r} would contain itself: {' > '.join((*chain, name))}"
-            raise DataError(what, where=where, code="recursion")
-        if len(chain) > MOST_SUBWORKFLOWS:
-            what = f"step {step.name!r}: workflows nested more than {MOST_SUBWORKFLOWS} deep"
-            raise DataError(what, where=where, code="too_deep")
         below = self.known[name]
         given, values = self._passed(below, step, spec["inputs"])
-        steps = self.steps(below, values, chain)
+        steps = self.steps(below, values)
         found: Record = {
             "template": name,
             "version": below.version,
@@ -275,10 +269,6 @@ class Planner:
 
         The rest is `placeholders.KEEP`: it stays a placeholder in the steps until the sub-workflow begins.
         """
-        unknown = sorted(set(given) - {each.name for each in below.inputs})
-        if unknown:
-            what = f"step {step.name!r}: workflow {below.workflow!r} has no input {unknown[0]!r}"
-            raise DataError(what, code="unknown_input")
         stands: Record = {}
         values: Record = {}
         for each in below.inputs:

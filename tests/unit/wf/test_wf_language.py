@@ -72,6 +72,9 @@ BAD = {
     "a group from a value": ("inputs: {n: {from: data.n}}\nsteps: [{name: a, role: data, command: [x, '${inputs.n}'], effects: [read], approval: {group: '${inputs.n}'}}]", 4, "unknown_placeholder"),
     "a pattern from a value": ("inputs: {n: {from: data.n}}\nsteps: [{name: a, role: data, command: [x], effects: [read], when: [{field: event.x, matches: '${inputs.n}'}]}]", 4, "pattern_injection"),
     "a pattern of an awaited event from a value": ("inputs: {n: {from: data.n}}\nsteps: [{name: a, event: {type: t, where: [{field: data.x, matches: '${inputs.n}'}]}}]", 4, "pattern_injection"),
+    "a condition on what is never done": ("steps:\n  - {name: a, role: data, command: [x], effects: [read], output: json, when: [{field: event.x, one_of: []}]}\n  - {name: b, role: data, command: [x], effects: [read], needs: [a], when: [{field: steps.a.output.y, equals: 1}]}", 5, "unreachable_step"),
+    "a field of text": ("steps:\n  - {name: a, role: data, command: [x], effects: [read]}\n  - {name: b, role: data, command: [x, '${steps.a.output.y}'], effects: [read], needs: [a]}", 5, "no_field"),
+    "a condition on a field of an answer": ("steps:\n  - {name: a, human: {question: q}}\n  - {name: b, role: data, command: [x], effects: [read], needs: [a], when: [{field: steps.a.output.y, exists: true}]}", 5, "no_field"),
     "an effect left unsaid": ("steps: [{name: a, role: communication, slack: {channel: '#x', text: t}, effects: [network]}]", 3, "effect_unsaid"),
     "a tool the role has not": ("steps: [{name: a, role: operations, slack: {channel: '#x', text: t}, effects: [network, read]}]", 3, "no_tool"),
     "a token": ("steps: [{name: a, role: data, command: [curl, -H, 'x: xoxb-123456789012-abcdefABCDEF'], effects: [read]}]", 3, "secret_in_template"),
@@ -96,6 +99,50 @@ def test_each_fault_is_found_at_its_line(name: str, write: Write) -> None:
         top = "workflow: main\ntrigger: {type: t, where: [{field: data.x, equals: a}, {field: data.x, one_of: [b, c]}]}\nversion: 1\n"
     found = faults(write("main.yaml", top + text))
     assert (line, code) in found, found
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "command: [bash, -lc, 'echo ${inputs.n}']",
+        "command: [timeout, '5', sh, -c, 'echo ${inputs.n}']",
+        "command: [ssh, host, 'ls ${inputs.n}']",
+        "command: [awk, '{print ${inputs.n}}', file]",
+        "command: [sed, -n, 's/a/${inputs.n}/', file]",
+        "command: [sqlite3, db, 'select ${inputs.n}']",
+        "command: [psql, --command, 'select ${inputs.n}']",
+        "command: [node, -e, 'f(${inputs.n})']",
+        "command: [sh], input: 'echo ${inputs.n}'",
+        "command: [python3, '-'], input: '${inputs.n}'",
+        "command: [x], environment: {GIT_SSH_COMMAND: '${inputs.n}'}",
+        "command: [x], environment: {PYTHONWARNINGS: '${inputs.n}'}",
+    ],
+)
+def test_a_value_is_never_part_of_what_is_run(step: str, write: Write) -> None:
+    path = write(
+        "main.yaml",
+        TOP + f"inputs: {{n: {{from: data.n}}}}\nsteps: [{{name: a, role: data, effects: [read], {step}}}]\n",
+    )
+    assert [code for _, code in faults(path) if code.endswith("_injection")]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "command: [sh, -c, 'echo \"$1\"', sh, '${inputs.n}']",
+        "command: [python3, x.py], input: '${inputs.n}'",
+        "command: [awk, -f, x.awk, '${template.directory}/y', '${inputs.n}']",
+        "command: [jq, -r, --arg, n, '${inputs.n}', '.[$n]']",
+        "command: [x], environment: {NAME: '${inputs.n}'}",
+        "command: [grep, -e, '${inputs.n}', --, file]",
+    ],
+)
+def test_a_value_may_be_an_argument_of_its_own(step: str, write: Write) -> None:
+    path = write(
+        "main.yaml",
+        TOP + f"inputs: {{n: {{from: data.n}}}}\nsteps: [{{name: a, role: data, effects: [read], {step}}}]\n",
+    )
+    assert faults(path) == []
 
 
 @pytest.mark.parametrize(
@@ -132,6 +179,28 @@ def test_workflows_inside_workflows_are_held_together(write: Write) -> None:
         "missing_input",
         "foreign_input",
     }
+
+
+def test_an_event_cannot_choose_a_recipient_by_way_of_others(write: Write) -> None:
+    """Three templates, each harmless alone: the value goes from the event through one into the recipient of the last."""
+    write(
+        "last.yaml",
+        "workflow: last\nversion: 1\ninputs: {to: {setting: m, default: a@b.c}}\nsteps: [{name: a, role: communication, mail: {to: '${inputs.to}', subject: s, text: t}, effects: [network, message]}]\n",
+    )
+    write(
+        "mid.yaml",
+        "workflow: mid\nversion: 1\ninputs: {to: {setting: m, default: a@b.c}}\nsteps: [{name: a, workflow: {template: last, inputs: {to: '${inputs.to}'}}}]\n",
+    )
+    top = write(
+        "top.yaml",
+        "workflow: top\nversion: 1\ntrigger: {type: t}\nsteps: [{name: a, workflow: {template: mid, inputs: {to: '${event.data.name}'}}}]\n",
+    )
+    others = [top.with_name("last.yaml"), top.with_name("mid.yaml")]
+    assert {each.code for each in loading.check_all([top], others)} == {"foreign_input"}
+    with pytest.raises(DataError, match="comes from outside"):
+        planned(top, EVENT, None, *others)
+    top.write_text(top.read_text().replace("${event.data.name}", "ops@example.com"))
+    assert planned(top, EVENT, None, *others)["scope"] == ["mailbox:ops@example.com"]
 
 
 def test_workflows_in_a_ring_and_too_deep_are_found(write: Write, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ class Runs:
         os.close(self.reader)
         os.close(self.writer)
 
-    def all(self) -> dict[str, Any]:
-        return self.through(self.plan["steps"], self.plan["inputs"], "")
+    def all(self, upto: int | None = None) -> dict[str, Any]:
+        return self.through(self.plan["steps"][:upto], self.plan["inputs"], "")
 
     def through(self, planned: list[Record], inputs: Record, before: str) -> dict[str, Any]:
         outputs: dict[str, Any] = {}
@@ -133,13 +133,15 @@ def run(tmp_path: Path) -> Iterator[Run]:
     """Run a template on a copy of its example folder."""
     begun: list[Runs] = []
 
-    def runs(name: str, event: Record | None = None, **answers: str) -> tuple[Runs, dict[str, Any]]:
+    def runs(
+        name: str, event: Record | None = None, upto: int | None = None, **answers: str
+    ) -> tuple[Runs, dict[str, Any]]:
         folder = tmp_path / "work"
         shutil.copytree(EXAMPLES / name, folder, symlinks=True)
         if name == "rollback":
             (folder / "deploy/current").symlink_to("releases/2026-11-23-2")
         begun.append(Runs(plan_of(name, folder, event=event), folder, answers))
-        return begun[-1], begun[-1].all()
+        return begun[-1], begun[-1].all(upto)
 
     yield runs
     for each in begun:
@@ -227,10 +229,10 @@ def test_an_invoice_in_doubt_is_asked_about_booked_once_and_reversed_when_undone
 )
 def test_an_invoice_that_is_wrong_is_never_booked(run: Run, change: Record, why: str) -> None:
     genuine = event_of("invoice")
-    _, outputs = run("invoice", {**genuine, "data": {**genuine["data"], **change}})
-    assert outputs["check"]["verdict"] == "refuse"
-    assert why in outputs["check"]["why"]
-    assert outputs["book"] is None
+    runs, _ = run("invoice", {**genuine, "data": {**genuine["data"], **change}}, upto=4)
+    check, outputs = runs.done[0][2], [name for name, _, _ in runs.done]
+    assert (check["verdict"], outputs) == ("refuse", ["check", "verdict"])
+    assert why in check["why"]
 
 
 def test_an_upset_customer_of_weight_is_level_one(run: Run) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from roadmap_cli.wf import clauses, placeholders
-from roadmap_cli.wf.lint.structure import fault
+from roadmap_cli.wf.lint.structure import fault, order
 from roadmap_cli.wf.templates import PROGRAMS, Clause, Finding, Step, Template, Trigger
 from roadmap_cli.wf.yamlfile import Way
 
@@ -16,11 +16,17 @@ def findings(template: Template) -> Iterator[Finding]:
     if ("trigger",) in template.document.lines:
         yield from _trigger(template, template.trigger, ("trigger",))
     steps = {step.name: step for step in template.steps}
-    for at, step in enumerate(template.steps):
-        conditions = [*step.when, *_constants(template, step.when), *_answers(step.when, steps)]
+    places = {id(step): at for at, step in enumerate(template.steps)}
+    never: set[str] = set()
+    for step in order(template.steps)[0]:
+        conditions = [
+            *step.when, *_constants(template, step.when), *_answers(step.when, steps), *_nothing(step.when, never),
+        ]  # fmt: skip
         if problem := contradiction(conditions):
+            never.add(step.name)
             message = f"step {step.name!r} is never reached: {problem}"
-            yield fault(template, ("steps", at, "when"), "unreachable_step", message)
+            yield fault(template, ("steps", places[id(step)], "when"), "unreachable_step", message)
+    for at, step in enumerate(template.steps):
         if step.each is not None and (problem := _no_list(template, step, steps)):
             yield fault(template, ("steps", at, "each"), "not_a_list", f"step {step.name!r}: {problem}")
 
@@ -109,6 +115,14 @@ def _answers(conditions: Iterable[Clause], steps: dict[str, Step]) -> Iterator[C
         step = steps.get(name) if head == "steps" and rest == "output" else None
         if step and step.action == "human" and step.spec.get("choices"):
             yield Clause(field, "one_of", list(step.spec["choices"]))
+
+
+def _nothing(conditions: Iterable[Clause], never: set[str]) -> Iterator[Clause]:
+    """For conditions on the output of a step that is never reached: there is none."""
+    for field in {clause.field for clause in conditions}:
+        head, _, rest = field.partition(".")
+        if head == "steps" and rest.partition(".")[0] in never and rest.partition(".")[2].startswith("output"):
+            yield Clause(field, "exists", False)
 
 
 def _no_list(template: Template, step: Step, steps: dict[str, Step]) -> str | None:

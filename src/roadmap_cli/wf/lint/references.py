@@ -6,18 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from roadmap_cli.wf import placeholders
+from roadmap_cli.wf.lint import programs
 from roadmap_cli.wf.lint.structure import before, deeds, fault
-from roadmap_cli.wf.templates import Clause, Deed, Finding, Step, Template
+from roadmap_cli.wf.templates import PROGRAMS, Clause, Deed, Finding, Step, Template
 from roadmap_cli.wf.yamlfile import Way
 
-#: The first words of placeholders.
-_HEADS = ("inputs", "steps", "event", "template", "run")
 _KNOWN = "inputs.NAME, steps.NAME.output, event.FIELD, template.directory, run.id, run.directory; a literal is $${"
-#: Programs that take program text as an argument, and after which option.
-_EVALUATES: Mapping[str, str] = {
-    **dict.fromkeys(("sh", "bash", "dash", "zsh", "ksh", "python3", "python", "su", "psql", "sqlite3"), "-c"),
-    **dict.fromkeys(("perl", "ruby", "node"), "-e"),
-}
 #: Fields of actions that say whom or what it reaches, and the kind of resource whose scope can hold a foreign value.
 _GUARDED: Mapping[str, Mapping[str, tuple[str, str | None]]] = {
     "http": {"origin": ("host_injection", None)},
@@ -34,27 +28,28 @@ def findings(template: Template) -> Iterator[Finding]:
     """References to nothing, and values of outsiders in places that decide."""
     inputs = {each.name for each in template.inputs}
     used: set[str] = set()
+    texts = {step.name for step in template.steps if _is_text(step)}
     for _, step, deed, way in deeds(template):
         extra = ({"item", "index"} if step.each is not None else set()) | ({"output"} if deed is not step else set())
         earlier = before(template.steps, step.name)
         for part, value in _parts(deed):
             for name in placeholders.names(value):
                 used.add(name)
-                problem = _unknown(name, inputs, earlier, extra)
+                problem = _unknown(name, inputs, earlier, extra) or _no_field(name, texts)
                 if problem:
                     yield fault(template, (*way, part), *problem)
         if deed is step:
             for part, value in (("each", step.each), ("when", [each.expected for each in step.when])):
                 for name in placeholders.names(value):
                     used.add(name)
-                    problem = _unknown(name, inputs, earlier, set())
+                    problem = _unknown(name, inputs, earlier, set()) or _no_field(name, texts)
                     if problem:
                         yield fault(template, (*way, part), *problem)
             for number, clause in enumerate(step.when):
                 used.add(clause.field)
-                if problem := _unknown_field(clause, inputs, earlier):
+                if problem := _unknown_field(clause, inputs, earlier) or _no_field(clause.field, texts):
                     yield fault(template, (*way, "when", number), *problem)
-        yield from _programs(template, deed, way, extra, f"step {step.name!r}")
+        yield from programs.findings(template, deed, way, extra, f"step {step.name!r}")
         yield from _guarded(template, step, deed, way)
     yield from _scope(template, inputs, used)
     yield from _unused(template, used)
@@ -72,7 +67,7 @@ def guarded_inputs(template: Template) -> set[str]:
     """The inputs whose values decide what is run or reached: who puts the template in may give none from outside."""
     found: set[str] = set()
     for _, _, deed, _ in deeds(template):
-        values: list[Any] = [deed.command[:1], *_evaluated(deed.command)]
+        values: list[Any] = [deed.command[:1], *programs.evaluated(deed)]
         values += [deed.spec.get(field) for field in _GUARDED.get(deed.action, {})]
         found |= {name.split(".")[1] for name in placeholders.names(values) if name.startswith("inputs.")}
     found |= {name.split(".")[1] for name in placeholders.names(list(template.scope)) if name.startswith("inputs.")}
@@ -106,6 +101,20 @@ def _unknown(name: str, inputs: set[str], earlier: set[str], extra: set[str]) ->
     return "unknown_placeholder", f"unknown placeholder ${{{name}}}; known: {_KNOWN}"
 
 
+def _is_text(step: Step) -> bool:
+    """Whether the output of a step is text, so that nothing in it has a name."""
+    return step.each is None and (
+        step.action in ("wait", "human") or (step.action in PROGRAMS and step.output == "text")
+    )
+
+
+def _no_field(name: str, texts: set[str]) -> tuple[str, str] | None:
+    head, *rest = name.split(".")
+    if head == "steps" and len(rest) > 2 and rest[1] == "output" and rest[0] in texts:
+        return "no_field", f"the output of step {rest[0]!r} is text and has no {'.'.join(rest[2:])!r}; is it JSON?"
+    return None
+
+
 def _unknown_field(clause: Clause, inputs: set[str], earlier: set[str]) -> tuple[str, str] | None:
     head, *rest = clause.field.split(".")
     if head == "inputs" and rest:
@@ -118,28 +127,6 @@ def _unknown_field(clause: Clause, inputs: set[str], earlier: set[str]) -> tuple
         return None
     known = "inputs.NAME, steps.NAME.output, steps.NAME.status, event.FIELD"
     return "unknown_field", f"a condition of a step is on {known}, not on {clause.field!r}"
-
-
-def _programs(template: Template, deed: Deed, way: Way, extra: set[str], who: str) -> Iterator[Finding]:
-    if any(name.partition(".")[0] in (*_HEADS, *extra) for name in placeholders.names(deed.shell)):
-        message = f"{who} puts a value into shell text; pass it by 'environment' and write \"$NAME\""
-        yield fault(template, (*way, "shell"), "shell_injection", message)
-    program = deed.command[0] if deed.command else ""
-    if any(name != "template.directory" for name in placeholders.names(program)):
-        yield fault(template, (*way, "command"), "command_injection", f"{who} takes its program from a value")
-    for text in _evaluated(deed.command):
-        if any(name.partition(".")[0] != "template" for name in placeholders.names(text)):
-            message = f"{who} puts a value into text that {program!r} runs; pass it as an argument of its own"
-            yield fault(template, (*way, "command"), "shell_injection", message)
-
-
-def _evaluated(command: tuple[str, ...]) -> Iterator[str]:
-    """The arguments of a command that are program text."""
-    names = [each.rpartition("/")[2] for each in command]
-    for at, name in enumerate(names):
-        option = _EVALUATES.get(name)
-        if option and option in command[at + 1 :]:
-            yield from command[command.index(option, at + 1) + 1 :][:1]
 
 
 def _guarded(template: Template, step: Step, deed: Deed, way: Way) -> Iterator[Finding]:

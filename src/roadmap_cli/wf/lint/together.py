@@ -39,12 +39,23 @@ def findings(template: Template, known: Mapping[str, Template]) -> Iterator[Find
             if entry.name not in given and entry.required and entry.default is None and entry.setting is None:
                 what = f"step {step.name!r} gives workflow {name!r} no input {entry.name!r}"
                 yield fault(template, (*way, "inputs"), "missing_input", what)
-        decides = guarded_inputs(below)
+        decides = _deciding(below, known)
         for each in sorted(set(given) & decides):
             outside = [one for one in placeholders.names(given[each]) if is_foreign(template, one)]
             if outside:
                 what = f"step {step.name!r}: input {each!r} decides what {name!r} reaches and comes from outside"
                 yield fault(template, (*way, "inputs", each), "foreign_input", f"{what}: ${{{outside[0]}}}")
+
+
+def _deciding(template: Template, known: Mapping[str, Template], level: int = 1) -> set[str]:
+    """The inputs that decide what a workflow, or one that it puts in, runs or reaches."""
+    found = guarded_inputs(template)
+    for step in template.steps:
+        if step.action == "workflow" and step.spec["template"] in known and level <= MOST_SUBWORKFLOWS:
+            inner = _deciding(known[step.spec["template"]], known, level + 1)
+            values = [value for key, value in step.spec["inputs"].items() if key in inner]
+            found |= {name.split(".")[1] for name in placeholders.names(values) if name.startswith("inputs.")}
+    return found
 
 
 def _inner(template: Template) -> list[str]:
