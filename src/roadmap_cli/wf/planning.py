@@ -17,6 +17,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, canonical, content_id, require
 from roadmap_cli.state import records
 from roadmap_cli.wf import estimates, plansteps, risks
+from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.templates import RISKS, Budget, Finding, Template
 from roadmap_cli.why.decisions import decide
 
@@ -112,6 +113,10 @@ def keep(tx: Connection, found: Record, *, command: str, at: datetime) -> Record
         tx, kind="wf.planned", what=f"planned {found['workflow']!r}: {names}",
         why=f"event matched its trigger; risk is {found['risk']}", evidence=[found["match_id"], found["id"]],
         command=command, at=at, authorised_by=found["requested_by"],
+    )  # fmt: skip
+    log.append(
+        tx, action="plan.planned", user=f"user:{found['requested_by']}", resource=found["id"], outcome="done",
+        why=f"risk is {found['risk']}", at=at, plan_hash=found["plan_hash"], match_id=found["match_id"],
     )  # fmt: skip
     return found
 

@@ -17,6 +17,7 @@ from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import approvals, planning
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.measures import costs
 from roadmap_cli.wf.running import graph, journal, life, plans, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.graph import UNDO, Active, Unit
@@ -185,6 +186,7 @@ def _begun(tx: Connection, run_id: str, plan: Record, approval: Record, *, comma
         "INSERT INTO wf_progress(run_id, workflow, priority) VALUES (?, ?, ?)",
         (run_id, plan["workflow"], priority(plan)),
     )
+    costs.lay_down(tx, plan, run_id, at)
     return found
 
 

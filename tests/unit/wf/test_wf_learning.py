@@ -187,7 +187,10 @@ def add_run(tx: Connection, number: int, run: Past, workflow: str = "nightly") -
         tx, event | {"data": {"service": "checkout" if number % 2 else "search", "text": f"pool full {number}"}}
     )
     records.put(tx, {"kind": "wf.plan", "id": f"p{number}", "at": at, "steps": list(run.steps.values())})
-    tx.execute("INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, 'jsonl', 't', ?, 1)", (f"e{number}", at))
+    tx.execute(
+        "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, 'jsonl', 't', ?, 1)",
+        (f"e{number}", at),
+    )
     tx.execute("INSERT INTO wf_match VALUES (?, ?, ?, 0)", (f"m{number}", f"e{number}", workflow))
     tx.execute("INSERT INTO wf_plan VALUES (?, ?, 'h', ?, 'low', 'ann')", (f"p{number}", f"m{number}", workflow))
     sql = (

@@ -33,7 +33,8 @@ def add_run(tx: Any, number: int, status: str = "succeeded", *, workflow: str = 
     for name in ("wf_event", "wf_match", "wf_plan"):
         tx.execute("INSERT INTO record(id, kind, at, body) VALUES (?, 'x', ?, '{}')", (f"{name}{number}", stamp(begun)))
     tx.execute(
-        "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, 'jsonl', 't', ?, 1)", (f"e{number}", stamp(begun))
+        "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, 'jsonl', 't', ?, 1)",
+        (f"e{number}", stamp(begun)),
     )
     tx.execute("INSERT INTO wf_match VALUES (?, ?, ?, 0)", (f"m{number}", f"e{number}", workflow))
     tx.execute("INSERT INTO wf_plan VALUES (?, ?, 'h', ?, 'low', 'ann')", (f"p{number}", f"m{number}", workflow))

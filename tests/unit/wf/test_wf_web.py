@@ -74,7 +74,10 @@ def fill(state: State, count: int, *, name: str = "triage", reason: str = "no") 
         for number in range(count):
             at = (NOW - timedelta(minutes=number)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             records.put(tx, {**plan, "id": f"p{number}", "at": at})
-            tx.execute("INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, 'jsonl', 't', ?, 1)", (f"e{number}", at))
+            tx.execute(
+                "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, 'jsonl', 't', ?, 1)",
+                (f"e{number}", at),
+            )
             tx.execute("INSERT INTO wf_match VALUES (?, ?, ?, 0)", (f"m{number}", f"e{number}", name))
             tx.execute("INSERT INTO wf_plan VALUES (?, ?, 'h', ?, 'high', ?)", (f"p{number}", f"m{number}", name, name))
             status = "failed" if number % 3 == 2 else "succeeded"
