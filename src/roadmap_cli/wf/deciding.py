@@ -36,8 +36,9 @@ def take(
 
     Its matches come back as they were stored. `chosen` is a person's choice for events that several templates match.
     """
-    _store(tx, [each.event for each in judged])
-    known = _judged_before(tx, [each.event["id"] for each in judged], matcher.templates_hash) if not chosen else {}
+    judged_by = _store(tx, [each.event for each in judged])
+    before = [name for name, by in judged_by.items() if by == matcher.templates_hash] if not chosen else []
+    known = _matches_of(tx, before) if before else {}
     taken = Taken()
     windows = Windows(tx)
     fresh: list[tuple[Record, Record, list[Candidate]]] = []
@@ -175,37 +176,36 @@ def answered(tx: Connection, *, command: str, at: datetime) -> list[Record]:
 # -- the parts -------------------------------------------------------------------------------------------------------
 
 
-def _store(tx: Connection, found: Sequence[Record]) -> None:
-    """Events that came by the pipe only (from another state, or written by hand) are stored here."""
+def _store(tx: Connection, found: Sequence[Record]) -> dict[str, str | None]:
+    """Store events that came by the pipe only (from another state, or written by hand).
+
+    Gives, of those that were here already, by which templates they were judged.
+    """
     import orjson
 
     names = orjson.dumps([each["id"] for each in found]).decode()
-    rows = tx.execute("SELECT event_id FROM wf_event WHERE event_id IN (SELECT value FROM json_each(?))", (names,))
-    known = {name for (name,) in rows}
+    known: dict[str, str | None] = dict(
+        tx.execute(
+            "SELECT event_id, matched_by FROM wf_event WHERE event_id IN (SELECT value FROM json_each(?))", (names,)
+        )
+    )
     new = [each for each in found if each["id"] not in known]
     if new:
         records.put_many(tx, new)
         events.enter(tx, new)
+    return known
 
 
-def _judged_before(tx: Connection, names: list[str], templates_hash: str) -> dict[str, list[str]]:
+def _matches_of(tx: Connection, names: list[str]) -> dict[str, list[str]]:
+    """The ids of the matches of each of these events."""
     import orjson
 
-    text = orjson.dumps(names).decode()
-    known: dict[str, list[str]] = {
-        name: []
-        for (name,) in tx.execute(
-            "SELECT event_id FROM wf_event WHERE matched_by = ? AND event_id IN (SELECT value FROM json_each(?))",
-            (templates_hash, text),
-        )
-    }
-    if known:
-        for event_id, match_id in tx.execute(
-            "SELECT event_id, match_id FROM wf_match WHERE event_id IN (SELECT value FROM json_each(?))"
-            " ORDER BY rowid", (text,),
-        ):  # fmt: skip
-            if event_id in known:
-                known[event_id].append(match_id)
+    known: dict[str, list[str]] = {name: [] for name in names}
+    for event_id, match_id in tx.execute(
+        "SELECT event_id, match_id FROM wf_match WHERE event_id IN (SELECT value FROM json_each(?)) ORDER BY rowid",
+        (orjson.dumps(names).decode(),),
+    ):
+        known[event_id].append(match_id)
     return known
 
 

@@ -16,7 +16,6 @@ INSERT INTO wf_event_new (event_id, source, type, received_at, delivery_count, m
 DROP TABLE wf_event;
 ALTER TABLE wf_event_new RENAME TO wf_event;
 CREATE INDEX wf_event_unmatched ON wf_event(received_at) WHERE matched_at IS NULL;
-CREATE INDEX wf_event_received ON wf_event(received_at);
 
 CREATE TABLE wf_cursor (
     source   TEXT PRIMARY KEY,                   -- name of the source, as in the configuration
