@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import RoadmapError
@@ -41,7 +42,8 @@ class Acting:
             }  # fmt: skip
             around = steps.Surroundings(self._environ, run.lease, run.stop)
             if any(each.name == "scope" for each in fields(around)):  # what a program sees is the plan's scope
-                around = replace(around, **{"scope": run.plan.get("scope")})
+                more: Any = {"scope": run.plan.get("scope")}
+                around = replace(around, **more)
             return steps.perform(step, lookup, directory, given, around)
         began = time.monotonic()
         context = actions.Context(
