@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.wf.plans import NOW, Doing, Time, all_done, approved, claim, engine, step
+from tests.unit.wf.plans import NOW, Doing, Time, all_done, approved, claim, engine, event_row, step
 
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
@@ -256,7 +256,7 @@ def put_event(state: State, n: int, **data: Any) -> None:
     event = {"kind": "wf.event", "id": f"wf_e{n}", "at": "2026-11-23T09:00:00.000Z", "type": "done", "data": data}
     with state.write() as tx:
         records.put(tx, event)
-        tx.execute("INSERT INTO wf_event VALUES (?, ?, 's', 'done', ?, 1, NULL)", (f"wf_e{n}", f"k{n}", event["at"]))
+        event_row(tx, event)
 
 
 def test_a_step_waits_for_an_event_that_came_after_it_began(state: State, doing: Doing) -> None:
