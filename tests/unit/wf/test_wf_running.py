@@ -15,7 +15,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import approvals, runs, tasks
-from roadmap_cli.wf.running import life
+from roadmap_cli.wf.running import life, plans
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -199,9 +199,10 @@ def test_a_person_says_what_follows_from_a_failure(state: State, doing: Doing, w
 
 
 def test_an_unknown_end_of_what_reaches_outside_goes_to_a_person(state: State, doing: Doing) -> None:
-    told = all_done(state, doing, approved(state, step("a", "unknown", effects=["network"]), approval_needed=False))
-    assert last(told)["waits_for"] == ["escalation"]
-    told = all_done(state, doing, approved(state, step("b", "unknown", effects=["write"])))
+    assert plans.on_failure(step("a", effects=["network"]), "unknown", 1.0) == "escalate"
+    assert plans.on_failure(step("a", effects=["network"]), "permanent", 1.0) == "stop"
+    assert plans.on_failure(step("a", effects=["write"]), "unknown", 1.0) == "stop"
+    told = all_done(state, doing, approved(state, step("b", "unknown")))
     assert last(told)["status"] == "failed"
     told = all_done(state, doing, approved(state, step("c", "unknown"), confidence_ratio=0.2))
     assert last(told)["waits_for"] == ["escalation"]
