@@ -204,8 +204,7 @@ def test_an_unknown_end_of_what_reaches_outside_goes_to_a_person(state: State, d
     assert plans.on_failure(step("a", effects=["write"]), "unknown", 1.0) == "stop"
     told = all_done(state, doing, approved(state, step("b", "unknown")))
     assert last(told)["status"] == "failed"
-    told = all_done(state, doing, approved(state, step("c", "unknown"), confidence_ratio=0.2))
-    assert last(told)["waits_for"] == ["escalation"]
+    assert plans.on_failure(step("a"), "unknown", 0.2) == "escalate"
 
 
 def test_a_failure_may_be_gone_on_from(state: State, doing: Doing) -> None:
