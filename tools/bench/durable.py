@@ -76,10 +76,15 @@ def plans(state: State, count: int, steps: int) -> list[Claim]:
         plan["id"] = content_id("wf.plan", plan_hash=plan["plan_hash"])
         with state.write() as tx:
             records.put_many(tx, [event, match])
-            tx.execute(
-                "INSERT INTO wf_event(event_id, dedupe_key, source, type, received_at, delivery_count)"
-                " VALUES (?, ?, 's', 't', ?, 1)", (event["id"], str(number), event["at"]),
-            )  # fmt: skip
+            known = {row[1] for row in tx.execute("PRAGMA table_info(wf_event)")}
+            row = {
+                "event_id": event["id"], "dedupe_key": event["id"], "source": "s", "type": "t",
+                "received_at": event["at"], "delivery_count": 1,
+            }  # fmt: skip
+            names = [each for each in row if each in known]
+            marks = ", ".join("?" * len(names))
+            sql = f"INSERT INTO wf_event({', '.join(names)}) VALUES ({marks})"
+            tx.execute(sql, [row[each] for each in names])
             tx.execute(
                 "INSERT INTO wf_match(match_id, event_id, workflow, is_ambiguous) VALUES (?, ?, 'bench', 0)",
                 (match["id"], event["id"]),

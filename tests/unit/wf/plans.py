@@ -44,10 +44,7 @@ def approved(state: State, *steps: Record, name: str = "w", at: datetime = NOW, 
     with state.write() as tx:
         records.put(tx, event)
         records.put(tx, match)
-        tx.execute(
-            "INSERT INTO wf_event(event_id, dedupe_key, source, type, received_at, delivery_count)"
-            " VALUES (?, ?, 's', 't', ?, 1) ON CONFLICT DO NOTHING", (event["id"], name, event["at"]),
-        )  # fmt: skip
+        event_row(tx, event)
         tx.execute(
             "INSERT INTO wf_match(match_id, event_id, workflow, is_ambiguous) VALUES (?, ?, 'w', 0)"
             " ON CONFLICT DO NOTHING", (match["id"], event["id"]),
@@ -55,6 +52,19 @@ def approved(state: State, *steps: Record, name: str = "w", at: datetime = NOW, 
         planning.keep(tx, plan, command="test", at=at)
         approvals.consider(tx, plan, is_strict=False, command="test", at=at)
     return str(plan["id"])
+
+
+def event_row(tx: Any, event: Record) -> None:
+    """The row of an event, with the columns that there are."""
+    known = {row[1] for row in tx.execute("PRAGMA table_info(wf_event)")}
+    values = {
+        "event_id": event["id"], "dedupe_key": event["id"], "source": "s", "type": event.get("type", "t"),
+        "received_at": event["at"], "delivery_count": 1,
+    }  # fmt: skip
+    names = [name for name in values if name in known]
+    marks = ", ".join("?" * len(names))
+    sql = f"INSERT INTO wf_event({', '.join(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+    tx.execute(sql, [values[name] for name in names])
 
 
 class Doing:

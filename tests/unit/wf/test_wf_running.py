@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.wf.plans import NOW, Doing, Time, all_done, approved, claim, engine, step
+from tests.unit.wf.plans import NOW, Doing, Time, all_done, approved, claim, engine, event_row, step
 
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import approvals, runs, tasks
-from roadmap_cli.wf.running import life
+from roadmap_cli.wf.running import life, plans
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -199,12 +199,12 @@ def test_a_person_says_what_follows_from_a_failure(state: State, doing: Doing, w
 
 
 def test_an_unknown_end_of_what_reaches_outside_goes_to_a_person(state: State, doing: Doing) -> None:
-    told = all_done(state, doing, approved(state, step("a", "unknown", effects=["network"]), approval_needed=False))
-    assert last(told)["waits_for"] == ["escalation"]
-    told = all_done(state, doing, approved(state, step("b", "unknown", effects=["write"])))
+    assert plans.on_failure(step("a", effects=["network"]), "unknown", 1.0) == "escalate"
+    assert plans.on_failure(step("a", effects=["network"]), "permanent", 1.0) == "stop"
+    assert plans.on_failure(step("a", effects=["write"]), "unknown", 1.0) == "stop"
+    told = all_done(state, doing, approved(state, step("b", "unknown")))
     assert last(told)["status"] == "failed"
-    told = all_done(state, doing, approved(state, step("c", "unknown"), confidence_ratio=0.2))
-    assert last(told)["waits_for"] == ["escalation"]
+    assert plans.on_failure(step("a"), "unknown", 0.2) == "escalate"
 
 
 def test_a_failure_may_be_gone_on_from(state: State, doing: Doing) -> None:
@@ -256,7 +256,7 @@ def put_event(state: State, n: int, **data: Any) -> None:
     event = {"kind": "wf.event", "id": f"wf_e{n}", "at": "2026-11-23T09:00:00.000Z", "type": "done", "data": data}
     with state.write() as tx:
         records.put(tx, event)
-        tx.execute("INSERT INTO wf_event VALUES (?, ?, 's', 'done', ?, 1, NULL)", (f"wf_e{n}", f"k{n}", event["at"]))
+        event_row(tx, event)
 
 
 def test_a_step_waits_for_an_event_that_came_after_it_began(state: State, doing: Doing) -> None:
