@@ -10,7 +10,7 @@ complete -c wf-grant -l key -x -d 'Register as NAME\'s: ssh-ed25519 AAAA…, age
 complete -c wf-grant -l lend -x -d 'Lend NAME a part of this grant, which you have'
 complete -c wf-grant -l revoke -x -d 'Take back this grant, membership or key'
 complete -c wf-grant -l policy -r -F -d 'Check and store the Cedar policies in FILE'
-complete -c wf-grant -l policies -d 'Write every version of the stored policies'
+complete -c wf-grant -l policies -d 'Write the policies that come along and every version of your own'
 complete -c wf-grant -l check -x -d 'Say whether USER may, by which policy, or what is missing'
 complete -c wf-grant -l acting -x -d 'With --check, ask whether this role of an agent may, too'
 complete -c wf-grant -l as -x -d 'Act in this name'

@@ -45,7 +45,12 @@ if TYPE_CHECKING:
 @click.option("--lend", metavar="ID", help="Lend NAME a part of this grant, which you have.")
 @click.option("--revoke", metavar="ID", help="Take back this grant, membership or key.")
 @click.option("--policy", type=click.File("r"), metavar="FILE", help="Check and store the Cedar policies in FILE.")
-@click.option("--policies", "wants_policies", is_flag=True, help="Write every version of the stored policies.")
+@click.option(
+    "--policies",
+    "wants_policies",
+    is_flag=True,
+    help="Write the policies that come along and every version of your own.",
+)
 @click.option(
     "--check",
     nargs=3,
@@ -96,8 +101,8 @@ def main(
     Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
 
     Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
-    The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id; they are validated
-    against the schema first, every version is kept, and an empty FILE takes them back.
+    The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id.
+    They are validated against the schema first; every version is kept, and an empty FILE takes them back.
     The exit code of --check is 1 if the answer is no.
     """
     from roadmap_cli.core.errors import Negative, UsageError
@@ -118,7 +123,7 @@ def main(
             raise Negative
     elif wants_policies:
         with run.state.read() as tx:
-            every = list(stored.history(tx))
+            every = [stored.shipped(run.now()), *stored.history(tx)]
         yield from every
     elif not wanted:
         with run.state.read() as tx:
