@@ -6,7 +6,7 @@ complete -c wf-grant -l scope -x -d 'Only for these resources, such as \'databas
 complete -c wf-grant -l workflow -x -d 'Only in this workflow'
 complete -c wf-grant -l until -x -d 'It ends then: a time, or how long from now (12h, 30d, 8w)'
 complete -c wf-grant -l group -x -d 'Put NAME into this group'
-complete -c wf-grant -l key -x -d 'Register as NAME\'s: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS'
+complete -c wf-grant -l register -x -d 'Register as NAME\'s: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS'
 complete -c wf-grant -l lend -x -d 'Lend NAME a part of this grant, which you have'
 complete -c wf-grant -l revoke -x -d 'Take back this grant, membership or key'
 complete -c wf-grant -l policy -r -F -d 'Check and store the Cedar policies in FILE'

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="WHEN", help="It ends then: a time, or how long from now (12h, 30d, 8w).")
 @click.option("--group", metavar="GROUP", help="Put NAME into this group.")
 @click.option(
-    "--key", metavar="TEXT", help="Register as NAME's: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS."
+    "--register",
+    "key",
+    metavar="TEXT",
+    help="Register as NAME's: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS.",
 )
 @click.option("--lend", metavar="ID", help="Lend NAME a part of this grant, which you have.")
 @click.option("--revoke", metavar="ID", help="Take back this grant, membership or key.")
@@ -94,7 +97,7 @@ def main(
     As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.
     The first grant ends that: it is given by who owns the state file, and makes them its owner.
     Whoever can open the state file can claim a name with --as.
-    A name for which a key is registered (--key) is worth nothing claimed: it must be proven, by --sign-with or by a
+    A name for which a key is registered (--register) is worth nothing claimed: it must be proven, by --sign-with or by a
     link that was sealed to that key.
 
     A grant ends at its time, when it is taken back, or with the grant it was lent from.
@@ -108,12 +111,12 @@ def main(
     from roadmap_cli.core.errors import Negative, UsageError
     from roadmap_cli.wf.rights import explaining, grants, stored
 
-    acts = {"--role": role, "--group": group, "--key": key, "--lend": lend, "--revoke": revoke, "--policy": policy,
+    acts = {"--role": role, "--group": group, "--register": key, "--lend": lend, "--revoke": revoke, "--policy": policy,
             "--policies": wants_policies or None, "--check": check}  # fmt: skip
     wanted = [flag for flag, value in acts.items() if value is not None]
     if len(wanted) > 1:
         raise UsageError(f"{' and '.join(wanted)} exclude each other")
-    if wanted and wanted[0] in ("--role", "--group", "--key", "--lend") and not name:
+    if wanted and wanted[0] in ("--role", "--group", "--register", "--lend") and not name:
         raise UsageError(f"{wanted[0]} needs a NAME")
     if check is not None:
         with run.state.read() as tx:
