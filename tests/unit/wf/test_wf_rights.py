@@ -336,3 +336,18 @@ def test_a_step_of_each_sort_is_held_by_the_plans_scope_and_by_its_users(
         assert "no permit matched" in allowed("nils", [inside])[1]
         if action in ("command", "shell"):  # a scope that names programs holds them, too
             assert "outside the scope" in allowed("mona", [outside])[1]
+
+
+def test_who_approves_what_is_known_only_in_the_run_may_approve_all_of_its_sort(place: Company) -> None:
+    from roadmap_cli.wf import actions
+
+    if "http" not in actions.MODULES:
+        pytest.skip("there is no action 'http' here")
+    step = {"action": "http", "http": {"origin": "https://${steps.a.output}", "method": "GET"}}
+    with place.state.write() as tx:
+        for name, pattern in (("mona", "host:jira.example"), ("nils", "host:*")):
+            giving.role(tx, place.giver("olga"), name, "approver", patterns=[pattern])
+        plan = place.plan(tx, effects=("network",), step=step)
+        with pytest.raises(Negative, match="no permit matched"):
+            place.decide(tx, plan, "mona")
+        assert place.decide(tx, plan, "nils")["status"] == "approved"
