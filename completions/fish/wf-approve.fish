@@ -3,7 +3,7 @@
 complete -c wf-approve -f
 complete -c wf-approve -l approve -x -d 'Approve this plan'
 complete -c wf-approve -l deny -x -d 'Deny this plan, also while it runs'
-complete -c wf-approve -l show -x -d 'Say in words what this plan will do, and what is new in it'
+complete -c wf-approve -l show -x -d 'Show a plan that was made before'
 complete -c wf-approve -l list -d 'Write what waits for a person'
 complete -c wf-approve -l task -x -d 'Answer this question of a run'
 complete -c wf-approve -l answer -x -d 'The answer to --task: approve or deny, or what is asked for'

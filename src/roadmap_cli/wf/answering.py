@@ -170,7 +170,7 @@ def _identities(text: bytes) -> list[object]:
 def _signature(tx: Connection, name: str, said: Record, key_file: Path) -> str:
     signature = identities.sign(said, key_file)
     if not identities.is_signed(tx, name, said, signature):
-        raise Negative(f"that key is not registered as one of {name!r}", hint=f"wf-grant {name} --key …",
+        raise Negative(f"that key is not registered as one of {name!r}", hint=f"wf-grant {name} --register …",
                        code="unknown_key")  # fmt: skip
     return signature
 

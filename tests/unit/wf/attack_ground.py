@@ -393,7 +393,7 @@ def scope_escape(place: Company, tx: Any, rng: random.Random) -> bool:
     step = rng.choice([
         {"command": [program]}, {"action": "shell", "shell": "psql"}, {"action": "sql", "sql": {"database": "payroll", "change": False}},
         {"action": "http", "http": {"url": "http://evil"}}, {"action": "unknown"}, {"command": []},
-        {"action": "agent", "agent": {}}, {"effects": ["nonsense"]}, {"effects": ["read", "admin"]},
+        {"action": "agent", "agent": {"files": ["/etc/shadow"]}}, {"effects": ["nonsense"]}, {"effects": ["read", "admin"]},
     ])  # fmt: skip
     return place.allowed(tx, plan, **step)
 

@@ -298,3 +298,56 @@ def test_ten_thousand_decisions_take_seconds_not_minutes(place: Company) -> None
 def test_a_time_that_is_over_is_no_end(place: Company) -> None:
     with place.state.write() as tx, pytest.raises(UsageError):
         giving.role(tx, place.giver("olga"), "x", "reader", until=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("action", "spec", "inside", "outside"),
+    [
+        ("http", {"origin": "https://Jira.Example", "method": "GET"}, "host:jira.example", "host:*.evil"),
+        ("http", {"origin": "https://jira.example:8443", "method": "GET"}, "host:jira.example", "host:jira.example:443"),
+        ("sql", {"database": "orders", "change": False}, "database:orders", "database:order"),
+        ("slack", {"do": "post", "channel": "#ops-night"}, "channel:#ops*", "channel:#op"),
+        ("jira", {"do": "comment", "issue": "OPS-12"}, "project:OPS", "project:OPSX"),
+        ("mail", {"to": ["ann@corp.example"], "cc": ["bob@corp.example"]}, "mailbox:*@corp.example", "mailbox:ann@corp.example"),
+        ("agent", {"files": ["/var/log/app/x.log"]}, "file:/var/log/app/*", "file:/var/log/ap"),
+        ("command", ["psql"], "run:psql", "run:psq"),
+        ("shell", "psql", "run:sh", "run:psql"),
+    ],
+)  # fmt: skip
+def test_a_step_of_each_sort_is_held_by_the_plans_scope_and_by_its_users(
+    place: Company, action: str, spec: Any, inside: str, outside: str
+) -> None:
+    from roadmap_cli.wf import actions
+
+    if action not in actions.MODULES and action not in ("command", "shell"):
+        pytest.skip(f"there is no action {action!r} here")
+    step = {"action": action, action: spec, "effects": ["read"], "role": "data", "command": spec}
+    with place.state.write() as tx:
+        giving.role(tx, place.giver("olga"), "mona", "operator", patterns=[inside])
+        giving.role(tx, place.giver("olga"), "nils", "operator", patterns=[outside])
+
+        def allowed(by: str, scope: list[str]) -> tuple[bool, str]:
+            plan = place.plan(tx, by=by, effects=("read",), scope=[*scope, "file:/nowhere"])
+            verdict = rights.weighed_step(tx, plan, {**plan["steps"][0], **step}, NOW)
+            return verdict.is_allowed, verdict.why
+
+        assert allowed("mona", [inside]) == (True, allowed("mona", [inside])[1]), allowed("mona", [inside])
+        assert "outside the scope" in allowed("mona", [outside])[1] or action in ("command", "shell")
+        assert "no permit matched" in allowed("nils", [inside])[1]
+        if action in ("command", "shell"):  # a scope that names programs holds them, too
+            assert "outside the scope" in allowed("mona", [outside])[1]
+
+
+def test_who_approves_what_is_known_only_in_the_run_may_approve_all_of_its_sort(place: Company) -> None:
+    from roadmap_cli.wf import actions
+
+    if "http" not in actions.MODULES:
+        pytest.skip("there is no action 'http' here")
+    step = {"action": "http", "http": {"origin": "https://${steps.a.output}", "method": "GET"}}
+    with place.state.write() as tx:
+        for name, pattern in (("mona", "host:jira.example"), ("nils", "host:*")):
+            giving.role(tx, place.giver("olga"), name, "approver", patterns=[pattern])
+        plan = place.plan(tx, effects=("network",), step=step)
+        with pytest.raises(Negative, match="no permit matched"):
+            place.decide(tx, plan, "mona")
+        assert place.decide(tx, plan, "nils")["status"] == "approved"

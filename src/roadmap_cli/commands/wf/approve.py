@@ -49,7 +49,7 @@ _COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver")
 )  # fmt: skip
 @click.option("--approve", "approved", metavar="PLAN_ID", help="Approve this plan; read no input.")
 @click.option("--deny", "denied", metavar="PLAN_ID", help="Deny this plan, also while it runs; read no input.")
-@click.option("--show", metavar="PLAN_ID", help="Say in words what this plan will do, and what is new in it.")
+@click.option("--show", metavar="PLAN_ID", help="Show a plan that was made before; read no input.")
 @click.option("--list", "wants_list", is_flag=True, help="Write what waits for a person; read no input.")
 @click.option("--task", "task_id", metavar="TASK_ID", help="Answer this question of a run; with --answer.")
 @click.option("--answer", metavar="TEXT", help="The answer to --task: approve or deny, or what is asked for.")
@@ -117,6 +117,7 @@ def main(
     An approval for another hash, one that has expired, one by who asked for the plan, and one by somebody whose right
     to it was taken back are worth nothing.
 
+    --show says in words what a plan will do, and what is new in it since the last approved one.
     --links writes a file for each person, to be sent to them: good for one decision, once, by --token.
     --from-events reads replies: messages that begin with "approve CODE" or "deny CODE", where CODE is that of the
     request; everything else passes by.
@@ -229,7 +230,7 @@ def _shown(run: Run, plan_id: str, links: str | None, names: tuple[str, ...], va
         _write(Path(links), files)
     for file, _, is_sealed in files:
         if not is_sealed:
-            run.warn(f"{file} is not sealed: whoever gets it can use it; register a key with wf-grant --key")
+            run.warn(f"{file} is not sealed: whoever gets it can use it; register a key with wf-grant --register")
     yield {**found, "files": [str(Path(links, file)) for file, _, _ in files]}
 
 

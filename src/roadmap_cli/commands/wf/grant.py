@@ -40,12 +40,20 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="WHEN", help="It ends then: a time, or how long from now (12h, 30d, 8w).")
 @click.option("--group", metavar="GROUP", help="Put NAME into this group.")
 @click.option(
-    "--key", metavar="TEXT", help="Register as NAME's: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS."
+    "--register",
+    "key",
+    metavar="TEXT",
+    help="Register as NAME's: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS.",
 )
 @click.option("--lend", metavar="ID", help="Lend NAME a part of this grant, which you have.")
 @click.option("--revoke", metavar="ID", help="Take back this grant, membership or key.")
 @click.option("--policy", type=click.File("r"), metavar="FILE", help="Check and store the Cedar policies in FILE.")
-@click.option("--policies", "wants_policies", is_flag=True, help="Write every version of the stored policies.")
+@click.option(
+    "--policies",
+    "wants_policies",
+    is_flag=True,
+    help="Write the policies that come along and every version of your own.",
+)
 @click.option(
     "--check",
     nargs=3,
@@ -80,35 +88,40 @@ def main(
 ) -> Iterator[Record]:
     """Give, lend, list, explain and take back rights.
 
-    An owner gives rights and stores policies; an operator has steps done; an approver approves and denies plans and
-    gives leave; a reader has things read.
-    A step is done if the user who asked for its plan may do it, the role it acts in may, and the plan's scope covers
-    what it touches.
-    A right that nobody gave is not there; a policy that forbids wins.
+        An owner gives rights and stores policies; an operator has steps done; an approver approves and denies plans and
+        gives leave; a reader has things read.
+        A step is done if the user who asked for its plan may do it, the role it acts in may, and the plan's scope covers
+        what it touches.
+        A right that nobody gave is not there; a policy that forbids wins.
 
-    As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.
-    The first grant ends that: it is given by who owns the state file, and makes them its owner.
-    Whoever can open the state file can claim a name with --as.
-    A name for which a key is registered (--key) is worth nothing claimed: it must be proven, by --sign-with or by a
-    link that was sealed to that key.
+        As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.
+        The first grant ends that: it is given by who owns the state file, and makes them its owner.
+        Whoever can open the state file can claim a name with --as.
+        A name for which a key is registered (--register) is worth nothing claimed: it must be proven, by --sign-with or by a
+        link that was sealed to that key.
 
-    A grant ends at its time, when it is taken back, or with the grant it was lent from.
-    Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
+        A grant ends at its time, when it is taken back, or with the grant it was lent from.
+        Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
 
-    Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
-    The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id; they are
-    validated against the schema first, every version is kept, and an empty FILE takes them back.
-    The exit code of --check is 1 if the answer is no.
+        Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
+    <<<<<<< HEAD
+        The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id; they are
+        validated against the schema first, every version is kept, and an empty FILE takes them back.
+    =======
+        The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id.
+        They are validated against the schema first; every version is kept, and an empty FILE takes them back.
+    >>>>>>> h-w4
+        The exit code of --check is 1 if the answer is no.
     """
     from roadmap_cli.core.errors import Negative, UsageError
     from roadmap_cli.wf.rights import explaining, grants, stored
 
-    acts = {"--role": role, "--group": group, "--key": key, "--lend": lend, "--revoke": revoke, "--policy": policy,
+    acts = {"--role": role, "--group": group, "--register": key, "--lend": lend, "--revoke": revoke, "--policy": policy,
             "--policies": wants_policies or None, "--check": check}  # fmt: skip
     wanted = [flag for flag, value in acts.items() if value is not None]
     if len(wanted) > 1:
         raise UsageError(f"{' and '.join(wanted)} exclude each other")
-    if wanted and wanted[0] in ("--role", "--group", "--key", "--lend") and not name:
+    if wanted and wanted[0] in ("--role", "--group", "--register", "--lend") and not name:
         raise UsageError(f"{wanted[0]} needs a NAME")
     if check is not None:
         with run.state.read() as tx:
@@ -118,7 +131,7 @@ def main(
             raise Negative
     elif wants_policies:
         with run.state.read() as tx:
-            every = list(stored.history(tx))
+            every = [stored.shipped(run.now()), *stored.history(tx)]
         yield from every
     elif not wanted:
         with run.state.read() as tx:

@@ -71,7 +71,7 @@ def of_step(step: Record, directory: str = "/") -> tuple[str, ...]:
     action = step["action"]
     if action == "command":
         program = str(step["command"][0]) if step.get("command") else ""
-        return (spelled("run:" + (str(Path(directory, program)) if "/" in program else program)),)
+        return (_known("run:" + (str(Path(directory, program)) if "/" in program else program)),)
     if action == "shell":
         return ("run:sh",)
     if action in _INTERNAL:
@@ -82,10 +82,16 @@ def of_step(step: Record, directory: str = "/") -> tuple[str, ...]:
         except (KeyError, TypeError, ValueError) as error:
             what = f"step {step.get('name')!r} does not say what it touches: {type(error).__name__}"
             raise DataError(what, code="bad_resource") from None
-        return tuple(dict.fromkeys(spelled(each) for each in found))
+        return tuple(dict.fromkeys(_known(each) for each in found))
     if action == "agent":
         return (f"agent:{step['role']}",)
     raise DataError(f"nobody knows what a step of sort {action!r} touches", code="unknown_action")
+
+
+def _known(text: str) -> str:
+    """A resource spelled; one whose name is known only in the run counts as all of its sort."""
+    sort = text.partition(":")[0]
+    return f"{sort}:*" if "${" in text and _SHAPE.match(text) else spelled(text)
 
 
 def of_plan(plan: Record) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, Negative, UsageError
-from roadmap_cli.core.records import Record, run_id
+from roadmap_cli.core.records import Record, content_id, run_id
 from roadmap_cli.state import records
 from roadmap_cli.wf.rights import cedar
 from roadmap_cli.why.decisions import decide
@@ -74,4 +74,15 @@ def keep(
 
 def history(tx: Connection) -> Iterator[Record]:
     """Every version of every set, oldest first."""
-    yield from list(records.find(tx, kind="wf.policy"))
+    yield from sorted(records.find(tx, kind="wf.policy"), key=lambda each: (each["at"], each["name"], each["version"]))
+
+
+def shipped(at: datetime) -> Record:
+    """The policies that come along, as a wf.policy of the same form."""
+    source = cedar.shipped_text()
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return {
+        "kind": "wf.policy", "id": content_id("wf.policy", sha256=digest), "at": clock.stamp(at), "name": "shipped",
+        "version": 1, "policies": [{"id": key, "why": value} for key, value in cedar.shipped().items()],
+        "sha256": digest, "text": source, "stored_by": "policy:shipped", "because": "they come along and always hold",
+    }  # fmt: skip
