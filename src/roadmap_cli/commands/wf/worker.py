@@ -44,8 +44,19 @@ def main(
     Takes up every plan whose approval holds and that was never begun, every run that was cut off, and every run whose
     wait is over or whose question was answered; the most urgent first.
     Several may work on one state, and, with --database, on many machines: each run is one worker's at a time.
-    With --database the runs stand in a Postgres; each machine keeps its own encrypted state, with the secrets and the
-    permissions of that machine.
+
+    With --database the runs stand in a Postgres: plans, how their steps stand and what they gave, questions and
+    answers, and the rights of the state where the plan was approved.
+    FILE has the URL in its first line and in its second a key of 32 bytes, the same for all machines: head -c 32
+    /dev/urandom | base64.
+    What stands in the Postgres is sealed with it.
+    A Postgres on another machine needs that key, an encrypted way to it (sslmode=verify-full) and a permission for the
+    purpose workflow (roadmap-permit).
+    Each machine keeps its own encrypted state, with its secrets and permissions; events and the audit log stay in the
+    state where the plan was approved, which draws in what was done whenever wf-run or wf-worker work on it with
+    --database.
+    Programs and folders that steps name must be there on each machine.
+    The runs of a process of this machine that was killed are taken up at once, those of another after half a minute.
 
     At SIGTERM it begins nothing more, lets what is being done end for the time of --grace, and ends with 0; what is not
     done by then is done again later, with the same key.

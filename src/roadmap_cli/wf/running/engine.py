@@ -140,7 +140,7 @@ class Engine:
         self._collect()
         self._look()
         runs = [run for run in self._active.values() if run.is_dirty]
-        if not (self._ended or runs or self._may_claim()):
+        if not (self._ended or self._may_claim() or (runs and not self.is_draining)):
             return told
         try:
             with self._journal.transaction() as tx:
@@ -167,7 +167,8 @@ class Engine:
 
     def rest(self, most_s: float = 1.0) -> None:
         """Wait until something ends, is due, or it is time to look again."""
-        if self._ended or (any(run.is_dirty for run in self._active.values()) and self._jobs > len(self._flying)):
+        has_room = self._jobs > len(self._flying) and not self.is_draining
+        if self._ended or (has_room and any(run.is_dirty for run in self._active.values())):
             return
         now = time.monotonic()
         limit = most_s if not (self._claims or self._active) else min(most_s, LOOK_S)

@@ -23,8 +23,9 @@ from roadmap_cli.wf import approvals, runs, tasks
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.running import journal, life, mirror, values
 from roadmap_cli.wf.running.engine import Claim
+from roadmap_cli.wf.running.place import away
 from roadmap_cli.wf.running.scene import Scene
-from roadmap_cli.wf.running.shared import Shared, SharedTx, away
+from roadmap_cli.wf.running.shared import Shared, SharedTx
 from roadmap_cli.why.decisions import decide, settle
 
 if TYPE_CHECKING:

@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.clock import Clock
-from roadmap_cli.core.errors import ConfigError, Unavailable
+from roadmap_cli.core.errors import Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import leases, rights, tasks
@@ -29,14 +28,14 @@ from roadmap_cli.wf.running.acting import Acting
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.graph import Active
 from roadmap_cli.wf.running.mirror import Mirror
-from roadmap_cli.wf.running.sealing import Seal, key
+from roadmap_cli.wf.running.place import SCHEMA as SCHEMA
+from roadmap_cli.wf.running.place import Place, away, is_gone, prepare, process, processes
 
 if TYPE_CHECKING:
     import psycopg
 
     from roadmap_cli.net.transport import Transport
 
-SCHEMA = "roadmap_wf"
 #: How long a lease lasts; how often it is renewed; when work stops if it could not be.
 LEASE_S = 30
 RENEW_S = 5.0
@@ -44,77 +43,6 @@ LOST_S = 22.0
 #: Runs found at a time.
 FOUND = 64
 _GATES = ("wf_breaker", "wf_bucket")
-_LOCAL = (None, "", "127.0.0.1", "::1", "localhost")
-
-
-class Place:
-    """Where the shared database is, and the key its contents are sealed with."""
-
-    def __init__(self, text: str):
-        """From the text of the file: a URL, and in the second line a key. Raises ConfigError."""
-        import psycopg
-        from psycopg.conninfo import conninfo_to_dict
-
-        url, _, rest = text.strip().partition("\n")
-        if not url.startswith(("postgresql://", "postgres://")):
-            found = url.partition(":")[0][:20]
-            raise ConfigError(f"not a Postgres URL: {found!r}", hint="write postgresql://user@127.0.0.1/name")
-        try:
-            parts = conninfo_to_dict(url)
-        except psycopg.ProgrammingError:
-            raise ConfigError("not a database URL", hint="write postgresql://user@127.0.0.1/name") from None
-        self.url = url
-        self.host = str(parts.get("host") or "")
-        self.port = int(parts.get("port") or 5432)
-        self.is_local = self.host in _LOCAL or self.host.startswith("/")
-        self.seal = Seal(key(rest) if rest.strip() else None)
-        if not self.is_local and not rest.strip():
-            raise ConfigError(
-                f"{self.host!r} is another machine: what is kept there must be sealed",
-                hint="add a second line to the file, the same for all machines: head -c 32 /dev/urandom | base64",
-            )
-        if not self.is_local and parts.get("sslmode") not in ("require", "verify-ca", "verify-full"):
-            raise ConfigError(
-                f"{self.host!r} is another machine: the way to it must be encrypted",
-                hint="add ?sslmode=verify-full to the URL",
-            )
-
-    def connect(self) -> psycopg.Connection[Any]:
-        """A connection of one's own. Raises Unavailable."""
-        import psycopg
-
-        with away():
-            found = psycopg.connect(
-                self.url, autocommit=True, connect_timeout=5, options=f"-c search_path={SCHEMA}", prepare_threshold=1
-            )
-            found.execute("SET lock_timeout = '20s'")
-            return found
-
-
-@contextmanager
-def away() -> Iterator[None]:
-    """Turn what Postgres says into words. Raises Unavailable, which is worth another try."""
-    import psycopg
-
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.DeadlockDetected) as error:
-        words = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise Unavailable(f"the shared database cannot be used: {words}", code="database_away") from None
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigError(f"the shared database refuses: {str(error).partition(chr(10))[0]}") from None
-
-
-def prepare(connection: psycopg.Connection[Any]) -> None:
-    """Make the tables if they are not there."""
-    text = (Path(__file__).parent / "tables.sql").read_text()
-    with away(), connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(727564677)")
-        if not connection.execute("SELECT to_regclass('roadmap_wf.wf_outbox')").fetchone()[0]:  # type: ignore[index]
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-            for statement in text.split(";"):
-                if statement.strip():
-                    connection.execute(statement.encode())
 
 
 class SharedTx:
@@ -275,29 +203,6 @@ class SharedTx:
                 cursor.executemany(sql.encode(), values)
 
 
-def _processes() -> str:
-    """A name for the processes that see each other: of this boot, in this namespace of process ids."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}.{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116 - a link to no file
-    except OSError:
-        return "unknown"
-
-
-def _process(number: int) -> str:
-    """A name for a process that no later one gets: its number, and when it began (proc(5), field 22 of stat)."""
-    try:
-        return f"{number}.{Path(f'/proc/{number}/stat').read_text().rpartition(')')[2].split()[19]}"
-    except OSError:
-        return ""
-
-
-def _is_gone(holder: str) -> bool:
-    """Whether a holder was a process of this machine that is there no more; one elsewhere is believed to be."""
-    _, processes, process, _ = holder.split("/")
-    return processes == _processes() != "unknown" and _process(int(process.partition(".")[0] or 0)) != process
-
-
 _SQL: dict[str, str] = {}
 
 
@@ -368,7 +273,7 @@ class Shared:
         """Let the others know of this process; under a new name if the old one was given up."""
         if self._is_known and not self._is_fenced:
             return
-        self.holder = f"{self.machine}/{_processes()}/{_process(os.getpid())}/{os.urandom(6).hex()}"
+        self.holder = f"{self.machine}/{processes()}/{process(os.getpid())}/{os.urandom(6).hex()}"
         connection.execute(
             "INSERT INTO wf_worker(holder, lease_until) VALUES (%s, now() + make_interval(secs => %s))",
             (self.holder, LEASE_S),
@@ -429,7 +334,7 @@ class Shared:
                 "SELECT holder, lease_until < now() FROM wf_worker WHERE NOT is_fenced AND holder != %s", (self.holder,)
             ).fetchall()
             for holder, is_late in rows:
-                if not is_late and not _is_gone(holder):
+                if not is_late and not is_gone(holder):
                     continue
                 with connection.transaction():
                     connection.execute(
