@@ -97,8 +97,8 @@ def main(
     As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.
     The first grant ends that: it is given by who owns the state file, and makes them its owner.
     Whoever can open the state file can claim a name with --as.
-    A name for which a key is registered (--register) is worth nothing claimed: it must be proven, by --sign-with or by a
-    link that was sealed to that key.
+    A name for which a key is registered (--register) is worth nothing claimed: it must be proven, by --sign-with or by
+    a link that was sealed to that key.
 
     A grant ends at its time, when it is taken back, or with the grant it was lent from.
     Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
