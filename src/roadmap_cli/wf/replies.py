@@ -92,7 +92,8 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
     name = identities.owner(tx, reply.sort, reply.account)
     if name is None:
         raise Negative(f"{reply.sort} account {reply.account!r} is registered as nobody's",
-                       hint=f"wf-grant NAME --register {reply.sort}:{reply.account}", code="unknown_sender")  # fmt: skip
+                       hint=f"wf-grant NAME --register {reply.sort}:{reply.account}",
+                       code="unknown_sender")  # fmt: skip
     tx.execute("INSERT INTO wf_reply(event_id, outcome, at) VALUES (?, 'taken', ?)", (event_id, clock.stamp(at)))
     plan = _asked(tx, reply.code)
     if clock.parse(event["at"]) < clock.parse(plan["at"]) - _AHEAD:

@@ -337,6 +337,12 @@ def race_rightly(place: Company, tx: Any, rng: random.Random) -> bool:
 
 def tampered(place: Company, tx: Any, rng: random.Random) -> bool:
     """A record in the pipe that says more than the state does."""
+    if rng.random() < 0.3:  # a stored policy that answers for a person where it may not
+        tx.execute("UPDATE wf_policy SET most_risk = 'high'")
+        more = rng.choice([{"effects": ("delete",)}, {"effects": (), "confidence_ratio": rng.choice([0, 0.1, 0.49])}])
+        plan = place.plan(tx, **more)
+        approvals.consider(tx, plan, is_strict=False, command="test", at=NOW)
+        return place.approved(tx, plan)
     plan = place.plan(tx, effects=(rng.choice(SENSITIVE),))
     said = {**plan, **rng.choice([
         {"status": "approved"}, {"approver": "user:bob"}, {"risk": "low"}, {"approval_needed": False},
@@ -381,7 +387,19 @@ def not_enough_rightly(place: Company, tx: Any, rng: random.Random) -> bool:
 
 
 def scope_escape(place: Company, tx: Any, rng: random.Random) -> bool:
-    """A step that touches what neither the plan nor its user's grant covers."""
+    """A step that touches what the plan, or its user's grant, does not cover; a program under a plan without a scope."""
+    if rng.random() < 0.5:  # alice may do everything: the plan may not
+        scopes = [
+            ["database:orders", "run:psql"],
+            ["run:psql"],
+            ["file:/srv/*", "run:psql"],
+            ["database:orders"],
+            None,
+            [],
+        ]
+        plan = place.plan(tx, effects=("read",), scope=rng.choice(scopes))
+        place.decide(tx, plan, "bob")
+        return place.allowed(tx, plan, command=[rng.choice(["rm", "/tmp/psql", "psql2", "sh", "PSQL"])])
     name = rng.choice(["mona", "nils"])
     owner = place.giver("olga")
     giving.role(tx, owner, name, "operator", patterns=["database:orders", "run:psql", "host:db.example"])
@@ -406,9 +424,16 @@ def scope_escape_rightly(place: Company, tx: Any, rng: random.Random) -> bool:
 
 
 def deputy(place: Company, tx: Any, rng: random.Random) -> bool:
-    """The agent may, its user may not; or the user may, and the role may not."""
+    """The agent may, its user may not; or the user may, and the role may not, whatever an owner's policy permits."""
     effect = rng.choice([*SENSITIVE, "write", "network"])
-    if rng.random() < 0.5:
+    chance = rng.random()
+    if chance < 0.3:
+        giving.policies(tx, place.giver("olga"), "own", '@id("all") permit(principal, action, resource);')
+        plan = place.plan(tx, effects=(effect,))
+        place.decide(tx, plan, "bob")
+        role = rng.choice(["data", "analysis", "orchestrator"]) if effect != "message" else "operations"
+        return effect != "network" and place.allowed(tx, plan, role=role)
+    if chance < 0.65:
         plan = place.plan(tx, by=rng.choice(["rita", "eve", "frank", "dave", "nobody"]), effects=(effect,))
         role = "communication" if effect == "message" else "operations"
     else:
@@ -794,7 +819,8 @@ def wrong_answer(place: Company, tx: Any, rng: random.Random) -> bool:
             task = place.ask(tx, rng.choice(["question", "approval", "escalation"]), "group:finance")
             return place.answer(tx, task, rng.choice(["bob", "alice", "eve", "olga", "dave"]))
         case 2:  # who asked
-            return place.answer(tx, place.ask(tx, by="bob"), spelled_otherwise("bob", rng))
+            name = rng.choice(["bob", "BOB", "user:Bob", spelled_otherwise("bob", rng)])
+            return place.answer(tx, place.ask(tx, by="bob"), name)
         case 3:  # over
             until = NOW + timedelta(hours=1)
             task = place.ask(tx, expires_at=until)

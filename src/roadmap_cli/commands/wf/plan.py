@@ -107,29 +107,12 @@ def _shown(run: Run, names: Sequence[str]) -> Iterator[Record]:
 def _planned(run: Run, templates: Sequence[str], name: str | None, directory: str) -> Iterator[Record]:
     from pathlib import Path
 
-    from roadmap_cli.wf import estimates, library, loading, people, planning
+    from roadmap_cli.wf.preparing import Planner
 
-    def left_out(fault: Finding) -> None:
-        run.warn(f"template left out: {fault.name}:{fault.line}: {fault.message}")
-
-    known = {each.workflow: each for each in loading.load_all(library.places(templates, run.environ), left_out)}
-    settings = library.settings(run.environ)
-    requested_by = people.user(name)
-    place = Path(directory).resolve()
+    planner = Planner(tuple(templates), run.environ, name=name, directory=Path(directory), warn=run.warn)
     for match in run.records():
         if match.get("ambiguous"):
             run.warn(f"match {match['id']} is ambiguous and left alone; say which with wf-match --choose")
             continue
         with run.item(match):
-            with run.state.read() as tx:
-                kept, event = planning.stored(tx, match)
-            template = loading.named(known, kept["workflow"])
-            found = planning.plan(
-                template, kept, event, requested_by=requested_by, directory=place, at=run.now(), known=known,
-                settings=settings,
-            )  # fmt: skip
-            with run.state.write() as tx:
-                found["estimate"] = estimates.estimate(tx, found)
-                found["confidence_ratio"], found["confidence"] = estimates.confidence(tx, found, kept)
-                found = planning.keep(tx, found, command=run.command, at=run.now())
-            yield found
+            yield planner.plan(run.state, match, command=run.command, at=run.now())

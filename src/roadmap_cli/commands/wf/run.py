@@ -12,11 +12,12 @@ from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
+    from roadmap_cli.wf.preparing import Planner
     from roadmap_cli.wf.running.engine import Claim, Engine
 
 
 @command(
-    reads="wf.approval",
+    reads=("wf.approval", "wf.match"),
     writes=(
         "wf.run_started", "wf.run_resumed", "wf.step_started", "wf.step_finished", "wf.run_finished", "wf.run_waiting",
         "wf.run_paused", "wf.task", "wf.plan",
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         "Run what an alert asks for":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match"
             " | wf-plan --directory $HOME | wf-approve | wf-run --plain",
+        "Do what a warning asks for, where a stored policy allows it": "life-watch | wf-match | wf-run",
         "Go on after a crash, and with what waited, from cron": "wf-run --resume",
     },
     see=("wf-approve", "wf-worker", "roadmap-why"),
@@ -69,6 +71,7 @@ def main(
     another process is at work on them.
     Then the approved plans of the input are run, once: a plan that has run before is passed over.
     What counts is the approval in the state, not the record that names it.
+    A match of the input is planned first, in this folder, and run if a stored policy allows that plan.
     Steps are done together where none needs the other, the most urgent plans first.
 
     The end of each step is stored before it is told.
@@ -106,15 +109,17 @@ def main(
         word, of = chosen[0]
         runs.wish(run.state, of, word, by=people.user(name), command=run.command, at=run.now())
         wanted = [of]
-    driver = _Driver(run, database, parallel, park_after)
+    driver = _Driver(run, database, parallel, park_after, name)
     yield from driver.drive(resume, wanted)
 
 
 class _Driver:
     """Gives an engine its runs, hands on what happens, and counts how they end."""
 
-    def __init__(self, run: Run, database: IO[str] | None, parallel: int, park_after: float):
+    def __init__(self, run: Run, database: IO[str] | None, parallel: int, park_after: float, name: str | None):
         self.run = run
+        self.name = name
+        self.planner: Planner | None = None
         self.database = database
         self.parallel = parallel
         self.park_after = park_after
@@ -154,9 +159,15 @@ class _Driver:
         from roadmap_cli.wf.running.engine import Claim
 
         run, found = self.run, []
-        for approval in batch:
-            with run.item(approval):
-                plan_id = require(approval, "plan_id", str)
+        for record in batch:
+            with run.item(record):
+                if record["kind"] == "wf.match":
+                    if record.get("ambiguous"):
+                        run.warn(f"match {record['id']} is ambiguous and left alone; say which with wf-match --choose")
+                        self.waiting += 1
+                        continue
+                    record = self.considered(record)
+                plan_id = require(record, "plan_id", str)
                 with run.state.read() as tx:
                     standing, plan = runs.standing(tx, plan_id, run.now())
                     has_begun = runs.has_begun(tx, plan_id)
@@ -171,6 +182,20 @@ class _Driver:
                 else:
                     self.waiting += 1
         return found
+
+    def considered(self, match: Record) -> Record:
+        """The wf.approval of a match that is planned here: what a stored policy says to it, or what a person has said."""
+        from pathlib import Path
+
+        from roadmap_cli.wf import approvals
+        from roadmap_cli.wf.preparing import Planner
+
+        run = self.run
+        if self.planner is None:
+            self.planner = Planner((), run.environ, name=self.name, directory=Path.cwd(), warn=run.warn)
+        plan = self.planner.plan(run.state, match, command=run.command, at=run.now())
+        with run.state.write() as tx:
+            return approvals.consider(tx, plan, is_strict=False, command=run.command, at=run.now())
 
     def done(self, engine: Engine, claims: Sequence[Claim], wait_s: float, must: bool = False) -> Iterator[Record]:
         """Do these runs. Raises TryLater, if it must, for one that another process does not let go of in time."""
@@ -210,9 +235,10 @@ def _dry(run: Run, resume: bool) -> Iterator[Record]:
                 found = [claim.plan_id for claim in runs.ready(tx, run.now(), run.warn) if claim.plan_id]
             yield from found
             return
-        for approval in run.records():
-            with run.item(approval):
-                yield require(approval, "plan_id", str)
+        for record in run.records():
+            with run.item(record):
+                if record["kind"] == "wf.approval":  # what would become of a match, wf-plan --dry-run tells
+                    yield require(record, "plan_id", str)
 
     for plan_id in plans():
         with run.item():
