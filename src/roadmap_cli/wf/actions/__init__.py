@@ -107,7 +107,7 @@ def perform(step: Record, context: Context) -> Record:
     try:
         outcome = _performed(step, context)
     except RoadmapError as error:
-        outcome = failed(classified(error), error.message)
+        outcome = failed(classified(error), str(error) + (f" ({error.hint})" if error.hint else ""))
         if (wait_s := getattr(error, "retry_after_s", None)) is not None:
             outcome["retry_after_s"] = wait_s
     except Exception as error:  # noqa: BLE001 - a bug here must end the step, not the run; its text may hold data

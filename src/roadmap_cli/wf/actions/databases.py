@@ -22,6 +22,7 @@ from urllib.parse import quote
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import ConfigError, DataError, TryLater
 from roadmap_cli.core.records import Record
+from roadmap_cli.state import records
 from roadmap_cli.wf.actions import Context, once, sql, statements, succeeded
 from roadmap_cli.wf.actions import connections as known
 from roadmap_cli.wf.actions.watching import watched
@@ -71,8 +72,20 @@ def execute(spec: Record, step: Record, context: Context) -> Record:
         with context.state.write() as tx:
             once.note(tx, context, step, f"sql.{word}", sql.resources(spec), "failed", "no answer", digest)
         raise
+    seen = None
+    if not spec["change"]:
+        # What later steps claim of these rows cites this: when they were read, from where, by which statement.
+        from roadmap_cli.wf.agents.desk import evidence
+
+        at = context.now()
+        text = f"{output['rows_count']} rows of: {' '.join(spec['query'].split())[:300]}"
+        seen = evidence("row", spec["database"], text, at, at, key=context.key)
+        output["evidence_ids"] = [seen["id"]]
     with context.state.write() as tx:
-        once.note(tx, context, step, f"sql.{word}", sql.resources(spec), "done", f"{output['rows_count']} rows", digest)
+        if seen:
+            records.put(tx, seen)
+        told = f"{output['rows_count']} rows"
+        once.note(tx, context, step, f"sql.{word}", sql.resources(spec), "done", told, digest)
     return succeeded(output)
 
 

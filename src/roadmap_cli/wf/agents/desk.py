@@ -103,7 +103,7 @@ def work(spec: Record, step: Record, context: Context) -> Record:
 
 def evidence(sort: str, source: str, text: str, at: datetime | None, now: datetime, **more: Any) -> Record:
     """A wf.evidence record: a thing seen that a claim can cite. `sort` says of which sort."""
-    place = str(more.get("number", ""))
+    place = str(more.get("number", more.get("key", "")))
     found: Record = {
         "kind": "wf.evidence",
         "id": content_id("wf.evidence", sort=sort, source=source, text=text, place=place),

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.state import records
 from roadmap_cli.wf.actions import databases, statements
 from roadmap_cli.wf.steps import Stopped
 
@@ -47,6 +48,9 @@ def test_rows_with_bound_values(act: Act, orders: Path, state: Any) -> None:
         "parameters": {"who": "${event.who}"},
     }
     found = act("sql", spec, values={"event": {"who": "anna"}}, **READ)
+    [cited] = found["output"].pop("evidence_ids")
+    with state.read() as tx:
+        assert records.get(tx, cited)["text"].startswith("2 rows of: SELECT id, amount")
     assert found["output"] == {
         "columns": ["id", "amount"], "rows": [{"id": 1, "amount": 10.5}, {"id": 3, "amount": 2.0}], "rows_count": 2, "is_cut": False,
     }  # fmt: skip
