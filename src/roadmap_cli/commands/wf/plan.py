@@ -12,7 +12,7 @@ from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.wf.templates import Finding
+    pass
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:

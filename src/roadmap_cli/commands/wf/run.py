@@ -184,7 +184,7 @@ class _Driver:
         return found
 
     def considered(self, match: Record) -> Record:
-        """The wf.approval of a match that is planned here: what a stored policy says to it, or what a person has said."""
+        """What stands for a match that is planned here: the word of a stored policy, or of a person."""
         from pathlib import Path
 
         from roadmap_cli.wf import approvals
