@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import RoadmapError, Unavailable
 from roadmap_cli.core.records import Record
+from roadmap_cli.models import budget, economy
 from roadmap_cli.wf.actions import Context, once
 from roadmap_cli.wf.actions.watching import watched
+from roadmap_cli.wf.measures import costs
 
 if TYPE_CHECKING:
     from roadmap_cli.models.chat import Chat
     from roadmap_cli.models.ledger import Ledger
-    from roadmap_cli.state.store import Connection
 
 #: The most of what an agent read that goes into a prompt, characters.
 MOST_PROMPT = 12_000
@@ -35,8 +36,8 @@ _NAME = re.compile(r"[A-Za-z][\w.-]*[A-Z_\d.@/-][\w.@/-]*|https?://\S+|[@#][\w-]
 class Asked:
     """A model on behalf of one step."""
 
-    def __init__(self, chat: Chat, ledger: Ledger, step: Record, context: Context):
-        self._chat, self._ledger, self._step, self._context = chat, ledger, step, context
+    def __init__(self, chat: Chat, ledger: Ledger, step: Record, context: Context, accounts: Sequence[str]):
+        self._chat, self._ledger, self._context, self._accounts = chat, ledger, context, accounts
         self._ends_at = time.monotonic() + step["timeout_s"]
         self.is_left = False
         self.notes: list[str] = []
@@ -48,13 +49,16 @@ class Asked:
             {"role": "system", "content": system + _RULES},
             {"role": "user", "content": f"<data>\n{text}\n</data>"},
         ]
+        messages = economy.compacted(messages).messages
         prompt = sum(self._chat.count_tokens(each["content"]) for each in messages)
-        with self._context.state.read() as tx:
-            reason = over_budget(
-                tx, once.run_id(self._context), self._context.plan, self._step, self._chat, prompt, most_tokens
-            )
-        if reason:
-            self.notes.append(f"no model was asked: {reason}")
+        try:
+            with self._context.state.read() as tx:
+                price = self._chat.price(prompt, most_tokens)
+                budget.check(tx, self._accounts, tokens=prompt + most_tokens, price=price, at=self._context.now())
+        except RoadmapError as error:
+            if error.code != "budget_spent":
+                raise
+            self.notes.append(f"no model was asked: {error.message}")
             return None
 
         def work() -> Any:
@@ -74,41 +78,6 @@ class Asked:
         return value
 
 
-def over_budget(
-    tx: Connection, run: str | None, plan: Record, step: Record, chat: Chat, prompt_tokens: int, most_tokens: int
-) -> str | None:
-    """Why a call would go beyond the budget of the plan or the step, or None. The dearest that it can cost counts."""
-    dearest, currency = chat.price(prompt_tokens, most_tokens)
-    for whose, budget in (("plan", plan.get("budget")), ("step", step.get("budget"))):
-        if not isinstance(budget, dict):
-            continue
-        usd, tokens, unpriced = spent(tx, run, None if whose == "plan" else step["name"])
-        if isinstance(budget.get("tokens"), int) and tokens + prompt_tokens + most_tokens > budget["tokens"]:
-            more = prompt_tokens + most_tokens
-            return f"{tokens} tokens of the {whose}'s {budget['tokens']} are used, this may take {more}"
-        if isinstance(budget.get("usd"), int | float):
-            if dearest is None or unpriced or (dearest and currency not in (None, "USD")):
-                return f"what it costs is not known in USD, and the {whose} has a budget"
-            if usd + dearest / 1e6 > budget["usd"]:
-                return f"{usd:.4f} of the {whose}'s {budget['usd']:g} USD are spent, this may cost {dearest / 1e6:.4f}"
-    return None
-
-
-def spent(tx: Connection, run_id: str | None, step: str | None = None) -> tuple[float, int, int]:
-    """What the calls of a run (of one step of it) cost: USD, tokens, and how many calls have no known price."""
-    if run_id is None:
-        return 0.0, 0, 0
-    who = "" if step is None else f":{step}"
-    row = tx.execute(
-        "SELECT coalesce(sum(CASE WHEN currency IS NULL OR currency = 'USD' THEN price_microunits END), 0),"
-        " coalesce(sum(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0)), 0),"
-        " coalesce(sum(price_microunits IS NULL OR coalesce(currency, 'USD') <> 'USD'), 0)"
-        " FROM model_call WHERE run_id = ?1 AND (?2 = '' OR command LIKE '%' || ?2)",
-        (run_id, who),
-    ).fetchone()
-    return float(row[0]) / 1e6, int(row[1]), int(row[2])
-
-
 @contextmanager
 def opened(spec: Record, step: Record, context: Context) -> Iterator[Asked | None]:
     """The model that the template names for the task, or None if it names none, or if there is none to be had."""
@@ -119,9 +88,14 @@ def opened(spec: Record, step: Record, context: Context) -> Iterator[Asked | Non
     from roadmap_cli.models.selection import open_chat
     from roadmap_cli.net.transport import Transport
 
-    # The command in the ledger names the step, so that what a step has spent can be told. Calls are made in a thread of
-    # their own: the ledger keeps them until they can be written in this one.
-    ledger = Ledger(context.state, f"{context.command}:{step['name']}", context.now, once.run_id(context), held=True)
+    # Calls are made in a thread of their own: the ledger keeps them until they can be written in this one, and the
+    # budgets are asked here, not by it.
+    run = once.run_id(context)
+    asker = f"{run or 'none'}/{step['name']}"
+    accounts = costs.accounts(context.plan, run, step["name"], step["role"]) if run else ()
+    with context.state.write() as tx:
+        budget.charge(tx, asker, accounts)
+    ledger = Ledger(context.state, context.command, context.now, asker, held=True)
     transport = Transport(
         context.state, command=context.command, offline=bool(context.environ.get("ROADMAP_OFFLINE")), now=context.now,
         environ=context.environ,
@@ -137,7 +111,7 @@ def opened(spec: Record, step: Record, context: Context) -> Iterator[Asked | Non
             raise
         yield None
         return
-    asked = Asked(chat, ledger, step, context)
+    asked = Asked(chat, ledger, step, context, accounts)
     try:
         yield asked
     finally:

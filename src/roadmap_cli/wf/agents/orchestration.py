@@ -9,8 +9,10 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
+from roadmap_cli.models import budget
+from roadmap_cli.models.budget import Budget
 from roadmap_cli.wf.actions import once
-from roadmap_cli.wf.agents import models, roles, tasks
+from roadmap_cli.wf.agents import roles, tasks
 from roadmap_cli.wf.agents.desk import Desk, Work, evidence
 
 TESTS = ("equals", "one_of", "exists", "more", "less")
@@ -59,15 +61,16 @@ def _stopped(spec: Record, desk: Desk) -> str | None:
             " AND body ->> 'from' <> 'orchestrator'",
             (run,),
         ).fetchone()
-        usd, tokens, _ = models.spent(tx, run)
+        before = budget.spent(tx, Budget(f"run:{run}", "ever", None, None), desk.context.now())
     if count >= most:
         return f"{count} answers were given, and {most} is the most"
-    budget = desk.context.plan.get("budget")
-    if isinstance(budget, dict):
-        if isinstance(budget.get("usd"), int | float) and budget["usd"] and usd >= budget["usd"]:
-            return f"the budget of {budget['usd']:g} USD is gone"
-        if isinstance(budget.get("tokens"), int) and budget["tokens"] and tokens >= budget["tokens"]:
-            return f"the budget of {budget['tokens']} tokens is gone"
+    given = desk.context.plan.get("budget")
+    if isinstance(given, dict):
+        usd, tokens = given.get("usd"), given.get("tokens")
+        if usd and before.microunits >= usd * 1e6:
+            return f"the budget of {usd:g} USD is gone"
+        if tokens and before.tokens >= tokens:
+            return f"the budget of {tokens} tokens is gone"
     return None
 
 

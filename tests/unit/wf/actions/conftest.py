@@ -21,6 +21,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import actions, loading, placeholders, yamlfile
 from roadmap_cli.wf.actions import once
+from roadmap_cli.wf.measures import costs
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -149,7 +150,14 @@ class Act:
     scope: tuple[str, ...] = ()
     stop: threading.Event = field(default_factory=threading.Event)
     count: int = 0
-    plan: Record = field(default_factory=lambda: {"requested_by": "user:anna", "plan_hash": "0" * 64})
+    plan: Record = field(
+        default_factory=lambda: {
+            "id": "wf_plan",
+            "workflow": "checked",
+            "requested_by": "user:anna",
+            "plan_hash": "0" * 64,
+        }
+    )
 
     def __call__(
         self,
@@ -180,6 +188,9 @@ class Act:
         step = {"name": "only", "action": action, "role": role, "effects": list(effects), action: planned}
         step |= {"timeout_s": timeout_s, **(more or {})}
         self.count += 1
+        with self.state.write() as tx:  # as when a run begins
+            tx.execute("DELETE FROM model_budget WHERE set_by = 'plan:wf_plan'")
+            costs.lay_down(tx, {**self.plan, "steps": [step]}, "wf_run", NOW)
         context = actions.Context(
             state=self.state, plan=self.plan, lookup=lookup, directory=self.folder, environ=self.environ,
             key=key or f"key{self.count}", command="wf-run", now=lambda: NOW, stop=self.stop,

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.models import budget
 from roadmap_cli.state import records
 from roadmap_cli.wf import actions
 from roadmap_cli.wf.agents import causes, logs, models, reports, roles, seen, tasks, wording
@@ -411,8 +412,9 @@ def test_who_is_next(act: Act) -> None:
             Call("m", "p", "chat", None, None, 1, 10, 10, 600_000, "USD"),
             command="wf-run:x",
             at=NOW,
-            run_id="wf_run",
+            run_id="wf_run/only",
         )
+        budget.charge(tx, "wf_run/only", ["run:wf_run"])
     assert "budget" in ask({"errors_count": 3}, None)["why"]
 
 
@@ -515,7 +517,7 @@ def test_the_budget_is_looked_at_before_each_call(act: Act, with_model: Callable
     compose(act)
     assert len(model.asked) == 1
     model._price = (None, None)
-    assert "not known in USD" in compose(act)["notes"][0]
+    assert "the price of this model is not known" in compose(act)["notes"][0]
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
@@ -656,6 +658,23 @@ def test_a_real_model_adds_nothing(act: Act, weights: Path, state: Any) -> None:
     assert models.unborne(output["text"], told) == []
     assert output["by"] == "model" or output["notes"]
     with state.read() as tx:
-        assert models.spent(tx, "wf_run")[1] > 0
-        assert models.spent(tx, "wf_run", "only")[1] > 0
-        assert models.spent(tx, "wf_run", "other")[1] == 0
+        spent = {
+            account: budget.spent(tx, budget.Budget(account, "ever", None, None), NOW).tokens
+            for account in ("run:wf_run", "step:wf_run/only", "agent:communication", "step:wf_run/other")
+        }
+    assert spent["run:wf_run"] == spent["step:wf_run/only"] == spent["agent:communication"] > 0
+    assert spent["step:wf_run/other"] == 0
+
+
+@pytest.mark.slow
+def test_a_model_is_not_asked_beyond_a_budget(act: Act, weights: Path, state: Any) -> None:
+    if not (weights / "smollm2-135m-instruct" / "installed.json").exists():
+        pytest.skip("the weights of smollm2-135m-instruct are not here: slm-models pull")
+    with state.write() as tx:
+        budget.set_budget(tx, budget.Budget("agent:communication", "day", 20, None), by="user:ann", at=NOW)
+    spec = {"task": "compose_message", "about": "${steps.a.output}", "model": "smollm2-135m-instruct"}
+    output = act(
+        "agent", spec, values={"steps": {"a": {"output": CAUSE}}}, role="communication", effects=(), timeout_s=120
+    )["output"]
+    assert output["by"] == "rules"
+    assert "the budget of agent:communication for this day is 20 tokens; 0 are spent" in " ".join(output["notes"])
