@@ -4,7 +4,7 @@ complete -c wf-cost -f
 complete -c wf-cost -n __fish_use_subcommand -a show -d 'Sum up tokens and money'
 complete -c wf-cost -n __fish_use_subcommand -a budget -d 'Show budgets, or set one'
 complete -c wf-cost -n __fish_use_subcommand -a savings -d 'Show what the calls of the past could have spared'
-complete -c wf-cost -n '__fish_seen_subcommand_from show' -l by -x -a 'workflow run step agent user model' -d 'What the sums are for'
+complete -c wf-cost -n '__fish_seen_subcommand_from show' -l group-by -x -a 'workflow run step agent user model' -d 'What the sums are for'
 complete -c wf-cost -n '__fish_seen_subcommand_from show' -l since -x -d 'Only what happened at this date or time, or after it'
 complete -c wf-cost -n '__fish_seen_subcommand_from show' -l until -x -d 'Only what happened before this date or time'
 complete -c wf-cost -n '__fish_seen_subcommand_from show' -s o -l output -r -F -d 'Write records to FILE, complete or not at all'

@@ -3,7 +3,7 @@
 complete -c wf-trace -f
 complete -c wf-trace -l last -d 'The run that began last'
 complete -c wf-trace -l otlp -r -F -d 'Also write them to FILE as OTLP/JSON'
-complete -c wf-trace -l to -x -d 'Also send them to this OpenTelemetry collector (OTLP/HTTP), such as http://127.0.0.1:4318'
+complete -c wf-trace -l collector -x -d 'Also send them to this OpenTelemetry collector (OTLP/HTTP), such as http://127.0.0.1:4318'
 complete -c wf-trace -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c wf-trace -l json -d 'Write JSON Lines, the default in a pipe'
 complete -c wf-trace -l plain -d 'Write tab-separated columns'

@@ -38,7 +38,7 @@ def test_a_trace_reaches_a_collector(tmp_path: Path):
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         subprocess.run(["sh", "-c", PIPELINE], env=environ, cwd=ROOT, check=True, timeout=120)
-        command = ["wf-trace", "--last", "--to", f"http://127.0.0.1:{server.server_port}"]
+        command = ["wf-trace", "--last", "--collector", f"http://127.0.0.1:{server.server_port}"]
         done = subprocess.run(command, env=environ, cwd=ROOT, check=True, timeout=60, capture_output=True)
     finally:
         server.shutdown()

@@ -67,9 +67,9 @@ def test_a_new_migration_is_applied_once_after_a_copy_that_can_be_restored(home,
     for _ in range(2):
         with home.open(migrations=str(root)) as state, state.read() as tx:
             assert tx.execute("SELECT count(*) FROM life_event").fetchone() == (0,)
-            assert tx.execute("PRAGMA user_version").fetchone() == (2,)
+            assert tx.execute("PRAGMA user_version").fetchone() == (len(list((root / "base").iterdir())) + 1,)
             assert records.get(tx, "life_0001")
-    kept = home.path.parent / "state.db.bak-0001"
+    kept = home.path.parent / f"state.db.bak-{len(list((root / 'base').iterdir())):04d}"
     assert sorted(each.name for each in home.path.parent.glob("*.bak*")) == [kept.name, kept.name + ".key"]
     assert not kept.read_bytes().startswith(b"SQLite")
     assert b"life_" not in kept.read_bytes()

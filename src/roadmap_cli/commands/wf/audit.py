@@ -44,10 +44,10 @@ def _filters(command: Any) -> Any:
         "--agent": "Only what this role did.",
         "--resource": "Only what was done to this; * stands for anything.",
         "--outcome": "Only what ended so: done, allowed, refused, failed or asked.",
-        "--run": "Only entries of this run.",
+        "--of-run": "Only entries of this run.",
     }
     options = [
-        click.option(name, *(["run_name"] if name == "--run" else []), metavar="PATTERN", help=text)
+        click.option(name, *(["run_name"] if name == "--of-run" else []), metavar="PATTERN", help=text)
         for name, text in patterns.items()
     ]
     options += [
@@ -91,7 +91,7 @@ def query(run: Run, limit: int | None, **chosen: str | None) -> Iterable[Record]
     "--to", "places", multiple=True, metavar="PLACE",
     help="Keep it here, too: file:PATH, git:FOLDER or syslog:; may be repeated.",
 )  # fmt: skip
-@click.option("--origin", metavar="NAME", help="Name of the log, for the key that is made on first use.")
+@click.option("--log", "origin", metavar="NAME", help="Name of the log, for the key that is made on first use.")
 @_KEY
 def checkpoint(run: Run, places: tuple[str, ...], origin: str | None, key: str | None) -> Iterable[Record]:
     """Sign how long the log is and what its root is.
@@ -212,17 +212,19 @@ def consistency(run: Run, old: str, key: str | None) -> Iterable[Record]:
     reads=("wf.audit_proof", "wf.audit_consistency"), state="no", writes="wf.audit_checked",
     columns=("ok", "proof_id", "detail"),
 )  # fmt: skip
-@click.option("--public", metavar="VKEY", required=True, help="Check against this verifier key, not your own.")
-def check(run: Run, public: str) -> Iterable[Record]:
+@_PUBLIC
+def check(run: Run, public: str | None) -> Iterable[Record]:
     """Check proofs with nothing but the verifier key.
 
+    Without --public that is your own, as 'wf-audit key' prints it.
     Reads the proofs that 'prove' and 'consistency' write. The exit code is 1 if one of them does not hold.
     """
     from roadmap_cli.core.records import content_id
     from roadmap_cli.wf.audit import notes, proving
 
-    known = notes.public_key(public)
+    known = notes.public_key(public) if public else None
     for proof in run.records():
+        known = known or notes.Signer.open(_key_file(run, None), name="", makes=False).public
         with run.item(proof):
             problem = proving.problem(proof, known)
             if problem:
@@ -237,7 +239,7 @@ def check(run: Run, public: str) -> Iterable[Record]:
 @main.command(state="read", effects="files", output="file", writes="wf.audit_export", columns=("path", "form", "count"))
 @_filters
 @click.option(
-    "--as", "form", type=click.Choice(["cloudevents", "ocsf", "csv"]), default="cloudevents", show_default=True,
+    "--form", type=click.Choice(["cloudevents", "ocsf", "csv"]), default="cloudevents", show_default=True,
     help="Form of the file: CloudEvents or OCSF as JSON Lines, or CSV.",
 )  # fmt: skip
 def export(run: Run, form: str, **chosen: str | None) -> Iterable[Record]:

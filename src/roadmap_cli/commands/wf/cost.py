@@ -30,7 +30,7 @@ _SINCE = click.option("--since", metavar="TIME", help="Only what happened at thi
 
 @main.command(state="read", writes="wf.cost", columns=_COST)
 @click.option(
-    "--by", type=click.Choice(["workflow", "run", "step", "agent", "user", "model"]), default="workflow",
+    "--group-by", "by", type=click.Choice(["workflow", "run", "step", "agent", "user", "model"]), default="workflow",
     show_default=True, help="What the sums are for.",
 )  # fmt: skip
 @_SINCE

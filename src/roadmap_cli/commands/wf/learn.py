@@ -54,7 +54,7 @@ def _draw(records: Sequence[Record], console: Any) -> None:
 
 @main.command(
     state="read", writes="wf.step_evaluation",
-    columns=("workflow", "step", "count", "succeeded_ratio", "retries_count", "timed_out_count", "p95_ms"),
+    columns=("workflow", "step", "count", "succeeded_ratio", "retries_count", "timed_out_count"),
 )  # fmt: skip
 @click.argument("workflows", nargs=-1, metavar="[WORKFLOW...]")
 def evaluate(run: Run, workflows: tuple[str, ...]) -> Iterable[Record]:

@@ -42,13 +42,13 @@ _NAMES = (
     help="What is read (see above). Default: jsonl, JSON objects with CloudEvents and records among them.",
 )  # fmt: skip
 @click.option("--config", type=click.Path(), metavar="FILE", help="Serve and follow the sources in this TOML file.")
-@click.option("--http", metavar="ADDRESS", help="Serve webhooks on this loopback address instead of reading input.")
+@click.option("--http", metavar="ADDRESS", help="Serve on this loopback address, such as 127.0.0.1:9095.")
 @click.option(
     "--place", metavar="PLACE", help="Follow what is here: a URL, a folder, a file of JSON lines, a cron expression."
 )
-@click.option("--once", is_flag=True, help="Take what followed sources have now, and end.")
-@click.option("--pause", "every", metavar="TIME", help="How often a followed source is asked, such as 30s, 5m or 1h.")
-@click.option("--count", type=click.IntRange(1), metavar="N", help="With --http, end after N deliveries.")
+@click.option("--once", is_flag=True, help="Do what there is now, and end.")
+@click.option("--ask-every", "every", metavar="TIME", help="How often a followed source is asked, such as 30s, 5m or 1h.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after N requests.")
 @click.option(
     "--bearer-file", type=click.Path(), metavar="FILE", help="Take only deliveries with the bearer token in FILE."
 )

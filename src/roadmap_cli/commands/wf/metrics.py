@@ -55,9 +55,9 @@ def write(run: Run) -> Iterable[Record]:
 
 @main.command(state="read", effects="network", writes="wf.scrape", columns=("at", "samples_count"))
 @click.option(
-    "--http", required=True, metavar="ADDRESS", help="Serve /metrics on this loopback address, such as 127.0.0.1:9464."
+    "--http", required=True, metavar="ADDRESS", help="Serve on this loopback address, such as 127.0.0.1:9095."
 )
-@click.option("--count", type=click.IntRange(1), metavar="N", help="End after N answers.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after N requests.")
 def serve(run: Run, http: str, count: int | None) -> Iterator[Record]:
     """Let Prometheus scrape them, until it is terminated."""
     from roadmap_cli.core.errors import UsageError
@@ -87,13 +87,13 @@ def serve(run: Run, http: str, count: int | None) -> Iterator[Record]:
 
 @main.command(state="read", writes="wf.alert", columns=("severity", "name", "subject", "what"))
 @click.option("--failures", type=click.IntRange(1), default=3, show_default=True, help="Failed runs that are too many.")
-@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Among so many last runs.")
+@click.option("--among", "runs", type=click.IntRange(1), default=5, show_default=True, help="Among so many last runs.")
 @click.option(
     "--stuck", metavar="TIME", default="6h", show_default=True, help="A run may go on so long without an end."
 )
 @click.option("--unanswered", metavar="TIME", default="24h", show_default=True, help="A person may take so long.")
 @click.option(
-    "--budget", type=click.FloatRange(0, 1), default=0.8, show_default=True, metavar="RATIO",
+    "--budget-ratio", "budget", type=click.FloatRange(0, 1), default=0.8, show_default=True, metavar="RATIO",
     help="The share of a budget that may be spent.",
 )  # fmt: skip
 def alerts(run: Run, failures: int, runs: int, stuck: str, unanswered: str, budget: float) -> Iterable[Record]:

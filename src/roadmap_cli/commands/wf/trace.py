@@ -91,7 +91,7 @@ def _length(milliseconds: int) -> str:
     effects=("files", "network"),
     columns=("at", "name", "duration_ms", "status", "span_id", "parent_span_id"),
     examples={
-        "Where did the time of the last run go?": "wf-trace --last --plain",
+        "Where did the time of the last run go?": "wf-trace --last --plain | cut -f 1-4",
         "Give the trace to a tool that reads OTLP": "wf-trace --last --otlp $HOME/trace.json | jq -r .status | sort -u",
     },
     see=("wf-run", "wf-cost", "wf-metrics", "roadmap-why"),
@@ -101,7 +101,7 @@ def _length(milliseconds: int) -> str:
 @click.option("--last", is_flag=True, help="The run that began last.")
 @click.option("--otlp", type=click.Path(dir_okay=False), metavar="FILE", help="Also write them to FILE as OTLP/JSON.")
 @click.option(
-    "--to", "collector", metavar="URL",
+    "--collector", metavar="URL",
     help="Also send them to this OpenTelemetry collector (OTLP/HTTP), such as http://127.0.0.1:4318.",
 )  # fmt: skip
 def main(run: Run, runs: tuple[str, ...], last: bool, otlp: str | None, collector: str | None) -> Iterable[Record]:

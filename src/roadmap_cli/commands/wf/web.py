@@ -19,7 +19,11 @@ from roadmap_cli.core.records import Record
     see=("wf-run", "wf-approve", "wf-audit", "wf-trace", "wf-cost"),
 )
 @click.option(
-    "--http", default="127.0.0.1:0", show_default=True, metavar="ADDRESS", help="Serve on this loopback address."
+    "--http",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Serve on this loopback address, such as 127.0.0.1:9095.",
 )
 @click.option("--payloads", is_flag=True, help="Show outputs and questions, too: else only names, times and reasons.")
 @click.option("--count", type=click.IntRange(0), metavar="N", help="End after N requests.")

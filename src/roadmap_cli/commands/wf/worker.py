@@ -23,7 +23,7 @@ from roadmap_cli.core.records import Record
     examples={"Do what is ready, and end": "wf-worker --once"},
     see=("wf-run", "wf-approve"),
 )  # fmt: skip
-@click.option("--once", is_flag=True, help="End when nothing is ready any more.")
+@click.option("--once", is_flag=True, help="Do what there is now, and end.")
 @click.option(
     "--database", type=click.File("r"), metavar="FILE", envvar="ROADMAP_DATABASE",
     help="Share the runs with other machines through the Postgres whose URL is in FILE.",

@@ -46,13 +46,14 @@ def of_run(tx: Connection, run_id: str, now: datetime) -> list[Record]:
     Raises DataError if there is no such run.
     """
     row = tx.execute(
-        "SELECT r.status, r.started_at, r.finished_at, p.workflow, p.requested_by FROM wf_run r"
+        "SELECT r.status, r.started_at, r.finished_at, p.workflow, p.requested_by, r.plan_id FROM wf_run r"
         " JOIN wf_plan p USING (plan_id) WHERE r.run_id = ?",
         (run_id,),
     ).fetchone()
     if row is None:
         raise DataError(f"run {run_id!r} is not in this state", code="unknown_run")
-    status, started, finished, workflow, requested_by = row
+    status, started, finished, workflow, requested_by, plan_id = row
+    order = {step["name"]: at for at, step in enumerate((records.get(tx, plan_id) or {}).get("steps", ()))}
     root = span_id(run_id)
     found = [
         _span(
@@ -69,7 +70,11 @@ def of_run(tx: Connection, run_id: str, now: datetime) -> list[Record]:
     found += _calls(
         tx, run_id, workflow, {each["step"]: each["span_id"] for each in found if "step" in each}, root, now
     )
-    return [found[0], *sorted(found[1:], key=lambda each: (each["at"], each["ended_at"], each["span_id"]))]
+
+    def place(span: Record) -> tuple[str, str, int, str]:
+        return span["at"], span["ended_at"], order.get(span.get("step", ""), len(order)), span["span_id"]
+
+    return [found[0], *sorted(found[1:], key=place)]
 
 
 def _attempts(
