@@ -47,7 +47,9 @@ _NAMES = (
     "--place", metavar="PLACE", help="Follow what is here: a URL, a folder, a file of JSON lines, a cron expression."
 )
 @click.option("--once", is_flag=True, help="Do what there is now, and end.")
-@click.option("--ask-every", "every", metavar="TIME", help="How often a followed source is asked, such as 30s, 5m or 1h.")
+@click.option(
+    "--ask-every", "every", metavar="TIME", help="How often a followed source is asked, such as 30s, 5m or 1h."
+)
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N requests.")
 @click.option(
     "--bearer-file", type=click.Path(), metavar="FILE", help="Take only deliveries with the bearer token in FILE."
