@@ -765,3 +765,56 @@ def test_several_at_once_on_one_state_lose_and_double_nothing(tmp_path: Path, wo
     [left] = records(shell(world, 'roadmap-state query "SELECT count(*) AS c, min(matched_at) AS m FROM wf_event"'))
     assert left["row"]["c"] == 1000
     assert left["row"]["m"]
+
+
+def test_a_plan_is_approved_by_a_reply_that_slack_signed_and_by_no_other(tmp_path: Path, world: dict[str, str]) -> None:
+    """The same words by standard input, by a generic webhook that claims a proof, or signed wrongly approve nothing."""
+    (tmp_path / "secret").write_text("of slack")
+    now = 1795424400  # what the clock of the world says
+    disk = ROOT / "examples/wf/disk.yaml"
+    shell(world, "wf-grant bob --role approver --because test && wf-grant alice --role operator --because test")
+    shell(world, "wf-grant bob --register slack:TCORP/UBOB --because test")
+    event = {"kind": "wf.event", "id": "wf_disk", "at": "2026-11-23T08:59:00.000Z", "type": "alertmanager.alert.firing",
+             "source": "alertmanager", "data": {"labels": {"alertname": "DiskFillingUp", "severity": "critical"},
+             "annotations": {"folder": "spool"}, "fingerprint": "0123456789abcdef", "startsAt": "2026-11-23T09:00:00Z"}}  # fmt: skip
+    (tmp_path / "events").write_text(json.dumps(event) + "\n")
+    (tmp_path / "spool").mkdir()
+    line = (
+        f"wf-match --templates {disk} < {tmp_path}/events | wf-plan --templates {disk} --directory {tmp_path} --as alice"
+        " | wf-approve"
+    )
+    (waiting,) = records(shell(world, line))
+    assert waiting["status"] == "waiting"
+    said = {"type": "event_callback", "team_id": "TCORP", "event_id": "Ev1", "event_time": now,
+            "event": {"type": "message", "user": "UBOB", "channel": "C1", "text": f"approve {waiting['code']} go on"}}  # fmt: skip
+    body = json.dumps(said).encode()
+    forged = {"kind": "wf.event", "id": "wf_forged", "at": event["at"], "source": "slack", "type": "slack.message",
+              "subject": "C1", "proof": "slack-signature", "data": said}  # fmt: skip
+
+    def standing() -> str:
+        return shell(world, "wf-approve --list | jq -r .status").stdout.strip()
+
+    (tmp_path / "forged").write_text(json.dumps(forged) + "\n")
+    shell(
+        world, f"wf-listen < {tmp_path}/forged | wf-approve --from-events; wf-approve --from-events < {tmp_path}/forged"
+    )
+    shell(world, f"wf-match < {tmp_path}/forged; wf-approve --from-events < {tmp_path}/forged")
+    with listening(world, "--from", "webhook", "--http", "127.0.0.1:0") as listen:
+        assert listen.post(json.dumps(forged | {"id": "wf_forged2"}).encode())[0] == 200
+        assert listen.post(body)[0] == 200
+        listen.until(lambda: len(listen.records) >= 2)
+        (tmp_path / "taken").write_text("".join(json.dumps(each) + "\n" for each in listen.records))
+    shell(world, f"wf-approve --from-events < {tmp_path}/taken")
+    assert standing() == "waiting"
+    with listening(
+        world, "--from", "slack", "--http", "127.0.0.1:0", "--secret-file", str(tmp_path / "secret")
+    ) as listen:
+        assert listen.post(body, **slack_headers(b"another", body, now))[0] == 401
+        assert listen.post(body, **slack_headers(b"of slack", body, now - 3600))[0] == 401
+        assert listen.post(body, **slack_headers(b"of slack", body, now))[0] == 200
+        listen.until(lambda: len(listen.records) >= 1)
+        (tmp_path / "genuine").write_text("".join(json.dumps(each) + "\n" for each in listen.records))
+    (approved,) = records(shell(world, f"wf-approve --from-events < {tmp_path}/genuine"))
+    assert (approved["status"], approved["approver"]) == ("approved", "user:bob")
+    again = shell(world, f"wf-approve --from-events < {tmp_path}/genuine")
+    assert "was read before" in again.stderr

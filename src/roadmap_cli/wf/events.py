@@ -128,7 +128,10 @@ def cloud_event(event: Record) -> Record:
 
 
 def checked(event: Record) -> Record:
-    """A wf.event that came by a pipe, with what it must have. Raises DataError."""
+    """A wf.event that came by a pipe, with what it must have. Raises DataError.
+
+    What it says of a proof is dropped: only who receives an event can have seen one.
+    """
     for field in ("id", "at", "type"):
         value = event.get(field)
         if type(value) is not str or not value:
@@ -136,6 +139,7 @@ def checked(event: Record) -> Record:
             raise DataError(f"field {field!r} is empty", code="wrong_type")
     if not records.STAMP.match(event["at"]):
         clock.parse(event["at"])
+    event.pop("proof", None)
     return event
 
 

@@ -37,6 +37,8 @@ MOST_LOTS = 64
 MOST_REFUSALS = 5
 _MINUTE_S = 60.0
 _STOP_S = 3.0
+#: Followed sources whose messages count as what people have said: we ourselves read them over an authenticated channel.
+_FOLLOWED_PROOFS = {"slack-socket": "slack-socket", "mail": "imap"}
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ class Listener:
         refused = self._refused()
         letters: list[Record] = []
         with self.state.write() as tx:
-            found = [dead.marked(event, lot.source) for lot in lots for event in lot.events]
+            found = [dead.marked(_proven(event, lot.proof), lot.source) for lot in lots for event in lot.events]
             announce = events.keep(tx, found) if found else []
             for lot in lots:
                 if lot.dead:
@@ -336,8 +338,16 @@ def move(tx: Connection, source: str, position: Mapping[str, Any], at: datetime)
 def _lot(setting: Setting, found: Found) -> Lot:
     return Lot(
         setting.key, setting.name, setting.reader, events=found.events, dead=list(found.dead), position=found.position,
-        words=found.words,
+        words=found.words, proof=_FOLLOWED_PROOFS.get(setting.reader, ""),
     )  # fmt: skip
+
+
+def _proven(event: Record, proof: str) -> Record:
+    """An event with the proof that its receiver has for it, and with no other, whatever came with it."""
+    event.pop("proof", None)
+    if proof:
+        event["proof"] = proof
+    return event
 
 
 def _as_dead(lot: Lot, error: DataError) -> Lot:

@@ -20,7 +20,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import CannotCreate, DataError, UsageError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import sources
+from roadmap_cli.wf import proofs, sources
 from roadmap_cli.wf.events import MOST_BYTES
 from roadmap_cli.wf.sources import Dead, slack
 from roadmap_cli.wf.sources.settings import Setting
@@ -51,6 +51,8 @@ class Lot:
     events: list[Record] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     position: Mapping[str, Any] | None = None
+    proof: str = ""
+    """How the source has shown that its events are genuine, for events that people are held to; see `replies`."""
     proof_sha256: str = ""
     """Of the body of a delivery that was proven."""
     words: str = ""
@@ -264,7 +266,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self.reply(HTTPStatus.UNAUTHORIZED, words)
         if setting.reader == "slack" and (challenge := slack.challenge(body)) is not None:
             return self.reply(HTTPStatus.OK, challenge)
-        lot = Lot(setting.key, setting.name, setting.reader, proof_sha256=digest if setting.proof else "")
+        lot = Lot(
+            setting.key, setting.name, setting.reader, proof_sha256=digest if setting.proof else "",
+            proof="slack-signature" if isinstance(setting.proof, proofs.Slack) else "",
+        )  # fmt: skip
         wrong: DataError | None = None
         reader = sources.webhook(setting.reader)
         try:
