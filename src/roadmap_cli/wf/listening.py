@@ -7,6 +7,7 @@ it; a source that fails does not hold up the others; what waits in memory is bou
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import threading
 import time
@@ -125,8 +126,10 @@ class Listener:
         refused = self._refused()
         letters: list[Record] = []
         with self.state.write() as tx:
-            found = [dead.marked(event, lot.source) for lot in lots for event in lot.events]
-            announce = events.keep(tx, found) if found else []
+            announce: list[Record] = []
+            for proof, these in itertools.groupby(lots, lambda lot: lot.proof):
+                found = [dead.marked(event, lot.source) for lot in these for event in lot.events]
+                announce += events.keep(tx, found, proof) if found else []
             for lot in lots:
                 if lot.dead:
                     letters += dead.keep(tx, lot.key, lot.dead, at)
@@ -336,7 +339,7 @@ def move(tx: Connection, source: str, position: Mapping[str, Any], at: datetime)
 def _lot(setting: Setting, found: Found) -> Lot:
     return Lot(
         setting.key, setting.name, setting.reader, events=found.events, dead=list(found.dead), position=found.position,
-        words=found.words,
+        words=found.words, proof=found.proof,
     )  # fmt: skip
 
 

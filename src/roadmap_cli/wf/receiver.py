@@ -20,7 +20,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import CannotCreate, DataError, UsageError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import sources
+from roadmap_cli.wf import proofs, sources
 from roadmap_cli.wf.events import MOST_BYTES
 from roadmap_cli.wf.sources import Dead, slack
 from roadmap_cli.wf.sources.settings import Setting
@@ -53,6 +53,8 @@ class Lot:
     position: Mapping[str, Any] | None = None
     proof_sha256: str = ""
     """Of the body of a delivery that was proven."""
+    proof: str | None = None
+    """What was verified of who wrote its events, for `events.keep`; not what only shows who delivered them."""
     words: str = ""
     failure: BaseException | None = None
     """A followed source cannot go on."""
@@ -265,6 +267,8 @@ class _Handler(BaseHTTPRequestHandler):
         if setting.reader == "slack" and (challenge := slack.challenge(body)) is not None:
             return self.reply(HTTPStatus.OK, challenge)
         lot = Lot(setting.key, setting.name, setting.reader, proof_sha256=digest if setting.proof else "")
+        if setting.reader == "slack" and isinstance(setting.proof, proofs.Slack):
+            lot.proof = "slack-signature"
         wrong: DataError | None = None
         reader = sources.webhook(setting.reader)
         try:
