@@ -207,7 +207,7 @@ def test_each_sort_of_step_reaches_what_is_in_scope_and_nothing_else(
     given = "\n".join(json.dumps({"type": f"seam.{sort}.{word}"}) for sort in sorts for word in ("in", "out"))
     (tmp_path / "events").write_text(given + "\n")
     made = shell(world, f"wf-listen --from jsonl -i {tmp_path}/events | wf-match --templates {flows} --model none |"
-                        f" wf-plan --templates {flows} --directory {tmp_path}/work --as alice |"
+                        f" wf-plan --on-error skip --templates {flows} --directory {tmp_path}/work --as alice |"
                         f" wf-approve > {tmp_path}/approvals")  # fmt: skip
     approvals = [json.loads(line) for line in (tmp_path / "approvals").read_text().splitlines()]
     for each in approvals:
@@ -215,13 +215,12 @@ def test_each_sort_of_step_reaches_what_is_in_scope_and_nothing_else(
             assert shell(world, f"wf-approve --approve {each['plan_id']} --as bob --because seen").returncode == 0
     done = records(shell(world, f"wf-run --resume -i {tmp_path}/approvals"))
     text = "\n".join(json.dumps(each) for each in done)
-    print(made.stderr, text)
     ended = {each["workflow"]: each for each in done if each["kind"] == "wf.run_finished"}
     for sort in sorts:
         outer = ended.get(f"{sort}-out")
         if outer is None:  # known before the run: there is no plan
-            assert f"{flows}/{sort}-out.yaml" in made.stderr or f"{sort}-out" in made.stderr, (sort, made.stderr)
-            assert "outside the template's scope" in made.stderr
+            told = [line for line in made.stderr.splitlines() if f"{sort}-out.yaml" in line]
+            assert any("outside the template's scope" in line for line in told), (sort, made.stderr)
         else:
             assert outer["status"] == "failed", (sort, outer)
         inner = ended[f"{sort}-in"]
