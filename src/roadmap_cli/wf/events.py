@@ -128,9 +128,9 @@ def cloud_event(event: Record) -> Record:
 
 
 def checked(event: Record) -> Record:
-    """A wf.event that came by a pipe, with what it must have. Raises DataError.
+    """A wf.event that came from outside, with what it must have; what it says of its own proof is dropped.
 
-    What it says of a proof is dropped: only who receives an event can have seen one.
+    Raises DataError.
     """
     for field in ("id", "at", "type"):
         value = event.get(field)
@@ -139,7 +139,8 @@ def checked(event: Record) -> Record:
             raise DataError(f"field {field!r} is empty", code="wrong_type")
     if not records.STAMP.match(event["at"]):
         clock.parse(event["at"])
-    event.pop("proof", None)
+    if "proof" in event:
+        return {field: value for field, value in event.items() if field != "proof"}
     return event
 
 
@@ -210,11 +211,14 @@ _ALL_OPEN = f"""
 """
 
 
-def keep(tx: Connection, events: Sequence[Record]) -> list[Record]:
+def keep(tx: Connection, events: Sequence[Record], proof: str | None = None) -> list[Record]:
     """Store events and return those to announce: the new ones, and repeats of such as no later command has finished.
 
     The second sort is what makes a pipeline that was killed whole again when the same delivery comes once more. What is
     returned for a repeat is the event as it was first stored. Raises DataError for an event that cannot be stored.
+
+    `proof` is what the caller itself has verified of them (``slack-signature``, ``slack-socket``, ``imap``): it is noted
+    of those that are new, since only their content is known to be what was verified.
     """
     import orjson
 
@@ -229,7 +233,7 @@ def keep(tx: Connection, events: Sequence[Record]) -> list[Record]:
             first.append(event)
     new = records.put_new(tx, first)
     announce = {event["id"]: event for event, is_new in zip(first, new, strict=True) if is_new}
-    enter(tx, announce.values())
+    enter(tx, announce.values(), proof)
     again += [event["id"] for event in first if event["id"] not in announce]
     if again:
         tx.executemany("UPDATE wf_event SET delivery_count = delivery_count + 1 WHERE event_id = ?",
@@ -243,12 +247,12 @@ def keep(tx: Connection, events: Sequence[Record]) -> list[Record]:
     return list(announce.values())
 
 
-def enter(tx: Connection, events: Any) -> None:
+def enter(tx: Connection, events: Any, proof: str | None = None) -> None:
     """Give each of these events, whose records are stored, its row, unless it has one."""
     tx.executemany(
-        "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count) VALUES (?, ?, ?, ?, 1)"
+        "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count, proof) VALUES (?, ?, ?, ?, 1, ?)"
         " ON CONFLICT DO NOTHING",
-        [(each["id"], str(each.get("source", "")), each["type"], str(each.get("received_at") or each["at"]))
+        [(each["id"], str(each.get("source", "")), each["type"], str(each.get("received_at") or each["at"]), proof)
          for each in events],
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ it; a source that fails does not hold up the others; what waits in memory is bou
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import threading
 import time
@@ -37,8 +38,6 @@ MOST_LOTS = 64
 MOST_REFUSALS = 5
 _MINUTE_S = 60.0
 _STOP_S = 3.0
-#: Followed sources whose messages count as what people have said: we ourselves read them over an authenticated channel.
-_FOLLOWED_PROOFS = {"slack-socket": "slack-socket", "mail": "imap"}
 
 
 @dataclass(slots=True)
@@ -127,8 +126,10 @@ class Listener:
         refused = self._refused()
         letters: list[Record] = []
         with self.state.write() as tx:
-            found = [dead.marked(_proven(event, lot.proof), lot.source) for lot in lots for event in lot.events]
-            announce = events.keep(tx, found) if found else []
+            announce: list[Record] = []
+            for proof, these in itertools.groupby(lots, lambda lot: lot.proof):
+                found = [dead.marked(event, lot.source) for lot in these for event in lot.events]
+                announce += events.keep(tx, found, proof) if found else []
             for lot in lots:
                 if lot.dead:
                     letters += dead.keep(tx, lot.key, lot.dead, at)
@@ -338,16 +339,8 @@ def move(tx: Connection, source: str, position: Mapping[str, Any], at: datetime)
 def _lot(setting: Setting, found: Found) -> Lot:
     return Lot(
         setting.key, setting.name, setting.reader, events=found.events, dead=list(found.dead), position=found.position,
-        words=found.words, proof=_FOLLOWED_PROOFS.get(setting.reader, ""),
+        words=found.words, proof=found.proof,
     )  # fmt: skip
-
-
-def _proven(event: Record, proof: str) -> Record:
-    """An event with the proof that its receiver has for it, and with no other, whatever came with it."""
-    event.pop("proof", None)
-    if proof:
-        event["proof"] = proof
-    return event
 
 
 def _as_dead(lot: Lot, error: DataError) -> Lot:

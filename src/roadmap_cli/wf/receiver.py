@@ -51,10 +51,10 @@ class Lot:
     events: list[Record] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     position: Mapping[str, Any] | None = None
-    proof: str = ""
-    """How the source has shown that its events are genuine, for events that people are held to; see `replies`."""
     proof_sha256: str = ""
     """Of the body of a delivery that was proven."""
+    proof: str | None = None
+    """What was verified of who wrote its events, for `events.keep`; not what only shows who delivered them."""
     words: str = ""
     failure: BaseException | None = None
     """A followed source cannot go on."""
@@ -266,10 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self.reply(HTTPStatus.UNAUTHORIZED, words)
         if setting.reader == "slack" and (challenge := slack.challenge(body)) is not None:
             return self.reply(HTTPStatus.OK, challenge)
-        lot = Lot(
-            setting.key, setting.name, setting.reader, proof_sha256=digest if setting.proof else "",
-            proof="slack-signature" if isinstance(setting.proof, proofs.Slack) else "",
-        )  # fmt: skip
+        lot = Lot(setting.key, setting.name, setting.reader, proof_sha256=digest if setting.proof else "")
+        if setting.reader == "slack" and isinstance(setting.proof, proofs.Slack):
+            lot.proof = "slack-signature"
         wrong: DataError | None = None
         reader = sources.webhook(setting.reader)
         try:

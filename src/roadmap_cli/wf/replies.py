@@ -22,7 +22,7 @@ from roadmap_cli.wf.rights import identities
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
-#: What a receiver writes into the field ``proof`` of an event that it has seen to be genuine; nothing else writes it.
+#: What a receiver notes in `wf_event` of an event that it has verified; nothing else does, and no record says it.
 SLACK_PROOFS = frozenset({"slack-signature", "slack-socket"})
 MAIL_PROOFS = frozenset({"imap"})
 OLDEST = timedelta(hours=24)
@@ -45,15 +45,18 @@ class Reply:
     account: str
 
 
-def read(event: Record, at: datetime) -> Reply:
-    """The decision in an event. Raises DataError if it holds none, Negative for one that is forged or stale."""
+def read(event: Record, at: datetime, proof: str | None) -> Reply:
+    """The decision in an event of which the receiver has noted a proof, or None.
+
+    Raises DataError if it holds none, Negative for one that is forged or stale.
+    """
     data = event.get("data")
     if not isinstance(data, dict):
         raise DataError("the event has no message", code="no_reply")
     if event.get("type") == "slack.message":
-        sort, account, text = _slack(event, data)
+        sort, account, text = _slack(data, proof)
     elif event.get("type") == "mail.received":
-        sort, account, text = _mail(event, data)
+        sort, account, text = _mail(data, proof)
     else:
         raise DataError(f"no message of Slack or mail: {event.get('type')!r}", code="no_reply")
     found = _DECISION.match(text)
@@ -70,7 +73,7 @@ def is_one(tx: Connection, event_id: str, at: datetime) -> bool:
     """Whether a stored event says it decides something, true or not; an event that is not stored says so as well."""
     event = records.get(tx, event_id)
     try:
-        read(event or {}, at)
+        read(event or {}, at, _proof(tx, event_id))
     except DataError as error:
         return event is None or error.code != "no_reply"
     except Negative:
@@ -88,7 +91,7 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
         raise DataError(f"event {event_id!r} is not in this state", code="unknown_event")
     if tx.execute("SELECT 1 FROM wf_reply WHERE event_id = ?", (event_id,)).fetchone():
         raise Negative(f"event {event_id!r} was read before", code="replayed")
-    reply = read(event, at)
+    reply = read(event, at, _proof(tx, event_id))
     name = identities.owner(tx, reply.sort, reply.account)
     if name is None:
         raise Negative(f"{reply.sort} account {reply.account!r} is registered as nobody's",
@@ -104,6 +107,12 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
     )  # fmt: skip
 
 
+def _proof(tx: Connection, event_id: str) -> str | None:
+    """What the receiver has noted; the record of an event says nothing of it that counts."""
+    row = tx.execute("SELECT proof FROM wf_event WHERE event_id = ?", (event_id,)).fetchone()
+    return row[0] if row else None
+
+
 def _asked(tx: Connection, code: str) -> Record:
     """The request that waits with a code, as its first wf.approval."""
     rows = tx.execute(
@@ -116,8 +125,8 @@ def _asked(tx: Connection, code: str) -> Record:
     raise Negative("no request has this code", code="unknown_code")
 
 
-def _slack(event: Record, data: Record) -> tuple[str, str, str]:
-    if event.get("proof") not in SLACK_PROOFS:
+def _slack(data: Record, proof: str | None) -> tuple[str, str, str]:
+    if proof not in SLACK_PROOFS:
         raise Negative("nobody has found the message's signature to be Slack's", code="unproven_reply")
     inner = data.get("event") if isinstance(data.get("event"), dict) else data
     assert isinstance(inner, dict)
@@ -130,10 +139,10 @@ def _slack(event: Record, data: Record) -> tuple[str, str, str]:
     return "slack", f"{team}/{user}", " ".join(str(text).split())
 
 
-def _mail(event: Record, data: Record) -> tuple[str, str, str]:
+def _mail(data: Record, proof: str | None) -> tuple[str, str, str]:
     from roadmap_cli.mail import replies
 
-    if event.get("proof") not in MAIL_PROOFS:
+    if proof not in MAIL_PROOFS:
         raise Negative("the mail was not read from the mailbox by us", code="unproven_reply")
     checks = data.get("checks")
     if not isinstance(checks, dict) or checks.get("dmarc") != "pass":

@@ -23,6 +23,7 @@ from typing import IO, Any
 from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf import confinement, placeholders
+from roadmap_cli.wf.actions import connections
 
 MOST_OUTPUT = 1024 * 1024
 MOST_ERROR_TAIL = 4096
@@ -48,6 +49,7 @@ class Surroundings:
     lease: int
     stop: threading.Event = field(default_factory=threading.Event)
     scope: Sequence[str] | None = None  # the plan's: what its programs may see (see `confinement`)
+    secrets: Sequence[connections.Secret] = ()  # their values stand in nothing that is kept
 
 
 def perform(
@@ -64,6 +66,7 @@ def perform(
         outcome = _performed(step, lookup, directory, given, around)
     except (DataError, Unavailable) as error:
         outcome = _failed("permanent", error.message)
+    outcome = connections.redacted(outcome, around.secrets)
     outcome["duration_ms"] = round((time.monotonic() - began) * 1000)
     return outcome
 
@@ -94,11 +97,12 @@ def _performed(
         shown.close()
     problem = child.watch(step["timeout_s"], around.stop)
     child.is_confined = bool(shown.descriptors)
-    return _outcome(step, child, problem)
+    return _outcome(step, child, problem, around.secrets)
 
 
-def _outcome(step: Record, child: _Child, problem: str | None) -> Record:
-    tail = child.errors.decode(errors="replace")
+def _outcome(step: Record, child: _Child, problem: str | None, secrets: Sequence[connections.Secret] = ()) -> Record:
+    is_cut = len(child.errors) >= MOST_ERROR_TAIL
+    tail = connections.redacted_tail(child.errors.decode(errors="replace"), secrets, is_cut=is_cut)
     if problem == "timeout":
         return _failed("transient", f"not done after {step['timeout_s']:g} s", error_tail=tail)
     if problem == "output":

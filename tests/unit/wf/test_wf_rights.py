@@ -265,13 +265,13 @@ def test_a_link_sealed_to_a_key_proves_who_opens_it(place: Company, tmp_path: Pa
 @given(st.text(max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_nothing_but_our_errors_leaves_the_reading_of_replies(text: str) -> None:
-    event: dict[str, Any] = {"at": clock.stamp(NOW), "type": "slack.message", "proof": "slack-signature",
+    event: dict[str, Any] = {"at": clock.stamp(NOW), "type": "slack.message",
                              "data": {"team_id": "T1", "event": {"user": "U1", "text": text}}}  # fmt: skip
-    mail = {**event, "type": "mail.received", "proof": "imap",
+    mail = {**event, "type": "mail.received",
             "data": {"from": "a@b.example", "text": text, "checks": {"dmarc": "pass"}}}  # fmt: skip
     for each in (event, mail, {**event, "data": text}, {**event, "data": {"event": text}}, {"type": text}):
         try:
-            replies.read(each, NOW)
+            replies.read(each, NOW, "imap" if each is mail else "slack-signature")
         except (DataError, Negative):
             continue
 

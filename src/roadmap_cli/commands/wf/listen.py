@@ -91,7 +91,8 @@ def main(
     [[source]] with name, from and place; for webhooks path (default: / and the name) and a proof: bearer_file,
     secret_file, or hmac_file with hmac_header, hmac_prefix, hmac_algorithm, hmac_encoding, hmac_timestamp_header and
     hmac_joint, or open = true; for others secret_file, user, query and api (jira-poll), pattern (files), from_start,
-    pause, missed (cron: once, all or none) and timezone. examples/wf/listen.toml is one.
+    pause, missed (cron: once, all or none), timezone, and authserv (mail: the name by which the mailbox's own server
+    signs Authentication-Results; without it no reply by mail approves anything). examples/wf/listen.toml is one.
 
     An event is the same if its source says so: for an alert by fingerprint, start and status; for Slack by team and
     event; for a mail by its bytes; for a CloudEvent by source and id; for a record by its id; else by its whole text.

@@ -34,9 +34,11 @@ import os
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from roadmap_cli.core import paths
 from roadmap_cli.core.errors import ConfigError
@@ -115,7 +117,7 @@ class Connections:
             raise ConfigError(f"secret {name!r} is empty or holds line breaks", where=self.place, code="bad_secret")
         return Secret(name, hosts, value)
 
-    def _value(self, name: str) -> str:
+    def _value(self, name: str, *, private: bool = True) -> str:
         entry = self.get("secret", name)
         given = [key for key in ("file", "env", "credential") if key in entry]
         if len(given) != 1:
@@ -130,7 +132,7 @@ class Connections:
             if not folder or "/" in word:
                 raise ConfigError(f"no credential {word!r} for secret {name!r} from systemd", code="no_secret")
             return _content(Path(folder) / word, name, private=False)
-        return _content(expanded(word, self.environ), name, private=True)
+        return _content(expanded(word, self.environ), name, private=private)
 
     def path(self, sort: str, name: str, key: str) -> Path:
         """A file of the user's. Raises ConfigError if it is not named absolutely."""
@@ -156,6 +158,41 @@ def load(environ: Mapping[str, str]) -> Connections:
     return Connections(str(path), found, environ)
 
 
+def every(environ: Mapping[str, str]) -> list[Secret]:
+    """All secrets that can be read here, the longest first: what must not stand in what is kept. Raises nothing.
+
+    Passwords within the URLs of databases are among them.
+    """
+    try:
+        found = load(environ)
+    except ConfigError:
+        return []
+    values: dict[str, str] = {}
+    for name in found.tables.get("secret", {}):
+        with suppress(ConfigError):
+            values.setdefault(found._value(name, private=False), name)
+    for name, entry in found.tables.get("database", {}).items():
+        with suppress(ValueError):
+            password = urlsplit(str(entry.get("url", ""))).password or ""
+            values.setdefault(password, f"of database {name}")
+            values.setdefault(unquote(password), f"of database {name}")
+    known = [Secret(name, (), value) for value, name in values.items() if value]
+    return sorted(known, key=lambda each: -len(each.value))
+
+
+def redacted_tail(text: str, secrets: Sequence[Secret], *, is_cut: bool) -> str:
+    """A text without the values of secrets; of one that `is_cut` off before its end, the rest at the beginning, too."""
+    if is_cut:
+        ends = (
+            (len(each.value) - at, each.name) for each in secrets if len(each.value) >= _LEAST_REDACTED
+            for at in range(1, len(each.value)) if text.startswith(each.value[at:])
+        )  # fmt: skip
+        length, name = max(ends, default=(0, ""))
+        text = f"[secret {name}]{text[length:]}" if length else text
+    found: str = redacted(text, secrets)
+    return found
+
+
 def redacted(value: Any, secrets: Sequence[Secret]) -> Any:
     """A value, however deep, without the values of secrets."""
     if isinstance(value, str):
@@ -163,7 +200,7 @@ def redacted(value: Any, secrets: Sequence[Secret]) -> Any:
             value = each.redacted(value)
         return value
     if isinstance(value, dict):
-        return {key: redacted(each, secrets) for key, each in value.items()}
+        return {redacted(key, secrets): redacted(each, secrets) for key, each in value.items()}
     return [redacted(each, secrets) for each in value] if isinstance(value, list) else value
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import Context, classified, succeeded
+from roadmap_cli.wf.actions import Context, classified, connections, succeeded
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.steps import Stopped
 
@@ -111,6 +111,7 @@ def _begin(context: Context, step: Record, action: str, digest: str, resources: 
 def _done(context: Context, step: Record, action: str, resources: list[str], output: Any, why: str) -> Record:
     import orjson
 
+    output = connections.redacted(output, connections.every(context.environ))
     with context.state.write() as tx:
         tx.execute(
             "UPDATE wf_sent SET status = 'done', output = ?, finished_at = ? WHERE key = ?",

@@ -1,6 +1,7 @@
 """Whether a resource lies within the scope of a plan: patterns such as ``host:jira.example`` or ``channel:#ops*``.
 
-The rule kept here: what no pattern covers is outside, and a plan without a scope covers nothing.
+The rule kept here: what no pattern covers is outside, and a plan without a scope covers nothing. This is the one place
+where a plan's scope is read; the patterns of grants (`wf.rights.scope.within`) are Cedar's, whose ``*`` is any signs.
 """
 
 from __future__ import annotations
@@ -11,21 +12,26 @@ from collections.abc import Iterable, Sequence
 from roadmap_cli.core.errors import DataError
 
 #: The sorts of resources.
-SORTS = ("host", "database", "channel", "person", "project", "mailbox", "file")
+SORTS = ("host", "database", "channel", "person", "project", "mailbox", "file", "run")
+#: Sorts whose names are the same in any case; files and programs are not.
+CASELESS = frozenset({"host", "channel", "mailbox", "project", "database", "person"})
 
 
 def covers(pattern: str, resource: str) -> bool:
     """Whether a pattern covers a resource: ``*`` stands for any characters within a file's folder or another name.
 
     ``**`` in ``file:`` goes down into folders. ``host:NAME`` covers every port of it, ``host:NAME:PORT`` one; no
-    pattern of one sort covers a resource of another.
+    pattern of one sort covers a resource of another. Names of `CASELESS` sorts are the same in any case, those of files
+    and programs only in their own. A path with ``..`` in it is covered by nothing.
     """
     sort, _, name = pattern.partition(":")
     found, _, place = resource.partition(":")
     if not name or not place or sort != found:
         return False
-    if sort in ("host", "mailbox", "database", "person"):
-        name, place = name.lower(), place.lower()
+    if sort in CASELESS:
+        name, place = name.casefold(), place.casefold()
+    elif "/" in place and ".." in place.split("/"):
+        return False
     if sort == "host" and _matches(name, re.sub(r":[0-9]+\Z", "", place), any_sign="[^:]*"):
         return True
     return _matches(name, place, any_sign="[^/]*" if sort == "file" else "[^@]*" if sort == "mailbox" else ".*")

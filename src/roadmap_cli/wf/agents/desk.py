@@ -19,7 +19,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
-from roadmap_cli.wf.actions import Context, once, scope, succeeded
+from roadmap_cli.wf.actions import Context, connections, once, scope, succeeded
 from roadmap_cli.wf.agents import tasks
 from roadmap_cli.why.decisions import decide
 
@@ -97,6 +97,7 @@ def work(spec: Record, step: Record, context: Context) -> Record:
         found: Work = task.work(spec, desk)
         notes = [*desk.notes, *(model.notes if model else ())]
     output = {**found.output} | ({"notes": notes} if notes else {})
+    output = connections.redacted(output, connections.every(context.environ))
     _keep(found, output, spec, step, context)
     return succeeded(output)
 
@@ -126,7 +127,7 @@ def _keep(found: Work, output: Record, spec: Record, step: Record, context: Cont
     with context.state.write() as tx:
         known = [each for each in given if records.get(tx, each)]
         cited = list(dict.fromkeys([*(each["id"] for each in found.evidence), *known]))
-        records.put_many(tx, found.evidence)
+        records.put_many(tx, connections.redacted(list(found.evidence), connections.every(context.environ)))
         question = _message(context, step, ORCHESTRATOR, step["role"], spec["task"], asked, known, at, run)
         answer = _message(context, step, step["role"], ORCHESTRATOR, spec["task"], output, cited, at, run)
         answer["request_id"] = question["id"]

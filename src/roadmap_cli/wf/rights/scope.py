@@ -7,7 +7,6 @@ is refused, and a resource is brought into its one spelling before it is held ag
 
 from __future__ import annotations
 
-import fnmatch
 import importlib
 import posixpath
 import re
@@ -18,11 +17,10 @@ from pathlib import Path
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf import actions
+from roadmap_cli.wf.actions import scope as reach
 
 MOST_CHARACTERS = 1024
 _SHAPE = re.compile(r"([a-z][a-z0-9_-]{0,31}):(.+)\Z", re.DOTALL)
-#: Sorts whose names are the same in any case.
-_CASELESS = frozenset({"host", "channel", "mailbox", "project", "database", "person"})
 #: Actions of the runner itself: they touch nothing outside it.
 _INTERNAL = frozenset({"wait", "human", "event", "workflow"})
 
@@ -45,7 +43,7 @@ def spelled(text: str) -> str:
         name = _path(name, text)
     elif sort == "host":
         name = _host(name, text)
-    elif sort in _CASELESS:
+    elif sort in reach.CASELESS:
         name = name.casefold()
     return f"{sort}:{name}"
 
@@ -116,7 +114,7 @@ def steps(plan: Record) -> list[Record]:
 
 
 def is_allowed_by(scope: Sequence[str] | None, resource: str) -> bool:
-    """Whether a plan's scope (None: it has none) covers a resource.
+    """Whether a plan's scope (None: it has none) covers a resource, as `wf.actions.scope.covers` says.
 
     The programs of a plan are fixed by its hash; they need a pattern only if the scope names programs at all.
     """
@@ -124,12 +122,7 @@ def is_allowed_by(scope: Sequence[str] | None, resource: str) -> bool:
         return True
     if resource.startswith(("run:", "agent:")) and not any(each.startswith(("run:", "agent:")) for each in scope):
         return True
-    sort = resource.partition(":")[0]
-    for pattern in scope:
-        text = pattern.casefold() if sort in _CASELESS else pattern
-        if any(fnmatch.fnmatchcase(resource, each) for each in widened(text)):
-            return True
-    return False
+    return any(reach.covers(pattern, resource) for pattern in scope)
 
 
 def confines(scope: Sequence[str] | None) -> bool:

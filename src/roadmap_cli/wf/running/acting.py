@@ -14,6 +14,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.models import budget
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import actions, steps
+from roadmap_cli.wf.actions import connections
 from roadmap_cli.wf.measures import costs
 from roadmap_cli.wf.running.scene import Launch
 
@@ -35,13 +36,14 @@ class Acting:
         step, run = launch.step, launch.run
         lookup = run.lookup(launch.place)
         directory = Path(run.plan["directory"])
+        secrets = connections.every(self._environ)
         if step["action"] in ("command", "shell"):
             given = {
                 "ROADMAP_IDEMPOTENCY_KEY": launch.key, "ROADMAP_RUN_ID": run.run_id, "ROADMAP_STEP": launch.unit.name,
                 "ROADMAP_ATTEMPT": str(launch.attempt), "ROADMAP_STATE": str(self._path.absolute()),
                 budget.VARIABLE: "\n".join(costs.accounts(run.plan, run.run_id, launch.unit.name, step["role"])),
             }  # fmt: skip
-            around = steps.Surroundings(self._environ, run.lease, run.stop, run.plan.get("scope"))
+            around = steps.Surroundings(self._environ, run.lease, run.stop, run.plan.get("scope"), secrets)
             return steps.perform(step, lookup, directory, given, around)
         began = time.monotonic()
         context = actions.Context(
@@ -53,6 +55,7 @@ class Acting:
             outcome: Record = dict(import_module(actions.__name__).perform(step, context))
         except RoadmapError as error:
             outcome = {"status": "failed", "failure": "permanent", "reason": error.message}
+        outcome = connections.redacted(outcome, secrets)
         outcome.setdefault("duration_ms", round((time.monotonic() - began) * 1000))
         return outcome
 

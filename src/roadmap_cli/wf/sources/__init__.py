@@ -77,6 +77,8 @@ class Found:
     """Called once they are stored: to tell the sender."""
     words: str = ""
     """Something the user should know, said once."""
+    proof: str | None = None
+    """What the source has verified of who wrote the events (see `wf.events.keep`)."""
 
 
 @dataclass(slots=True)

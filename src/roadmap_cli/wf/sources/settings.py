@@ -45,6 +45,7 @@ _MOST_SECRET = 4096
 _MOST_FILE = 1024 * 1024
 _TEXTS = (
     "name", "from", "place", "path", "user", "query", "pattern", "api", "missed", "timezone", "pause",
+    "authserv",
     "secret_file", "bearer_file", "hmac_file", "hmac_header", "hmac_prefix", "hmac_algorithm", "hmac_encoding",
     "hmac_timestamp_header", "hmac_joint",
 )  # fmt: skip
@@ -65,6 +66,7 @@ class Setting:
     api: str = ""
     missed: str = ""
     timezone: str = ""
+    authserv: str = ""
     every_s: float = 0.0
     from_start: bool = False
     is_named: bool = False
@@ -172,6 +174,7 @@ def _source(table: Mapping[str, Any], folder: Path) -> Setting:
         name=name, reader=reader, place=place_text, path=path if reader in WEBHOOKS else "",
         user=table.get("user", ""), query=table.get("query", ""), pattern=table.get("pattern", ""),
         api=_chosen(table, "api", ("cloud", "server"), place), timezone=table.get("timezone", ""),
+        authserv=table.get("authserv", ""),
         missed=_chosen(table, "missed", ("once", "all", "none"), place), every_s=every(table.get("pause", ""), place),
         from_start=table.get("from_start", False), is_named=True,
     )  # fmt: skip

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from websockets.client import ClientProtocol
 
 PURPOSE = "slack"
+#: The token is ours and the connection Slack's: what comes on it is Slack's.
+PROOF = "slack-socket"
 API = "https://slack.com"
 #: Without a word for so long the connection is asked whether it lives, and after as long again given up, in seconds.
 SILENCE_S = 60.0
@@ -200,7 +202,7 @@ class Follower:
                 if known := _name_of(text):
                     names.append(known)
         if found or dead:
-            yield Found(events.named(found), None, dead, stored=lambda: self._acknowledge(names))
+            yield Found(events.named(found), None, dead, stored=lambda: self._acknowledge(names), proof=PROOF)
         if again:
             self.close()
             self._connect()

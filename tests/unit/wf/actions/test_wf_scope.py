@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.wf.actions import connections, scope
+from roadmap_cli.wf.rights import scope as rights_scope
 
 from .conftest import Act
 
@@ -43,11 +44,18 @@ NAMES = st.text(alphabet="abcAB.-_/:@#*1 ", min_size=1, max_size=20)
         ("*", "host:a", False),
         ("host:", "host:", False),
         ("host", "host:a", False),
-        ("project:OPS", "project:ops", False),
+        ("project:OPS", "project:ops", True),
+        ("channel:#Ops", "channel:#oPS", True),
+        ("file:/a/B", "file:/a/b", False),
+        ("run:Sh", "run:sh", False),
+        ("file:/a/**", "file:/a/../b", False),
+        ("file:/a/[bc]", "file:/a/b", False),
+        ("file:/a/?", "file:/a/b", False),
     ],
 )
 def test_what_a_pattern_covers(pattern: str, resource: str, is_covered: bool) -> None:
     assert scope.covers(pattern, resource) == is_covered
+    assert rights_scope.is_allowed_by([pattern], resource) == is_covered  # the rights know no other way
 
 
 @given(st.sampled_from(scope.SORTS), NAMES, st.sampled_from(scope.SORTS), NAMES)
@@ -55,7 +63,7 @@ def test_no_pattern_reaches_another_sort(sort: str, name: str, other: str, place
     covered = scope.covers(f"{sort}:{name}", f"{other}:{place}")
     assert not covered or sort == other
     if covered and "*" not in name and sort != "host":
-        assert name.lower() == place.lower()
+        assert name == place if sort in ("file", "run") else name.lower() == place.lower()
 
 
 @given(st.lists(st.text(max_size=20)), st.lists(st.text(max_size=20)))
