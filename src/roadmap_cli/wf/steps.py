@@ -66,7 +66,7 @@ def perform(
         outcome = _performed(step, lookup, directory, given, around)
     except (DataError, Unavailable) as error:
         outcome = _failed("permanent", error.message)
-    outcome = connections.redacted(outcome, around.secrets)
+    outcome = dict(connections.redacted(outcome, around.secrets))
     outcome["duration_ms"] = round((time.monotonic() - began) * 1000)
     return outcome
 

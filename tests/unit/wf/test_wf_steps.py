@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -67,12 +68,13 @@ def test_failures_are_told_apart(
 
 def test_too_slow_is_ended_with_all_its_children(around: steps.Surroundings, tmp_path: Path) -> None:
     began = time.monotonic()
-    shell = "trap '' TERM; sleep 61.5 & sleep 61.5"
+    length = f"61.{os.getpid()}"  # nobody else on the machine sleeps so long
+    shell = f"trap '' TERM; sleep {length} & sleep {length}"
     found = done(around, tmp_path, action="shell", shell=shell, timeout_s=0.3)
     assert (found["failure"], found["reason"]) == ("transient", "not done after 0.3 s")
     assert time.monotonic() - began < 8
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert "sleep 61.5" not in running
+    assert f"sleep {length}" not in running
 
 
 def test_a_left_behind_child_does_not_hold_the_step(around: steps.Surroundings, tmp_path: Path) -> None:
