@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import http.client
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -105,11 +104,14 @@ def test_a_signed_reply_approves_and_the_same_by_any_other_way_does_not(tmp_path
                 "at": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now)), "dedupe_key": name,
                 "proof": "slack-signature", "data": json.loads(message(name))}  # fmt: skip
 
+    # wf-match is done with what matches nothing: that event is handed over once more by itself
+    (tmp_path / "forged").write_text(json.dumps(event("wf-match")) + "\n")
+
     def replied() -> subprocess.CompletedProcess[str]:
-        return shell(world, "wf-listen --replay | wf-approve --from-events")
+        return shell(world, f"(wf-listen --replay; cat {tmp_path}/forged) | wf-approve --from-events")
 
     for way in ("wf-listen --from jsonl", f"wf-match --templates {tmp_path}", "wf-listen --from slack"):
-        body = message("E1") if way.endswith("slack") else json.dumps(event(way[-5:].strip("/"))).encode()
+        body = message("E1") if way.endswith("slack") else json.dumps(event(way.split()[0])).encode()
         (tmp_path / "event").write_bytes(body)
         shell(world, f"{way} -i {tmp_path}/event")
         assert all(each.get("status") != "approved" for each in records(replied())), way
@@ -128,6 +130,10 @@ def test_a_signed_reply_approves_and_the_same_by_any_other_way_does_not(tmp_path
     assert posted(world, "slack", (message("E3"), wrong), (body, headers)) == [401, 200]
     [done] = [each for each in records(replied()) if each.get("status") == "approved"]
     assert (done["approver"], done["proof"]) == ("user:bob", "slack")
+    replied()  # what was taken, and once more what was refused
+    replied()
+    refusals = [each["resource"] for each in audit(world) if each["action"] == "reply.refused"]
+    assert len(refusals) == len(set(refusals)) == 5  # four forged ones, and the true one when it was read again
     (tmp_path / "done").write_text(json.dumps(done))
     assert shell(world, f"wf-run -i {tmp_path}/done").returncode == 0
     assert (tmp_path / "wiped").exists()
@@ -203,7 +209,13 @@ def test_each_sort_of_step_reaches_what_is_in_scope_and_nothing_else(
     flows = tmp_path / "flows"
     for sort, (scope, right, wrong) in sorts.items():
         for word, step in (("in", right), ("out", wrong)):
-            workflow(flows, f"{sort}-{word}", f"  - {{name: only, retry: {{attempts: 1}}, {step}}}\n", scope, f"seam.{sort}.{word}")
+            workflow(
+                flows,
+                f"{sort}-{word}",
+                f"  - {{name: only, retry: {{attempts: 1}}, {step}}}\n",
+                scope,
+                f"seam.{sort}.{word}",
+            )
     given = "\n".join(json.dumps({"type": f"seam.{sort}.{word}"}) for sort in sorts for word in ("in", "out"))
     (tmp_path / "events").write_text(given + "\n")
     made = shell(world, f"wf-listen --from jsonl -i {tmp_path}/events | wf-match --templates {flows} --model none |"
@@ -245,13 +257,17 @@ def test_a_secret_that_a_program_says_is_kept_nowhere(tmp_path: Path, world: dic
                        f'[database.d]\nurl = "postgresql://u:{password}@127.0.0.1/d"\n')  # fmt: skip
     says = f"T=$(cat {tmp_path}/token)"
     fill = "head -c 4090 /dev/zero | tr '\\\\0' x >&2"
-    workflow(tmp_path, "leak", f"""
+    workflow(
+        tmp_path,
+        "leak",
+        f"""
   - {{name: said, role: data, shell: "{says}; echo out $T; echo {password}", effects: [read]}}
   - {{name: json, role: data, output: json, shell: '{says}; echo "{{\\"$T\\": [\\"$T\\"]}}"', effects: [read]}}
   - {{name: passed, role: data, needs: [said], command: [echo, "${{steps.said.output}}"], effects: [read]}}
   - {{name: cut, role: data, needs: [passed, json], retry: {{attempts: 1}}, effects: [read],
      shell: "{says}; echo abc-$T >&2; {fill}; echo $T; echo last $T >&2; exit 3"}}
-""")
+""",
+    )
     (tmp_path / "leak.yaml").write_text((tmp_path / "leak.yaml").read_text().replace(password, "pa55''-w0rd"))
     done = shell(world, f"""echo '{{"type": "seam"}}' | wf-listen --from jsonl | wf-match --templates {tmp_path} |"""
                         f" wf-plan --templates {tmp_path} --directory {tmp_path} | wf-approve | wf-run")  # fmt: skip
@@ -268,10 +284,14 @@ def test_a_secret_that_a_program_says_is_kept_nowhere(tmp_path: Path, world: dic
 
 
 def test_a_refusal_is_in_the_log_once_and_an_answer_wakes_the_run(tmp_path: Path, world: dict[str, str]) -> None:
-    workflow(tmp_path, "ask", """
+    workflow(
+        tmp_path,
+        "ask",
+        """
   - {name: may, role: operations, human: {question: "Go on?", choices: [yes-please, no]}, effects: []}
   - {name: after, role: operations, needs: [may], command: [touch, went-on], effects: [write]}
-""")
+""",
+    )
     flow = f"wf-match --templates {tmp_path} | wf-plan --templates {tmp_path} --directory {tmp_path} --as alice"
     start = f"""echo '{{"type": "seam"}}' | wf-listen --from jsonl | {flow} | wf-approve | tee {tmp_path}/a | wf-run"""
     parked = shell(world, start)

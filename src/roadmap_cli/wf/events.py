@@ -217,8 +217,8 @@ def keep(tx: Connection, events: Sequence[Record], proof: str | None = None) -> 
     The second sort is what makes a pipeline that was killed whole again when the same delivery comes once more. What is
     returned for a repeat is the event as it was first stored. Raises DataError for an event that cannot be stored.
 
-    `proof` is what the caller itself has verified of them (``slack-signature``, ``slack-socket``, ``imap``): it is noted
-    of those that are new, since only their content is known to be what was verified.
+    `proof` is what the caller itself has verified of them (``slack-signature``, ``slack-socket``, ``imap``): it is
+    noted of those that are new, since only their content is known to be what was verified.
     """
     import orjson
 

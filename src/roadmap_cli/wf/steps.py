@@ -66,9 +66,9 @@ def perform(
         outcome = _performed(step, lookup, directory, given, around)
     except (DataError, Unavailable) as error:
         outcome = _failed("permanent", error.message)
-    outcome = connections.redacted(outcome, around.secrets)
-    outcome["duration_ms"] = round((time.monotonic() - began) * 1000)
-    return outcome
+    kept: Record = connections.redacted(outcome, around.secrets)
+    kept["duration_ms"] = round((time.monotonic() - began) * 1000)
+    return kept
 
 
 def _performed(
@@ -100,9 +100,7 @@ def _performed(
     return _outcome(step, child, problem, around.secrets)
 
 
-def _outcome(
-    step: Record, child: _Child, problem: str | None, secrets: Sequence[connections.Secret] = ()
-) -> Record:
+def _outcome(step: Record, child: _Child, problem: str | None, secrets: Sequence[connections.Secret] = ()) -> Record:
     is_cut = len(child.errors) >= MOST_ERROR_TAIL
     tail = connections.redacted_tail(child.errors.decode(errors="replace"), secrets, is_cut=is_cut)
     if problem == "timeout":

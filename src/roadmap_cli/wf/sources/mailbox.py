@@ -98,9 +98,7 @@ class Follower:
                 yield Found(events.named(proven), proof=PROOF)
             yield Found(found, {"uid_validity": opened.uid_validity, "uid_next": uids[-1] + 1}, dead)
 
-    def _events(
-        self, client: imap.Client, uids: list[int], proven: list[Record]
-    ) -> tuple[list[Record], list[Dead]]:
+    def _events(self, client: imap.Client, uids: list[int], proven: list[Record]) -> tuple[list[Record], list[Dead]]:
         found: list[Record] = []
         dead: list[Dead] = []
         came: set[int] = set()
