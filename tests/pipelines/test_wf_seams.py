@@ -104,11 +104,14 @@ def test_a_signed_reply_approves_and_the_same_by_any_other_way_does_not(tmp_path
                 "at": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now)), "dedupe_key": name,
                 "proof": "slack-signature", "data": json.loads(message(name))}  # fmt: skip
 
+    # wf-match is done with what matches nothing: that event is handed over once more by itself
+    (tmp_path / "forged").write_text(json.dumps(event("wf-match")) + "\n")
+
     def replied() -> subprocess.CompletedProcess[str]:
-        return shell(world, "wf-listen --replay | wf-approve --from-events")
+        return shell(world, f"(wf-listen --replay; cat {tmp_path}/forged) | wf-approve --from-events")
 
     for way in ("wf-listen --from jsonl", f"wf-match --templates {tmp_path}", "wf-listen --from slack"):
-        body = message("E1") if way.endswith("slack") else json.dumps(event(way[-5:].strip("/"))).encode()
+        body = message("E1") if way.endswith("slack") else json.dumps(event(way.split()[0])).encode()
         (tmp_path / "event").write_bytes(body)
         shell(world, f"{way} -i {tmp_path}/event")
         assert all(each.get("status") != "approved" for each in records(replied())), way
@@ -127,6 +130,10 @@ def test_a_signed_reply_approves_and_the_same_by_any_other_way_does_not(tmp_path
     assert posted(world, "slack", (message("E3"), wrong), (body, headers)) == [401, 200]
     [done] = [each for each in records(replied()) if each.get("status") == "approved"]
     assert (done["approver"], done["proof"]) == ("user:bob", "slack")
+    replied()  # what was taken, and once more what was refused
+    replied()
+    refusals = [each["resource"] for each in audit(world) if each["action"] == "reply.refused"]
+    assert len(refusals) == len(set(refusals)) == 5  # four forged ones, and the true one when it was read again
     (tmp_path / "done").write_text(json.dumps(done))
     assert shell(world, f"wf-run -i {tmp_path}/done").returncode == 0
     assert (tmp_path / "wiped").exists()

@@ -5,7 +5,7 @@ The rule kept here: a refusal undoes all that was done on the way to it, and is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def logged(state: State, *, action: str, user: str, resource: str, at: datetime) -> Iterator[Connection]:
-    """A write transaction; if a Negative or DataError leaves it, it is rolled back and the refusal logged."""
+def logged(
+    state: State, *, action: str, user: str, resource: str, at: datetime,
+    is_known: Callable[[Connection], bool] = lambda tx: False,
+) -> Iterator[Connection]:  # fmt: skip
+    """A write transaction; if a Negative or DataError leaves it, it is rolled back and the refusal logged.
+
+    `is_known` tells, and may note, in the transaction of the entry, whether this refusal is in the log already.
+    """
     try:
         with state.write() as tx:
             yield tx
     except (Negative, DataError) as error:
         with state.write() as tx:
-            log.append(
-                tx, action=f"{action}.refused", user=f"user:{people.spelled(user)}", resource=resource[:256],
-                outcome="refused", why=error.message, at=at, code=error.code,
-            )  # fmt: skip
+            if not is_known(tx):
+                log.append(
+                    tx, action=f"{action}.refused", user=f"user:{people.spelled(user)}", resource=resource[:256],
+                    outcome="refused", why=error.message, at=at, code=error.code,
+                )  # fmt: skip
         raise

@@ -89,7 +89,7 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
     event = records.get(tx, event_id)
     if event is None or event.get("kind") != "wf.event":
         raise DataError(f"event {event_id!r} is not in this state", code="unknown_event")
-    if tx.execute("SELECT 1 FROM wf_reply WHERE event_id = ?", (event_id,)).fetchone():
+    if tx.execute("SELECT 1 FROM wf_reply WHERE event_id = ? AND outcome LIKE 'taken%'", (event_id,)).fetchone():
         raise Negative(f"event {event_id!r} was read before", code="replayed")
     reply = read(event, at, _proof(tx, event_id))
     name = identities.owner(tx, reply.sort, reply.account)
@@ -97,7 +97,11 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
         raise Negative(f"{reply.sort} account {reply.account!r} is registered as nobody's",
                        hint=f"wf-grant NAME --register {reply.sort}:{reply.account}",
                        code="unknown_sender")  # fmt: skip
-    tx.execute("INSERT INTO wf_reply(event_id, outcome, at) VALUES (?, 'taken', ?)", (event_id, clock.stamp(at)))
+    tx.execute(
+        "INSERT INTO wf_reply(event_id, outcome, at) VALUES (?, 'taken', ?)"
+        " ON CONFLICT DO UPDATE SET outcome = excluded.outcome, at = excluded.at",
+        (event_id, clock.stamp(at)),
+    )
     plan = _asked(tx, reply.code)
     if clock.parse(event["at"]) < clock.parse(plan["at"]) - _AHEAD:
         raise Negative("the message is older than the request", code="stale_reply")
@@ -105,6 +109,20 @@ def take(tx: Connection, event_id: str, *, valid_s: float, command: str, at: dat
         tx, plan["plan_id"], approver=name, is_approved=reply.is_approved, why=reply.why, valid_s=valid_s,
         expected_hash=plan["plan_hash"], command=command, at=at, proof=reply.sort, is_proven=True, evidence=event_id,
     )  # fmt: skip
+
+
+def was_refused(tx: Connection, event_id: str, at: datetime) -> bool:
+    """Note that a reply was refused; whether that was known, so that reading events again logs no refusal twice."""
+    row = tx.execute("SELECT outcome FROM wf_reply WHERE event_id = ?", (event_id,)).fetchone()
+    known = row[0] if row else ""
+    if known in ("refused", "taken again"):
+        return True
+    tx.execute(
+        "INSERT INTO wf_reply(event_id, outcome, at) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET outcome = excluded.outcome",
+        (event_id, "taken again" if known else "refused", clock.stamp(at)),
+    )
+    return False
 
 
 def _proof(tx: Connection, event_id: str) -> str | None:

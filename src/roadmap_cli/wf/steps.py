@@ -66,9 +66,9 @@ def perform(
         outcome = _performed(step, lookup, directory, given, around)
     except (DataError, Unavailable) as error:
         outcome = _failed("permanent", error.message)
-    outcome = dict(connections.redacted(outcome, around.secrets))
-    outcome["duration_ms"] = round((time.monotonic() - began) * 1000)
-    return outcome
+    kept: Record = connections.redacted(outcome, around.secrets)
+    kept["duration_ms"] = round((time.monotonic() - began) * 1000)
+    return kept
 
 
 def _performed(

@@ -266,6 +266,8 @@ def _by_link(run: Run, token: str, is_approved: bool, because: str, valid_s: flo
 
 
 def _replies(run: Run, valid_s: float) -> Iterator[Record]:
+    from functools import partial
+
     from roadmap_cli.core.errors import DataError, Negative
     from roadmap_cli.core.records import require
     from roadmap_cli.wf import refusals, replies
@@ -279,7 +281,10 @@ def _replies(run: Run, valid_s: float) -> Iterator[Record]:
             if not replies.is_one(tx, name, run.now()):
                 continue
         try:
-            with refusals.logged(run.state, action="reply", user="unknown", resource=name, at=run.now()) as tx:
+            known = partial(replies.was_refused, event_id=name, at=run.now())
+            with refusals.logged(
+                run.state, action="reply", user="unknown", resource=name, at=run.now(), is_known=known
+            ) as tx:
                 found = replies.take(tx, name, valid_s=valid_s, command=run.command, at=run.now())
         except (DataError, Negative) as error:
             run.warn(f"event {name} decides nothing: {error.message}")
