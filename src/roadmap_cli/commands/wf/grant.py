@@ -88,11 +88,11 @@ def main(
 ) -> Iterator[Record]:
     """Give, lend, list, explain and take back rights.
 
-        An owner gives rights and stores policies; an operator has steps done; an approver approves and denies plans and
-        gives leave; a reader has things read.
-        A step is done if the user who asked for its plan may do it, the role it acts in may, and the plan's scope
-        covers what it touches.
-        A right that nobody gave is not there; a policy that forbids wins.
+    An owner gives rights and stores policies; an operator has steps done; an approver approves and denies plans and
+    gives leave; a reader has things read.
+    A step is done if the user who asked for its plan may do it, the role it acts in may, and the plan's scope covers
+    what it touches.
+    A right that nobody gave is not there; a policy that forbids wins.
 
     As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.
     The first grant ends that: it is given by who owns the state file, and makes them its owner.
@@ -100,13 +100,13 @@ def main(
     A name for which a key is registered (--register) is worth nothing claimed: it must be proven, by --sign-with or by
     a link that was sealed to that key.
 
-        A grant ends at its time, when it is taken back, or with the grant it was lent from.
-        Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
+    A grant ends at its time, when it is taken back, or with the grant it was lent from.
+    Nobody lends more than they have, for longer than they have it, or for longer than 90 days.
 
-        Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
-            The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id.
-        They are validated against the schema first; every version is kept, and an empty FILE takes them back.
-            The exit code of --check is 1 if the answer is no.
+    Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
+    The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id.
+    They are validated against the schema first; every version is kept, and an empty FILE takes them back.
+    The exit code of --check is 1 if the answer is no.
     """
     from roadmap_cli.core.errors import Negative, UsageError
     from roadmap_cli.wf.rights import explaining, grants, stored
