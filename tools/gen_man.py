@@ -102,7 +102,8 @@ def options(part: Entry, skip: frozenset[str] = frozenset()) -> Iterator[str]:
         yield flag(option)
         text = option.help
         if option.default:
-            text += f" The default is {option.default}."
+            where = {".": "the current folder"}
+            text += f" The default is {where.get(option.default, option.default)}."
         yield sentences(text)
         if option.environment:
             yield f".Pq Ev {option.environment}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -111,7 +112,7 @@ def doing(step: Record) -> str:
         return f"left out: {step['left_out']}"
     match action:
         case "command":
-            return " ".join(step["command"])
+            return shlex.join(map(str, step["command"]))
         case "shell":
             return f"sh -c {step['shell']}"
         case "wait":

@@ -274,6 +274,10 @@ class Chat(ABC):
         """Let go of memory and connections."""
 
 
+#: What a model's template puts around the messages at most: role marks, and the system message that some bring along.
+FRAME_TOKENS = 32
+
+
 def estimated_tokens(text: str) -> int:
     """An estimate where nobody can be asked: four bytes a token, rounded up."""
     return -(-len(text.encode(errors="replace")) // BYTES_PER_TOKEN)
@@ -287,7 +291,7 @@ def allow(
 ) -> None:
     """Before a call that is charged to somebody: raise if its budget does not allow the longest reply."""
     texts = [asked.before, asked.after] if isinstance(asked, Infill) else [each["content"] for each in asked]
-    tokens = sum(estimated_tokens(each) for each in texts)
+    tokens = FRAME_TOKENS + sum(estimated_tokens(each) for each in texts)
     ledger.allow(tokens + options.max_tokens, price(tokens, options.max_tokens))
 
 

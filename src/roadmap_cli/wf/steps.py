@@ -112,7 +112,10 @@ def _outcome(step: Record, child: _Child, problem: str | None, secrets: Sequence
         return _failed("transient", f"ended by signal {-code}", exit_code=128 - code, error_tail=tail)
     if code:
         failure = "transient" if code in _TRANSIENT else "permanent" if code in _PERMANENT else "unknown"
-        last = tail.strip().rpartition("\n")[2][:200]
+        told = tail.strip().split("\n")
+        while len(told) > 1 and ": hint: " in told[-1]:  # what to do comes after what is wrong, in our commands
+            told.pop()
+        last = told[-1][:200]
         reason = f"ended with exit code {code}" + (f": {last}" if last else "")
         return _failed(failure, reason, exit_code=code, error_tail=tail)
     try:

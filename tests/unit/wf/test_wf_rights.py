@@ -193,7 +193,7 @@ def test_a_match_that_is_unsure_waits_for_a_person_although_its_risk_is_low(plac
             plan = place.plan(tx, effects=(), risk="low", confidence_ratio=ratio, inputs={"n": str(ratio)})
             found = approvals.consider(tx, plan, is_strict=False, command="test", at=NOW)
             assert found["status"] == status
-    assert "too unsure" in found["why"]
+    assert "below 50 percent" in found["why"]
 
 
 def test_a_refusal_is_logged_though_nothing_was_done(place: Company) -> None:

@@ -290,6 +290,16 @@ def test_a_long_wait_holds_no_process_and_ends_whatever_the_clock_does(state: St
     assert doing.names == ["a"]
 
 
+def test_a_question_is_not_over_when_a_clock_that_was_set_back_is_put_right(state: State, doing: Doing) -> None:
+    now = Time()
+    told = all_done(state, doing, approved(state, step("ask", action="human", human={"question": "Which?"})), now=now)
+    assert last(told)["kind"] == "wf.run_waiting"
+    now.on(hours=-2000)
+    all_done(state, doing, now=now)
+    now.on(hours=2000)
+    assert not [each for each in all_done(state, doing, now=now) if each["kind"] == "wf.step_finished"]
+
+
 def test_a_short_wait_is_sat_out_by_a_clock_that_stands_still(state: State, doing: Doing) -> None:
     plan = approved(state, step("w", action="wait", wait_s=0.05), step("a", needs=("w",)))
     assert last(all_done(state, doing, plan))["status"] == "succeeded"

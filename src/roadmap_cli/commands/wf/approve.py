@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """Requests as a person reads them; everything else as a table."""
+    from roadmap_cli.cli.doing import task
     from roadmap_cli.cli.render import one_line
 
     for record in records:
@@ -24,12 +25,15 @@ def _picture(records: Sequence[Record], console: Any) -> None:
             for line in record["text"].split("\n"):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
             console.print()
+        elif record.get("kind") == "wf.task":
+            for line in task(record):
+                console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
         else:
-            cells = [one_line(record.get(each, "")) for each in _COLUMNS]
+            cells = [one_line(record.get(each, "")) for each in _COLUMNS[:6]]
             console.print("  ".join(each for each in cells if each), markup=False, highlight=False, soft_wrap=True)
 
 
-_COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver")
+_COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver", "id", "sort", "step", "question")
 
 
 @command(
@@ -43,6 +47,9 @@ _COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver")
         "Approve what a stored policy allows":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match | wf-plan | wf-approve --plain",
         "See what waits for a person": "wf-approve --list",
+        "Read what a plan will do, and allow it as somebody else than who asked":
+            "wf-approve --show PLAN_ID; wf-approve --approve PLAN_ID --as bob --because 'the disk is full'",
+        "Answer a question of a run": "wf-approve --task TASK_ID --answer yes && wf-run --resume",
         "Ask the next group about what waits for four hours, from cron": "wf-approve --escalate sre --after 4h",
     },
     see=("wf-plan", "wf-run", "wf-grant", "roadmap-why"),

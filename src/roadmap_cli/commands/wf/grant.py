@@ -90,8 +90,8 @@ def main(
 
     An owner gives rights and stores policies; an operator has steps done; an approver approves and denies plans and
     gives leave; a reader has things read.
-    A step is done if the user who asked for its plan may do it, the role it acts in may, and the plan's scope
-    covers what it touches.
+    A step is done if the user who asked for its plan may do it, the role it acts in may, and the plan's scope covers
+    what it touches.
     A right that nobody gave is not there; a policy that forbids wins.
 
     As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import click
 
@@ -85,7 +86,17 @@ def serve(run: Run, http: str, count: int | None) -> Iterator[Record]:
                 yield record | {"samples_count": answered.pop(0)}
 
 
-@main.command(state="read", writes="wf.alert", columns=("severity", "name", "subject", "what"))
+def _alarm(records: Sequence[Record], console: Any) -> None:
+    """One line for each alert, whole: what is wrong must not be cut off at the edge of the terminal."""
+    from roadmap_cli.cli.render import one_line
+
+    for record in records:
+        style = "bold red" if record.get("severity") == "critical" else "yellow"
+        text = f"{record.get('severity', '')}  {record.get('what', '')} [{record.get('name', '')}]"
+        console.print(one_line(text), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@main.command(state="read", writes="wf.alert", columns=("severity", "name", "subject", "what"), picture=_alarm)
 @click.option("--failures", type=click.IntRange(1), default=3, show_default=True, help="Failed runs that are too many.")
 @click.option("--among", "runs", type=click.IntRange(1), default=5, show_default=True, help="Among so many last runs.")
 @click.option(

@@ -25,7 +25,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     reads="wf.match",
     writes=("wf.plan", "wf.finding", "wf.graph", "wf.template_schema"),
     state="write",
-    columns=("at", "id", "workflow", "risk", "requested_by"),
+    columns=("at", "id", "workflow", "risk", "requested_by", "file", "line", "severity", "code", "message"),
     examples={
         "See what would be done":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match | wf-plan --plain",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from roadmap_cli.wf.running.engine import Claim, Engine
 
 
+def _progress(console: Any) -> Any:
+    from roadmap_cli.cli.doing import Progress
+
+    return Progress(console)
+
+
 @command(
     reads=("wf.approval", "wf.match"),
     writes=(
@@ -24,7 +30,8 @@ if TYPE_CHECKING:
     ),
     state="write",
     effects=("files", "programs", "network"),
-    columns=("at", "kind", "run_id", "step", "status"),
+    columns=("at", "kind", "run_id", "step", "status", "reason", "question"),
+    drawing=_progress,
     examples={
         "Run what an alert asks for":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match"
@@ -33,6 +40,10 @@ if TYPE_CHECKING:
         "Go on after a crash, and with what waited, from cron": "wf-run --resume",
     },
     see=("wf-approve", "wf-worker", "roadmap-why"),
+)  # fmt: skip
+@click.option(
+    "--templates", type=click.Path(), multiple=True, metavar="PATH",
+    help="Use the templates in this file or folder; may be repeated. Default: yours and those that come along.",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Also begin plans approved and never begun; read no input.")
 @click.option(
@@ -54,6 +65,7 @@ if TYPE_CHECKING:
 @click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
 def main(
     run: Run,
+    templates: tuple[str, ...],
     resume: bool,
     database: IO[str] | None,
     parallel: int,
@@ -71,7 +83,8 @@ def main(
     another process is at work on them.
     Then the approved plans of the input are run, once: a plan that has run before is passed over.
     What counts is the approval in the state, not the record that names it.
-    A match of the input is planned first, in this folder, and run if a stored policy allows that plan.
+    A match of the input is planned first, with --templates and in this folder, and run if a stored policy allows that
+    plan.
     Steps are done together where none needs the other, the most urgent plans first.
 
     The end of each step is stored before it is told.
@@ -109,15 +122,19 @@ def main(
         word, of = chosen[0]
         runs.wish(run.state, of, word, by=people.user(name), command=run.command, at=run.now())
         wanted = [of]
-    driver = _Driver(run, database, parallel, park_after, name)
+    driver = _Driver(run, database, parallel, park_after, name, templates)
     yield from driver.drive(resume, wanted)
 
 
 class _Driver:
     """Gives an engine its runs, hands on what happens, and counts how they end."""
 
-    def __init__(self, run: Run, database: IO[str] | None, parallel: int, park_after: float, name: str | None):
+    def __init__(
+        self, run: Run, database: IO[str] | None, parallel: int, park_after: float, name: str | None,
+        templates: tuple[str, ...],
+    ):  # fmt: skip
         self.run = run
+        self.templates = templates
         self.name = name
         self.planner: Planner | None = None
         self.database = database
@@ -161,7 +178,8 @@ class _Driver:
         run, found = self.run, []
         for record in batch:
             with run.item(record):
-                if record["kind"] == "wf.match":
+                is_match = record["kind"] == "wf.match"  # else wf-approve has told why
+                if is_match:
                     if record.get("ambiguous"):
                         run.warn(f"match {record['id']} is ambiguous and left alone; say which with wf-match --choose")
                         self.waiting += 1
@@ -176,7 +194,8 @@ class _Driver:
                     found.append(claim)
                     self.asked.add(claim.run_id)
                     continue
-                run.warn(f"plan {plan_id} is left alone: its approval is {standing}")
+                why = f": {record['why']}" if standing == "waiting" and isinstance(record.get("why"), str) else ""
+                run.warn(f"plan {plan_id} is left alone: its approval is {standing}{why if is_match else ''}")
                 if standing in ("denied", "refused"):
                     self.failed += 1
                 else:
@@ -192,7 +211,7 @@ class _Driver:
 
         run = self.run
         if self.planner is None:
-            self.planner = Planner((), run.environ, name=self.name, directory=Path.cwd(), warn=run.warn)
+            self.planner = Planner(self.templates, run.environ, name=self.name, directory=Path.cwd(), warn=run.warn)
         plan = self.planner.plan(run.state, match, command=run.command, at=run.now())
         with run.state.write() as tx:
             return approvals.consider(tx, plan, is_strict=False, command=run.command, at=run.now())

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
+
+
+def _progress(console: Any) -> Any:
+    from roadmap_cli.cli.doing import Progress
+
+    return Progress(console)
 
 
 @command(
@@ -19,7 +25,8 @@ from roadmap_cli.core.records import Record
     ),
     state="write",
     effects=("files", "programs", "network"),
-    columns=("at", "kind", "run_id", "step", "status"),
+    columns=("at", "kind", "run_id", "step", "status", "reason", "question"),
+    drawing=_progress,
     examples={"Do what is ready, and end": "wf-worker --once"},
     see=("wf-run", "wf-approve"),
 )  # fmt: skip

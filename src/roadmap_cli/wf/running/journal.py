@@ -306,7 +306,10 @@ def load(tx: Tx, run_id: str, lease: int, token: int, now: datetime) -> Active |
         run.statuses[unit.name] = unit.status
         run.last_position = max(run.last_position, unit.position or 0)
         if unit.status == "waiting" and unit.wait_s is not None and unit.wake_at is not None:
-            if (clock.parse(unit.wake_at) - now).total_seconds() > unit.wait_s + 1:  # the clock was set back
+            late_s = (clock.parse(unit.wake_at) - now).total_seconds() - unit.wait_s
+            # The clock was set back. What people were told of the end of a question stays: else it would be over
+            # for them, unasked, as soon as the clock is put right again.
+            if late_s > 1 and unit.task_id is None:
                 unit.wake_at = clock.stamp(now + timedelta(seconds=unit.wait_s))
                 if lease >= 0:
                     keep(tx, run, unit)
