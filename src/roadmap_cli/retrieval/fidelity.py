@@ -24,14 +24,16 @@ _COUNTS = re.compile(
     re.IGNORECASE,
 )
 #: Words a sentence needs and that say nothing by themselves.
-_PLAIN = STOP_WORDS | frozenset(
-    "that this these those there here has have had been being was were will is are do does did done be am it's also"
-    " about with from into onto upon of to in on at by for and or as who whom whose which what when where how their his"
-    " her its our my your they them he she it we you i me us him than then too very says said say tells told tell"
-    " mentions mentioned".split()
-)
+_SENTENCE_WORDS = """
+that this these those there here has have had been being was were will is are do does did done be am it's also about
+with from into onto upon of to in on at by for and or as who whom whose which what when where how their his her its our my
+your they them he she it we you i me us him than then too very says said say tells told tell mentions mentioned
+"""
+_PLAIN = STOP_WORDS | frozenset(_SENTENCE_WORDS.split())
 #: Such a word may be another form of one that begins alike: so many letters at least, and so much of the longer.
 _ALIKE, _MOST = 4, 0.6
+#: Or it differs by an ending.
+_FORMS = ("s", "es", "d", "ed", "ing")
 
 
 def foreign(wording: str, *sources: str) -> list[str]:
@@ -55,7 +57,7 @@ def differences(wording: str, plain: str, given: Sequence[str]) -> list[str]:
     for what, denies in (("negation", True), ("doubt", False)):
         if _operators(wording, denies=denies) != _operators(plain, denies=denies):
             found.append(what)
-    if any(not _is_known(each, known) for each in _folded(wording) - _PLAIN):
+    if any(not _is_known(each, known) for each in _folded(wording) - _PLAIN if not _is_operator(each)):
         found.append("word")
     return found
 
@@ -68,6 +70,10 @@ def _numbers(text: str) -> Iterator[str]:
 def _dates(text: str) -> Iterator[str]:
     for each in TIME_WORDS.findall(text):
         yield each.casefold()
+
+
+def _is_operator(word: str) -> bool:
+    return bool(polarity.NEGATION.fullmatch(word) or polarity.MODAL.fullmatch(word))
 
 
 def _operators(text: str, *, denies: bool) -> int:
@@ -111,6 +117,9 @@ def _is_known(word: str, known: set[str]) -> bool:
     if word in known or word.isdigit():
         return True
     for each in known:
+        short, long = sorted((word, each), key=len)
+        if long.startswith(short) and long[len(short) :] in _FORMS and len(short) > 1:
+            return True
         same = 0
         for one, other in zip(word, each, strict=False):
             if one != other:

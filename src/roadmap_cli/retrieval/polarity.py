@@ -18,8 +18,7 @@ NEGATION = re.compile(
     re.IGNORECASE,
 )
 MODAL = re.compile(
-    r"might|could|would|maybe|perhaps|possibly|probably|almost|nearly|if|unless|vielleicht|k\u00f6nnte[nst]*"
-    r"|w\u00fcrde[nst]*|wenn|falls",
+    r"might|could|would|maybe|perhaps|possibly|probably|almost|nearly|unless|vielleicht|k\u00f6nnte[nst]*|w\u00fcrde[nst]*",
     re.IGNORECASE,
 )
 #: Not denied, for all their words.
@@ -34,8 +33,8 @@ _END = re.compile(
     r"|\b(?:but|because|although|though|however|so|since|while|whereas|aber|weil|sondern|obwohl)\b",
     re.IGNORECASE,
 )
-#: How many words a negation reaches at most, as in NegEx.
-_REACH = 8
+#: How many words a negation reaches at most (NegEx: five or six).
+_REACH = 6
 
 
 @dataclass(frozen=True, slots=True)

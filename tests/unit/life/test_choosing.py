@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.choosing import basis, deciding, facts, implied, money, sensitivity, told, words
+from roadmap_cli.life.choosing import basis, deciding, facts, implied, money, sensitivity, words
 from roadmap_cli.life.choosing.facts import Flow, Option
 from roadmap_cli.life.choosing.words import Known
 from roadmap_cli.life.proof import checking, support

@@ -168,7 +168,7 @@ def test_each_line_of_memory_says_only_words_of_the_records_it_cites(state, reca
     with state.read() as tx:
         for line in lines:
             said = " ".join(str(records.get(tx, id)) for id in line["sources"])
-            assert all(word.strip(":;") in said for word in line["text"].split())
+            assert all(word.strip(":;,") in said for word in line["text"].split())
             assert decisions.get(tx, line["why_id"])["evidence_ids"]
 
 

@@ -34,6 +34,8 @@ SHARE, TOGETHER = 0.10, 3
 REACH, EACH = 6, 3.1
 #: Words there are in any case, where a third of what was said is no less: three words of a day tell nothing.
 LEAST = 12
+#: How much less a word counts for each negation that it brings along and that takes the room of another.
+DEARER = 1.5
 #: The most that the rarity of a word counts; the most words of a phrase; how far a word that comes back may be.
 RAREST, LONGEST, NEAR = 4.0, 12, 3
 _FILLERS = """
@@ -174,20 +176,35 @@ def _phrase(words: Sequence[_Word], size: int, used: set[str], operators: Sequen
     What is denied or only possible says so, within the size: a word whose negation has no room is left out itself.
     """
 
+    bound = {
+        word.place: {each.place: each.word for each in operators if each.place < word.place <= each.last}
+        for word in words
+    }
+
     def value(word: _Word) -> tuple[float, int]:
-        return -word.value * (0.3 if word.text.lower() in used else 1.0), word.place
+        told = word.value * (0.3 if word.text.lower() in used else 1.0)
+        return -told / (1 + DEARER * len(bound[word.place])), word.place
 
     placed: dict[int, str] = {}
     for word in sorted(words, key=value):
-        more = {word.place: word.text} | {
-            each.place: each.word for each in operators if each.place < word.place <= each.last
-        }
+        more = {word.place: word.text} | bound[word.place]
         if not placed or len(placed | more) <= size:
             placed |= more
             used.add(word.text.lower())
         if len(placed) >= size:
             break
-    return " ".join(placed[place] for place in sorted(placed))
+    return _joined(placed, operators)
+
+
+def _joined(placed: Mapping[int, str], operators: Sequence[polarity.Operator]) -> str:
+    """Words by their places as a phrase, with a comma where a negation in it ends before the phrase does."""
+    order = sorted(placed)
+    ends = [each.last for each in operators if each.place in placed]
+    text = ""
+    for place, after in zip(order, [*order[1:], None], strict=True):
+        stops = after is not None and any(place <= last < after for last in ends)
+        text += f"{placed[place]}{', ' if stops else ' '}"
+    return text.rstrip()
 
 
 def _groups(places: Sequence[int], said: Sequence[Said]) -> list[list[int]]:
