@@ -26,8 +26,8 @@ _COUNTS = re.compile(
 #: Words a sentence needs and that say nothing by themselves.
 _SENTENCE_WORDS = """
 that this these those there here has have had been being was were will is are do does did done be am it's also about
-with from into onto upon of to in on at by for and or as who whom whose which what when where how their his her its our my
-your they them he she it we you i me us him than then too very says said say tells told tell mentions mentioned
+with from into onto upon of to in on at by for and or as who whom whose which what when where how their his her its our
+my your they them he she it we you i me us him than then too very says said say tells told tell mentions mentioned
 """
 _PLAIN = STOP_WORDS | frozenset(_SENTENCE_WORDS.split())
 #: Such a word may be another form of one that begins alike: so many letters at least, and so much of the longer.

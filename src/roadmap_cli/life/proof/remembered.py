@@ -9,6 +9,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.consolidate import facts, gist, nightly, worded
 from roadmap_cli.life.recall import sources
+from roadmap_cli.retrieval import polarity
 from roadmap_cli.state import records
 
 TYPE_CHECKING = False
@@ -110,5 +111,5 @@ def _stored(tx: Connection, name: str) -> Record:
 
 def _in_order(part: str, text: str) -> str | None:
     """The part if all its words stand in the text, in this order; else None."""
-    words = iter(gist.WORD.findall(text))
-    return part if part and all(any(word == each for each in words) for word in gist.WORD.findall(part)) else None
+    words = iter(polarity.WORD.findall(text))
+    return part if part and all(any(word == each for each in words) for word in polarity.WORD.findall(part)) else None
