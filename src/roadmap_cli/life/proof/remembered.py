@@ -7,7 +7,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.consolidate import facts, gist, nightly, worded
+from roadmap_cli.life.consolidate import facts, nightly, worded
 from roadmap_cli.life.recall import sources
 from roadmap_cli.retrieval import polarity
 from roadmap_cli.state import records
