@@ -4,6 +4,7 @@ complete -c life-consolidate -f
 complete -c life-consolidate -l share -x -d 'Words kept of each word'
 complete -c life-consolidate -l index-seconds -x -d 'Most time for taking in what is new'
 complete -c life-consolidate -l model -x -d 'Name of the model'
+complete -c life-consolidate -l llm -x -d 'Let a language model word the lines: a name of slm-models(1), a GGUF file, an endpoint, or \'default\''
 complete -c life-consolidate -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c life-consolidate -l json -d 'Write JSON Lines, the default in a pipe'
 complete -c life-consolidate -l plain -d 'Write tab-separated columns'

@@ -277,6 +277,7 @@ def test_two_erase_at_once_and_a_reader(world, home, tmp_path):
 @pytest.mark.slow
 def test_a_models_wording_has_no_number_of_its_own_or_is_refused(world, home):
     from roadmap_cli.life.choosing import told
+    from roadmap_cli.retrieval import fidelity
 
     if not any(Path(world["ROADMAP_MODELS"]).glob("**/*.gguf")):
         pytest.skip("no chat model is pulled")
@@ -284,7 +285,7 @@ def test_a_models_wording_has_no_number_of_its_own_or_is_refused(world, home):
     done = run(["life-decide", "--llm", "rent a garage for 80 EUR a month or park in the street"], b"", world)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout.splitlines()[1])
-    assert record.get("wording_refused") or told.foreign(record["worded"], told.evidence(record)) == []
+    assert record.get("wording_refused") or fidelity.foreign(record["worded"], told.evidence(record)) == []
     asked = run(["roadmap-state", "query", "select command from model_call"], b"", world)
     assert json.loads(asked.stdout)["row"]["command"] == "life-decide"
     assert run(["life-erase", "--source", "bank.ofx", "--yes"], b"", world).returncode == 0

@@ -382,7 +382,7 @@ class Book:
         self.claim("memory", len(parts) == len(sources) and record["at"] == sources[0]["at"], record["text"])
         for part, source in zip(parts, sources, strict=False):
             text, reached = " ".join(str(source.get(name, "")) for name in TOLD), 0
-            for word in part.split():
+            for word in part.replace(", ", " ").split():
                 at = text.find(word, reached)
                 self.claim("memory", at >= 0, f"{word!r} of {record['text']!r} is not in {text!r}")
                 reached = max(reached, at)

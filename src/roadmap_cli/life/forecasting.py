@@ -119,17 +119,11 @@ def look(tx: Connection, now: datetime, settings: Settings) -> Made:
 
 def _why_nothing(tx: Connection, until: date) -> list[str]:
     """Why there is no series at all, in words: too old, or to come; nothing of an empty state."""
-    spans = [
-        tx.execute(f"SELECT min({column}), max({column}) FROM {table}").fetchone()
-        for table, column in (("life_event", "start_at"), ("life_transaction", "date"), ("life_measurement", "date"))
-    ]
-    begins = min((begin[:10] for begin, _ in spans if begin), default="")
-    ends = max((end[:10] for _, end in spans if end), default="")
-    if not begins:
+    span = series.known_span(tx)
+    if span is None:
         return []
-    if begins > until.isoformat():
-        return [f"what is known begins on {begins}, after {until}: is the clock right?"]
-    return [f"nothing is known of the five weeks up to {until}; the last is of {ends}"]
+    early = series.too_early(span, until)
+    return [early or f"nothing is known of the five weeks up to {until}; the last is of {span[1]}"]
 
 
 def _usable(zone: str | None) -> str:

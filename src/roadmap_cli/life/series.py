@@ -104,6 +104,24 @@ def sensible(now: datetime) -> datetime:
     return now
 
 
+def known_span(tx: Connection) -> tuple[str, str] | None:
+    """The first and the last day of which events, transactions or measurements are known, as YYYY-MM-DD; or None."""
+    spans = [
+        tx.execute(f"SELECT min({column}), max({column}) FROM {table}").fetchone()
+        for table, column in (("life_event", "start_at"), ("life_transaction", "date"), ("life_measurement", "date"))
+    ]
+    begins = min((begin[:10] for begin, _ in spans if begin), default="")
+    ends = max((end[:10] for _, end in spans if end), default="")
+    return (begins, ends) if begins else None
+
+
+def too_early(span: tuple[str, str], until: date) -> str | None:
+    """In words, that all that is known begins after `until`, the last day that is over: the clock is likely wrong."""
+    if span[0] <= until.isoformat():
+        return None
+    return f"what is known begins on {span[0]}, after {until}: is the clock right?"
+
+
 def home_zone(tx: Connection) -> str | None:
     """The zone most timed events are in; None without any. UTC only if no event names another."""
     counts = Counter(

@@ -50,6 +50,10 @@ def look(tx: Connection, now: datetime, settings: Settings) -> tuple[Report, Zon
     working = WorkingTime.of(settings.working_hours, zone)
     report = Report()
     yesterday = series.sensible(now).astimezone(zone).date() - timedelta(days=1)
+    span_known = series.known_span(tx)
+    early = series.too_early(span_known, yesterday) if span_known else None
+    if early:
+        report.untold.append(early)
     bought = series.purchases(tx, yesterday)
     last = series.last_meeting(tx)
     reach = yesterday - timedelta(days=daily.REACH + daily.SCALES[-1])

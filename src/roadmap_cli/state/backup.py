@@ -6,8 +6,10 @@ A backup is two files, ``FILE`` and ``FILE.key``; each can be opened by the reci
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 
+from roadmap_cli.core import writing
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import CannotCreate, ConfigError, InputMissing, UsageError
 from roadmap_cli.state import connection as connections
@@ -17,6 +19,7 @@ from roadmap_cli.state.store import MIGRATIONS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import BinaryIO
 
     from roadmap_cli.core.clock import Clock
     from roadmap_cli.state.connection import Connection
@@ -110,19 +113,19 @@ def export_plain(
     with failures.guarding(path):
         _refuse_existing(goal, replace, path)
         held = _share(path, wait_s)
-        fresh = f"{goal}.tmp-{os.getpid()}"
         try:
             content = keys.read(path, source)
             connection, _, _ = connections.connect_to_read(path, content.keys, wait_s=wait_s)
             try:
-                _decrypt_into(connection, fresh)
+                with writing.complete(goal, mode=0o600) as stream:
+                    if os.path.isfile(goal):
+                        os.fchmod(stream.fileno(), 0o600)  # not the mode of what it takes the place of
+                    size = _decrypt(connection, f"{goal}.tmp-{os.getpid()}", stream)
             finally:
                 connection.close()
-            size = os.path.getsize(fresh)
-            files.move(fresh, goal)
+            files.sync_directory(goal)
             return size
         finally:
-            files.remove_database(fresh)
             if held:
                 held.release()
 
@@ -211,16 +214,33 @@ def _set_aside(path: str, present: keys.KeyFile | None, source: KeySource, *, no
     return kept
 
 
+def _decrypt(connection: Connection, scratch: str, stream: BinaryIO) -> int:
+    """The state as a plain database into `stream`; gives its bytes.
+
+    SQLite opens files by their names only. Its file at `scratch` therefore loses its name while it is still empty, and
+    is copied when it is done: a kill leaves nothing to read. For that time the disk holds it twice.
+    """
+    files.remove_database(scratch)
+    files.create_private(scratch)
+    try:
+        with open(scratch, "rb") as plain:
+            _decrypt_into(connection, scratch)
+            shutil.copyfileobj(plain, stream, 1 << 20)
+            return plain.tell()
+    finally:
+        files.remove_database(scratch)
+
+
 def _decrypt_into(connection: Connection, fresh: str) -> None:
     """``sqlcipher_export`` into a plain file; then the row ids it numbers anew are put right, and the header's numbers.
 
-    Row ids matter where a full-text or vector index refers to them.
+    Row ids matter where a full-text or vector index refers to them. The file loses its name before anything is written.
     """
-    files.remove_database(fresh)
-    files.create_private(fresh)
     connection.execute("PRAGMA foreign_keys = OFF")  # tables are copied one by one, in no order of reference
     connection.execute("ATTACH ? AS plain KEY ''", (fresh,))
     try:
+        files.remove(fresh)
+        connection.execute("PRAGMA plain.journal_mode = MEMORY")  # a journal beside it would have a name
         connection.execute("BEGIN")
         connection.execute("SELECT sqlcipher_export('plain')").fetchone()
         for name in ("user_version", "application_id"):

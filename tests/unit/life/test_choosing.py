@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.choosing import basis, deciding, facts, implied, money, sensitivity, told, words
+from roadmap_cli.life.choosing import basis, deciding, facts, implied, money, sensitivity, words
 from roadmap_cli.life.choosing.facts import Flow, Option
 from roadmap_cli.life.choosing.words import Known
 from roadmap_cli.life.proof import checking, support
 from roadmap_cli.life.values import grammar, keeping
+from roadmap_cli.retrieval import fidelity
 from roadmap_cli.state import records
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -314,8 +315,8 @@ def test_a_changed_number_is_seen(life):
 
 def test_foreign_numbers_of_a_wording_are_found():
     facts_text = "the difference is 18143.39 EUR over 24 months, 779.50 EUR a month"
-    assert told.foreign("About 18,143.39 EUR in 24 months (779.5 a month).", facts_text) == []
-    assert told.foreign("About 18,000 EUR, or 25 months.", facts_text) == ["18,000", "25"]
+    assert fidelity.foreign("About 18,143.39 EUR in 24 months (779.5 a month).", facts_text) == []
+    assert fidelity.foreign("About 18,000 EUR, or 25 months.", facts_text) == ["18,000", "25"]
 
 
 @given(some.text(max_size=100), some.floats(-1e6, 1e6))

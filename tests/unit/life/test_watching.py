@@ -141,6 +141,11 @@ def test_too_little_and_too_old_data_give_no_warning_but_words(
         assert report.findings == []
         assert len(report.untold) == 2, report.untold
     assert watching.look(tx, datetime(2020, 1, 1, tzinfo=UTC), watching.Settings())[0].findings == []
+    for year in (1970, 2020):
+        early, _ = watching.look(tx, datetime(year, 1, 1, tzinfo=UTC), watching.Settings())
+        assert "is the clock right?" in early.untold[0], early.untold
+        assert f"after {year - 1}-12-31" in early.untold[0]
+    assert not any("clock" in words for words in watching.look(tx, NOW, watching.Settings())[0].untold)
 
 
 def test_an_empty_state_is_quiet(tx: Any) -> None:

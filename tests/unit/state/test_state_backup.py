@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,6 +168,42 @@ def test_a_plain_export_only_when_wished_and_with_row_ids_as_they_were(used, tmp
     assert plain.execute("PRAGMA user_version").fetchone()[0] > 0
     plain.close()
     assert not list(tmp_path.glob("plain.db?*"))
+
+
+KILLED = """
+import os, signal, sys
+from roadmap_cli.state import backup
+from roadmap_cli.state.identity import KeySource
+
+def kill(event, arguments):
+    if event == sys.argv[3] or event == "os.rename":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill)
+backup.export_plain(sys.argv[1], KeySource(dict(os.environ)), sys.argv[2], plain_ok=True)
+"""
+
+
+@pytest.mark.parametrize("moment", ["os.link", "os.chmod"])
+def test_a_plain_export_that_is_killed_leaves_nothing_to_read(used, tmp_path, moment):
+    place = tmp_path / "out"
+    place.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(used.path), str(place / "plain.db"), moment],
+        env={**os.environ, **used.environ, "PYTHONPATH": str(Path(backup.__file__).parents[2])}, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert [each.name for each in place.iterdir() if each.stat().st_size] == []
+
+
+def test_a_plain_export_takes_the_place_of_a_file_with_its_own_mode(used, tmp_path):
+    goal = tmp_path / "plain.db"
+    goal.write_text("before")
+    goal.chmod(0o644)
+    backup.export_plain(used.path, used.keys(), goal, plain_ok=True, replace=True)
+    assert stat.S_IMODE(goal.stat().st_mode) == 0o600
+    assert sqlite3.connect(goal).execute("SELECT count(*) FROM record").fetchone() == (100,)
+    assert [each.name for each in tmp_path.glob("*plain.db*")] == ["plain.db"]
 
 
 def test_a_sound_state_passes_every_check(used):

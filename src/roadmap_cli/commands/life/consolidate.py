@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.core.records import Record
+
+if TYPE_CHECKING:
+    from roadmap_cli.life.consolidate.worded import Worder
 
 
 def draw(records: Sequence[Record], console: Any) -> None:
@@ -26,7 +30,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
             relation = one_line(record.get("relation")).replace("_", " ")
             line = f"  {one_line(record.get('subject'))} ─{relation}→ {one_line(record.get('object'))}"
         else:
-            line = f"  {one_line(record.get('text'))}  [{len(record.get('sources', []))}]"
+            line = f"  {one_line(record.get('worded') or record.get('text'))}  [{len(record.get('sources', []))}]"
         console.print(Text(line), soft_wrap=True)
 
 
@@ -53,11 +57,21 @@ def draw(records: Sequence[Record], console: Any) -> None:
     help="Most time for taking in what is new; 0 is no limit.",
 )
 @click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
-def main(run: Run, share: float, index_seconds: float, model: str | None) -> Iterable[Record]:
+@click.option(
+    "--llm",
+    metavar="MODEL",
+    help="Let a language model word the lines: a name of slm-models(1), a GGUF file, an endpoint, or 'default'.",
+)
+def main(run: Run, share: float, index_seconds: float, model: str | None, llm: str | None) -> Iterable[Record]:
     """Make days that are over into long-term memory.
 
     Each thread's day, and the rest of each day, becomes a few lines in about --share of its words, at least a dozen.
-    The words are those of the records: a line names its sources, and nothing is worded anew.
+    The words are those of the records, and what is denied or only possible keeps its 'not' or 'might'.
+    A line names its sources, and nothing is worded anew.
+    With --llm a language model words each new line as a sentence, in the field worded.
+    The field text stays the line of the rules, which life-recall(1) searches.
+    A sentence that adds or loses a number, a name, a date or time, a negation or a doubt, or has a word of its own, is
+    refused; -v says how many and why.
     Facts that people tell of themselves (where they live and work, what they like, who is who, plans) are taken by
     rules, each with the time from which it is true; a newer fact that contradicts an older one ends it.
     Each day is a decision that roadmap-why(1) follows to its records.
@@ -78,16 +92,20 @@ def main(run: Run, share: float, index_seconds: float, model: str | None) -> Ite
 
     ledger = run.ledger(run.new_id("life.run"))
     made, ended = 0, 0
-    with opened(run.state, environ=run.environ, ledger=ledger, warn=run.warn, now=run.now, model=model) as recall:
+    with ExitStack() as held:
+        recall = held.enter_context(
+            opened(run.state, environ=run.environ, ledger=ledger, warn=run.warn, now=run.now, model=model)
+        )
         if not run.dry_run:
             recall.take_in(index_seconds, run.progress)
         spans, of_stems = nightly.plan(run.state, run.now().date().isoformat(), stop=indexing.deadline(index_seconds))
         rarity = of_words(of_stems, recall.terms) if of_stems else None
+        worder = held.enter_context(_worder(run, llm)) if llm and spans else None
         with run.progress("consolidating", len(spans)) as bar:
             for span in spans:
                 done = nightly.consolidate(
                     run.state, span, rarity=rarity, embedder=recall.embedder, share=share, now=run.now(),
-                    command=run.command,
+                    command=run.command, worder=worder,
                 )  # fmt: skip
                 bar.advance(1)
                 made, ended = made + len(done.new), ended + done.ended
@@ -99,3 +117,23 @@ def main(run: Run, share: float, index_seconds: float, model: str | None) -> Ite
         run.note(f"{days}: {made} new memories and facts, {ended} older facts ended")
     else:
         run.note("no day that is over has anything new; what is to be remembered comes in by life-ingest")
+
+
+@contextmanager
+def _worder(run: Run, llm: str) -> Iterator[Worder]:
+    """A language model that words lines; at the end it says what came of that."""
+    from roadmap_cli.life.consolidate.nightly import KINDS
+    from roadmap_cli.life.consolidate.worded import Worder
+    from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.retrieval import fidelity
+
+    name = None if llm == "default" else llm
+    with open_chat(name, environ=run.environ, ledger=run.ledger(), transport=run.transport, kinds=KINDS) as chat:
+        worder = Worder(chat)
+        yield worder
+    if worder.failed:
+        run.warn(f"the language model failed ({worder.failed}): the lines are those of the rules")
+    if worder.asked:
+        run.detail(f"{worder.asked} lines were given to the language model")
+    if worder.refused:
+        run.detail(f"{len(worder.refused)} of its sentences are refused: {fidelity.counted(worder.refused)}")

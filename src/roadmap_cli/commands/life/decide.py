@@ -271,13 +271,14 @@ def _worded(run: Run, record: Record, model: str | None) -> Record:
     """The comparison with a model's wording, if every number of it is one of the evidence."""
     from roadmap_cli.life.choosing import told
     from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.retrieval import fidelity
 
     facts = told.evidence(record)
     ask = "Say the following comparison in at most five plain sentences. Use only its numbers, unchanged.\n\n" + facts
     kinds = ("life.comparison",)
     with open_chat(model, environ=run.environ, ledger=run.ledger(), transport=run.transport, kinds=kinds) as chat:
         reply = chat.complete([{"role": "user", "content": ask}], max_tokens=300, purpose="word-comparison")
-    strange = told.foreign(reply.text, facts)
+    strange = fidelity.foreign(reply.text, facts)
     if strange or not reply.text.strip():
         run.warn(f"the model's wording is refused: {len(strange)} numbers in it are not in the evidence")
         return {**record, "wording_refused": True}

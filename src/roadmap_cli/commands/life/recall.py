@@ -106,13 +106,14 @@ def main(
 
     Nothing found: the exit code is 1.
     """
+    from roadmap_cli.core.clock import date_or_time, stamp
     from roadmap_cli.life.recall.answering import Wanted
     from roadmap_cli.life.recall.session import opened
-    from roadmap_cli.life.recall.times import moment
 
     memory = {"records": False, "memory": True, "all": None}[place]
     _understood(questions, kinds, place)
-    wanted = Wanted(limit, kinds, moment(since), moment(until), memory)
+    first_at, last_at = (stamp(date_or_time(each)) if each is not None else None for each in (since, until))
+    wanted = Wanted(limit, kinds, first_at, last_at, memory)
     asked = ({"question": text} for text in questions) if questions else run.records()
     first = next(iter(asked), None)
     if first is None:

@@ -1,19 +1,15 @@
-"""A comparison in plain words, and a language model's wording of it held against the numbers.
+"""A comparison in plain words, and what a language model may word of it.
 
-Every number in a text is one of the record's; `foreign` finds those that are not.
+Every number in a text is one of the record's; `retrieval.fidelity` finds those that are not.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.choosing.facts import Option
-
-#: A number in a text, with its sign, marks of thousands and decimals.
-NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:[,.  ]\d{3})*(?:[.,]\d+)?(?![\w])|\d+(?:[.,]\d+)?")
 
 
 def option(row: Record) -> str:
@@ -117,23 +113,6 @@ def comparison(record: Record) -> str:
 def evidence(record: Record) -> str:
     """The facts a language model may word: the plain text and each option in a sentence."""
     return "\n".join([record["text"], *(option(row) for row in record["options"])])
-
-
-def foreign(wording: str, *sources: str) -> list[str]:
-    """The numbers of a wording that none of the texts it is based on contains; empty if there are none."""
-    known = {_plain(each) for text in sources for each in NUMBER.findall(text)}
-    return [each for each in NUMBER.findall(wording) if _plain(each) not in known]
-
-
-def _plain(number: str) -> str:
-    """A number without its sign and marks: 4,200 and 4200.00 are the same."""
-    text = re.sub(r"[  −-]", "", number)
-    mark = re.search(r"[.,](\d+)$", text)
-    if mark and len(mark[1]) != 3:
-        whole, part = re.sub(r"[.,]", "", text[: mark.start()]), mark[1].rstrip("0")
-    else:
-        whole, part = re.sub(r"[.,]", "", text), ""
-    return f"{whole.lstrip('0') or '0'}.{part}" if part else whole.lstrip("0") or "0"
 
 
 def _and(names: list[str]) -> str:

@@ -18,7 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.retrieval import polarity
 from roadmap_cli.retrieval.dates import TIME_WORDS
+from roadmap_cli.retrieval.polarity import WORD
 from roadmap_cli.retrieval.terms import STOP_WORDS
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ SHARE, TOGETHER = 0.10, 3
 REACH, EACH = 6, 3.1
 #: Words there are in any case, where a third of what was said is no less: three words of a day tell nothing.
 LEAST = 12
+#: How much less a word counts for each negation that it brings along and that takes the room of another.
+DEARER = 1.5
 #: The most that the rarity of a word counts; the most words of a phrase; how far a word that comes back may be.
 RAREST, LONGEST, NEAR = 4.0, 12, 3
 _FILLERS = """
@@ -45,7 +49,6 @@ bring brings help helps helped helping give gives giving gave try trying tried f
 """
 _EMPTY = STOP_WORDS | frozenset(_FILLERS.split())
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\s*\n+\s*")
-WORD = re.compile(r"[^\W_]+(?:['\u2019.,:/@-][^\W_]+)*", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def lines(said: Sequence[Said], rarity: Callable[[str], float], share: float = S
         phrases = []
         for place in group:
             length = max(1, min(LONGEST, round(room * worth[place] / total)))
-            phrases.append(_phrase(words[place], length, used))
+            phrases.append(_phrase(words[place], length, used, list(polarity.operators(said[place].text))))
         speaker = said[group[0]].speaker
         found.append(Line(f"{speaker}: {'; '.join(phrases)}" if speaker else "; ".join(phrases), tuple(group)))
     return found
@@ -108,7 +111,13 @@ def words_in(said: Sequence[Said]) -> int:
 
 def telling(text: str) -> list[str]:
     """The words of a text that carry something."""
-    return [word for word in WORD.findall(text) if word.lower().replace("\u2019", "'") not in _EMPTY]
+    return [word for _, word in _telling(text)]
+
+
+def _telling(text: str) -> list[tuple[int, str]]:
+    """The same, each with its place among all words of the text."""
+    every = enumerate(WORD.findall(text))
+    return [(place, word) for place, word in every if word.lower().replace("\u2019", "'") not in _EMPTY]
 
 
 def centrality(tokens: Tokens, vector: numpy.ndarray[Any, Any]) -> dict[str, float]:
@@ -130,12 +139,13 @@ def centrality(tokens: Tokens, vector: numpy.ndarray[Any, Any]) -> dict[str, flo
 
 def _valued(said: Sequence[Said], rarity: Callable[[str], float]) -> list[list[_Word]]:
     """The telling words of each text, each different one once, with what it tells."""
-    texts = [telling(one.text) for one in said]
+    placed = [_telling(one.text) for one in said]
+    texts = [[word for _, word in some] for some in placed]
     found = []
     for place, one in enumerate(said):
         near = Counter(word.lower() for other in texts[max(0, place - NEAR) : place + NEAR + 1] for word in other)
         best: dict[str, _Word] = {}
-        for position, word in enumerate(texts[place]):
+        for position, (at, word) in enumerate(placed[place]):
             key = word.lower()
             value = min(rarity(key), RAREST) * (1 + 0.5 * math.log(near[key]))
             if key.endswith("ly") or "'" in key or "\u2019" in key:
@@ -147,7 +157,7 @@ def _valued(said: Sequence[Said], rarity: Callable[[str], float]) -> list[list[_
             if one.central is not None:
                 value *= max(0.05, one.central.get(_FIRST.split(key, maxsplit=1)[0], 0.3))
             if key not in best or value > best[key].value:
-                best[key] = _Word(word, position, value)
+                best[key] = _Word(word, at, value)
         found.append(list(best.values()))
     return found
 
@@ -160,15 +170,41 @@ def _worth(text: str, words: Sequence[_Word]) -> float:
     return math.sqrt(max(value, 0.0))
 
 
-def _phrase(words: Sequence[_Word], size: int, used: set[str]) -> str:
-    """The `size` words that tell most, in their order; what the line has already counts little. `used` grows."""
+def _phrase(words: Sequence[_Word], size: int, used: set[str], operators: Sequence[polarity.Operator]) -> str:
+    """The `size` words that tell most, in their order; what the line has already counts little. `used` grows.
+
+    What is denied or only possible says so, within the size: a word whose negation has no room is left out itself.
+    """
+
+    bound = {
+        word.place: {each.place: each.word for each in operators if each.place < word.place <= each.last}
+        for word in words
+    }
 
     def value(word: _Word) -> tuple[float, int]:
-        return -word.value * (0.3 if word.text.lower() in used else 1.0), word.place
+        told = word.value * (0.3 if word.text.lower() in used else 1.0)
+        return -told / (1 + DEARER * len(bound[word.place])), word.place
 
-    kept = sorted(sorted(words, key=value)[:size], key=lambda word: word.place)
-    used |= {word.text.lower() for word in kept}
-    return " ".join(word.text for word in kept)
+    placed: dict[int, str] = {}
+    for word in sorted(words, key=value):
+        more = {word.place: word.text} | bound[word.place]
+        if not placed or len(placed | more) <= size:
+            placed |= more
+            used.add(word.text.lower())
+        if len(placed) >= size:
+            break
+    return _joined(placed, operators)
+
+
+def _joined(placed: Mapping[int, str], operators: Sequence[polarity.Operator]) -> str:
+    """Words by their places as a phrase, with a comma where a negation in it ends before the phrase does."""
+    order = sorted(placed)
+    ends = [each.last for each in operators if each.place in placed]
+    text = ""
+    for place, after in zip(order, [*order[1:], None], strict=True):
+        stops = after is not None and any(place <= last < after for last in ends)
+        text += f"{placed[place]}{', ' if stops else ' '}"
+    return text.rstrip()
 
 
 def _groups(places: Sequence[int], said: Sequence[Said]) -> list[list[int]]:

@@ -106,9 +106,19 @@ def _held(tx: Connection) -> Iterator[tuple[str, int]]:
 
 
 def consolidate(
-    state: State, span: Span, *, rarity: Any, embedder: Embedder | None, share: float, now: datetime, command: str
+    state: State,
+    span: Span,
+    *,
+    rarity: Any,
+    embedder: Embedder | None,
+    share: float,
+    now: datetime,
+    command: str,
+    worder: Callable[[str, Sequence[str]], str | None] | None = None,
 ) -> Made:
     """Make a span's memory and store it. `rarity` tells of a word in lower case how much it tells.
+
+    `worder` gives a sentence for a new line and the texts it is from, or None; it stands beside the line.
 
     Nothing is made if a record of the span is gone meanwhile: the span will then be another one.
     """
@@ -117,6 +127,7 @@ def consolidate(
     sources = [record for record in found if record is not None]
     told = _said(sources, embedder)
     lines = gist.lines(told, rarity, share) if told else []
+    worded = _worded(state, sources, lines, worder) if worder else {}
     made = Made()
     with state.write() as tx:
         if any(not decisions.resolves(tx, id) for id in span.ids):
@@ -136,7 +147,7 @@ def consolidate(
                 "source_words": gist.words_in(told), "memory_ids": [_name(sources, line) for line in lines],
             },
         )  # fmt: skip
-        _store_lines(tx, span, sources, lines, decision["id"], now, made)
+        _store_lines(tx, span, sources, lines, worded, decision["id"], now, made)
         for record in sources:
             for fact in facts.told(record):
                 _store_fact(tx, span, record, fact, decision["id"], now, command, made)
@@ -185,11 +196,27 @@ def _said(sources: Sequence[Record], embedder: Embedder | None) -> list[gist.Sai
     return [gist.Said(who, text, one) for (who, text), one in zip(pairs, central, strict=True)]
 
 
+def _worded(
+    state: State,
+    sources: Sequence[Record],
+    lines: Sequence[gist.Line],
+    worder: Callable[[str, Sequence[str]], str | None],
+) -> dict[str, str]:
+    """Sentences for the lines that are not stored yet, by the lines' ids."""
+    with state.read() as tx:
+        new = [line for line in lines if records.get(tx, _name(sources, line)) is None]
+    pairs = (
+        (_name(sources, line), worder(line.text, [said(sources[place]) for place in line.sources])) for line in new
+    )
+    return {name: text for name, text in pairs if text is not None}
+
+
 def _store_lines(
     tx: Connection,
     span: Span,
     sources: Sequence[Record],
     lines: Sequence[gist.Line],
+    worded: Mapping[str, str],
     why_id: str,
     now: datetime,
     made: Made,
@@ -208,6 +235,7 @@ def _store_lines(
         record: Record = {
             "kind": MEMORY, "id": name, "at": sources[line.sources[0]]["at"], "text": line.text, "sources": ids,
             "learned_at": clock.stamp(now), "why_id": why_id,
+            **({"worded": worded[name]} if name in worded else {}),
         }  # fmt: skip
         if records.put(tx, record):
             made.new.append(record)

@@ -7,8 +7,9 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.consolidate import facts, gist, nightly
+from roadmap_cli.life.consolidate import facts, nightly, worded
 from roadmap_cli.life.recall import sources
+from roadmap_cli.retrieval import polarity
 from roadmap_cli.state import records
 
 TYPE_CHECKING = False
@@ -19,7 +20,10 @@ Claims = Iterator[tuple[str, Any, Any]]
 
 
 def memory(tx: Connection, told: Record) -> Claims:
-    """Claims of a life.memory: who spoke, that each part says words of its own source only, and in their order."""
+    """Claims of a life.memory: who spoke, that each part says words of its own source only, and in their order.
+
+    Of a line that a model worded also that its sentence passes the check again, held against the line beside it.
+    """
     cited = [_stored(tx, name) for name in told["sources"]]
     text = str(told["text"])
     speakers = {nightly.speaker(each) for each in cited}
@@ -32,6 +36,8 @@ def memory(tx: Connection, told: Record) -> Claims:
     yield "parts", len(split), len(cited)
     for number, (part, each) in enumerate(zip(split, cited, strict=False), 1):
         yield f"part {number}", part, _in_order(part, nightly.said(each))
+    if "worded" in told:
+        yield "worded", worded.differences(str(told["worded"]), text, [nightly.said(each) for each in cited]), []
     yield "at", told["at"], cited[0]["at"]
     yield "id", told["id"], content_id(nightly.MEMORY, text=text, sources=told["sources"])
 
@@ -105,5 +111,5 @@ def _stored(tx: Connection, name: str) -> Record:
 
 def _in_order(part: str, text: str) -> str | None:
     """The part if all its words stand in the text, in this order; else None."""
-    words = iter(gist.WORD.findall(text))
-    return part if part and all(any(word == each for each in words) for word in part.split()) else None
+    words = iter(polarity.WORD.findall(text))
+    return part if part and all(any(word == each for each in words) for word in polarity.WORD.findall(part)) else None
