@@ -110,6 +110,14 @@ def kill(words: list[str], data: bytes, world: dict[str, str], after_s: float, h
         return said.read()
 
 
+def beyond(words: list[str], said: bytes) -> str:
+    """What was said apart from what the user has typed, which an error may quote."""
+    text = said.decode(errors="replace").lower()
+    for each in words[1:]:
+        text = text.replace(each.lower(), "")
+    return text
+
+
 def is_in(word: str, path: Path) -> bool:
     """Whether a file holds a word, in any case, as UTF-8 or UTF-16; one that is gone or nobody's to read holds none."""
     every = [word.encode(), word.encode("utf-16-le")]
@@ -181,7 +189,7 @@ def battle(world: dict[str, str], home: Path, folder: Path, kills: int) -> None:
             how = signal.SIGKILL if names or chance.random() < 0.6 else signal.SIGABRT
             said = kill(words, data, world, after_s, how)
             done += 1
-            assert word not in said.decode(errors="replace").lower(), f"{words[0]} tells a payload when killed"
+            assert word not in beyond(words, said), f"{words[0]} tells a payload when killed"
         assert not places_of(word, *searched(home)), f"after {done} kills, seed {seed}"
     written = {path.name for path in folder.parent.iterdir()} - {home.name, folder.name}
     assert written <= WRITTEN, f"half written files are left, seed {seed}"
