@@ -309,7 +309,12 @@ class Book:
             if each["kind"] == "life.comparison":
                 self.comparison(each)
             elif each["kind"] == "life.warning":
-                self.said("warning", each["text"], [each["measures"], each["since"], each["until"]])
+                decision = self.decisions.get(each.get("why_id"), {})
+                paid = [
+                    float(sum(-Decimal(self.by_id[name]["amount"]) for name in told["ids"]))
+                    for told in decision.get("facts", {}).get("categories", [])
+                ]
+                self.said("warning", each["text"], [each["measures"], each["since"], each["until"], paid])
 
     def resolve(self, record: Record) -> None:
         for name, value in walk(record):
