@@ -47,9 +47,6 @@ _COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver", "id", "so
         "Approve what a stored policy allows":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match | wf-plan | wf-approve --plain",
         "See what waits for a person": "wf-approve --list",
-        "Read what a plan will do, and allow it as somebody else than who asked":
-            "wf-approve --show PLAN_ID; wf-approve --approve PLAN_ID --as bob --because 'the disk is full'",
-        "Answer a question of a run": "wf-approve --task TASK_ID --answer yes && wf-run --resume",
         "Ask the next group about what waits for four hours, from cron": "wf-approve --escalate sre --after 4h",
     },
     see=("wf-plan", "wf-run", "wf-grant", "roadmap-why"),
@@ -124,6 +121,8 @@ def main(
     An approval for another hash, one that has expired, one by who asked for the plan, and one by somebody whose right
     to it was taken back are worth nothing.
 
+    'wf-approve --approve PLAN_ID --as bob --because TEXT' allows one, and 'wf-approve --task TASK_ID --answer yes' with
+    'wf-run --resume' after it answers a question of a run and lets the run go on.
     --show says in words what a plan will do, and what is new in it since the last approved one.
     --links writes a file for each person, to be sent to them: good for one decision, once, by --token.
     --from-events reads replies: messages that begin with "approve CODE" or "deny CODE", where CODE is that of the

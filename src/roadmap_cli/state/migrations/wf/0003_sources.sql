@@ -9,7 +9,10 @@ CREATE TABLE wf_event_new (
     received_at    TEXT NOT NULL,                -- first delivery, RFC 3339
     delivery_count INTEGER NOT NULL,             -- how often it was delivered
     matched_at     TEXT,                         -- when wf-match had dealt with it
-    matched_by     TEXT                          -- hash of the templates it was held against
+    matched_by     TEXT,                         -- hash of the templates it was held against
+    -- How the receiver has found an event to be genuine. Not in the record: whoever may write into a pipe can write a
+    -- record. What was verified; NULL: nothing that counts.
+    proof          TEXT CHECK (proof IN ('slack-signature', 'slack-socket', 'imap'))
 ) STRICT;
 INSERT INTO wf_event_new (event_id, source, type, received_at, delivery_count, matched_at)
     SELECT event_id, source, type, received_at, delivery_count, matched_at FROM wf_event ORDER BY rowid;
