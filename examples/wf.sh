@@ -52,7 +52,7 @@ ls "$work/spool"
 
 echo '== where the time went, what it cost, what is alarming'
 wf-trace --last --pretty
-wf-cost show --by workflow --pretty
+wf-cost show --group-by workflow --pretty
 wf-metrics alerts --pretty || echo "wf-metrics ended with $?"
 
 echo '== the approval is in the log: proven without the state'
@@ -62,7 +62,7 @@ git -C "$work/kept" config user.email auditor@example.com
 key=$work/config
 identity=${ROADMAP_IDENTITY:-${XDG_CONFIG_HOME:-$HOME/.config}/roadmap/identity.txt}
 audit() { XDG_CONFIG_HOME=$key ROADMAP_IDENTITY=$identity wf-audit "$@"; }
-audit checkpoint --origin example.org/workflows --to "git:$work/kept" | jq -r .text
+audit checkpoint --log example.org/workflows --to "git:$work/kept" | jq -r .text
 git -C "$work/kept" log --format='%an kept: %s'
 audit verify --pretty
 public=$(audit key | jq -r .public)
