@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailable
@@ -370,3 +370,38 @@ def _readable(stream: Stream) -> bool:
     import select
 
     return bool(select.select([stream.fileno()], [], [], 0)[0])
+
+
+def chunks(sizes: Iterable[tuple[int, int]], most_mails: int, most_bytes: int) -> Iterator[list[int]]:
+    """Mails, given as UID and size, in lots of so many at most, and so large at most where one alone is not larger."""
+    chunk: list[int] = []
+    held = 0
+    for uid, size in sizes:
+        if chunk and (len(chunk) >= most_mails or held + size > most_bytes):
+            yield chunk
+            chunk, held = [], 0
+        chunk.append(uid)
+        held += size
+    if chunk:
+        yield chunk
+
+
+def each_fetched(client: Client, uids: Sequence[int]) -> Iterator[Fetched | int]:
+    """Mails; where the server refuses a lot, one by one, so that a damaged mail costs only itself: its UID comes.
+
+    Raises what `Client.fetch` does of a connection that broke.
+    """
+    came: set[int] = set()
+    try:
+        for fetched in client.fetch(uids):
+            came.add(fetched.uid)
+            yield fetched
+    except Unavailable as error:
+        if error.code in ("cut_off", "bad_answer"):
+            raise
+        if len(uids) == 1:
+            yield uids[0]
+            return
+        for uid in uids:
+            if uid not in came:
+                yield from each_fetched(client, [uid])

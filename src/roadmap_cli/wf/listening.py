@@ -22,9 +22,9 @@ from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLat
 from roadmap_cli.core.records import Record
 from roadmap_cli.net import backoff
 from roadmap_cli.state import lock
-from roadmap_cli.wf import dead, events, sources
+from roadmap_cli.wf import dead, events, loopback, sources
 from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.receiver import Lot, Refusals, address, listening
+from roadmap_cli.wf.receiver import Lot, Refusals, listening
 from roadmap_cli.wf.sources import Access, Followed, Found
 from roadmap_cli.wf.sources.settings import Setting
 
@@ -65,7 +65,9 @@ class Listener:
                 stack.enter_context(self._alone(each))
             stack.enter_context(self._following(followed))
             if served:
-                port = stack.enter_context(listening(address(place), served, self._offer, self._refusals, self.now))
+                port = stack.enter_context(
+                    listening(loopback.address(place), served, self._offer, self._refusals, self.now)
+                )
                 self.serving(port)
             taken = 0
             while count is None or taken < count:

@@ -304,7 +304,7 @@ def _stamp(milliseconds: int) -> str:
 
 def _ready(template: Template) -> Ready:
     trigger = template.trigger
-    schedule = getattr(template, "schedule", None)
+    schedule = template.schedule
     if schedule and trigger == Trigger():
         trigger = _by_time(template.workflow)
     base = conditions.part(trigger)

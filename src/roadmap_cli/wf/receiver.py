@@ -18,9 +18,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from roadmap_cli.core.errors import CannotCreate, DataError, UsageError
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import proofs, sources
+from roadmap_cli.wf import loopback, proofs, sources
 from roadmap_cli.wf.events import MOST_BYTES
 from roadmap_cli.wf.sources import Dead, slack
 from roadmap_cli.wf.sources.settings import Setting
@@ -33,7 +33,6 @@ _READ_S = 20.0
 _STORE_S = 60.0
 #: So long what is not wanted is still read, so that the sender gets its answer.
 _LINGER_S = 2.0
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: When a sender that is told to come again should, in seconds.
 RETRY_AFTER_S = 2
 
@@ -88,18 +87,6 @@ class Refusals:
         return found
 
 
-def address(text: str) -> tuple[str, int]:
-    """Read ``127.0.0.1:9000``, ``localhost:9000`` or ``[::1]:9000``. Raises UsageError for an address not loopback."""
-    host, _, port = text.rpartition(":")
-    host = host.strip("[]")
-    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise UsageError(f"not an address with a port: {text!r}", hint="write 127.0.0.1:9000")
-    if host not in _LOOPBACK:
-        hint = "put a reverse proxy with TLS in front for other machines"
-        raise UsageError(f"not a loopback address: {host!r}", hint=hint)
-    return host, int(port)
-
-
 @contextmanager
 def listening(
     place: tuple[str, int], settings: Sequence[Setting], offer: Callable[[Lot], bool], refusals: Refusals,
@@ -112,11 +99,7 @@ def listening(
     """
     serving = _Serving(tuple(settings), offer, refusals, now)
     handler = type("Handler", (_Handler,), {"serving": serving})
-    try:
-        server = _server(place, handler, serving)
-    except OSError as error:
-        what = f"cannot listen on {place[0]}:{place[1]}: {(error.strerror or str(error)).lower()}"
-        raise CannotCreate(what) from None
+    server = loopback.bound(place, lambda: _server(place, handler, serving))
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="wf-receiver", daemon=True)
     thread.start()
     try:
@@ -164,13 +147,11 @@ class _Serving:
 
 
 def _server(place: tuple[str, int], handler: type[BaseHTTPRequestHandler], serving: _Serving) -> ThreadingHTTPServer:
-    import socket
-
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         block_on_close = False
         request_queue_size = 128
-        address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+        address_family = loopback.family(place)
 
         def process_request(self, request: Any, client_address: Any) -> None:
             """Start a thread for a request if there is room, else answer at once."""

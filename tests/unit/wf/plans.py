@@ -55,16 +55,12 @@ def approved(state: State, *steps: Record, name: str = "w", at: datetime = NOW, 
 
 
 def event_row(tx: Any, event: Record) -> None:
-    """The row of an event, with the columns that there are."""
-    known = {row[1] for row in tx.execute("PRAGMA table_info(wf_event)")}
-    values = {
-        "event_id": event["id"], "dedupe_key": event["id"], "source": "s", "type": event.get("type", "t"),
-        "received_at": event["at"], "delivery_count": 1,
-    }  # fmt: skip
-    names = [name for name in values if name in known]
-    marks = ", ".join("?" * len(names))
-    sql = f"INSERT INTO wf_event({', '.join(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-    tx.execute(sql, [values[name] for name in names])
+    """The row of an event."""
+    tx.execute(
+        "INSERT INTO wf_event(event_id, source, type, received_at, delivery_count)"
+        " VALUES (?, 's', ?, ?, 1) ON CONFLICT DO NOTHING",
+        (event["id"], event.get("type", "t"), event["at"]),
+    )
 
 
 class Doing:

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -133,15 +134,18 @@ def test_metrics_are_what_prometheus_own_parser_reads(state: State):
     assert parsed["roadmap_wf_oldest_unfinished_seconds"].samples[0].value == pytest.approx(57 * 60, abs=1)
 
 
-def test_metrics_are_scraped_and_nothing_else_is_there():
-    with serving.serving(("127.0.0.1", 0), lambda: "roadmap_wf_x 1\n") as (port, answer):
+@pytest.mark.parametrize(("place", "host"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_metrics_are_scraped_and_nothing_else_is_there(place: str, host: str):
+    if place == "::1" and not Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    with serving.serving((place, 0), lambda: "roadmap_wf_x 1\n") as (port, answer):
         thread = Thread(target=lambda: [answer() for _ in range(4)], daemon=True)
         thread.start()
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=5) as reply:
             assert reply.read() == b"roadmap_wf_x 1\n"
             assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+            urllib.request.urlopen(f"http://{host}:{port}/", timeout=5)
         thread.join()
 
 

@@ -62,7 +62,7 @@ def write(run: Run) -> Iterable[Record]:
 def serve(run: Run, http: str, count: int | None) -> Iterator[Record]:
     """Let Prometheus scrape them, until it is terminated."""
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf import receiver
+    from roadmap_cli.wf import loopback
     from roadmap_cli.wf.measures import metrics, serving
 
     if run.dry_run:
@@ -75,7 +75,7 @@ def serve(run: Run, http: str, count: int | None) -> Iterator[Record]:
         answered.append(sum(len(each.samples) for each in found))
         return metrics.text(found)
 
-    with serving.serving(receiver.address(http), text) as (port, answer):
+    with serving.serving(loopback.address(http), text) as (port, answer):
         run.note(f"metrics are at http://127.0.0.1:{port}/metrics")
         done = 0
         while count is None or done < count:

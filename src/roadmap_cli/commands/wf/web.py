@@ -38,7 +38,7 @@ def main(run: Run, http: str, payloads: bool, count: int | None) -> Iterator[Rec
     It serves until it is terminated.
     """
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf import receiver
+    from roadmap_cli.wf import loopback
     from roadmap_cli.wf.web import pages, serving
 
     if run.dry_run:
@@ -48,7 +48,7 @@ def main(run: Run, http: str, payloads: bool, count: int | None) -> Iterator[Rec
         with run.state.read() as tx:
             return pages.page(path, pages.Asked(tx, run.now(), query, payloads))
 
-    place = receiver.address(http)
+    place = loopback.address(http)
     with serving.serving(place, page, missing=pages.missing, unwanted=pages.unwanted) as (address, answer):
         yield {"kind": "wf.web", "id": run.new_id("wf.web"), "at": run.stamp(), "address": address}
         run.deliver()

@@ -10,7 +10,7 @@ folder in which nothing happened costs one command. A mail that is deleted there
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,7 +19,7 @@ from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailabl
 from roadmap_cli.life import mails
 from roadmap_cli.life.items import Item, Position
 from roadmap_cli.life.remote import Access, bare, source_of, user_of
-from roadmap_cli.mail import foldernames, imap, imap_words
+from roadmap_cli.mail import foldernames, imap
 from roadmap_cli.net import addresses, backoff, stream
 
 TYPE_CHECKING = False
@@ -165,10 +165,11 @@ def _folder(
     first = left.get("uid_next", 1) if same else 1
     if same and opened.uid_next and opened.uid_next <= first:
         return
-    for uids in _chunks(client.sizes(first) if opened.exists else []):
-        for fetched in _fetched(client, uids):
-            if isinstance(fetched, DataError):
-                yield DataError(fetched.message, where=f"{source.name}:{folder.name}", code=fetched.code)
+    for uids in imap.chunks(client.sizes(first) if opened.exists else [], CHUNK_MAILS, CHUNK_BYTES):
+        for fetched in imap.each_fetched(client, uids):
+            if isinstance(fetched, int):
+                message = f"the server refuses mail {fetched}"
+                yield DataError(message, where=f"{source.name}:{folder.name}", code="refused")
                 continue
             place = mails.Place(
                 source, fetched.uid, folder.name, fetched.came_at, "received", is_sent="\\sent" in folder.uses
@@ -178,37 +179,6 @@ def _folder(
     now = reached.get(folder.raw, {})
     if now.get("uid_validity") != opened.uid_validity or now.get("uid_next", 1) < opened.uid_next:
         yield _position(where, reached, folder, opened, max(opened.uid_next, first))
-
-
-def _chunks(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    chunk: list[int] = []
-    held = 0
-    for uid, size in sizes:
-        if chunk and (len(chunk) >= CHUNK_MAILS or held + size > CHUNK_BYTES):
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(uid)
-        held += size
-    if chunk:
-        yield chunk
-
-
-def _fetched(client: imap.Client, uids: list[int]) -> Iterator[imap_words.Fetched | DataError]:
-    """Mails of a chunk; where the server refuses it, one by one, so that a damaged mail costs only itself."""
-    came: set[int] = set()
-    try:
-        for fetched in client.fetch(uids):
-            came.add(fetched.uid)
-            yield fetched
-    except Unavailable as error:
-        if error.code in ("cut_off", "bad_answer"):
-            raise
-        left = [uid for uid in uids if uid not in came]
-        if len(uids) == 1:
-            yield DataError(f"the server refuses mail {uids[0]}", code="refused")
-            return
-        for uid in left:
-            yield from _fetched(client, [uid])
 
 
 def _position(

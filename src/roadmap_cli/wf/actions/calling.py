@@ -65,3 +65,8 @@ def call(
     except orjson.JSONDecodeError:
         body = None
     return Answer(response.status, known.redacted(body, secrets))
+
+
+def tables(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list in an answer; none where there is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

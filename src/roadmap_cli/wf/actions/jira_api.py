@@ -155,8 +155,8 @@ class _Site:
         """The comment an earlier attempt added."""
         query = {"expand": "properties", "orderBy": "-created", "maxResults": "100"}
         answer = _table(self._call(transport, "GET", f"{self._issue()}/comment", query=query))
-        for each in _tables(answer.get("comments")):
-            for entry in _tables(each.get("properties")):
+        for each in calling.tables(answer.get("comments")):
+            for entry in calling.tables(each.get("properties")):
                 if entry.get("key") == PROPERTY and _key(entry.get("value")) == self._context.key:
                     return {"issue": self._spec["issue"], "comment_id": str(each.get("id", ""))}
         return None
@@ -168,7 +168,7 @@ class _Site:
         wanted = self._spec["to"].casefold()
         answer = _table(self._call(transport, "GET", f"{self._issue()}/transitions"))
         offered: list[str] = []
-        for each in _tables(answer.get("transitions")):
+        for each in calling.tables(answer.get("transitions")):
             to = _name(each.get("to"))
             offered.append(to or str(each.get("name", "")))
             if wanted in (str(each.get("id", "")), str(each.get("name", "")).casefold(), to.casefold()):
@@ -206,7 +206,7 @@ class _Site:
                     raise
                 is_old = True
                 continue
-            issues = _tables(answer.get("issues"))
+            issues = calling.tables(answer.get("issues"))
             yield from issues[: most - count]
             count += len(issues)
             token = answer.get("nextPageToken")
@@ -269,10 +269,6 @@ def _table(value: Any) -> Record:
     if not isinstance(value, dict):
         raise DataError("Jira's answer is no table of fields", code="bad_answer")
     return value
-
-
-def _tables(value: Any) -> list[Record]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _name(value: Any) -> str:

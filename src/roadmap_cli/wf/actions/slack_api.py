@@ -112,7 +112,7 @@ class _Api:
             fields["ts"] = self._spec["thread"]
         for _ in range(10):
             answer = self._call(transport, method, fields)
-            for message in _tables(answer.get("messages")):
+            for message in calling.tables(answer.get("messages")):
                 metadata = message.get("metadata")
                 payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
                 if isinstance(payload, dict) and payload.get("key") == self._context.key:
@@ -130,7 +130,7 @@ class _Api:
         found: list[Record] = []
         while len(found) < spec["most"]:
             answer = self._call(transport, "conversations.replies", fields)
-            for message in _tables(answer.get("messages")):
+            for message in calling.tables(answer.get("messages")):
                 found.append({key: str(message[key]) for key in ("ts", "user", "text", "bot_id") if key in message})
             cursor = _cursor(answer)
             if not cursor:
@@ -178,10 +178,6 @@ class _Api:
             "not_authed": f"look at the token of [slack.{self._spec['workspace']}]",
         }
         return once.Refusal(words, hint=hints.get(error), code="slack_refused")
-
-
-def _tables(value: Any) -> list[Record]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _cursor(answer: Record) -> str:

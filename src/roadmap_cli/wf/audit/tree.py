@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 EMPTY = hashlib.sha256(b"").digest()
 _TILE = 8
-_TILE_LEAVES = 1 << _TILE
 
 
 def size(tx: Connection) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from roadmap_cli.core.errors import CannotCreate
+from roadmap_cli.wf import loopback
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -17,12 +17,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def serving(place: tuple[str, int], text: Callable[[], str]) -> Iterator[tuple[int, Callable[[], None]]]:
     """The port, and what answers one request (waiting at most half a second for it). Raises CannotCreate if taken."""
     handler = type("Handler", (_Handler,), {"text": staticmethod(text)})
-    try:
-        server = HTTPServer(place, handler)
-    except OSError as error:
-        what = f"cannot listen on {place[0]}:{place[1]}: {(error.strerror or str(error)).lower()}"
-        raise CannotCreate(what) from None
-    server.timeout = 0.5
+    server = loopback.server(place, handler)
     try:
         yield server.server_address[1], server.handle_request
     finally:

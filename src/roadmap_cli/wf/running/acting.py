@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 
 from roadmap_cli.core.clock import Clock
@@ -52,7 +51,7 @@ class Acting:
             scope=tuple(run.plan.get("scope", ())),
         )  # fmt: skip
         try:
-            outcome: Record = dict(import_module(actions.__name__).perform(step, context))
+            outcome: Record = dict(actions.perform(step, context))
         except RoadmapError as error:
             outcome = {"status": "failed", "failure": "permanent", "reason": error.message}
         outcome = connections.redacted(outcome, secrets)

@@ -92,11 +92,6 @@ class Engine:
         return len(self._active)
 
     @property
-    def held_count(self) -> int:
-        """How many runs are held, or are to be."""
-        return len(self._active) + len(self._claims)
-
-    @property
     def room(self) -> int:
         """How many more runs may be claimed: where others can take them, no more than this process can work on."""
         if self._draining is not None:

@@ -27,8 +27,6 @@ from roadmap_cli.why.decisions import decide, settle
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
-#: What weighs a right without leaving a trace, if there is such a thing: what follows is logged here.
-WEIGH: Callable[..., rights.Verdict] = getattr(rights, "weighed_step", rights.may_perform)
 _UNIT = "unit, status, attempt, most, cuts, waits_for, wake_at, wait_s, task_id, cursor, position, is_reused"
 
 
@@ -163,7 +161,7 @@ class LocalTx:
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
         """See `Tx`."""
-        return WEIGH(self.connection, plan, step, at)
+        return rights.weighed_step(self.connection, plan, step, at)
 
     def denial(self, plan_id: str) -> str | None:
         """See `Tx`."""

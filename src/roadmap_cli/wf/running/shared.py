@@ -128,7 +128,7 @@ class SharedTx:
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
         """See `journal.Tx`."""
         mirror = self._kept.mirror_of_plan(plan["id"])
-        return journal.WEIGH(mirror.connection, plan, step, at)
+        return rights.weighed_step(mirror.connection, plan, step, at)
 
     def denial(self, plan_id: str) -> str | None:
         """See `journal.Tx`."""

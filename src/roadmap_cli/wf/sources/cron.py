@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MOST_MISSED = 1000
 #: A position further in the future than this was made by a wrong clock.
 _AHEAD = timedelta(days=1)
-MISSED = ("once", "all", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +189,7 @@ def _zone(name: str) -> tzinfo:
 
 def scheduled(templates: Iterable[Template]) -> tuple[Schedule, ...]:
     """The schedules of the templates that have one. Raises ConfigError if none has."""
-    found = tuple(
-        Schedule(each.workflow, expression) for each in templates if (expression := getattr(each, "schedule", ""))
-    )
+    found = tuple(Schedule(each.workflow, each.schedule) for each in templates if each.schedule)
     if not found:
         raise ConfigError(
             "no template has a schedule", hint="name a cron expression with --place '0 9 * * 1-5'", code="no_schedule"

@@ -91,7 +91,7 @@ class Follower:
             first = 1  # numbered anew: those that are known make no second event
         if opened.uid_next and opened.uid_next <= first:
             return
-        for uids in _chunks(client.sizes(first) if opened.exists else []):
+        for uids in imap.chunks(client.sizes(first) if opened.exists else [], CHUNK_MAILS, CHUNK_BYTES):
             proven: list[Record] = []
             found, dead = self._events(client, uids, proven)
             if proven:  # first, and without the position: what is not stored yet is asked for again
@@ -101,22 +101,12 @@ class Follower:
     def _events(self, client: imap.Client, uids: list[int], proven: list[Record]) -> tuple[list[Record], list[Dead]]:
         found: list[Record] = []
         dead: list[Dead] = []
-        came: set[int] = set()
-        try:
-            for fetched in client.fetch(uids):
-                came.add(fetched.uid)
-                event = from_mail(fetched.data, self.folder, fetched.came_at, self.access.now())
-                (proven if is_proven(fetched.data, self.authserv) else found).append(event)
-        except Unavailable as error:
-            if error.code in ("cut_off", "bad_answer"):
-                raise
-            if len(uids) == 1:
-                return [], [Dead("mail", f"UID {uids[0]}".encode(), "refused", "the server refuses a mail")]
-            for uid in uids:
-                if uid not in came:
-                    more, lost = self._events(client, [uid], proven)
-                    found += more
-                    dead += lost
+        for fetched in imap.each_fetched(client, uids):
+            if isinstance(fetched, int):
+                dead.append(Dead("mail", f"UID {fetched}".encode(), "refused", "the server refuses a mail"))
+                continue
+            event = from_mail(fetched.data, self.folder, fetched.came_at, self.access.now())
+            (proven if is_proven(fetched.data, self.authserv) else found).append(event)
         return events.named(found), dead
 
     def wait(self, stop: threading.Event) -> None:
@@ -211,9 +201,11 @@ def is_proven(data: bytes, authserv: str) -> bool:
     Only the topmost Authentication-Results counts, and only if it is that server's: without one of its own the topmost
     is the sender's. Words within quotes and comments are the sender's, too. Source: RFC 8601, 2.2, 5 and 7.1.
     """
+    if not authserv:  # the usual case: the mail need not be read once more
+        return False
     mail = message.parse(data)
     told = mail.head.raw("authentication-results")
-    if not authserv or told is None or len(list(mail.head.every("from"))) != 1 or len(told) > MOST_HEADER:
+    if told is None or len(list(mail.head.every("from"))) != 1 or len(told) > MOST_HEADER:
         return False
     text = told.decode("ascii", "replace")
     if text.count('"') % 2 or "\\" in text:
@@ -234,19 +226,6 @@ def is_proven(data: bytes, authserv: str) -> bool:
 def _headers(mail: message.Mail) -> Iterator[tuple[str, str]]:
     for name, value in mail.head.fields:
         yield name[:100], " ".join(words(value[: 2 * MOST_HEADER]).split())
-
-
-def _chunks(sizes: list[tuple[int, int]]) -> Iterator[list[int]]:
-    chunk: list[int] = []
-    held = 0
-    for uid, size in sizes:
-        if chunk and (len(chunk) >= CHUNK_MAILS or held + size > CHUNK_BYTES):
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(uid)
-        held += size
-    if chunk:
-        yield chunk
 
 
 def read(body: bytes, headers: Mapping[str, str], at: datetime) -> list[Record]:

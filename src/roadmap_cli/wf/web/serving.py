@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from roadmap_cli.core.errors import CannotCreate
+from roadmap_cli.wf import loopback
 
 _COOKIE = "roadmap-key"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -43,12 +43,7 @@ def serving(
     key = secrets.token_urlsafe(24)
     found = {"pages": staticmethod(pages), "missing": staticmethod(missing), "unwanted": staticmethod(unwanted)}
     handler = type("Handler", (_Handler,), {**found, "key": key})
-    try:
-        server = _server(place, handler)
-    except OSError as error:
-        what = f"cannot listen on {place[0]}:{place[1]}: {(error.strerror or str(error)).lower()}"
-        raise CannotCreate(what) from None
-    server.timeout = 0.5
+    server = loopback.server(place, handler)
     port = server.server_address[1]
     host = f"[{place[0]}]" if ":" in place[0] else place[0]
     handler.hosts = frozenset(f"{each}:{port}" for each in (host, "localhost", "127.0.0.1", "[::1]"))  # type: ignore[attr-defined]
@@ -62,18 +57,6 @@ def serving(
         yield f"http://{host}:{port}/?key={key}", answer
     finally:
         server.server_close()
-
-
-def _server(place: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> HTTPServer:
-    import socket
-
-    class Server(HTTPServer):
-        address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A browser that hangs up is no news."""
-
-    return Server(place, handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
