@@ -112,6 +112,19 @@ def test_the_reader_goes_away_and_nothing_is_lost(bench: Bench) -> None:
     assert bench.done().count("two") == 1
 
 
+@pytest.mark.parametrize("line", ["wf-run --resume", "wf-worker --once"])
+def test_what_is_being_done_when_the_reader_goes_away_ends_and_is_done_once(bench: Bench, line: str) -> None:
+    """The reader is gone when the first step's end is told: by then the second has begun."""
+    template = bench.folder / "two.yaml"
+    template.write_text(template.read_text().replace('/done"}', '/done; sleep 0.8"}'))
+    bench.approve()
+    done = bench.shell(f"{line} | head -2; echo ${{PIPESTATUS[0]}}")
+    assert done.stdout.splitlines()[-1] == "141", done.stderr
+    assert bench.done() == ["one", "two"]
+    assert bench.shell("wf-run --resume").returncode == 0
+    assert bench.done() == ["one", "two"]
+
+
 def test_a_full_disk_for_what_is_told_loses_nothing(bench: Bench) -> None:
     bench.approve()
     assert bench.shell("wf-run --resume > /dev/full").returncode == 73

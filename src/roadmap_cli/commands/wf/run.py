@@ -147,7 +147,7 @@ class _Driver:
         """Do what is asked for. Raises Negative and TryLater for how it ended."""
         from roadmap_cli.core.errors import Negative, TryLater
         from roadmap_cli.wf import library
-        from roadmap_cli.wf.running import local, shared
+        from roadmap_cli.wf.running import local, shared, working
 
         run = self.run
         words = local.Settings(library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after)
@@ -155,7 +155,7 @@ class _Driver:
             shared.opened(run.state, self.database.read(), words, run.transport) if self.database
             else local.opened(run.state, words)
         )  # fmt: skip
-        with place as engine:
+        with place as engine, working.unheard(engine):
             found = engine.find(run.now(), run.warn, resume)
             if wanted is not None:
                 found = [each for each in found if each.run_id in wanted]

@@ -80,5 +80,5 @@ def main(
         shared.opened(run.state, database.read(), settings, run.transport) if database
         else local.opened(run.state, settings)
     )  # fmt: skip
-    with place as engine, working.ended_by_signal(lambda: engine.drain(grace)):
+    with place as engine, working.unheard(engine, grace), working.ended_by_signal(lambda: engine.drain(grace)):
         yield from working.work(engine, run.clock, run.warn, once=once)

@@ -126,6 +126,13 @@ class Engine:
         """Begin nothing more; what is being done has so long to end."""
         self._draining = time.monotonic() + grace_s
 
+    def finish(self, grace_s: float) -> None:
+        """Begin nothing more and store what ends within so long, though nobody hears of it any more."""
+        self.drain(grace_s)
+        while not self.is_idle():
+            self.rest()
+            self.turn()
+
     def turn(self) -> list[Record]:
         """What has happened, committed: ends of attempts, and what they let begin. Launches what was begun."""
         if self._is_astray:

@@ -23,6 +23,8 @@ LOOK_S = 0.5
 #: How often while there is more than it took.
 HUNGRY_S = 0.02
 _MOST_AWAY_S = 30.0
+#: How long what is being done has to end when nobody reads any more.
+UNHEARD_S = 5.0
 
 
 def work(engine: Engine, now: Clock, warn: Callable[[str], None], *, once: bool) -> Iterator[Record]:
@@ -75,6 +77,19 @@ def ready(state: State, at: datetime, warn: Callable[[str], None]) -> Iterator[R
     with state.read() as tx:
         found = [approvals.latest(tx, claim.plan_id or "") for claim in runs.ready(tx, at, warn)]
     yield from (each for each in found if each is not None)
+
+
+@contextmanager
+def unheard(engine: Engine, grace_s: float = UNHEARD_S) -> Iterator[None]:
+    """Where whoever reads what happens goes away (the generator is closed), what is being done may end first.
+
+    Else its effects would be there and its end not: it would be done again, with the same key.
+    """
+    try:
+        yield
+    except GeneratorExit:
+        engine.finish(grace_s)
+        raise
 
 
 @contextmanager
