@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Names what measured the shots; part of every shot's identity. A change of method is a new name.
 METHOD = "cuts-1-w320"
 WIDTH = 320
+#: Up to this size one thread decodes as fast as pictures are made small, and threads only cost more in all.
+_ONE_THREAD_PIXELS = 1920 * 1088
 
 
 @dataclass(slots=True)
@@ -79,11 +81,13 @@ class _Measure:
 
     before: Any = field(default=None)
 
-    def frame(self, number: int, luma: Any, half: Any, blue: Any, red: Any) -> _Frame:
-        """`half` is luma on the grid of the colour planes; all are full range, BT.601."""
+    def frame(self, number: int, luma: Any, small: Any) -> _Frame:
+        """`luma` [height, width] in studio range, and the picture's stack, for its colour; both by BT.601."""
         import cv2
 
-        colours = cv2.cvtColor(cv2.merge((half, red, blue)), cv2.COLOR_YCrCb2BGR)
+        from roadmap_cli.edl.cuts.smaller import LUMA_GAIN
+
+        colours = cv2.cvtColor(cv2.merge((small[0], small[2], small[1])), cv2.COLOR_YCrCb2BGR)
         saturation = cv2.cvtColor(colours, cv2.COLOR_BGR2HSV)
         mean, deviation = cv2.meanStdDev(luma)
         edges = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1]
@@ -91,11 +95,11 @@ class _Measure:
         self.before = luma
         return _Frame(
             number=number,
-            luma=float(mean[0][0]),
-            contrast=float(deviation[0][0]),
+            luma=min(255.0, max(0.0, (float(mean[0][0]) - 16) * LUMA_GAIN)),
+            contrast=float(deviation[0][0]) * LUMA_GAIN,
             saturation=float(cv2.mean(saturation)[1]) / 255,
-            sharpness=math.log1p(float(edges[0][0])),
-            change=float(change),
+            sharpness=math.log1p(float(edges[0][0]) * LUMA_GAIN),
+            change=float(change) * LUMA_GAIN,
         )
 
 
@@ -116,8 +120,9 @@ def find(found: Programs, media: Media, tell: Callable[[float], None]) -> Iterat
     shot = Look(first=0)
     for number, (luma, blue, red) in enumerate(_small_pictures(found, media)):
         half = cv2.resize(luma, blue.shape[::-1], interpolation=cv2.INTER_AREA)
-        pending.append(measure.frame(number, luma, half, blue, red))
-        for boundary in detector.add(smaller.stack(half, blue, red)):
+        small = smaller.stack(half, blue, red)
+        pending.append(measure.frame(number, luma, small))
+        for boundary in detector.add(small):
             yield _filled(shot, pending, boundary.at)
             shot = _entered(boundary)
         tell(1)
@@ -150,7 +155,9 @@ def _small_pictures(found: Programs, media: Media) -> Iterator[tuple[Any, Any, A
     width -= width % 2
     height = max(2, round(width * media.height / media.width / 2) * 2)
     options, filters = pictures(media)
-    scaled: dict[str, str | int] = {"w": width, "h": height, "flags": "area", "out_range": "pc"}
+    if media.width * media.height <= _ONE_THREAD_PIXELS:
+        options |= {"threads": 1}
+    scaled: dict[str, str | int] = {"w": width, "h": height, "flags": "area", "out_range": "tv"}
     filters = [*filters, ("scale", scaled | {"out_color_matrix": "bt601"}), ("format", {"pix_fmts": "yuv420p"})]
     node = programs.source(media.path, media.video_index, options, filters)
     node = node.output("pipe:1", format="rawvideo", fps_mode="passthrough")
