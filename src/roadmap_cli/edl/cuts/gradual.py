@@ -1,8 +1,9 @@
 """Gradual transitions: every pixel goes from what it was to what it will be, and nowhere else.
 
-Two still pictures some frames apart that differ nearly everywhere are taken as ends (twin comparison, Zhang, Kankanhalli
-and Smoliar 1993). In a dissolve or a fade each picture between lies on the straight line between the ends, in a wipe each
-pixel is one end or the other; after a pan or a movement it is neither. The share of the way gone must rise steadily.
+Two still pictures some frames apart that differ nearly everywhere are taken as ends (twin comparison, Zhang,
+Kankanhalli and Smoliar 1993). In a dissolve or a fade each picture between lies on the straight line between the ends,
+in a wipe each pixel is one end or the other; after a pan or a movement it is neither. The share of the way gone must
+rise steadily.
 """
 
 from __future__ import annotations
@@ -16,20 +17,22 @@ from roadmap_cli.edl.cuts.likeness import step, unlike
 SPANS = (8, 12, 18, 26, 38, 54)
 #: How many frames must be known on both sides of a transition's middle.
 AROUND = 48
+#: Mean luma below which a picture is black to the eye.
+DARK = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Thresholds, in code values and shares; chosen on the even seeds of the generated corpus."""
 
-    differ: float = 36.0
-    changed_share: float = 0.85
+    differ: float = 30.0
+    changed_share: float = 0.92
     off_line: float = 0.22
-    still: float = 0.5
-    unexplained: float = 0.36
-    beside: float = 1.9
+    still: float = 0.7
+    unexplained: float = 0.4
+    beside: float = 1.5
     swept: float = 0.45
-    swept_off_line: float = 0.055
+    swept_off_line: float = 0.04
     wipe_off_line: float = 0.115
     returns: float = 0.4
 
@@ -129,7 +132,7 @@ def _judge(coarse: Any, before: int, after: int, differ: float, limits: Limits) 
     slope = 0.7 / (high - low)
     first, end = low - 0.15 / slope, high + 0.15 / slope
     mixed = float(numpy.minimum(share, 1 - share)[(gone > 0.3) & (gone < 0.7)].mean()) if _any(gone) else 0.5
-    dark = min(float(coarse[before, 0].mean()), float(coarse[after, 0].mean())) < 24
+    dark = min(float(coarse[before, 0].mean()), float(coarse[after, 0].mean())) < DARK
     kind = "fade" if dark else "wipe" if mixed < 0.16 else "dissolve"
     score = differ * (1.0 - float(off.mean()) - drift / differ)
     return Gradual(before + max(0, round(first)), before + round(end), kind, score, float(off.mean()))

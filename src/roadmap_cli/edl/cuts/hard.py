@@ -1,8 +1,8 @@
 """Hard cuts: a step that stands out from its neighbours, that movement does not explain, and that stays.
 
-The step is measured against the median of the steps around it, as adaptive detectors do. What stands out is then looked
-at: blocks are searched for nearby (a fast pan finds them, a cut does not), and the picture before is compared with those
-some frames later (after a photographic flash it is back).
+The step is measured against the median of the steps around it, as adaptive detectors do. What stands out is then
+looked at: blocks are searched for nearby (a fast pan finds them, a cut does not), and the picture before is compared
+with those some frames later (after a photographic flash it is back).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Limits:
 
     floor: float = 7.0
     stands_out: float = 2.5
-    unexplained: float = 7.0
+    unexplained: float = 11.0
     against_neighbours: float = 1.8
-    stands_out_little: float = 1.4
+    stands_out_little: float = 1.2
     against_both: float = 3.0
     returns: float = 0.5
     brighter: float = 8.0
@@ -47,7 +47,8 @@ def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
     around = numpy.delete(steps[first:end], at - first)
     moving = around[around > _REPEATED]
     held = 1 + _held(steps, at)
-    usual = held * float(numpy.median(moving)) if len(moving) else 0.0
+    # Among stills, the few steps there are may be cuts themselves and are no measure of movement.
+    usual = held * float(numpy.median(moving)) if 4 * len(moving) >= len(around) else 0.0
     if size < limits.stands_out_little * (usual + 0.8):
         return False
     left = unlike(pictures[at - 1], pictures[at])
@@ -78,7 +79,7 @@ def _held(steps: Any, at: int) -> int:
 
 
 def _flashes(pictures: Any, at: int, limits: Limits) -> bool:
-    """Whether the step at `at` lies in a flash: a lit stretch between two like pictures, and like them but for light."""
+    """Whether the step at `at` lies in a flash: a lit stretch between two like pictures and like them."""
     light = pictures[:, 0].mean(axis=(1, 2))
     for before in range(at - 1, max(-1, at - 1 - _FLASH_FRAMES), -1):
         for after in range(max(at, before + 2), min(len(pictures), before + _FLASH_FRAMES + 2)):

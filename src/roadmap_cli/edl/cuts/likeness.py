@@ -5,6 +5,7 @@ Pictures are stacks of planes: uint8 [3, HEIGHT, WIDTH], Y, U and V on one grid.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 WIDTH, HEIGHT = 48, 27
@@ -32,13 +33,13 @@ def unlike(before: Any, after: Any) -> float:
     second = cv2.copyMakeBorder(
         numpy.ascontiguousarray(after.transpose(1, 2, 0)), _REACH_Y, _REACH_Y, _REACH_X, _REACH_X, cv2.BORDER_REPLICATE
     )
-    left = []
+    left: list[float] = []
     for y in range(0, HEIGHT, _BLOCK_H):
         for x in range(0, WIDTH, _BLOCK_W):
             block = first[y : y + _BLOCK_H, x : x + _BLOCK_W]
             place = second[y : y + _BLOCK_H + 2 * _REACH_Y, x : x + _BLOCK_W + 2 * _REACH_X]
             error = float(cv2.matchTemplate(place, block, cv2.TM_SQDIFF).min())
-            left.append((max(0.0, error) / (_BLOCK_W * _BLOCK_H)) ** 0.5)
+            left.append(math.sqrt(max(0.0, error) / (_BLOCK_W * _BLOCK_H)))
     left.sort()
     kept = left[: len(left) * 3 // 4]
     return sum(kept) / len(kept)

@@ -6,7 +6,6 @@ from typing import Any
 
 from roadmap_cli.edl.cuts.likeness import HEIGHT, WIDTH
 
-
 #: From studio range, as video is stored, to full range.
 LUMA_GAIN, CHROMA_GAIN = 255 / 219, 255 / 224
 
