@@ -149,6 +149,8 @@ def _shot_record(
         "fps": timecode.spell(media.fps),
         **look.record(),
     }
+    if look.transition_frames:
+        record |= {"entered_by": look.entered_by, "transition_frames": look.transition_frames}
     if levels is not None:
         lag: Fraction = media.video_start_s - media.audio_start_s
         record |= levels.between(first / media.fps + lag, end / media.fps + lag)

@@ -31,7 +31,8 @@ def main(run: Run, files: tuple[Path, ...]) -> Iterable[Record]:
     One edl.source record comes out for the file and one edl.shot record for each shot between two cuts: where it lies,
     how bright, contrasty, colourful, moving and sharp it is, and how loud, how silent and how like speech it sounds.
 
-    Cuts are found by PySceneDetect's adaptive detector.
+    Cuts are told from photographic flashes and fast pans; dissolves, fades and wipes are found as well and parted in
+    their middle, with their kind and length in the shot they lead to.
     Positions are whole frames with an exact rate.
     Frame n is the picture shown n/fps seconds after the first one; a file of varying rate is counted at the standard
     rate nearest to its usual step, which is said in a warning.

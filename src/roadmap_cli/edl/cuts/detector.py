@@ -1,0 +1,137 @@
+"""One pass over small pictures, in constant memory: they go in one after the other, boundaries come out in order.
+
+Pictures are kept for as long as a transition may last, and judged in stretches, so that the cost of a frame is that of
+making it small and comparing it with the one before.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from roadmap_cli.edl.cuts import gradual, hard
+from roadmap_cli.edl.cuts.likeness import HEIGHT, WIDTH, step
+
+#: Pictures judged at a time, and those kept on both sides of them.
+STRETCH, MARGIN = 128, 96
+#: A shot has at least so many frames.
+SHORTEST = 3
+#: A fade may stay dark for so many frames.
+_HOLD = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A new shot: its first wholly new picture is `end`; `first` is the first mixed one, in a cut the same."""
+
+    first: int
+    end: int
+    kind: str
+
+    @property
+    def at(self) -> int:
+        """The one frame that parts the shots."""
+        return (self.first + self.end) // 2
+
+
+@dataclass(slots=True)
+class Detector:
+    """Feeds on stacks uint8 [3, HEIGHT, WIDTH] in order of presentation."""
+
+    hard_limits: hard.Limits = field(default_factory=hard.Limits)
+    gradual_limits: gradual.Limits = field(default_factory=gradual.Limits)
+    _kept: list[Any] = field(default_factory=list)
+    _steps: list[float] = field(default_factory=list)
+    _first: int = 0
+    _judged: int = 1
+    _told: int = 0
+    _known: dict[int, bool] = field(default_factory=dict)
+
+    def add(self, picture: Any) -> list[Boundary]:
+        """Take the next picture in; what became certain comes out. `picture` must not change afterwards."""
+        self._steps.append(step(self._kept[-1], picture) if self._kept else 0.0)
+        self._kept.append(picture)
+        if self._first + len(self._kept) < self._judged + STRETCH + MARGIN:
+            return []
+        return self._judge(self._judged + STRETCH)
+
+    def finish(self) -> list[Boundary]:
+        """The rest, after the last picture."""
+        return self._judge(self._first + len(self._kept), last=True)
+
+    def _judge(self, end: int, *, last: bool = False) -> list[Boundary]:
+        """Boundaries whose place lies before `end`; pictures no longer needed are let go."""
+        import numpy
+
+        if len(self._kept) < 2:
+            return []
+        pictures, steps = numpy.stack(self._kept), numpy.array(self._steps)
+        first, judged = self._first, self._judged
+        steep = [int(at) for at in numpy.flatnonzero(steps >= self.hard_limits.floor)]
+        cuts = _apart([at for at in steep if self._cuts_at(at)], steps)
+        # Means of 3 by 3 pixels.
+        blocks = pictures.reshape(-1, 3, HEIGHT // 3, 3, WIDTH // 3, 3)
+        coarse = (
+            numpy.add.reduce([blocks[:, :, :, y, :, x] for y in range(3) for x in range(3)], dtype=numpy.float32) / 9
+        )
+        found = [Boundary(at + first, at + first, "cut") for at in cuts]
+        parts = [0, *cuts, len(pictures)]
+        for low, high in itertools.pairwise(parts):
+            if high + first <= judged - gradual.AROUND or low + first >= end + gradual.AROUND:
+                continue
+            blends = _joined(gradual.find(coarse[low:high], pictures[low:high], self.gradual_limits))
+            light = coarse[low:high, 0].mean(axis=(1, 2))
+            # The fade a film begins or ends with leads from or to nothing: it parts no shots.
+            if blends and low + first == 0 and light[: blends[0].first + 1].max() < gradual.DARK:
+                blends = blends[1:]
+            if blends and last and high == len(pictures) and light[blends[-1].end - 1 :].max() < gradual.DARK:
+                blends = blends[:-1]
+            found += [Boundary(b.first + low + first, b.end + low + first, b.kind) for b in blends]
+        found = sorted((b for b in found if judged <= b.at < end and b.at >= self._told + SHORTEST), key=lambda b: b.at)
+        self._judged = end
+        if found:
+            self._told = found[-1].at
+        gone = max(0, end - MARGIN - first)
+        del self._kept[:gone], self._steps[:gone]
+        self._first += gone
+        self._known = {at: answer for at, answer in self._known.items() if at >= self._first}
+        return found
+
+    def _cuts_at(self, place: int) -> bool:
+        """Whether a cut is at a kept picture, remembered once enough is known around it."""
+        import numpy
+
+        at = self._first + place
+        if at in self._known:
+            return self._known[at]
+        low, high = max(0, place - hard.AROUND), place + hard.AROUND + 1
+        steps = numpy.array(self._steps[low:high])
+        pictures = numpy.stack(self._kept[low:high])
+        answer = place > 0 and hard.is_cut(pictures, steps, place - low, self.hard_limits)
+        if high <= len(self._kept):
+            self._known[at] = answer
+        return answer
+
+
+def _apart(cuts: list[int], steps: Any) -> list[int]:
+    """Of cuts closer than a shot may be short, the greater step."""
+    kept: list[int] = []
+    for at in cuts:
+        if kept and at - kept[-1] < SHORTEST:
+            if steps[at] > steps[kept[-1]]:
+                kept[-1] = at
+        else:
+            kept.append(at)
+    return kept
+
+
+def _joined(found: list[gradual.Gradual]) -> list[gradual.Gradual]:
+    """A fade to black and the fade from it are one transition, and so are two with no time for a shot between."""
+    kept: list[gradual.Gradual] = []
+    for one in found:
+        if kept and one.first - kept[-1].end <= (_HOLD if "fade" in {one.kind, kept[-1].kind} else SHORTEST):
+            kept[-1] = replace(kept[-1], end=one.end, kind="fade" if one.kind == "fade" else kept[-1].kind)
+        else:
+            kept.append(one)
+    return kept
