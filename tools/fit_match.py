@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from roadmap_cli.wf import likeness
+from roadmap_cli.wf.matching import likeness
 
 FOLDS = 4
 

@@ -218,7 +218,8 @@ def template_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes
     """A workflow template of whatever bytes: read, checked and planned, or refused with the line."""
     from datetime import UTC, datetime
 
-    from roadmap_cli.wf import boxes, graph, loading, planning
+    from roadmap_cli.wf.language import loading
+    from roadmap_cli.wf.planning import boxes, graph, planner
 
     library = ROOT / "src/roadmap_cli/wf/library"
     event = {"id": "e", "at": "2026-11-23T09:00:00.000Z", "data": {"a": "x", "list": [1, {"b": None}]}}
@@ -233,7 +234,7 @@ def template_reader(folder: Path) -> tuple[Callable[[bytes], object], list[bytes
             return
         match = {"id": "m", "template_sha256": template.sha256}
         try:
-            plan = planning.plan(template, match, event, requested_by="a", directory=folder, at=at)
+            plan = planner.plan(template, match, event, requested_by="a", directory=folder, at=at)
         except (DataError, ConfigError) as error:
             assert "\n" not in error.message, error.message
             return

@@ -23,8 +23,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import runs
-from roadmap_cli.wf.running import journal, local, shared, working
+from roadmap_cli.wf.running import journal, local, runs, shared, working
 from roadmap_cli.wf.running.exchange import Exchange
 
 EFFECT = (

@@ -234,7 +234,8 @@ class Ours:
         """The plan of some actions, by whom, stored and approved by mia."""
         from roadmap_cli.core import clock
         from roadmap_cli.core.records import content_id
-        from roadmap_cli.wf import approvals, planning
+        from roadmap_cli.wf.approving import approvals
+        from roadmap_cli.wf.planning import planner
 
         self.number += 1
         steps = []
@@ -249,10 +250,10 @@ class Ours:
                  "directory": str(self.folder), "inputs": {"task": self.number}, "steps": steps, "permissions": [],
                  "risk": "high", "approval_needed": True, "high_risk_steps": [], "cost_usd": "0.0000",
                  "scope": sorted({f"database:{each['sql']['database']}" for each in steps})}  # fmt: skip
-        found["plan_hash"] = planning.plan_hash(found)
+        found["plan_hash"] = planner.plan_hash(found)
         found["id"] = content_id("wf.plan", plan_hash=found["plan_hash"])
         with self.state.write() as tx:
-            kept = planning.keep(tx, found, command="bench", at=NOW)
+            kept = planner.keep(tx, found, command="bench", at=NOW)
             approvals.decide_on(tx, kept["id"], approver="mia", is_approved=True, why="seen", valid_s=3600.0,
                                 expected_hash=kept["plan_hash"], command="bench", at=NOW)  # fmt: skip
         return kept

@@ -38,7 +38,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
 def _plan(plan: Record, console: Any) -> None:
     from rich.text import Text
 
-    from roadmap_cli.wf import boxes, plansteps
+    from roadmap_cli.wf.planning import boxes, plansteps
 
     title = Text(visible(f"{plan['workflow']} {plan['version']}"), style="bold")
     title.append(visible(f" for event {plan['event_id']}, asked by {plan['requested_by']}"), style="dim")

@@ -22,7 +22,9 @@ from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import answering, approvals, events, people, planning, replies, rights, sources, tasks, tickets
+from roadmap_cli.wf import events, rights, sources
+from roadmap_cli.wf.approving import answering, approvals, people, replies, tasks, tickets
+from roadmap_cli.wf.planning import planner
 from roadmap_cli.wf.rights import giving, grants, identities, stored
 from roadmap_cli.wf.sources import mailbox
 
@@ -59,9 +61,9 @@ class Company:
         risk = "high" if set(effects) & {"change", "delete", "access", "money"} else "medium" if effects else "low"
         found = {**copy.deepcopy(self.base), "requested_by": by, "steps": [step], "risk": risk,
                  "scope": ["database:orders", "run:psql"], **more}  # fmt: skip
-        found["plan_hash"] = planning.plan_hash(found)
+        found["plan_hash"] = planner.plan_hash(found)
         found["id"] = content_id("wf.plan", plan_hash=found["plan_hash"])
-        return planning.keep(tx, found, command="test", at=NOW)
+        return planner.keep(tx, found, command="test", at=NOW)
 
     def decide(self, tx: Any, plan: Record, name: str, *, at: datetime = NOW, word: bool = True, **more: Any) -> Record:
         given = {"why": "seen", "valid_s": 3600.0, "expected_hash": None, "command": "test", "at": at, **more}
@@ -305,7 +307,7 @@ def changed_plan(place: Company, tx: Any, rng: random.Random) -> bool:
     ]  # fmt: skip
     bad = {**plan, **rng.choice(changes)}
     if rng.random() < 0.7:
-        bad["plan_hash"] = planning.plan_hash(bad)
+        bad["plan_hash"] = planner.plan_hash(bad)
     tx.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(bad), plan["id"]))
     if rng.random() < 0.6:
         tx.execute("UPDATE wf_plan SET plan_hash = ? WHERE plan_id = ?", (bad["plan_hash"], plan["id"]))

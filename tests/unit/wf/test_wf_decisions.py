@@ -15,7 +15,11 @@ from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import approvals, events, loading, matching, planning
+from roadmap_cli.wf import events
+from roadmap_cli.wf.approving import approvals
+from roadmap_cli.wf.language import loading
+from roadmap_cli.wf.matching import matcher
+from roadmap_cli.wf.planning import planner
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 Simple = Callable[..., Path]
@@ -26,11 +30,11 @@ def plan_of(state: State, webhook: Record, path: Path, requested_by: str = "alic
     template = loading.load(path)
     with state.write() as tx:
         [event] = events.keep(tx, events.from_alertmanager(webhook, NOW))
-        match = matching.match(event, [template], NOW)
+        match = matcher.match(event, [template], NOW)
         assert match
-        matching.keep(tx, [(event, match)], command="test", at=NOW)
-        found = planning.plan(template, match, event, requested_by=requested_by, directory=path.parent, at=NOW)
-        return planning.keep(tx, found, command="test", at=NOW)
+        matcher.keep(tx, [(event, match)], command="test", at=NOW)
+        found = planner.plan(template, match, event, requested_by=requested_by, directory=path.parent, at=NOW)
+        return planner.keep(tx, found, command="test", at=NOW)
 
 
 def answer(state: State, plan_id: str, **more: Any) -> Record:
@@ -107,16 +111,16 @@ def test_objects_have_one_identity_each() -> None:
 def test_two_equal_templates_are_a_question_and_a_person_answers(state: State, webhook: Record, simple: Simple) -> None:
     [event] = events.from_alertmanager(webhook, NOW)
     known = [loading.load(simple(name)) for name in ("one", "two")]
-    found = matching.match(event, known, NOW)
+    found = matcher.match(event, known, NOW)
     assert found
     assert found["ambiguous"]
     assert [each["workflow"] for each in found["candidates"]] == ["one", "two"]
     assert "workflow" not in found
-    chosen = matching.match(event, known, NOW, "two")
+    chosen = matcher.match(event, known, NOW, "two")
     assert chosen
     assert (chosen["workflow"], chosen["certainty_ratio"], chosen["ambiguous"]) == ("two", 1.0, False)
     with pytest.raises(DataError):
-        matching.match(event, known, NOW, "three")
+        matcher.match(event, known, NOW, "three")
 
 
 def test_the_template_with_more_conditions_wins(webhook: Record, simple: Simple) -> None:
@@ -124,12 +128,12 @@ def test_the_template_with_more_conditions_wins(webhook: Record, simple: Simple)
     narrow = simple("narrow")
     clause = "trigger: {type: alertmanager.alert.firing, where: [{field: data.labels.service, matches: 'check.*'}]}"
     narrow.write_text(narrow.read_text().replace("trigger: {type: alertmanager.alert.firing}", clause))
-    found = matching.match(event, [loading.load(simple("wide")), loading.load(narrow)], NOW)
+    found = matcher.match(event, [loading.load(simple("wide")), loading.load(narrow)], NOW)
     assert found
     assert (found["workflow"], found["certainty_ratio"]) == ("narrow", 0.6667)
     assert found["clauses"][1]["found"] == "checkout"
     event["data"]["labels"]["service"] = "other"
-    found = matching.match(event, [loading.load(narrow)], NOW)
+    found = matcher.match(event, [loading.load(narrow)], NOW)
     assert found is None
 
 
@@ -150,10 +154,10 @@ def test_inputs_missing_or_refused_are_named(state: State, webhook: Record, simp
 
 def test_the_hash_covers_what_is_done_and_only_that(state: State, webhook: Record, simple: Simple) -> None:
     plan = plan_of(state, webhook, simple())
-    assert planning.plan_hash(plan) == plan["plan_hash"]
-    assert planning.plan_hash({**plan, "at": "x", "estimate": {}}) == plan["plan_hash"]
+    assert planner.plan_hash(plan) == plan["plan_hash"]
+    assert planner.plan_hash({**plan, "at": "x", "estimate": {}}) == plan["plan_hash"]
     for change in ({"directory": "/"}, {"requested_by": "bob"}, {"event_id": "e"}, {"steps": []}):
-        assert planning.plan_hash({**plan, **change}) != plan["plan_hash"]
+        assert planner.plan_hash({**plan, **change}) != plan["plan_hash"]
 
 
 def test_low_risk_is_approved_by_the_policy_and_says_so(state: State, webhook: Record, simple: Simple) -> None:

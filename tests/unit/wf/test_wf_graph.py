@@ -21,7 +21,10 @@ from hypothesis import strategies as st
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import boxes, estimates, events, graph, loading, matching, planning
+from roadmap_cli.wf import events
+from roadmap_cli.wf.language import loading
+from roadmap_cli.wf.matching import matcher
+from roadmap_cli.wf.planning import boxes, estimates, graph, planner
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "src" / "roadmap_cli" / "wf" / "library"
@@ -38,7 +41,7 @@ def onboarding(folder: Path) -> Record:
     [event] = events.read_body("jsonl", (ROOT / "examples/wf/onboarding.json").read_bytes(), NOW)
     template = known["onboarding"]
     match = {"id": "m", "template_sha256": template.sha256}
-    return planning.plan(template, match, event, requested_by="a", directory=folder, at=NOW, known=known)
+    return planner.plan(template, match, event, requested_by="a", directory=folder, at=NOW, known=known)
 
 
 def graphs(seed: int) -> list[Record]:
@@ -193,11 +196,11 @@ def stored(state: State, webhook: Record, path: Path) -> tuple[Record, Record]:
     template = loading.load(path)
     with state.write() as tx:
         [event] = events.keep(tx, events.from_alertmanager(webhook, NOW))
-        match = matching.match(event, [template], NOW)
+        match = matcher.match(event, [template], NOW)
         assert match
-        matching.keep(tx, [(event, match)], command="test", at=NOW)
-        plan = planning.plan(template, match, event, requested_by="alice", directory=path.parent, at=NOW)
-        return planning.keep(tx, plan, command="test", at=NOW), match
+        matcher.keep(tx, [(event, match)], command="test", at=NOW)
+        plan = planner.plan(template, match, event, requested_by="alice", directory=path.parent, at=NOW)
+        return planner.keep(tx, plan, command="test", at=NOW), match
 
 
 def past_run(tx: Any, plan: Record, number: int, outcome: str, duration_ms: int, price: int | None) -> None:
@@ -303,7 +306,7 @@ def test_an_estimate_is_no_part_of_what_is_approved(state: State, webhook: Recor
     with state.read() as tx:
         more = {"estimate": estimates.estimate(tx, plan), "confidence_ratio": 0.1, "confidence": []}
         assert records.get(tx, plan["id"])
-    assert planning.plan_hash({**plan, **more}) == plan["plan_hash"]
+    assert planner.plan_hash({**plan, **more}) == plan["plan_hash"]
 
 
 @pytest.mark.slow

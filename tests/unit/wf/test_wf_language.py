@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import clauses, library, lint, loading, planning, plansteps, schema, templates, tomlfile, yamlfile
-from roadmap_cli.wf.lint import reach
+from roadmap_cli.wf import library
+from roadmap_cli.wf.language import clauses, lint, loading, schema, templates, tomlfile, yamlfile
+from roadmap_cli.wf.language.lint import reach
+from roadmap_cli.wf.planning import planner, plansteps
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = sorted((ROOT / "src/roadmap_cli/wf/library").glob("*.yaml"))
@@ -40,7 +42,7 @@ def planned(path: Path, event: Mapping[str, Any] = EVENT, config: Record | None 
     template = loading.load(path)
     match = {"id": "wf_match", "template_sha256": template.sha256}
     known = {each.workflow: each for each in loading.load_all(list(others))}
-    return planning.plan(
+    return planner.plan(
         template, match, dict(event), requested_by="alice", directory=path.parent, at=NOW, known=known,
         settings=config or {},
     )  # fmt: skip
@@ -236,7 +238,7 @@ def test_giant_and_deep_templates_are_refused(write: Write) -> None:
     st.integers(-3, 4),
 )
 def test_a_contradiction_is_never_claimed_where_a_value_passes(tests: list[tuple[str, int]], value: int) -> None:
-    from roadmap_cli.wf import patterns
+    from roadmap_cli.wf.language import patterns
 
     made = []
     for test, number in tests:
@@ -541,7 +543,7 @@ def test_any_mutated_template_is_read_checked_and_planned_or_refused(data: st.Da
         return
     known = {each.workflow: each for each in KNOWN}
     try:
-        plan = planning.plan(
+        plan = planner.plan(
             template,
             {"id": "m", "template_sha256": "0" * 64},
             dict(EVENT),
@@ -552,7 +554,7 @@ def test_any_mutated_template_is_read_checked_and_planned_or_refused(data: st.Da
         )
     except (DataError, ConfigError):
         return
-    assert planning.plan_hash(plan) == plan["plan_hash"]
+    assert planner.plan_hash(plan) == plan["plan_hash"]
 
 
 KNOWN = loading.load_all(LIBRARY)

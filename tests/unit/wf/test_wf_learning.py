@@ -16,11 +16,11 @@ from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.state import records
 from roadmap_cli.state.store import Connection, State
 from roadmap_cli.wf import library
+from roadmap_cli.wf.language.loading import load, load_all
+from roadmap_cli.wf.language.templates import Template
 from roadmap_cli.wf.learning import editing, evaluating, history, judging, proposals, replaying, similar
 from roadmap_cli.wf.learning.history import Attempt, Past
 from roadmap_cli.wf.learning.judging import Change
-from roadmap_cli.wf.loading import load, load_all
-from roadmap_cli.wf.templates import Template
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TEMPLATE = """# what a person wrote

@@ -15,7 +15,11 @@ from typing import Any
 import pytest
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import clauses, events, loading, matching, placeholders, planning, plansteps, steps
+from roadmap_cli.wf import events
+from roadmap_cli.wf.language import clauses, loading, placeholders
+from roadmap_cli.wf.matching import matcher
+from roadmap_cli.wf.planning import planner, plansteps
+from roadmap_cli.wf.running import steps
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "wf"
@@ -50,7 +54,7 @@ def event_of(name: str) -> Record:
 def plan_of(name: str, folder: Path, settings: Mapping[str, Any] | None = None, event: Record | None = None) -> Record:
     template = loading.load(LIBRARY / f"{name}.yaml")
     match = {"id": "wf_match", "template_sha256": template.sha256}
-    return planning.plan(
+    return planner.plan(
         template, match, event or event_of(name), requested_by="alice", directory=folder, at=NOW, known=KNOWN,
         settings=settings or {},
     )  # fmt: skip
@@ -156,7 +160,7 @@ def test_there_are_ten_and_no_fault_in_them() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_planned_from_its_event_with_and_without_settings(name: str, tmp_path: Path) -> None:
     bare = plan_of(name, tmp_path)
-    assert planning.plan_hash(bare) == bare["plan_hash"]
+    assert planner.plan_hash(bare) == bare["plan_hash"]
     everything = list(plansteps.walk(bare["steps"]))
     assert not any(step["action"] in ("slack", "jira", "mail", "http") for _, step in everything)
     full = plan_of(name, tmp_path, SETTINGS)
@@ -173,7 +177,7 @@ def test_the_trigger_of_each_holds_for_its_event(name: str) -> None:
     event = event_of(name)
     trigger = loading.load(LIBRARY / f"{name}.yaml").trigger
     assert event["type"] in {trigger.type, *(each.type for each in trigger.any)}
-    assert all(clauses.passes(each, matching.field(event, each.field)) for each in trigger.clauses)
+    assert all(clauses.passes(each, matcher.field(event, each.field)) for each in trigger.clauses)
 
 
 def test_a_failed_deployment_is_rolled_back_verified_and_can_be_undone(run: Run) -> None:
@@ -298,7 +302,7 @@ def test_what_lies_in_a_cache_of_python_is_not_run(run: Run, tmp_path: Path) -> 
     text = "workflow: t\nversion: 1\nsteps: [{name: a, role: data, command: [%s, '${template.directory}/main.py'], files: [main.py, helper.py], effects: []}]\n"
     (template / "t.yaml").write_text(text % sys.executable)
     found = loading.load(template / "t.yaml")
-    plan = planning.plan(
+    plan = planner.plan(
         found,
         {"id": "m", "template_sha256": found.sha256},
         event_of("weekly"),

@@ -15,17 +15,9 @@ from hypothesis import strategies as st
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, Negative, RoadmapError, UsageError
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import (
-    answering,
-    approvals,
-    escalation,
-    people,
-    refusals,
-    replies,
-    rights,
-    showing,
-    tasks,
-)
+from roadmap_cli.wf import rights
+from roadmap_cli.wf.approving import answering, approvals, escalation, people, refusals, replies, tasks
+from roadmap_cli.wf.planning import showing
 from roadmap_cli.wf.rights import cedar, explaining, giving, grants, identities, stored
 
 ROOT = Path(__file__).parents[3]

@@ -14,8 +14,8 @@ from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import approvals, runs, tasks
-from roadmap_cli.wf.running import life, plans
+from roadmap_cli.wf.approving import approvals, tasks
+from roadmap_cli.wf.running import life, plans, runs
 
 pytestmark = pytest.mark.usefixtures("state")
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import leases, steps
 from roadmap_cli.wf.rights import scope
+from roadmap_cli.wf.running import leases, steps
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 

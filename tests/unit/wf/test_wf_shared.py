@@ -17,8 +17,8 @@ from roadmap_cli.core.errors import ConfigError
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import runs, tasks
-from roadmap_cli.wf.running import shared
+from roadmap_cli.wf.approving import tasks
+from roadmap_cli.wf.running import runs, shared
 from roadmap_cli.wf.running.engine import Engine
 from roadmap_cli.wf.running.exchange import Exchange
 from roadmap_cli.wf.running.sealing import Seal

@@ -15,7 +15,7 @@ import pytest
 
 from roadmap_cli.core.errors import TryLater
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import leases, runs, steps
+from roadmap_cli.wf.running import leases, runs, steps
 
 PYTHON = sys.executable
 

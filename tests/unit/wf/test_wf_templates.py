@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.wf import lint, loading, patterns, placeholders, templates, yamlfile
+from roadmap_cli.wf.language import lint, loading, patterns, placeholders, templates, yamlfile
 
 ROOT = Path(__file__).parents[3]
 Write = Callable[[str, str], Path]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import tasks
+from roadmap_cli.wf.approving import tasks
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.web import pages, serving
 from roadmap_cli.wf.web.html import put, table, tag

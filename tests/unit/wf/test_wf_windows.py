@@ -18,9 +18,12 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import deciding, events, loading, tasks, windows
-from roadmap_cli.wf.matching import Matcher
-from roadmap_cli.wf.templates import Template
+from roadmap_cli.wf import events
+from roadmap_cli.wf.approving import tasks
+from roadmap_cli.wf.language import loading
+from roadmap_cli.wf.language.templates import Template
+from roadmap_cli.wf.matching import deciding, windows
+from roadmap_cli.wf.matching.matcher import Matcher
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 NUMBERS = itertools.count()
@@ -238,7 +241,7 @@ def test_what_the_state_says_counts_not_what_the_pipe_says(state: State, templat
 
 
 def test_free_text_is_likely_or_asked_or_left_alone(state: State, template: Callable[..., Template]) -> None:
-    from roadmap_cli.wf import likeness
+    from roadmap_cli.wf.matching import likeness
 
     texts = ("disk full no space left", "certificate expires soon")
     known = [template(f"{{type: mail.received, text: {text}}}", f"t{n}") for n, text in enumerate(texts)]
@@ -271,7 +274,7 @@ TRIGGERS = (
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=VALUES, minutes=some.lists(some.integers(-(10**9), 10**9), min_size=1, max_size=4))
 def test_no_event_is_poison(state: State, template: Callable[..., Template], data: object, minutes: list[int]) -> None:
-    from roadmap_cli.wf import likeness
+    from roadmap_cli.wf.matching import likeness
 
     known = [template(text, f"t{n}") for n, text in enumerate(TRIGGERS)]
     matcher = Matcher(known, likeness.of(["some words of it"], None))
@@ -289,7 +292,7 @@ def test_the_meaning_of_a_mail_sets_off_a_workflow(
 ) -> None:
     import os
 
-    from roadmap_cli.wf import likeness
+    from roadmap_cli.wf.matching import likeness
 
     texts = ("disk is full or runs out of space", "new employee starts and needs accounts and equipment")
     model = likeness.embedder(os.environ, None, None)  # type: ignore[arg-type]

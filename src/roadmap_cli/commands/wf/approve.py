@@ -163,7 +163,7 @@ def main(
 
 
 def _considered(run: Run, strict: bool) -> Iterator[Record]:
-    from roadmap_cli.wf import approvals
+    from roadmap_cli.wf.approving import approvals
 
     for plan in run.records():
         if plan["kind"] == "wf.event":
@@ -179,7 +179,7 @@ def _considered(run: Run, strict: bool) -> Iterator[Record]:
 
 
 def _listed(run: Run) -> Iterator[Record]:
-    from roadmap_cli.wf import answering, approvals
+    from roadmap_cli.wf.approving import answering, approvals
 
     with run.state.read() as tx:
         found = [*approvals.waiting(tx), *answering.tasks_waiting(tx)]
@@ -192,7 +192,7 @@ def _decided(
 ) -> Record:  # fmt: skip
     from pathlib import Path
 
-    from roadmap_cli.wf import answering, approvals, people, refusals
+    from roadmap_cli.wf.approving import answering, approvals, people, refusals
 
     person, why = people.user(name), because or "no reason given"
     with refusals.logged(run.state, action="plan", user=person, resource=plan_id, at=run.now()) as tx:
@@ -212,7 +212,7 @@ def _answered(
 ) -> Record:
     from pathlib import Path
 
-    from roadmap_cli.wf import answering, people, refusals
+    from roadmap_cli.wf.approving import answering, people, refusals
 
     person = people.user(name)
     with refusals.logged(run.state, action="task", user=person, resource=task_id, at=run.now()) as tx:
@@ -223,7 +223,8 @@ def _answered(
 def _shown(run: Run, plan_id: str, links: str | None, names: tuple[str, ...], valid_s: float) -> Iterator[Record]:
     from pathlib import Path
 
-    from roadmap_cli.wf import answering, showing
+    from roadmap_cli.wf.approving import answering
+    from roadmap_cli.wf.planning import showing
 
     if links is None:
         with run.state.read() as tx:
@@ -258,7 +259,7 @@ def _write(folder: Path, files: list[tuple[str, bytes, bool]]) -> None:
 def _by_link(run: Run, token: str, is_approved: bool, because: str, valid_s: float, open_with: str | None) -> Record:
     from pathlib import Path
 
-    from roadmap_cli.wf import answering, people, refusals
+    from roadmap_cli.wf.approving import answering, people, refusals
 
     if open_with:
         keys = [Path(open_with).read_bytes()]
@@ -276,7 +277,7 @@ def _replies(run: Run, valid_s: float) -> Iterator[Record]:
 
     from roadmap_cli.core.errors import DataError, Negative
     from roadmap_cli.core.records import require
-    from roadmap_cli.wf import refusals, replies
+    from roadmap_cli.wf.approving import refusals, replies
 
     for event in run.records():
         if event["kind"] != "wf.event":
@@ -300,7 +301,7 @@ def _replies(run: Run, valid_s: float) -> Iterator[Record]:
 
 def _escalated(run: Run, groups: tuple[str, ...], after: str) -> Iterator[Record]:
     from roadmap_cli.core import clock
-    from roadmap_cli.wf import escalation
+    from roadmap_cli.wf.approving import escalation
 
     with run.state.write() as tx:
         found = list(escalation.overdue(tx, groups, clock.length(after), command=run.command, at=run.now()))

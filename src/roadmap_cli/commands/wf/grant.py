@@ -156,7 +156,7 @@ def _given(
     policy: IO[str] | None,
 ) -> Iterator[Record]:
     from roadmap_cli.core.errors import DataError, UsageError
-    from roadmap_cli.wf import refusals
+    from roadmap_cli.wf.approving import refusals
     from roadmap_cli.wf.rights import giving
 
     source = ""
@@ -192,7 +192,7 @@ def _giver(run: Run, name: str | None, because: str, key_file: str | None) -> Gi
     from pathlib import Path
 
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf import people
+    from roadmap_cli.wf.approving import people
     from roadmap_cli.wf.rights.giving import Giver
 
     if not because.strip():

@@ -213,7 +213,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _dead(run: Run, discard: tuple[str, ...]) -> Iterator[Record]:
-    from roadmap_cli.wf import dead
+    from roadmap_cli.wf.listening import dead
 
     if discard:
         with run.state.write() as tx:
@@ -226,7 +226,7 @@ def _dead(run: Run, discard: tuple[str, ...]) -> Iterator[Record]:
 
 
 def _retried(run: Run, names: tuple[str, ...]) -> Iterator[Record]:
-    from roadmap_cli.wf import dead
+    from roadmap_cli.wf.listening import dead
 
     with run.state.write() as tx:
         announce, failed = dead.retry(tx, [name for name in names if name != "all"], run.now())
@@ -255,7 +255,7 @@ def _settings(
         http = ""
     if any(each.reader == "cron" and not each.place for each in found):
         from roadmap_cli.wf import library
-        from roadmap_cli.wf.loading import load_all
+        from roadmap_cli.wf.language.loading import load_all
         from roadmap_cli.wf.sources.cron import scheduled
 
         known = scheduled(load_all(library.places(templates, run.environ)))
@@ -267,7 +267,7 @@ def _listened(
     run: Run, found: list[Setting], configured: str, http: str | None, once: bool, count: int | None
 ) -> Iterator[Record]:
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf.listening import Listener
+    from roadmap_cli.wf.listening.listener import Listener
 
     listener = Listener(
         run.state, run.transport, run.now, run.warn, lambda port: run.detail(f"listening on port {port}"),

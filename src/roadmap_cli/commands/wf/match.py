@@ -12,7 +12,7 @@ from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.wf.matching import Likeness, Matcher
+    from roadmap_cli.wf.matching.matcher import Likeness, Matcher
 
 
 @command(
@@ -65,9 +65,11 @@ def main(
     Your own templates are the .yaml files in the folder workflows of the configuration directory.
     """
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf import deciding, library, people
-    from roadmap_cli.wf.loading import load_all
-    from roadmap_cli.wf.matching import Matcher
+    from roadmap_cli.wf import library
+    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf.language.loading import load_all
+    from roadmap_cli.wf.matching import deciding
+    from roadmap_cli.wf.matching.matcher import Matcher
 
     if question and not choose:
         raise UsageError("--question needs --choose", hint="name a workflow, or 'none'")
@@ -94,7 +96,8 @@ def main(
 
 def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]:
     from roadmap_cli.core.errors import DataError
-    from roadmap_cli.wf import deciding, events
+    from roadmap_cli.wf import events
+    from roadmap_cli.wf.matching import deciding
 
     unmatched = 0
     for batch in run.batches(2000):
@@ -131,6 +134,6 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
 
 
 def _likeness(run: Run, matcher: Matcher, model: str | None) -> Likeness:
-    from roadmap_cli.wf import likeness
+    from roadmap_cli.wf.matching import likeness
 
     return likeness.of(matcher.texts, None if model == "none" else likeness.embedder(run.environ, run.ledger(), model))

@@ -78,7 +78,9 @@ def main(
     of them is an error.
     """
     from roadmap_cli.core.errors import Negative, UsageError
-    from roadmap_cli.wf import graph, library, loading, planning, schema
+    from roadmap_cli.wf import library
+    from roadmap_cli.wf.language import loading, schema
+    from roadmap_cli.wf.planning import graph, planner
 
     if sum(map(bool, (template_schema, check, show))) > 1:
         raise UsageError("--check, --show and --template-schema exclude each other")
@@ -87,7 +89,7 @@ def main(
     elif check:
         places, others = library.places(check, run.environ), library.places(templates, run.environ)
         faults = loading.check_all(places, others)
-        yield from planning.findings(faults, run.now())
+        yield from planner.findings(faults, run.now())
         if any(each.severity == "error" for each in faults):
             raise Negative
     else:
@@ -96,7 +98,7 @@ def main(
 
 
 def _shown(run: Run, names: Sequence[str]) -> Iterator[Record]:
-    from roadmap_cli.wf import approvals
+    from roadmap_cli.wf.approving import approvals
 
     for name in names:
         with run.state.read() as tx:
@@ -107,7 +109,7 @@ def _shown(run: Run, names: Sequence[str]) -> Iterator[Record]:
 def _planned(run: Run, templates: Sequence[str], name: str | None, directory: str) -> Iterator[Record]:
     from pathlib import Path
 
-    from roadmap_cli.wf.preparing import Planner
+    from roadmap_cli.wf.planning.preparing import Planner
 
     planner = Planner(tuple(templates), run.environ, name=name, directory=Path(directory), warn=run.warn)
     for match in run.records():

@@ -12,7 +12,7 @@ from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.wf.preparing import Planner
+    from roadmap_cli.wf.planning.preparing import Planner
     from roadmap_cli.wf.running.engine import Claim, Engine
 
 
@@ -103,7 +103,8 @@ def main(
     a run of the input for something else.
     """
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf import people, runs
+    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf.running import runs
 
     wishes = {"cancel": cancel, "pause": pause, "unpause": unpause, "fork": fork}
     chosen = [(word, of) for word, of in wishes.items() if of is not None]
@@ -172,7 +173,7 @@ class _Driver:
     def approved(self, batch: Sequence[Record]) -> list[Claim]:
         """The claims for plans whose approval holds, or that have begun."""
         from roadmap_cli.core.records import require
-        from roadmap_cli.wf import runs
+        from roadmap_cli.wf.running import runs
         from roadmap_cli.wf.running.engine import Claim
 
         run, found = self.run, []
@@ -206,8 +207,8 @@ class _Driver:
         """What stands for a match that is planned here: the word of a stored policy, or of a person."""
         from pathlib import Path
 
-        from roadmap_cli.wf import approvals
-        from roadmap_cli.wf.preparing import Planner
+        from roadmap_cli.wf.approving import approvals
+        from roadmap_cli.wf.planning.preparing import Planner
 
         run = self.run
         if self.planner is None:
@@ -246,7 +247,8 @@ class _Driver:
 def _dry(run: Run, resume: bool) -> Iterator[Record]:
     """What would be run: each approval that holds, as it stands in the state."""
     from roadmap_cli.core.records import require
-    from roadmap_cli.wf import approvals, runs
+    from roadmap_cli.wf.approving import approvals
+    from roadmap_cli.wf.running import runs
 
     def plans() -> Iterator[str]:
         if resume:

@@ -5,7 +5,7 @@ gives it in one shape, ``needed(spec)`` that names the permissions beyond those 
 names what it touches (``host:…``, ``database:…``, ``channel:…``, ``project:…``, ``mailbox:…``, ``file:…``),
 ``effects(spec)`` that names the effects the step must declare for it (one of each tuple), ``settled(spec)`` that checks
 it once all values are put in, and ``perform(spec, step, context)``. Programs (``command``, ``shell``) are done by
-`wf.steps`; what waits (``wait``, ``event``, ``human``, ``workflow``) by the runner.
+`wf.running.steps`; what waits (``wait``, ``event``, ``human``, ``workflow``) by the runner.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MODULES: Mapping[str, str] = {
     name: f"roadmap_cli.wf.actions.{name}" for name in ("http", "sql", "slack", "jira", "mail", "agent")
 }
-#: The most that may come of a step, bytes of JSON: what `wf.steps` takes of a program, too.
+#: The most that may come of a step, bytes of JSON: what `wf.running.steps` takes of a program, too.
 MOST_OUTPUT = 1024 * 1024
 
 
@@ -63,7 +63,7 @@ def filled(step: Record, lookup: Callable[[str], Any]) -> Record:
 
     Once only: what looks like a placeholder in a value that was put in is text. Raises DataError.
     """
-    from roadmap_cli.wf import placeholders
+    from roadmap_cli.wf.language import placeholders
 
     found = module(step["action"])
 
@@ -97,7 +97,7 @@ def resources(step: Record, lookup: Callable[[str], Any]) -> list[str]:
 
 
 def perform(step: Record, context: Context) -> Record:
-    """Do a planned step of one of `MODULES` and return its outcome, as `wf.steps.perform` does; raises only Stopped.
+    """Do a planned step of one of `MODULES` and return its outcome, as `wf.running.steps.perform` does; raises only Stopped.
 
     The values of earlier steps are put in here, by `filled`. What is outside `Context.scope`, what the step does not
     declare as its effect and what its role has no tool for is refused before anything is done. The outcome of a failure
@@ -118,7 +118,7 @@ def perform(step: Record, context: Context) -> Record:
 
 def _performed(step: Record, context: Context) -> Record:
     from roadmap_cli.wf.actions import once
-    from roadmap_cli.wf.steps import Stopped
+    from roadmap_cli.wf.running.steps import Stopped
 
     if context.stop.is_set():
         raise Stopped

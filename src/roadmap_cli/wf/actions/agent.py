@@ -11,8 +11,8 @@ from roadmap_cli.wf.agents import tasks
 
 if TYPE_CHECKING:
     from roadmap_cli.wf.actions import Context
-    from roadmap_cli.wf.loading import _Reader as Reader
-    from roadmap_cli.wf.yamlfile import Way
+    from roadmap_cli.wf.language.loading import _Reader as Reader
+    from roadmap_cli.wf.language.yamlfile import Way
 
 NAME = "agent"
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import placeholders
 from roadmap_cli.wf.actions import reading
+from roadmap_cli.wf.language import placeholders
 
 if TYPE_CHECKING:
     from roadmap_cli.wf.actions import Context
-    from roadmap_cli.wf.loading import _Reader as Reader
-    from roadmap_cli.wf.yamlfile import Way
+    from roadmap_cli.wf.language.loading import _Reader as Reader
+    from roadmap_cli.wf.language.yamlfile import Way
 
 NAME = "http"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -15,7 +15,7 @@ from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.actions import Context, classified, connections, succeeded
 from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.steps import Stopped
+from roadmap_cli.wf.running.steps import Stopped
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

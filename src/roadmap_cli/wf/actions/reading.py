@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.wf import placeholders
+from roadmap_cli.wf.language import placeholders
 
 if TYPE_CHECKING:
-    from roadmap_cli.wf.loading import _Reader as Reader
-    from roadmap_cli.wf.yamlfile import Way
+    from roadmap_cli.wf.language.loading import _Reader as Reader
+    from roadmap_cli.wf.language.yamlfile import Way
 
 #: Names of connections and secrets in the user's ``connections.toml``.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")

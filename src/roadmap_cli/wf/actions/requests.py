@@ -9,11 +9,11 @@ from urllib.parse import quote, urlencode, urlsplit
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
 from roadmap_cli.net.transport import Transport
-from roadmap_cli.wf import placeholders
 from roadmap_cli.wf.actions import Context, http, once, reading, scope, succeeded
 from roadmap_cli.wf.actions import connections as known
 from roadmap_cli.wf.actions.connections import Secret
 from roadmap_cli.wf.actions.watching import over_network
+from roadmap_cli.wf.language import placeholders
 
 #: For which use the user's permission of a host must be.
 PURPOSE = "workflow"

@@ -11,9 +11,9 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import placeholders
 from roadmap_cli.wf.agents import likeness
 from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.language import placeholders
 
 #: What the words of a choice and the likeness to its examples weigh, and how sharply they decide.
 _WORDS, _MEANING, _SHARP = 1.0, 1.0, 5.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import placeholders
+from roadmap_cli.wf.language import placeholders
 
 #: Most rows and lines of one value that are told.
 MOST_ROWS = 30

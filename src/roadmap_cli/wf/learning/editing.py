@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.wf import loading
+from roadmap_cli.wf.language import loading
+from roadmap_cli.wf.language.templates import Template
 from roadmap_cli.wf.learning.judging import Change
-from roadmap_cli.wf.templates import Template
 
 _VERSION = re.compile(r"(?m)^(version[ \t]*[:=][ \t]*)(\d+)")
 

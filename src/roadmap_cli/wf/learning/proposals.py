@@ -18,9 +18,9 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.core.writing import complete
 from roadmap_cli.state import records
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.language.templates import Template
 from roadmap_cli.wf.learning import editing, history, judging, replaying
 from roadmap_cli.wf.learning.judging import Change
-from roadmap_cli.wf.templates import Template
 from roadmap_cli.why.decisions import decide, resolves
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 from roadmap_cli.core import paths
 from roadmap_cli.core.errors import ConfigError, DataError
-from roadmap_cli.wf import tomlfile, yamlfile
-from roadmap_cli.wf.lint import secrets
+from roadmap_cli.wf.language import tomlfile, yamlfile
+from roadmap_cli.wf.language.lint import secrets
 
 #: The user's settings, beside the user's templates.
 SETTINGS = "settings.toml"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import people
+from roadmap_cli.wf.approving import people
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.language.templates import EFFECT_RISK
 from roadmap_cli.wf.rights import cedar, grants, identities, scope, stored
-from roadmap_cli.wf.templates import EFFECT_RISK
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
@@ -241,7 +241,7 @@ def _plan(plan: Record) -> list[Record]:
 
 def _is_approved(tx: Connection, plan: Record, at: datetime) -> bool:
     """Whether the approval a plan has, or had when it began, is worth something still."""
-    from roadmap_cli.wf import approvals
+    from roadmap_cli.wf.approving import approvals
 
     last = approvals.latest(tx, plan["id"])
     if last is None:

@@ -12,9 +12,10 @@ from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.core.records import Record
 from roadmap_cli.models import budget
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import actions, steps
+from roadmap_cli.wf import actions
 from roadmap_cli.wf.actions import connections
 from roadmap_cli.wf.measures import costs
+from roadmap_cli.wf.running import steps
 from roadmap_cli.wf.running.scene import Launch
 
 

@@ -19,9 +19,9 @@ from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import approvals, runs, tasks
+from roadmap_cli.wf.approving import approvals, tasks
 from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.running import journal, life, mirror, values
+from roadmap_cli.wf.running import journal, life, mirror, runs, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.place import away
 from roadmap_cli.wf.running.scene import Scene

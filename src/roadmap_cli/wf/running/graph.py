@@ -15,7 +15,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import placeholders
+from roadmap_cli.wf.language import placeholders
 from roadmap_cli.wf.running import values
 
 #: Statuses of a unit that has ended; what depends on it goes on.

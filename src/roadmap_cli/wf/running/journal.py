@@ -18,8 +18,10 @@ from roadmap_cli.core.errors import DataError, TryLater
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import approvals, leases, rights, tasks
+from roadmap_cli.wf import rights
+from roadmap_cli.wf.approving import approvals, tasks
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.running import leases
 from roadmap_cli.wf.running.gates import Breaker, Bucket
 from roadmap_cli.wf.running.graph import Active, Unit, due
 from roadmap_cli.why.decisions import decide, settle

@@ -14,7 +14,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, canonical
-from roadmap_cli.wf import placeholders
+from roadmap_cli.wf.language import placeholders
 from roadmap_cli.wf.rights import Verdict
 from roadmap_cli.wf.running import gates, journal, plans, values
 from roadmap_cli.wf.running.graph import UNDO, Active, Passed, Place, Unit, locate

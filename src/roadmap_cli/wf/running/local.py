@@ -9,8 +9,7 @@ from datetime import datetime
 
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import runs
-from roadmap_cli.wf.running import journal
+from roadmap_cli.wf.running import journal, runs
 from roadmap_cli.wf.running.acting import Acting
 from roadmap_cli.wf.running.engine import Claim, Engine
 

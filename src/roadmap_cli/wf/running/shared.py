@@ -22,8 +22,9 @@ from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import leases, rights, tasks
-from roadmap_cli.wf.running import journal, local
+from roadmap_cli.wf import rights
+from roadmap_cli.wf.approving import tasks
+from roadmap_cli.wf.running import journal, leases, local
 from roadmap_cli.wf.running.acting import Acting
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.graph import Active

@@ -10,7 +10,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import patterns, placeholders
+from roadmap_cli.wf.language import patterns, placeholders
 from roadmap_cli.wf.running.plans import FILLED
 
 #: What `values` of a run gives: outputs by name, statuses by name, the plan's and the surroundings' values.

@@ -15,7 +15,8 @@ from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import TryLater, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import approvals, runs
+from roadmap_cli.wf.approving import approvals
+from roadmap_cli.wf.running import runs
 from roadmap_cli.wf.running.engine import Engine
 
 #: How often it looks for runs to take up while it has none, and while it has.

@@ -21,7 +21,7 @@ from roadmap_cli.wf.sources import Access, Found, pause
 from roadmap_cli.wf.sources.settings import Setting
 
 if TYPE_CHECKING:
-    from roadmap_cli.wf.templates import Template
+    from roadmap_cli.wf.language.templates import Template
 
 #: Missed times of one schedule that are counted; beyond it is "so many or more".
 MOST_MISSED = 1000

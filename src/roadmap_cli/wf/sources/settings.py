@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from roadmap_cli.core.errors import ConfigError, InputMissing
-from roadmap_cli.wf import proofs
+from roadmap_cli.wf.listening import proofs
 from roadmap_cli.wf.sources import FOLLOWED, NAMES, WEBHOOKS
 
 if TYPE_CHECKING:

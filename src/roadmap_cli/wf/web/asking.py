@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
-from roadmap_cli.wf import tasks
+from roadmap_cli.wf.approving import tasks
 from roadmap_cli.why import decisions
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def attempts(tx: Connection, run_id: str) -> list[Record]:
 
 def waiting(tx: Connection) -> tuple[list[Record], list[Record]]:
     """The plans and the questions that wait for a person, oldest first."""
-    from roadmap_cli.wf import approvals
+    from roadmap_cli.wf.approving import approvals
 
     return list(approvals.waiting(tx)), list(tasks.waiting(tx))
 

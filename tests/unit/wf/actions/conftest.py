@@ -19,8 +19,9 @@ import yaml
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import actions, loading, placeholders, yamlfile
+from roadmap_cli.wf import actions
 from roadmap_cli.wf.actions import once
+from roadmap_cli.wf.language import loading, placeholders, yamlfile
 from roadmap_cli.wf.measures import costs
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

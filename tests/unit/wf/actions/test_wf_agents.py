@@ -593,8 +593,8 @@ def test_no_word_of_the_spec_reaches_beyond_its_task(act: Act) -> None:
     | JSON,
 )
 def test_any_action_in_a_template_is_read_or_faulted(name: str, value: Any) -> None:
-    from roadmap_cli.wf import loading
-    from roadmap_cli.wf.yamlfile import Document
+    from roadmap_cli.wf.language import loading
+    from roadmap_cli.wf.language.yamlfile import Document
 
     for task in ("", *(tasks.TASKS if name == "agent" and isinstance(value, dict) else ())):
         given = {**value, "task": task} if task else value

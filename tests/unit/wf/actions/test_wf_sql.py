@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.state import records
 from roadmap_cli.wf.actions import databases, statements
-from roadmap_cli.wf.steps import Stopped
+from roadmap_cli.wf.running.steps import Stopped
 
 from .conftest import NOW, Act, audited, read
 

@@ -1,0 +1,1 @@
+"""The template language: files read into frozen shapes, linted, with the meaning of placeholders and conditions."""

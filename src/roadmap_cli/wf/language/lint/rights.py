@@ -1,0 +1,43 @@
+"""Effects: within the role's, enough for the action, and undone where they change something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from roadmap_cli.wf.language.lint.structure import deeds, fault
+from roadmap_cli.wf.language.templates import EFFECT_RISK, ROLE_EFFECTS, SERVICES, Finding, Template
+from roadmap_cli.wf.planning import services
+
+#: Effects that should be undone when the run fails later.
+_UNDONE = frozenset({"change", "access", "money"})
+
+
+def findings(template: Template) -> Iterator[Finding]:
+    """Effects beyond the role, effects left unsaid, changes that nothing undoes, files that are not there."""
+    for at, step, deed, way in deeds(template):
+        who = f"step {step.name!r}" if deed is step else f"the compensation of step {step.name!r}"
+        for effect in deed.effects:
+            if effect in EFFECT_RISK and deed.role in ROLE_EFFECTS and effect not in ROLE_EFFECTS[deed.role]:
+                allowed = ", ".join(sorted(ROLE_EFFECTS[deed.role])) or "nothing"
+                message = f"role {deed.role!r} may not have effect {effect!r}; it may: {allowed}"
+                yield fault(template, (*way, "effects"), "role_exceeded", message)
+        if deed.action in SERVICES and deed.spec:
+            for choices in services.effects(deed.action, deed.spec):
+                if not set(choices) & set(deed.effects):
+                    message = f"{who} is {deed.action!r} and does not declare effect {' or '.join(map(repr, choices))}"
+                    yield fault(template, (*way, "effects"), "effect_unsaid", message)
+            if deed.role in ROLE_EFFECTS and (problem := services.tool_problem(deed.role, deed.action, deed.spec)):
+                yield fault(template, (*way, "role"), "no_tool", f"{who}: {problem}")
+        if deed.action == "shell":
+            message = f"{who} is shell text: its effects are only what the template says they are"
+            yield fault(template, (*way, "shell"), "shell_step", message, "warning")
+        for name in deed.files:
+            if name.startswith("/") or ".." in name.split("/"):
+                message = f"{name!r} is not beside the template"
+                yield fault(template, (*way, "files"), "file_elsewhere", message)
+            elif not (template.directory / name).is_file():
+                yield fault(template, (*way, "files"), "missing_file", f"there is no file {name!r} beside the template")
+        if deed is step and set(step.effects) & _UNDONE and not step.compensate:
+            changed = ", ".join(sorted(set(step.effects) & _UNDONE))
+            message = f"step {step.name!r} has effect {changed} and no 'compensate': a later failure leaves it as it is"
+            yield fault(template, ("steps", at, "effects"), "no_compensation", message, "warning")

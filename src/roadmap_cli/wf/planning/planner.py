@@ -1,0 +1,152 @@
+"""The concrete plan before anything happens: every step with its values put in, and a hash that names it.
+
+The rule kept here: what is hashed is all that decides what will be done (steps, values, programs' files, folder, who
+asks, for which event), and nothing else. An approval of the hash is an approval of exactly that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.core import clock
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record, canonical, content_id, require
+from roadmap_cli.state import records
+from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.language.templates import RISKS, Budget, Finding, Template
+from roadmap_cli.wf.planning import estimates, plansteps, risks
+from roadmap_cli.why.decisions import decide
+
+if TYPE_CHECKING:
+    from roadmap_cli.state.store import Connection
+
+#: What says nothing about what will be done, and so is not hashed.
+VOLATILE = frozenset(
+    {"kind", "id", "at", "plan_hash", "from_id", "estimate", "confidence_ratio", "confidence", "dry_run"}
+)
+
+
+def plan(
+    template: Template,
+    match: Record,
+    event: Record,
+    *,
+    requested_by: str,
+    directory: Path,
+    at: datetime,
+    known: Mapping[str, Template] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Record:
+    """The wf.plan for a match. `known` are the templates that it may put in, `settings` the user's.
+
+    Raises DataError for a missing or refused input, a template changed meanwhile, a resource outside the scope, or a
+    sub-workflow that is not there or goes too deep.
+    """
+    if template.sha256 != match.get("template_sha256"):
+        raise DataError(
+            f"template {template.workflow!r} has changed since event {event['id']!r} was matched",
+            hint="send the event through wf-match again",
+            code="template_changed",
+        )
+    settings = settings or {}
+    values = plansteps.inputs(template, event, settings)
+    sensitive = risks.sensitive(settings)
+    steps = plansteps.Planner(known or {}, event, settings, sensitive).steps(template, values)
+    everything = list(plansteps.walk(steps))
+    scope = plansteps.scope(template, values, everything)
+    found: Record = {
+        "kind": "wf.plan",
+        "id": "",
+        "at": clock.stamp(at),
+        "match_id": match["id"],
+        "event_id": event["id"],
+        "workflow": template.workflow,
+        "version": template.version,
+        "template_sha256": template.sha256,
+        "requested_by": requested_by,
+        "directory": str(directory),
+        "inputs": values,
+        "steps": steps,
+        "scope": scope,
+        "priority": template.priority,
+        "permissions": sorted({each for _, step in everything for each in step["permissions"]}),
+        "risk": max((step["risk"] for _, step in everything), key=RISKS.index),
+        "approval_needed": any(step["risk"] != "low" for _, step in everything),
+        "high_risk_steps": [name for name, step in everything if step["risk"] == "high" and "workflow" not in step],
+        "cost_usd": f"{estimates.most_usd(steps, template.budget):.4f}",
+    }
+    if template.owner:
+        found["owner"] = template.owner
+    if template.budget != Budget():
+        found["budget"] = plansteps.budget(template.budget)
+    if template.limits:
+        found["limits"] = {name: {"rate": each.rate, "per_s": each.per_s} for name, each in template.limits.items()}
+    if template.concurrency is not None:
+        found["concurrency"] = template.concurrency
+    if template.timeout_s is not None:
+        found["timeout_s"] = template.timeout_s
+    digest = plan_hash(found)
+    found["id"] = content_id("wf.plan", plan_hash=digest)
+    found["plan_hash"] = digest
+    return found
+
+
+def plan_hash(found: Record) -> str:
+    """SHA-256 (hex) of the RFC 8785 form of all of a plan that is not `VOLATILE`."""
+    return hashlib.sha256(canonical({key: value for key, value in found.items() if key not in VOLATILE})).hexdigest()
+
+
+def keep(tx: Connection, found: Record, *, command: str, at: datetime) -> Record:
+    """Store a plan with the decision that made it; a plan stored before comes back as it was stored."""
+    if not records.put(tx, found):
+        return records.get(tx, found["id"]) or found
+    tx.execute(
+        "INSERT INTO wf_plan(plan_id, match_id, plan_hash, workflow, risk, requested_by) VALUES (?, ?, ?, ?, ?, ?)",
+        (found["id"], found["match_id"], found["plan_hash"], found["workflow"], found["risk"], found["requested_by"]),
+    )
+    names = ", ".join(step["name"] for step in found["steps"])
+    decide(
+        tx, kind="wf.planned", what=f"planned {found['workflow']!r}: {names}",
+        why=f"event matched its trigger; risk is {found['risk']}", evidence=[found["match_id"], found["id"]],
+        command=command, at=at, authorised_by=found["requested_by"],
+    )  # fmt: skip
+    log.append(
+        tx, action="plan.planned", user=f"user:{found['requested_by']}", resource=found["id"], outcome="done",
+        why=f"risk is {found['risk']}", at=at, plan_hash=found["plan_hash"], match_id=found["match_id"],
+    )  # fmt: skip
+    return found
+
+
+def stored(tx: Connection, match: Record) -> tuple[Record, Record]:
+    """The match and the event a plan rests on, as they stand in the state. Raises DataError if they do not.
+
+    What comes by the pipe only names them: a match that this state has not made is not planned.
+    """
+    kept = records.get(tx, require(match, "id", str))
+    if kept is None or kept.get("kind") != "wf.match":
+        raise DataError(f"match {match['id']!r} is not in this state", code="unknown_match")
+    event = records.get(tx, kept["event_id"])
+    if event is None:
+        raise DataError(f"event {kept['event_id']!r} is not in this state", code="unknown_event")
+    return kept, event
+
+
+def findings(found: Sequence[Finding], at: datetime) -> list[Record]:
+    """The wf.finding records for what the check of templates found."""
+    return [
+        {
+            "kind": "wf.finding",
+            "id": content_id("wf.finding", file=each.name, line=each.line, code=each.code, message=each.message),
+            "at": clock.stamp(at),
+            "file": each.name,
+            "line": each.line,
+            "severity": each.severity,
+            "code": each.code,
+            "message": each.message,
+        }
+        for each in found
+    ]
