@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MODULES: Mapping[str, str] = {
     name: f"roadmap_cli.wf.actions.{name}" for name in ("http", "sql", "slack", "jira", "mail", "agent")
 }
-#: The most that may come of a step, bytes of JSON: what `wf.running.steps` takes of a program, too.
+#: The most that may come of a step, bytes of JSON: what a program's step may give, too.
 MOST_OUTPUT = 1024 * 1024
 
 
@@ -97,7 +97,7 @@ def resources(step: Record, lookup: Callable[[str], Any]) -> list[str]:
 
 
 def perform(step: Record, context: Context) -> Record:
-    """Do a planned step of one of `MODULES` and return its outcome, as `wf.running.steps.perform` does; raises only Stopped.
+    """Do a planned step of one of `MODULES` and return its outcome, as `running.steps.perform` does; raises only Stopped.
 
     The values of earlier steps are put in here, by `filled`. What is outside `Context.scope`, what the step does not
     declare as its effect and what its role has no tool for is refused before anything is done. The outcome of a failure
