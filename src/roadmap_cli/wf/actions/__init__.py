@@ -97,7 +97,7 @@ def resources(step: Record, lookup: Callable[[str], Any]) -> list[str]:
 
 
 def perform(step: Record, context: Context) -> Record:
-    """Do a planned step of one of `MODULES` and return its outcome, as `running.steps.perform` does; raises only Stopped.
+    """Do a planned step of one of `MODULES` and return its outcome, as `running.steps` does; raises only Stopped.
 
     The values of earlier steps are put in here, by `filled`. What is outside `Context.scope`, what the step does not
     declare as its effect and what its role has no tool for is refused before anything is done. The outcome of a failure
