@@ -111,6 +111,17 @@ def test_the_pipeline_of_the_manual_writes_the_report(tmp_path: Path, world: dic
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
+def test_a_plan_that_was_only_looked_at_does_not_keep_its_event_open(bench: Bench) -> None:
+    looked = bench.shell(PIPELINE + " --directory /tmp")
+    assert looked.returncode == 0, looked.stderr
+    repeated = bench.shell("wf-listen --from alertmanager < {webhook}")
+    assert len(bench.records(repeated.stdout)) == 1  # nobody has run anything: the event is still open
+    done = bench.shell(PIPELINE + " | wf-approve | wf-run")
+    assert bench.records(done.stdout)[-1]["status"] == "succeeded", done.stderr
+    again = bench.shell("wf-listen --from alertmanager < {webhook}; wf-listen --replay")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize(
     "kills",
     [{"one": "before"}, {"two": "after"}, {"one": "after", "three": "before"}],

@@ -190,14 +190,14 @@ def _told_time(body: Record) -> datetime | None:
     return None
 
 
-#: A match is open until its plans have got as far as wf-approve, and those approved as far as wf-run.
+#: A match is open until one of its plans got as far as wf-approve and, if it was approved, as far as wf-run. Others of
+#: its plans, made to be looked at or with other inputs, keep nothing open.
 _OPEN_MATCH = """
-    FROM wf_match m LEFT JOIN wf_plan p ON p.match_id = m.match_id WHERE m.is_ambiguous = 0 AND (
-        p.plan_id IS NULL
-        OR NOT EXISTS (SELECT 1 FROM wf_approval a WHERE a.plan_id = p.plan_id)
-        OR (NOT EXISTS (SELECT 1 FROM wf_run r WHERE r.plan_id = p.plan_id)
-            AND 'approved' = (SELECT a.status FROM wf_approval a WHERE a.plan_id = p.plan_id
-                              ORDER BY a.number DESC LIMIT 1)))
+    FROM wf_match m WHERE m.is_ambiguous = 0 AND NOT EXISTS (
+        SELECT 1 FROM wf_plan p WHERE p.match_id = m.match_id AND (
+            EXISTS (SELECT 1 FROM wf_run r WHERE r.plan_id = p.plan_id)
+            OR coalesce('approved' <> (SELECT a.status FROM wf_approval a WHERE a.plan_id = p.plan_id
+                                       ORDER BY a.number DESC LIMIT 1), 0)))
 """
 #: An event is open until it was matched and its matches are not open any more.
 _OPEN = f"""
