@@ -365,3 +365,47 @@ def test_a_real_alertmanager_reaches_the_pipeline(tmp_path: Path, world: dict[st
             manager.wait(10)
     assert event["type"] == "alertmanager.alert.firing"
     assert event["data"]["labels"]["alertname"] == "DiskFull"
+
+
+def test_a_warning_in_the_pipe_becomes_a_question_and_is_looked_at_again(world: dict[str, str]) -> None:
+    warning = {
+        "kind": "life.warning", "id": "life_w1", "at": "2026-11-23T09:00:00Z", "pattern": "overload", "severity": "high",
+        "text": "overload: meetings 31 h a week", "clears_when": "there are fewer", "evidence_ids": [],
+    }  # fmt: skip
+
+    def run(line: str, now: str) -> tuple[int, list[dict[str, Any]]]:
+        done = subprocess.run(
+            ["bash", "-c", line], input=json.dumps(warning) + "\n", env={**world, "ROADMAP_NOW": now}, cwd=ROOT,
+            text=True, capture_output=True, timeout=100, check=False,
+        )  # fmt: skip
+        return done.returncode, [json.loads(each) for each in done.stdout.splitlines()]
+
+    code, records = run("wf-match | wf-run", "2026-11-23T09:00:00Z")
+    [task] = [each for each in records if each["kind"] == "wf.task"]
+    assert (code, task["question"]) == (
+        75,
+        "overload: meetings 31 h a week. It clears when there are fewer. What to do about it could not be computed.",
+    )
+    assert run(f"wf-approve --task {task['id']} --answer 'look again in a week'", "2026-11-23T10:00:00Z")[0] == 0
+    code, records = run("wf-run --resume", "2026-11-24T09:00:00Z")
+    assert (code, records[-1]["kind"]) == (0, "wf.run_waiting")  # for time, not for a person
+    code, records = run("wf-run --resume", "2026-12-01T09:30:00Z")
+    assert (code, records[-1]["status"]) == (0, "succeeded")
+    assert run("wf-match | wf-run", "2026-12-01T09:30:00Z") == (0, [])
+
+
+def test_alerts_about_runs_set_off_a_page_of_what_they_rest_on(tmp_path: Path, world: dict[str, str]) -> None:
+    template = tmp_path / "fall.yaml"
+    template.write_text(
+        "workflow: fall\nversion: 1\ntrigger: {type: bang}\n"
+        'steps: [{name: fall, role: data, command: ["false"], effects: [read]}]\n'
+    )
+    (tmp_path / "events").write_text("".join(f'{{"type":"bang","n":{n}}}\n' for n in range(3)))
+    line = (
+        f"cd {tmp_path}; wf-listen -i events | wf-match --templates {template} | wf-plan --templates {template} >plans;"
+        " for plan in $(jq -r .id plans); do wf-approve --as bob --because ok --approve $plan; done | wf-run >/dev/null;"
+        " wf-metrics alerts | wf-match | wf-run >/dev/null; cat run-alert-*.md"
+    )
+    done = subprocess.run(["bash", "-c", line], env=world, text=True, capture_output=True, timeout=100, check=False)
+    assert "# step 'fall' of 'fall' failed for the same reason in 3 runs" in done.stdout, done.stderr
+    assert done.stdout.count("| run.started | allowed |") == 6  # two alerts: about the workflow, and about its step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ def task(record: Record) -> Iterator[str]:
     asker = f", asked for by {record['requested_by']}" if record.get("requested_by") else ""
     until = f", until {record['expires_at']}" if record.get("expires_at") else ""
     yield f"  step {record.get('step', '')} of run {record.get('run_id', '')}{asker}{until}"
-    choices = "|".join(str(each) for each in record.get("choices") or ())
+    choices = "|".join(shlex.quote(str(each)) for each in record.get("choices") or ())
     yield f"  wf-approve --task {record['id']} --answer {choices or 'TEXT'}"
 
 

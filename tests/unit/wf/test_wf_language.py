@@ -381,7 +381,7 @@ def test_a_template_of_ones_own_counts_before_the_one_that_comes_along(write: Wr
     path = own / "mine.yaml"
     path.write_text("workflow: access-request\nversion: 9\nsteps: [{name: a, role: data, command: [x], effects: []}]\n")
     found = {each.workflow: each for each in loading.load_all([own, LIBRARY[0].parent])}
-    assert (found["access-request"].version, found["onboarding"].version, len(found)) == (9, 1, 10)
+    assert (found["access-request"].version, found["onboarding"].version, len(found)) == (9, 1, 12)
     (own / "twice.yaml").write_text(path.read_text())
     with pytest.raises(DataError, match="is also in"):
         loading.load_all([own])

@@ -107,6 +107,9 @@ def test_an_output_of_lines_is_a_list(around: steps.Surroundings, tmp_path: Path
         {"a": 2},
     ]
     assert done(around, tmp_path, command=["true"], output="json")["failure"] == "permanent"
+    for text, values in (("", []), ('{"a":1}\n', [{"a": 1}]), ('{"a":1}\n\n{"a":2}', [{"a": 1}, {"a": 2}])):
+        assert done(around, tmp_path, command=["printf", text], output="records")["output"] == values
+    assert done(around, tmp_path, command=["echo", "{"], output="records")["failure"] == "permanent"
 
 
 def test_a_run_is_held_by_one_and_by_its_programs(tmp_path: Path) -> None:

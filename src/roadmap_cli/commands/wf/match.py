@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from roadmap_cli.wf.matching.matcher import Likeness, Matcher
 
 
+#: Kinds of this family that are themselves something that happened; the others pass through.
+_NEWS = ("wf.event", "wf.alert")
+
+
 @command(
     reads="*",
     writes="wf.match",
@@ -58,7 +62,8 @@ def main(
     --choose with --question at any time, or with wf-approve --task.
     What was answered elsewhere is written first by the next wf-match.
 
-    Records of other families become events by themselves: a template can be triggered by type life.warning.
+    Records of other families become events by themselves: a template can be triggered by type life.warning; so do the
+    alerts of wf-metrics (wf.alert).
     What wf-plan and the commands after it read passes through.
     An event that was judged by the same templates before leads to the same matches, and to no new ones.
 
@@ -104,7 +109,7 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
         drafts: list[Record] = []
         for record in batch:
             kind = record.get("kind")
-            if kind == "error" or (type(kind) is str and kind != "wf.event" and kind.startswith(("wf.", "why."))):
+            if kind == "error" or (type(kind) is str and kind not in _NEWS and kind.startswith(("wf.", "why."))):
                 yield record
                 continue
             with run.item(record):

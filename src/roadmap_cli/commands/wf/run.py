@@ -36,7 +36,8 @@ def _progress(console: Any) -> Any:
         "Run what an alert asks for":
             "wf-listen --from alertmanager -i examples/wf/alertmanager.json | wf-match"
             " | wf-plan --directory $HOME | wf-approve | wf-run --plain",
-        "Do what a warning asks for, where a stored policy allows it": "life-watch | wf-match | wf-run",
+        "Do what a warning asks for, where a stored policy allows it":
+            "life-watch | wf-match | wf-run | jq -r 'select(.kind == \"wf.task\").question'",
         "Go on after a crash, and with what waited, from cron": "wf-run --resume",
     },
     see=("wf-approve", "wf-worker", "roadmap-why"),
@@ -166,9 +167,12 @@ class _Driver:
                 for batch in run.batches():
                     yield from self.done(engine, self.approved(batch), run.choices.wait, must=True)
         if self.failed:
-            raise Negative(f"{self.failed} runs failed or were not allowed")
+            raise Negative(f"{self.failed} run{'s' * (self.failed != 1)} failed or not allowed")
         if self.waiting:
-            raise TryLater(f"{self.waiting} plans or runs wait", hint="wf-approve --list, then wf-run --resume")
+            raise TryLater(
+                "1 plan or run waits" if self.waiting == 1 else f"{self.waiting} plans or runs wait",
+                hint="wf-approve --list, then wf-run --resume",
+            )
 
     def approved(self, batch: Sequence[Record]) -> list[Claim]:
         """The claims for plans whose approval holds, or that have begun."""

@@ -89,7 +89,7 @@ class StepReader(Reader):
         if len(chosen) != 1:
             self.fault(way, "bad_action", f"{who} needs exactly one of {', '.join(ACTIONS)}")
         action = chosen[0] if chosen else "command"
-        waits = action in ("event", "human", "workflow")
+        waits = action in ("wait", "event", "human", "workflow")
         for key in () if waits or not table else ("role", "effects"):
             if table.get(key) is None:
                 self.fault(way, "missing_field", f"field {key!r} is missing in {'.'.join(map(str, way))}")
@@ -115,7 +115,7 @@ class StepReader(Reader):
             "files": self.texts(table, way, "files"),
             "output": self.chosen(
                 table.get("output", "text" if action in ("command", "shell", "wait", "agent") else "json"),
-                (*way, "output"), ("text", "json"), "output",
+                (*way, "output"), ("text", "json", "records"), "output",
             ),
             "effects": effects,
             "timeout_s": self.duration(table, way, "timeout", 300.0),

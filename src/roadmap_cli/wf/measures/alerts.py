@@ -1,5 +1,5 @@
 """What is alarming about runs: failures that repeat, runs that get nowhere, people who do not answer, budgets near
-their end. Each alert names the records it rests on and stays the same alert until it is over.
+their end. Each alert names the decisions and records it rests on and stays the same alert until it is over.
 """
 
 from __future__ import annotations
@@ -61,17 +61,18 @@ def _failing(tx: Connection, now: datetime, limits: Limits) -> Iterator[Record]:
     workflows = [row[0] for row in tx.execute("SELECT DISTINCT workflow FROM wf_plan ORDER BY workflow").fetchall()]
     for workflow in workflows:
         rows = tx.execute(
-            "SELECT r.run_id, r.status, r.finished_at FROM wf_run r JOIN wf_plan p USING (plan_id)"
+            "SELECT r.run_id, r.status, r.finished_at, r.decision_id FROM wf_run r JOIN wf_plan p USING (plan_id)"
             " WHERE p.workflow = ? AND r.finished_at IS NOT NULL ORDER BY r.finished_at DESC, r.run_id LIMIT ?",
             (workflow, limits.runs),
         ).fetchall()
-        failed = [(run_id, at) for run_id, status, at in rows if status == "failed"]
+        failed = [row for row in rows if row[1] == "failed"]
         if len(failed) >= limits.failures:
             what = f"{len(failed)} of the last {len(rows)} runs of {workflow!r} failed"
             severity = "critical" if len(failed) == len(rows) else "warning"
             yield _alert(
-                now, "repeated_failure", f"workflow:{workflow}", failed[-1][1], severity, what,
-                [run_id for run_id, _ in failed], failures_count=len(failed), runs_count=len(rows),
+                now, "repeated_failure", f"workflow:{workflow}", failed[-1][2], severity, what,
+                [row[3] for row in failed], failures_count=len(failed), runs_count=len(rows),
+                run_ids=[row[0] for row in failed],
             )  # fmt: skip
 
 
@@ -79,7 +80,8 @@ def _failing_steps(tx: Connection, now: datetime, limits: Limits) -> Iterator[Re
     """Steps that failed for the same reason in so many runs, and in none succeeded since."""
     rows = tx.execute(
         "SELECT s.workflow, s.step, json_extract(s.outcome, '$.reason'), count(DISTINCT s.run_id), min(r.started_at),"
-        " json_group_array(DISTINCT s.run_id) FROM wf_step s JOIN wf_run r USING (run_id)"
+        " json_group_array(DISTINCT s.run_id), json_group_array(DISTINCT r.decision_id)"
+        " FROM wf_step s JOIN wf_run r USING (run_id)"
         " WHERE json_extract(s.outcome, '$.status') = 'failed' AND r.started_at > coalesce((SELECT max(q.started_at)"
         "  FROM wf_step t JOIN wf_run q ON q.run_id = t.run_id WHERE t.workflow = s.workflow AND t.step = s.step"
         "  AND json_extract(t.outcome, '$.status') = 'succeeded'), '')"
@@ -88,25 +90,25 @@ def _failing_steps(tx: Connection, now: datetime, limits: Limits) -> Iterator[Re
     ).fetchall()
     import orjson
 
-    for workflow, step, _, count, since, names in rows:
+    for workflow, step, _, count, since, names, decisions in rows:
         what = f"step {step!r} of {workflow!r} failed for the same reason in {count} runs and has not succeeded since"
         yield _alert(
-            now, "failing_step", f"workflow:{workflow}/{step}", since, "critical", what, orjson.loads(names)[:20],
-            runs_count=count,
+            now, "failing_step", f"workflow:{workflow}/{step}", since, "critical", what,
+            orjson.loads(decisions)[:20], runs_count=count, run_ids=orjson.loads(names)[:20],
         )  # fmt: skip
 
 
 def _stuck(tx: Connection, now: datetime, limits: Limits) -> Iterator[Record]:
     """Runs that are not waiting for anybody and yet have not ended for a long time."""
     rows = tx.execute(
-        "SELECT r.run_id, p.workflow, r.started_at FROM wf_run r JOIN wf_plan p USING (plan_id)"
+        "SELECT r.run_id, p.workflow, r.started_at, r.decision_id FROM wf_run r JOIN wf_plan p USING (plan_id)"
         " WHERE r.finished_at IS NULL AND r.status = 'running' AND r.started_at < ?"
         " AND NOT EXISTS (SELECT 1 FROM wf_task t WHERE t.run_id = r.run_id AND t.status = 'waiting')",
         (clock.stamp(now - limits.stuck),),
     ).fetchall()
-    for run_id, workflow, since in rows:
+    for run_id, workflow, since, decision_id in rows:
         what = f"a run of {workflow!r} has not ended since {since}; 'wf-run --resume' takes it up"
-        yield _alert(now, "stuck_run", run_id, since, "warning", what, [run_id])
+        yield _alert(now, "stuck_run", run_id, since, "warning", what, [decision_id], run_ids=[run_id])
 
 
 def _unanswered(tx: Connection, now: datetime, limits: Limits) -> Iterator[Record]:

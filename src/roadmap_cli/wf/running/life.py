@@ -376,7 +376,7 @@ def _finished(scene: Scene, run: Active, place: Place, unit: Unit, outcome: Reco
     action = "step.compensated" if unit.name.startswith(UNDO) else "step.retried" if retries else "step.finished"
     scene.log(
         run, action, "done" if failure is None else "failed",
-        f"failed for a {failure} reason" if failure else "done", unit=unit.name, agent=step["role"],
+        f"failed: {failure}" if failure else "done", unit=unit.name, agent=step["role"],
         attempt=unit.attempt, failure=failure, output_hash=_output_hash(outcome),
     )  # fmt: skip
     if failure is None:
@@ -412,7 +412,7 @@ def _given_up(scene: Scene, run: Active, place: Place, unit: Unit, outcome: Reco
     )  # fmt: skip
     scene.tx.decide(
         kind="wf.escalated", what=f"asked a person about {what}",
-        why=f"it failed for a {outcome['failure']} reason, and the plan leaves that to a person or nobody knows what "
+        why=f"it failed ({outcome['failure']}), and the plan leaves that to a person or nobody knows what "
         "was done", evidence=[evidence, asked["id"]], command=scene.command, at=scene.at,
         authorised_by="policy:on-failure", run_id=run.run_id,
     )  # fmt: skip

@@ -127,7 +127,9 @@ def _outcome(step: Record, child: _Child, problem: str | None, secrets: Sequence
 
 
 def _read_output(data: bytes, sort: str) -> Any:
-    """Text without its last line end; or JSON: one value, or a list if there is one on each line."""
+    """Text without its last line end; JSON: one value, or a list if there is one on each line; or records: always a
+    list of the values of the lines, empty if there is none.
+    """
     import orjson
 
     try:
@@ -136,16 +138,17 @@ def _read_output(data: bytes, sort: str) -> Any:
         raise DataError(f"the output is not UTF-8 at byte {error.start + 1}") from None
     if sort == "text":
         return text.removesuffix("\n")
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
+    if sort == "json":
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
     try:
         values = [orjson.loads(line) for line in text.splitlines() if line.strip()]
     except orjson.JSONDecodeError as error:
         raise DataError(f"the output is not JSON: {str(error).lower()}") from None
-    if not values:
-        raise DataError("the output is not JSON: it is empty")
+    if not values and sort == "json":
+        raise DataError("the output is not JSON: it is empty", hint="with 'output: records' that is an empty list")
     return values
 
 
