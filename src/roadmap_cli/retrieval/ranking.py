@@ -12,7 +12,7 @@ or on vectors, and maximal marginal relevance.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -258,6 +258,14 @@ def rarity(total: int, holding: int) -> float:
     import math
 
     return math.log(1 + (total - holding + 0.5) / (holding + 0.5))
+
+
+def cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """The cosine of two bags of weighted words, 0 to 1 for weights that are not negative; 0 for an empty one."""
+    import math
+
+    length = math.sqrt(sum(each * each for each in one.values()) * sum(each * each for each in other.values()))
+    return sum(weight * other[word] for word, weight in one.items() if word in other) / length if length else 0.0
 
 
 def bm25(held: Array, lengths: Array) -> Array:

@@ -57,13 +57,6 @@ def read_body(source: str, body: bytes, at: datetime) -> list[Record]:
     return sources.webhook(source).read(body, {}, at)
 
 
-def from_alertmanager(body: Record, at: datetime) -> list[Record]:
-    """One event for each alert of a parsed Alertmanager webhook. Raises DataError."""
-    from roadmap_cli.wf.sources import alertmanager
-
-    return alertmanager.from_body(body, at)
-
-
 def from_object(body: Record, at: datetime) -> Record:
     """One event for a CloudEvent, for a record of this toolchain, or for any other JSON object.
 

@@ -145,7 +145,9 @@ def all_done(
     with engine(state, doing, now, **more) as made:
         with state.read() as tx:
             made.claim(runs.unfinished(tx, now()))
-            made.claim(list(runs.claims_of(tx, plan_ids)))
+            made.claim(
+                [Claim(runs.identity(name), name, runs.priority(approvals.stored_plan(tx, name))) for name in plan_ids]
+            )
         began = time.monotonic()
         found = []
         for record in made.work():

@@ -20,6 +20,7 @@ from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.language import loading
 from roadmap_cli.wf.matching import matcher
 from roadmap_cli.wf.planning import planner
+from roadmap_cli.wf.sources import alertmanager
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 Simple = Callable[..., Path]
@@ -29,7 +30,7 @@ def plan_of(state: State, webhook: Record, path: Path, requested_by: str = "alic
     """All the way from a webhook to a stored plan."""
     template = loading.load(path)
     with state.write() as tx:
-        [event] = events.keep(tx, events.from_alertmanager(webhook, NOW))
+        [event] = events.keep(tx, alertmanager.from_body(webhook, NOW))
         match = matcher.match(event, [template], NOW)
         assert match
         matcher.keep(tx, [(event, match)], command="test", at=NOW)
@@ -57,14 +58,14 @@ def test_a_repeated_alert_is_the_same_event_until_it_is_resolved(state: State, w
     resolved["alerts"][0] |= {"status": "resolved", "endsAt": "2026-11-23T09:10:00Z"}
     later = copy.deepcopy(webhook)
     later["alerts"][0]["startsAt"] = "2026-11-24T08:54:12.483123456Z"
-    ids = {events.from_alertmanager(each, NOW)[0]["id"] for each in (webhook, again, resolved, later)}
+    ids = {alertmanager.from_body(each, NOW)[0]["id"] for each in (webhook, again, resolved, later)}
     assert len(ids) == 3
 
 
 def test_only_an_event_that_went_its_way_is_held_back(state: State, webhook: Record, simple: Simple) -> None:
     def deliver() -> int:
         with state.write() as tx:
-            return len(events.keep(tx, events.from_alertmanager(webhook, NOW)))
+            return len(events.keep(tx, alertmanager.from_body(webhook, NOW)))
 
     assert deliver() == 1
     assert deliver() == 1  # nobody has matched it yet: the pipeline was killed
@@ -90,7 +91,7 @@ def test_only_an_event_that_went_its_way_is_held_back(state: State, webhook: Rec
 )
 def test_what_is_no_webhook_is_refused_whole(webhook: Record, change: Record) -> None:
     with pytest.raises(DataError):
-        events.from_alertmanager({**webhook, **change}, NOW)
+        alertmanager.from_body({**webhook, **change}, NOW)
 
 
 def test_giant_and_broken_bodies_are_refused() -> None:
@@ -109,7 +110,7 @@ def test_objects_have_one_identity_each() -> None:
 
 
 def test_two_equal_templates_are_a_question_and_a_person_answers(state: State, webhook: Record, simple: Simple) -> None:
-    [event] = events.from_alertmanager(webhook, NOW)
+    [event] = alertmanager.from_body(webhook, NOW)
     known = [loading.load(simple(name)) for name in ("one", "two")]
     found = matcher.match(event, known, NOW)
     assert found
@@ -124,7 +125,7 @@ def test_two_equal_templates_are_a_question_and_a_person_answers(state: State, w
 
 
 def test_the_template_with_more_conditions_wins(webhook: Record, simple: Simple) -> None:
-    [event] = events.from_alertmanager(webhook, NOW)
+    [event] = alertmanager.from_body(webhook, NOW)
     narrow = simple("narrow")
     clause = "trigger: {type: alertmanager.alert.firing, where: [{field: data.labels.service, matches: 'check.*'}]}"
     narrow.write_text(narrow.read_text().replace("trigger: {type: alertmanager.alert.firing}", clause))

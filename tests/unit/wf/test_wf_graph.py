@@ -25,6 +25,7 @@ from roadmap_cli.wf import events
 from roadmap_cli.wf.language import loading
 from roadmap_cli.wf.matching import matcher
 from roadmap_cli.wf.planning import boxes, estimates, graph, planner
+from roadmap_cli.wf.sources import alertmanager
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "src" / "roadmap_cli" / "wf" / "library"
@@ -195,7 +196,7 @@ def test_a_plan_on_a_terminal_says_what_matters_and_shows_no_escape(tmp_path: Pa
 def stored(state: State, webhook: Record, path: Path) -> tuple[Record, Record]:
     template = loading.load(path)
     with state.write() as tx:
-        [event] = events.keep(tx, events.from_alertmanager(webhook, NOW))
+        [event] = events.keep(tx, alertmanager.from_body(webhook, NOW))
         match = matcher.match(event, [template], NOW)
         assert match
         matcher.keep(tx, [(event, match)], command="test", at=NOW)

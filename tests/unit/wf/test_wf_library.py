@@ -16,10 +16,10 @@ import pytest
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf import events
-from roadmap_cli.wf.language import clauses, loading, placeholders
-from roadmap_cli.wf.matching import matcher
+from roadmap_cli.wf.language import clauses, conditions, loading, placeholders
 from roadmap_cli.wf.planning import planner, plansteps
 from roadmap_cli.wf.running import steps
+from roadmap_cli.wf.sources import alertmanager
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "wf"
@@ -49,7 +49,7 @@ SETTINGS = {
 
 def event_of(name: str) -> Record:
     if name == "incident":
-        return events.from_alertmanager(json.loads((EXAMPLES / "alertmanager.json").read_bytes()), NOW)[0]
+        return alertmanager.from_body(json.loads((EXAMPLES / "alertmanager.json").read_bytes()), NOW)[0]
     return events.read_body("jsonl", (EXAMPLES / f"{name}.json").read_bytes(), NOW)[-1]
 
 
@@ -179,7 +179,7 @@ def test_the_trigger_of_each_holds_for_its_event(name: str) -> None:
     event = event_of(name)
     trigger = loading.load(LIBRARY / f"{name}.yaml").trigger
     assert event["type"] in {trigger.type, *(each.type for each in trigger.any)}
-    assert all(clauses.passes(each, matcher.field(event, each.field)) for each in trigger.clauses)
+    assert all(clauses.passes(each, conditions.field(event, each.field)) for each in trigger.clauses)
 
 
 def test_a_failed_deployment_is_rolled_back_verified_and_can_be_undone(run: Run) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from roadmap_cli.core.errors import ConfigError, Unavailable
+from roadmap_cli.retrieval import ranking
 
 _WORD = re.compile(r"[^\W_]{2,}")
 _COMMON = frozenset(
@@ -34,13 +35,10 @@ def by_words(text: str, others: Sequence[str]) -> list[float]:
     often = Counter(word for bag in bags for word in bag)
     rarity = {word: math.log((1 + len(bags)) / (1 + often[word])) + 1 for word in {*often, *asked}}
 
-    def length(bag: Counter[str]) -> float:
-        return math.sqrt(sum((count * rarity[word]) ** 2 for word, count in bag.items())) or 1.0
+    def weighted(bag: Counter[str]) -> dict[str, float]:
+        return {word: count * rarity[word] for word, count in bag.items()}
 
-    return [
-        sum(asked[word] * bag[word] * rarity[word] ** 2 for word in asked) / (length(asked) * length(bag))
-        for bag in bags
-    ]
+    return [ranking.cosine(weighted(asked), weighted(bag)) for bag in bags]
 
 
 def by_meaning(text: str, others: Sequence[str], environ: Mapping[str, str]) -> list[float] | None:

@@ -10,24 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.language import patterns
+from roadmap_cli.wf.language.clauses import ABSENT, Test, is_absent, of
 from roadmap_cli.wf.language.templates import Clause, Trigger
 
-ABSENT = object()
 _MOST_SHOWN = 200
 
-Test = Callable[[Any], bool]
 Getter = Callable[[Record], Any]
 
 
 def field(event: Record, path: str) -> Any:
     """The value of an event at a dotted path such as ``data.labels.service``; names with dots are found too."""
     return getter(path)(event)
-
-
-def is_absent(value: Any) -> bool:
-    """Whether `field` found nothing."""
-    return value is ABSENT or value is None
 
 
 def getter(path: str) -> Getter:
@@ -85,30 +78,8 @@ def part(trigger: Trigger) -> Part:
     own = (("source", trigger.source), ("type", trigger.type))
     clauses = [Clause(name, "equals", value) for name, value in own if value is not None]
     clauses = [*clauses, *trigger.clauses]
-    tests = tuple((getter(clause.field), test(clause)) for clause in clauses)
+    tests = tuple((getter(clause.field), of(clause)) for clause in clauses)
     return Part(tuple(clauses), tests, trigger.type, trigger.text)
-
-
-def test(clause: Clause) -> Test:
-    """The function that tells whether a value is what a clause asks for."""
-    expected = clause.expected
-    match clause.test:
-        case "exists":
-            return lambda value: is_absent(value) is not expected
-        case "equals":
-            kind = type(expected)
-            return lambda value: type(value) is kind and bool(value == expected)
-        case "one_of" if all(type(each) is str for each in expected):
-            texts = frozenset(expected)
-            return lambda value: type(value) is str and value in texts
-        case "one_of":
-            return lambda value: any(type(value) is type(each) and value == each for each in expected)
-        case "more":
-            return lambda value: (number := _number(value)) is not None and number > expected
-        case "less":
-            return lambda value: (number := _number(value)) is not None and number < expected
-    pattern = clause.pattern
-    return lambda value: not is_absent(value) and pattern is not None and patterns.whole(pattern, _text(value))
 
 
 def keys(group: Sequence[str]) -> Callable[[Record], list[Any] | None]:
@@ -129,17 +100,3 @@ def keys(group: Sequence[str]) -> Callable[[Record], list[Any] | None]:
         return found
 
     return values
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else str(value)
-
-
-def _number(value: Any) -> float | None:
-    """A number, or text that is one; truth values are none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.retrieval import ranking
 from roadmap_cli.state import records
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def runs(tx: Connection, event: Record, at: datetime, *, most: int = 5, least_ra
             kept[name] = terms(records.get(tx, name) or {})
     frequency = Counter(term for found in kept.values() for term in found)
     asked = _weights(terms(event), frequency, len(kept))
-    scored = {name: _cosine(asked, _weights(found, frequency, len(kept))) for name, found in kept.items()}
+    scored = {name: ranking.cosine(asked, _weights(found, frequency, len(kept))) for name, found in kept.items()}
     best = sorted(past, key=lambda each: (round(scored[each[4]], 6), each[2]), reverse=True)
     return [
         {
@@ -96,11 +97,6 @@ def _weights(found: Counter[str], frequency: Counter[str], count: int) -> dict[s
     return {
         term: (1 + math.log(times)) * math.log(1 + count / max(frequency[term], 1)) for term, times in found.items()
     }
-
-
-def _cosine(one: dict[str, float], other: dict[str, float]) -> float:
-    length = math.sqrt(sum(each * each for each in one.values()) * sum(each * each for each in other.values()))
-    return sum(weight * other[term] for term, weight in one.items() if term in other) / length if length else 0.0
 
 
 def _shared(asked: dict[str, float], found: Counter[str]) -> list[str]:

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.wf.language import conditions
-from roadmap_cli.wf.language.conditions import field as field  # for planning, which reads events by the same paths
-from roadmap_cli.wf.language.conditions import is_absent as is_absent
+from roadmap_cli.wf.language import clauses, conditions
 from roadmap_cli.wf.language.templates import Clause, Template, Trigger
 from roadmap_cli.wf.matching.windows import Answer, Shape, Windows, grouping_of
 
@@ -48,7 +46,7 @@ class Ready:
     sequence: tuple[conditions.Part, ...]
     keys: Callable[[Record], list[Any] | None]
     shape: Shape
-    tests: tuple[tuple[conditions.Getter, conditions.Test], ...]
+    tests: tuple[tuple[conditions.Getter, clauses.Test], ...]
     """What `base` asks for besides the type, by which it is looked up."""
     types: frozenset[str] | None
     """The types of event that can hold; None: any."""

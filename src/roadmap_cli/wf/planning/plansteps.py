@@ -14,7 +14,7 @@ from typing import Any
 from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.actions.scope import covers
-from roadmap_cli.wf.language import clauses, lint, patterns, placeholders
+from roadmap_cli.wf.language import clauses, conditions, lint, patterns, placeholders
 from roadmap_cli.wf.language.lint import together
 from roadmap_cli.wf.language.templates import (
     MOST_ITEMS,
@@ -26,7 +26,6 @@ from roadmap_cli.wf.language.templates import (
     Step,
     Template,
 )
-from roadmap_cli.wf.matching import matcher
 from roadmap_cli.wf.planning import risks, services
 
 #: First words of the placeholders that get their value when the step begins.
@@ -42,10 +41,10 @@ def inputs(template: Template, event: Record, settings: Mapping[str, Any]) -> Re
     """
     values: Record = {}
     for each in template.inputs:
-        value = matcher.field(event, each.source) if each.source else None
-        if matcher.is_absent(value) and each.setting:
-            value = matcher.field(dict(settings), each.setting)
-        if matcher.is_absent(value):
+        value = conditions.field(event, each.source) if each.source else None
+        if clauses.is_absent(value) and each.setting:
+            value = conditions.field(dict(settings), each.setting)
+        if clauses.is_absent(value):
             value = each.default
         where = template.document.where(("inputs", each.name))
         if value is None:
@@ -195,8 +194,8 @@ class Planner:
                 continue
             if head == "inputs" and values.get(name) is placeholders.KEEP:
                 continue
-            value = matcher.field(values if head == "inputs" else self.event, rest)
-            known = None if matcher.is_absent(value) else value
+            value = conditions.field(values if head == "inputs" else self.event, rest)
+            known = None if clauses.is_absent(value) else value
             if not clauses.planned(_unescaped(each), lambda field, known=known: known):  # type: ignore[misc]
                 return True
         return False
@@ -282,8 +281,8 @@ class Planner:
                     where = below.document.where(("inputs", each.name))
                     _matches_pattern(each.name, each.pattern, values[each.name], where)
                 continue
-            value = matcher.field(dict(self.settings), each.setting) if each.setting else None
-            value = each.default if matcher.is_absent(value) else value
+            value = conditions.field(dict(self.settings), each.setting) if each.setting else None
+            value = each.default if clauses.is_absent(value) else value
             if value is None and each.required:
                 what = f"step {step.name!r} gives workflow {below.workflow!r} no input {each.name!r}"
                 raise DataError(what, code="missing_input")

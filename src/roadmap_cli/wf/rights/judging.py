@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: How sure the match of a plan was where the plan does not say.
 _SURE = 100
-#: Effects that no plan has without somebody's leave, however low its risk is said to be.
-SENSITIVE = frozenset({"message", "change", "delete", "access", "money"})
 
 
 _SAID = {"Plan": "plan", "Task": "question", "Right": "the right"}

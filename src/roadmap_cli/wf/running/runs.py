@@ -6,7 +6,7 @@ decided where it is done (`running.engine`), never from outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -317,9 +317,3 @@ def _forked(tx: journal.LocalTx, spec: Record, at: datetime) -> Active:
 
 def _hash(value: Any) -> str:
     return plans.subject_hash({"value": value})
-
-
-def claims_of(tx: Connection, plan_ids: Sequence[str]) -> Iterator[Claim]:
-    """The claims for plans, with how urgent each is."""
-    for name in plan_ids:
-        yield Claim(identity(name), name, priority(approvals.stored_plan(tx, name)))

@@ -34,7 +34,7 @@ JIRA = (
 def served(name: str, kept: tuple[str, ...], folder: Path) -> Iterator[str]:
     prism = PEERS / "node_modules" / ".bin" / "prism"
     if not shutil.which("node") or not prism.exists() or not (PEERS / f"{name}.json").exists():
-        pytest.skip("Prism and the OpenAPI files are not there: run tools/workflow_peers.sh")
+        pytest.skip("Prism and the OpenAPI files are not there: sh tools/wf_peers.sh")
     found = json.loads((PEERS / f"{name}.json").read_bytes())
     found["paths"] = {path: found["paths"][path] for path in kept}
     for path in found["paths"].values():
