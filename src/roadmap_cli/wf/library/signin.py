@@ -77,7 +77,7 @@ def looked(log: str, user: str, source: str) -> Record:
     severity = "critical" if entered else "high" if many else "medium" if failures else "none"
     return {
         "severity": severity, "failures_count": failures, "accounts": sorted(tried), "entered": sorted(set(entered)),
-        "is_named_account": user in tried, "is_own": is_own, "reasons": reasons,
+        "is_named_account": user in tried, "is_own": is_own, "reasons": reasons, "why": "; ".join(reasons),
         "block": severity in ("critical", "high") and not is_own,
         "evidence": lines[-MOST_SHOWN:],
     }  # fmt: skip

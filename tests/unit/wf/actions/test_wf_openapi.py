@@ -6,13 +6,7 @@ in order is tested with the small services of test_wf_slack and test_wf_jira.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,65 +14,28 @@ from typing import Any
 
 import pytest
 
+import openapi_peers
+
 from .conftest import Act
 
-PEERS = Path(__file__).parents[4] / ".cache" / "peers"
 pytestmark = pytest.mark.slow
-SLACK = ("/chat.postMessage", "/conversations.history", "/conversations.replies", "/users.lookupByEmail")
-JIRA = (
-    "/rest/api/3/issue", "/rest/api/3/issue/{issueIdOrKey}", "/rest/api/3/issue/{issueIdOrKey}/comment",
-    "/rest/api/3/issue/{issueIdOrKey}/transitions", "/rest/api/3/search",
-)  # fmt: skip
 
 
-def served(name: str, kept: tuple[str, ...], folder: Path) -> Iterator[str]:
-    prism = PEERS / "node_modules" / ".bin" / "prism"
-    if not shutil.which("node") or not prism.exists() or not (PEERS / f"{name}.json").exists():
-        pytest.skip("Prism and the OpenAPI files are not there: sh tools/wf_peers.sh")
-    found = json.loads((PEERS / f"{name}.json").read_bytes())
-    found["paths"] = {path: found["paths"][path] for path in kept}
-    for path in found["paths"].values():
-        for operation in path.values():
-            if isinstance(operation, dict):
-                for parameter in operation.get("parameters", []):
-                    # The file wants the token in a header of that name, too; Slack itself takes the bearer token alone.
-                    if name == "slack" and parameter.get("name") == "token":
-                        parameter["required"] = False
-                for answer in operation.get("responses", {}).values():
-                    for content in answer.get("content", {}).values():
-                        if isinstance(content.get("example"), str):  # the file of Jira holds its examples as text
-                            content["example"] = json.loads(content["example"])
-    spec = folder / f"{name}.json"
-    spec.write_text(json.dumps(found))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    running = subprocess.Popen(
-        ["node", str(prism), "mock", "-h", "127.0.0.1", "-p", str(port), str(spec)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port), 0.2).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            pytest.fail("Prism does not start")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(running.pid, signal.SIGTERM)
-        running.wait(10)
+def served(name: str, folder: Path) -> Iterator[str]:
+    if why := openapi_peers.missing(name):
+        pytest.skip(why)
+    with openapi_peers.served(name, folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def slack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from served("slack", SLACK, tmp_path_factory.mktemp("slack"))
+    yield from served("slack", tmp_path_factory.mktemp("slack"))
 
 
 @pytest.fixture(scope="module")
 def jira_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from served("jira", JIRA, tmp_path_factory.mktemp("jira"))
+    yield from served("jira", tmp_path_factory.mktemp("jira"))
 
 
 def test_the_mock_judges(slack_url: str) -> None:
