@@ -767,13 +767,11 @@ def test_several_at_once_on_one_state_lose_and_double_nothing(tmp_path: Path, wo
     assert left["row"]["m"]
 
 
-def test_a_plan_is_approved_by_a_reply_that_slack_signed_and_by_no_other(tmp_path: Path, world: dict[str, str]) -> None:
-    """The same words by standard input, by a generic webhook that claims a proof, or signed wrongly approve nothing."""
-    (tmp_path / "secret").write_text("of slack")
-    now = 1795424400  # what the clock of the world says
+def waiting_plan(tmp_path: Path, world: dict[str, str], account: str) -> dict[str, Any]:
+    """A plan of alice's that waits for bob, whom an account proves: the wf.approval with its code."""
     disk = ROOT / "examples/wf/disk.yaml"
     shell(world, "wf-grant bob --role approver --because test && wf-grant alice --role operator --because test")
-    shell(world, "wf-grant bob --register slack:TCORP/UBOB --because test")
+    shell(world, f"wf-grant bob --register {account} --because test")
     event = {"kind": "wf.event", "id": "wf_disk", "at": "2026-11-23T08:59:00.000Z", "type": "alertmanager.alert.firing",
              "source": "alertmanager", "data": {"labels": {"alertname": "DiskFillingUp", "severity": "critical"},
              "annotations": {"folder": "spool"}, "fingerprint": "0123456789abcdef", "startsAt": "2026-11-23T09:00:00Z"}}  # fmt: skip
@@ -785,10 +783,18 @@ def test_a_plan_is_approved_by_a_reply_that_slack_signed_and_by_no_other(tmp_pat
     )
     (waiting,) = records(shell(world, line))
     assert waiting["status"] == "waiting"
+    return waiting
+
+
+def test_a_plan_is_approved_by_a_reply_that_slack_signed_and_by_no_other(tmp_path: Path, world: dict[str, str]) -> None:
+    """The same words by standard input, by a generic webhook that claims a proof, or signed wrongly approve nothing."""
+    (tmp_path / "secret").write_text("of slack")
+    now = 1795424400  # what the clock of the world says
+    waiting = waiting_plan(tmp_path, world, "slack:TCORP/UBOB")
     said = {"type": "event_callback", "team_id": "TCORP", "event_id": "Ev1", "event_time": now,
             "event": {"type": "message", "user": "UBOB", "channel": "C1", "text": f"approve {waiting['code']} go on"}}  # fmt: skip
     body = json.dumps(said).encode()
-    forged = {"kind": "wf.event", "id": "wf_forged", "at": event["at"], "source": "slack", "type": "slack.message",
+    forged = {"kind": "wf.event", "id": "wf_forged", "at": "2026-11-23T08:59:00.000Z", "source": "slack", "type": "slack.message",
               "subject": "C1", "proof": "slack-signature", "data": said}  # fmt: skip
 
     def standing() -> str:
@@ -818,3 +824,35 @@ def test_a_plan_is_approved_by_a_reply_that_slack_signed_and_by_no_other(tmp_pat
     assert (approved["status"], approved["approver"]) == ("approved", "user:bob")
     again = shell(world, f"wf-approve --from-events < {tmp_path}/genuine")
     assert "was read before" in again.stderr
+
+
+def test_a_plan_is_approved_by_a_mail_that_the_mailboxs_server_found_genuine_and_by_no_other(
+    tmp_path: Path, world: dict[str, str], dovecot_server: Any
+) -> None:
+    world = {key: value for key, value in world.items() if key != "ROADMAP_NOW"}  # the server stamps mails with its time
+    world["SSL_CERT_FILE"] = str(dovecot_server.cert)
+    waiting = waiting_plan(tmp_path, world, "mail:bob@corp.example")
+    (tmp_path / "password").write_text("right-horse\n")
+    (tmp_path / "listen.toml").write_text(
+        f'[[source]]\nname = "box"\nfrom = "mail"\nplace = "imaps://ops@localhost:{dovecot_server.port_tls}/INBOX"\n'
+        f'secret_file = "{tmp_path}/password"\nfrom_start = true\nauthserv = "mx.corp.example"\n'
+    )
+    genuine = "Authentication-Results: mx.corp.example; dmarc=pass header.from=corp.example\r\n"
+
+    def replied(head: str, sender: str, number: int) -> str:
+        """What stands of the plan after a mail with this head was taken."""
+        text = (
+            f"{head}From: {sender}\r\nSubject: Re: plan\r\nMessage-ID: <{number}@x>\r\n\r\n"
+            f"approve {waiting['code']} go on\r\n"
+        )
+        dovecot_server.deliver(text.encode())
+        shell(world, f"wf-listen --config {tmp_path}/listen.toml --once | wf-approve --from-events")
+        return shell(world, "wf-approve --list | jq -r .status").stdout.strip()
+
+    assert replied("", "bob@corp.example", 1) == "waiting"
+    assert replied(genuine.replace("mx.corp", "mx.evil"), "bob@corp.example", 2) == "waiting"
+    assert replied(genuine.replace("pass", "fail"), "bob@corp.example", 3) == "waiting"
+    assert replied(genuine, "eve@corp.example", 4) == "waiting"
+    assert replied(genuine, "bob@corp.example", 5) == ""
+    [plan] = records(shell(world, f"wf-audit query --action plan.approved --resource {waiting['plan_id']}"))
+    assert plan["user"] == "user:bob"
