@@ -157,5 +157,5 @@ _NAMES = st.text(alphabet="ab*./", min_size=1, max_size=8)
 @settings(max_examples=300, deadline=None)
 def test_a_part_of_a_scope_never_covers_more_than_the_whole(outer: str, inner: str, name: str) -> None:
     wide, narrow, resource = f"database:{outer}", f"database:{inner}", f"database:{name}"
-    if scope.covers([wide], [narrow]) and scope.within(resource, [narrow]):
+    if scope.includes([wide], [narrow]) and scope.within(resource, [narrow]):
         assert scope.within(resource, [wide])

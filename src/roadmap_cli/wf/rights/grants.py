@@ -363,7 +363,7 @@ def _is_holder(tx: Connection, name: str, subject: str, at: datetime) -> bool:
 
 def _is_part(inner: tuple[list[str], list[str]], outer: tuple[list[str], list[str]]) -> bool:
     flows = not outer[1] or (bool(inner[1]) and set(inner[1]) <= set(outer[1]))
-    return flows and ("*" in outer[0] or scope.covers(outer[0], inner[0]))
+    return flows and ("*" in outer[0] or scope.includes(outer[0], inner[0]))
 
 
 def _is_last_owner(tx: Connection, grant_id: str, at: datetime) -> bool:

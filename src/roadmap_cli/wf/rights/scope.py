@@ -59,7 +59,7 @@ def within(resource: str, patterns: Iterable[str]) -> bool:
     return any(_pattern(each).match(resource) is not None for pattern in patterns for each in widened(pattern))
 
 
-def covers(outer: Sequence[str], inner: Sequence[str]) -> bool:
+def includes(outer: Sequence[str], inner: Sequence[str]) -> bool:
     """Whether all that `inner` patterns can match, `outer` ones match as well: a star is only met by a star."""
     return bool(inner) and all(within(each, outer) for each in inner)
 
