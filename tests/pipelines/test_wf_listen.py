@@ -829,7 +829,9 @@ def test_a_plan_is_approved_by_a_reply_that_slack_signed_and_by_no_other(tmp_pat
 def test_a_plan_is_approved_by_a_mail_that_the_mailboxs_server_found_genuine_and_by_no_other(
     tmp_path: Path, world: dict[str, str], dovecot_server: Any
 ) -> None:
-    world = {key: value for key, value in world.items() if key != "ROADMAP_NOW"}  # the server stamps mails with its time
+    world = {
+        key: value for key, value in world.items() if key != "ROADMAP_NOW"
+    }  # the server stamps mails with its time
     world["SSL_CERT_FILE"] = str(dovecot_server.cert)
     waiting = waiting_plan(tmp_path, world, "mail:bob@corp.example")
     (tmp_path / "password").write_text("right-horse\n")

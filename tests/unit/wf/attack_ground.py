@@ -208,7 +208,7 @@ def spelled_otherwise(name: str, rng: random.Random) -> str:
             case 0:
                 text[at] = text[at].upper()
             case 1:
-                text[at] = rng.choice(_TWINS.get(text[at], text[at]))
+                text[at] = rng.choice(_TWINS.get(text[at]) or [text[at]])
             case 2:
                 text.insert(at, rng.choice("\u200b\u200d\u00ad\u2060\ufeff\u202e"))
             case 3:
@@ -222,7 +222,7 @@ def spelled_otherwise(name: str, rng: random.Random) -> str:
             case 7:
                 text = [each.upper() if rng.random() < 0.5 else each for each in text]
             case 8:
-                text = [rng.choice(_TWINS.get(each, each)) for each in text]
+                text = [rng.choice(_TWINS.get(each) or [each]) for each in text]
     return "".join(text)
 
 
@@ -757,6 +757,8 @@ def forged_proof(place: Company, tx: Any, rng: random.Random) -> bool:
                 "mx.corp.example; dmarc=pass header.from=evil.example", "mx.corp.example; dmarc=fail (x) ; dmarc=pass",
                 "mx.corp.example.evil; dmarc=pass", "mx.corp.example; spf=pass (dmarc=pass); dkim=none",
                 "mx.corp.example; spf=fail (; dmarc=pass", 'mx.corp.example; x="\\"; dmarc=pass',
+                "mx.corp.example; spf=fail ); dmarc=pass", "mx.corp.example; spf=fail ((x); dmarc=pass",
+                "mx.corp.example; (dmarc=fail; dmarc=pass", "mx.corp.example (a(b); dmarc=pass) ; dkim=none",
             ])  # fmt: skip
             written = _mail(told, code)
             found = events.named([mailbox.from_mail(written, "INBOX", NOW, NOW)])

@@ -516,3 +516,28 @@ def test_events_that_were_finished_are_not_announced_and_all_is_replayed_by_time
         assert later == [found[1]["id"], found[2]["id"]]
         assert events.happened(tx, None, None, "slack") == []
     assert [each["data"]["n"] for each in events.stored(state.read, later)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("told", "is_genuine"),
+    [
+        ("mx.corp.example; dmarc=pass header.from=corp.example", True),
+        ("mx.corp.example 1; spf=pass (a (nested) comment); dmarc=pass (p=reject) header.from=corp.example", True),
+        ("", False),
+        ("evil.example; dmarc=pass", False),
+        ("mx.corp.example; dmarc=fail header.from=corp.example", False),
+        ("mx.corp.example; spf=pass (dmarc=pass); dkim=none", False),
+        ("mx.corp.example; spf=fail (; dmarc=pass", False),
+        ("mx.corp.example; spf=fail ); dmarc=pass", False),
+        ("mx.corp.example; spf=fail ((x); dmarc=pass", False),
+        ('mx.corp.example; spf=fail smtp.mailfrom="; dmarc=pass "@evil.example', False),
+        ('mx.corp.example; x="\\"; dmarc=pass', False),
+        ("mx.corp.example; dmarc=pass; dmarc=fail", False),
+    ],
+)
+def test_a_mail_is_genuine_only_by_what_the_own_server_says_outside_of_quotes_and_comments(
+    told: str, is_genuine: bool
+) -> None:
+    head = f"Authentication-Results: {told}\r\n" if told else ""
+    mail = f"{head}From: Bob <bob@corp.example>\r\nSubject: Re\r\n\r\napprove it\r\n".encode()
+    assert mailbox.is_proven(mail, "mx.corp.example") is is_genuine

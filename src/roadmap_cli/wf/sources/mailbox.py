@@ -213,6 +213,8 @@ def is_proven(data: bytes, authserv: str) -> bool:
     bare = re.sub(r'"[^"]*"', "-", text)
     while (without := re.sub(r"\([^()]*\)", " ", bare)) != bare:
         bare = without
+    if "(" in bare or ")" in bare:  # a comment that never ends or never began: what is whose cannot be told
+        return False
     name, *results = (" ".join(each.split()) for each in bare.split(";"))
     verdicts = [each.casefold() for each in results if each.casefold().startswith("dmarc")]
     if name.partition(" ")[0].casefold() != authserv.casefold() or len(verdicts) != 1:
