@@ -112,6 +112,46 @@ def test_a_sequence_correlates_sources_by_a_key_with_two_names(state: State, tem
     assert take(state, matcher, [event(-30, kind="deploy.finished", service="other")]) == []
 
 
+BOTH = """{window: 10m, group: [data.host],
+  all: [{type: disk.slow}, {type: app.slow}, {where: [{field: data.level, equals: high}]}]}"""
+
+
+def test_one_of_each_in_any_order_and_no_event_is_two_of_them(state: State, template: Callable[..., Template]) -> None:
+    matcher = Matcher([template(BOTH)])
+    disk, app = event(0, kind="disk.slow", host="a", level="high"), event(-4, kind="app.slow", host="a")
+    assert take(state, matcher, [disk, app]) == []  # the first is one of two parts, not both
+    assert take(state, matcher, [event(3, kind="x", host="b", level="high")]) == []
+    [found] = take(state, matcher, [event(5, kind="x", host="a", level="high")])
+    assert found["event_ids"] == [app["id"], disk["id"], event(5, kind="x", host="a", level="high")["id"]]
+    assert take(state, matcher, [event(6, kind="app.slow", host="a")]) == []  # joins it
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=some.lists(some.tuples(some.integers(0, 30), some.integers(1, 7)), min_size=1, max_size=8),
+    window=some.integers(0, 20),
+)
+def test_any_order_is_found_just_when_trying_all_finds_it(rows: list[tuple[int, int]], window: int) -> None:
+    """Against every choice of three events: whether one of each is within the window once the last event has come."""
+    from itertools import permutations
+
+    shape = windows.Shape("t", window, 1, 3, 0, is_ordered=False)
+    waiting = sorted((at, f"{n}", parts) for n, (at, parts) in enumerate(rows))
+    newest = (rows[-1][0], f"{len(rows) - 1}", rows[-1][1])
+    group = windows._Group("g", waiting, [], per_part=[sum(row[2] >> part & 1 for row in waiting) for part in range(3)])
+    found = windows._in_any_order(group, shape, newest[0])
+    possible = any(
+        all(row[2] >> part & 1 for part, row in enumerate(chosen))
+        and max(row[0] for row in chosen) - min(row[0] for row in chosen) <= window
+        and min(row[0] for row in chosen) <= newest[0] <= min(row[0] for row in chosen) + window
+        for chosen in permutations(waiting, 3)
+    )
+    assert bool(found) == possible
+    if found:
+        assert found[-1][0] - found[0][0] <= window
+        assert any(all(row[2] >> part & 1 for part, row in enumerate(each)) for each in permutations(found))
+
+
 def test_a_cooldown_leaves_the_same_group_alone_for_a_while(state: State, template: Callable[..., Template]) -> None:
     matcher = Matcher([template("{type: disk.full, group: [data.host], cooldown: 30m}")])
     these = [event(minute, kind="disk.full", host=host) for minute, host in ((0, "a"), (5, "a"), (6, "b"), (31, "a"))]
@@ -267,6 +307,7 @@ TRIGGERS = (
     "{type: t, where: [{field: data.a, more: 3}], window: 5m, count: 2, group: [data.b, 'data.x | data.a.b']}",
     "{any: [{where: [{field: data.b, one_of: [1, x, true]}]}, {where: [{field: data.x, less: 0}]}], cooldown: 1h}",
     "{window: 1h, sequence: [{type: t}, {where: [{field: data.a, equals: 1}]}, {source: s}]}",
+    "{window: 1h, all: [{type: t}, {where: [{field: data.a, equals: 1}]}, {source: s}]}",
     "{text: some words of it, group: [data]}",
 )
 

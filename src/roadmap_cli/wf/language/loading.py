@@ -202,18 +202,21 @@ class _Reader(StepReader):
     def trigger(self, value: Any, way: Way, *, is_part: bool = False) -> Trigger:
         """A trigger, or one of the parts of a sequence or of a choice, which have no parts of their own."""
         single = ("source", "type", "where", "text")
-        whole = ("window", "count", "group", "sequence", "any", "cooldown")
+        whole = ("window", "count", "group", "sequence", "all", "any", "cooldown")
         table = self.table(
             {} if value is None and not is_part else value, way, single if is_part else (*single, *whole)
         )
         sequence: list[Any] = self.take(table, way, "sequence", list, [])
+        everything: list[Any] = self.take(table, way, "all", list, [])
         choices: list[Any] = self.take(table, way, "any", list, [])
         window_s = self.duration(table, way, "window", 0.0)
         count = self.whole(table, way, "count", 1, 10_000, 1)
-        if (count > 1 or sequence) and not window_s:
-            self.fault(way, "no_window", "a trigger with 'count' or 'sequence' needs a 'window'")
+        if (count > 1 or sequence or everything) and not window_s:
+            self.fault(way, "no_window", "a trigger with 'count', 'sequence' or 'all' needs a 'window'")
+        if sequence and everything:
+            self.fault((*way, "all"), "two_orders", "'sequence' and 'all' exclude each other")
         if is_part:
-            sequence, choices = [], []
+            sequence, everything, choices = [], [], []
         return Trigger(
             source=self.take(table, way, "source", str, None),
             type=self.take(table, way, "type", str, None),
@@ -225,6 +228,7 @@ class _Reader(StepReader):
             sequence=tuple(
                 self.trigger(each, (*way, "sequence", at), is_part=True) for at, each in enumerate(sequence)
             ),
+            all=tuple(self.trigger(each, (*way, "all", at), is_part=True) for at, each in enumerate(everything)),
             any=tuple(self.trigger(each, (*way, "any", at), is_part=True) for at, each in enumerate(choices)),
             cooldown_s=self.duration(table, way, "cooldown", 0.0),
         )

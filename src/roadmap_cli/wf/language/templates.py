@@ -70,8 +70,8 @@ class Trigger:
     """What sets a workflow off: one event, or several that belong together.
 
     `text` asks for likeness in meaning; `window_s` and `count` for so many events within so long; `group` names the
-    fields whose values must be the same in all of them; `sequence` for events in this order, `any` for one of several,
-    `cooldown_s` for how long the same group is then left alone.
+    fields whose values must be the same in all of them; `sequence` for events in this order, `all` for one of each in
+    any order, `any` for one of several, `cooldown_s` for how long the same group is then left alone.
     """
 
     source: str | None = None
@@ -82,6 +82,7 @@ class Trigger:
     count: int = 1
     group: tuple[str, ...] = ()
     sequence: tuple[Trigger, ...] = ()
+    all: tuple[Trigger, ...] = ()
     any: tuple[Trigger, ...] = ()
     cooldown_s: float = 0.0
 

@@ -43,7 +43,8 @@ class Ready:
     template: Template
     base: conditions.Part
     any: tuple[conditions.Part, ...]
-    sequence: tuple[conditions.Part, ...]
+    pieces: tuple[conditions.Part, ...]
+    """The parts of a sequence, or of what must all be there."""
     keys: Callable[[Record], list[Any] | None]
     shape: Shape
     tests: tuple[tuple[conditions.Getter, clauses.Test], ...]
@@ -106,7 +107,7 @@ class Matcher:
     @property
     def texts(self) -> list[str]:
         """The free texts of all triggers."""
-        parts = (part for each in self.ready for part in (each.base, *each.any, *each.sequence))
+        parts = (part for each in self.ready for part in (each.base, *each.any, *each.pieces))
         return [part.text for part in parts if part.text]
 
     def judge(self, events: Sequence[Record]) -> list[Judged]:
@@ -203,7 +204,7 @@ def _posterior(probabilities: Sequence[float]) -> list[float]:
 
 
 def _weight(held: Held) -> int:
-    weight = held.ready.base.weight + sum(part.weight for part in held.ready.sequence)
+    weight = held.ready.base.weight + sum(part.weight for part in held.ready.pieces)
     weight += held.choice.weight if held.choice else 0
     return weight + (held.ready.shape.count > 1)
 
@@ -212,8 +213,9 @@ def _candidate(event: Record, candidate: Candidate, share: float) -> Record:
     held, answer = candidate.held, candidate.answer
     template = held.ready.template
     clauses = held.ready.base.shown(event) + (held.choice.shown(event) if held.choice else [])
-    for place, part in enumerate(held.ready.sequence):
-        if held.parts >> place & 1 and place == len(held.ready.sequence) - 1:
+    for place, part in enumerate(held.ready.pieces):
+        is_last = place == len(held.ready.pieces) - 1 or not held.ready.shape.is_ordered
+        if held.parts >> place & 1 and is_last:
             clauses += part.shown(event)
     found: Record = {
         "workflow": template.workflow,
@@ -307,30 +309,31 @@ def _ready(template: Template) -> Ready:
         trigger = _by_time(template.workflow)
     base = conditions.part(trigger)
     choices = tuple(conditions.part(each) for each in trigger.any)
-    if schedule and trigger is template.trigger and not trigger.sequence:
+    if schedule and trigger is template.trigger and not (trigger.sequence or trigger.all):
         choices = (*choices, conditions.part(_by_time(template.workflow)))
-    sequence = tuple(conditions.part(each) for each in trigger.sequence)
-    if len(sequence) > MOST_PARTS:
+    pieces = tuple(conditions.part(each) for each in trigger.sequence or trigger.all)
+    if len(pieces) > MOST_PARTS:
         where = template.document.where(("trigger",))
-        raise DataError(f"a sequence of more than {MOST_PARTS} parts", where=where, code="too_many_parts")
+        raise DataError(f"a trigger of more than {MOST_PARTS} parts", where=where, code="too_many_parts")
     shape = Shape(
         name=f"{template.workflow} {template.sha256[:16]}",
         window_ms=int(trigger.window_s * 1000),
-        count=trigger.count if not sequence else 1,
-        parts=len(sequence),
+        count=trigger.count if not pieces else 1,
+        parts=len(pieces),
+        is_ordered=bool(trigger.sequence),
         cooldown_ms=int(trigger.cooldown_s * 1000),
     )
     kinds: frozenset[str] | None = None
     if base.type is not None:
         kinds = frozenset({base.type})
-    elif (parts := (*choices, *sequence)) and all(part.type is not None for part in parts):
+    elif (parts := (*choices, *pieces)) and all(part.type is not None for part in parts):
         kinds = frozenset(part.type for part in parts if part.type is not None)
     tests = tuple(
         pair
         for clause, pair in zip(base.clauses, base.tests, strict=True)
         if not (clause.field == "type" and clause.test == "equals" and clause.expected == base.type)
     )
-    return Ready(template, base, choices, sequence, conditions.keys(trigger.group), shape, tests, kinds)
+    return Ready(template, base, choices, pieces, conditions.keys(trigger.group), shape, tests, kinds)
 
 
 def _by_time(workflow: str) -> Trigger:
@@ -344,8 +347,8 @@ def _holding(ready: Ready, event: Record) -> Held | None:
         if not test(get(event)):
             return None
     base = ready.base
-    if ready.sequence:
-        parts = sum(1 << place for place, part in enumerate(ready.sequence) if _asks(part) and part.holds(event))
+    if ready.pieces:
+        parts = sum(1 << place for place, part in enumerate(ready.pieces) if _asks(part) and part.holds(event))
         return Held(ready, parts, None, 1.0) if parts else None
     if ready.any:
         for choice in ready.any:
@@ -362,7 +365,7 @@ def _asks(part: conditions.Part) -> bool:
 def _texts(held: Held) -> list[str]:
     """The free texts that an event must be like for a template to hold."""
     found = [held.ready.base.text, held.choice.text if held.choice else ""]
-    found += [part.text for place, part in enumerate(held.ready.sequence) if held.parts >> place & 1]
+    found += [part.text for place, part in enumerate(held.ready.pieces) if held.parts >> place & 1]
     return [text for text in found if text]
 
 
@@ -372,12 +375,12 @@ def _liked(held: Held, given: Any) -> Held | None:
     if not texts:
         return held
     by_text = {text: float(next(given)) for text in texts}
-    if not held.ready.sequence:
+    if not held.ready.pieces:
         probability = min(by_text.values())
         return held._replace(probability=probability) if probability >= NOT else None
     base = by_text.get(held.ready.base.text, 1.0)
     parts = held.parts
-    for place, part in enumerate(held.ready.sequence):
+    for place, part in enumerate(held.ready.pieces):
         if part.text and parts >> place & 1 and by_text[part.text] < SURE:
             parts &= ~(1 << place)
     return held._replace(parts=parts, probability=base) if parts and base >= NOT else None

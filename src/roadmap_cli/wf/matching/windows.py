@@ -1,4 +1,4 @@
-"""Events that belong together: so many within a time, or in an order, by when they happened and not when they came.
+"""Events that belong together: so many within a time, in an order or in any, by when they happened, not came.
 
 The rules kept here: an event makes or joins one match of a trigger at most; one that fits into the span of a match
 that was made already, early or late, joins it; what waits is bounded. All of it lies in the state and changes with
@@ -29,13 +29,14 @@ Waiting = tuple[int, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a trigger asks of several events: `count`, or one for each of `parts` in order, within `window_ms`."""
+    """What a trigger asks of several events: `count`, or one for each of `parts` in order or in any, within a window."""
 
     name: str
     window_ms: int
     count: int
     parts: int
     cooldown_ms: int
+    is_ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Windows:
     _moved: set[str] = field(default_factory=set)
 
     def offer(self, shape: Shape, grouping: str, at_ms: int, event_id: str, parts: int) -> Answer:
-        """Hold an event against a trigger whose conditions it fulfils; `parts`: which parts of a sequence it can be.
+        """Hold an event against a trigger whose conditions it fulfils; `parts`: which of the parts it can be.
 
         After ``fired`` the caller says with `made` which match it was.
         """
@@ -105,7 +106,12 @@ class Windows:
             return Answer("late")
         if event_id not in group.names:
             self._add(shape, grouping, group, (at_ms, event_id, parts))
-        chain = _in_order(group, shape) if shape.parts else _together(group.rows, shape, at_ms, event_id)
+        if not shape.parts:
+            chain = _together(group.rows, shape, at_ms, event_id)
+        elif shape.is_ordered:
+            chain = _in_order(group, shape)
+        else:
+            chain = _in_any_order(group, shape, at_ms)
         if not chain:
             return Answer("waiting")
         first, last = chain[0][0], chain[-1][0]
@@ -278,3 +284,45 @@ def _in_order(group: _Group, shape: Shape) -> list[Waiting]:
             if known is None or chain[0][0] >= known[0][0]:
                 best[part] = chain
     return []
+
+
+def _in_any_order(group: _Group, shape: Shape, at_ms: int) -> list[Waiting]:
+    """One event for each part, in any order, within a window that has the newest event in it; of several windows the
+    first. No event is two parts.
+    """
+    if not all(group.per_part):
+        return []
+    rows = group.rows
+    low = bisect_left(rows, (at_ms - shape.window_ms, "", 0))
+    for first in range(low, bisect_left(rows, (at_ms + 1, "", 0))):
+        chosen = _one_for_each(rows, first, shape)
+        if chosen:
+            return chosen
+    return []
+
+
+def _one_for_each(rows: Sequence[Waiting], first: int, shape: Shape) -> list[Waiting]:
+    """An event for each part among those from `first` on within the window, or none: a bipartite matching by
+    augmenting paths (Kuhn 1955). Of events that can be the same parts, as many as there are parts are enough.
+    """
+    alike: dict[int, int] = {}
+    near: list[Waiting] = []
+    for place in range(first, len(rows)):
+        row = rows[place]
+        if row[0] - rows[first][0] > shape.window_ms:
+            break
+        alike[row[2]] = alike.get(row[2], 0) + 1
+        if alike[row[2]] <= shape.parts:
+            near.append(row)
+    taken: dict[Waiting, int] = {}
+
+    def place_for(part: int, seen: set[Waiting]) -> bool:
+        for row in near:
+            if row[2] >> part & 1 and row not in seen:
+                seen.add(row)
+                if row not in taken or place_for(taken[row], seen):
+                    taken[row] = part
+                    return True
+        return False
+
+    return sorted(taken) if all(place_for(part, set()) for part in range(shape.parts)) else []

@@ -91,13 +91,15 @@ def _trigger(template: Template, trigger: Trigger, way: Way) -> Iterator[Finding
             conditions.append(Clause(name, "equals", value))
     if problem := contradiction(conditions):
         yield fault(template, (*way, "where"), "trigger_never_holds", f"the trigger can never hold: {problem}")
-    if not (conditions or trigger.text or trigger.sequence or trigger.any):
+    if not (conditions or trigger.text or trigger.sequence or trigger.all or trigger.any):
         yield fault(template, way, "trigger_never_holds", "the trigger can never hold: it has no condition")
-    for part, parts in (("sequence", trigger.sequence), ("any", trigger.any)):
+    for part, parts in (("sequence", trigger.sequence), ("all", trigger.all), ("any", trigger.any)):
         for at, each in enumerate(parts):
             yield from _trigger(template, each, (*way, part, at))
-    if trigger.window_s and trigger.count == 1 and not trigger.sequence:
-        yield fault(template, (*way, "window"), "unused_window", "a 'window' needs 'count' or 'sequence'", "warning")
+    if trigger.window_s and trigger.count == 1 and not (trigger.sequence or trigger.all):
+        yield fault(
+            template, (*way, "window"), "unused_window", "a 'window' needs 'count', 'sequence' or 'all'", "warning"
+        )
 
 
 def _constants(template: Template, conditions: Iterable[Clause]) -> Iterator[Clause]:
