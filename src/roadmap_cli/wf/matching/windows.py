@@ -29,7 +29,7 @@ Waiting = tuple[int, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a trigger asks of several events: `count`, or one for each of `parts` in order or in any, within a window."""
+    """What a trigger asks of several events: `count`, or one of each of `parts`, in order or in any, in a window."""
 
     name: str
     window_ms: int
