@@ -99,19 +99,39 @@ def check(plan: Record, cuts: Sequence[Record], sources: Mapping[str, Record], c
     return found
 
 
-def digest(plan: Record, cuts: Sequence[Record], sources: Mapping[str, Record]) -> str:
-    """SHA-256 of all that decides the rendered file, in canonical JSON."""
-    used = sorted({str(cut.get("source_id")) for cut in cuts})
+def digest(
+    plan: Record,
+    cuts: Sequence[Record],
+    sources: Mapping[str, Record],
+    titles: Sequence[Record] = (),
+    cues: Sequence[Record] = (),
+) -> str:
+    """SHA-256 of all that decides the rendered file, in canonical JSON. Ids, names and reasons are not in it."""
+    used = sorted({str(each.get("source_id")) for each in (*cuts, *cues)})
     decisive = {
-        "plan": {name: plan.get(name) for name in ("fps", "width", "height", "length_frames")},
-        "cuts": [{name: cut.get(name) for name in _DECISIVE} for cut in cuts],
+        "plan": _told(plan, _PLAN_DECISIVE),
+        "cuts": [_told(cut, _CUT_DECISIVE) for cut in cuts],
+        "titles": sorted((_told(title, _TITLE_DECISIVE) for title in titles), key=records.canonical),
+        "cues": sorted((_told(cue, _CUE_DECISIVE) for cue in cues), key=records.canonical),
         "sources": [sources[name].get("sha256") for name in used if name in sources],
     }
     return hashlib.sha256(records.canonical(decisive)).hexdigest()
 
 
-_DECISIVE = (
+def _told(record: Record, names: Sequence[str]) -> Record:
+    return {name: record[name] for name in names if name in record}
+
+
+_PLAN_DECISIVE = ("fps", "width", "height", "length_frames", "loudness_lufs", "true_peak_dbtp")
+_CUT_DECISIVE = (
     "source_id", "in_frame", "out_frame", "fps", "speed", "timeline_in_frame", "timeline_out_frame", "grade",
+    "fade_in_frames", "fade_out_frames", "transition", "sound", "framing", "blur", "effects",
+)  # fmt: skip
+_TITLE_DECISIVE = (
+    "text", "timeline_in_frame", "timeline_out_frame", "place", "size_ratio", "fade_frames",
+)  # fmt: skip
+_CUE_DECISIVE = (
+    "source_id", "sound", "seed", "source_start_ms", "timeline_in_frame", "timeline_out_frame", "gain_db", "duck_db",
     "fade_in_frames", "fade_out_frames",
 )  # fmt: skip
 

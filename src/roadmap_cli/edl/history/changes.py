@@ -7,7 +7,7 @@ before it, so a shift is never a change; it is worked out anew whenever somethin
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,11 +212,12 @@ def _same(one: str, other: str) -> bool:
 # -- taking back -------------------------------------------------------------------------------------------------------
 
 
-def take_back(now: Version, edit: Sequence[Change], before: Version) -> Version:
+def take_back(now: Version, edit: Sequence[Change], before: Version, moved: Collection[str] = frozenset()) -> Version:
     """A version without an edit: its changes reversed, all else as it is, the timeline laid out anew.
 
     `before` is the version the edit was made on. Nothing later may overlap the edit (`overlap`). The plan and things
-    keep their ids; naming them is the caller's. Raises DataError if the edit's changes do not fit.
+    keep their ids; naming them is the caller's. `moved` are cuts that were moved later and so tell nothing about where
+    others belong. Raises DataError if the edit's changes do not fit.
     """
     things = by_origin(now.things)
     order = [origin(cut) for cut in now.cuts]
@@ -233,7 +234,7 @@ def take_back(now: Version, edit: Sequence[Change], before: Version) -> Version:
             thing = dict(things[change.origin_id])
             _put_back(thing, change)
             things[change.origin_id] = thing
-    _put_in_place(order, things, edit, before)
+    _put_in_place(order, things, edit, before, moved)
     cuts = _laid_out([things[name] for name in order], plan, now, lost)
     laid = Layout.of(cuts)
     others = [thing for thing in things.values() if thing["kind"] != "edl.cut"]
@@ -267,7 +268,9 @@ def _set(thing: dict[str, Any], field: str, value: Any) -> None:
         thing[field] = value
 
 
-def _put_in_place(order: list[str], things: dict[str, Record], edit: Sequence[Change], before: Version) -> None:
+def _put_in_place(
+    order: list[str], things: dict[str, Record], edit: Sequence[Change], before: Version, moved: Collection[str]
+) -> None:
     """What went out comes back, and what was moved goes back, each behind the nearest cut that was before it."""
     gone = {change.origin_id: change for change in edit if change.field == "" and change.after is None}
     for name, change in gone.items():
@@ -282,7 +285,7 @@ def _put_in_place(order: list[str], things: dict[str, Record], edit: Sequence[Ch
             last += 1
             order.insert(last, name)
             there.add(name)
-        elif name in there:
+        elif name in there and name not in moved:
             last = order.index(name)
 
 

@@ -277,7 +277,9 @@ def tree(tx: Connection, root_id: str) -> list[Revision]:
         " FROM edl_revision r WHERE r.root_id = ? ORDER BY first, r.plan_id",
         (root_id,),
     ).fetchall()
-    return [_read(row) for row in rows]
+    found = [_read(row) for row in rows]
+    first = None if any(each.plan_id == root_id for each in found) else _stored(tx, root_id)
+    return [first, *found] if first else found
 
 
 def edit_of(tx: Connection, revision: Revision) -> Record:
