@@ -260,7 +260,7 @@ def test_a_cut_that_went_comes_back_where_it_was_unless_it_came_with_the_edit(st
 
         halves = make(tx, found, split, "split")
         used = make(tx, halves, setting(1, grade={"saturation": 0.1}), "grey half")
-        with pytest.raises(walking.Conflicts, match="the cut new_half"):
+        with pytest.raises(walking.Conflicts, match="has changed the grade saturation of cut 1 since"):
             walking.undo_one(tx, used, halves.edit_id, "edl-undo", NOW)
 
 
@@ -322,9 +322,23 @@ def test_a_moved_source_is_found_where_it_was_last_seen(state):
     with state.write() as tx:
         base = start(tx)
         found = revisions.whole(tx, base)
-        revisions.adopt(tx, found.plan, found.things, [{**SOURCE, "path": "/elsewhere/ride.mp4"}], NOW)
+        revisions.adopt(tx, found.plan, found.things, [{**SOURCE, "path": "/elsewhere/ride.mp4"}], "edl-undo", NOW)
         assert revisions.head(tx, base.root_id).sources[0]["path"] == "/elsewhere/ride.mp4"
         revisions.place(tx, [SOURCE])
+
+
+def test_what_was_changed_by_hand_on_the_way_is_an_edit(state):
+    with state.write() as tx:
+        base = start(tx)
+        plan, things, sources = revisions.whole(tx, base)
+        assert revisions.adopt(tx, {**plan, "checked": True}, things, sources, "edl-check", NOW) == base
+        changed = [{**part, "speed": "4/5"} if n == 1 else part for n, part in enumerate(things)]
+        found = revisions.adopt(tx, {**plan, "loudness_lufs": -14.0}, changed, sources, "edl-check", NOW)
+        edit = revisions.edit_of(tx, found)
+        assert edit["what"] == "change 2 parts by hand"
+        assert sorted(each["field"] for each in edit["changes"]) == ["loudness_lufs", "speed"]
+        assert revisions.current(tx, base.root_id) == found
+        assert walking.undo(tx, found, "edl-undo", NOW) == base
 
 
 def test_the_log_draws_branches(state):

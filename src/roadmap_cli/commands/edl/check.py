@@ -40,9 +40,9 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     found.sort(key=lambda each: each[0])
     wide = max(20, console.width - 2)
     marks, colours = [" "] * wide, ["dim"] * wide
-    line = ["─"] * wide
+    track = ["─"] * wide
     for cut in cuts.values():
-        line[min(wide - 1, int(cut["timeline_in_frame"]) * wide // length)] = "┬"
+        track[min(wide - 1, int(cut["timeline_in_frame"]) * wide // length)] = "┬"
     for frame, record in reversed(found):
         if frame >= 0:
             at = min(wide - 1, frame * wide // length)
@@ -51,23 +51,32 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     for sign, style in zip(marks, colours, strict=True):
         above.append(sign, style=style)
     if found:
+        above.rstrip()
         console.print(above)
-    console.print(Text("  " + "".join(line), style="dim"))
+    console.print(Text("  " + "".join(track), style="dim"))
     ends = timecode.clock(0, fps), timecode.clock(length, fps)
     console.print(Text(f"  {ends[0]}{ends[1]:>{wide - len(ends[0])}}", style="dim"))
     for frame, record in found:
         sign, style = _mark(record)
-        text = Text(f"{sign} ", style=style)
-        text.append(f"{'' if frame < 0 else timecode.clock(frame, fps):>11}  ", style="dim")
         where = f"cut {places[record['cut_id']]}: " if record.get("cut_id") in places else ""
-        text.append(visible(f"{where}{record['message']}"), style="not dim")
-        text.append(visible(f"  [{record['rule']}]"), style="dim")
-        console.print(text)
+        at = "" if frame < 0 else timecode.clock(frame, fps)
+        lines = [(piece, "not dim") for piece in _wrapped(f"{where}{record['message']}  [{record['rule']}]", console)]
         if "mend" in record:
-            console.print(Text(f"{'':>15}→ {visible(str(record['mend']))}", style="green"))
+            lines += [(piece, "green") for piece in _wrapped(f"→ {record['mend']}", console)]
+        for place, (piece, colour) in enumerate(lines):
+            line = Text(sign if place == 0 else " ", style=style)
+            line.append(f" {at if place == 0 else '':<11} ", style="dim")
+            line.append(piece, style=colour)
+            console.print(line)
     verdict = "may be rendered" if plan["checked"] else "must not be rendered"
     counts = f"{plan['error_count']} errors, {plan['warning_count']} warnings"
     console.print(Text(f"{len(cuts)} cuts, {counts}: {verdict}", style="bold"))
+
+
+def _wrapped(text: str, console: Any) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(visible(text), max(20, console.width - 14)) or [""]
 
 
 def _mark(record: Record) -> tuple[str, str]:
@@ -220,14 +229,19 @@ def _recorded(run: Run, edit: Edit, mended: Mended) -> tuple[Edit, Mended]:
 
     if not mended.mends or edit.plan is None:
         return edit, mended
-    plan, things = revisions.revise(edit.plan, mended.things, run.stamp(), **mended.plan_fields)
     whys = list(dict.fromkeys(f"{each.finding.message}: {each.words}" for each in mended.mends))
     rules = sorted({each.finding.rule for each in mended.mends})
+    origins = {thing["id"]: origin(thing) for thing in edit.things}
     cited = [name for each in mended.mends for name in (each.finding.cut_id, *each.finding.evidence) if name]
     with run.state.write() as tx:
-        revisions.adopt(tx, edit.plan, edit.things, list(edit.sources.values()), run.now())
-        own = {thing["id"] for thing in edit.things}
-        evidence = [name for name in dict.fromkeys(cited) if name in own or decisions.resolves(tx, name)]
+        sources = list(edit.sources.values())
+        adopted = revisions.adopt(tx, edit.plan, edit.things, sources, run.command, run.now())
+        base = revisions.version(tx, adopted.plan_id)
+        plan, things = revisions.revise(base.plan, mended.things, run.stamp(), **mended.plan_fields)
+        own = {origin(thing): thing["id"] for thing in base.things}
+        cited = [own.get(origins.get(name, ""), name) for name in cited]
+        known = set(own.values())
+        evidence = [name for name in dict.fromkeys(cited) if name in known or decisions.resolves(tx, name)]
         count = len(mended.mends)
         revisions.record(
             tx, plan=plan, things=things, what=f"mend {count} finding{'s' * (count != 1)}: {', '.join(rules)}",

@@ -12,6 +12,8 @@ from roadmap_cli.core.records import Record
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """Lanes of branches, the newest edit on top: what, when and why, the head marked."""
+    import textwrap
+
     from rich.text import Text
 
     from roadmap_cli.edl.history import log
@@ -32,10 +34,12 @@ def _picture(records: Sequence[Record], console: Any) -> None:
         console.print(line)
         upright = "".join("│" if sign in "│○●" else " " for sign in lane)
         after = upright if place + 1 < len(lines) and "parent_id" in edit else upright.replace("│", " ", 1)
+        room = max(20, console.width - wide - 4)
         for text, style in ((str(edit["why"]), "not dim"), (f"{edit['at']}  {edit['id']}", "dim")):
-            below = Text(f"{after:<{wide}}    ", style="dim")
-            below.append(visible(text), style=style)
-            console.print(below)
+            for piece in textwrap.wrap(visible(text), room) or [""]:
+                below = Text(f"{after:<{wide}}    ", style="dim")
+                below.append(piece, style=style)
+                console.print(below)
 
 
 @command(

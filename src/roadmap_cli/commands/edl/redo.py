@@ -40,7 +40,7 @@ def main(run: Run, to: str | None) -> Iterable[Record]:
     if not run.is_typed:
         yield from here.sift(run.records())
     with run.state.write() as tx:
-        base = here.settle(tx, run.now())
+        base = here.settle(tx, run.command, run.now())
         if base is None:
             run.detail("no edit in the history yet")
             return

@@ -51,7 +51,7 @@ def main(run: Run, edit: str | None, wants_list: bool, with_dependants: bool) ->
         yield from here.sift(run.records())
     clash: walking.Conflicts | None = None
     with run.state.write() as tx:
-        base = here.settle(tx, run.now())
+        base = here.settle(tx, run.command, run.now())
         if base is None:
             run.detail("no edit in the history yet")
             return

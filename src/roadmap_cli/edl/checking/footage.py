@@ -103,6 +103,11 @@ class Footage:
         return self._pulses.get(source_id, ())
 
     @cached_property
+    def spoken(self) -> dict[str, Record]:
+        """Words and phrases by id."""
+        return {each["id"]: each for kind in ("edl.span", "edl.word") for each in self._timed(kind)}
+
+    @cached_property
     def _spans(self) -> dict[tuple[str, str], Timed]:
         groups: dict[tuple[str, str], list[Record]] = {}
         for span in self._timed("edl.span"):

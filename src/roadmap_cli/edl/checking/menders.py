@@ -9,13 +9,15 @@ from roadmap_cli.edl import edit as saying
 from roadmap_cli.edl import intent, timecode
 from roadmap_cli.edl.checking import hearing, narrative
 from roadmap_cli.edl.checking.findings import Finding
-from roadmap_cli.edl.checking.footage import Footage, Timed, box_of, number, rational
+from roadmap_cli.edl.checking.footage import Timed, box_of, number, rational
 from roadmap_cli.edl.checking.mending import Mender, Work
 from roadmap_cli.edl.checking.seeing import PUNCH_IN
 from roadmap_cli.edl.grade import Grade
 
 #: How far an edge may go for a word or phrase, and how much of a cut must be left, in milliseconds.
 _MOST_MS, _LEAST_LEFT_MS = 2000, 800
+#: A pause between words in which a cut is safe.
+_PAUSE_MS = 150
 #: So far a cut is lengthened to keep a word rather than shortened to lose it, even where that were less.
 _GLADLY_MS = 600
 _MOST_ANSWER_MS = 10_000
@@ -27,21 +29,22 @@ _BED_LU, _MOST_DUCK_DB = 15.0, 24.0
 
 
 def _edge(work: Work, finding: Finding) -> str | None:
-    """An edge inside a word or phrase goes to the nearer end of it that there is room for."""
+    """An edge inside a word or phrase goes to the nearest pause that there is room for, rather out than in."""
     place = work.place(finding)
     if place < 0:
         return None
     cut = work.cuts[place]
-    spoken = _spoken(work.footage, cut, finding)
+    spoken = next((work.footage.spoken[name] for name in finding.evidence if name in work.footage.spoken), None)
     heard = work.footage.heard(work.footage.cuts[place])
     if spoken is None or heard is None:
         return None
-    first, end = spoken["start_ms"] - hearing.ROOM_BEFORE_MS, spoken["end_ms"] + hearing.ROOM_AFTER_MS
-    what = f"the word {spoken['text']!r}" if spoken.get("text") else "the phrase"
     lies_at_start = finding.message.startswith("begins")
     at = heard[0] if lies_at_start else heard[1]
-    out_of_it = (end if lies_at_start else first) - at
-    into_it = (first if lies_at_start else end) - at
+    words = work.footage.words(cut["source_id"])
+    group = words if spoken["kind"] == "edl.word" else work.footage.speech(cut["source_id"])
+    first, end = _before(group, spoken, at), _after(group, spoken, at)
+    what = f"the word {spoken['text']!r}" if spoken.get("text") else "the phrase"
+    out_of_it, into_it = ((end if lies_at_start else first) - at, (first if lies_at_start else end) - at)
     options = [into_it, out_of_it] if abs(into_it) <= _GLADLY_MS else sorted((into_it, out_of_it), key=abs)
     for shift in options:
         if abs(shift) <= _MOST_MS and _shift(work, place, shift, at_start=lies_at_start):
@@ -51,13 +54,36 @@ def _edge(work: Work, finding: Finding) -> str | None:
     return _joined(work, place, lies_at_start)
 
 
-def _spoken(footage: Footage, cut: Record, finding: Finding) -> Record | None:
-    groups: tuple[Timed, ...] = (footage.words(cut["source_id"]), footage.speech(cut["source_id"]))
-    for group in groups:
-        for record in group.records:
-            if record["id"] in finding.evidence:
-                return record
-    return None
+def _after(group: Timed, spoken: Record, at: int) -> int:
+    """Where to cut after a word: in the first pause within reach, else between it and the next one."""
+    place = group.records.index(spoken)
+    nearest: int | None = None
+    while True:
+        end = group.ends[place]
+        gap = group.starts[place + 1] - end if place + 1 < len(group.starts) else hearing.ROOM_AFTER_MS * 2
+        target = end + min(hearing.ROOM_AFTER_MS, max(0, gap // 2))
+        nearest = target if nearest is None else nearest
+        if gap >= _PAUSE_MS:
+            return target if target - at <= _MOST_MS else nearest
+        place += 1
+        if group.starts[place] - at > _MOST_MS:
+            return nearest
+
+
+def _before(group: Timed, spoken: Record, at: int) -> int:
+    """Where to cut before a word: in the last pause within reach, else between it and the one before."""
+    place = group.records.index(spoken)
+    nearest: int | None = None
+    while True:
+        start = group.starts[place]
+        gap = start - group.ends[place - 1] if place else hearing.ROOM_BEFORE_MS * 4
+        target = start - min(hearing.ROOM_BEFORE_MS, max(0, gap // 2))
+        nearest = target if nearest is None else nearest
+        if gap >= _PAUSE_MS:
+            return target if at - target <= _MOST_MS else nearest
+        place -= 1
+        if at - group.ends[place] > _MOST_MS:
+            return nearest
 
 
 def _shift(work: Work, place: int, milliseconds: int, *, at_start: bool) -> bool:

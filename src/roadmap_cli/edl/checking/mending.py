@@ -18,7 +18,7 @@ from roadmap_cli.edl.checking.findings import Finding
 from roadmap_cli.edl.checking.footage import Footage, rational
 from roadmap_cli.edl.history.changes import Layout, origin
 
-_ROUNDS = 5
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +112,33 @@ def mend(
     now = Mended(list(cuts), list(titles), list(cues), {}, [], [])
     now = Mended(*_parts(now), now.mends, look(now))
     tried: dict[tuple[str, str | None], int] = {}
+    barred: set[str] = set()
     for _ in range(_ROUNDS):
-        after = _round({**plan, **_plan_of(now)}, now, sources, measured, tried)
+        after = _round({**plan, **_plan_of(now)}, now, sources, measured, tried, barred)
         if after is None:
             break
         left = look(after)
         if _errors(left) > _errors(now.left):
-            break
+            worse = _worse(now, after, left)
+            if not worse - barred:
+                break
+            barred |= worse  # what made it worse is left alone, and the round is done again without it
+            continue
         now = Mended(*_parts(after), after.mends, left)
     return now
+
+
+def _worse(now: Mended, after: Mended, left: Sequence[Finding]) -> set[str]:
+    """The cuts mended in the last round that have an error now they had not before, or lie beside one that has."""
+    before = {(finding.rule, finding.cut_id) for finding in now.left}
+    bad = {finding.cut_id for finding in left if finding.severity == "error"} - {None}
+    fresh = {finding.cut_id for finding in left if (finding.rule, finding.cut_id) not in before} & bad
+    near: set[str] = set()
+    for place, cut in enumerate(after.cuts):
+        if cut["id"] in fresh:
+            near |= {origin(each) for each in after.cuts[max(0, place - 1) : place + 2]}
+    mended = {each.origin_id for each in after.mends[len(now.mends) :] if each.origin_id}
+    return mended & near or mended
 
 
 def _parts(now: Mended) -> tuple[list[Record], list[Record], list[Record], dict[str, Any]]:
@@ -139,7 +157,7 @@ def _plan_of(now: Mended) -> dict[str, Any]:
 
 def _round(
     plan: Record, now: Mended, sources: Mapping[str, Record], measured: Mapping[str, Sequence[Record]] | None,
-    tried: dict[tuple[str, str | None], int],
+    tried: dict[tuple[str, str | None], int], barred: set[str],
 ) -> Mended | None:  # fmt: skip
     """One round, or None if nothing could be mended. A finding that came back twice is left."""
     from roadmap_cli.edl.checking.menders import MENDERS
@@ -155,7 +173,12 @@ def _round(
         place = work.place(finding)
         name = origin(cuts[place]) if place >= 0 else None
         key = (finding.rule, name or finding.message)
-        if mender is None or tried.get(key, 0) >= 2 or (name in touched and finding.rule not in {"word", "speech"}):
+        if (
+            mender is None
+            or name in barred
+            or tried.get(key, 0) >= 2
+            or (name in touched and finding.rule not in {"word", "speech"})
+        ):
             continue
         tried[key] = tried.get(key, 0) + 1
         words = mender(work, finding)

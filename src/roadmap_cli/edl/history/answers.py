@@ -173,7 +173,7 @@ def _tell_drop(telling: _Telling, base: Revision, shot: Record | None, source: R
             telling.say("the shot is used, but trimmed before this frame or after it", *neighbours)
             for cut in neighbours:
                 if cut.get("reason"):
-                    telling.say(str(cut["reason"]), cut)
+                    telling.say(f"its cut was chosen because: {cut['reason']}", cut)
         else:
             telling.say("no decision about this shot is stored")
     if shot and (numbers := nearby.numbers(shot)):
@@ -311,9 +311,15 @@ def _changed(change: Change) -> str:
         return "that it is there" if change.before is None else "that it is gone"
     if change.field == PLACE:
         return "its place"
-    ends = [f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
-            for value in (change.before, change.after)]  # fmt: skip
-    return f"{change.field.replace('_', ' ')} from {ends[0][:60]} to {ends[1][:60]}"
+    return f"{change.field.replace('_', ' ')} from {_value(change.before)} to {_value(change.after)}"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return " ".join(f"{name} {_value(each)}" for name, each in value.items())[:60]
+    return f"{value:g}" if isinstance(value, float) else str(value)[:60]
 
 
 def _edit_answer(telling: _Telling, base: Revision, question: Question, at: str) -> list[Record]:

@@ -69,9 +69,7 @@ def read(words: str, at: str | None = None, fps: Fraction | None = None) -> Ques
     return Question(text, about, seconds, frame)
 
 
-def _place(
-    text: str, fps: Fraction | None, *, bare_is_frame: bool = True
-) -> tuple[Fraction | None, int | None] | None:
+def _place(text: str, fps: Fraction | None, *, bare_is_frame: bool = True) -> tuple[Fraction | None, int | None] | None:
     """Seconds or a frame: 00:01:12.5, 1:12, 00:01:12:05, 72.5, 72.5s; 1725f and 'frame 1725' are frames.
 
     A bare 1725 is a frame, or seconds.

@@ -38,11 +38,12 @@ class Bearings:
                 yield record
         self.edit = gathering.read(kept)
 
-    def settle(self, tx: Connection, at: datetime) -> Revision | None:
+    def settle(self, tx: Connection, command: str, at: datetime) -> Revision | None:
         """The revision to start from, stored if the stream's plan was not; None if there is no edit at all."""
         if self.edit.plan is None:
             return self._current(tx)
-        return revisions.adopt(tx, self.edit.plan, self.edit.things, list(self.edit.sources.values()), at)
+        sources = list(self.edit.sources.values())
+        return revisions.adopt(tx, self.edit.plan, self.edit.things, sources, command, at)
 
     def look(self, tx: Connection) -> tuple[Revision, Head] | None:
         """The revision to look at and what it holds, without storing anything; None if there is no edit at all."""

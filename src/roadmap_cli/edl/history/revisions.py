@@ -175,25 +175,51 @@ def place(tx: Connection, sources: Iterable[Record]) -> None:
             )
 
 
-def adopt(tx: Connection, plan: Record, things: Sequence[Record], sources: Sequence[Record], at: datetime) -> Revision:
-    """The revision of a plan that came in a stream; one unknown here becomes the first of a tree of its own."""
+def adopt(
+    tx: Connection, plan: Record, things: Sequence[Record], sources: Sequence[Record], command: str, at: datetime
+) -> Revision:
+    """The revision of a plan that came in a stream; one unknown here becomes the first of a tree of its own.
+
+    A plan that is known but was changed on its way, by jq or an editor, becomes a revision after the one it was: what
+    a person did by hand is an edit like any other. Raises DataError as `record`.
+    """
     place(tx, sources)
-    known = _revision(tx, require(plan, "id", str))
-    if known:
-        return known
-    found = _stored(tx, plan["id"])
-    if found is not None:
-        _settle(tx, found)
-    else:
+    known = _revision(tx, require(plan, "id", str)) or _stored(tx, plan["id"])
+    if known is None:
         from roadmap_cli.state import records
 
         bare = {name: value for name, value in plan.items() if name not in _CHECKED}
         ordered = _in_order(bare, things)
         records.put_many(tx, [bare, *ordered])
-        found = Revision(plan["id"], plan["id"], None, None)
-        _insert(tx, found, ordered)
-    _move(tx, found.root_id, found.plan_id, "go", at, None)
-    return found
+        known = Revision(plan["id"], plan["id"], None, None)
+        _insert(tx, known, ordered)
+    else:
+        _settle(tx, known)
+        before = version(tx, known.plan_id)
+        found = difference(before, Version(plan, _in_order(plan, things)))
+        if any(not change.is_soft for change in found):
+            return _by_hand(tx, before, plan, things, found, command, at)
+    if tx.execute("SELECT 1 FROM edl_head_move WHERE plan_id = ? LIMIT 1", (known.plan_id,)).fetchone() is None:
+        _move(tx, known.root_id, known.plan_id, "go", at, None)
+    return known
+
+
+def _by_hand(
+    tx: Connection, before: Version, plan: Record, things: Sequence[Record], found: Sequence[Change], command: str,
+    at: datetime,
+) -> Revision:  # fmt: skip
+    fields = {change.field: change.after for change in found if change.sort == "plan"}
+    made, parts = revise(before.plan, things, clock.stamp(at), **fields)
+    hard = [change for change in found if not change.is_soft]
+    touched = len({change.origin_id for change in hard})
+    edit = record(
+        tx, plan=made, things=parts, what=f"change {touched} part{'s' * (touched != 1)} by hand",
+        why="the plan that came in was not as it was stored", evidence=[before.plan["id"]], command=command, at=at,
+        facts={"fields": sorted({change.field for change in hard})[:20]},
+    )  # fmt: skip
+    revision = _revision(tx, edit["plan_id"])
+    assert revision is not None
+    return revision
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -376,9 +402,9 @@ def _settle(tx: Connection, revision: Revision) -> None:
 
 
 def _newest(tx: Connection, since: str) -> Revision | None:
-    """The plan stored last, if that was after a time and it is no revision yet."""
+    """The plan stored last, if that was not before a time and it is no revision yet."""
     row = tx.execute(
-        "SELECT id FROM record WHERE kind = 'edl.plan' AND at > ? ORDER BY at DESC, id DESC LIMIT 1", (since,)
+        "SELECT id FROM record WHERE kind = 'edl.plan' AND at >= ? ORDER BY at DESC, id DESC LIMIT 1", (since,)
     ).fetchone()
     return _stored(tx, row[0]) if row and _revision(tx, row[0]) is None else None
 

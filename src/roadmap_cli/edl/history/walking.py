@@ -7,7 +7,7 @@ one is taken back in a revision of its own, and what was done since stays, unles
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl.history import revisions
-from roadmap_cli.edl.history.changes import PLACE, Change, overlap, take_back
+from roadmap_cli.edl.history.changes import PLACE, Change, Version, origin, overlap, take_back
 from roadmap_cli.edl.history.revisions import Revision
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ class Conflict:
     edit: Record
     later: Record
     change: Change
+    name: str = ""
 
     def record(self, at: str) -> Record:
         """As an edl.conflict record."""
         change = self.change
+        named = words(change, self.name)
         return {
             "kind": CONFLICT,
             "id": content_id(
@@ -47,7 +49,7 @@ class Conflict:
             "origin_id": change.origin_id,
             "sort": change.sort,
             "field": change.field,
-            "message": f"{self.later['what']!r} changed {words(change)}, which {self.edit['what']!r} had changed",
+            "message": f"{self.later['what']!r} changed {named}, which {self.edit['what']!r} had changed",
         }  # fmt: skip
 
 
@@ -56,22 +58,34 @@ class Conflicts(Negative):
 
     def __init__(self, found: Sequence[Conflict]) -> None:
         first = found[0]
+        named = words(first.change, first.name)
         more = f" ({len(found)} such fields)" if len(found) > 1 else ""
         super().__init__(
-            f"cannot undo {first.edit['what']!r} alone: {first.later['what']!r} has changed {words(first.change)} "
-            f"since{more}; nothing is changed",
+            f"cannot undo {first.edit['what']!r} alone: {first.later['what']!r} has changed {named} since{more}; "
+            "nothing is changed",
             hint="--with-dependants undoes both",
             code="conflict",
         )
         self.found = found
 
 
-def words(change: Change) -> str:
-    """What a change touches, for a person."""
+def words(change: Change, name: str = "") -> str:
+    """What a change touches, for a person: `name` is what the thing is called, without it its id."""
     if change.sort == "plan":
-        return f"the plan's {change.field}"
-    what = {"": "whether it is there", PLACE: "place"}.get(change.field, change.field)
-    return f"the {change.sort} {change.origin_id}'s {what}" if change.field else f"the {change.sort} {change.origin_id}"
+        return f"the plan's {change.field.replace('_', ' ')}"
+    thing = name or f"the {change.sort} {change.origin_id}"
+    what = "place" if change.field == PLACE else change.field.replace("_", " ").replace(".", " ")
+    return f"the {what} of {thing}" if change.field else thing
+
+
+def _names(now: Version) -> dict[str, str]:
+    """What the things of a version are called: cuts by their place, titles and cues by what they say."""
+    return {
+        origin(thing): f"cut {place}" if thing["kind"] == "edl.cut"
+        else f"the title {thing.get('text')!r}" if thing["kind"] == "edl.title"
+        else f"the cue at frame {thing.get('timeline_in_frame')}"
+        for place, thing in enumerate(now.things)
+    }  # fmt: skip
 
 
 def path(tx: Connection, to: Revision) -> list[Revision]:
@@ -157,7 +171,8 @@ def undo_one(
     changes = {name: changes_of(edit) for name, edit in edits.items()}
     taken, found = _dependants(target, later, edits, changes)
     if found and not with_dependants:
-        raise Conflicts(found)
+        names = _names(revisions.version(tx, base.plan_id))
+        raise Conflicts([replace(each, name=names.get(each.change.origin_id, "")) for each in found])
     return _take_back(tx, base, taken, later, edits, command, at)
 
 
