@@ -22,7 +22,7 @@ from roadmap_cli.core.records import Record
         ),
         "List what can be undone": "edl-undo --list | jq -r .what",
     },
-    see=("edl-redo", "edl-log", "edl-why", "edl-feedback", "edl-check"),
+    see=("edl-redo", "edl-log", "edl-why", "edl-check", "edl-render"),
 )
 @click.argument("edit", required=False, metavar="[EDIT]")
 @click.option("--list", "wants_list", is_flag=True, help="List the edits that count, the last one first; undo nothing.")
