@@ -77,7 +77,7 @@ def read(stream: Iterable[Record]) -> Edit:
 def recalled(tx: Connection, edit: Edit) -> Edit:
     """The edit with what is stored of its sources' scans, where the stream brought none of it.
 
-    The newest scan of each source counts. Beats and scenes that no scan names are found by the plan's own lists.
+    Of each kind the newest method counts. Beats that no scan names are found by the plan's own lists.
     """
     if edit.measured or not edit.sources:
         return edit
@@ -86,15 +86,16 @@ def recalled(tx: Connection, edit: Edit) -> Edit:
     measured: dict[str, list[Record]] = {}
     for source in edit.sources.values():
         rows = tx.execute(
-            "SELECT body FROM edl_scan JOIN record ON record.id = record_id WHERE sha256 = ?1 AND method ="
-            " (SELECT method FROM edl_scan WHERE sha256 = ?1 ORDER BY"
-            " record_id = ?2 DESC, method DESC LIMIT 1) ORDER BY position",
+            "SELECT kind, method, at, body FROM edl_scan JOIN record ON record.id = record_id"
+            " WHERE sha256 = ? AND body ->> 'source_id' = ? ORDER BY kind, method, position",
             (source.get("sha256"), source["id"]),
-        )
-        for (body,) in rows:
-            record = orjson.loads(body)
-            if record["kind"] in MEASURED:
-                measured.setdefault(record["kind"], []).append(record)
+        ).fetchall()
+        newest: dict[str, tuple[str, str]] = {}
+        for kind, method, at, _ in rows:
+            newest[kind] = max(newest.get(kind, ("", "")), (at, method))
+        for kind, method, _, body in rows:
+            if kind in MEASURED and method == newest[kind][1]:
+                measured.setdefault(kind, []).append(orjson.loads(body))
     have = {record["id"] for kind in measured for record in measured[kind]}
     named = [*(edit.plan or {}).get("beat_ids", ()), *(edit.plan or {}).get("dropped_beat_ids", ())]
     for name in named:

@@ -531,6 +531,7 @@ def test_taking_back_the_last_of_changes_gives_what_was_before(steps):
         before = after
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 50)), min_size=1, max_size=8), st.integers(0, 300), st.integers(1, 80))
 def test_a_place_is_carried_to_the_same_layout_unchanged(lengths, first, length):
     edges = [0]
@@ -566,6 +567,7 @@ def test_a_place_that_is_none_is_said():
         asking.read("why", "noon")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.one_of(st.none(), st.text(max_size=20)))
 def test_any_question_is_read_or_refused(words, at):
     try:
@@ -636,6 +638,22 @@ def test_the_answer_names_the_beat_the_numbers_and_the_edits(state):
             answers.answer(tx, made, head, asking.read("500"), AT)
         with pytest.raises(Negative, match="nothing of this edit"):
             answers.answer(tx, made, head, asking.read("edl_stranger"), AT)
+
+
+def test_what_was_measured_is_recalled_where_the_stream_brings_none(state):
+    with state.write() as tx:
+        measured(tx)
+        old = {"kind": "edl.span", "id": "span_0", "at": "2026-01-01T00:00:00.000Z", "source_id": "src",
+               "sort": "speech", "start_ms": 1, "end_ms": 2}  # fmt: skip
+        records.put(tx, old)
+        tx.execute("INSERT OR REPLACE INTO edl_scan VALUES (?, ?, ?, ?)", ("0" * 64, "m-0", 0, "span_0"))
+        plan, parts = first_plan()
+        edit = gathering.read([SOURCE, plan, *parts])
+        found = gathering.recalled(tx, edit)
+        assert [each["id"] for each in found.of("edl.span")] == ["span_1"], "of an older method nothing"
+        assert [each["id"] for each in found.of("edl.word")] == ["word_1"]
+        given = gathering.read([SOURCE, old, plan, *parts])
+        assert gathering.recalled(tx, given).of("edl.word") == [], "a stream that brings its own is left alone"
 
 
 def test_why_something_is_not_in_the_edit(state):

@@ -28,12 +28,26 @@ MISTAKE_S = Fraction(1, 4)
 _BITS_A_PIXEL, _COPIES = Fraction(3, 20), 2
 
 
+_TEXTS = ("role", "shot_id", "beat_id", "source", "label", "place")
+
+
+def _texts(record: Record, *names: str) -> None:
+    for name in names:
+        if name in record:
+            require(record, name, str)
+
+
 def shape(plan: Record, cuts: Sequence[Record], sources: Mapping[str, Record]) -> Iterator[Finding]:
     """The fields a render needs are there, of the right type."""
     try:
         timecode.rational(plan.get("fps"), field="fps")
         for name in ("width", "height", "length_frames"):
             require(plan, name, int)
+        _texts(plan, "style")
+        for name in ("beat_ids", "dropped_beat_ids"):
+            listed = require(plan, name, list) if plan.get(name) is not None else []
+            if not all(isinstance(each, str) for each in listed):
+                raise DataError(f"field {name!r} is not a list of ids")
         for name in ("width", "height"):
             if plan[name] % 2 or not 16 <= plan[name] <= 8192:
                 raise DataError(f"{name} {plan[name]} is not an even number from 16 to 8192")
@@ -49,6 +63,8 @@ def shape(plan: Record, cuts: Sequence[Record], sources: Mapping[str, Record]) -
 
 
 def _cut_shape(cut: Record, sources: Mapping[str, Record]) -> None:
+    require(cut, "id", str)
+    _texts(cut, *_TEXTS)
     for name in ("in_frame", "out_frame", "timeline_in_frame", "timeline_out_frame"):
         require(cut, name, int)
     timecode.rational(cut.get("fps"), field="fps")
@@ -60,6 +76,8 @@ def _cut_shape(cut: Record, sources: Mapping[str, Record]) -> None:
     source = sources.get(require(cut, "source_id", str))
     if source is None:
         raise DataError(f"its source {cut['source_id']} is not in the stream")
+    require(source, "frames", int)
+    timecode.rational(source.get("fps"), field="fps")
     if source.get("has_picture") is False:
         raise DataError(f"its source {cut['source_id']} has no picture")
     for read in (saying.transition, saying.sound, saying.framing, saying.blur, saying.effects):
@@ -73,8 +91,12 @@ def parts_shape(titles: Sequence[Record], cues: Sequence[Record], sources: Mappi
     """Titles and cues have what a render needs."""
     for thing in (*titles, *cues):
         try:
+            require(thing, "id", str)
+            _texts(thing, *_TEXTS)
             for name in ("timeline_in_frame", "timeline_out_frame"):
                 require(thing, name, int)
+            if "source_start_ms" in thing:
+                require(thing, "source_start_ms", int)
             if not 0 <= thing["timeline_in_frame"] < thing["timeline_out_frame"]:
                 raise DataError("it lasts no frame")
             if thing["kind"] == "edl.title":
@@ -84,8 +106,11 @@ def parts_shape(titles: Sequence[Record], cues: Sequence[Record], sources: Mappi
                     raise DataError(f"no place in the picture: {thing['place']!r}")
                 continue
             if "source_id" in thing:
-                if require(thing, "source_id", str) not in sources:
+                source = sources.get(require(thing, "source_id", str))
+                if source is None:
                     raise DataError(f"its source {thing['source_id']} is not in the stream")
+                if "duration" in source:
+                    timecode.rational(source["duration"], field="duration")
             elif thing.get("sound") not in saying.CUE_SOUNDS:
                 raise DataError(f"neither a source nor a sound that can be made: {thing.get('sound')!r}")
         except DataError as problem:

@@ -62,6 +62,38 @@ class Timed:
 
 _NOTHING = Timed(())
 
+_STRETCH: dict[str, type] = {"source_id": str, "start_ms": int, "end_ms": int}
+#: What a measured record must have to be of use, by kind, and what may be there only as this.
+_NEEDED: dict[str, dict[str, type]] = {
+    "edl.shot": {"id": str},
+    "edl.scene": {"id": str, "shot_ids": list},
+    "edl.span": {"id": str, **_STRETCH},
+    "edl.word": {"id": str, **_STRETCH},
+    "edl.rhythm": {**_STRETCH, "beats_ms": list},
+    "edl.beat": {"id": str, "source_id": str, "in_frame": int, "out_frame": int},
+    "edl.energy": {"source_id": str, "step_ms": int, "values": list},
+}
+_OPTIONAL: dict[str, tuple[str, ...]] = {
+    "edl.shot": ("scene_id", "shot_size", "subject", "label"),
+    "edl.beat": ("role", "why"),
+    "edl.word": ("text",),
+}
+_LISTED: dict[str, type] = {"shot_ids": str, "beats_ms": int}
+
+
+def _usable(kind: str, records: Sequence[Record]) -> list[Record]:
+    """The records a rule can go by: others tell nothing, and what is not text where text belongs is left out."""
+    needed, texts = _NEEDED.get(kind, {}), _OPTIONAL.get(kind, ())
+    found = []
+    for record in records:
+        if any(type(record.get(name)) is not sort for name, sort in needed.items()):
+            continue
+        if any(type(each) is not sort for name, sort in _LISTED.items() if name in needed for each in record[name]):
+            continue
+        wrong = [name for name in texts if name in record and type(record[name]) is not str]
+        found.append({name: value for name, value in record.items() if name not in wrong} if wrong else record)
+    return found
+
 
 class Footage:
     """A plan's cuts with all that is known of what they show. Times are milliseconds of a source."""
@@ -80,7 +112,7 @@ class Footage:
         self.sources = sources
         self.titles = titles
         self.cues = cues
-        self.measured = measured or {}
+        self.measured = {kind: _usable(kind, records) for kind, records in (measured or {}).items()}
         self.fps = rational(str(plan["fps"]))
         self._heard: dict[str, tuple[int, int] | None] = {}
 
@@ -131,11 +163,7 @@ class Footage:
         return {name: sorted(beats) for name, beats in found.items()}
 
     def _timed(self, kind: str) -> list[Record]:
-        """Records with a stretch of time; one that lacks it is nothing to go by."""
-        return [
-            each for each in self.measured.get(kind, ())
-            if isinstance(each.get("start_ms"), int) and isinstance(each.get("end_ms"), int) and "source_id" in each
-        ]  # fmt: skip
+        return self.measured.get(kind, [])
 
     # -- by cut --------------------------------------------------------------------------------------------------------
 

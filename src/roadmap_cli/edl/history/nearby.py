@@ -84,9 +84,9 @@ def _one(tx: Connection, source: Record, kind: str, condition: str, place: int) 
     key = "in_frame" if kind == "edl.shot" else "start_ms"
     row = tx.execute(
         "SELECT body FROM edl_scan JOIN record ON record.id = record_id"
-        f" WHERE sha256 = ?1 AND (?2 IS NULL OR method = ?2) AND kind = ?3 AND {condition}"
-        f" ORDER BY abs((body ->> '{key}') - ?4) LIMIT 1",
-        (source.get("sha256"), source.get("method"), kind, place),
+        f" WHERE sha256 = ?1 AND kind = ?3 AND body ->> 'source_id' = ?2 AND {condition}"
+        f" ORDER BY abs((body ->> '{key}') - ?4), at DESC LIMIT 1",
+        (source.get("sha256"), source["id"], kind, place),
     ).fetchone()
     return orjson.loads(row[0]) if row else None
 
