@@ -541,6 +541,40 @@ def test_a_place_is_carried_to_the_same_layout_unchanged(lengths, first, length)
     assert layout.carry((first, first + length), layout) == (first, first + length)
 
 
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**6), 10**6), st.floats(allow_nan=True), st.text(max_size=5),
+    st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), JUNK), min_size=1, max_size=3), st.booleans())
+def test_whatever_a_stream_says_it_is_taken_in_or_refused_in_a_line(state, steps, known):
+    plan, parts = first_plan()
+    if known:
+        with state.write() as tx:
+            records.put(tx, SOURCE)
+            revisions.record(
+                tx, plan=plan, things=parts, what="plan", why="calm", evidence=["src"], command="edl-plan", at=NOW
+            )
+    everything = [dict(plan), *(dict(part) for part in parts)]
+    for which, field, junk in steps:
+        record = everything[which % len(everything)]
+        name = sorted(record)[field % len(record)]
+        if name != "kind":
+            record[name] = junk
+    try:
+        edit = gathering.read([SOURCE, *everything])
+        with state.write() as tx:
+            base = revisions.adopt(tx, edit.plan, edit.things, [SOURCE], "edl-undo", NOW)
+            head = revisions.whole(tx, base)
+            walking.undoable(tx, base)
+            for words in ("30", "why this?"):
+                answers.answer(tx, base, head, asking.read(words, "1" if " " in words else None), AT)
+    except (DataError, Negative) as problem:
+        assert str(problem)
+
+
 # -- why ---------------------------------------------------------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ def answer(tx: Connection, base: Revision, head: Head, question: Question, at: s
         where = question.frame_at(telling.fps)
         if where is None:
             raise Negative("which place is meant?", hint="add --at TIME, such as --at 00:01:12.5", code="no_place")
-        length = int(head.plan["length_frames"])
+        length = max((int(cut["timeline_out_frame"]) for cut in cuts), default=0)
         if where >= length:
             ends = timecode.clock(length, telling.fps)
             raise Negative(f"nothing is there: the edit ends at frame {length}, {ends}", code="no_place")

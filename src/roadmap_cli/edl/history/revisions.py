@@ -25,6 +25,10 @@ __all__ = ["Change", "Head", "Revision", "current", "head", "place", "record", "
 
 EDIT = "edl.edit"
 _CHECKED = frozenset({"checked", "checked_digest", "error_count", "warning_count"})
+_PART_FIELDS: tuple[tuple[str, type], ...] = (("id", str), ("timeline_in_frame", int), ("timeline_out_frame", int))
+_CUT_FIELDS = (
+    *_PART_FIELDS, ("source_id", str), ("in_frame", int), ("out_frame", int), ("fps", str), ("speed", str),
+)  # fmt: skip
 _ORDER = ("edl.cut", "edl.title", "edl.cue")
 
 
@@ -268,7 +272,8 @@ def sources_of(tx: Connection, found: Version) -> list[Record]:
     """The sources a revision is made of, where they were last seen. Raises DataError if one is not stored."""
     from roadmap_cli.state import records
 
-    names = dict.fromkeys(found.plan.get("source_ids") or ())
+    listed = found.plan.get("source_ids")
+    names = dict.fromkeys(map(str, listed if isinstance(listed, list) else ()))
     names |= dict.fromkeys(str(thing["source_id"]) for thing in found.things if "source_id" in thing)
     sources = []
     for name in names:
@@ -344,6 +349,8 @@ def _in_order(plan: Record, things: Sequence[Record]) -> list[Record]:
     for thing in things:
         if thing.get("plan_id") != plan["id"]:
             raise DataError(f"a part of another plan: {thing.get('id')!r}", code="two_plans")
+        for name, sort in _CUT_FIELDS if thing.get("kind") == "edl.cut" else _PART_FIELDS:
+            require(thing, name, sort)
     by_origin(things)
     return sorted(things, key=lambda thing: _ORDER.index(thing["kind"]))
 
@@ -441,7 +448,7 @@ def _insert(tx: Connection, revision: Revision, things: Sequence[Record]) -> Non
             revision.parent_id,
             revision.edit_id,
             orjson.dumps(revision.undoes).decode() if revision.undoes else None,
-            zlib.compress(orjson.dumps(list(things)), 1),
+            zlib.compress(_json(list(things)), 1),
         ),
     )
 
@@ -456,9 +463,17 @@ def _move(tx: Connection, root_id: str, plan_id: str, sort: str, at: datetime, w
 def _digest(value: list[Any]) -> str:
     import hashlib
 
+    return hashlib.sha256(_json(value, in_order=True)).hexdigest()
+
+
+def _json(value: Any, *, in_order: bool = False) -> bytes:
+    """A value as JSON, its keys as they came or in order. Raises DataError if it has none."""
     import orjson
 
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if in_order else 0)
+    except TypeError as problem:
+        raise DataError(f"cannot be stored: {str(problem).lower()}", code="not_json") from None
 
 
 assert set(_ORDER) == set(SORTS)
