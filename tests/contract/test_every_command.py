@@ -27,6 +27,7 @@ READERS = [part for part in PARTS if part.spec.reads]
 ARGUMENTS: dict[str, list[str]] = {
     "edl-plan": ["--intent", "cinematic"],
     "edl-render": ["-o", "out.mp4"],
+    "edl-why": ["00:00:01"],
     "slm-quantize": ["smollm2-135m-instruct"],
 }
 UNKNOWN = b'{"kind":"test.unknown","id":"test_1","at":"2026-11-23T09:00:00.000Z","n":1.50,"deep":{"a":[1,2]}}\n'
@@ -118,10 +119,11 @@ def test_an_option_of_several_commands_means_the_same_everywhere():
     #: What each resumes, reads from, makes, names or calls new differs by its nature; --for is a time in one and a machine
     #: in the other; --limit has the newest or the best, --kind what is looked for or what may be sent, --all what else
     #: there is; --measure and --check are an act here and its object there; --at is a time of what is asked about,
-    #: --llm says what a model may do, --until is the end of a right or of what is looked at, --task a length or a name.
+    #: --llm says what a model may do, --until is the end of a right or of what is looked at, --task a length or a name,
+    #: --to a place or a revision, --source what is erased or asked about, --list what waits or can be undone.
     exceptions = {
         *("--output", "--resume", "--from", "--for", "--new", "--name", "--limit", "--kind", "--all", "--measure"),
-        *("--check", "--at", "--llm", "--until", "--task"),
+        *("--check", "--at", "--llm", "--until", "--task", "--to", "--source", "--list"),
     }
     different = {flag: found for flag, found in meanings.items() if len(found) > 1 and flag not in exceptions}
     assert not different
