@@ -162,11 +162,11 @@ def _retime(layer: Layer, shape: Shape) -> list[str]:
     """
     rate, speed = layer.media.fps, layer.speed
     stay = "tpad=stop=-1:stop_mode=clone"
-    if rate == shape.fps and speed == 1:
+    if rate == shape.fps and speed == 1 and layer.start == layer.first:
         # A transition's handle may be shorter than the transition: the last picture stays.
         return [f"setpts=PTS-{layer.first}", stay]
-    ticks = rate.numerator * speed.numerator
-    start = layer.first * rate.denominator * speed.numerator
+    ticks = rate.numerator * speed.numerator * layer.start.denominator
+    start = int(layer.start * rate.denominator * speed.numerator * layer.start.denominator)
     return [
         f"settb=1/{ticks}",
         f"setpts=(PTS-{start})*{speed.denominator}/{speed.numerator}",

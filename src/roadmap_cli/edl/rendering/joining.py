@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl import programs, timecode
 from roadmap_cli.edl.programs import Programs
+from roadmap_cli.edl.rendering.container import Unfit, write
 from roadmap_cli.edl.rendering.encoding import Encoded
 from roadmap_cli.edl.rendering.pieces import Shape
 from roadmap_cli.edl.rendering.sound_programme import RATE, Programme
@@ -32,11 +34,15 @@ class Proof:
 def join(
     found: Programs, done: Sequence[Encoded], sound: Programme | None, shape: Shape, container: str, part: Path
 ) -> None:
-    """Copy the segments one after the other beside the sound.
+    """Copy the segments one after the other beside the sound: by their tables for MP4, else by ffmpeg.
 
-    The list says how long each one lasts, in microseconds rounded from the start: what a segment says of itself is
+    ffmpeg's list says how long each one lasts, in microseconds rounded from the start: what a segment says of itself is
     rounded to milliseconds and adds up. Time stamps are then set back onto whole frames.
     """
+    if container == "mp4":
+        with suppress(Unfit):
+            write([encoded.path for encoded in done], shape.ticks, sound.path if sound else None, part)
+            return
     listing, frame, told = ["ffconcat version 1.0"], 0, 0
     for encoded in done:
         frame += encoded.frames

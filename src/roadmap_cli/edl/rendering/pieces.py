@@ -31,6 +31,8 @@ FORMAT = 2
 STEP_S, LEAST_S = 4, Fraction(3, 2)
 #: How many source frames an effect that remembers is run before the first one shown, and after the last.
 WARM_FRAMES = 24
+#: Positions inside a frame are kept exactly up to this denominator (every pair of usual rates has a smaller one).
+_FINEST = 10_000
 
 #: Colours a picture may fade from or to.
 FADES = {"fade_black": "black", "fade_white": "white"}
@@ -61,6 +63,7 @@ class Shape:
 class Layer:
     """Source frames `first` to `end` as `frames` programme frames, with the look of their cut.
 
+    `start` is where in the source its first programme frame lies, exactly: `first` and a part of a frame.
     `offset` and `total` place them in their cut, for framing that moves; `tick` counts programme frames from the
     source's frame 0, for grain. `around` is the run of source frames (their shot) that effects may look at besides.
     """
@@ -68,6 +71,7 @@ class Layer:
     media: Media
     first: int
     end: int
+    start: Fraction
     speed: Fraction
     frames: int
     look: Grade
@@ -94,6 +98,7 @@ class Layer:
         told: dict[str, Any] = {
             "source": [self.media.sha256, self.media.video_index],
             "range": [self.first, self.end, *self.seen],
+            "start": timecode.spell(self.start) if self.start != self.first else None,
             "rate": timecode.spell(self.media.fps),
             "speed": timecode.spell(self.speed),
             "frames": self.frames,
@@ -202,7 +207,7 @@ class _Cut:
         speed = timecode.rational(cut["speed"], field="speed")
         frames = cut["timeline_out_frame"] - cut["timeline_in_frame"]
         layer = Layer(
-            media, first, end, speed, frames, Grade.read(cut.get("grade")), said.effects(cut), said.framing(cut),
+            media, first, end, Fraction(first), speed, frames, Grade.read(cut.get("grade")), said.effects(cut), said.framing(cut),
             said.blur(cut), 0, frames, 0, around,
         )  # fmt: skip
         return cls(cut, layer, fps)
@@ -229,17 +234,20 @@ class _Cut:
         """The programme frame a source frame lies at, counted from the source's frame 0."""
         return timecode.round_half_up(source_frame / self.step)
 
-    def part(self, start: int, stop: int, first: int | None = None, end: int | None = None) -> Layer:
-        """Programme frames `start` to `stop` of the cut."""
+    def part(self, start: int, stop: int, first: int | None = None, last: int | None = None) -> Layer:
+        """Programme frames `start` to `stop` of the cut.
+
+        `first` is its first source frame where that is fixed; `last` the source frame it must not reach.
+        """
         layer = self.layer
-        if first is None:
-            first = layer.first + timecode.round_half_up(start * self.step)
-        if end is None:
-            end = layer.end if stop == layer.frames else layer.first + -int(-stop * self.step // 1)
-        end = max(first + 1, end)
+        at = Fraction(first) if first is not None else layer.first + start * self.step
+        if at.denominator > _FINEST:
+            at = Fraction(timecode.round_half_up(at))
+        limit = layer.end if last is None else last
+        end = max(int(at) + 1, min(limit, int(at + (stop - start - Fraction(1, 2)) * self.step) + 1))
         return replace(
-            layer, first=first, end=end, frames=stop - start, offset=start, tick=self.tick(layer.first) + start,
-            around=(layer.around[0], max(layer.around[1], end)),
+            layer, first=int(at), end=end, start=at, frames=stop - start, offset=start,
+            tick=self.tick(layer.first) + start, around=(layer.around[0], max(layer.around[1], end)),
         )  # fmt: skip
 
 
@@ -265,8 +273,8 @@ def _pieces(cut: _Cut, before: _Cut | None, after: _Cut | None, position: int) -
     marks = _split(cut, sorted(edges))
     found = []
     start_of_cut = cut.record["timeline_in_frame"]
-    for (start, first), (stop, end) in pairwise(marks):
-        layers: tuple[Layer, ...] = (cut.part(start, stop, first, end),)
+    for (start, first), (stop, _) in pairwise(marks):
+        layers: tuple[Layer, ...] = (cut.part(start, stop, first),)
         sort = None
         if before and start < mixes:
             change = said.transition(cut.record)
@@ -274,12 +282,7 @@ def _pieces(cut: _Cut, before: _Cut | None, after: _Cut | None, position: int) -
             sort = change.sort
             handle = max(1, said.handle_frames(before.record, cut.record, cut.fps))
             last = before.layer
-            tail = replace(
-                before.part(last.frames, last.frames + stop, last.end, last.end + handle),
-                offset=last.frames,
-                tick=before.tick(last.first) + last.frames,
-            )
-            layers = (tail, *layers)
+            layers = (before.part(last.frames, last.frames + stop, None, last.end + handle), *layers)
         own = tuple(
             replace(fade, start=fade.start - start) for fade in fades if start <= fade.start < stop and fade.frames
         )

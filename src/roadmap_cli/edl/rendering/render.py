@@ -35,6 +35,7 @@ from roadmap_cli.edl.rendering import (
     persons,
     pieces,
     sound_programme,
+    versions,
 )
 from roadmap_cli.edl.rendering.edits import Edit
 from roadmap_cli.edl.rendering.encoding import Encoded, Workshop
@@ -148,10 +149,11 @@ def render(
         except BaseException:
             work.shop.stop()
             raise
-    yield from _finish(work, done, sound, output, settings, at, began)
+    yield from finish(work, done, sound, output, settings, at, began)
+    versions.remember(work.shop.cache, edit.project, work.pieces, work.shop.shape.fps)
 
 
-def _finish(
+def finish(
     work: Work,
     done: Sequence[Encoded],
     sound: Programme | None,
@@ -160,6 +162,7 @@ def _finish(
     at: datetime,
     began: float,
 ) -> Iterator[Record]:
+    """Join, prove and name the file, unless it is there already; gives its edl.render record."""
     shape, cache = work.shop.shape, work.shop.cache
     recipe = _recipe(done, sound, shape, output)
     note = cache / "outputs" / f"{hashlib.sha256(os.fsencode(output.absolute())).hexdigest()}.json"
@@ -183,7 +186,7 @@ def _finish(
         joined = True
     else:
         joined = False
-    record = _render_record(work.edit.plan, output, done, shape, settings, at)
+    record = render_record(work.edit.plan, output, done, shape, settings, at)
     record |= {name: proved[name] for name in ("sha256", "size_bytes") if name in proved}
     record |= {"joined": joined, "joints": len(work.joints), "elapsed_ms": round((time.monotonic() - began) * 1000)}
     if sound:
@@ -228,7 +231,7 @@ def rehearse(
     for piece, encoded in encoding.rehearse(work.shop, work.pieces):
         done.append(encoded)
         yield segment_record(edit.plan, piece, encoded, at)
-    yield _render_record(edit.plan, output, done, work.shop.shape, settings, at)
+    yield render_record(edit.plan, output, done, work.shop.shape, settings, at)
 
 
 def writable(output: Path, sources: dict[str, Record]) -> None:
@@ -259,9 +262,10 @@ def shape_of(plan: Record, settings: Settings) -> Shape:
     return Shape(fps, width, height, "ultrafast", max(settings.quality, 26))
 
 
-def _render_record(
+def render_record(
     plan: Record, output: Path, done: Sequence[Encoded], shape: Shape, settings: Settings, at: datetime
 ) -> Record:
+    """An edl.render record of what is known before the file is measured."""
     length = sum(encoded.frames for encoded in done)
     return {
         "kind": "edl.render",

@@ -169,7 +169,7 @@ def filters(lines: Sequence[Line], shape: Shape, cache: Path) -> list[str]:
     for line in lines:
         font = font_for(line.text)
         rows, size = laid_out(line, font, shape)
-        face = _laid(cache / "fonts" / f"{font.sha256[:24]}{font.path.suffix.lower()}", font.path.read_bytes())
+        face = laid_font(font, cache)
         pitch = size * 1.25
         block = pitch * len(rows)
         top = {"upper": shape.height * 0.09, "lower": shape.height * 0.9 - block}.get(
@@ -183,7 +183,7 @@ def filters(lines: Sequence[Line], shape: Shape, cache: Path) -> list[str]:
         for number, row in enumerate(rows):
             if not row:
                 continue
-            words = _laid(cache / "titles" / f"{hashlib.sha256(row.encode()).hexdigest()[:24]}.txt", row.encode())
+            words = laid_words(row, cache)
             found.append(
                 f"drawtext=fontfile={face}:textfile={words}:expansion=none:fontsize={size:.2f}:fontcolor=white"
                 f":borderw={edge}:bordercolor=black@0.45:shadowx={edge}:shadowy={edge}:shadowcolor=black@0.5"
@@ -196,6 +196,17 @@ def filters(lines: Sequence[Line], shape: Shape, cache: Path) -> list[str]:
 def identity(lines: Sequence[Line]) -> dict[str, object]:
     """What decides how titles look beside their numbers: the method and the fonts' content."""
     return {"titles": METHOD, "fonts": [font_for(line.text).sha256 for line in lines]} if lines else {}
+
+
+def laid_font(font: Font, cache: Path) -> str:
+    """A font's copy in the cache, by its name from there. Raises CannotCreate."""
+    return _laid(cache / "fonts" / f"{font.sha256[:24]}{font.path.suffix.lower()}", font.path.read_bytes())
+
+
+def laid_words(words: str, cache: Path) -> str:
+    """A file of words in the cache, by its name from there. Raises CannotCreate."""
+    data = words.encode("utf-8", "replace")
+    return _laid(cache / "titles" / f"{hashlib.sha256(data).hexdigest()[:24]}.txt", data)
 
 
 def _laid(place: Path, data: bytes) -> str:
