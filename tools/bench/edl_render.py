@@ -52,7 +52,7 @@ def footage(folder: Path, height: int) -> Path:
     if not path.exists():
         subprocess.run(
             ["ffmpeg", "-v", "error", "-y", "-stream_loop", "40", "-i", ROOT / "examples/bigbuckbunny.mp4",
-             "-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-g", "50",
+             "-vf", f"fps=25,scale=-2:{height}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-g", "50",
              "-c:a", "aac", "-b:a", "160k", path], check=True,
         )  # fmt: skip
     return path
@@ -130,9 +130,11 @@ def by_hand(
         speed = Fraction(cut["speed"])
         exact = cut["in_frame"] + start * speed
         first = int(exact)
-        n = opened("-ss", f"{first / 25:.6f}", "-t", f"{float((frames + 2) * speed / 25 + 1):.6f}", "-i", source["path"])
+        n = opened(
+            "-ss", f"{first / 25:.6f}", "-t", f"{float((frames + 2) * speed / 25 + 1):.6f}", "-i", source["path"]
+        )
         slower = f"trim=end_frame={int(exact + (frames - Fraction(1, 2)) * speed) + 1 - first},settb=1/500," + (
-            f"setpts=(PTS-STARTPTS-{(exact - first) * 20})/({speed}),fps=25:start_time=0"
+            f"setpts=(PTS-STARTPTS-{(exact - first) * 20})*{speed.denominator}/{speed.numerator},fps=25:start_time=0"
         )
         chain = [slower if speed != 1 else "setpts=PTS-STARTPTS"]
         chain.append("tpad=stop=-1:stop_mode=clone")
@@ -216,7 +218,9 @@ def by_hand(
     for n, cut in enumerate(cuts):
         speed = Fraction(cut["speed"])
         frames = cut["timeline_out_frame"] - cut["timeline_in_frame"]
-        k = opened("-vn", "-ss", f"{cut['in_frame'] / 25:.6f}", "-t", f"{float(frames * speed / 25):.6f}", "-i", source["path"])
+        k = opened(
+            "-vn", "-ss", f"{cut['in_frame'] / 25:.6f}", "-t", f"{float(frames * speed / 25):.6f}", "-i", source["path"]
+        )
         slower = f"rubberband=tempo={float(speed)}," if speed != 1 else ""
         seconds = frames / 25
         chains.append(
@@ -248,9 +252,7 @@ def similarity(one: Path, two: Path, pieces: list[dict[str, Any]]) -> list[float
     command = ["ffmpeg", "-v", "error", "-i", str(one), "-i", str(two), "-lavfi", "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]ssim=stats_file=-", "-f", "null", "-"]  # fmt: skip
     told = subprocess.run(command, capture_output=True, check=True).stdout.decode()
     frames = [float(value) for value in re.findall(r"All:([0-9.]+)", told)]
-    return [
-        statistics.fmean(frames[piece["timeline_in_frame"] : piece["timeline_out_frame"]]) for piece in pieces
-    ]
+    return [statistics.fmean(frames[piece["timeline_in_frame"] : piece["timeline_out_frame"]]) for piece in pieces]
 
 
 def figure(name: str, **values: Any) -> None:
@@ -313,7 +315,9 @@ def main() -> None:
     shown = cuts[number]["timeline_out_frame"] - cuts[number]["timeline_in_frame"]
     graded = [{**cut, "grade": {"saturation": 0.6}} if n == number else cut for n, cut in enumerate(cuts)]
     handles = sum(
-        cuts[n]["transition"]["frames"] for n in (number + 1,) if n < len(cuts) and "transition" in cuts[n]
+        cuts[n]["transition"]["frames"]
+        for n in (number + 1,)
+        if n < len(cuts) and cuts[n].get("transition", {}).get("sort", "fade_black") != "fade_black"
     )  # fmt: skip
     for _ in range(3):
         again("no change", cuts, plan, 0)

@@ -73,7 +73,12 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 @click.option(
     "--width", type=click.IntRange(32, 8192), default=480, show_default=True, help="Width of the pictures in pixels."
 )
-@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the contact sheet here, as PNG.")
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the contact sheet here, as PNG.",
+)
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
@@ -119,7 +124,7 @@ def main(
     edit = edits.gather(run.records())
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
-    settings = render.Settings(preview_width=width, look_in=look_in, **({"jobs": jobs} if jobs else {}))
+    settings = render.Settings(preview_width=width, look_in=look_in, jobs=jobs or render.cores())
     given = (found, edit, run.output_path, where, settings, run.now())
     if run.dry_run:
         yield from render.rehearse(*given)

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from roadmap_cli.cli import Run, command
-from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
 
@@ -88,7 +87,7 @@ def main(
     edit = edits.gather(run.records())
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
-    settings = render.Settings(preset=preset, quality=quality, look_in=look_in, **({"jobs": jobs} if jobs else {}))
+    settings = render.Settings(preset=preset, quality=quality, look_in=look_in, jobs=jobs or render.cores())
     given = (found, edit, run.output_path, where, settings, run.now())
     if run.dry_run:
         yield from render.rehearse(*given)

@@ -107,7 +107,11 @@ def _understood(path: Path) -> _Track:
     boxes[b"stsd"] = _without_rate(boxes[b"stsd"])
     uniform, count = struct.unpack_from(">LL", boxes[b"stsz"], 4)
     sizes = [uniform] * count if uniform else list(struct.unpack_from(f">{count}L", boxes[b"stsz"], 12))
-    first = struct.unpack_from(">L", boxes[b"stco"], 8)[0] if b"stco" in boxes else struct.unpack_from(">Q", boxes[b"co64"], 8)[0]
+    first = (
+        struct.unpack_from(">L", boxes[b"stco"], 8)[0]
+        if b"stco" in boxes
+        else struct.unpack_from(">Q", boxes[b"co64"], 8)[0]
+    )
     if first != start or sum(sizes) != length:
         raise Unfit("samples do not lie in one run")
     offsets = _unrolled(boxes[b"ctts"], signed=boxes[b"ctts"][0] == 1) if b"ctts" in boxes else [0] * count

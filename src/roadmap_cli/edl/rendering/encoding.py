@@ -77,9 +77,7 @@ class Workshop:
             if found := self.find(key, piece.frames):
                 return found
             further = motion.prepared(self, piece) | persons.prepared(self, piece)
-            inputs, filters, end = graph.build(
-                piece, self.shape, self.cache, "zscale" in self.able.filters, further
-            )
+            inputs, filters, end = graph.build(piece, self.shape, self.cache, "zscale" in self.able.filters, further)
             with keeping.whole_file(place) as part:
                 command = [
                     self.able.found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", "-y",

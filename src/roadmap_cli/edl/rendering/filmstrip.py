@@ -35,7 +35,9 @@ def chosen(spans: Sequence[tuple[int, int, int]]) -> list[Shown]:
     return [shown[n * len(shown) // MOST] for n in range(MOST)]
 
 
-def make(found: Programs, film: Path, shown: Sequence[Shown], fps: Fraction, cache: Path, place: Path) -> tuple[int, int]:
+def make(
+    found: Programs, film: Path, shown: Sequence[Shown], fps: Fraction, cache: Path, place: Path
+) -> tuple[int, int]:
     """Write the sheet; gives its columns and rows. Raises CannotCreate, or DataError if the film cannot be read."""
     columns = min(len(shown), 6 if len(shown) > 8 else 4)
     rows = math.ceil(len(shown) / columns)

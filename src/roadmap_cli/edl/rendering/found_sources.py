@@ -88,9 +88,7 @@ class Looking:
             missing = error
         for candidate in self._candidates(path):
             with suppress(InputMissing, DataError, OSError):
-                if self._alike(candidate, source) and (
-                    self._hash(candidate) == sha256
-                ):
+                if self._alike(candidate, source) and (self._hash(candidate) == sha256):
                     return candidate
         if changed:
             raise changed
@@ -119,19 +117,19 @@ class Looking:
 
     def _alike(self, path: Path, source: Record) -> bool:
         """Whether a file could be the source, from its header: far cheaper than reading it all."""
-        told = json.loads(programs.probe(self.found, path, "-show_entries", "stream=codec_type,codec_name:format=duration"))
+        told = json.loads(
+            programs.probe(self.found, path, "-show_entries", "stream=codec_type,codec_name:format=duration")
+        )
         codecs = [stream.get("codec_name") for stream in told.get("streams", [])]
         wanted = source.get("streams")
         return not isinstance(wanted, list) or codecs == [each.get("codec") for each in wanted]
 
 
-_MEDIA = frozenset(
-    f".{suffix}"
-    for suffix in (
-        "mp4 m4v mov mkv webm avi mts m2ts ts mpg mpeg vob mxf wmv flv 3gp ogv dv y4m "
-        "wav mp3 m4a aac flac ogg opus aif aiff wma"
-    ).split()
-)
+_SUFFIXES = """
+mp4 m4v mov mkv webm avi mts m2ts ts mpg mpeg vob mxf wmv flv 3gp ogv dv y4m
+wav mp3 m4a aac flac ogg opus aif aiff wma
+"""
+_MEDIA = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 
 
 def _written(media: Media) -> dict[str, Any]:
@@ -145,7 +143,9 @@ def timecode_text(value: Fraction) -> str:
 
 
 def _read(values: dict[str, Any], path: Path) -> Media:
-    read = {k: Fraction(v["ratio"]) if isinstance(v, dict) and "ratio" in v else v for k, v in values.items()}
+    read: dict[str, Any] = {
+        k: Fraction(v["ratio"]) if isinstance(v, dict) and "ratio" in v else v for k, v in values.items()
+    }
     return Media(path=path, **(read | {"streams": tuple(read["streams"])}))
 
 

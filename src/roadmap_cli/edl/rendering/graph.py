@@ -259,7 +259,16 @@ def _moving(boxes: Sequence[Box], layer: Layer) -> str:
     left, top = between(start.x, end.x, "W"), between(start.y, end.y, "H")
     right = between(start.x + start.width, end.x + end.width, "W")
     bottom = between(start.y + start.height, end.y + end.height, "H")
-    corners = (("x0", left), ("y0", top), ("x1", right), ("y1", top), ("x2", left), ("y2", bottom), ("x3", right), ("y3", bottom))
+    corners = (
+        ("x0", left),
+        ("y0", top),
+        ("x1", right),
+        ("y1", top),
+        ("x2", left),
+        ("y2", bottom),
+        ("x3", right),
+        ("y3", bottom),
+    )
     told = ":".join(f"{name}='{value}'" for name, value in corners)
     return f"perspective={told}:interpolation=cubic:eval=frame"
 
@@ -323,7 +332,9 @@ def _finished(graph: Graph, layer: Layer, stream: str, width: int, height: int) 
         mask = graph.plate(plates.vignette(graph.cache, width, height, value), width, height)
         black = graph.label()
         rate = timecode.spell(shape.fps)
-        graph.chains.append(f"color=c=black:s={width}x{height}:r={rate},format=yuv420p,settb=1/({rate}),setpts=N{black}")
+        graph.chains.append(
+            f"color=c=black:s={width}x{height}:r={rate},format=yuv420p,settb=1/({rate}),setpts=N{black}"
+        )
         stream = graph.chain(graph.chain(stream, ["setsar=1"]) + black + mask, ["maskedmerge"])
     if value := effects.get("grain"):
         margin = plates.GRAIN_MARGIN
@@ -333,8 +344,8 @@ def _finished(graph: Graph, layer: Layer, stream: str, width: int, height: int) 
         noise = graph.chain(plate, [f"crop={width}:{height}:'{x}':'{y}'"])
         stream = graph.chain(stream + noise, ["blend=all_mode=grainmerge"])
     if (width, height) != (shape.width, shape.height):
-        x, y = (shape.width - width) // 4 * 2, (shape.height - height) // 4 * 2
-        stream = graph.chain(stream, [f"pad={shape.width}:{shape.height}:{x}:{y}"])
+        left, top = (shape.width - width) // 4 * 2, (shape.height - height) // 4 * 2
+        stream = graph.chain(stream, [f"pad={shape.width}:{shape.height}:{left}:{top}"])
     if value := effects.get("letterbox"):
         bar = bar_height(shape, value)
         across = side_bar(shape, value)
@@ -364,4 +375,3 @@ def fit(width: int, height: int, frame_width: int, frame_height: int) -> tuple[i
     wide = frame_width if frame_width - fitted[0] <= 2 else fitted[0]
     high = frame_height if frame_height - fitted[1] <= 2 else fitted[1]
     return max(2, wide), max(2, high)
-

@@ -15,7 +15,8 @@ from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.rendering.container import Unfit, write
 from roadmap_cli.edl.rendering.encoding import Encoded
 from roadmap_cli.edl.rendering.pieces import Shape
-from roadmap_cli.edl.rendering.sound_programme import RATE, Programme
+from roadmap_cli.edl.rendering.sound_parts import RATE
+from roadmap_cli.edl.rendering.sound_programme import Programme
 
 #: Containers by suffix.
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
@@ -25,7 +26,7 @@ _SOUND_SLACK_S = Fraction(1024, RATE)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was measured in a finished file. `sync_error_s` is the most by which a picture at a joint is off its sound."""
+    """What was measured in a finished file. `sync_error_s`: the most by which a picture at a joint is off its sound."""
 
     sound_s: Fraction
     sync_error_s: Fraction

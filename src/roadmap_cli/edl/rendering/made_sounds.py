@@ -1,8 +1,8 @@
 """Sounds that are made when there is no music file: drone, hit, riser, swell, pulse.
 
 Additive and noise synthesis shaped by spectra, in a room made by convolution; stereo at 48 kHz. The same name, seed and
-length give the same samples on every machine that computes in double precision; no sample is beyond one. Chords are open
-(root, fifth, octave, ninth): they carry tension without telling major or minor, and fit under most pictures.
+length give the same samples on every machine that computes in double precision; no sample is beyond one. Chords are
+open (root, fifth, octave, ninth): they carry tension without telling major or minor, and fit under most pictures.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from roadmap_cli.edl.rendering.sound_parts import RATE
 
 #: Part of each key: a change of how a sound is made is a new name.
 METHOD = "made-1"
-#: Roots to choose from by seed, in hertz: D1 to A1 and neighbours, low enough for weight, high enough for small speakers.
+#: Roots to choose from by seed, in hertz: D1 to A1, low enough for weight, high enough for small speakers.
 _ROOTS = (36.71, 38.89, 41.20, 43.65, 46.25, 49.00, 51.91, 55.00)
 #: The highest a peak may be: a decibel below full.
 _PEAK = 0.89

@@ -96,7 +96,10 @@ def _envelope(stretch: Stretch, low: int, high: int) -> Any:
     import numpy
 
     gain = numpy.full(high - low, stretch.gain)
-    for at_start, fade, mixes in ((True, stretch.fade_in, stretch.mixes_in), (False, stretch.fade_out, stretch.mixes_out)):
+    for at_start, fade, mixes in (
+        (True, stretch.fade_in, stretch.mixes_in),
+        (False, stretch.fade_out, stretch.mixes_out),
+    ):
         fade = min(fade, (stretch.stop - stretch.start) // (1 if mixes else 2))
         if fade <= 0:
             continue
@@ -122,7 +125,11 @@ def speech_in(edit: Edit, fps: Fraction) -> list[tuple[int, int]]:
     """Where somebody speaks in the programme, in samples: from the speech spans of the sources, else from the shots."""
     spans: dict[str, list[tuple[int, int]]] = {}
     for span in edit.spans:
-        if span.get("sort") == "speech" and isinstance(span.get("start_ms"), int) and isinstance(span.get("end_ms"), int):
+        if (
+            span.get("sort") == "speech"
+            and isinstance(span.get("start_ms"), int)
+            and isinstance(span.get("end_ms"), int)
+        ):
             spans.setdefault(str(span.get("source_id")), []).append((span["start_ms"], span["end_ms"]))
     heard: list[tuple[int, int]] = []
     for cut in edit.cuts:
@@ -163,10 +170,14 @@ def read_cue(record: Record, fps: Fraction, heard: Any) -> Cue:
     elif record.get("sound") in said.CUE_SOUNDS:
         made = (str(record["sound"]), int(record.get("seed", 0)))
     else:
-        raise DataError(f"cue {record.get('id')} has neither a source nor a sound: {record.get('sound')!r}", code="bad_cue")
+        raise DataError(
+            f"cue {record.get('id')} has neither a source nor a sound: {record.get('sound')!r}", code="bad_cue"
+        )
     gain = 10 ** (float(record.get("gain_db", 0.0)) / 20)
     duck = max(0.0, float(record.get("duck_db", 0.0)))
-    return Cue(start, stop, max(fades[0], DIP_SAMPLES if wanted else 0), max(fades[1], DIP_SAMPLES), gain, duck, made, wanted)
+    return Cue(
+        start, stop, max(fades[0], DIP_SAMPLES if wanted else 0), max(fades[1], DIP_SAMPLES), gain, duck, made, wanted
+    )
 
 
 def joints(stretches: Sequence[Stretch]) -> list[int]:
@@ -188,5 +199,3 @@ def step_ratio(mix: Mix, at: int) -> float:
     steps = numpy.abs(numpy.diff(mix.block(first, end), axis=0)).max(axis=1)
     here = float(steps[max(0, at - first - 2) : at - first + 1].max())
     return here / max(float(numpy.percentile(steps, 95)), 1e-4)
-
-

@@ -57,9 +57,9 @@ def path_of(shop: Workshop, layer: Layer) -> Any:
 
 
 def _measured(shop: Workshop, layer: Layer) -> Any:
-    import numpy
-
     from dataclasses import replace
+
+    import numpy
 
     whole = replace(layer, first=layer.around[0], end=layer.around[1], effects={})
     options, filters = graph.entering(whole)
@@ -110,7 +110,7 @@ def _shift(before: Any, now: Any) -> Any:
 
 
 def steadying(path: Any, fps: float, share: float) -> Any:
-    """What each frame is moved by, in shares of width and height: from the path to its smooth version, within bounds."""
+    """What each frame is moved by, in shares of width and height: from its path to the smooth one, within bounds."""
     import numpy
 
     if len(path) < 3:
@@ -145,5 +145,3 @@ def _shifts(shop: Workshop, layer: Layer) -> str:
         with keeping.whole_file(place) as part:
             part.path.write_text(text)
     return f"motion/{name[:2]}/{place.name}"
-
-

@@ -86,10 +86,10 @@ class Layer:
     @property
     def seen(self) -> tuple[int, int]:
         """The source frames that are decoded: those shown, and those that effects with a memory need besides."""
-        if "stabilise" in self.effects or not said.TEMPORAL_EFFECTS & self.effects.keys():
-            if not {"denoise", "deflicker"} & self.effects.keys():
-                return self.first, self.end
-        return max(self.around[0], self.first - WARM_FRAMES), max(self.end, min(self.around[1], self.end + WARM_FRAMES))
+        if not said.TEMPORAL_EFFECTS & self.effects.keys() - {"stabilise"}:  # steadying has its own whole-shot pass
+            return self.first, self.end
+        before, after = self.first - WARM_FRAMES, self.end + WARM_FRAMES
+        return max(self.around[0], before), max(self.end, min(self.around[1], after))
 
     def decisive(self) -> dict[str, Any]:
         """All that decides its pixels."""
@@ -180,7 +180,7 @@ def key(piece: Piece, shape: Shape, version: str, further: Mapping[str, Any]) ->
 
 
 def of_edit(edit: Edit, media: Mapping[str, Media]) -> list[Piece]:
-    """All pieces of an edit in order. `media` is by source id. Raises DataError for fields that cannot be understood."""
+    """All pieces of an edit in order. `media` is by source id. Raises DataError for what cannot be understood."""
     fps = timecode.rational(edit.plan["fps"], field="fps")
     found: list[Piece] = []
     cuts = [_Cut.read(cut, media[cut["source_id"]], edit.shots.get(str(cut.get("shot_id"))), fps) for cut in edit.cuts]
@@ -207,8 +207,8 @@ class _Cut:
         speed = timecode.rational(cut["speed"], field="speed")
         frames = cut["timeline_out_frame"] - cut["timeline_in_frame"]
         layer = Layer(
-            media, first, end, Fraction(first), speed, frames, Grade.read(cut.get("grade")), said.effects(cut), said.framing(cut),
-            said.blur(cut), 0, frames, 0, around,
+            media, first, end, Fraction(first), speed, frames, Grade.read(cut.get("grade")), said.effects(cut),
+            said.framing(cut), said.blur(cut), 0, frames, 0, around,
         )  # fmt: skip
         return cls(cut, layer, fps)
 
@@ -271,7 +271,7 @@ def _pieces(cut: _Cut, before: _Cut | None, after: _Cut | None, position: int) -
     for fade in fades:
         edges |= {fade.start, fade.start + fade.frames}
     marks = _split(cut, sorted(edges))
-    found = []
+    found: list[Piece] = []
     start_of_cut = cut.record["timeline_in_frame"]
     for (start, first), (stop, _) in pairwise(marks):
         layers: tuple[Layer, ...] = (cut.part(start, stop, first),)

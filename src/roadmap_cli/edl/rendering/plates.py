@@ -51,7 +51,7 @@ def _smooth(value: Any) -> Any:
 
 
 def outside(folder: Path, width: int, height: int, box: Box) -> str:
-    """1 where the background is, 0 in an ellipse-cornered box of `box` (shares of the picture), feathered in between."""
+    """1 where the background is, 0 in a box with round corners (shares of the picture), feathered in between."""
 
     def make() -> bytes:
         import numpy
@@ -64,7 +64,9 @@ def outside(folder: Path, width: int, height: int, box: Box) -> str:
         radius = 0.35 * min(box.width * aspect, box.height)
         dx = numpy.abs(x - box.x - box.width / 2) * aspect - box.width * aspect / 2 + radius
         dy = numpy.abs(y - box.y - box.height / 2) - box.height / 2 + radius
-        away = numpy.hypot(numpy.maximum(dx, 0), numpy.maximum(dy, 0)) + numpy.minimum(numpy.maximum(dx, dy), 0) - radius
+        away = (
+            numpy.hypot(numpy.maximum(dx, 0), numpy.maximum(dy, 0)) + numpy.minimum(numpy.maximum(dx, dy), 0) - radius
+        )
         return _planes(_smooth(numpy.clip(away / feather, 0, 1)))
 
     return _kept(folder, f"outside {width}x{height} {box.record()}", make)
@@ -95,12 +97,12 @@ def grain(folder: Path, width: int, height: int, strength: float) -> str:
         import numpy
 
         wide, high = width + GRAIN_MARGIN, height + GRAIN_MARGIN
-        noise = numpy.random.default_rng(_GRAIN_SEED).standard_normal((high, wide), dtype=numpy.float32)
+        noise: Any = numpy.random.default_rng(_GRAIN_SEED).standard_normal((high, wide), dtype=numpy.float32)
         soft = min(0.5, height / 2160)
         for axis in (0, 1):
             noise = (1 - soft) * noise + soft * (numpy.roll(noise, 1, axis) + numpy.roll(noise, -1, axis)) / 2
-        noise *= strength / 3 / max(float(noise.std()), 1e-6)
+        noise = noise * (strength / 3 / max(float(noise.std()), 1e-6))
         luma = numpy.clip(numpy.rint(noise + 128), 0, 255).astype(numpy.uint8)
-        return luma.tobytes() + bytes([128]) * (wide * high // 2)
+        return bytes(luma.tobytes()) + bytes([128]) * (wide * high // 2)
 
     return _kept(folder, f"grain {width}x{height} {strength:.4f}", make)

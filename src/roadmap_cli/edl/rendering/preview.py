@@ -19,7 +19,7 @@ from typing import Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import Negative, UsageError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import programs, timecode
+from roadmap_cli.edl import probe, programs, timecode
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.rendering import encoding, filmstrip, joining, keeping, render, sound_programme, versions
 from roadmap_cli.edl.rendering.edits import Edit
@@ -127,7 +127,7 @@ def _finish_spans(
             container = joining.FORMATS[output.suffix.lower()]
             joining.join(work.shop.able.found, done, part_sound, shape, container, part.path)
             joining.prove(work.shop.able.found, part.path, length, shape, part_sound, [])
-            digest, size = keeping.probe.content_hash(part.path), part.path.stat().st_size
+            digest, size = probe.content_hash(part.path), part.path.stat().st_size
     finally:
         if part_sound:
             part_sound.path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from typing import Any
 from roadmap_cli.core import clock, records
 from roadmap_cli.core.errors import CannotCreate, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import probe, timecode
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.rendering import (
@@ -46,6 +46,11 @@ from roadmap_cli.edl.scanning import Show
 FORMATS = joining.FORMATS
 
 
+def cores() -> int:
+    """How many pieces are encoded at a time unless told otherwise: the cores this process may use."""
+    return max(1, min(len(os.sched_getaffinity(0)), 32))
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to encode. `preview_width` makes a smaller, quicker render with the same frames."""
@@ -54,7 +59,7 @@ class Settings:
     quality: int = 18
     preview_width: int | None = None
     cache_limit_bytes: int = 10 * 1024**3
-    jobs: int = field(default_factory=lambda: max(1, min(len(os.sched_getaffinity(0)), 32)))
+    jobs: int = field(default_factory=cores)
     look_in: tuple[Path, ...] = ()
 
 
@@ -92,9 +97,7 @@ class Work:
         return said
 
 
-def prepare(
-    found: Programs, edit: Edit, cache: Path, settings: Settings, *, write: bool = True
-) -> Work:
+def prepare(found: Programs, edit: Edit, cache: Path, settings: Settings, *, write: bool = True) -> Work:
     """Find an edit's sources and part it into pieces. Raises DataError, InputMissing or Unavailable.
 
     Without `write` nothing is noted in the cache.
@@ -171,7 +174,7 @@ def finish(
         with keeping.whole_file(output) as part:
             joining.join(work.shop.able.found, done, sound, shape, FORMATS[output.suffix.lower()], part.path)
             proof = joining.prove(work.shop.able.found, part.path, work.length, shape, sound, work.joints)
-            digest, size = keeping.probe.content_hash(part.path), part.path.stat().st_size
+            digest, size = probe.content_hash(part.path), part.path.stat().st_size
         measured: dict[str, Any] = {"sha256": digest, "size_bytes": size}
         if sound:
             longer = proof.sound_s - work.length / shape.fps

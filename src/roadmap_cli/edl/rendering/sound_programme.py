@@ -116,8 +116,8 @@ def _key(shop: Workshop, mix: Mix, target: object, bound: object) -> str:
     told = {
         "format": FORMAT, "length": mix.length, "target": target, "bound": bound, "encoder": version,
         "stretches": [
-            [s.wanted.key(tempo, version) if s.wanted else None, s.start, s.stop, s.fade_in, s.fade_out, round(s.gain, 6),
-             s.mixes_in, s.mixes_out]
+            [s.wanted.key(tempo, version) if s.wanted else None, s.start, s.stop, s.fade_in, s.fade_out,
+             round(s.gain, 6), s.mixes_in, s.mixes_out]
             for s in mix.stretches
         ],
         "cues": [
@@ -176,9 +176,7 @@ def _encoded(shop: Workshop, mix: Mix, target: object, bound: object, place: Pat
     return measured
 
 
-def _gain(
-    shop: Workshop, raw: Path, before: Level, target: object, bound: object
-) -> tuple[float, float | None]:
+def _gain(shop: Workshop, raw: Path, before: Level, target: object, bound: object) -> tuple[float, float | None]:
     """The gain in decibels, and the peak to limit to as a factor; None where the peaks stay below it by themselves."""
     peak = before.peak_dbtp if before.peak_dbtp is not None else -99.0
     highest = float(bound) if isinstance(bound, int | float) else 0.0
@@ -244,13 +242,16 @@ def _written(
             raise DataError("the sound encoder stopped early", code="bad_media") from None
         encoder.finish()
     command = [
-        found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "info", "-nostats", "-i", programs.local(place.absolute()),
-        "-af", "ebur128=peak=true:framelog=verbose", "-f", "f32le", "pipe:1",
+        found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "info", "-nostats",
+        "-i", programs.local(place.absolute()), "-af", "ebur128=peak=true:framelog=verbose", "-f", "f32le", "pipe:1",
     ]  # fmt: skip
     with programs.drained(command, str(place)) as decoder:
         heard, position = b"", 0
         while block := decoder.stdout.read(_COMPARED * SAMPLE_BYTES):
-            if position <= at * SAMPLE_BYTES + 2 * _COMPARED * SAMPLE_BYTES and position + len(block) > at * SAMPLE_BYTES:
+            if (
+                position <= at * SAMPLE_BYTES + 2 * _COMPARED * SAMPLE_BYTES
+                and position + len(block) > at * SAMPLE_BYTES
+            ):
                 heard = heard or bytes(position)[:0]
                 heard += block[max(0, at * SAMPLE_BYTES - position) :]
             position += len(block)
@@ -267,12 +268,10 @@ def offset_of(there: Any, back: Any) -> int:
     import numpy
 
     size = 1 << (len(there) + len(back)).bit_length()
-    cross = sum(
+    cross: Any = sum(
         numpy.fft.irfft(numpy.fft.rfft(back[:, side], size) * numpy.conj(numpy.fft.rfft(there[:, side], size)), size)
         for side in (0, 1)
     )
     reach = 4096
     around = numpy.concatenate([cross[-reach:], cross[: reach + 1]])
     return int(numpy.argmax(around)) - reach
-
-

@@ -177,7 +177,11 @@ def filters(lines: Sequence[Line], shape: Shape, cache: Path) -> list[str]:
         )
         edge = max(1, round(size / 40))
         ramp = line.fade + 1
-        shown = f"between(n+{line.age},0,{line.length - 1})" if line.age >= 0 else f"between(n-{-line.age},0,{line.length - 1})"
+        shown = (
+            f"between(n+{line.age},0,{line.length - 1})"
+            if line.age >= 0
+            else f"between(n-{-line.age},0,{line.length - 1})"
+        )
         count = f"(n+{line.age})" if line.age >= 0 else f"(n-{-line.age})"
         light = f"clip(min(({count}+1)/{ramp},({line.length}-{count})/{ramp}),0,1)"
         for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""Which pieces the last two versions of a project had that were rendered or previewed here: what changed between them."""
+"""Which pieces the last two versions of a project had that were rendered or previewed here, and what changed."""
 
 from __future__ import annotations
 
