@@ -135,9 +135,8 @@ def _shifts(shop: Workshop, layer: Layer) -> str:
     moves = steadying(path, float(layer.media.fps), layer.effects["stabilise"])
     begin = layer.first - layer.around[0]
     rows = [moves[min(begin + n, len(moves) - 1)] if len(moves) else (0.0, 0.0) for n in range(layer.end - layer.first)]
-    # The filter undoes the motion it is given, so it is given the opposite of what is wanted.
     text = "".join(
-        f"{n} {-dx * layer.media.width:.4f} {-dy * layer.media.height:.4f} 0 0 0\n" for n, (dx, dy) in enumerate(rows)
+        f"{n} {dx * layer.media.width:.4f} {dy * layer.media.height:.4f} 0 0 0\n" for n, (dx, dy) in enumerate(rows)
     )
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
     place = shop.cache / "motion" / name[:2] / f"{name}.trf"
