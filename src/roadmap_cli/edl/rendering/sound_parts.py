@@ -223,7 +223,7 @@ def _decode_some(able: Able, todo: Sequence[tuple[Path, Wanted]], tempo: str) ->
             command += ["-protocol_whitelist", "file,pipe,crypto,data", "-vn", *_entering(part)]
             command += ["-i", programs.local(part.path)]
         for number, (file, (_, part)) in enumerate(zip(files, todo, strict=True)):
-            command += ["-map", f"{number}:{part.index}", "-af", ",".join(_filters(part, tempo))]
+            command += ["-map", f"{number}:{part.index}", "-af", ",".join(_filters(part, tempo, able.denoise_delay if part.steps.denoise_db else 0))]
             command += ["-f", "f32le", programs.local(file.absolute())]
         programs.run(command, str(todo[0][1].path))
         for file, (_, part) in zip(files, todo, strict=True):
@@ -253,7 +253,7 @@ def _cleaning(steps: Sound) -> list[str]:
     return found
 
 
-def _filters(part: Wanted, tempo: str) -> list[str]:
+def _filters(part: Wanted, tempo: str, delay: int) -> list[str]:
     """Sample-exact cutting by time stamps, cleaning with a run-up, speed with the pitch kept, exact length."""
     length = part.blocks * _BLOCK
     end = part.first + int(length * part.speed) + _BLOCK
@@ -262,7 +262,7 @@ def _filters(part: Wanted, tempo: str) -> list[str]:
     late = min(end - part.first, max(0, begins - part.first))
     filters = [f"aresample={RATE}:async=1", f"atrim=start_pts={part.first - warm}:end_pts={end}"]
     if cleaning:
-        filters += [*cleaning, f"atrim=start_pts={part.first}"]
+        filters += [*cleaning, f"atrim=start_pts={part.first + delay}"]
     filters += ["asetpts=PTS-STARTPTS", "aformat=sample_fmts=flt:channel_layouts=stereo"]
     if late:
         filters.append(f"adelay={late}S:all=1")

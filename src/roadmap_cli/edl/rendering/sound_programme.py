@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FORMAT = 2
 #: AAC gives peaks back a little higher than it got them; the limiter leaves this much room, in decibels.
 _ROOM_DB = 0.4
+#: How often a limited programme is encoded until loudness and peak fit, and how near is near enough.
+_TRIES, _NEAR_LU = 6, 0.3
 #: The furthest a programme is made louder or softer.
 _MOST_GAIN_DB = 30.0
 #: Samples compared when the encoded sound is held against the mix.
@@ -158,14 +160,7 @@ def _encoded(shop: Workshop, mix: Mix, target: object, bound: object, place: Pat
                     raise TryLater("the render was stopped", code="stopped")
                 file.write(mix.block(first, min(mix.length, first + BLOCK)).astype("<f4").tobytes())
         before = loudness.of_raw(shop.able.found, raw.path)
-        gain_db, limit = _gain(shop, raw.path, before, target, bound)
-        room = _ROOM_DB
-        for _ in range(3):
-            after, offset = _written(shop, raw.path, mix.length, gain_db, limit and limit * 10 ** (-room / 20), place)
-            over = (after.peak_dbtp or -99.0) - (float(bound) if isinstance(bound, int | float) else 99.0)
-            if not limit or over <= 0:
-                break
-            room += over + 0.1
+        gain_db, limit, after, offset = _settled(shop, raw.path, mix.length, before, target, bound, place)
     if before.lufs is not None:
         measured["loudness_before_lufs"] = before.lufs
     if after.lufs is not None:
@@ -176,30 +171,36 @@ def _encoded(shop: Workshop, mix: Mix, target: object, bound: object, place: Pat
     return measured
 
 
-def _gain(shop: Workshop, raw: Path, before: Level, target: object, bound: object) -> tuple[float, float | None]:
-    """The gain in decibels, and the peak to limit to as a factor; None where the peaks stay below it by themselves."""
+def _settled(
+    shop: Workshop, raw: Path, length: int, before: Level, target: object, bound: object, place: Path
+) -> tuple[float, float | None, Level, int]:
+    """Encode at the gain and the limit with which the encoded sound is as loud as planned and no peak too high.
+
+    Where the gain alone does it there is no limiter, and the sound is the mix times one number. Else both are set again
+    from what the decoded sound measures: a limiter takes loudness, and the encoder gives peaks back higher than it got
+    them. A peak that stays too high after some tries wins over loudness. Gives gain, limit, what came out, and offset.
+    """
     peak = before.peak_dbtp if before.peak_dbtp is not None else -99.0
     highest = float(bound) if isinstance(bound, int | float) else 0.0
-    gain = 0.0
-    if isinstance(target, int | float) and before.lufs is not None:
-        gain = max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, float(target) - before.lufs))
+    levelled = isinstance(target, int | float) and before.lufs is not None
+    wanted = float(target) if isinstance(target, int | float) else 0.0
+    gain = max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, wanted - (before.lufs or 0.0))) if levelled else 0.0
     room = _ROOM_DB if isinstance(bound, int | float) else 0.0
-    if peak + gain <= highest - room:
-        return gain, None
-    limit = 10 ** (highest / 20)
-    if isinstance(target, int | float) and before.lufs is not None:
-        # The limiter takes some loudness: give it back, twice at most.
-        for _ in range(2):
-            with keeping.whole_file(raw.with_name("limited.f32")) as part:
-                with part.path.open("wb") as file:
-                    for block in _levelled(raw, gain, limit * 10 ** (-_ROOM_DB / 20)):
-                        file.write(block.astype("<f4").tobytes())
-                level = loudness.of_raw(shop.able.found, part.path)
-            missing = float(target) - (level.lufs if level.lufs is not None else float(target))
-            if abs(missing) < 0.2 or gain + missing > _MOST_GAIN_DB:
-                break
-            gain += missing
-    return gain, limit
+    limit = None if peak + gain <= highest - room else 10 ** ((highest - room) / 20)
+    for left in range(_TRIES - 1, -1, -1):
+        after, offset = _written(shop, raw, length, gain, limit, place)
+        over = (after.peak_dbtp if after.peak_dbtp is not None else -99.0) - highest
+        missing = wanted - after.lufs if levelled and after.lufs is not None else 0.0
+        is_quiet = missing > _NEAR_LU and gain < _MOST_GAIN_DB and limit is not None and left
+        too_high = over > 0 and isinstance(bound, int | float)
+        if not left or not (too_high or is_quiet):
+            break
+        if too_high:
+            room += over + 0.15
+        if is_quiet and left > 1:  # the last try is for the peak alone
+            gain = min(_MOST_GAIN_DB, gain + missing)
+        limit = 10 ** ((highest - room) / 20)
+    return gain, limit, after, offset
 
 
 def _levelled(raw: Path, gain_db: float, limit: float | None) -> Iterator[Any]:
