@@ -148,7 +148,9 @@ def edit(found: programs.Programs) -> SimpleNamespace:
         chosen = render.Settings(**{"preset": "ultrafast", "jobs": 2, **settings})
         return list(render.render(found, edited(made, *more), output, cache, chosen, NOW, show))
 
-    return SimpleNamespace(scan=scan, plan=plan, by_hand=by_hand, check=check, edited=edited, render=rendered, now=NOW, show=show)
+    return SimpleNamespace(
+        scan=scan, plan=plan, by_hand=by_hand, check=check, edited=edited, render=rendered, now=NOW, show=show
+    )
 
 
 def by_id(sources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def test_a_fade_through_a_colour_takes_half_from_each_side(edit, numbered, luma,
     assert before == sorted(before, reverse=True)
 
 
+@pytest.mark.slow
 def test_a_transition_s_key_covers_both_neighbours(edit, numbered, tmp_path):
     fields = {"transition": {"sort": "dissolve", "frames": 8}}
     edit.render(made(edit, numbered, [(0, 30), (40, 70), (90, 110)], c1=fields), tmp_path / "o.mp4", tmp_path / "c")
@@ -86,7 +88,12 @@ def test_a_transition_s_key_covers_both_neighbours(edit, numbered, tmp_path):
     left = made(edit, numbered, [(0, 30), (40, 70), (90, 110)], c0=look, c1=fields)
     assert [p[2] for p in parts_of(edit.render(left, tmp_path / "o.mp4", tmp_path / "c"))] == [False, False, True, True]
     right = made(edit, numbered, [(0, 30), (40, 70), (90, 110)], c1=fields | look)
-    assert [p[2] for p in parts_of(edit.render(right, tmp_path / "o.mp4", tmp_path / "c"))] == [True, False, False, True]
+    assert [p[2] for p in parts_of(edit.render(right, tmp_path / "o.mp4", tmp_path / "c"))] == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_trimming_one_end_of_a_long_cut_leaves_the_other(edit, numbered, measure, tmp_path):
@@ -100,6 +107,7 @@ def test_trimming_one_end_of_a_long_cut_leaves_the_other(edit, numbered, measure
     assert [part[2] for part in parts_of(shorter)] == [*[True] * (len(parts_of(shorter)) - 1), False]
 
 
+@pytest.mark.slow
 def test_a_long_slowed_cut_is_never_more_than_a_frame_off(edit, numbered, measure, tmp_path):
     plan = edit.by_hand(numbered, [(9, 329)], speed="4/5")
     records = edit.render(plan, tmp_path / "o.mp4", tmp_path / "c")
@@ -110,6 +118,7 @@ def test_a_long_slowed_cut_is_never_more_than_a_frame_off(edit, numbered, measur
     assert max(map(abs, off)) <= 1.01
 
 
+@pytest.mark.slow
 def test_fades_of_a_slowed_cut_do_not_shift_its_pictures(edit, numbered, measure, tmp_path):
     """A piece that begins between two source frames begins exactly there."""
     whole = edit.by_hand(numbered, [(21, 61)], speed="4/5")
@@ -119,6 +128,7 @@ def test_fades_of_a_slowed_cut_do_not_shift_its_pictures(edit, numbered, measure
     assert measure.numbers(tmp_path / "parts.mp4")[4:] == measure.numbers(tmp_path / "whole.mp4")[4:]
 
 
+@pytest.mark.slow
 def test_moving_framing_is_even_to_a_fraction_of_a_pixel_and_across_pieces(edit, found, tmp_path, measure):
     """A white edge on black under a slow pan: its place, from the light in a row, moves by the same share each frame."""
     clip = tmp_path / "edge.mp4"
@@ -154,6 +164,7 @@ def sharpness(raw, box):
     return numpy.abs(numpy.diff(part, axis=1)).mean()
 
 
+@pytest.mark.slow
 def test_blur_leaves_the_subject_sharp(edit, bikes, tmp_path, measure):
     def shown(name, **fields):
         edit.render(made(edit, bikes, [(200, 206)], c0=fields), tmp_path / f"{name}.mp4", tmp_path / "c", quality=6)
@@ -169,6 +180,7 @@ def test_blur_leaves_the_subject_sharp(edit, bikes, tmp_path, measure):
     assert sharpness(person, side) < 0.9 * sharpness(plain, side)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("effect", "value"),
     [("denoise", 4.0), ("sharpen", 0.8), ("rotate", 3.0), ("deflicker", 6.0), ("vignette", 0.6), ("grain", 12.0),
@@ -186,6 +198,7 @@ def test_every_effect_changes_the_picture_and_keeps_its_frames(edit, bikes, tmp_
     assert numpy.abs(shown(effects={effect: value}) - shown()).mean() > 0.3
 
 
+@pytest.mark.slow
 def test_grain_is_the_same_wherever_a_cut_is_split(edit, numbered, luma, measure, tmp_path):
     grainy = {"effects": {"grain": 18.0}}
     edit.render(made(edit, numbered, [(72, 112)], c0=grainy), tmp_path / "a.mp4", tmp_path / "c", quality=1)
@@ -199,10 +212,11 @@ def test_grain_is_the_same_wherever_a_cut_is_split(edit, numbered, luma, measure
     frames = one.reshape(-1, 64, 64)
     noise = frames - frames.mean(axis=(1, 2), keepdims=True)
     assert noise.std() > 3
-    alike = [numpy.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(noise, noise[1:], strict=False)]
+    alike = [numpy.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairwise(noise)]
     assert max(map(abs, alike)) < 0.3, "no two frames have the same grain"
 
 
+@pytest.mark.slow
 def test_steadying_takes_most_of_the_shake(edit, tmp_path, measure):
     """A real picture moved by a known random walk of two pixels; afterwards the path is measured the same way."""
     clip = tmp_path / "shaky.mp4"
@@ -234,6 +248,7 @@ def test_titles_make_only_what_they_lie_over_new(edit, numbered, tmp_path):
     assert [part[2] for part in parts_of(records)] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_a_title_is_seen_exactly_as_long_as_it_says(edit, numbered, luma, tmp_path):
     plan = edit.by_hand(numbered, [(0, 30)])
     edit.render(plan, tmp_path / "a.mp4", tmp_path / "c", quality=1)
@@ -257,9 +272,16 @@ def test_no_words_can_break_out_of_a_title(tmp_path_factory, text, place, size):
         assert set(each) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=:./_-+()',@*")
 
 
+@pytest.mark.slow
 def test_strange_words_are_drawn_by_ffmpeg_as_they_are(edit, numbered, tmp_path):
     plan = edit.by_hand(numbered, [(0, 12)])
-    words = ["';[x]drawbox=0:0:iw:ih:white:fill,", "%{pts}\\n\\\\{}", "a\u202eb\x00\x1b[31m\nc", "日本語 Ελληνικά 😀", "$(id)`id`"]
+    words = [
+        "';[x]drawbox=0:0:iw:ih:white:fill,",
+        "%{pts}\\n\\\\{}",
+        "a\u202eb\x00\x1b[31m\nc",
+        "日本語 Ελληνικά 😀",
+        "$(id)`id`",
+    ]
     for n, text in enumerate(words):
         title = {
             "kind": "edl.title", "id": f"t{n}", "at": "2026-01-01T00:00:00.000Z", "plan_id": "plan_1", "text": text,
@@ -268,6 +290,7 @@ def test_strange_words_are_drawn_by_ffmpeg_as_they_are(edit, numbered, tmp_path)
         assert edit.render(plan, tmp_path / "o.mp4", tmp_path / "c", title)[-1]["frames"] == 12
 
 
+@pytest.mark.slow
 def test_a_source_that_was_renamed_is_found_by_its_content(edit, found, clips, tmp_path):
     clip = tmp_path / "clip.mp4"
     clip.write_bytes((clips / "numbers.mp4").read_bytes())
@@ -289,6 +312,7 @@ def test_a_source_that_was_renamed_is_found_by_its_content(edit, found, clips, t
     assert go(look_in=(away,))[-1]["frames_encoded"] == 0
 
 
+@pytest.mark.slow
 def test_two_renders_at_once_share_the_work(edit, numbered, tmp_path):
     from concurrent.futures import ThreadPoolExecutor
 
@@ -310,6 +334,7 @@ def test_a_no_op_does_not_join_again_and_notices_a_touched_file(edit, numbered, 
     assert edit.render(plan, out, tmp_path / "c")[-1]["joined"] is True
 
 
+@pytest.mark.slow
 def test_joining_by_tables_is_what_ffmpeg_would_show(edit, clips, tmp_path, measure, monkeypatch):
     source = edit.scan(clips / "clicks.mp4")[0]
     plan = edit.by_hand(source, [(0, 20), (40, 43), (100, 107), (200, 260)])
@@ -318,7 +343,17 @@ def test_joining_by_tables_is_what_ffmpeg_would_show(edit, clips, tmp_path, meas
     for words in (["-f", "rawvideo", "-pix_fmt", "yuv420p"], ["-f", "f32le", "-map", "0:a"]):
         one, two = (measure.decoded(tmp_path / name, *words) for name in ("tables.mp4", "ffmpeg.mov"))
         assert one == two
-    entries = ["ffprobe", "-v", "error", "-show_entries", "packet=pts_time,flags", "-select_streams", "v", "-of", "json"]
+    entries = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-show_entries",
+        "packet=pts_time,flags",
+        "-select_streams",
+        "v",
+        "-of",
+        "json",
+    ]
     one, two = (
         json.loads(subprocess.run([*entries, tmp_path / name], capture_output=True, check=True).stdout)["packets"]
         for name in ("tables.mp4", "ffmpeg.mov")
@@ -326,6 +361,7 @@ def test_joining_by_tables_is_what_ffmpeg_would_show(edit, clips, tmp_path, meas
     assert one == two
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_damaged_segment_is_unfit_and_nothing_worse(edit, numbered, tmp_path_factory, data):
@@ -363,6 +399,7 @@ def test_what_is_no_time_is_said(text):
         return
 
 
+@pytest.mark.slow
 def test_a_preview_shows_only_what_has_changed(edit, numbered, found, tmp_path):
     def look(name, ranges, **more):
         ready = edit.edited(edit.by_hand(numbered, ranges))
@@ -390,3 +427,46 @@ def test_a_title_that_cannot_be_is_refused(edit, numbered, field):
     with pytest.raises(DataError, match="another plan"):
         edits.gather([*edit.by_hand(numbered, [(0, 20)])[1][:0], {**edit.by_hand(numbered, [(0, 20)])[0]},
                       title | {"plan_id": "x"}])  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ten bits", ["-c:v", "libx264", "-pix_fmt", "yuv420p10le", "-profile:v", "high10"]),
+        ("interlaced", ["-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme", "-c:v", "libx264", "-top", "1"]),
+        ("full range", ["-vf", "scale=out_range=full", "-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "3"]),
+        ("transport stream", ["-c:v", "mpeg2video", "-q:v", "3", "-f", "mpegts"]),
+        ("odd size", ["-vf", "scale=333:177", "-pix_fmt", "yuv444p", "-c:v", "libx264"]),
+        ("one key frame", ["-c:v", "libx264", "-g", "9999", "-bf", "3"]),
+    ],
+)  # fmt: skip
+def test_sources_of_every_kind_give_exactly_their_frames(edit, tmp_path, name, words):
+    clip = tmp_path / ("clip.ts" if "mpegts" in words else "clip.mkv" if "mjpeg" in words else "clip.mp4")
+    start = ["ffmpeg", "-v", "error", "-i", str(ROOT / "examples/bikes.mp4")]
+    subprocess.run([*start, *words, str(clip)], check=True)
+    source = edit.scan(clip)[0]
+    last = source["frames"]
+    plan = made(edit, source, [(3, 30), (last - 40, last - 2)], c1={"transition": {"sort": "dissolve", "frames": 6}})
+    record = edit.render(plan, tmp_path / "o.mp4", tmp_path / "c")[-1]
+    assert record["frames"] == 65
+
+
+@pytest.mark.slow
+def test_high_dynamic_range_is_mapped_to_standard(edit, found, tmp_path, measure):
+    """A grey of 100 nits in PQ (code 0.508) is white on a standard screen: about as bright after, not grey."""
+    if not found.has_filter("zscale"):
+        pytest.skip("this ffmpeg has no zscale")
+    clip = tmp_path / "hdr.mp4"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=0x828282:s=64x64:r=25:d=1", "-pix_fmt", "yuv420p10le",
+         "-c:v", "libx264", "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc", str(clip)],
+        check=True,
+    )  # fmt: skip
+    source = edit.scan(clip)[0]
+    assert source["high_dynamic_range"] is True
+    edit.render(edit.by_hand(source, [(0, 20)]), tmp_path / "o.mp4", tmp_path / "c")
+    assert measure.colour(tmp_path / "o.mp4")[0] > 165
+    tags = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=color_transfer,pix_fmt", "-of", "csv=p=0",
+                           tmp_path / "o.mp4"], capture_output=True, text=True, check=True).stdout  # fmt: skip
+    assert tags.strip() == "yuv420p,bt709"

@@ -28,7 +28,17 @@ def cue(**fields):
 
 
 def level(path, found):
-    command = [found.ffmpeg, "-nostats", "-i", str(path), "-af", "ebur128=peak=true:framelog=verbose", "-f", "null", "-"]
+    command = [
+        found.ffmpeg,
+        "-nostats",
+        "-i",
+        str(path),
+        "-af",
+        "ebur128=peak=true:framelog=verbose",
+        "-f",
+        "null",
+        "-",
+    ]
     return loudness.read(subprocess.run(command, capture_output=True, check=True).stderr.decode())
 
 
@@ -36,6 +46,7 @@ def heard(measure, path):
     return numpy.frombuffer(measure.decoded(path, "-f", "f32le", "-ac", "1", "-ar", str(RATE)), "f4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["lead", "lag"])
 def test_j_and_l_cuts_move_the_sound_and_not_the_picture(edit, clicking, measure, tmp_path, side):
     """Clicks lie at whole source seconds; the moved edge lets one more of the one cut, or one fewer of the other, in."""
@@ -56,6 +67,7 @@ def test_j_and_l_cuts_move_the_sound_and_not_the_picture(edit, clicking, measure
     assert max(abs(a - b) for a, b in zip(clicks, expected, strict=True)) <= RATE // 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [{"hum_hz": 50.0}, {"denoise_db": 8.0}, {"deess": 0.5}, {"presence_db": 3.0}])
 def test_cleaning_does_not_move_the_sound(edit, clicking, measure, tmp_path, steps):
     fps = timecode.rational(clicking["fps"])
@@ -68,6 +80,7 @@ def test_cleaning_does_not_move_the_sound(edit, clicking, measure, tmp_path, ste
     assert max(abs(a - b) for a, b in zip(clicks, expected, strict=True)) <= RATE // 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "bound"), [(-23.0, -1.0), (-14.0, -1.0), (-16.0, -2.0)])
 def test_a_programme_comes_out_as_loud_as_planned(edit, clips, found, tmp_path, target, bound):
     """The tone is steady: gain alone is enough for it; the clicks on top need the limiter."""
@@ -116,6 +129,7 @@ def test_made_sounds_of_any_length(length):
         assert numpy.isfinite(made_sounds.made(sound, 0, length)).all()
 
 
+@pytest.mark.slow
 def test_music_steps_back_under_speech_and_comes_back(edit, clicking, measure, tmp_path):
     """Speech from 1.0 to 2.0 s of the source, which plays from 0.5 s on: ducked from 0.5 to 1.5 s of the programme."""
     header, cuts, sources = edit.by_hand(clicking, [(15, 165)])
@@ -150,7 +164,9 @@ def test_a_cue_without_a_sound_or_a_source_is_refused(edit, clicking, tmp_path):
     plan = edit.by_hand(clicking, [(0, 20)])
     for wrong in ({"sound": "fanfare"}, {}, {"source_id": "nowhere"}):
         with pytest.raises(DataError):
-            edit.render(plan, tmp_path / "o.mp4", tmp_path / "c", cue(timeline_in_frame=0, timeline_out_frame=9, **wrong))
+            edit.render(
+                plan, tmp_path / "o.mp4", tmp_path / "c", cue(timeline_in_frame=0, timeline_out_frame=9, **wrong)
+            )
 
 
 def test_the_limiter_holds_true_peaks_and_leaves_the_rest_alone():
@@ -204,6 +220,7 @@ def test_cuts_that_go_on_in_the_source_have_no_joint(edit, clicking):
     assert len(sound_parts.stretches(moved, {clicking["id"]: media}, fps)) == 3
 
 
+@pytest.mark.slow
 def test_another_gain_decodes_nothing_again(edit, clicking, tmp_path):
     header, cuts, sources = edit.by_hand(clicking, [(0, 40), (100, 140)])
     edit.render((header, cuts, sources), tmp_path / "a.mp4", tmp_path / "c")

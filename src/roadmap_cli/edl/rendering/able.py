@@ -38,7 +38,12 @@ def able(found: Programs, cache: Path, *, write: bool = True) -> Able:
     delay = _delay(found)
     if write:
         with suppress(CannotCreate):
-            told: dict[str, object] = {"identity": identity, "asked": list(_FILTERS), "version": version, "filters": filters}
+            told: dict[str, object] = {
+                "identity": identity,
+                "asked": list(_FILTERS),
+                "version": version,
+                "filters": filters,
+            }
             told["denoise_delay"] = delay
             keeping.write_json(place, told)
     return Able(found, version, frozenset(filters), delay)

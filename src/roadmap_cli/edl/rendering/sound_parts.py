@@ -223,7 +223,12 @@ def _decode_some(able: Able, todo: Sequence[tuple[Path, Wanted]], tempo: str) ->
             command += ["-protocol_whitelist", "file,pipe,crypto,data", "-vn", *_entering(part)]
             command += ["-i", programs.local(part.path)]
         for number, (file, (_, part)) in enumerate(zip(files, todo, strict=True)):
-            command += ["-map", f"{number}:{part.index}", "-af", ",".join(_filters(part, tempo, able.denoise_delay if part.steps.denoise_db else 0))]
+            command += [
+                "-map",
+                f"{number}:{part.index}",
+                "-af",
+                ",".join(_filters(part, tempo, able.denoise_delay if part.steps.denoise_db else 0)),
+            ]
             command += ["-f", "f32le", programs.local(file.absolute())]
         programs.run(command, str(todo[0][1].path))
         for file, (_, part) in zip(files, todo, strict=True):
