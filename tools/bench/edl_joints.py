@@ -72,7 +72,7 @@ def measured(path: Path, cuts: list[dict[str, Any]]) -> tuple[int, int, float, f
         at = timecode.sample_at(cut["timeline_in_frame"], FPS, RATE)
         steps = numpy.abs(numpy.diff(sound[at - 960 : at + 960]))
         ratio = max(ratio, float(steps[956:964].max()) / max(float(numpy.percentile(steps, 95)), 1e-4))
-    return wrong, len(heard), worst, ratio
+    return int(wrong), len(heard), float(worst), ratio
 
 
 def main() -> None:

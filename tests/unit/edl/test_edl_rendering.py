@@ -454,12 +454,12 @@ def test_sources_of_every_kind_give_exactly_their_frames(edit, tmp_path, name, w
 
 @pytest.mark.slow
 def test_high_dynamic_range_is_mapped_to_standard(edit, found, tmp_path, measure):
-    """A grey of 100 nits in PQ (code 0.508) is white on a standard screen: about as bright after, not grey."""
+    """The white of a film in PQ (203 nits, code 0.58; ITU-R BT.2408), luma 143 as it is coded, is bright after."""
     if not found.has_filter("zscale"):
         pytest.skip("this ffmpeg has no zscale")
     clip = tmp_path / "hdr.mp4"
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=0x828282:s=64x64:r=25:d=1", "-pix_fmt", "yuv420p10le",
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=0x949494:s=64x64:r=25:d=1", "-pix_fmt", "yuv420p10le",
          "-c:v", "libx264", "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc", str(clip)],
         check=True,
     )  # fmt: skip
