@@ -86,7 +86,7 @@ def test_dry_runs_change_nothing(shell, checked, home, tmp_path):
     done = shell(["edl-render", "--dry-run", "-o", "out.mp4"], checked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told = records(done.stdout)
-    assert [record["cached"] for record in of_kind("edl.segment", told)] == [False] * 5
+    assert [record["cached"] for record in of_kind("edl.segment", told)] == [False] * 7
     assert all(record["dry_run"] for record in told)
     assert sorted(home.rglob("*")) == before
     assert not (tmp_path / "out.mp4").exists()
@@ -119,6 +119,40 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(shell, world, checked,
     left = [path for path in tmp_path.rglob("*.part") if "home" not in path.parts]
     assert len(left) <= 1, "at most what an orphaned encoder still had open"
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.slow
+def test_killed_at_thirty_moments_nothing_is_half_and_nothing_done_is_lost(shell, world, checked, tmp_path):
+    """Every kill leaves no output or the whole one; what was in the cache before a start is never encoded again."""
+    import random
+
+    draw = random.Random(9)
+    command = [ROOT / "bin/edl-render", "-o", "out.mp4", "--cache", "cache", "--preset", "ultrafast"]
+    seen: set[str] = set()
+    for _ in range(30):
+        process = subprocess.Popen(
+            command, env=world, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        with process:
+            process.stdin.write(checked)
+            process.stdin.close()
+            try:
+                process.wait(draw.uniform(0.1, 2.5))
+            except subprocess.TimeoutExpired:
+                os.kill(process.pid, signal.SIGKILL)
+            told = [json.loads(line) for line in process.stdout if line.endswith(b"\n")]
+        encoded = {record["key"] for record in of_kind("edl.segment", told) if not record["cached"]}
+        assert not encoded & seen, "what was announced is never encoded again"
+        seen |= encoded
+        if (tmp_path / "out.mp4").exists():
+            words = ["ffmpeg", "-v", "error", "-xerror", "-i", tmp_path / "out.mp4", "-f", "null", "-"]
+            assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+            if draw.random() < 0.5:
+                (tmp_path / "out.mp4").unlink()
+    done = records(shell([*map(str, command)], checked, cwd=tmp_path).stdout)
+    assert of_kind("edl.render", done)[0]["frames"] == 291
+    assert not {r["key"] for r in of_kind("edl.segment", done) if not r["cached"]} & seen
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_terminated_it_leaves_nothing_half(world, checked, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 from roadmap_cli.core import writing
 from roadmap_cli.core.errors import CannotCreate
-from roadmap_cli.edl import render
+from roadmap_cli.edl.rendering import render
 from roadmap_cli.state import backup
 
 
@@ -79,7 +79,7 @@ def test_a_device_is_written_into_and_never_replaced(full):
 
 def test_what_cannot_go_into_a_device_is_refused(full, tmp_path):
     with pytest.raises(CannotCreate):
-        render._writable(full, {})
+        render.writable(full, {})
     with pytest.raises(CannotCreate):
         backup._refuse_existing(str(full), True, str(tmp_path / "state.db"))
     assert stat.S_ISCHR(full.stat().st_mode)

@@ -20,8 +20,9 @@ if not shutil.which("ffmpeg"):
     pytest.skip("ffmpeg is not installed: apt-get install ffmpeg", allow_module_level=True)
 
 from roadmap_cli.core import clock
-from roadmap_cli.edl import intent, planning, probe, programs, render, scanning
+from roadmap_cli.edl import intent, planning, probe, programs, scanning
 from roadmap_cli.edl.checking import checks
+from roadmap_cli.edl.rendering import edits, render
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -136,13 +137,23 @@ def edit(found: programs.Programs) -> SimpleNamespace:
         findings = checks.check(header, cuts, sources, probe.content_hash)
         return checks.marked(header, cuts, sources, findings), findings
 
-    def rendered(made: tuple[Any, Any, Any], output: Path, cache: Path, **settings: Any) -> list[dict[str, Any]]:
+    def edited(made: tuple[Any, Any, Any], *more: dict[str, Any]) -> edits.Edit:
+        """A checked edit; `more` are titles, cues, spans and shots."""
         header, cuts, sources = made
-        header, _ = check(header, cuts, sources)
-        chosen = render.Settings(**{"preset": "ultrafast", **settings})
-        return list(render.render(found, header, cuts, sources, output, cache, chosen, NOW, show))
+        titles, cues = ([each for each in more if each["kind"] == kind] for kind in ("edl.title", "edl.cue"))
+        findings = checks.check(header, cuts, sources, probe.content_hash)
+        header = checks.marked(header, cuts, sources, findings, titles, cues)
+        return edits.gather([header, *cuts, *sources.values(), *more])
 
-    return SimpleNamespace(scan=scan, plan=plan, by_hand=by_hand, check=check, render=rendered)
+    def rendered(
+        made: tuple[Any, Any, Any], output: Path, cache: Path, *more: dict[str, Any], **settings: Any
+    ) -> list[dict[str, Any]]:
+        chosen = render.Settings(**{"preset": "ultrafast", "jobs": 2, **settings})
+        return list(render.render(found, edited(made, *more), output, cache, chosen, NOW, show))
+
+    return SimpleNamespace(
+        scan=scan, plan=plan, by_hand=by_hand, check=check, edited=edited, render=rendered, now=NOW, show=show
+    )
 
 
 def by_id(sources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import CannotCreate, DataError, UsageError
-from roadmap_cli.edl import segments, timecode
+from roadmap_cli.edl import timecode
+from roadmap_cli.edl.rendering import edits, keeping, render
 
 ROOT = Path(__file__).parents[3]
 RATE = 48_000
@@ -197,21 +198,17 @@ def test_fades_begin_and_end_in_black(edit, clips, measure, tmp_path):
 
 @pytest.mark.parametrize("change", [{"in_frame": 1}, {"grade": {"saturation": 0.5}}, {"speed": "2/1"}])
 def test_a_plan_changed_after_the_check_is_refused(edit, numbered, found, tmp_path, change):
-    from roadmap_cli.edl import render
-
     header, cuts, sources = edit.by_hand(numbered, [(0, 20)])
     marked, findings = edit.check(header, cuts, sources)
     assert not [finding for finding in findings if finding.severity == "error"]
     with pytest.raises(DataError, match="changed after it was checked"):
-        render.admit(marked, [{**cuts[0], **change}], sources)
+        edits.admit(edits.Edit(marked, [{**cuts[0], **change}], sources))
     with pytest.raises(DataError, match="has not been checked"):
-        render.admit(header, cuts, sources)
+        edits.admit(edits.Edit(header, cuts, sources))
 
 
 def test_a_source_that_changed_between_check_and_render_is_refused(edit, clips, found, tmp_path):
     from datetime import UTC, datetime
-
-    from roadmap_cli.edl import render
 
     clip = tmp_path / "clip.mp4"
     shutil.copy(clips / "one.mp4", clip)
@@ -224,8 +221,8 @@ def test_a_source_that_changed_between_check_and_render_is_refused(edit, clips, 
     marked["checked_digest"] = checks.digest(marked, cuts, sources)
     shutil.copy(clips / "three.mp4", clip)
     with pytest.raises(DataError, match="file has changed since it was scanned"):
-        list(render.render(found, marked, cuts, sources, tmp_path / "o.mp4", tmp_path / "c", render.Settings(),
-                           datetime(2026, 1, 1, tzinfo=UTC), None))  # fmt: skip
+        list(render.render(found, edits.Edit(marked, cuts, sources), tmp_path / "o.mp4", tmp_path / "c",
+                           render.Settings(), datetime(2026, 1, 1, tzinfo=UTC), None))  # fmt: skip
 
 
 def test_outputs_that_cannot_be(edit, numbered, clips, tmp_path):
@@ -245,9 +242,9 @@ def test_what_a_dead_process_left_is_swept_and_a_living_one_s_is_not(tmp_path):
     place = tmp_path / "out.mp4"
     dead = tmp_path / ".out.mp4.aaaaaaaaaaaa.part"
     dead.write_bytes(b"half")
-    with segments.whole_file(place) as living:
+    with keeping.whole_file(place) as living:
         living.path.write_bytes(b"whole")
-        with segments.whole_file(place) as other:
+        with keeping.whole_file(place) as other:
             assert living.path.exists()
             other.path.write_bytes(b"newer")
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
@@ -256,7 +253,7 @@ def test_what_a_dead_process_left_is_swept_and_a_living_one_s_is_not(tmp_path):
 
 def test_a_failure_leaves_no_file(tmp_path):
     def fail() -> None:
-        with segments.whole_file(tmp_path / "out.mp4") as part:
+        with keeping.whole_file(tmp_path / "out.mp4") as part:
             part.path.write_bytes(b"half")
             raise DataError("no")
 
@@ -269,7 +266,7 @@ def test_the_cache_is_pruned_from_the_longest_unused(edit, numbered, tmp_path):
     cache = tmp_path / "cache"
     edit.render(edit.by_hand(numbered, [(0, 10), (20, 30)]), tmp_path / "a.mp4", cache)
     old = {path.name for path in (cache / "segments").glob("*/*.mp4")}
-    for path in (cache / "segments").glob("*/*.mp4"):
+    for path in (cache / "segments").glob("*/*.json"):
         os.utime(path, (1, 1))
     edit.render(edit.by_hand(numbered, [(40, 50)]), tmp_path / "a.mp4", cache, cache_limit_bytes=1)
     left = {path.name for path in (cache / "segments").glob("*/*.mp4")}

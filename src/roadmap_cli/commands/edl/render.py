@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 
 from roadmap_cli.cli import Run, command
-from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
 
 @command(
-    reads=("edl.source", "edl.shot", "edl.plan", "edl.cut", "edl.finding"),
+    reads=("edl.source", "edl.shot", "edl.span", "edl.plan", "edl.cut", "edl.title", "edl.cue", "edl.finding"),
     writes=("edl.segment", "edl.render"),
     effects=("files", "programs"),
     streams=False,
@@ -31,7 +30,6 @@ from roadmap_cli.core.records import Record
     },
     see=("edl-check", "edl-plan"),
 )
-@click.option("--preview", type=click.IntRange(32, 8192), metavar="WIDTH", help="Render small and quick, same frames.")
 @click.option(
     "--preset",
     type=click.Choice(["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]),
@@ -52,35 +50,49 @@ from roadmap_cli.core.records import Record
     metavar="DIRECTORY",
     help="Keep encoded pieces here; without it, in the user's cache directory.",
 )
-def main(run: Run, preview: int | None, preset: str, quality: int, cache: Path | None) -> Iterable[Record]:
+@click.option(
+    "--look-in",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIRECTORY",
+    help="Look here, too, for sources that were moved or renamed, by their content.",
+)
+@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many pieces to encode at a time.")
+def main(
+    run: Run, preset: str, quality: int, cache: Path | None, look_in: tuple[Path, ...], jobs: int | None
+) -> Iterable[Record]:
     """Render a checked plan to a video file.
 
     The file is MP4 or MOV by its suffix: H.264 and AAC.
-    Each cut is encoded by itself and kept in a cache under the hash of all that decides its pixels, so that the next
-    render encodes only what has changed; the pieces are joined without encoding again.
-    The sound is made in one pass for the whole edit and encoded once: no click at a joint, no drift.
+    Cuts, transitions and fades are encoded as pieces of their own, several at a time, and kept in a cache under the
+    hash of all that decides their pixels, so that the next render encodes only what has changed; the pieces are joined
+    without encoding again.
+    A long cut is split where its source frames are multiples of a fixed step: trimming one end leaves the other.
+    The sound is mixed as one programme, brought to the plan's loudness and encoded once: no click at a joint, no drift.
 
-    One edl.segment record comes for each cut as soon as it is in the cache, and one edl.render record when the file has
-    been proved: the number of frames, the time of each, the length of the sound.
+    One edl.segment record comes for each piece as soon as it is in the cache, and one edl.render record when the file
+    has been proved: the number of frames, the time of each, how far sound and picture are apart at the joints, loudness
+    and true peak of the encoded sound.
     The file appears complete or not at all; a render that was killed goes on where it stopped.
+    Nothing is joined again if the file is there already, made of the same pieces and untouched since.
+
+    A source that is not where it was is looked for in the same folder by its content.
 
     All input is read first.
     """
     from roadmap_cli.core import paths
-    from roadmap_cli.edl import programs, render
-    from roadmap_cli.edl.checking import checks
+    from roadmap_cli.edl import programs
+    from roadmap_cli.edl.rendering import edits, render
 
-    plan, cuts, sources = checks.gather(run.records())
-    if plan is None:
-        raise DataError("no plan in the input", hint="edl-scan, edl-plan and edl-check come before", code="no_plan")
+    edit = edits.gather(run.records())
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
-    settings = render.Settings(preset=preset, quality=quality, preview_width=preview)
-    given = (found, plan, cuts, sources, run.output_path, where, settings, run.now())
+    settings = render.Settings(preset=preset, quality=quality, look_in=look_in, jobs=jobs or render.cores())
+    given = (found, edit, run.output_path, where, settings, run.now())
     if run.dry_run:
         yield from render.rehearse(*given)
         return
-    for record in render.render(*given, run.progress):
+    for record in render.render(*given, run.progress, run.warn):
         yield record
         if record["kind"] == "edl.render":
             run.note(

@@ -1,0 +1,1 @@
+"""From a checked edit to a playable file, encoding only what has changed."""

@@ -1,0 +1,127 @@
+"""The mask of a person for each source frame of a piece, from a model if one is there.
+
+Without a model, or where it finds nobody it can be sure of, the box named in the edit stays sharp instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.core import records
+from roadmap_cli.core.errors import RoadmapError
+from roadmap_cli.edl import programs
+from roadmap_cli.edl.rendering import graph, keeping
+from roadmap_cli.edl.rendering.pieces import Layer, Piece
+
+if TYPE_CHECKING:
+    from roadmap_cli.edl.rendering.encoding import Workshop
+
+METHOD = "persons-1"
+_WIDTH, _HEIGHT = 256, 144
+_LONGEST_SIDE = 640
+#: A mask is trusted if this share of its pixels are sure, and it covers a believable part of the picture.
+_SURE, _LEAST, _MOST = 0.8, 0.01, 0.9
+_MODULE = "roadmap_cli.edl.subjects"
+
+
+def mask_of() -> Callable[[Any], Any] | None:
+    """The function that masks a person: an RGB picture (height, width, 3) of bytes → a mask of 0 to 1, or None."""
+    if importlib.util.find_spec(_MODULE) is None:
+        return None
+    try:
+        found = getattr(importlib.import_module(_MODULE), "person_mask", None)
+    except (ImportError, RoadmapError):
+        return None
+    return found if callable(found) else None
+
+
+def identity() -> dict[str, Any]:
+    """What decides the masks, for a cache key."""
+    return {"persons": METHOD if mask_of() else "box"}
+
+
+def prepared(shop: Workshop, piece: Piece) -> dict[str, str]:
+    """Files of masks for layers with a person, by ``mask`` and the layer's number: ``WIDTHxHEIGHT:path``."""
+    found = {}
+    for number, layer in enumerate(piece.layers):
+        if layer.blur and layer.blur.sigma and layer.blur.person and (mask := mask_of()):
+            name = _masks(shop, layer, mask)
+            if name:
+                found[f"mask{number}"] = f"{_WIDTH}x{_HEIGHT}:{name}"
+    return found
+
+
+def _masks(shop: Workshop, layer: Layer, mask: Callable[[Any], Any]) -> str | None:
+    import numpy
+
+    told = {
+        "method": METHOD, "source": layer.media.sha256, "stream": layer.media.video_index,
+        "range": [layer.first, layer.end],
+    }  # fmt: skip
+    name = hashlib.sha256(records.canonical(told)).hexdigest()
+    place = shop.cache / "masks" / name[:2] / f"{name}.gray"
+    with keeping.locked(place):
+        note = keeping.kept(place)
+        if note is None:
+            try:
+                made = numpy.array(list(_each(shop, layer, mask)), dtype=numpy.float32)
+            except RoadmapError as error:
+                if error.exit.name != "UNAVAILABLE":
+                    raise
+                return None
+            sure = bool(len(made)) and _is_sure(made)
+            with keeping.whole_file(place) as part:
+                part.path.write_bytes((_steadied(made) * 255 + 0.5).astype(numpy.uint8).tobytes() if sure else b"-")
+            note = keeping.write_note(place, {"sure": sure})
+    return f"masks/{name[:2]}/{place.name}" if note.get("sure") else None
+
+
+def _each(shop: Workshop, layer: Layer, mask: Callable[[Any], Any]) -> Any:
+    import numpy
+
+    media = layer.media
+    scale = min(1.0, _LONGEST_SIDE / max(media.width, media.height))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (media.width, media.height))
+    options, filters = graph.entering(replace(layer, effects={}))
+    filters += [f"scale={width}:{height}:flags=area", "format=rgb24"]
+    command = [
+        shop.able.found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", *options,
+        "-protocol_whitelist", "file,pipe,crypto,data", "-i", f"file:{media.path}",
+        "-map", f"0:{media.video_index}", "-vf", ",".join(filters), "-fps_mode", "passthrough",
+        "-f", "rawvideo", "pipe:1",
+    ]  # fmt: skip
+    size = width * height * 3
+    with programs.drained(command, str(media.path)) as decoder:
+        while len(block := decoder.stdout.read(size)) == size:
+            found = numpy.asarray(mask(numpy.frombuffer(block, "u1").reshape(height, width, 3)), numpy.float32)
+            yield _resized(found)
+        decoder.finish()
+
+
+def _resized(mask: Any) -> Any:
+    """A mask at the size they are kept in, by the nearest pixel: it is scaled up smoothly when it is used."""
+    import numpy
+
+    rows = (numpy.arange(_HEIGHT) + 0.5) * mask.shape[0] / _HEIGHT
+    columns = (numpy.arange(_WIDTH) + 0.5) * mask.shape[1] / _WIDTH
+    return numpy.clip(mask[rows.astype(int)][:, columns.astype(int)], 0, 1)
+
+
+def _is_sure(masks: Any) -> bool:
+    import numpy
+
+    sure = numpy.mean((masks < 0.2) | (masks > 0.8))
+    return bool(sure >= _SURE and _LEAST <= masks.mean() <= _MOST)
+
+
+def _steadied(masks: Any) -> Any:
+    """Each mask averaged with its neighbours in time, so that its edge does not crawl."""
+    import numpy
+
+    padded = numpy.concatenate([masks[:1], masks, masks[-1:]])
+    return (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
