@@ -1,325 +1,314 @@
-"""From measured shots and understood words to a whole edit, before anything is rendered.
+"""From what was scanned and understood to a whole edit, before anything is rendered.
 
-Order is the sources' own. Choosing, trimming and splitting are decisions; each carries its reason in words and the ids
-of the records it rests on. A plan is a pure function of its shots and words: planning again gives the same ids.
+A plan is a pure function of its records and words: planning again gives the same ids. Positions are whole frames of the
+source and the programme; each decision carries its reason in words and the ids of the records it rests on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.core.records import Record, content_id, require
-from roadmap_cli.edl import grade as look
+from roadmap_cli.core.records import Record
 from roadmap_cli.edl import timecode
-from roadmap_cli.edl.intent import Reading
+from roadmap_cli.edl.planning import LEAST_FRAMES, joints, lengths, music, scoring, selecting, units
+from roadmap_cli.edl.planning.framing import Framer, rate, size
+from roadmap_cli.edl.planning.joints import Joint
+from roadmap_cli.edl.planning.lengths import Grid
+from roadmap_cli.edl.planning.material import Material
+from roadmap_cli.edl.planning.music import Cue, Music
+from roadmap_cli.edl.planning.selecting import Chosen
+from roadmap_cli.edl.planning.units import Left, Unit
+from roadmap_cli.edl.planning.wishes import Reading
 
-#: Part of each plan's identity: a change of the rules below is a new name.
-METHOD = "plan-1"
-#: A shot in which more than this share of seconds sounds like speech is played at its own speed.
-SPEECH_RATIO = 0.3
-#: No cut is shorter than this; shorter is a flash frame.
-LEAST_FRAMES = 3
-_HIGHEST_RATE = Fraction(60)
+#: Part of each plan's identity: a change of the rules of this package is a new name.
+METHOD = "plan-2"
+#: A style without lengths of its own is cut to this median when a length is asked for.
+_MEDIAN_FOR_TARGET_S = Fraction(4)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Choice:
-    """One decision of a plan, not yet stored. `record` is the cut it makes, if it makes one."""
+    """One decision of a plan, not yet stored. `record` is the cut, title or cue it makes, if it makes one; `parts` are
+    the decisions among the plan's that it rests on beside its evidence.
+    """
 
     decision: str
     what: str
     why: str
     evidence: tuple[str, ...]
-    facts: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
     record: Record | None = None
+    parts: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A header record, the decision about the style, and one choice for each shot kept or dropped, in order."""
+    """A header record, the decision about the style, and every other decision in the order of the programme: first the
+    cuts, then titles and cues, then what is left out.
+    """
 
     header: Record
     style: Choice
     choices: tuple[Choice, ...]
+    #: Wishes that were understood and are not, or not wholly, met.
+    limits: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> list[Record]:
+        """The cuts, titles and cues, without the header."""
+        return [choice.record for choice in self.choices if choice.record]
+
+    @property
+    def cuts(self) -> list[Record]:
+        """The cuts in order."""
+        return [record for record in self.records if record["kind"] == "edl.cut"]
 
 
 @dataclass(slots=True)
-class _Part:
-    """A run of source frames in the making."""
+class Layout:
+    """The units of a programme in order, each with its place, and what joins them."""
 
-    shot: Record
-    source: Record
+    units: list[Unit]
+    joints: list[Joint]
+    starts: list[int]
+    length: int
+    chosen: Chosen
+    music: Music
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is the same for a whole plan while it is made."""
+
+    material: Material
+    reading: Reading
     fps: Fraction
-    speed: Fraction
-    spoken: bool
-    value: float
-    scores: Mapping[str, float]
-    first: int
-    end: int
-    shown: int = 0
-    reason: str = ""
+    width: int
+    height: int
+    deaf: bool
+    rate_why: str = ""
 
 
-def plan(sources: Sequence[Record], shots: Sequence[Record], words: str, reading: Reading, at: str) -> Plan:
-    """Plan an edit of shots. Raises DataError if there is nothing to edit or a record lacks what is needed."""
-    if not shots:
-        raise DataError("no edl.shot record to plan with", code="no_shots")
-    by_id = {source["id"]: source for source in sources}
-    for shot in shots:
-        if require(shot, "source_id", str) not in by_id:
-            raise DataError(f"shot {shot['id']} names a source that is not in the stream: {shot['source_id']}")
-    target_s = reading.target_s
-    fps, width, height = _format(sources)
-    plan_id = content_id(
-        "edl.plan",
-        method=METHOD,
-        words=words,
-        target=timecode.spell(target_s) if target_s else None,
-        shots=[shot["id"] for shot in shots],
-    )
-    parts = _parts(shots, by_id, reading)
-    _trim(parts, reading, fps)
-    kept, dropped = _select(parts, reading, fps)
-    _cap(kept, reading, fps)
-    if target_s is not None:
-        _fit(kept, timecode.round_half_up(target_s * fps), fps, reading)
-    style = _style_choice(words, reading, by_id)
-    cuts = _cuts(kept, reading, plan_id, fps, at)
-    length = cuts[-1].record["timeline_out_frame"] if cuts and cuts[-1].record else 0
-    header: Record = {
-        "kind": "edl.plan",
-        "id": plan_id,
-        "at": at,
-        "intent": words,
-        "style": reading.style.name,
-        "fps": timecode.spell(fps),
-        "width": width,
-        "height": height,
-        "length_frames": length,
-        "cut_count": len(cuts),
-        "dropped_count": len(dropped),
-        "reasons": list(reading.reasons),
-        "source_ids": list(by_id),
-    }
-    if target_s is not None:
-        header["target_frames"] = timecode.round_half_up(target_s * fps)
-    if reading.unknown:
-        header["unknown_words"] = list(reading.unknown)
-    return Plan(header, style, (*cuts, *(_drop(part) for part in dropped)))
+def plan(
+    sources: Sequence[Record], shots: Sequence[Record], words: str, reading: Reading, at: str,
+    others: Sequence[Record] = (),
+) -> Plan:  # fmt: skip
+    """Plan an edit. `others` are records of scenes, spans, words, rhythm, beats and energy, as far as there are any.
 
-
-def score(shot: Record, best: Mapping[str, float], likes: tuple[int, int, int, int]) -> dict[str, float]:
-    """How good a shot is, 0 to 1, for each thing a style may like: sharpness and movement against the best shot here,
-    light against a mid-tone picture with room at both ends, sound by not being silent.
+    Raises DataError if there is nothing to edit or a record lacks what is needed, UsageError for music that was not
+    scanned.
     """
-    luma = float(shot.get("luma_mean", 118.0))
-    light = max(0.0, 1 - abs(luma - 118) / 118) * min(1.0, float(shot.get("contrast", 50.0)) / 45)
-    silence = shot.get("silence_ratio")
-    scores = {
-        "sharpness": float(shot.get("sharpness", 0.0)) / (best["sharpness"] or 1.0),
-        "movement": float(shot.get("motion", 0.0)) / (best["motion"] or 1.0),
-        "light": light,
-        "sound": 0.5 if silence is None else 1 - float(silence),
-    }
-    total = sum(weight * value for weight, value in zip(likes, scores.values(), strict=True)) / sum(likes)
-    return {name: round(value, 3) for name, value in scores.items()} | {"value": round(total, 4)}
+    from roadmap_cli.edl.planning import writing
+
+    if not shots:
+        raise DataError("no edl.shot record to plan with", hint="edl-scan finds the shots of a film", code="no_shots")
+    material = Material.of([*sources, *shots, *others])
+    found_music, limits = music.find(material, reading)
+    style = reading.style
+    muted = style.mute_own and (found_music.source is not None or any("own sound off" in r for r in reading.reasons))
+    deaf = muted or found_music.own
+    pieces, left = units.of(material, reading, deaf=deaf)
+    scoring.score(pieces, material, reading)
+    limits += [*reading.limits, *scoring.unmeasured(material, reading), *_unheard(material, reading)]
+    talk = sum(unit.end - unit.first for unit in pieces if unit.spoken)
+    fps, why = rate(material.pictures, reading, talks=talk * 10 > 3 * sum(u.end - u.first for u in pieces))
+    longest = max(material.pictures, key=lambda source: source.duration_s)
+    width, height = size(longest.record, reading)
+    setting = Setting(material, reading, fps, width, height, deaf, why)
+    layout, target = _fitted(setting, pieces, left, found_music, limits)
+    joints.split(layout.units, layout.joints, reading, fps)
+    cues = music.cues(layout.music, layout.units, layout.starts, layout.length, reading, fps)
+    return writing.written(setting, layout, cues, left, target, tuple(dict.fromkeys(limits)), words, at, METHOD)
 
 
-def _format(sources: Sequence[Record]) -> tuple[Fraction, int, int]:
-    """The programme's rate and size: those of the source that gives most seconds, at most 60 frames a second."""
-    longest = max(sources, key=lambda s: require(s, "frames", int) / timecode.rational(s.get("fps"), field="fps"))
-    fps = timecode.rational(longest.get("fps"), field="fps")
-    while fps > _HIGHEST_RATE:
-        fps /= 2
-    return fps, require(longest, "width", int), require(longest, "height", int)
+def _fitted(
+    setting: Setting, pieces: list[Unit], left: list[Left], found: Music, limits: list[str]
+) -> tuple[Layout, int | None]:
+    """The layout, of the length asked for: by itself if it is in the bounds, else made to fit the nearest."""
+    reading, fps = setting.reading, setting.fps
+
+    def frames(seconds: Fraction | None) -> int | None:
+        return None if seconds is None else max(LEAST_FRAMES, timecode.round_half_up(seconds * fps))
+
+    if not pieces:
+        # Everything was a pause, or lies in the seconds left out: the longest shot is kept as it is.
+        limits.append("nothing of the footage fits the words: its longest shot is kept")
+        shot = max(setting.material.shots, key=lambda each: each["out_frame"] - each["in_frame"])
+        source = setting.material.sources[shot["source_id"]]
+        assert source.fps is not None
+        pieces = [Unit(shot, source, source.fps, Fraction(1), shot["in_frame"], shot["out_frame"])]
+        scoring.score(pieces, setting.material, reading)
+        left[:] = [each for each in left if each.shot is not shot]
+    target = frames(reading.target_s)
+    if target is not None:
+        return _laid(setting, pieces, found, target, limits, exact=True), target
+    layout = _laid(setting, pieces, found, None, [] if reading.most_s or reading.least_s else limits)
+    least, most = frames(reading.least_s), frames(reading.most_s)
+    usual = frames(reading.style.most_s) if most is None and least is None else None
+    if most is not None and layout.length > most:
+        return _laid(setting, pieces, found, most, limits, exact=True), most
+    if least is not None and layout.length < least:
+        return _laid(setting, pieces, found, least, limits, exact=True), least
+    if usual is not None and layout.length > usual:
+        return _laid(setting, pieces, found, usual, limits), None
+    return layout, None
 
 
-def _parts(shots: Sequence[Record], sources: Mapping[str, Record], reading: Reading) -> list[_Part]:
-    best = {name: max(float(shot.get(name, 0.0)) for shot in shots) for name in ("sharpness", "motion")}
-    parts = []
-    for shot in shots:
-        first, end = require(shot, "in_frame", int), require(shot, "out_frame", int)
-        if not 0 <= first < end:
-            raise DataError(f"shot {shot['id']} has no frames: {first} to {end}", code="bad_shot")
-        scores = score(shot, best, reading.style.likes)
-        spoken = float(shot.get("speech_ratio", 0.0)) > SPEECH_RATIO
-        parts.append(
-            _Part(
-                shot=shot,
-                source=sources[shot["source_id"]],
-                fps=timecode.rational(shot.get("fps"), field="fps"),
-                speed=Fraction(1) if spoken else reading.style.speed,
-                spoken=spoken,
-                value=scores.pop("value"),
-                scores=scores,
-                first=first,
-                end=end,
-            )
-        )
-    return parts
+def _laid(
+    setting: Setting, pieces: list[Unit], found: Music, target: int | None, limits: list[str], *, exact: bool = False
+) -> Layout:
+    """Choose, order, join and measure out the units. The pieces given stay as they are."""
+    fps = setting.fps
+    reading = setting.reading
+    if target is not None and reading.style.median_s is None:
+        median = _MEDIAN_FOR_TARGET_S if not reading.count else Fraction(target, reading.count) / fps
+        reading = replace(reading, style=replace(reading.style, median_s=median, spread=0.5, shortest_s=Fraction(1, 2)))
+    copies = [replace(unit, reasons=list(unit.reasons)) for unit in pieces]
+    chosen = selecting.choose(copies, setting.material, reading, fps, target)
+    ordered = _healed(units.merged(selecting.arranged(chosen.kept, reading, fps)))
+    made = joints.planned(ordered, reading, fps, deaf=setting.deaf)
+    wanted, least, most = _wanted(ordered, made, reading, fps, target)
+    under = target if target is not None else round(sum(min(w, m) for w, m in zip(wanted, most, strict=True)))
+    under_music, unmet = music.placed(replace(found), fps, under + timecode.round_half_up(fps), reading)
+    grid = under_music.grid if reading.style.on_beat else Grid()
+    shown = lengths.allot(wanted, least, most, target, grid)
+    starts, at = [], 0
+    for unit, frames in zip(ordered, shown, strict=True):
+        starts.append(at)
+        _window(unit, frames, fps)
+        at += frames
+    ordered, made, starts = _seamless(ordered, made, starts)
+    _trimmed_music(under_music, at)
+    limits += [*chosen.limits, *unmet]
+    if exact and target is not None and abs(at - target) * 2 > fps:
+        limits.append(_missed(at, target, ordered, fps))
+    return Layout(ordered, made, starts, at, chosen, under_music, grid)
 
 
-def _select(parts: list[_Part], reading: Reading, fps: Fraction) -> tuple[list[_Part], list[_Part]]:
-    """Which shots stay: long enough first, then the best by value; the order stays the sources'."""
+def _wanted(
+    ordered: list[Unit], made: list[Joint], reading: Reading, fps: Fraction, target: int | None
+) -> tuple[list[float], list[int], list[int]]:
+    """What each unit should be shown for, at least and at most, in programme frames."""
     style = reading.style
     shortest = max(LEAST_FRAMES, timecode.round_half_up(style.shortest_s * fps))
-    dropped: list[_Part] = []
-    ranked = sorted(parts, key=lambda part: -part.value)
-    usable = []
-    for part in ranked:
-        if _shown(part, fps) < shortest and len(parts) > 1:
-            part.reason = f"too short for the style: {_shown(part, fps)} frames of {shortest}"
-            dropped.append(part)
-        else:
-            usable.append(part)
-    if not usable:
-        usable, dropped = [max(parts, key=lambda part: part.end - part.first)], []
-        dropped = [part for part in parts if part is not usable[0]]
-    target = timecode.round_half_up(reading.target_s * fps) if reading.target_s else None
-    budget = timecode.round_half_up(style.keep * len(usable))
-    kept: list[_Part] = []
-    filled = 0
     longest = timecode.round_half_up(style.longest_s * fps)
-    for rank, part in enumerate(usable):
-        full = target is not None and filled >= target
-        if kept and (full or (target is None and rank >= max(1, budget))):
-            part.reason = f"value {part.value:.2f}, rank {rank + 1} of {len(usable)}: "
-            part.reason += "the length asked for is already filled by better shots" if full else "the style keeps fewer"
-            dropped.append(part)
+    full = [unit.frames(fps) for unit in ordered]
+    count = len(ordered)
+    factors = [_pace(style.pace, place / max(1, count - 1)) for place in range(count)]
+    wanted = [float(frames) for frames in full]
+    free = [place for place, unit in enumerate(ordered) if unit.core is None and unit.purpose == ""]
+    if style.median_s is not None and free:
+        median = float(style.median_s * fps)
+        drawn = lengths.quantiles(len(free), median, style.spread, shortest, longest)
+        dealt = lengths.desired([full[place] for place in free], drawn, [factors[place] for place in free])
+        for place, value in zip(free, dealt, strict=True):
+            wanted[place] = max(value, min(shortest, full[place]))
+    least, most = [], []
+    for place, unit in enumerate(ordered):
+        need = 2 * made[place].frames if made[place].sort else LEAST_FRAMES
+        if unit.core is not None or unit.purpose == "replay":
+            low = full[place] if unit.purpose == "replay" else min(full[place], max(unit.least(fps), need))
+            high = full[place]
+        else:
+            low = min(full[place], max(min(shortest, full[place]), need))
+            high = full[place] if style.median_s is None else max(low, min(full[place], longest))
+        if unit.purpose == "hook":
+            hook = style.hook_s or Fraction(4)
+            high = max(low if unit.core else min(low, high), min(high, timecode.round_half_up(hook * fps)))
+            low = min(low, high)
+            wanted[place] = float(high)
+        least.append(low)
+        most.append(high)
+        wanted[place] = min(max(wanted[place], low), high)
+    if target is not None and sum(most) < target:
+        most = [most[n] if unit.purpose == "hook" else full[n] for n, unit in enumerate(ordered)]
+    return wanted, least, most
+
+
+def _pace(pace: tuple[float, float], share: float) -> float:
+    """What lengths are multiplied by so far into the programme: from one factor to the other in equal ratios."""
+    start, end = pace
+    return float(start ** (1 - share) * end**share)
+
+
+def _window(unit: Unit, shown: int, fps: Fraction) -> None:
+    """Keep as many source frames of a unit as fill its programme frames: around its best, with its core in."""
+    end = unit.end - unit.reserve
+    if shown < unit.frames(fps):
+        frames = min(timecode.frames_needed(shown, unit.fps, unit.speed, fps), end - unit.first)
+        if unit.core is not None:
+            first = max(unit.first, unit.core[1] - frames)
+        else:
+            first = min(max(unit.first, unit.best - frames // 2), end - frames)
+        unit.first, end = first, first + frames
+    unit.end, unit.shown, unit.reserve = end, shown, 0
+
+
+def _seamless(ordered: list[Unit], made: list[Joint], starts: list[int]) -> tuple[list[Unit], list[Joint], list[int]]:
+    """Pieces of one shot that turned out to follow each other without a gap are one cut, not a jump."""
+    units_, joints_, starts_ = ordered[:1], made[:1], starts[:1]
+    for unit, joint, start in zip(ordered[1:], made[1:], starts[1:], strict=True):
+        last = units_[-1]
+        if last.continues(unit) and not joint.sort and last.purpose == unit.purpose and not (last.core or unit.core):
+            last.end, last.shown = unit.end, last.shown + unit.shown
+            last.value = max(last.value, unit.value)
+        else:
+            units_.append(unit)
+            joints_.append(joint)
+            starts_.append(start)
+    return units_, joints_, starts_
+
+
+def _healed(ordered: list[Unit]) -> list[Unit]:
+    """Where shots follow each other as in the footage, the frames trimmed at their border come back."""
+    for left, right in zip(ordered, ordered[1:], strict=False):
+        if left.source is not right.source or left.speed != right.speed or left.shot["id"] == right.shot["id"]:
             continue
-        kept.append(part)
-        filled += min(_shown(part, fps), longest)
-    where = {id(part): index for index, part in enumerate(parts)}
-    return sorted(kept, key=lambda p: where[id(p)]), sorted(dropped, key=lambda p: where[id(p)])
+        border = left.shot["out_frame"]
+        room = max(2, int(right.shot.get("transition_frames") or 0))
+        if border == right.shot["in_frame"] and border - left.end <= room and right.first - border <= room:
+            left.end = right.first = border
+    return ordered
 
 
-def _trim(parts: list[_Part], reading: Reading, fps: Fraction) -> None:
-    """Take one frame off each end of a shot that can spare it, where compression and mixed fields blur a cut."""
-    shortest = max(LEAST_FRAMES, timecode.round_half_up(reading.style.shortest_s * fps))
-    for part in parts:
-        edges = [part.first > 0, part.end < int(part.source["frames"])]
-        spare = _shown(part, fps) - shortest
-        if not part.spoken and part.end - part.first > LEAST_FRAMES + 2 and spare > 2:
-            part.first += edges[0]
-            part.end -= edges[1]
+def _trimmed_music(found: Music, length: int) -> None:
+    """The music's stretches cut off at the programme's end."""
+    kept = []
+    for stretch in found.stretches:
+        if stretch.first < length:
+            kept.append(replace(stretch, end=min(stretch.end, length)))
+    if kept and kept[-1].end < length:
+        kept[-1] = replace(kept[-1], end=length)
+    found.stretches = kept
 
 
-def _cap(parts: list[_Part], reading: Reading, fps: Fraction) -> None:
-    """A shot longer than the style's longest is shown from its middle: the ends are where a camera settles.
-
-    A shot in which somebody speaks stays whole.
-    """
-    longest = timecode.round_half_up(reading.style.longest_s * fps)
-    for part in parts:
-        part.shown = _shown(part, fps)
-        if part.shown > longest and not part.spoken:
-            _shorten(part, longest, fps)
-            part.reason = f"its middle {float(longest / fps):.1f} s, the style's longest; "
+def _missed(length: int, target: int, ordered: list[Unit], fps: Fraction) -> str:
+    asked, got = float(target / fps), float(length / fps)
+    if length < target:
+        return f"a length of {asked:g} s: the footage that may be used gives {got:.1f} s"
+    talk = sum(unit.shown for unit in ordered if unit.spoken)
+    return f"a length of {asked:g} s: {got:.1f} s is as short as it gets, {float(talk / fps):.1f} s of it is talk that stays whole"
 
 
-def _fit(parts: list[_Part], target: int, fps: Fraction, reading: Reading) -> None:
-    """Shorten the longest parts until the programme has the length asked for; it never grows."""
-    shortest = max(LEAST_FRAMES, timecode.round_half_up(reading.style.shortest_s * fps))
-    while (over := sum(part.shown for part in parts) - target) > 0:
-        part = max(parts, key=lambda p: p.shown)
-        rest = sorted((p.shown for p in parts), reverse=True)
-        floor = max(shortest, rest[1] if len(rest) > 1 and rest[1] < part.shown else part.shown - 1)
-        wanted = max(floor, part.shown - over, 1)
-        if part.shown <= shortest or wanted >= part.shown:
-            return
-        _shorten(part, wanted, fps)
-        if not part.reason.endswith("asked for; "):
-            part.reason += "shortened to the length asked for; "
+def _unheard(material: Material, reading: Reading) -> list[str]:
+    """What words ask of the sound that the scan does not tell."""
+    heard = [source.heard for source in material.sources.values()]
+    found = []
+    asked = any("pauses shortened" in reason for reason in reading.reasons)
+    if asked and not any(each.speech or each.words for each in heard):
+        found.append("pauses: the scan tells no speech; only whole silent shots go")
+    if reading.keep_laughter and not any(each.laughter for each in heard):
+        found.append("jokes: no laughter was heard in the scan; pauses are shortened all the same")
+    if reading.cut_fillers and not any(each.words for each in heard):
+        found.append("filling words: the scan has no words (edl.word)")
+    if "speech" in (*reading.only, *reading.without) and not any(each.speech for each in heard):
+        found.append("talk: the scan has no spans of speech; shots that sound like it are taken for it")
+    return found
 
 
-def _shorten(part: _Part, shown: int, fps: Fraction) -> None:
-    """Keep the middle of a part so that it fills a number of programme frames."""
-    frames = min(part.end - part.first, timecode.frames_needed(shown, part.fps, part.speed, fps))
-    part.first += (part.end - part.first - frames) // 2
-    part.end = part.first + frames
-    part.shown = min(shown, _shown(part, fps))
-
-
-def _shown(part: _Part, fps: Fraction) -> int:
-    return timecode.frames_shown(part.end - part.first, part.fps, part.speed, fps)
-
-
-def _cuts(parts: Sequence[_Part], reading: Reading, plan_id: str, fps: Fraction, at: str) -> list[Choice]:
-    fade = timecode.round_half_up(reading.style.fade_s * fps)
-    values = reading.style.grade.record()
-    cuts = []
-    position = start = 0
-    for position, part in enumerate(parts):
-        shown = _shown(part, fps)
-        record: Record = {
-            "kind": "edl.cut",
-            "id": content_id("edl.cut", plan_id=plan_id, position=position),
-            "at": at,
-            "plan_id": plan_id,
-            "position": position,
-            "source_id": part.source["id"],
-            "shot_id": part.shot["id"],
-            "source": part.source["path"],
-            "in_frame": part.first,
-            "out_frame": part.end,
-            "fps": timecode.spell(part.fps),
-            "speed": timecode.spell(part.speed),
-            "timeline_in_frame": start,
-            "timeline_out_frame": start + shown,
-        }
-        if values:
-            record["grade"] = dict(values)
-        if fade and position == 0:
-            record["fade_in_frames"] = min(fade, shown // 2)
-        if fade and position == len(parts) - 1:
-            record["fade_out_frames"] = min(fade, shown // 2)
-        record["reason"] = _reason(part, reading)
-        facts = {**part.scores, "value": part.value, "in_frame": part.first, "out_frame": part.end}
-        what = (
-            f"show frames {part.first} to {part.end} of {part.source['path'].rpartition('/')[2]} "
-            f"from {timecode.clock(start, fps)}"
-        )
-        cuts.append(
-            Choice("edl.cut_chosen", what, record["reason"], (part.shot["id"], part.source["id"]), facts, record)
-        )
-        start += shown
-    return cuts
-
-
-def _reason(part: _Part, reading: Reading) -> str:
-    words = [part.reason.removesuffix("; ")] if part.reason else []
-    if part.spoken:
-        words.append(f"own speed: {float(part.shot['speech_ratio']) * 100:.0f} % of the seconds sound like speech")
-    elif part.speed == 1:
-        words.append("own speed")
-    else:
-        words.append(f"{float(part.speed * 100):g} % speed for the {reading.style.name} style")
-    if not reading.style.grade.neutral:
-        words.append(look.describe(reading.style.grade.record()))
-    named = ", ".join(f"{name} {value:.2f}" for name, value in part.scores.items())
-    words.append(f"value {part.value:.2f} ({named})")
-    return "; ".join(words)
-
-
-def _style_choice(words: str, reading: Reading, sources: Mapping[str, Record]) -> Choice:
-    style = reading.style
-    facts: dict[str, Any] = {
-        "speed": timecode.spell(style.speed),
-        "longest_shot": timecode.spell(style.longest_s),
-        "shortest_shot": timecode.spell(style.shortest_s),
-        "grade": style.grade.record(),
-    }
-    why = "; ".join(reading.reasons) or "no word asked for a change"
-    if reading.unknown:
-        why += f"; not understood: {', '.join(reading.unknown)}"
-    return Choice("edl.style_chosen", f"edit as {style.name} for {words!r}", why, tuple(sources), facts)
-
-
-def _drop(part: _Part) -> Choice:
-    what = f"leave out frames {part.first} to {part.end} of {part.source['path'].rpartition('/')[2]}"
-    facts = {**part.scores, "value": part.value}
-    return Choice("edl.shot_dropped", what, part.reason or "not needed", (part.shot["id"], part.source["id"]), facts)
+__all__ = ["METHOD", "Choice", "Cue", "Framer", "Layout", "Plan", "Setting", "plan"]

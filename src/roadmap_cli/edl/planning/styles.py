@@ -138,7 +138,7 @@ def _s(text: str) -> Fraction:
 STYLES: dict[str, Style] = {
     style.name: style
     for style in (
-        Style(),
+        Style(shortest_s=_s("1/10")),
         Style(
             "cinematic", "slow, pale, shallow focus, music that swells at the peak",
             speed=_s("4/5"), median_s=_s("11/2"), spread=0.6, shortest_s=_s("1"), longest_s=_s("14"),

@@ -1,0 +1,1 @@
+"""What every edit was, why, and on which evidence."""
