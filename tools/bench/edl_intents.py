@@ -72,7 +72,6 @@ def holds(expectation: str, reading: Any, base: dict[str, Any]) -> bool:
 def main() -> int:
     """Read every phrase and count."""
     from roadmap_cli.edl.planning import intent
-    from roadmap_cli.edl.planning.styles import STYLES
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--half", choices=("d", "h"))

@@ -16,8 +16,8 @@ from pathlib import Path
 from roadmap_cli.core import records
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.core.records import Record, content_id, require
-from roadmap_cli.edl import timecode
 from roadmap_cli.edl import planning as intent
+from roadmap_cli.edl import timecode
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.planning import LEAST_FRAMES
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -79,7 +79,9 @@ def _percent(speed: str) -> str:
 )
 @click.option("--aspect", metavar="W:H", help="Shape of the picture: 16:9, 9:16, 1:1, 2.39:1, 'vertical' and the like.")
 @click.option("--music", metavar="FILE", help="Lay this music under the edit; it is scanned along with the footage.")
-@click.option("--title", "titles", multiple=True, metavar="TEXT", help="Show a title at the start; a second one at the end.")
+@click.option(
+    "--title", "titles", multiple=True, metavar="TEXT", help="Show a title at the start; a second one at the end."
+)
 @click.option("--styles", "list_styles", is_flag=True, help="Write the styles with their numbers, and read no input.")
 @click.option(
     "--llm",
@@ -187,5 +189,3 @@ def _helped(run: Run, words: str, style: str | None, reading: Any, llm: str) -> 
         except RoadmapError as error:
             run.warn(f"the language model failed ({error.message}): the words alone count")
             return reading
-
-

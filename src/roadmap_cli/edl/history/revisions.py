@@ -48,7 +48,8 @@ def record(
     )  # fmt: skip
     edit: Record = {
         "kind": "edl.edit", "id": name, "at": clock.stamp(at), "plan_id": plan["id"], "root_id": plan["id"],
-        "what": what, "why": why, "evidence": list(evidence), "changes": [], "command": command, "why_id": decided["id"],
+        "what": what, "why": why, "evidence": list(evidence), "changes": [], "command": command,
+        "why_id": decided["id"],
     }  # fmt: skip
     records.put(tx, edit)
     return edit

@@ -1,4 +1,4 @@
-"""A plan's decisions in the state, so that every cut can be asked why: style, beat, shot and source are its evidence."""
+"""A plan's decisions in the state, so that every cut can be asked why it is there."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def _decided(tx: Connection, plan: Plan, command: str, at: datetime) -> list[Rec
     names = {id(part): row[0] for part, row in zip(parts, stored, strict=True)}
     told = [_told(choice, run, (style[0], *(names[id(part)] for part in choice.parts))) for choice in plan.choices]
     rows = decisions.decide_all(tx, told)
-    things = [{**choice.record, "why_id": row[0]} for choice, row in zip(plan.choices, rows, strict=True) if choice.record]
+    things = [
+        {**choice.record, "why_id": row[0]} for choice, row in zip(plan.choices, rows, strict=True) if choice.record
+    ]
     return [{**plan.header, "why_id": style[0]}, *things]
 
 

@@ -1,4 +1,4 @@
-"""The programme's size and rate, and which part of each picture fills it: around the subject, with air over the head."""
+"""The programme's size and rate, and which part of each picture fills it: around the subject."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from roadmap_cli.edl.planning.units import Unit
 from roadmap_cli.edl.planning.wishes import Reading
 
 _HIGHEST_RATE = Fraction(60)
-#: Air over the subject, as a share of the frame; where a face's middle is placed; how far a subject may wander in a scene
-#: before the frame follows it.
+#: Air over the subject, as a share of the frame; where a face's middle is placed; how far a subject may wander in a
+#: scene before the frame follows it.
 HEAD_MARGIN, _FACE_HEIGHT, _WANDER = 0.05, 0.42, 0.06
 #: A picture is cut to a wider shape only if so much of it stays; else it stands between bars.
 _LEAST_KEPT = 0.6
@@ -46,8 +46,9 @@ def size(longest: Record, reading: Reading) -> tuple[int, int]:
 
 
 def rate(sources: Sequence[Source], reading: Reading, *, talks: bool) -> tuple[Fraction, str]:
-    """The programme's rate and why: as asked for, else the style's if the footage comes out even at it, else that of the
-    source that gives most seconds, at most 60 a second.
+    """The programme's rate and why: as asked for, else the style's if the footage comes out even at it.
+
+    Else it is that of the source that gives most seconds, at most 60 a second.
     """
     longest = max(sources, key=lambda source: source.duration_s)
     own = longest.fps or Fraction(25)
@@ -107,7 +108,12 @@ class Framer:
     def _content(self, shot: Record) -> tuple[float, float, float, float]:
         """The picture inside bars that the footage already has, if it is cut to another shape anyway."""
         bars = shot.get("letterbox")
-        if self.asked and isinstance(bars, list) and len(bars) == 4 and all(isinstance(bar, int | float) for bar in bars):
+        if (
+            self.asked
+            and isinstance(bars, list)
+            and len(bars) == 4
+            and all(isinstance(bar, int | float) for bar in bars)
+        ):
             top, bottom, left, right = (min(max(float(bar), 0.0), 0.4) for bar in bars)
             return left, top, 1 - left - right, 1 - top - bottom
         return 0.0, 0.0, 1.0, 1.0
@@ -124,7 +130,12 @@ class Framer:
             y += (0.5 - _FACE_HEIGHT) * high if sort == "face" else 0.0
             y = min(y, max(box.y - HEAD_MARGIN * high, 0.0) + high / 2)
         scene = unit.scene or unit.shot["id"]
-        if self._held and self._held[0] == scene and abs(self._held[1] - x) < _WANDER and abs(self._held[2] - y) < _WANDER:
+        if (
+            self._held
+            and self._held[0] == scene
+            and abs(self._held[1] - x) < _WANDER
+            and abs(self._held[2] - y) < _WANDER
+        ):
             x, y = self._held[1], self._held[2]
         self._held = (scene, x, y)
         return x, y, f"around the {sort if sort in {'face', 'person'} else 'subject'}"

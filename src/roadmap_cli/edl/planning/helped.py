@@ -1,8 +1,9 @@
 """A language model's help with words the reader does not know: it may only say which known words they stand for.
 
-The rule: the reader stays the authority. The model chooses for each unknown word one entry of a fixed list, or none; what
-it chose is read by the reader like any other words, within the same bounds. What was understood without it is not asked
-about and cannot change, and each choice is told as a reason. Whatever the model says, nothing but the list can come of it.
+The rule: the reader stays the authority. The model chooses for each unknown word one entry of a fixed list, or none;
+what it chose is read by the reader like any other words, within the same bounds. What was understood without it is not
+asked about and cannot change, and each choice is told as a reason. Whatever the model says, nothing but the list can
+come of it.
 """
 
 from __future__ import annotations

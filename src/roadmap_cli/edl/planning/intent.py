@@ -1,8 +1,8 @@
 """Words to numbers: what a person asks of an edit becomes bounded parameters, each with its reason. No model is asked.
 
-First quoted titles, then phrases of several words, then single words: those that name a style choose it, others move its
-numbers in steps. A word that means nothing here is handed back, so that the command can say so: no word is dropped in
-silence, and a wish that cannot be met is told as a limit.
+First quoted titles, then phrases of several words, then single words: those that name a style choose it, others move
+its numbers in steps. A word that means nothing here is handed back, so that the command can say so: no word is dropped
+in silence, and a wish that cannot be met is told as a limit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from fractions import Fraction
 
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.edl.planning import vocabulary
-from roadmap_cli.edl.planning.phrases import ASPECTS, RULES, aspect_name
+from roadmap_cli.edl.planning.phrases import RULES
+from roadmap_cli.edl.planning.rules import ASPECTS, aspect_name
 from roadmap_cli.edl.planning.spans_of_time import durations
 from roadmap_cli.edl.planning.styles import STYLES
 from roadmap_cli.edl.planning.wishes import Reading, Wishes, Words, concluded, moved
@@ -28,7 +29,9 @@ _BEFORE_QUOTE = re.compile(
     rf"(?:(?P<end>\b(?:{_END_WORDS}))|(?P<lower>\blower[ -]thirds?(?: of)?)|(?P<title>\b(?:{_TITLE_WORDS})))"
     r"(?:\s+(?:is|of|saying|says|reads?|that says|card|with|at the end|at the start))*\s*[:=,]?\s*\Z"
 )
-_AFTER_QUOTE = re.compile(r"\s*(?:as (?:the |a )?)?(?P<end>end title|end card|at the end|outro)|\s*as (?:the |a )?title\b")
+_AFTER_QUOTE = re.compile(
+    r"\s*(?:as (?:the |a )?)?(?P<end>end title|end card|at the end|outro)|\s*as (?:the |a )?title\b"
+)
 _BARE_TITLE = re.compile(r"\b(?:title|titled)\s*[:=]\s*([^,;.\n]{1,80})", re.IGNORECASE)
 _GAP = " \x00 "
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|\x00")
@@ -96,7 +99,7 @@ def with_music(reading: Reading, path: str) -> Reading:
 
 
 def _plain(text: str) -> str:
-    for odd, usual in (("’", "'"), ("–", "-"), ("—", ", "), ("−", "-"), ("×", "x"), ("½", ".5")):  # noqa: RUF001
+    for odd, usual in (("’", "'"), ("–", "-"), ("—", ", "), ("−", "-"), ("×", "x"), ("½", ".5")):
         text = text.replace(odd, usual)
     return re.sub(r"\s+", " ", text.lower())
 

@@ -1,4 +1,4 @@
-"""How one shot gives way to the next: dissolves by their share, black between acts, jump cuts mended, sound that leads."""
+"""How one shot gives way to the next: dissolves, black between acts, jump cuts mended, sound that leads."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def split(units: list[Unit], joints: list[Joint], reading: Reading, fps: Fractio
         if left.source.record.get("has_sound") is False or right.source.record.get("has_sound") is False:
             continue
         changes = left.source is not right.source or (left.scene != right.scene if left.scene else not right.spoken)
-        if not changes and not (left.spoken != right.spoken):
+        if not changes and left.spoken == right.spoken:
             continue
         for seconds in _LEADS_S:
             frames = timecode.round_half_up(seconds * fps)
@@ -98,7 +98,11 @@ def _continuous(left: Unit, right: Unit) -> bool:
 
 
 def _jumps(left: Unit, right: Unit) -> bool:
-    return left.shot["id"] == right.shot["id"] and right.purpose not in {"replay"} and left.purpose not in {"hook", "replay"}
+    return (
+        left.shot["id"] == right.shot["id"]
+        and right.purpose not in {"replay"}
+        and left.purpose not in {"hook", "replay"}
+    )
 
 
 def _acts(units: list[Unit], places: list[int]) -> dict[int, str]:
@@ -107,11 +111,16 @@ def _acts(units: list[Unit], places: list[int]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     if any(unit.beat for unit in units):
-        for place in places:
-            left, right = units[place - 1], units[place]
-            if left.role and right.role and left.role != right.role and "hook" not in (left.purpose, right.purpose):
-                found[place] = f"{left.role} ends, {right.role} begins"
-        return dict(list(found.items())[:4])
+        act, since = "", 0
+        joints = set(places)
+        for place, unit in enumerate(units):
+            if not unit.role or unit.purpose == "hook":
+                continue
+            if act and unit.role != act and place in joints and place - since >= 2 and len(found) < 4:
+                found[place] = f"{act} ends, {unit.role} begins"
+                since = place
+            act = unit.role
+        return found
     if len(units) < 6:
         return {}
     borders = [p for p in places if units[p - 1].scene and units[p].scene and units[p - 1].scene != units[p].scene]
@@ -128,14 +137,12 @@ def _fade(units: list[Unit], joints: list[Joint], place: int, why: str, fps: Fra
     frames = min(frames, units[place].frames(fps) // 2, units[place - 1].frames(fps) // 2)
     if frames < 4:
         return
-    evidence = tuple(unit.beat["id"] for unit in (units[place - 1], units[place]) if unit.beat)
+    evidence = tuple(unit.beat["id"] for unit in units[max(0, place - 1) : place + 1] if unit.beat)
     joints[place] = Joint("fade_black", frames, f"black between acts: {why}", evidence)
 
 
-def _mend(
-    units: list[Unit], joints: list[Joint], place: int, reading: Reading, fps: Fraction, *, deaf: bool
-) -> None:
-    """A jump cut: every other side enlarged if the style does that, else a short dissolve, else enlarged all the same."""
+def _mend(units: list[Unit], joints: list[Joint], place: int, reading: Reading, fps: Fraction, *, deaf: bool) -> None:
+    """A jump cut: every other side enlarged if the style does that, else a short dissolve, else enlarged, too."""
     left, right = units[place - 1], units[place]
     gap = right.first - left.end
     style = reading.style
@@ -181,7 +188,8 @@ def _dissolve(
                 sort = _WIPES[made % len(_WIPES)] if reading.wipes else "dissolve"
                 scene = place in set(borders)
                 change = "the scene changes" if left.scene != right.scene else "another source begins"
-                why = f"{frames} frames: {change if scene else f'{style.dissolves:.0%} of the joints dissolve in this style'}"
+                usual = f"{style.dissolves:.0%} of the joints dissolve in this style"
+                why = f"{frames} frames: {change if scene else usual}"
                 evidence = tuple(name for name in (left.scene, right.scene) if name) if scene else ()
                 joints[place] = Joint(sort, frames, why, evidence)
                 made += 1

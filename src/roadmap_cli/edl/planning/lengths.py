@@ -1,7 +1,7 @@
 """How long each shot is shown: lognormal lengths, the length asked for to the frame, and cuts on musical beats.
 
-Lengths of shots are lognormal (Salt; Redfern); n shots get the n quantiles in the middle of equal shares, so that a plan has
-the median and spread of its style whatever its number of cuts, and the same plan always has the same.
+Lengths of shots are lognormal (Salt; Redfern); n shots get the n quantiles in the middle of equal shares, so that a
+plan has the median and spread of its style whatever its number of cuts, and the same plan always has the same.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def allot(
 ) -> list[int]:
     """Whole frames for each piece, between its least and most, near what is wanted.
 
-    With a target the rest is spread over what is still to come, in proportion, so that the sum is the target exactly if the
-    bounds allow it. With a grid each joint goes to the beat nearest to where it would fall, downbeats first, if one is within
-    the bounds; the sum is then the target all the same.
+    With a target the rest is spread over what is still to come, in proportion, so that the sum is the target exactly if
+    the bounds allow it. With a grid each joint goes to the beat nearest to where it would fall, downbeats first, if one
+    is within the bounds; the sum is then the target all the same.
     """
     count = len(wanted)
     wishes = list(wanted) if target is None else filled(wanted, least, most, target)
@@ -90,7 +90,7 @@ def allot(
 
 
 def filled(wanted: Sequence[float], least: Sequence[int], most: Sequence[int], target: int) -> list[float]:
-    """The wanted lengths scaled alike, each held in its bounds, so that their sum is the target; or as near as can be."""
+    """The wanted lengths scaled alike, each held in its bounds, so that their sum is as near the target as can be."""
 
     def scaled(scale: float) -> list[float]:
         return [min(max(w * scale, low), high) for w, low, high in zip(wanted, least, most, strict=True)]
@@ -122,10 +122,5 @@ def _on_beat(at: int, length: int, low: int, high: int, grid: Grid) -> int:
 
 
 def _scattered(number: int) -> float:
-    """The van der Corput sequence in base 2: 0, 1/2, 1/4, 3/4, 1/8 …"""
-    value, share = 0.0, 0.5
-    while number:
-        value += share * (number & 1)
-        number >>= 1
-        share /= 2
-    return value
+    """Multiples of the golden ratio without their whole part: neighbours lie far apart, and every stretch is filled."""
+    return number * 0.6180339887498949 % 1.0

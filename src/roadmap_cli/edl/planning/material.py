@@ -1,7 +1,7 @@
 """What was scanned, ready to be asked: shots with their source, and what is heard where, by time.
 
-Every kind of record but edl.source and edl.shot may be missing, and so may every field of a shot but its frames: an older
-scan is planned with what it has.
+Every kind of record but edl.source and edl.shot may be missing, and so may every field of a shot but its frames: an
+older scan is planned with what it has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from roadmap_cli.edl import timecode
 
 #: What makes a sound laughter, by the label of its span; and the words that only fill pauses.
 _LAUGHTER = ("laugh", "giggle", "chuckle", "applause", "cheer")
-FILLER_WORDS = frozenset("um uh uhm umm erm er ah hmm mm mhm eh äh ähm öh euh".split())
+FILLER_WORDS = frozenset(
+    ("um", "uh", "uhm", "umm", "erm", "er", "ah", "hmm", "mm", "mhm", "eh", "äh", "ähm", "öh", "euh")
+)
 
 
 @dataclass(slots=True)
@@ -166,7 +168,7 @@ class Material:
         material = cls(sources, [], by_kind.get("edl.scene", []), [])
         for shot in by_kind.get("edl.shot", []):
             material.shots.append(_shot(shot, sources))
-        material.beats = [b for b in by_kind.get("edl.beat", []) if b.get("source_id") in sources and _ranged(b)]
+        material.beats = [b for b in by_kind.get("edl.beat", []) if _known(sources, b) and _ranged(b)]
         _hear(sources, by_kind)
         return material
 
@@ -177,7 +179,11 @@ class Material:
 
     def scene_of(self) -> dict[str, str]:
         """The scene of each shot, by ids: as the shot says, or as a scene lists it."""
-        found = {shot_id: scene["id"] for scene in self.scenes for shot_id in scene.get("shot_ids", [])}
+        found = {}
+        for scene in self.scenes:
+            listed = scene.get("shot_ids")
+            if isinstance(listed, list):
+                found |= {name: str(scene["id"]) for name in listed if isinstance(name, str)}
         for shot in self.shots:
             if isinstance(shot.get("scene_id"), str):
                 found[shot["id"]] = shot["scene_id"]
@@ -237,6 +243,12 @@ def _ranged(record: Record) -> bool:
     return isinstance(first, int) and isinstance(end, int) and first < end
 
 
+def _known(sources: dict[str, Source], record: Record) -> Source | None:
+    """The source a record names, if it is among them."""
+    name = record.get("source_id")
+    return sources.get(name) if isinstance(name, str) else None
+
+
 def _timed(record: Record) -> tuple[int, int] | None:
     start, end = record.get("start_ms"), record.get("end_ms")
     return (start, end) if isinstance(start, int) and isinstance(end, int) and start < end else None
@@ -247,7 +259,7 @@ def _hear(sources: dict[str, Source], by_kind: dict[str, list[Record]]) -> None:
     pairs: dict[tuple[str, str], list[tuple[int, int]]] = {}
     levels: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for span in by_kind.get("edl.span", []):
-        source, timed, sort = sources.get(span.get("source_id", "")), _timed(span), span.get("sort")
+        source, timed, sort = _known(sources, span), _timed(span), span.get("sort")
         if source is None or timed is None or not isinstance(sort, str):
             continue
         pairs.setdefault((source.id, sort), []).append(timed)
@@ -258,7 +270,7 @@ def _hear(sources: dict[str, Source], by_kind: dict[str, list[Record]]) -> None:
         if loudness is not None:
             levels.setdefault((source.id, sort), []).append((timed[1] - timed[0], loudness))
     for word in by_kind.get("edl.word", []):
-        source, timed = sources.get(word.get("source_id", "")), _timed(word)
+        source, timed = _known(sources, word), _timed(word)
         if source is None or timed is None:
             continue
         text = str(word.get("text", "")).strip()
@@ -276,20 +288,20 @@ def _hear(sources: dict[str, Source], by_kind: dict[str, list[Record]]) -> None:
             mean = 10 * log10(max(total / sum(length for length, _ in heard), 1e-12))
             setattr(sources[name].heard, f"{sort}_lufs", round(mean, 2))
     for rhythm in by_kind.get("edl.rhythm", []):
-        source = sources.get(rhythm.get("source_id", ""))
+        source = _known(sources, rhythm)
         if source is not None:
             source.heard.beats_ms += _whole(rhythm.get("beats_ms"))
             source.heard.downbeats_ms += _whole(rhythm.get("downbeats_ms"))
             source.heard.rhythm_ids.append(rhythm["id"])
     for energy in by_kind.get("edl.energy", []):
-        source, step, values = sources.get(energy.get("source_id", "")), energy.get("step_ms"), energy.get("values")
+        source, step, values = _known(sources, energy), energy.get("step_ms"), energy.get("values")
         if source is not None and isinstance(step, int) and step > 0 and isinstance(values, list) and values:
             source.heard.energy = Energy(step, [0.0, *accumulate(float(value) for value in values)])
     for source in sources.values():
-        heard = source.heard
-        heard.beats_ms, heard.downbeats_ms = sorted(set(heard.beats_ms)), sorted(set(heard.downbeats_ms))
-        heard.questions.sort()
-        for known in heard.span_ids.values():
+        told = source.heard
+        told.beats_ms, told.downbeats_ms = sorted(set(told.beats_ms)), sorted(set(told.downbeats_ms))
+        told.questions.sort()
+        for known in told.span_ids.values():
             known.sort()
 
 

@@ -150,7 +150,9 @@ def _by_path(material: Material, path: str) -> Source:
     named = [source for source in known if source.name == os.path.basename(path)]  # noqa: PTH119
     if len(named) == 1:
         return named[0]
-    raise UsageError(f"the music {path!r} is not among the sources", hint=f"scan it with the footage: edl-scan FILM {path}")
+    raise UsageError(
+        f"the music {path!r} is not among the sources", hint=f"scan it with the footage: edl-scan FILM {path}"
+    )
 
 
 def _is_talk(source: Source) -> bool:
@@ -165,7 +167,7 @@ def _is_music(source: Source) -> bool:
 
 
 def _beginning(source: Source, total_ms: int, length_ms: int) -> int:
-    """Where music begins: so that its most energetic stretch meets the story's peak, on a downbeat; else at its first."""
+    """Where music begins: so that its most energetic stretch meets the story's peak, on a downbeat."""
     downbeats = source.heard.downbeats_ms or source.heard.beats_ms
     first = downbeats[0] if downbeats and downbeats[0] < 4000 else 0
     spare = total_ms - length_ms
@@ -177,7 +179,11 @@ def _beginning(source: Source, total_ms: int, length_ms: int) -> int:
     if not downbeats:
         return int(wanted)
     place = bisect_left(downbeats, wanted)
-    return min((beat for beat in downbeats[max(0, place - 2) : place + 1] if beat <= spare), default=first, key=lambda b: abs(b - wanted))
+    return min(
+        (beat for beat in downbeats[max(0, place - 2) : place + 1] if beat <= spare),
+        default=first,
+        key=lambda b: abs(b - wanted),
+    )
 
 
 def _grid(music: Music, fps: Fraction) -> Grid:
@@ -205,7 +211,9 @@ def _played(
     measured = "" if lufs is not None else "; its loudness was not measured and is taken for -14 LUFS"
     lufs = _MUSIC_LUFS if lufs is None else lufs
     if speaks and style.music != "led":
-        levels = [unit.source.heard.speech_lufs for unit in units if unit.spoken and unit.source.heard.speech_lufs is not None]
+        levels = [
+            unit.source.heard.speech_lufs for unit in units if unit.spoken and unit.source.heard.speech_lufs is not None
+        ]
         talk = sum(levels) / len(levels) if levels else _SPEECH_LUFS
         gain = talk - style.under_lu + duck - lufs
         level = f"{style.under_lu:g} LU under speech ({talk:.1f} LUFS) once it has stepped back by {duck:g} dB"
@@ -231,7 +239,14 @@ def _played(
 
 
 def _dramatic(
-    music: Music, units: Sequence[Unit], starts: Sequence[int], length: int, fps: Fraction, duck: float, *, trailer: bool
+    music: Music,
+    units: Sequence[Unit],
+    starts: Sequence[int],
+    length: int,
+    fps: Fraction,
+    duck: float,
+    *,
+    trailer: bool,
 ) -> list[Cue]:
     """Made sounds: a drone where there is no music, a rise and a hit or a swell at the peak, hits at turns."""
     found: list[Cue] = []
@@ -244,11 +259,15 @@ def _dramatic(
     if peak is not None:
         place, why, evidence = peak
         beat = units[place].beat
-        at = on_grid(_frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps)
+        at = on_grid(
+            _frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps
+        )
         taken.append(at)
         rise = timecode.round_half_up(_RISE_S * fps)
         if trailer and at > edge:
-            found.append(Cue(max(0, at - rise), at, f"rises to {why}", sound="riser", duck_db=duck, beat=beat, evidence=evidence))
+            found.append(
+                Cue(max(0, at - rise), at, f"rises to {why}", sound="riser", duck_db=duck, beat=beat, evidence=evidence)
+            )
         sound, lasting = ("hit", _HIT_S) if trailer else ("swell", _SWELL_S)
         span = timecode.round_half_up(lasting * fps)
         first = at if trailer else max(0, at - span // 2)
@@ -264,7 +283,9 @@ def _dramatic(
         if beat["id"] in seen or len(seen) >= 4:
             continue
         seen.add(beat["id"])
-        at = on_grid(_frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps)
+        at = on_grid(
+            _frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps
+        )
         end = min(length, at + timecode.round_half_up(_HIT_S * fps))
         if end - at > LEAST_CUE and all(abs(at - other) > 2 * fps for other in taken):
             taken.append(at)
@@ -281,6 +302,7 @@ def _peak(units: Sequence[Unit], starts: Sequence[int], length: int) -> tuple[in
     """The unit at which the story peaks, what it is called, and its evidence."""
     peaks = [place for place, unit in enumerate(units) if unit.role == "peak" and unit.beat and unit.purpose == ""]
     if peaks:
+
         def strength(place: int) -> float:
             beat = units[place].beat
             return (number(beat, "energy_ratio") or 0.0) if beat else 0.0
@@ -289,7 +311,11 @@ def _peak(units: Sequence[Unit], starts: Sequence[int], length: int) -> tuple[in
         beat = units[place].beat
         assert beat is not None
         return place, f"the story's peak ({beat.get('why') or 'its most energetic beat'})", (beat["id"],)
-    late = [place for place, start in enumerate(starts) if 0.5 * length <= start <= 0.9 * length and units[place].purpose == ""]
+    late = [
+        place
+        for place, start in enumerate(starts)
+        if 0.5 * length <= start <= 0.9 * length and units[place].purpose == ""
+    ]
     if len(units) < 4 or not late:
         return None
     place = max(late, key=lambda each: (units[each].value, -each))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
+from math import log, sqrt
 from typing import Any
 
 from roadmap_cli.core.errors import DataError
@@ -18,7 +20,7 @@ from roadmap_cli.edl.planning import LEAST_FRAMES, joints, lengths, music, scori
 from roadmap_cli.edl.planning.framing import Framer, rate, size
 from roadmap_cli.edl.planning.joints import Joint
 from roadmap_cli.edl.planning.lengths import Grid
-from roadmap_cli.edl.planning.material import Material
+from roadmap_cli.edl.planning.material import Material, number
 from roadmap_cli.edl.planning.music import Cue, Music
 from roadmap_cli.edl.planning.selecting import Chosen
 from roadmap_cli.edl.planning.units import Left, Unit
@@ -26,6 +28,8 @@ from roadmap_cli.edl.planning.wishes import Reading
 
 #: Part of each plan's identity: a change of the rules of this package is a new name.
 METHOD = "plan-2"
+#: How often pieces are chosen anew so that their usual lengths add up to the length asked for.
+_ATTEMPTS = 4
 #: A style without lengths of its own is cut to this median when a length is asked for.
 _MEDIAN_FOR_TARGET_S = Fraction(4)
 
@@ -150,6 +154,8 @@ def _fitted(
     layout = _laid(setting, pieces, found, None, [] if reading.most_s or reading.least_s else limits)
     least, most = frames(reading.least_s), frames(reading.most_s)
     usual = frames(reading.style.most_s) if most is None and least is None else None
+    if usual is None and most is None and reading.style.music == "led" and found.source and found.source.duration_s:
+        usual = frames(found.source.duration_s)  # what the music leads is as long as the music
     if most is not None and layout.length > most:
         return _laid(setting, pieces, found, most, limits, exact=True), most
     if least is not None and layout.length < least:
@@ -168,11 +174,18 @@ def _laid(
     if target is not None and reading.style.median_s is None:
         median = _MEDIAN_FOR_TARGET_S if not reading.count else Fraction(target, reading.count) / fps
         reading = replace(reading, style=replace(reading.style, median_s=median, spread=0.5, shortest_s=Fraction(1, 2)))
-    copies = [replace(unit, reasons=list(unit.reasons)) for unit in pieces]
-    chosen = selecting.choose(copies, setting.material, reading, fps, target)
-    ordered = _healed(units.merged(selecting.arranged(chosen.kept, reading, fps)))
-    made = joints.planned(ordered, reading, fps, deaf=setting.deaf)
-    wanted, least, most = _wanted(ordered, made, reading, fps, target)
+    stretch = 1.0
+    for _ in range(_ATTEMPTS):
+        copies = [replace(unit, reasons=list(unit.reasons)) for unit in pieces]
+        chosen = selecting.choose(copies, setting.material, reading, fps, target, stretch)
+        ordered = _healed(units.merged(selecting.arranged(chosen.kept, reading, fps)))
+        made = joints.planned(ordered, reading, fps, deaf=setting.deaf)
+        wanted, least, most = _wanted(ordered, made, reading, fps, target)
+        # Too many pieces would all be cut shorter than the style wants, too few be drawn out: choose again.
+        off = sum(wanted) / target if target else 1.0
+        if 0.95 <= off <= 1.05 or reading.count:
+            break
+        stretch = min(max(stretch * off, 0.4), 2.5)
     under = target if target is not None else round(sum(min(w, m) for w, m in zip(wanted, most, strict=True)))
     under_music, unmet = music.placed(replace(found), fps, under + timecode.round_half_up(fps), reading)
     grid = under_music.grid if reading.style.on_beat else Grid()
@@ -204,7 +217,7 @@ def _wanted(
     free = [place for place, unit in enumerate(ordered) if unit.core is None and unit.purpose == ""]
     if style.median_s is not None and free:
         median = float(style.median_s * fps)
-        drawn = lengths.quantiles(len(free), median, style.spread, shortest, longest)
+        drawn = lengths.quantiles(len(free), median, _spread(style.spread, style.pace), shortest, longest)
         dealt = lengths.desired([full[place] for place in free], drawn, [factors[place] for place in free])
         for place, value in zip(free, dealt, strict=True):
             wanted[place] = max(value, min(shortest, full[place]))
@@ -228,6 +241,12 @@ def _wanted(
     if target is not None and sum(most) < target:
         most = [most[n] if unit.purpose == "hook" else full[n] for n, unit in enumerate(ordered)]
     return wanted, least, most
+
+
+def _spread(spread: float, pace: tuple[float, float]) -> float:
+    """The spread of lengths at one place of a programme, so that with its change of pace the whole has its own."""
+    along = log(pace[1] / pace[0])
+    return sqrt(max(spread**2 - along**2 / 12, (spread / 2) ** 2))
 
 
 def _pace(pace: tuple[float, float], share: float) -> float:
@@ -266,11 +285,11 @@ def _seamless(ordered: list[Unit], made: list[Joint], starts: list[int]) -> tupl
 
 def _healed(ordered: list[Unit]) -> list[Unit]:
     """Where shots follow each other as in the footage, the frames trimmed at their border come back."""
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         if left.source is not right.source or left.speed != right.speed or left.shot["id"] == right.shot["id"]:
             continue
         border = left.shot["out_frame"]
-        room = max(2, int(right.shot.get("transition_frames") or 0))
+        room = max(2, int(number(right.shot, "transition_frames") or 0))
         if border == right.shot["in_frame"] and border - left.end <= room and right.first - border <= room:
             left.end = right.first = border
     return ordered
@@ -292,7 +311,8 @@ def _missed(length: int, target: int, ordered: list[Unit], fps: Fraction) -> str
     if length < target:
         return f"a length of {asked:g} s: the footage that may be used gives {got:.1f} s"
     talk = sum(unit.shown for unit in ordered if unit.spoken)
-    return f"a length of {asked:g} s: {got:.1f} s is as short as it gets, {float(talk / fps):.1f} s of it is talk that stays whole"
+    stays = f"{float(talk / fps):.1f} s of it is talk that stays whole"
+    return f"a length of {asked:g} s: {got:.1f} s is as short as it gets, {stays}"
 
 
 def _unheard(material: Material, reading: Reading) -> list[str]:

@@ -19,9 +19,14 @@ SHAKY, BLURRY_SHARE, DARK_LUMA, NOISY, STILL_SHARE = 0.004, 0.6, 45.0, 6.0, 0.12
 
 def score(units: list[Unit], material: Material, reading: Reading) -> None:
     """Give each unit its value and scores, its beat, role and scene."""
-    best = {name: max((number(shot, name) or 0.0 for shot in material.shots), default=0.0) for name in ("sharpness", "motion")}
+    best = {
+        name: max((number(shot, name) or 0.0 for shot in material.shots), default=0.0)
+        for name in ("sharpness", "motion")
+    }
     knows_subjects = any("subject_box" in shot or "subject" in shot for shot in material.shots)
-    by_shot = {shot["id"]: of_shot(shot, best, reading.style.likes, knows_subjects=knows_subjects) for shot in material.shots}
+    by_shot = {
+        shot["id"]: of_shot(shot, best, reading.style.likes, knows_subjects=knows_subjects) for shot in material.shots
+    }
     scenes = material.scene_of()
     beats = _Beats(material.beats)
     for unit in units:
@@ -97,21 +102,24 @@ def unmeasured(material: Material, reading: Reading) -> Iterable[str]:
 
 def _has(wish: str, unit: Unit, shot: Record, best: Mapping[str, float]) -> str | None:
     """What a shot has of a wish, in words with its number; None if it has not."""
-    value = {name: number(shot, name) for name in ("shake_ratio", "sharpness", "luma_mean", "noise", "motion")}
-    shake, sharp, luma, noise, motion = value.values()
+    names = ("shake_ratio", "sharpness", "luma_mean", "noise", "motion")
+    shake, sharp, luma, noise, motion = (number(shot, name) for name in names)
     subject = str(shot.get("subject", ""))
-    found = {
-        "shaky": shake is not None and shake > SHAKY and f"shake {shake:.4f} of the width",
-        "blurry": sharp is not None and sharp < BLURRY_SHARE * best["sharpness"] and f"sharpness {sharp:.2f} of {best['sharpness']:.2f}",
-        "dark": luma is not None and luma < DARK_LUMA and f"mean luma {luma:.0f} of 255",
-        "noisy": noise is not None and noise > NOISY and f"noise {noise:.1f}",
-        "still": motion is not None and motion < STILL_SHARE * best["motion"] and f"motion {motion:.2f} of {best['motion']:.2f}",
-        "action": motion is not None and motion >= 0.35 * best["motion"] and f"motion {motion:.2f}",
-        "speech": unit.spoken and "somebody speaks",
-        "faces": subject == "face" and "a face",
-        "people": subject in {"face", "person"} and f"a {subject}",
-    }.get(wish, False)  # fmt: skip
-    return found or None
+    sharpest, liveliest = best["sharpness"], best["motion"]
+    if wish == "speech":
+        return "somebody speaks" if unit.spoken else None
+    if wish in {"faces", "people"}:
+        return f"a {subject}" if subject == "face" or (wish == "people" and subject == "person") else None
+    tests: dict[str, tuple[float | None, bool, str]] = {
+        "shaky": (shake, (shake or 0) > SHAKY, f"shake {shake or 0:.4f} of the width"),
+        "blurry": (sharp, (sharp or 0) < BLURRY_SHARE * sharpest, f"sharpness {sharp or 0:.2f} of {sharpest:.2f}"),
+        "dark": (luma, (luma or 0) < DARK_LUMA, f"mean luma {luma or 0:.0f} of 255"),
+        "noisy": (noise, (noise or 0) > NOISY, f"noise {noise or 0:.1f}"),
+        "still": (motion, (motion or 0) < STILL_SHARE * liveliest, f"motion {motion or 0:.2f} of {liveliest:.2f}"),
+        "action": (motion, (motion or 0) >= 0.35 * liveliest, f"motion {motion or 0:.2f}"),
+    }
+    value, holds, words = tests.get(wish, (None, False, ""))
+    return words if value is not None and holds else None
 
 
 def _best_frame(unit: Unit) -> int:
@@ -122,11 +130,15 @@ def _best_frame(unit: Unit) -> int:
     if unit.beat is not None and unit.beat["in_frame"] < end and unit.beat["out_frame"] > first:
         low, high = max(first, unit.beat["in_frame"]), min(end, unit.beat["out_frame"])
         if high - low < 0.8 * (end - first):
-            return (low + high) // 2
+            return int(low + high) // 2
     energy = unit.source.heard.energy
     if energy is not None and end - first > 2 * unit.fps:
         start, stop = ms_of(first, unit.fps), ms_of(end, unit.fps)
-        return int(energy.highest(start, stop, min(2000.0, (stop - start) / 2)) * unit.fps.numerator / (1000 * unit.fps.denominator))
+        return int(
+            energy.highest(start, stop, min(2000.0, (stop - start) / 2))
+            * unit.fps.numerator
+            / (1000 * unit.fps.denominator)
+        )
     sharpest = unit.shot.get("sharpest_frame")
     if isinstance(sharpest, int) and first <= sharpest < end:
         return sharpest

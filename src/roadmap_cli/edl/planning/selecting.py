@@ -1,4 +1,4 @@
-"""Which pieces an edit keeps, by value and story, and in which order: the footage's own, roles', the best moment first."""
+"""Which pieces an edit keeps, by value and story, and in which order they are shown."""
 
 from __future__ import annotations
 
@@ -34,8 +34,13 @@ class Chosen:
     missed_beats: list[Record] = field(default_factory=list)
 
 
-def choose(units: list[Unit], material: Material, reading: Reading, fps: Fraction, target: int | None) -> Chosen:
-    """Keep what the words and the style want: everything, the best share, or the best that fills `target` frames."""
+def choose(
+    units: list[Unit], material: Material, reading: Reading, fps: Fraction, target: int | None, stretch: float = 1.0
+) -> Chosen:
+    """Keep what the words and the style want: everything, the best share, or the best that fills `target` frames.
+
+    `stretch` is how much longer pieces turn out than the style's mean, as far as is known.
+    """
     style = reading.style
     chosen = Chosen()
     best = {n: max((number(shot, n) or 0.0 for shot in material.shots), default=0.0) for n in ("sharpness", "motion")}
@@ -58,7 +63,7 @@ def choose(units: list[Unit], material: Material, reading: Reading, fps: Fractio
         return chosen
     if target is not None and style.median_s is not None:
         usable = _parted(usable, reading, fps, target)
-    kept = _filled(usable, chosen, reading, fps, target, shortest)
+    kept = _filled(usable, chosen, reading, fps, target, shortest, stretch)
     chosen.kept = [unit for block in usable if id(block) in kept for unit in block]
     served = {unit.beat["id"] for unit in chosen.kept if unit.beat}
     chosen.missed_beats = [beat for beat in material.beats if beat["id"] not in served]
@@ -79,30 +84,33 @@ def arranged(kept: list[Unit], reading: Reading, fps: Fraction) -> list[Unit]:
     return kept
 
 
-def usual_frames(unit: Unit, reading: Reading, fps: Fraction) -> float:
+def usual_frames(unit: Unit, reading: Reading, fps: Fraction, stretch: float = 1.0) -> float:
     """How long a piece is likely to be shown: whole if it is talk, else the style's mean length."""
     full = unit.frames(fps)
     if unit.core is not None or reading.style.median_s is None:
         return float(full)
     mean = float(reading.style.median_s) * exp(reading.style.spread**2 / 2)
-    return min(full, min(mean, float(reading.style.longest_s)) * float(fps))
+    return min(full, min(mean, float(reading.style.longest_s)) * float(fps) * stretch)
 
 
 def _filled(
-    usable: list[list[Unit]], chosen: Chosen, reading: Reading, fps: Fraction, target: int | None, shortest: int
-) -> set[int]:
+    usable: list[list[Unit]], chosen: Chosen, reading: Reading, fps: Fraction, target: int | None, shortest: int,
+    stretch: float,
+) -> set[int]:  # fmt: skip
     """The ids of the blocks kept: those that beats need, then the best, scenes by turns."""
     style = reading.style
     budget = reading.count or max(1, timecode.round_half_up(style.keep * len(usable)))
     by_count = target is None or reading.count is not None
-    longest = max(4 * float(style.median_s or 5) * float(fps), 0.2 * (target or 0)) if style.montage and target else None
+    longest = (
+        max(4 * float(style.median_s or 5) * float(fps), 0.2 * (target or 0)) if style.montage and target else None
+    )
     kept: dict[int, float] = {}
     filled = 0.0
     seen: dict[object, int] = {}
     reasons: dict[int, str] = {}
 
     def length(block: list[Unit]) -> float:
-        return sum(usual_frames(unit, reading, fps) for unit in block)
+        return sum(usual_frames(unit, reading, fps, stretch) for unit in block)
 
     def fits(block: list[Unit]) -> bool:
         frames = length(block)
@@ -132,14 +140,18 @@ def _filled(
         return target is not None and filled >= target
 
     for block in _needed(usable):
-        enough = len(kept) >= _STORY_SHARE * budget if by_count else target is not None and filled >= _STORY_SHARE * target
+        enough = (
+            len(kept) >= _STORY_SHARE * budget if by_count else target is not None and filled >= _STORY_SHARE * target
+        )
         if (enough and kept) or full() or id(block) in kept or not fits(block):
             continue
         take(block, "")
     ranked = sorted(usable, key=lambda block: (-max(unit.value for unit in block), block[0].order))
     ranks = {id(block): rank for rank, block in enumerate(ranked, 1)}
     heap = [
-        (-max(unit.value for unit in block), place, block) for place, block in enumerate(usable) if id(block) not in kept
+        (-max(unit.value for unit in block), place, block)
+        for place, block in enumerate(usable)
+        if id(block) not in kept
     ]
     heapq.heapify(heap)
     while heap and not full():

@@ -1,4 +1,4 @@
-"""Lengths of time in an intent, and what they are lengths of: the edit, its shots, a hook, a fade, a dissolve, a title."""
+"""Lengths of time in an intent, and what they are lengths of: the edit, its shots, a hook, a fade, a dissolve."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def _marked(text: str) -> str:
     text = _RANGE.sub(lambda m: f"{seconds(m[1], m[2] or m[4])}-{seconds(m[3], m[4])}", text)
     text = _COMPOUND.sub(lambda m: f"T{float(Fraction(m[1]) * 60 + int(m[2])):g}T", text)
     text = _CLOCK.sub(
-        lambda m: f"T{int(m[1]) * 3600 + int(m[2]) * 60 + int(m[3])}T" if m[3] else f"T{int(m[1]) * 60 + int(m[2])}T", text
+        lambda m: f"T{int(m[1]) * 3600 + int(m[2]) * 60 + int(m[3])}T" if m[3] else f"T{int(m[1]) * 60 + int(m[2])}T",
+        text,
     )
     return re.sub(rf"(?<![\w.]){_SINGLE}", lambda m: seconds(m[1], m[2]), text)
 
@@ -78,7 +79,8 @@ def _use(*patterns: str) -> Callable[[Take], Take]:
 
 
 @_use(
-    rf"\b(?:without|skip|remove|drop|cut(?: off| out)?|leave out|trim|ignore)\s+(?:the )?(first|last|opening|final) {_MARK}",
+    r"\b(?:without|skip|remove|drop|cut(?: off| out)?|leave out|trim|ignore)\s+(?:the )?"
+    rf"(first|last|opening|final) {_MARK}",
 )
 def _skipped(match: re.Match[str], wishes: Wishes) -> str:
     seconds = Fraction(match[2])
@@ -122,7 +124,8 @@ def _dissolve(match: re.Match[str], wishes: Wishes) -> str:
 
 
 @_use(
-    rf"\b(?:no|without|avoid|never any) (?:single )?{_SHOTS} (?:(?:that (?:is|are) )?(?:longer|more) than|over|above) {_MARK}",
+    rf"\b(?:no|without|avoid|never any) (?:single )?{_SHOTS} "
+    rf"(?:(?:that (?:is|are) )?(?:longer|more) than|over|above) {_MARK}",
     rf"\b{_SHOTS} (?:should be |must be |of )?{_MOST} {_MARK}",
     rf"\b{_MOST} {_MARK} (?:per|each|a|for each) {_SHOTS}",
 )
@@ -155,14 +158,16 @@ def _shortest(match: re.Match[str], wishes: Wishes) -> str:
 
 
 @_use(
-    rf"\b{_SHOTS}(?: length| lengths)?(?: should be| are| lasting)? (?:of|about|around|roughly|between|~|every) {_ABOUT}"
+    rf"\b{_SHOTS}(?: length| lengths)?(?: should be| are| lasting)? "
+    rf"(?:of|about|around|roughly|between|~|every) {_ABOUT}"
     rf"{_MARK}(?:-{_MARK})?(?: each| long)?",
     rf"{_MARK}(?:-{_MARK})?(?:[ -]long)? (?:per )?{_SHOTS}\b",
     rf"\bcut(?:ting)? every {_ABOUT}{_MARK}",
 )
 def _median(match: re.Match[str], wishes: Wishes) -> str:
     given = [Fraction(value) for value in match.groups() if value]
-    wishes.change(with_median(sum(given, Fraction(0)) / len(given)), f"shots of about {_said(sum(given) / len(given))}")
+    mean = sum(given, Fraction(0)) / len(given)
+    wishes.change(with_median(mean), f"shots of about {_said(mean)}")
     return " shots " if "shot" not in match[0] else _GAP
 
 

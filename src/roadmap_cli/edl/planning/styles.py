@@ -200,7 +200,7 @@ STYLES: dict[str, Style] = {
         ),
         Style(
             "sport", "short, crisp, the best moments, one of them again in slow motion",
-            median_s=_s("2"), spread=0.5, shortest_s=_s("1/2"), longest_s=_s("5"), keep=_s("3/4"),
+            median_s=_s("2"), spread=0.5, shortest_s=_s("1/2"), longest_s=_s("5"), keep=_s("3/4"), most_s=_s("180"),
             grade=Grade(saturation=1.15, contrast=1.15), effects={"sharpen": 0.5}, replay=_s("1/2"), on_beat=True,
             music="bed", under_lu=12.0, duck_db=8.0, montage=True, likes=(3, 5, 1, 1, 2),
         ),
@@ -215,7 +215,8 @@ STYLES: dict[str, Style] = {
             "vintage", "faded, warm, grainy, four by three, dissolves",
             speed=_s("19/20"), median_s=_s("5"), spread=0.55, shortest_s=_s("1"), longest_s=_s("12"),
             grade=Grade(saturation=0.7, contrast=0.92, warmth_k=400, lift=0.06, sepia=0.2),
-            effects={"grain": 15.0, "letterbox": 1.3333, "vignette": 0.3}, blur=2.0, dissolves=0.2, dissolve_s=_s("4/5"),
+            effects={"grain": 15.0, "letterbox": 1.3333, "vignette": 0.3}, blur=2.0, dissolves=0.2,
+            dissolve_s=_s("4/5"),
             fade_in_s=_s("1/2"), fade_out_s=_s("1"), music="bed", under_lu=18.0, duck_db=10.0, likes=(3, 1, 5, 1, 2),
         ),
         Style(

@@ -37,12 +37,17 @@ def drawn(plan: Record, things: Sequence[Record], width: int) -> list[tuple[str,
             joints[column(cut["timeline_in_frame"])] = "J" if sound.get("lead_frames") else "L"
     if any(mark != " " for mark in joints):
         lines.append(("joints", _labelled("joints", "".join(joints))))
-    story = _spread([(c["timeline_in_frame"], c["timeline_out_frame"], _ROLES.get(str(c.get("role")), " ")) for c in cuts],
-                    column, columns)  # fmt: skip
+    roles = [(c["timeline_in_frame"], c["timeline_out_frame"], _ROLES.get(str(c.get("role")), " ")) for c in cuts]
+    story = _spread(roles, column, columns)
     if story.strip():
         lines.append(("story", _labelled("story", story)))
-    for name, chosen in (("music", [c for c in cues if "source_id" in c]), ("sounds", [c for c in cues if "source_id" not in c])):
-        marks = [(c["timeline_in_frame"], c["timeline_out_frame"], _SOUNDS.get(str(c.get("sound")), "-")) for c in chosen]
+    for name, chosen in (
+        ("music", [c for c in cues if "source_id" in c]),
+        ("sounds", [c for c in cues if "source_id" not in c]),
+    ):
+        marks = [
+            (c["timeline_in_frame"], c["timeline_out_frame"], _SOUNDS.get(str(c.get("sound")), "-")) for c in chosen
+        ]
         if marks:
             lines.append((name, _labelled(name, _spread(marks, column, columns))))
     if titles:
@@ -129,8 +134,8 @@ def _key(lines: Sequence[tuple[str, str]], cuts: Sequence[Record]) -> str:
     names = {name for name, _ in lines}
     drawn_lines = {name: line[_LABEL:] for name, line in lines}
     if "joints" in names:
-        words += [f"{mark} {what}" for mark, what in (("x", "dissolve"), ("#", "black"), ("w", "wipe"), ("J", "sound leads"),
-                  ("L", "sound lags")) if mark in drawn_lines["joints"]]  # fmt: skip
+        known = (("x", "dissolve"), ("#", "black"), ("w", "wipe"), ("J", "sound leads"), ("L", "sound lags"))
+        words += [f"{mark} {what}" for mark, what in known if mark in drawn_lines["joints"]]
     if "story" in names:
         words += [f"{mark} {role}" for role, mark in _ROLES.items() if mark in drawn_lines["story"]]
     if "sounds" in names:

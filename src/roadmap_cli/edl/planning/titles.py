@@ -51,7 +51,9 @@ def placed(setting: Setting, layout: Layout) -> list[Title]:
         end = min(layout.length, at + _frames(title.text, fps))
         if end - at < fps / 2:
             break
-        found.append(_title(title.text, at, end, title.place, layout, fps, "opening title, as asked for", upright=upright))
+        found.append(
+            _title(title.text, at, end, title.place, layout, fps, "opening title, as asked for", upright=upright)
+        )
         at = end
     end = layout.length
     for title in reversed(closing):
@@ -74,7 +76,9 @@ def _title(
     size = min(size, 0.9 * aspect / (0.55 * max(1, longest)))
     words = len(text.split())
     under = tuple(
-        unit.shot["id"] for unit, start in zip(layout.units, layout.starts, strict=True) if start < end and start + unit.shown > first
+        unit.shot["id"]
+        for unit, start in zip(layout.units, layout.starts, strict=True)
+        if start < end and start + unit.shown > first
     )[:2]
     fade = min(timecode.round_half_up(fps / 2), (end - first) // 4)
     why = f"{why}: {words} {'word' if words == 1 else 'words'} stand for {float((end - first) / fps):.1f} s"

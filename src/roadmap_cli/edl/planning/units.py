@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import timecode
@@ -22,8 +23,6 @@ BEFORE_MS, AFTER_MS = 50, 80
 PHRASE_GAP_MS, LONG_PAUSE_MS = 500, 600
 #: A shot in which more than this share of seconds sounds like speech stays whole, where no spans of speech are known.
 SPEECH_RATIO = 0.3
-#: Speech that fills less of a shot than this, in ms, is taken for a stray sound.
-STRAY_MS = 150
 #: A shot silent for more than this share is a pause, when pauses are cut.
 SILENT_RATIO = 0.9
 
@@ -154,7 +153,7 @@ def _of_shot(shot: Record, source: Source, reading: Reading, *, deaf: bool) -> l
         return Left(shot, source, "lies in the seconds left out at an end of its source")
     heard = source.heard
     start_ms, end_ms = ms_of(first, fps), ms_of(end, fps)
-    speech = [] if deaf else [(a, b) for a, b in heard.speech.within(start_ms, end_ms) if _inside(a, b, start_ms, end_ms)]
+    speech = [] if deaf else heard.speech.within(start_ms, end_ms)
     known = bool(heard.speech or heard.words)
     if not deaf and not heard.speech and heard.words:
         speech = _phrases(heard.words.within(start_ms, end_ms))
@@ -176,11 +175,6 @@ def _usable(shot: Record, source: Source, fps: Fraction, reading: Reading) -> tu
     head = frame_after(float(reading.skip_head_s) * 1000, fps)
     tail = source.frames - frame_after(float(reading.skip_tail_s) * 1000, fps)
     return max(shot["in_frame"], head), min(shot["out_frame"], tail)
-
-
-def _inside(start: int, end: int, first_ms: float, end_ms: float) -> bool:
-    """Whether enough of a stretch of speech lies inside a shot to matter there."""
-    return min(end, end_ms) - max(start, first_ms) > STRAY_MS or (start >= first_ms and end <= end_ms)
 
 
 def _talks(source: Source) -> bool:
@@ -284,8 +278,8 @@ def _spoken(
 
 
 def _is_pause(heard: Heard, start: float, end: float, reading: Reading) -> bool:
-    """Whether the time around speech is a pause to be shortened: a filling word where those are to go; else long, silent
-    where silence is known, and without laughter close by if that is to stay.
+    """Whether the time around speech is a pause to be shortened: a filling word where those are to go; else long,
+    silent where silence is known, and without laughter close by if that is to stay.
     """
     if reading.cut_fillers and heard.fillers.within(start, end):
         return True
@@ -300,7 +294,7 @@ def _is_pause(heard: Heard, start: float, end: float, reading: Reading) -> bool:
 
 def _tie_questions(units: list[Unit]) -> None:
     """A question stays with what is said next: an orphaned question is no story."""
-    for unit, following in zip(units, units[1:], strict=False):
+    for unit, following in pairwise(units):
         if unit.spoken and following.spoken and unit.source is following.source and unit.core and following.core:
             start, end = ms_of(unit.core[0], unit.fps), ms_of(unit.core[1], unit.fps)
             asked = any(start < at <= end and at >= end - AFTER_MS - 400 for at in unit.source.heard.questions)

@@ -1,4 +1,4 @@
-"""What the words of an intent come to: a style and its moved numbers, lengths, titles, order, what to take and leave."""
+"""What the words of an intent come to: a style and its moved numbers, lengths, titles, what to take and leave."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def with_effects(**values: float) -> Change:
     """A change that sets effects within their bounds; 0, or what changes nothing, takes one away."""
 
     def change(style: Style) -> Style:
-        effects = dict(style.effects) | {name: _clamped(value, edit.EFFECTS[name][:2]) for name, value in values.items()}
+        effects = dict(style.effects) | {
+            name: _clamped(value, edit.EFFECTS[name][:2]) for name, value in values.items()
+        }
         return replace(style, effects={n: v for n, v in effects.items() if v != edit.EFFECTS[n][2]})
 
     return change
@@ -147,7 +149,9 @@ def paced(start: float = 1.0, end: float = 1.0) -> Change:
 
     def change(style: Style) -> Style:
         bounded = [min(max(a * b, 0.3), 3.0) for a, b in zip(style.pace, (start, end), strict=True)]
-        return replace(style, pace=(bounded[0], bounded[1]), median_s=style.median_s or USUAL_MEDIAN_S)
+        median = style.median_s or USUAL_MEDIAN_S
+        # Lengths that vary widely by themselves would drown the change along the way.
+        return replace(style, pace=(bounded[0], bounded[1]), median_s=median, spread=min(style.spread, 0.4))
 
     return change
 

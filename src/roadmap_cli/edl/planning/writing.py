@@ -1,7 +1,8 @@
-"""A laid-out edit as records and decisions: each cut, transition, framing, title and cue with its reason and evidence."""
+"""A laid-out edit as records and decisions: each cut, transition, framing, title and cue with its reason."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -20,7 +21,7 @@ from roadmap_cli.edl.planning.planner import Choice, Layout, Plan, Setting
 from roadmap_cli.edl.planning.titles import Title, placed
 from roadmap_cli.edl.planning.units import Left, Unit
 
-#: Adjacent shots of a scene may differ by so much luma, of 255; what differs more is brought nearer within these bounds.
+#: Shots of a scene may differ by so much luma, of 255; what differs more is brought nearer within these bounds.
 _LUMA_STEP, _GAMMA = 12.0, (0.8, 1.3)
 #: A subject that fills more of the picture than this leaves no background to blur; skin below the share is none.
 _FULL_SUBJECT, _SKIN_SHARE = 0.6, 0.03
@@ -48,10 +49,14 @@ def written(
 def _plan_id(setting: Setting, words: str, method: str) -> str:
     """Made from everything the plan is a function of."""
     reading, material = setting.reading, setting.material
-    heard = [
-        [name, source.heard.speech.starts, source.heard.words.starts, source.heard.silence.starts, source.heard.beats_ms]
-        for name, source in material.sources.items()
-    ]
+    heard = hashlib.sha256()
+    for name, source in material.sources.items():
+        told = source.heard
+        for spans in (told.speech, told.words, told.fillers, told.silence, told.music, told.laughter):
+            heard.update(repr((name, spans.starts, spans.ends)).encode())
+        heard.update(
+            repr((told.questions, told.beats_ms, told.downbeats_ms, told.energy and told.energy.sums)).encode()
+        )
     return content_id(
         "edl.plan",
         method=method,
@@ -61,7 +66,7 @@ def _plan_id(setting: Setting, words: str, method: str) -> str:
         titles=[title.text for title in reading.titles],
         music=reading.music_file,
         shots=[shot["id"] for shot in material.shots],
-        heard=heard,
+        heard=heard.hexdigest(),
         beats=[beat["id"] for beat in material.beats],
     )
 
@@ -113,7 +118,11 @@ def _style(setting: Setting, words: str) -> Choice:
         why += f"; not understood: {', '.join(reading.unknown)}"
     asked = f" for {words!r}" if words else ""
     return Choice(
-        "edl.style_chosen", f"edit as {reading.style.name}{asked}", why, tuple(setting.material.sources), reading.style.facts()
+        "edl.style_chosen",
+        f"edit as {reading.style.name}{asked}",
+        why,
+        tuple(setting.material.sources),
+        reading.style.facts(),
     )
 
 
@@ -170,9 +179,12 @@ def _cuts(setting: Setting, layout: Layout, plan_id: str, at: str, *, has_music:
         if (framed := framer.framing(unit, joint.punch)) is not None:
             record["framing"] = {"start": framed[0]}
             words.append(f"shows {framed[1]}")
-            evidence = (unit.shot["id"],)
             facts = {"box": framed[0], "zoom": joint.punch * reading.zoom}
-            parts.append(Choice("edl.framing_chosen", f"frame cut {position} to {framed[0]}", framed[1], evidence, facts))
+            parts.append(
+                Choice(
+                    "edl.framing_chosen", f"frame cut {position} to {framed[0]}", framed[1], (unit.shot["id"],), facts
+                )
+            )
         if style.blur and (blurred := _blur(unit, style.blur)) is not None:
             record["blur"] = blurred
             words.append(f"background blurred by {style.blur:g} behind the {unit.shot.get('subject', 'subject')}")
@@ -187,8 +199,8 @@ def _cuts(setting: Setting, layout: Layout, plan_id: str, at: str, *, has_music:
         record["reason"] = "; ".join(words)
         if unit.moved:
             parts.append(_moved(unit, position))
-        evidence = tuple(n for n in (unit.shot["id"], unit.beat and unit.beat["id"], unit.source.id) if n)
-        evidence += tuple(_spans(unit))
+        beats = (unit.beat["id"],) if unit.beat else ()
+        evidence = (unit.shot["id"], *beats, unit.source.id, *_spans(unit))
         facts = {**unit.scores, "value": unit.value, "in_frame": unit.first, "out_frame": unit.end}
         what = f"show frames {unit.first} to {unit.end} of {unit.source.name} from {timecode.clock(start, fps)}"
         made.append(Choice("edl.cut_chosen", what, record["reason"], evidence, facts, record, tuple(parts)))
@@ -219,7 +231,10 @@ def _reason(
         words.append(f"{unit.paused_ms / 1000:.1f} s of pauses left out")
     shot_frames = unit.shot["out_frame"] - unit.shot["in_frame"]
     if not unit.spoken and unit.end - unit.first < 0.8 * shot_frames:
-        words.append(f"{float((unit.end - unit.first) / unit.fps):.1f} s of {float(shot_frames / unit.fps):.1f} s, around frame {unit.best}")
+        words.append(
+            f"{float((unit.end - unit.first) / unit.fps):.1f} s of {float(shot_frames / unit.fps):.1f} s, "
+            f"around frame {unit.best}"
+        )
     if joint.why:
         words.append(f"{joint.sort.replace('_', ' ')}: {joint.why}" if joint.sort else joint.why)
     if joint.sound_why:
@@ -250,14 +265,20 @@ def _effects(
     found, words = dict(base), []
     if "skin" in found and (number(shot, "skin_ratio") or 0.0) < _SKIN_SHARE:
         del found["skin"]
-    if straighten and (tilt := number(shot, "horizon_degrees")) is not None and _LEVEL_DEGREES < abs(tilt) <= _TILTED_DEGREES:
+    if (
+        straighten
+        and (tilt := number(shot, "horizon_degrees")) is not None
+        and _LEVEL_DEGREES < abs(tilt) <= _TILTED_DEGREES
+    ):
         found["rotate"] = round(-tilt, 2)
         words.append(f"horizon off by {tilt:.1f} degrees, straightened")
     luma, wanted = number(shot, "luma_mean"), reference.get(unit.scene or "")
     if luma is not None and wanted is not None and abs(luma - wanted) > _LUMA_STEP and 8 < luma < 247:
         goal = wanted + (_LUMA_STEP - 2) * (1 if luma > wanted else -1)
         gamma = min(max(log(luma / 255) / log(min(max(goal, 8.0), 247.0) / 255), _GAMMA[0]), _GAMMA[1])
-        found["gamma"] = round(min(max(found.get("gamma", 1.0) * gamma, edit.EFFECTS["gamma"][0]), edit.EFFECTS["gamma"][1]), 3)
+        found["gamma"] = round(
+            min(max(found.get("gamma", 1.0) * gamma, edit.EFFECTS["gamma"][0]), edit.EFFECTS["gamma"][1]), 3
+        )
         words.append(f"gamma {found['gamma']:g}: mean luma {luma:.0f} in a scene of {wanted:.0f}")
     return {name: value for name, value in found.items() if value != edit.EFFECTS[name][2]}, words
 
@@ -275,7 +296,7 @@ def _scene_luma(units: Sequence[Unit]) -> dict[str, float]:
 def _blur(unit: Unit, sigma: float) -> dict[str, Any] | None:
     """Blur behind the subject, where one was measured and leaves a background."""
     box = subject_box(unit.shot)
-    person = unit.shot.get("subject") in {"person", "face"}
+    person = str(unit.shot.get("subject")) in {"person", "face"}
     if box is None or box.width * box.height > _FULL_SUBJECT:
         return None
     return {"sigma": sigma, "subject": box.record()} | ({"person": True} if person else {})
@@ -301,9 +322,18 @@ def _joined(unit: Unit, before: Unit, joint: Joint, start: int, fps: Fraction) -
 
 
 def _moved(unit: Unit, position: int) -> Choice:
-    why = unit.reasons[-1] if unit.purpose == "hook" and unit.reasons else f"its role, {unit.role or 'none'}, comes earlier in the story"
+    why = (
+        unit.reasons[-1]
+        if unit.purpose == "hook" and unit.reasons
+        else f"its role, {unit.role or 'none'}, comes earlier in the story"
+    )
     evidence = tuple(n for n in (unit.beat and unit.beat["id"], unit.shot["id"]) if n)
-    return Choice("edl.shot_moved", f"move frames {unit.first} to {unit.end} of {unit.source.name} to place {position}", why, evidence)
+    return Choice(
+        "edl.shot_moved",
+        f"move frames {unit.first} to {unit.end} of {unit.source.name} to place {position}",
+        why,
+        evidence,
+    )
 
 
 def _spans(unit: Unit) -> list[str]:
@@ -331,10 +361,19 @@ def _cue(cue: Cue, place: int, plan_id: str, at: str, setting: Setting) -> Choic
     name = content_id("edl.cue", plan_id=plan_id, place=place)
     record: Record = {"kind": "edl.cue", "id": name, "at": at, "plan_id": plan_id, "origin_id": name}
     if cue.source is not None:
-        record |= {"source_id": cue.source.id, "source": cue.source.record.get("path", ""), "source_start_ms": cue.source_ms}
+        record |= {
+            "source_id": cue.source.id,
+            "source": cue.source.record.get("path", ""),
+            "source_start_ms": cue.source_ms,
+        }
     else:
         record |= {"sound": cue.sound, "seed": place}
-    record |= {"timeline_in_frame": cue.first, "timeline_out_frame": cue.end, "gain_db": cue.gain_db, "duck_db": cue.duck_db}
+    record |= {
+        "timeline_in_frame": cue.first,
+        "timeline_out_frame": cue.end,
+        "gain_db": cue.gain_db,
+        "duck_db": cue.duck_db,
+    }
     if cue.fade_in:
         record["fade_in_frames"] = cue.fade_in
     if cue.fade_out:
@@ -342,7 +381,8 @@ def _cue(cue: Cue, place: int, plan_id: str, at: str, setting: Setting) -> Choic
     if cue.beat is not None:
         record["beat_id"] = cue.beat["id"]
     record["reason"] = cue.why
-    what = f"{cue.sound or 'music'} from {timecode.clock(cue.first, setting.fps)} to {timecode.clock(cue.end, setting.fps)}"
+    first, end = (timecode.clock(frame, setting.fps) for frame in (cue.first, cue.end))
+    what = f"{cue.sound or 'music'} from {first} to {end}"
     evidence = cue.evidence or tuple(setting.material.sources)[:1]
     return Choice("edl.cue_placed", what, cue.why, evidence, {"gain_db": cue.gain_db, "duck_db": cue.duck_db}, record)
 
@@ -362,7 +402,13 @@ def _left(left: Left) -> Choice:
 def _missed(beat: Record) -> Choice:
     role = beat.get("role", "beat")
     what = f"leave out the {role} at frames {beat['in_frame']} to {beat['out_frame']}"
-    return Choice("edl.beat_dropped", what, "no piece of it is in the edit", (beat["id"],), {"energy": number(beat, "energy_ratio") or 0.0})
+    return Choice(
+        "edl.beat_dropped",
+        what,
+        "no piece of it is in the edit",
+        (beat["id"],),
+        {"energy": number(beat, "energy_ratio") or 0.0},
+    )
 
 
 __all__ = ["Material", "written"]
