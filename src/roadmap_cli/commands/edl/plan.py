@@ -61,8 +61,14 @@ def _percent(speed: str) -> str:
     streams=False,
     columns=("kind", "position", "source", "in_frame", "out_frame", "speed", "timeline_in_frame", "reason"),
     examples={
-        "Plan a cinematic edit": "edl-scan examples/bikes.mp4 | edl-plan --intent 'make it cinematic'",
-        "Plan a short trailer": "edl-scan examples/bikes.mp4 | edl-plan --intent 'a fast trailer' --target-seconds 5",
+        "Plan a cinematic edit": (
+            "edl-scan examples/bikes.mp4 | edl-plan --intent 'make it cinematic' "
+            "| jq -c 'select(.kind == \"edl.cut\") | [.in_frame, .out_frame, .speed, .reason]'"
+        ),
+        "Plan a short trailer": (
+            "edl-scan examples/bikes.mp4 | edl-plan --intent 'a fast trailer' --target-seconds 5 "
+            "| jq -c 'select(.kind == \"edl.plan\") | [.style, .length_frames, .reasons]'"
+        ),
         "An upright clip with a title": (
             "edl-scan examples/bikes.mp4 | edl-plan --style short --aspect 9:16 --title 'Down the hill' "
             "| jq -c 'select(.kind == \"edl.title\") | [.text, .timeline_in_frame, .timeline_out_frame]'"

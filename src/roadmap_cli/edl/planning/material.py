@@ -179,7 +179,7 @@ class Material:
 
     def scene_of(self) -> dict[str, str]:
         """The scene of each shot, by ids: as the shot says, or as a scene lists it."""
-        found = {}
+        found: dict[str, str] = {}
         for scene in self.scenes:
             listed = scene.get("shot_ids")
             if isinstance(listed, list):

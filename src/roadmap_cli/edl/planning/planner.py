@@ -195,7 +195,7 @@ def _laid(
         starts.append(at)
         _window(unit, frames, fps)
         at += frames
-    ordered, made, starts = _seamless(ordered, made, starts)
+    ordered, made, starts = _seamless(ordered, made, starts, fps)
     _trimmed_music(under_music, at)
     limits += [*chosen.limits, *unmet]
     if exact and target is not None and abs(at - target) * 2 > fps:
@@ -259,7 +259,9 @@ def _window(unit: Unit, shown: int, fps: Fraction) -> None:
     """Keep as many source frames of a unit as fill its programme frames: around its best, with its core in."""
     end = unit.end - unit.reserve
     if shown < unit.frames(fps):
-        frames = min(timecode.frames_needed(shown, unit.fps, unit.speed, fps), end - unit.first)
+        exact = shown / fps * unit.speed * unit.fps
+        least = 1 if unit.core is None else unit.core[1] - unit.core[0]
+        frames = min(max(timecode.round_half_up(exact), least), end - unit.first)
         if unit.core is not None:
             first = max(unit.first, unit.core[1] - frames)
         else:
@@ -268,13 +270,22 @@ def _window(unit: Unit, shown: int, fps: Fraction) -> None:
     unit.end, unit.shown, unit.reserve = end, shown, 0
 
 
-def _seamless(ordered: list[Unit], made: list[Joint], starts: list[int]) -> tuple[list[Unit], list[Joint], list[int]]:
+def _fills(unit: Unit, frames: int, shown: int, fps: Fraction) -> bool:
+    """Whether so many source frames fill so many programme frames, give or take one."""
+    return abs(timecode.frames_shown(frames, unit.fps, unit.speed, fps) - shown) <= 1
+
+
+def _seamless(
+    ordered: list[Unit], made: list[Joint], starts: list[int], fps: Fraction
+) -> tuple[list[Unit], list[Joint], list[int]]:
     """Pieces of one shot that turned out to follow each other without a gap are one cut, not a jump."""
     units_, joints_, starts_ = ordered[:1], made[:1], starts[:1]
     for unit, joint, start in zip(ordered[1:], made[1:], starts[1:], strict=True):
         last = units_[-1]
-        if last.continues(unit) and not joint.sort and last.purpose == unit.purpose and not (last.core or unit.core):
-            last.end, last.shown = unit.end, last.shown + unit.shown
+        same = last.continues(unit) and last.purpose == unit.purpose and not (last.core or unit.core)
+        shown = last.shown + unit.shown
+        if same and not joint.sort and _fills(last, unit.end - last.first, shown, fps):
+            last.end, last.shown = unit.end, shown
             last.value = max(last.value, unit.value)
         else:
             units_.append(unit)

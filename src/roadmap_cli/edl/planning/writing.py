@@ -217,16 +217,6 @@ def _reason(
         strength = f", energy {energy:.2f}" if energy is not None else ""
         words.append(f"serves the story's {unit.role or 'beat'}{strength}")
     words += unit.reasons
-    if unit.core is not None and unit.spoken:
-        words.append("own speed: somebody speaks" if unit.speed == 1 else f"{float(unit.speed * 100):g} % speed")
-        if unit.source.heard.speech or unit.source.heard.words:
-            words.append("ends lie outside speech, with 50 ms before and 80 ms after it")
-    elif unit.purpose == "replay":
-        pass
-    elif unit.speed == 1:
-        words.append("own speed")
-    else:
-        words.append(speed_words)
     if unit.pauses:
         words.append(f"{unit.paused_ms / 1000:.1f} s of pauses left out")
     shot_frames = unit.shot["out_frame"] - unit.shot["in_frame"]
@@ -241,10 +231,20 @@ def _reason(
         words.append(joint.sound_why)
     if layout.grid.frames and start and layout.grid.near(start, 1):
         words.append(f"begins on a {'downbeat' if start in layout.grid.strong else 'beat'} of the music")
-    if grade_words:
-        words.append(grade_words)
     named = ", ".join(f"{name} {value:.2f}" for name, value in unit.scores.items())
     words.append(f"value {unit.value:.2f} ({named})")
+    if unit.core is not None and unit.spoken:
+        words.append("own speed: somebody speaks" if unit.speed == 1 else f"{float(unit.speed * 100):g} % speed")
+        if unit.source.heard.speech or unit.source.heard.words:
+            words.append("ends lie outside speech, with 50 ms before and 80 ms after it")
+    elif unit.purpose == "replay":
+        pass
+    elif unit.speed == 1:
+        words.append("own speed")
+    else:
+        words.append(speed_words)
+    if grade_words:
+        words.append(grade_words)
     return words
 
 
