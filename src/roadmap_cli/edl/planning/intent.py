@@ -133,18 +133,21 @@ def _titles(text: str, wishes: Wishes) -> str:
 
 def _words(text: str, wishes: Wishes) -> None:
     """Word by word what no phrase took."""
-    negated, degree, sign = False, 1.0, 1
-    for word in _WORD.findall(text):
+    negated, degree, passed = False, 1.0, ""
+    for word in [*_WORD.findall(text), "\x00"]:
         if word == "\x00":
-            negated, degree = False, 1.0
+            if negated and passed:
+                wishes.unknown.append(f"no {passed}")
+            negated, degree, passed = False, 1.0, ""
             continue
         if word in vocabulary.NEGATIONS:
-            negated = True
+            negated, passed = True, ""
             continue
         if word in vocabulary.DEGREES:
             degree = vocabulary.DEGREES[word]
             continue
         if word in vocabulary.FILLERS or re.fullmatch(r"[1-3]", word):
+            passed = word
             continue
         move = vocabulary.stem_of(word, vocabulary.MOVES)  # type: ignore[arg-type]
         name = vocabulary.stem_of(word, vocabulary.STYLE_STEMS)
@@ -164,7 +167,7 @@ def _words(text: str, wishes: Wishes) -> None:
             wishes.reasons.append(f"{'not ' if negated else ''}{why}: {word!r}")
         else:
             wishes.unknown.append(f"no {word}" if negated else word)
-        negated, degree = False, 1.0
+        negated, degree, passed = False, 1.0, ""
 
 
 def _choose(wishes: Wishes) -> None:

@@ -17,6 +17,7 @@ from roadmap_cli.edl.planning.rules import (
     effect_number,
     fade_in,
     fade_out,
+    faster,
     frame_lines,
     frame_rate,
     frame_size,
@@ -26,6 +27,7 @@ from roadmap_cli.edl.planning.rules import (
     loudness,
     more_dissolves,
     names_style,
+    pauses_and_fillers,
     percent_speed,
     rule,
     sets,
@@ -81,7 +83,8 @@ RULES: tuple[list[Rule], list[Rule]] = (
         *sets("2160 lines", {"lines": 2160}, r"\b4k\b|\buhd\b"),
         *sets("1080 lines", {"lines": 1080}, r"\bfull ?hd\b"),
         rule(r"\b(?:at |in )?(\d{1,3}) ?(?:fps|frames? (?:per|a|each) second|frames/s)\b", frame_rate),
-        *names_style("music-video", r"\bmusic[\s-]+(?:video|clip)s?\b"),
+        *names_style("cinematic", r"\bshort (?:film|movie)\b"),
+        *names_style("music-video", r"(?<!no )(?<!not a )\bmusic[\s-]+(?:video|clip)s?\b"),
         *names_style("vintage", r"\b(?:old )?super[ -]?8\b(?: film| movie)?|\b(?:8|16) ?mm\b(?: film)?|"
                      r"\bsilent (?:film|movie)\b",
                 r"\bold(?:[ -]fashioned)? (?:film|movie|home (?:video|movie))\b|\bhome (?:movie|video)\b"),
@@ -99,7 +102,7 @@ RULES: tuple[list[Rule], list[Rule]] = (
                r"\b(?:for )?(?:tv|television)(?: broadcast)?\b",
                r"\b(?:for )?broadcast(?:ing)?\b(?:, ?ebu ?r ?128)?|\bebu ?r ?128\b"),
         *does("1:1 square", with_values(aspect=Fraction(1)), r"\bfor linkedin\b"),
-        rule(r"\b(?:at |to |of )?(-?\d{1,2}(?:\.\d)?) ?lufs\b", loudness),
+        rule(r"\b(?:loudness )?(?:at |to |of )?(-?\d{1,2}(?:\.\d)?) ?lufs\b", loudness),
         rule(r"\bloudness (?:of |at |to )?(-?\d{1,2}(?:\.\d)?)\b", loudness),
         # Numbers of speed and look, before times.
         rule(r"(?<![\w.])(\d(?:\.\d+)?) ?x(?: speed| faster| as fast)?\b", percent_speed),
@@ -108,6 +111,10 @@ RULES: tuple[list[Rule], list[Rule]] = (
         rule(r"\bspeed (?:of |at |to |up to )?(\d(?:\.\d+)?)(?! ?%)\b", percent_speed),
         rule(r"\bspeed (?:of |at |to )?(\d{2,3}) ?(?:%|percent)", percent_speed),
         rule(r"\b(\d(?:\.\d+)?) times (?:as fast|faster|the speed|slower|speed)\b", percent_speed),
+        rule(r"\b(\d{1,2}) ?(?:%|percent|per cent) (?:faster|quicker)\b", lambda m, w: faster(m, w, 1)),
+        rule(r"\b(\d{1,2}) ?(?:%|percent|per cent) slower\b", lambda m, w: faster(m, w, -1)),
+        *does("the best moment again, slower", with_values(replay=Fraction(1, 2)),
+              r"\b(?:with )?(?:an? )?slow[\s-]?mo(?:tion)?[\s-]replays?\b"),
         *does("50 % speed", with_values(speed=Fraction(1, 2)), r"\b(?:at )?half(?:[ -](?:the )?)speed\b"),
         *does("200 % speed", with_values(speed=Fraction(2)), r"\b(?:at )?double(?: the)?[ -]speed\b|"
                r"\btwice (?:as fast|the speed)\b"),
@@ -126,7 +133,8 @@ RULES: tuple[list[Rule], list[Rule]] = (
         *(rule(rf"\b{name} (?:of |at |to )?(\d{{1,2}}(?:\.\d+)?)\b", effect_number(name))
           for name in ("blur", "grain", "vignette", "sharpen", "denoise", "bloom")),
         rule(r"\b(\d{1,3}) ?(?:%|percent) (?:dissolves?|cross ?fades?|transitions?)\b", dissolve_share),
-        rule(r"\b(?:use |in |with |only )?(\d{1,3})(?: different)?(?= (?:shots?|cuts|clips)\b)", counted),
+        rule(r"\b(?:use |in |with |only |no more than |at most |up to |"
+               r"max(?:imum)? )?(\d{1,3})(?: different)?(?= (?:shots?|cuts|clips)\b)", counted),
         *does("no hook", with_values(hook_s=Fraction(0)), rf"\b{_NEG} (?:intro[ -]|opening )?hook\b"),
     ],
     [
@@ -166,6 +174,9 @@ RULES: tuple[list[Rule], list[Rule]] = (
                rf"\b(?:keep|leave|{_NEG} (?:cut|remove|trim|shorten|touch))(?: all| in)?(?: the)? {_PAUSES}(?: in)?\b"),
         *sets("the words that fill pauses go", {"cut_fillers": True},
                rf"\b{_CUT} (?:ums?(?: and (?:ah|uh|er)s?)?|uhs?|ahs?|filler(?: word)?s?)\b"),
+        rule(rf"\b{_CUT} {_PAUSES},? (?:and|&|plus)? ?(?:the |all )?(?:ums?|uhs?|filler(?: word)?s?)(?: and (?:ah|"
+               rf"uh|er)s?)?\b",
+             pauses_and_fillers),
         *does("pauses shortened to 0.25 s", with_values(cut_silences=True), rf"\b{_CUT} {_PAUSES}\b",
                r"\btighten(?: it| this)?(?: up)?\b|\b(?:cut|edit(?:ed)?) tight(?:ly)?\b"),
         *sets("pauses around laughter stay", {"keep_laughter": True},
@@ -175,7 +186,7 @@ RULES: tuple[list[Rule], list[Rule]] = (
         *sets("the best moment comes first", {"best_first": True},
                r"\b(?:start|begin|open|lead)s?(?: off)?(?: it)? with(?: the| a| its| my)? (?:best|strongest|biggest|"
                r"top|most \w+)(?: (?:moments?|bits?|parts?|shots?|scenes?))?\b",
-               r"\b(?:best|strongest) (?:moments?|bits?|parts?|shots?|scenes?) (?:first|at the (?:start|"
+               r"\b(?:best|strongest) \w+ (?:first|at the (?:start|"
                r"beginning))\b|\bcold[ -]open(?:ing)?\b"),
         *does("a hook in front", lambda style: replace(style, hook_s=style.hook_s or Fraction(3, 2)),
                r"\b(?:with |has |start(?:s)? with |and )?(?:a |an )?(?:good |strong |great |attention )?hook\b|"
@@ -266,6 +277,7 @@ RULES: tuple[list[Rule], list[Rule]] = (
         *does("blur behind the subject", blurrier,
                r"\b(?:more |with |a |some )*(?:background )?blur(?:red|ring|ry)?(?: (?:the )?background)?\b|"
                r"\bbokeh\b|\bshallow (?:focus|depth of field)\b"),
+        *does("no effects", with_values(effects={}, blur=0.0), rf"\b{_NEG} (?:special )?effects?\b"),
         *does("no grain", with_effects(grain=0.0), rf"\b{_NEG} (?:film )?grain\b"),
         *does("grain", more_effect("grain", 4.0, 8.0), r"\b(?:with |more |some )*(?:film )?grain(?:y)?\b"),
         *does("no vignette", with_effects(vignette=0.0), rf"\b{_NEG} vignett(?:e|ing)\b"),
@@ -274,7 +286,8 @@ RULES: tuple[list[Rule], list[Rule]] = (
         *sets("shaky shots left out", {"without": ("shaky",)}, rf"\b{_NEG} (?:shaky|wobbly|unsteady)(?: (?:shots?|"
                rf"footage|parts?|clips?|bits?|scenes?|camera))\b"),
         *does("stabilised", with_effects(stabilise=0.08), r"\bstabili[sz]\w*\b(?: (?:it|the shots?|the footage))?|"
-               r"\bstead(?:y|ier)\b|\bstable\b|\b(?:fix|remove) (?:the )?shak(?:e|ing|iness)\b"),
+               r"\bstead(?:y|ier)\b|\bstable\b|\b(?:less|not so) (?:shaky|wobbly)\b|\b(?:fix|"
+               r"remove) (?:the )?shak(?:e|ing|iness)\b"),
         *does("noise taken out", more_effect("denoise", 1.0, 3.0), rf"\bde-?noise\b|\b{_NEG} (?:the )?noise\b|"
                rf"\b(?:reduce|clean(?: up)?) (?:the )?noise\b"),
         *does("sharpened", more_effect("sharpen", 0.2, 0.5), r"\bsharp(?:en(?:ed)?|er)?\b"),
@@ -308,6 +321,7 @@ RULES: tuple[list[Rule], list[Rule]] = (
         *does("only the best", keeping("2/5"), r"\b(?:only|just)(?: the| my)? (?:highlights?|best (?:moments?|bits?|"
                r"parts?|shots?|scenes?)|good (?:bits?|parts?|stuff))\b|\b(?:the )?(?:best|good) (?:moments?|bits?|"
                r"parts?|shots?|scenes?)(?: only)?\b|\brecap\b|\bsummary\b"),
+        *does("half of it kept", keeping("1/2"), r"\bhalf (?:as long|(?:the|its) length)\b"),
         *does("shorter edit", keeping("3/5"), r"\b(?:make (?:it|this) )?(?:a bit |much )?shorter\b|"
                r"\bcondense[ds]?\b|\bshorten(?:ed)?\b"),
         *does("in the footage's own order", in_own_order,

@@ -213,7 +213,8 @@ def _wanted(
     full = [unit.frames(fps) for unit in ordered]
     count = len(ordered)
     factors = [_pace(style.pace, place / max(1, count - 1)) for place in range(count)]
-    wanted = [float(frames) for frames in full]
+    # Before rounding, so that halves of frames do not add up over many cuts.
+    wanted = [float(unit.exact(fps)) for unit in ordered]
     free = [place for place, unit in enumerate(ordered) if unit.core is None and unit.purpose == ""]
     if style.median_s is not None and free:
         median = float(style.median_s * fps)
@@ -229,6 +230,8 @@ def _wanted(
             high = full[place]
         else:
             low = min(full[place], max(min(shortest, full[place]), need))
+            if style.median_s is None:
+                low = min(low, int(wanted[place])) or low
             high = full[place] if style.median_s is None else max(low, min(full[place], longest))
         if unit.purpose == "hook":
             hook = style.hook_s or Fraction(4)

@@ -106,6 +106,18 @@ def percent_speed(match: re.Match[str], wishes: Wishes) -> None:
     wishes.change(with_values(speed=bounded), f"{float(bounded * 100):g} % speed: {match[0].strip()!r}")
 
 
+def faster(match: re.Match[str], wishes: Wishes, sign: int) -> None:
+    """So many per cent faster (sign 1) or slower (-1)."""
+    times = 1 + sign * int(match[1]) / 100
+    wishes.change(moved("speed", times), f"{times:g} times the speed: {match[0].strip()!r}")
+
+
+def pauses_and_fillers(match: re.Match[str], wishes: Wishes) -> None:
+    """Pauses and the words that fill them go."""
+    wishes.change(with_values(cut_silences=True), f"pauses shortened to 0.25 s: {match[0].strip()!r}")
+    wishes.set("the words that fill pauses go", cut_fillers=True)
+
+
 def slow_motion(match: re.Match[str], wishes: Wishes) -> None:
     """Slow motion."""
     wishes.change(moved("speed", 0.73), f"slow motion: {match[0].strip()!r}")

@@ -66,6 +66,10 @@ class Unit:
         """Programme frames it fills when it is shown whole, without its reserve."""
         return timecode.frames_shown(max(1, self.end - self.first - self.reserve), self.fps, self.speed, fps)
 
+    def exact(self, fps: Fraction) -> Fraction:
+        """As `frames`, before rounding."""
+        return Fraction(max(1, self.end - self.first - self.reserve)) / self.fps / self.speed * fps
+
     def least(self, fps: Fraction) -> int:
         """Programme frames that hold its core, or 1."""
         if self.core is None:
@@ -168,7 +172,10 @@ def _of_shot(shot: Record, source: Source, reading: Reading, *, deaf: bool) -> l
             first, end = _trimmed(shot, source, first, end)
         core = (first, end) if sounds_like else None
         return [Unit(shot, source, fps, speed, first, end, core, spoken=sounds_like)]
-    return _spoken(shot, source, fps, first, end, _without_fillers(heard, speech, reading), reading)
+    said = _without_fillers(heard, speech, reading)
+    if not said:
+        return Left(shot, source, "only a word that fills a pause is said in it")
+    return _spoken(shot, source, fps, first, end, said, reading)
 
 
 def _usable(shot: Record, source: Source, fps: Fraction, reading: Reading) -> tuple[int, int]:

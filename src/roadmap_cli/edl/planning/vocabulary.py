@@ -75,19 +75,19 @@ DEGREES = {
 #: Words that carry no wish, or only make a sentence of the others.
 _FILLER_TEXT = """
     a about above actually add added adding again all also although am an and another any anything are around as at
-    atmosphere basically be because become been being both but by can cause clip clips come could create cut cuts
-    cutting did do does done down each edit edited editing effect effects end entire every everything exactly feed
-    feel feeling feels few finally find first footage for format frame from full gave get gets getting give given
-    giving go goes going good great had has have having help here high how however i i'd i'm i've if in into is it
-    it'll it's its itself just keep kind last lasting lasts leave lets let like likes long look looking looks made
-    make makes making many may me mean might mode mood more most must my myself need needed needs next nice
-    normalise normalize of off ok okay on once one only onto or our out over overall own packed part parts perhaps
-    play played piece please plus possible produce put quality raw real render result s same say scene scenes see
-    set shall she shooting shot shots should show shown so some something sort speed start stuff style styled such
-    sure take tell than thank thanks that that's the their them then there these they thing things think this those
-    through to together tone tones too turn turned turning two under until up upon use used using version very vibe
-    vibes video videos view want wanted wants was way we well were what when where which while who whole will wish
-    with within would yes you your
+    atmosphere basically be because become been being best both but by can cause clean clip clips come could create
+    cut cuts cutting did do does done down each edit edited editing effect effects end entire every everything
+    exactly feed feel feeling feels few finally find first footage for format frame from full gave get gets getting
+    give given giving go goes going good great had has have having help here high how however i i'd i'm i've if in
+    into is it it'll it's its itself just keep kind last lasting lasts leave let lets like likes long look looking
+    looks made make makes making many may me mean might mode mood more most must my myself need needed needs next
+    nice normalise normalize of off ok okay on once one only onto or our out over overall own packed part parts
+    perhaps piece play played please plus possible produce put quality raw real render result s same say scene
+    scenes see set shall she shooting shot shots should show shown so some something sort speed start stuff style
+    styled such sure take tell than thank thanks that that's the their them then there these they thing things think
+    this those through to together tone tones too turn turned turning two under until up upon use used using version
+    very vibe vibes video videos view want wanted wants was way we well were what when where which while who whole
+    will wish with within would yes you your
 """
 FILLERS = frozenset(_FILLER_TEXT.split())
 
