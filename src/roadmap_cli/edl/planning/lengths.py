@@ -82,7 +82,7 @@ def allot(
         last = target is not None and piece + 1 == count
         if grid and grid.frames and not last:
             length = _on_beat(at, length, low, high, grid)
-        owed = ideal - length if target is None and not grid else 0.0
+        owed = ideal - length if target is None and not (grid and grid.frames) else 0.0
         owed = min(max(owed, -0.5), 0.5)
         found.append(length)
         at += length

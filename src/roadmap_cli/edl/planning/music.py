@@ -259,8 +259,11 @@ def _dramatic(
     if peak is not None:
         place, why, evidence = peak
         beat = units[place].beat
-        at = on_grid(
-            _frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps
+        at = min(
+            on_grid(
+                _frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps
+            ),
+            length - 1,
         )
         taken.append(at)
         rise = timecode.round_half_up(_RISE_S * fps)
@@ -283,8 +286,11 @@ def _dramatic(
         if beat["id"] in seen or len(seen) >= 4:
             continue
         seen.add(beat["id"])
-        at = on_grid(
-            _frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps
+        at = min(
+            on_grid(
+                _frame_of(units[place], starts[place], fps), _downbeats(music, units[place], starts[place], fps), fps
+            ),
+            length - 1,
         )
         end = min(length, at + timecode.round_half_up(_HIT_S * fps))
         if end - at > LEAST_CUE and all(abs(at - other) > 2 * fps for other in taken):

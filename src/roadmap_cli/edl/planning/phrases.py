@@ -85,7 +85,8 @@ RULES: tuple[list[Rule], list[Rule]] = (
         rule(r"\b(?:at |in )?(\d{1,3}) ?(?:fps|frames? (?:per|a|each) second|frames/s)\b", frame_rate),
         *names_style("cinematic", r"\bshort (?:film|movie)\b"),
         *names_style("music-video", r"(?<!no )(?<!not a )\bmusic[\s-]+(?:video|clip)s?\b"),
-        *names_style("vintage", r"\b(?:old )?super[ -]?8\b(?: film| movie)?|\b(?:8|16) ?mm\b(?: film)?|"
+        *names_style("vintage", r"\b(?:old )?vhs(?: tapes?)?\b|"
+                     r"\b(?:old )?super[ -]?8\b(?: film| movie)?|\b(?:8|16) ?mm\b(?: film)?|"
                      r"\bsilent (?:film|movie)\b",
                 r"\bold(?:[ -]fashioned)? (?:film|movie|home (?:video|movie))\b|\bhome (?:movie|video)\b"),
         *names_style("interview", r"\btalking[ -]heads?\b"),

@@ -219,9 +219,9 @@ def _wanted(
     if style.median_s is not None and free:
         median = float(style.median_s * fps)
         drawn = lengths.quantiles(len(free), median, _spread(style.spread, style.pace), shortest, longest)
-        dealt = lengths.desired([full[place] for place in free], drawn, [factors[place] for place in free])
+        dealt = lengths.desired([wanted[place] for place in free], drawn, [factors[place] for place in free])
         for place, value in zip(free, dealt, strict=True):
-            wanted[place] = max(value, min(shortest, full[place]))
+            wanted[place] = max(value, min(float(shortest), wanted[place]))
     least, most = [], []
     for place, unit in enumerate(ordered):
         need = 2 * made[place].frames if made[place].sort else LEAST_FRAMES
