@@ -167,6 +167,20 @@ def test_a_model_never_changes_a_style_that_words_name():
     assert better.style.name == "wedding"
 
 
+def test_a_model_changes_nothing_that_words_settled():
+    for words, choice in (
+        ("zorpish, warmer", "colder"),
+        ("zorpish, no music", "background music"),
+        ("zorpish, 9:16", "square"),
+    ):
+        reading = intent.read(words)
+        assert helped.read(answering({"zorpish": choice}), words, None, reading) == reading
+    reading = intent.read("zorpish, warmer")
+    assert helped.read(answering({"zorpish": "film grain"}), "zorpish, warmer", None, reading).style.effects == {
+        "grain": 8.0
+    }
+
+
 def test_every_choice_of_the_model_is_understood():
     for choice in helped.CHOICES[1:]:
         assert intent.read(choice).unknown == (), choice

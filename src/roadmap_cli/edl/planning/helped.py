@@ -8,7 +8,7 @@ come of it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.edl.planning import intent
@@ -18,14 +18,14 @@ from roadmap_cli.edl.planning.wishes import Reading
 if TYPE_CHECKING:
     from roadmap_cli.models.chat import Chat
 
-#: What an unknown word may stand for: words the reader knows.
+#: What an unknown word may stand for: words the reader knows. No style is among them: it would change everything.
 CHOICES = (
     "nothing", "warmer", "colder", "darker", "brighter", "more colour", "less colour", "more contrast", "less contrast",
     "black and white", "sepia", "slower", "faster", "slow motion", "shorter shots", "longer shots", "slower at the end",
     "faster at the end", "background blur", "film grain", "glow", "vignette", "many dissolves", "hard cuts",
     "cut on the beat", "dramatic music", "background music", "no music", "quieter music", "louder music",
     "cut the silences", "start with the best moment", "with a hook", "only the highlights", "stabilise", "sharpen",
-    "fade in and out", "vertical", "square", "widescreen", *(f"{name} style" for name in STYLES if name != "plain"),
+    "fade in and out", "vertical", "square", "widescreen",
 )  # fmt: skip
 #: So many unknown words are asked about, at most.
 MOST = 8
@@ -61,12 +61,27 @@ def read(chat: Chat, text: str, style: str | None, reading: Reading) -> Reading:
         purpose="read-intent",
     )
     chosen = {w: c for w, c in reply.value.items() if w in asked and c in CHOICES and c != "nothing"}
+    asked_for = _touched(reading)
+    chosen = {w: c for w, c in chosen.items() if not _touched(intent.read(c, reading.style.name)) & asked_for}
     if not chosen:
         return reading
-    names_one = style is not None or any(" style: " in reason for reason in reading.reasons)
-    chosen = {w: c for w, c in chosen.items() if not (names_one and c.endswith(" style"))}
     added = ", ".join(chosen.values())
     more = intent.read(f"{text}, {added}", style)
     told = tuple(f"the language model reads {word!r} as {choice!r}" for word, choice in chosen.items())
     left = tuple(word for word in more.unknown if word not in chosen)
     return replace(more, reasons=(*more.reasons, *told), unknown=left)
+
+
+def _touched(reading: Reading) -> set[str]:
+    """The numbers that a reading moved away from its style's own: those are settled."""
+    base, style = STYLES[reading.style.name], reading.style
+    found = {each.name for each in fields(style) if getattr(style, each.name) != getattr(base, each.name)}
+    found -= {"grade", "effects"}
+    found |= {
+        each.name for each in fields(style.grade) if getattr(style.grade, each.name) != getattr(base.grade, each.name)
+    }
+    found |= {name for name, value in style.effects.items() if base.effects.get(name) != value}
+    found |= {name for name in base.effects if name not in style.effects}
+    if any(reason.startswith("no music") for reason in reading.reasons):
+        found.add("music")
+    return found
