@@ -20,8 +20,9 @@ if not shutil.which("ffmpeg"):
     pytest.skip("ffmpeg is not installed: apt-get install ffmpeg", allow_module_level=True)
 
 from roadmap_cli.core import clock
-from roadmap_cli.edl import intent, planning, probe, programs, scanning
+from roadmap_cli.edl import probe, programs, scanning
 from roadmap_cli.edl.checking import checks
+from roadmap_cli.edl.planning import intent, planner
 from roadmap_cli.edl.rendering import edits, render
 
 ROOT = Path(__file__).parents[3]
@@ -109,8 +110,9 @@ def edit(found: programs.Programs) -> SimpleNamespace:
     def plan(records: list[dict[str, Any]], words: str) -> tuple[Any, list[Any], dict[str, Any]]:
         sources = [record for record in records if record["kind"] == "edl.source"]
         shots = [record for record in records if record["kind"] == "edl.shot"]
-        made = planning.plan(sources, shots, words, intent.read(words), AT)
-        return made.header, [choice.record for choice in made.choices if choice.record], by_id(sources)
+        others = [record for record in records if record["kind"] not in ("edl.source", "edl.shot")]
+        made = planner.plan(sources, shots, words, intent.read(words), AT, others)
+        return made.header, made.cuts, by_id(sources)
 
     def by_hand(source: dict[str, Any], ranges: list[tuple[int, int]], **more: Any) -> tuple[Any, list[Any], Any]:
         """A plan of plain ranges of one source, one after the other."""

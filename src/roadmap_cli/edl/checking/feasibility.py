@@ -10,7 +10,7 @@ from pathlib import Path
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.core.records import Record, require
 from roadmap_cli.edl import edit as saying
-from roadmap_cli.edl import intent, timecode
+from roadmap_cli.edl import planning, timecode
 from roadmap_cli.edl.checking.findings import Finding, error, warning
 from roadmap_cli.edl.checking.footage import Footage, rational
 from roadmap_cli.edl.grade import Grade
@@ -161,7 +161,7 @@ def cut_range(footage: Footage, cut: Record) -> Iterator[Finding]:
         return
     if end > int(source.get("frames", 0)):
         yield error("range", f"ends at frame {end}, its source has {source.get('frames')}", cut)
-    if not intent.SLOWEST <= speed <= intent.FASTEST:
+    if not planning.SLOWEST <= speed <= planning.FASTEST:
         yield error("speed", f"plays at {float(speed):g} times, allowed is 0.5 to 2", cut)
     elif abs(timecode.frames_shown(end - first, rate, speed, fps) - shown) > 1:
         fits = timecode.frames_shown(end - first, rate, speed, fps)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as saying
-from roadmap_cli.edl import intent, timecode
+from roadmap_cli.edl import planning, timecode
 from roadmap_cli.edl.checking import hearing, narrative
 from roadmap_cli.edl.checking.findings import Finding
 from roadmap_cli.edl.checking.footage import Timed, box_of, number, rational
@@ -310,7 +310,7 @@ def _speed(work: Work, finding: Finding) -> str | None:
         return None
     cut = work.cuts[place]
     speed = rational(cut["speed"])
-    nearest = min(max(speed, intent.SLOWEST), intent.FASTEST)
+    nearest = min(max(speed, planning.SLOWEST), planning.FASTEST)
     cut["speed"] = timecode.spell(Fraction(nearest))
     work.resized.add(cut["id"])
     return f"plays at {float(nearest):g} instead of {float(speed):g} times"

@@ -12,9 +12,9 @@ from typing import Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as saying
+from roadmap_cli.edl import grade
 from roadmap_cli.edl.checking.findings import Finding, error, warning
 from roadmap_cli.edl.checking.footage import SIZES, Footage, box_of, number, zoom
-from roadmap_cli.edl.grade import Grade
 
 #: Pictures as alike as this, of about one size, are one view (30 degree rule).
 _ALIKE = 0.92
@@ -91,21 +91,18 @@ def colour(footage: Footage) -> Iterator[Finding]:
 def look_of(footage: Footage, cut: Record) -> tuple[float, float, float] | None:
     """Mean luma (0-255) of a cut after its grade, and the shift of its greys (a*, b*); None if it was not measured.
 
-    The grade's tone curve at the mean is taken for the mean of the curve; 100 K of warmth move b* by about one.
+    The look of a grey as light as the mean is taken for the mean of the look; 100 K of warmth move b* by about one.
     """
     shot = footage.shot(cut)
     luma = number(shot.get("luma_mean"))
     if luma is None:
         return None
-    grade = Grade.read(cut.get("grade"))
-    extra = saying.effects(cut)
-    toned = 0.5 + (luma / 255 - 0.5) * grade.contrast + grade.brightness
-    toned = min(1.0, max(0.0, toned + grade.lift * (1 - min(1.0, max(0.0, toned))) ** 2))
-    least, most, _ = saying.EFFECTS["gamma"]
-    toned = toned ** (1 / min(most, max(least, extra.get("gamma", 1.0))))
-    toned = min(1.0, toned + extra.get("shadows", 0.0) * (1 - toned) ** 2)
+    look = grade.of(cut).bounded()
+    grey = luma / 255
+    red, green, blue = (float(value) for value in grade.transform(look, grey, grey, grey))
+    toned = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     colour = [number(shot.get(name)) or 0.0 for name in ("tint_shift", "temperature_shift")]
-    shift = (colour[0] * grade.saturation + extra.get("tint", 0.0), colour[1] * grade.saturation + grade.warmth_k / 100)
+    shift = (colour[0] * look.saturation + look.tint, colour[1] * look.saturation + look.warmth_k / 100)
     return toned * 255, *shift
 
 

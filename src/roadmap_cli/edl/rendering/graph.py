@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from roadmap_cli.edl import timecode
+from roadmap_cli.core.errors import CannotCreate
+from roadmap_cli.edl import grade, timecode
 from roadmap_cli.edl.edit import WHOLE, Box
-from roadmap_cli.edl.rendering import looks, plates, titles
+from roadmap_cli.edl.grade import Grade
+from roadmap_cli.edl.rendering import plates, titles
 from roadmap_cli.edl.rendering.pieces import Layer, Piece, Shape
 
 _SCALER = "bicubic+accurate_rnd+full_chroma_int"
@@ -185,14 +187,23 @@ def _standard_range(layer: Layer) -> list[str]:
     ]  # fmt: skip
 
 
+def _table(look: Grade, directory: Path) -> str | None:
+    """The name of the look's table in a folder, None if it changes nothing. Raises CannotCreate."""
+    if look.neutral:
+        return None
+    try:
+        return grade.store(look, directory).name
+    except OSError as error:
+        raise CannotCreate(f"cannot write {directory}: {(error.strerror or str(error)).lower()}") from None
+
+
 def _framed(graph: Graph, layer: Layer, stream: str, number: int) -> tuple[str, int, int]:
     """Its part of the source picture at its size in the frame, through the colour table, 8-bit BT.709 video range."""
     media, shape, framing = layer.media, graph.shape, layer.framing
     tone_mapped = media.transfer in _HIGH_RANGE and graph.zscale
     matrix = "bt709" if tone_mapped else media.matrix
     wide, high = media.width, media.height
-    colours, _ = looks.parts(layer.effects)
-    table = looks.table(layer.look, colours, graph.cache / "looks")
+    table = _table(layer.look, graph.cache / "looks")
     blur = layer.blur if layer.blur and layer.blur.sigma else None
     if framing.start != framing.end:
         boxes = [_filling(box, wide, high, shape) for box in (framing.start, framing.end)]

@@ -18,11 +18,10 @@ from typing import Any
 from roadmap_cli.core import records
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as said
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import grade, timecode
 from roadmap_cli.edl.edit import Blur, Framing
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.probe import Media
-from roadmap_cli.edl.rendering import looks
 from roadmap_cli.edl.rendering.edits import Edit
 
 #: Part of each key: a change of the filters or the encoder's settings is a new number.
@@ -94,7 +93,6 @@ class Layer:
     def decisive(self) -> dict[str, Any]:
         """All that decides its pixels."""
         moves = self.framing.start != self.framing.end
-        colours, others = looks.parts(self.effects)
         told: dict[str, Any] = {
             "source": [self.media.sha256, self.media.video_index],
             "range": [self.first, self.end, *self.seen],
@@ -102,15 +100,15 @@ class Layer:
             "rate": timecode.spell(self.media.fps),
             "speed": timecode.spell(self.speed),
             "frames": self.frames,
-            "look": looks.identity(self.look, colours),
-            "effects": {name: round(value, 4) for name, value in others.items()},
+            "look": {} if self.look.neutral else grade.identity(self.look),
+            "effects": {name: round(value, 4) for name, value in self.effects.items()},
             "framing": [self.framing.start.record(), self.framing.end.record()],
         }
         if moves:
             told["moves"] = [self.offset, self.total]
-        if "grain" in others:
+        if "grain" in self.effects:
             told["tick"] = self.tick
-        if "stabilise" in others:
+        if "stabilise" in self.effects:
             told["around"] = list(self.around)
         if self.blur and self.blur.sigma:
             box = self.blur.subject.record() if self.blur.subject else None
@@ -206,8 +204,9 @@ class _Cut:
         around = (min(around[0], first), max(around[1], end))
         speed = timecode.rational(cut["speed"], field="speed")
         frames = cut["timeline_out_frame"] - cut["timeline_in_frame"]
+        others = {name: value for name, value in said.effects(cut).items() if name not in said.COLOUR_EFFECTS}
         layer = Layer(
-            media, first, end, Fraction(first), speed, frames, Grade.read(cut.get("grade")), said.effects(cut),
+            media, first, end, Fraction(first), speed, frames, grade.of(cut), others,
             said.framing(cut), said.blur(cut), 0, frames, 0, around,
         )  # fmt: skip
         return cls(cut, layer, fps)
