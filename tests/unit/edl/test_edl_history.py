@@ -316,6 +316,8 @@ def test_a_plan_stored_by_another_command_is_the_first_of_its_history(state):
         assert [part["id"] for part in revisions.version(tx, base.plan_id).things] == [part["id"] for part in parts]
         made = make(tx, base, without(1), "less")
         assert walking.path(tx, made) == [base, made]
+        walking.undo(tx, made, "edl-undo", NOW)
+        assert [edit["plan_id"] for edit in log.records(tx, base)] == [made.plan_id, base.plan_id]
 
 
 def test_a_moved_source_is_found_where_it_was_last_seen(state):

@@ -305,7 +305,7 @@ def tree(tx: Connection, root_id: str) -> list[Revision]:
     rows = tx.execute(
         "SELECT r.plan_id, r.root_id, r.parent_id, r.edit_id, r.undoes,"
         " (SELECT min(number) FROM edl_head_move m WHERE m.root_id = r.root_id AND m.plan_id = r.plan_id) AS first"
-        " FROM edl_revision r WHERE r.root_id = ? ORDER BY first, r.plan_id",
+        " FROM edl_revision r WHERE r.root_id = ? ORDER BY r.plan_id <> r.root_id, first, r.plan_id",
         (root_id,),
     ).fetchall()
     found = [_read(row) for row in rows]
