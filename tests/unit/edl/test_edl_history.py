@@ -316,13 +316,15 @@ def test_a_plan_stored_by_another_command_is_the_first_of_its_history(state):
         assert [part["id"] for part in revisions.version(tx, base.plan_id).things] == [part["id"] for part in parts]
         made = make(tx, base, without(1), "less")
         assert walking.path(tx, made) == [base, made]
+        walking.undo(tx, made, "edl-undo", NOW)
+        assert [edit["plan_id"] for edit in log.records(tx, base)] == [made.plan_id, base.plan_id]
 
 
 def test_a_moved_source_is_found_where_it_was_last_seen(state):
     with state.write() as tx:
         base = start(tx)
         found = revisions.whole(tx, base)
-        revisions.adopt(tx, found.plan, found.things, [{**SOURCE, "path": "/elsewhere/ride.mp4"}], "edl-undo", NOW)
+        revisions.adopt(tx, found.plan, found.things, [{**SOURCE, "path": "/elsewhere/ride.mp4"}], NOW, "edl-undo")
         assert revisions.head(tx, base.root_id).sources[0]["path"] == "/elsewhere/ride.mp4"
         revisions.place(tx, [SOURCE])
 
@@ -331,9 +333,9 @@ def test_what_was_changed_by_hand_on_the_way_is_an_edit(state):
     with state.write() as tx:
         base = start(tx)
         plan, things, sources = revisions.whole(tx, base)
-        assert revisions.adopt(tx, {**plan, "checked": True}, things, sources, "edl-check", NOW) == base
+        assert revisions.adopt(tx, {**plan, "checked": True}, things, sources, NOW, "edl-check") == base
         changed = [{**part, "speed": "4/5"} if n == 1 else part for n, part in enumerate(things)]
-        found = revisions.adopt(tx, {**plan, "loudness_lufs": -14.0}, changed, sources, "edl-check", NOW)
+        found = revisions.adopt(tx, {**plan, "loudness_lufs": -14.0}, changed, sources, NOW, "edl-check")
         edit = revisions.edit_of(tx, found)
         assert edit["what"] == "change 2 parts by hand"
         assert sorted(each["field"] for each in edit["changes"]) == ["loudness_lufs", "speed"]
@@ -566,7 +568,7 @@ def test_whatever_a_stream_says_it_is_taken_in_or_refused_in_a_line(state, steps
     try:
         edit = gathering.read([SOURCE, *everything])
         with state.write() as tx:
-            base = revisions.adopt(tx, edit.plan, edit.things, [SOURCE], "edl-undo", NOW)
+            base = revisions.adopt(tx, edit.plan, edit.things, [SOURCE], NOW)
             head = revisions.whole(tx, base)
             walking.undoable(tx, base)
             for words in ("30", "why this?"):

@@ -235,7 +235,7 @@ def _recorded(run: Run, edit: Edit, mended: Mended) -> tuple[Edit, Mended]:
     cited = [name for each in mended.mends for name in (each.finding.cut_id, *each.finding.evidence) if name]
     with run.state.write() as tx:
         sources = list(edit.sources.values())
-        adopted = revisions.adopt(tx, edit.plan, edit.things, sources, run.command, run.now())
+        adopted = revisions.adopt(tx, edit.plan, edit.things, sources, run.now(), run.command)
         base = revisions.version(tx, adopted.plan_id)
         plan, things = revisions.revise(base.plan, mended.things, run.stamp(), **mended.plan_fields)
         own = {origin(thing): thing["id"] for thing in base.things}

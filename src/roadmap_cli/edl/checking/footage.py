@@ -200,17 +200,6 @@ class Footage:
         rate = rational(cut["fps"])
         return (2000 * frame * rate.denominator + rate.numerator) // (2 * rate.numerator)
 
-    @cached_property
-    def _cuts_of(self) -> dict[str, list[Record]]:
-        groups: dict[str, list[Record]] = {}
-        for cut in self.cuts:
-            groups.setdefault(cut["source_id"], []).append(cut)
-        return groups
-
-    def cuts_of(self, source_id: str) -> Sequence[Record]:
-        """The cuts taken from a source, in the order of the programme."""
-        return self._cuts_of.get(source_id, ())
-
     def heard(self, cut: Record) -> tuple[int, int] | None:
         """The stretch of its source that a cut sounds for, leads and lags included; None if it is silent."""
         name = cut["id"]

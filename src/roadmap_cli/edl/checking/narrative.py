@@ -42,15 +42,18 @@ def order(footage: Footage) -> Iterator[Finding]:
 
 def questions(footage: Footage) -> Iterator[Finding]:
     """A question that is asked gets the answer it got in the source."""
+    heard: dict[str, list[tuple[int, int, Record]]] = {}
+    for cut in footage.cuts:
+        if (stretch := footage.heard(cut)) is not None:
+            heard.setdefault(cut["source_id"], []).append((stretch[0] - 40, stretch[1] + 40, cut))
     for question, answer in asked(footage):
-        near = footage.cuts_of(question["source_id"])
-        end = question["end_ms"]
-        first = next((cut for cut in near if _hears(footage, cut, end - 200, end)), None)
-        if first is None:
+        near, end = heard.get(question["source_id"], ()), question["end_ms"]
+        asks = next((n for n, (begins, ends, _) in enumerate(near) if begins <= end - 200 and ends >= end), None)
+        if asks is None:
             continue
-        later = [cut for cut in near if cut["timeline_in_frame"] >= first["timeline_in_frame"]]
-        until = min(answer["end_ms"], answer["start_ms"] + _ANSWER_MS)
-        if not any(_hears(footage, cut, answer["start_ms"], until) for cut in later):
+        first, start = near[asks][2], answer["start_ms"]
+        until = min(answer["end_ms"], start + _ANSWER_MS)
+        if not any(begins <= start and ends >= until for begins, ends, _ in near[asks:]):
             said = f" {question['text']!r}" if question.get("text") else ""
             words = f"asks{said} and the answer, which follows in the source, is left out"
             yield error("question", words, first, evidence=(question["id"], answer["id"]))
@@ -93,11 +96,6 @@ def _sentences(words: Sequence[Record]) -> list[Record]:
             })  # fmt: skip
             part = []
     return found
-
-
-def _hears(footage: Footage, cut: Record, first: int, end: int) -> bool:
-    heard = footage.heard(cut)
-    return heard is not None and heard[0] <= first + 40 and heard[1] >= end - 40
 
 
 def establishing(footage: Footage) -> Iterator[Finding]:

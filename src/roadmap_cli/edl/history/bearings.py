@@ -43,7 +43,7 @@ class Bearings:
         if self.edit.plan is None:
             return self._current(tx)
         sources = list(self.edit.sources.values())
-        return revisions.adopt(tx, self.edit.plan, self.edit.things, sources, command, at)
+        return revisions.adopt(tx, self.edit.plan, self.edit.things, sources, at, command)
 
     def look(self, tx: Connection) -> tuple[Revision, Head] | None:
         """The revision to look at and what it holds, without storing anything; None if there is no edit at all."""

@@ -8,10 +8,10 @@ of their own only where they are new or something cites them: an edit of a thous
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
@@ -43,17 +43,12 @@ class Revision:
     undoes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The newest revision of an edit: its plan, its cuts in order followed by titles and cues, and the sources."""
 
     plan: Record
     things: list[Record]
     sources: list[Record]
-
-    def __iter__(self) -> Any:
-        """Plan, things, sources."""
-        return iter((self.plan, self.things, self.sources))
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -80,7 +75,7 @@ def record(
 
     `plan` names its `parent_id`; without one it is the first of its tree. `things` are all its cuts in order, titles
     and cues, each with the plan's id. What is stored as changed is what the two revisions differ by; `changes` may be
-    left empty, and each that is given must be among the differences. `sources` are remembered where they lie now.
+    left empty, and each that is given must be about a thing of either. `sources` are remembered where they lie now.
     A plan that is stored already becomes the head and nothing else happens.
 
     Raises DataError if the parent is unknown, things do not belong to the plan, a change is said that is not there,
@@ -104,7 +99,7 @@ def record(
         before = version(tx, parent.plan_id)
         plan = {**plan, "parent_id": parent.plan_id, "root_id": root}
         found = difference(before, Version(plan, things))
-        _agree(changes, found)
+        _agree(changes, {root, *map(origin, before.things), *map(origin, things)})
     else:
         before, found = Version(plan, ()), []
     records.put_many(tx, [plan, *_new(things, found, everything=parent is None)])
@@ -180,12 +175,17 @@ def place(tx: Connection, sources: Iterable[Record]) -> None:
 
 
 def adopt(
-    tx: Connection, plan: Record, things: Sequence[Record], sources: Sequence[Record], command: str, at: datetime
+    tx: Connection,
+    plan: Record,
+    things: Sequence[Record],
+    sources: Sequence[Record],
+    at: datetime,
+    command: str = "by hand",
 ) -> Revision:
     """The revision of a plan that came in a stream; one unknown here becomes the first of a tree of its own.
 
     A plan that is known but was changed on its way, by jq or an editor, becomes a revision after the one it was: what
-    a person did by hand is an edit like any other. Raises DataError as `record`.
+    a person did by hand is an edit like any other, told of the `command` that saw it. Raises DataError as `record`.
     """
     place(tx, sources)
     known = _revision(tx, require(plan, "id", str)) or _stored(tx, plan["id"])
@@ -305,7 +305,7 @@ def tree(tx: Connection, root_id: str) -> list[Revision]:
     rows = tx.execute(
         "SELECT r.plan_id, r.root_id, r.parent_id, r.edit_id, r.undoes,"
         " (SELECT min(number) FROM edl_head_move m WHERE m.root_id = r.root_id AND m.plan_id = r.plan_id) AS first"
-        " FROM edl_revision r WHERE r.root_id = ? ORDER BY first, r.plan_id",
+        " FROM edl_revision r WHERE r.root_id = ? ORDER BY r.plan_id <> r.root_id, first, r.plan_id",
         (root_id,),
     ).fetchall()
     found = [_read(row) for row in rows]
@@ -416,11 +416,10 @@ def _newest(tx: Connection, since: str) -> Revision | None:
     return _stored(tx, row[0]) if row and _revision(tx, row[0]) is None else None
 
 
-def _agree(said: Sequence[Change], found: Sequence[Change]) -> None:
-    """Raise DataError if a change is said of a thing that has none."""
-    changed = {change.origin_id for change in found}
-    stray = next((change for change in said if change.sort != "plan" and change.origin_id not in changed), None)
-    if stray is not None and stray.before != stray.after and not stray.field.startswith("timeline_"):
+def _agree(said: Sequence[Change], known: Collection[str]) -> None:
+    """Raise DataError if a change is said of something that neither revision has."""
+    stray = next((change for change in said if change.origin_id not in known and change.sort != "plan"), None)
+    if stray is not None:
         raise DataError(f"a change is said of {stray.origin_id!r} that is not in the plan", code="bad_change")
 
 
