@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-numpy = pytest.importorskip("numpy")
-
 from roadmap_cli.cli import terminal_pictures
+
+numpy = pytest.importorskip("numpy")
 
 
 @pytest.fixture
