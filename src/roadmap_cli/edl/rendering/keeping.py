@@ -69,14 +69,6 @@ def sweep(place: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def sweep_folder(folder: Path) -> None:
-    """Remove every unfinished file below a folder whose process is gone."""
-    for left in folder.glob("*/.*.part"):
-        with suppress(OSError), left.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink(missing_ok=True)
-
-
 @contextmanager
 def locked(place: Path) -> Iterator[bool]:
     """One process at a time for what is to become `place`. Gives whether it had to wait.
