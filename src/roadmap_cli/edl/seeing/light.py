@@ -48,7 +48,7 @@ def percentile(levels: Any, share: Any, part: float) -> float:
 
 
 def flicker(means: Any, fps: float) -> float:
-    """How much the mean luma of frames [n] trembles: root mean square about its mean over .4 s, flashes aside.
+    """How much the mean luma of frames [n] trembles: root mean square about its course over .6 s, flashes aside.
 
     Slow changes (a fade, a cloud) do not count, and neither does what is over eight times the usual: a flash.
     """
@@ -56,6 +56,6 @@ def flicker(means: Any, fps: float) -> float:
 
     if len(means) < 5:
         return 0.0
-    rest = numpy.abs(quick(numpy.asarray(means, numpy.float64), max(3, round(0.4 * fps))))
+    rest = numpy.abs(quick(numpy.asarray(means, numpy.float64), max(5, round(0.6 * fps))))
     usual = rest[rest <= 8 * numpy.median(rest) + 0.5]
     return float(numpy.sqrt(numpy.mean(numpy.square(usual))))

@@ -120,6 +120,8 @@ class Look:
             "sharpest_frame": self._sharpest[1] if self._sharpest else self.first,
             **self._layout.record(),
         }
+        if self.transition_frames:
+            found |= {"entered_by": self.entered_by, "transition_frames": self.transition_frames}
         if self.noise is not None:
             found["noise"] = round(self.noise, 2)
         return found

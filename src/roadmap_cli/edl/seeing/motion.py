@@ -3,7 +3,7 @@
 The optical-flow equation of Lucas and Kanade (1981) is solved for these and an even change of brightness over all
 pixels of a small picture at once, twice: what the first answer does not explain (things that move by themselves) counts
 less in the second (iteratively reweighted least squares with Cauchy weights). Where that explains too little the
-pictures are first laid on each other by phase correlation (Kuglin and Hines 1975): fast pans.
+the middle of the picture is first looked for in the next one: fast pans.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from typing import Any
 #: A pair whose change is smaller than this (code values a pixel) is a still camera.
 _STILL = 0.15
 #: What must be left of a change for a second try, and its least size in code values.
-_POOR, _MUCH = 0.6, 2.5
+_POOR, _MUCH = 0.45, 2.5
+#: How far beyond the mean change a pixel still counts, in the first answer and in the second.
+_WIDE = (3.0, 2.0)
+#: Shifts in pixels beyond which the flow is no longer a slope, and beyond which too little of a picture is left.
+_FAR, _FARTHEST = 1.2, 0.3
 
 
 @dataclass(slots=True)
@@ -53,27 +57,37 @@ class Camera:
             return moved
         moved[moving], left = self._solved(before[moving], after[moving])
         for place, rest in zip(moving, left, strict=True):
-            if rest > _POOR * change[place] and rest > _MUCH:
-                found, better = self._shifted(before[place], after[place])
-                if better < 0.8 * rest:
-                    moved[place] = found
+            far = numpy.abs(moved[place, :2]).max() > _FAR
+            poor = rest > _POOR * change[place] and rest > _MUCH
+            if far or poor:
+                moved[place] = self._laid(before[place], after[place], moved[place], float(rest), poor)
         return moved
 
-    def _shifted(self, before: Any, after: Any) -> tuple[Any, float]:
-        """The same for one pair that may lie far apart: whole pixels first, then the rest on what overlaps."""
+    def _laid(self, before: Any, after: Any, guess: Any, rest: float, poor: bool) -> Any:
+        """The same for one pair that lies far apart: whole pixels first, then the rest on what overlaps.
+
+        `guess` is what was found so far and leaves `rest`; if that is poor, the middle is looked for all over.
+        """
         import cv2
         import numpy
 
         height, width = before.shape
-        window = cv2.createHanningWindow((width, height), cv2.CV_32F)
-        (x, y), _ = cv2.phaseCorrelate(before, after, window)
-        dx, dy = round(x), round(y)
-        if abs(dx) > 0.6 * width or abs(dy) > 0.6 * height or (dx == 0 and dy == 0):
-            return numpy.zeros(3, numpy.float32), float("inf")
-        first = before[max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)]
-        second = after[max(0, dy) : height - max(0, -dy), max(0, dx) : width - max(0, -dx)]
-        moved, left = Camera()._solved(first[None], second[None])
-        return moved[0] + numpy.array([dx, dy, 0], numpy.float32), float(left[0])
+        tries = [(round(float(guess[0])), round(float(guess[1])))]
+        if poor:
+            down, across = int(height * _FARTHEST), int(width * _FARTHEST)
+            middle = before[down : height - down, across : width - across]
+            place = cv2.minMaxLoc(cv2.matchTemplate(after, middle, cv2.TM_CCOEFF_NORMED))[3]
+            tries.append((place[0] - across, place[1] - down))
+        bound = 0.8 * rest if poor else rest
+        for dx, dy in tries:
+            if (dx, dy) == (0, 0) or abs(dx) > _FARTHEST * width or abs(dy) > _FARTHEST * height:
+                continue
+            first = before[max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)]
+            second = after[max(0, dy) : height - max(0, -dy), max(0, dx) : width - max(0, -dx)]
+            moved, left = Camera()._solved(first[None], second[None])
+            if left[0] < bound:
+                guess, bound = moved[0] + numpy.array([dx, dy, 0], numpy.float32), left[0]
+        return guess
 
     def _solved(self, before: Any, after: Any) -> tuple[Any, Any]:
         """Lucas and Kanade's answer for each pair, [n, 3], and the mean change it leaves, [n]."""
@@ -93,16 +107,17 @@ class Camera:
         numpy.multiply(gy, x, out=slopes[:, 3])
         slopes[:, 3] -= gx * y
         slopes[:, 4] = 1
-        weights = None
-        for _ in range(2):
-            weighted = slopes if weights is None else slopes * weights[:, None]
+        rest, left = came, numpy.abs(came).mean(axis=1)
+        for wide in _WIDE:
+            weights = 1 / (1 + numpy.square(rest / (wide * left + 0.5)[:, None]))
+            weighted = slopes * weights[:, None]
             normal = weighted @ slopes.transpose(0, 2, 1)
-            normal += numpy.eye(5, dtype=numpy.float32) * (1e-4 * numpy.trace(normal, axis1=1, axis2=2)[:, None, None] + 1)
+            # A little of each unknown's own weight: flat pictures have an answer, too, and it is no movement.
+            own = numpy.einsum("nii->ni", normal)
+            own += 1e-3 * own + 1
             answer = numpy.linalg.solve(normal, -(weighted @ came[:, :, None]))
             rest = came + (answer.transpose(0, 2, 1) @ slopes)[:, 0]
             left = numpy.abs(rest).mean(axis=1)
-            scale = (1.5 * left + 0.3)[:, None]
-            weights = 1 / (1 + numpy.square(rest / scale))
         return answer[:, :3, 0], left
 
     def _grid(self, shape: tuple[int, int]) -> tuple[Any, Any]:
@@ -119,23 +134,26 @@ class Camera:
 def shake(pan: Any, tilt: Any, fps: float) -> float:
     """The root mean square of what is quick in a camera's path, in shares of the width.
 
-    `pan` and `tilt` [n] are movements from frame to frame. The path is their sum; slow is its mean over .8 s.
+    `pan` and `tilt` [n] are movements from frame to frame. The path is their sum; slow is what `quick` takes away.
     """
     import numpy
 
     if len(pan) < 5:
         return 0.0
     path = numpy.cumsum(numpy.stack([pan, tilt]), axis=1, dtype=numpy.float64)
-    return float(numpy.sqrt(sum(numpy.mean(numpy.square(quick(one, round(0.8 * fps)))) for one in path)))
+    return float(numpy.sqrt(sum(numpy.mean(numpy.square(quick(one, round(1.2 * fps)))) for one in path)))
 
 
 def quick(values: Any, window: int) -> Any:
-    """Values [n] less their mean over `window` around each; at the ends the series is turned about its end."""
+    """Values [n] less a smooth course: a parabola laid through `window` values around each.
+
+    Savitzky and Golay (1964); at the ends the series is turned about its end.
+    """
     import numpy
 
-    half = max(1, min(window // 2, len(values) - 1))
+    half = max(2, min(window // 2, len(values) - 1))
+    place = numpy.arange(-half, half + 1)
+    weights = 3 * (3 * half * half + 3 * half - 1 - 5 * place * place) / ((2 * half - 1) * (2 * half + 1) * (2 * half + 3))
     ahead = 2 * values[0] - values[half:0:-1]
     after = 2 * values[-1] - values[-2 : -2 - half : -1]
-    total = numpy.cumsum(numpy.concatenate([[0.0], ahead, values, after]), dtype=numpy.float64)
-    width = 2 * half + 1
-    return values - (total[width:] - total[:-width]) / width
+    return values - numpy.convolve(numpy.concatenate([ahead, values, after]), weights, "valid")
