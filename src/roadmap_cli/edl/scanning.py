@@ -92,7 +92,7 @@ def media_of(found: Programs, source: Record) -> Media:
 
 
 def content_hash(state: State, path: Path, at: datetime, show: Show) -> str:
-    """A file's SHA-256, from the state if the file has not been touched since it was read. Raises as `probe.content_hash`.
+    """A file's SHA-256, from the state if the file was not touched since it was read. Raises as `probe.content_hash`.
 
     What was touched within two seconds of `at` is read again next time: it may change once more within the same tick of
     the file system's clock.
@@ -129,7 +129,8 @@ def recall(state: State, sha256: str, path: Path, detector: str = DEFAULT) -> li
 
     with state.read() as tx:
         rows = tx.execute(
-            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position", (sha256, shots.method(detector))
+            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position",
+            (sha256, shots.method(detector)),
         ).fetchall()
         known = [stored.get(tx, row[0]) for row in rows]
     if not known or None in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 from pathlib import Path
@@ -256,7 +257,16 @@ def test_noise_and_light_of_a_clip_through_the_decoder(clips, found, tmp_path):
 def test_every_shot_has_its_measures_however_short(edit, clips):
     for name in ("three.mp4", "one.mp4", "varying.mp4", "turned.mp4"):
         for shot in (one for one in edit.scan(clips / name) if one["kind"] == "edl.shot"):
-            for field in ("luma_p5", "luma_p95", "key", "flicker", "chroma_mean", "pan_ratio", "shake_ratio", "letterbox"):
+            for field in (
+                "luma_p5",
+                "luma_p95",
+                "key",
+                "flicker",
+                "chroma_mean",
+                "pan_ratio",
+                "shake_ratio",
+                "letterbox",
+            ):
                 assert field in shot, (name, field)
             assert shot["in_frame"] <= shot["sharpest_frame"] < shot["out_frame"]
 
@@ -268,7 +278,7 @@ def test_samples_are_in_order_and_one_follows_each_cut(clips, found, tmp_path):
     frames = [frame for frame, _ in kept]
     assert frames == sorted(set(frames))
     assert set(cuts) <= set(frames)
-    assert max(b - a for a, b in zip(frames, frames[1:], strict=False)) <= 13
+    assert max(b - a for a, b in itertools.pairwise(frames)) <= 13
     assert {picture.shape for _, picture in kept} == {(109, 256, 3)}
     assert kept[2][1].dtype == numpy.uint8
     media = probe.examine(found, ROOT / "examples/bikes.mp4", "0" * 64)
@@ -290,7 +300,7 @@ def test_samples_are_bounded_and_keep_those_after_cuts_longest():
     frames = [frame for frame, _ in samples]
     assert set(range(0, 5000, 500)) <= set(frames)
     assert frames == sorted(frames)
-    assert max(b - a for a, b in zip(frames, frames[1:], strict=False)) < 400
+    assert max(b - a for a, b in itertools.pairwise(frames)) < 400
     for frame in range(5000, 5200):
         samples.add(frame, *planes, first=True)
         assert len(samples) <= 64, "a film of nothing but cuts is bounded, too"

@@ -11,7 +11,6 @@ import click
 from roadmap_cli.cli import Run, command
 from roadmap_cli.core.records import Record
 
-
 #: Shots told one by one under a source's picture; of longer films only the strip.
 _MOST_TOLD = 40
 
@@ -88,9 +87,7 @@ def main(run: Run, files: tuple[Path, ...], detector: str) -> Iterable[Record]:
             if records:
                 run.detail(f"{path}: known content, not decoded again")
             else:
-                records = list(
-                    scanning.scan(found, path, run.now(), run.progress, sha256, detector=detector)
-                )
+                records = list(scanning.scan(found, path, run.now(), run.progress, sha256, detector=detector))
                 scanning.remember(run.state, records)
             for warning in scanning.warnings(records[0], str(path)):
                 run.warn(warning)

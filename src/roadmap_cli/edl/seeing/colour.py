@@ -61,7 +61,6 @@ class Colours:
 
     def _neutrals(self, across: Any, along: Any, pixels: int) -> None:
         """Where the greys lie: the mean of what is near grey, then of what is near that mean (mean shift)."""
-        import numpy
 
         a = b = 0.0
         near = None

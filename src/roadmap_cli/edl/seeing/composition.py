@@ -87,15 +87,14 @@ def slant(luma: Any) -> float | None:
     best = int(votes.argmax()) * _STEP - 25
     near = numpy.abs(angles - best) < 2.5
     x, y = columns[near].astype(numpy.float64), rows[near].astype(numpy.float64)
-    for reach, bend in ((1.0, best), (0.8, None)):
-        tangent = math.tan(math.radians(bend if bend is not None else found))
-        places = y - tangent * x
-        counts = numpy.bincount(numpy.round((places - places.min()) * 1.0).astype(int))
+    angle = float(best)
+    for reach in (2.0, 1.8):
+        places = y - math.tan(math.radians(angle)) * x
+        counts = numpy.bincount(numpy.round(places - places.min()).astype(int))
         counts = counts + numpy.concatenate([counts[1:], [0]])
-        centre = places.min() + int(counts.argmax()) + 0.5
-        on = numpy.abs(places - centre) <= 1 + reach
+        on = numpy.abs(places - places.min() - int(counts.argmax()) - 0.5) <= reach
         if len(numpy.unique(x[on])) < _RUN * width:
             return None
         slope, _ = numpy.polyfit(x[on], y[on], 1)
-        found = math.degrees(math.atan(slope))
-    return found if abs(found) <= _SLANT else None
+        angle = math.degrees(math.atan(slope))
+    return angle if abs(angle) <= _SLANT else None

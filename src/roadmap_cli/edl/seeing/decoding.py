@@ -80,7 +80,7 @@ def small_pictures(
     bright, colour = width * height, width * height // 4
     with _strips(geometry, strip) as writing:
         to = writing.fileno() if writing else None
-        pipes = {} if to is None else {"pass_fds": (to,)}
+        pipes: dict[str, Any] = {} if to is None else {"pass_fds": (to,)}
         command = _command(found, media, geometry, to)
         with programs.drained(command, str(media.path), bufsize=size * 4, **pipes) as decoder:
             if writing:

@@ -104,7 +104,9 @@ class Look:
 
         n = self.frames
         start = min(self.mixed, max(0, n - 6))
-        pan, tilt, zoom = (numpy.frombuffer(kept, numpy.float32)[start:] if kept else numpy.zeros(1) for kept in self._moves)
+        pan, tilt, zoom = (
+            numpy.frombuffer(kept, numpy.float32)[start:] if kept else numpy.zeros(1) for kept in self._moves
+        )
         found: dict[str, Any] = {
             "luma_mean": round(self._luma / n, 2),
             **light.described(self._histogram.ravel()),

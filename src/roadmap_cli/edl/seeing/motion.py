@@ -153,7 +153,9 @@ def quick(values: Any, window: int) -> Any:
 
     half = max(2, min(window // 2, len(values) - 1))
     place = numpy.arange(-half, half + 1)
-    weights = 3 * (3 * half * half + 3 * half - 1 - 5 * place * place) / ((2 * half - 1) * (2 * half + 1) * (2 * half + 3))
+    weights = (
+        3 * (3 * half * half + 3 * half - 1 - 5 * place * place) / ((2 * half - 1) * (2 * half + 1) * (2 * half + 3))
+    )
     ahead = 2 * values[0] - values[half:0:-1]
     after = 2 * values[-1] - values[-2 : -2 - half : -1]
     return values - numpy.convolve(numpy.concatenate([ahead, values, after]), weights, "valid")
