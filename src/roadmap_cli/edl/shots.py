@@ -16,7 +16,8 @@ from statistics import median
 from typing import Any
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.edl.cuts.finding import DEFAULT, Boundary, finder
+from roadmap_cli.edl.cuts.detector import Boundary
+from roadmap_cli.edl.cuts.finding import DEFAULT, finder
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.seeing import noise

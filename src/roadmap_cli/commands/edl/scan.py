@@ -45,6 +45,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     columns=("kind", "position", "in_frame", "out_frame", "fps", "luma_mean", "motion", "loudness_lufs", "path"),
     examples={
         "Find the shots of a clip": "edl-scan examples/bikes.mp4",
+        "Which shots shake?": "edl-scan examples/bikes.mp4 | jq -c 'select(.shake_ratio > 0.004) | [.position, .key]'",
         "List where the cuts are": "edl-scan examples/bikes.mp4 | jq -c 'select(.kind == \"edl.shot\") | .in_frame'",
     },
     see=("edl-plan",),
