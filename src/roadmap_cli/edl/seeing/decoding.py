@@ -44,9 +44,9 @@ class Geometry:
 
     @classmethod
     def of(cls, media: Media) -> Geometry:
-        """The sizes for a source: small pictures keep its shape, and are never larger than it."""
+        """The sizes for a source: small pictures keep its shape, but for ribbons, and are hardly ever larger."""
         scale = min(1.0, LONG_SIDE / max(media.width, media.height))
-        width, height = (max(4, 2 * round(side * scale / 2)) for side in (media.width, media.height))
+        width, height = (max(8, 2 * round(side * scale / 2)) for side in (media.width, media.height))
         strip = [min(most, side) // _BLOCK * _BLOCK for most, side in zip(_STRIP, media.stored, strict=True)]
         strip_width, strip_height = strip if min(strip) else (0, 0)
         return cls(width, height, strip_width, strip_height, max(1, timecode.round_half_up(media.fps / 2)))
