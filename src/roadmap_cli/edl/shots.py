@@ -22,7 +22,7 @@ from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.seeing import noise
 from roadmap_cli.edl.seeing.decoding import Geometry, Picture, small_pictures
-from roadmap_cli.edl.seeing.look import Frame, Look, sharpness
+from roadmap_cli.edl.seeing.look import SHARP_STEP, Frame, Look, sharpness
 from roadmap_cli.edl.seeing.motion import Camera
 from roadmap_cli.edl.seeing.samples import Samples
 
@@ -127,7 +127,7 @@ class _Measure:
                 mean=min(255.0, max(0.0, (float(mean[0, 0]) - 16) * smaller.LUMA_GAIN)),
                 deviation=float(deviation[0, 0]) * smaller.LUMA_GAIN,
                 change=change * smaller.LUMA_GAIN,
-                sharpness=sharpness(one.luma) if self.count % 2 == 0 else None,
+                sharpness=sharpness(one.luma) if self.count % SHARP_STEP == 0 else None,
                 moved=(move[0], move[1], move[2]),
             )
             self.count += 1

@@ -7,6 +7,7 @@ with those some frames later (after a photographic flash it is back).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,13 +87,11 @@ def _burns_out(pictures: Any, at: int, limits: Limits) -> bool:
     jump = float(light[1] - light[0]) if len(light) > 2 else 0.0
     if jump < limits.burns:
         return False
-    falls = 0
-    for before, after in zip(light[1:], light[2:], strict=False):
+    for falls, (before, after) in enumerate(itertools.pairwise(light[1:])):
         if before - after < 0.08 * jump:
             return False
-        falls += 1
         if after - light[0] < 0.3 * jump:
-            return falls > 1
+            return falls > 0
     return False
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _STRIP = (1920, 112)
 _BLOCK = 16
 #: What an unprivileged process may ask of a pipe on Linux.
 _PIPE_BYTES = 1 << 20
+#: Ten small pictures take the fastest decoder this long.
+_PAUSE_S = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +77,17 @@ def small_pictures(
     `strip` is called from another thread with a frame's number and the strip [height, width] of its luma. Raises
     DataError if the source cannot be decoded.
     """
-    import numpy
-
     width, height, size = geometry.width, geometry.height, geometry.small_bytes
     bright, colour = width * height, width * height // 4
     with _strips(geometry, strip) as writing:
         to = writing.fileno() if writing else None
         pipes: dict[str, Any] = {} if to is None else {"pass_fds": (to,)}
         command = _command(found, media, geometry, to)
-        with programs.drained(command, str(media.path), bufsize=size * 4, **pipes) as decoder:
+        with programs.drained(command, str(media.path), bufsize=0, **pipes) as decoder:
             if writing:
                 writing.close()
             _widen(decoder.stdout.fileno())
-            while data := decoder.stdout.read(size * BATCH):
-                run = numpy.frombuffer(data, numpy.uint8, len(data) // size * size).reshape(-1, size)
+            while (run := _read(decoder.stdout, size)) is not None:
                 yield [
                     Picture(
                         one[:bright].reshape(height, width),
@@ -97,6 +97,21 @@ def small_pictures(
                     for one in run
                 ]
             decoder.finish()
+
+
+def _read(pipe: Any, size: int) -> Any:
+    """The next pictures of `size` bytes, at most `BATCH`, as uint8 [n, size]: read in place. None at the end."""
+    import numpy
+
+    run = numpy.empty((BATCH, size), numpy.uint8)
+    into = memoryview(run).cast("B")
+    filled = 0
+    while filled < len(into) and (count := pipe.readinto(into[filled:])):
+        filled += count
+        if count < _PIPE_BYTES // 4:
+            # The decoder is slower: let it fill the pipe, rather than wake up for each of its writes.
+            time.sleep(_PAUSE_S)
+    return run[: filled // size] if filled >= size else None
 
 
 def _command(found: Programs, media: Media, geometry: Geometry, strips_to: int | None) -> list[str]:

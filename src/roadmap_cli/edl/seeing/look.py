@@ -1,7 +1,7 @@
 """How one shot looks: what was measured on its frames, gathered as they come.
 
 Mean brightness, change and the camera's movement are taken from every frame, the spread of brightness and sharpness
-from every second one; colour, bars
+from every third one; colour, bars
 and the horizon from some frames a second, and at least one of each shot.
 """
 
@@ -17,6 +17,9 @@ from roadmap_cli.edl.seeing import light, motion
 from roadmap_cli.edl.seeing.colour import Colours
 from roadmap_cli.edl.seeing.composition import Layout
 from roadmap_cli.edl.seeing.decoding import Picture
+
+#: Every so many frames sharpness and the histogram are looked at.
+SHARP_STEP = 3
 
 
 @dataclass(frozen=True, slots=True)
