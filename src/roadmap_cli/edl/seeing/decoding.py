@@ -104,7 +104,7 @@ def _read(pipe: Any, size: int) -> Any:
     import numpy
 
     run = numpy.empty((BATCH, size), numpy.uint8)
-    into = memoryview(run).cast("B")
+    into = run.data.cast("B")
     filled = 0
     while filled < len(into) and (count := pipe.readinto(into[filled:])):
         filled += count
