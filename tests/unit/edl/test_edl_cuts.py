@@ -51,7 +51,7 @@ def test_a_flash_is_no_cut(frames):
 
 
 def test_a_flash_over_a_fast_pan_is_no_cut():
-    pictures = scene(6, 60, 3)
+    pictures = scene(6, 60, 6)
     for n in range(4):
         pictures[30 + n, 0] = numpy.clip(pictures[30 + n, 0] + 150 * (1 - n / 4), 0, 255)
     assert found(pictures) == []

@@ -68,6 +68,8 @@ def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
     after = next((n for n in range(at + 1, min(len(steps), at + AROUND + 1)) if steps[n] > _REPEATED), len(pictures))
     if max(after, at + held) < len(pictures):
         sides.append(unlike(pictures[at], pictures[max(after, at + held)]))
+    elif at + 1 < len(pictures):
+        sides.append(0.0)  # it stands still
     if size >= limits.stands_out * (usual + 0.8):
         if left < limits.against_neighbours * min(sides, default=0.0):
             return False
