@@ -46,6 +46,8 @@ class Media:
     audio_index: int | None
     audio_start_s: Fraction
     streams: tuple[dict[str, Any], ...]
+    #: Width and height of a picture turned upright, in pixels as they are stored: square or not.
+    stored: tuple[int, int]
 
     @property
     def video_start_s(self) -> Fraction:
@@ -116,6 +118,7 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
         audio_index=int(sound["index"]) if sound else None,
         audio_start_s=int(sound.get("start_pts", 0)) * Fraction(sound["time_base"]) if sound else Fraction(0),
         streams=tuple(_summary(s) for s in streams),
+        stored=_stored_size(video, rotation),
     )
 
 
@@ -223,6 +226,12 @@ def _shown_size(video: Mapping[str, Any]) -> tuple[int, int, int]:
     if rotation % 180 == 90:
         width, height = height, width
     return max(2, width - width % 2), max(2, height - height % 2), rotation
+
+
+def _stored_size(video: Mapping[str, Any], rotation: int) -> tuple[int, int]:
+    """Width and height in stored pixels after a turn of so many degrees."""
+    width, height = int(video["width"]), int(video["height"])
+    return (height, width) if rotation % 180 == 90 else (width, height)
 
 
 def _matrix(video: Mapping[str, Any]) -> str:

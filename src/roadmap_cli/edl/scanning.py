@@ -11,14 +11,16 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import probe, shots, sound, timecode
+from roadmap_cli.edl.cuts.finding import DEFAULT
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
+from roadmap_cli.edl.seeing.samples import Samples
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import State
@@ -38,22 +40,33 @@ class Show(Protocol):
         """Show a bar while the block runs."""
 
 
-def scan(found: Programs, path: Path, at: datetime, show: Show, sha256: str | None = None) -> Iterator[Record]:
+def scan(
+    found: Programs,
+    path: Path,
+    at: datetime,
+    show: Show,
+    sha256: str | None = None,
+    *,
+    detector: str = DEFAULT,
+    samples: Samples | None = None,
+) -> Iterator[Record]:
     """Measure a file: its edl.source record, then its edl.shot records in order.
 
-    The frame count is known only at the end, so the source's record waits for the last shot; what waits is one small
-    record a shot. Raises InputMissing or DataError with the file's name.
+    `detector` finds the cuts (see `cuts.finding.NAMES`); `samples` takes small pictures for models. The frame count is
+    known only at the end, so the source's record waits for the last shot; what waits is one small record a shot. Raises
+    InputMissing or DataError with the file's name.
     """
     media = probe.examine(found, path, sha256 or probe.content_hash(path))
     with show(f"sound of {path.name}"):
         levels = sound.measure(found, media)
     with show(f"pictures of {path.name}", media.declared_frames or None) as bar:
-        looks = list(shots.find(found, media, bar.advance))
-    frames = looks[-1].first + looks[-1].frames
-    source = _source_record(media, frames, at)
+        seen = shots.find(found, media, bar.advance, detector=detector, samples=samples)
+        looks = [(look.first, look.frames, look.record(float(media.fps))) for look in seen]
+    method = shots.method(detector)
+    source = _source_record(media, looks[-1][0] + looks[-1][1], method, at)
     yield source
-    for position, look in enumerate(looks):
-        yield _shot_record(media, source, position, look, levels, at)
+    for position, (first, frames, measures) in enumerate(looks):
+        yield _shot_record(media, source, position, (first, first + frames), measures, levels, at)
 
 
 def warnings(source: Record, name: str) -> list[str]:
@@ -64,6 +77,8 @@ def warnings(source: Record, name: str) -> list[str]:
         found.append(f"{name}: truncated: {frames} frames can be decoded, it declares {declared}")
     if source.get("varying_rate"):
         found.append(f"{name}: varying frame rate: frames are counted at {source['fps']} a second")
+    if source.get("high_dynamic_range"):
+        found.append(f"{name}: high dynamic range: brightness and colour are measured as they are stored")
     return found
 
 
@@ -76,13 +91,46 @@ def media_of(found: Programs, source: Record) -> Media:
     return probe.examine(found, path, sha256)
 
 
-def recall(state: State, sha256: str, path: Path) -> list[Record]:
+def content_hash(state: State, path: Path, at: datetime, show: Show) -> str:
+    """A file's SHA-256, from the state if the file was not touched since it was read. Raises as `probe.content_hash`.
+
+    What was touched within two seconds of `at` is read again next time: it may change once more within the same tick of
+    the file system's clock.
+    """
+    name = os.path.abspath(path)  # noqa: PTH100 - resolve() would lose the name the person gave a link
+    try:
+        before = path.stat()
+    except OSError:
+        return probe.content_hash(path)
+    with state.read() as tx:
+        row = tx.execute(
+            "SELECT size, inode, changed_ns, touched_ns, sha256 FROM edl_file WHERE path = ?", (name,)
+        ).fetchone()
+    signs = (before.st_size, before.st_ino, before.st_mtime_ns, before.st_ctime_ns)
+    if row and tuple(row[:4]) == signs:
+        return str(row[4])
+    with show(f"reading {path.name}", before.st_size) as bar:
+        sha256 = probe.content_hash(path, bar.advance)
+    after = path.stat()
+    unchanged = (after.st_size, after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == signs
+    if unchanged and after.st_ctime_ns < (at.timestamp() - 2) * 1e9:
+        with state.write() as tx:
+            tx.execute(
+                "INSERT OR REPLACE INTO edl_file (path, size, inode, changed_ns, touched_ns, sha256)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (name, *signs, sha256),
+            )
+    return sha256
+
+
+def recall(state: State, sha256: str, path: Path, detector: str = DEFAULT) -> list[Record]:
     """The records of an earlier scan of the same content by the same method, or none."""
     from roadmap_cli.state import records as stored
 
     with state.read() as tx:
         rows = tx.execute(
-            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position", (sha256, shots.METHOD)
+            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position",
+            (sha256, shots.method(detector)),
         ).fetchall()
         known = [stored.get(tx, row[0]) for row in rows]
     if not known or None in known:
@@ -94,13 +142,13 @@ def remember(state: State, found: list[Record]) -> None:
     """Store a scan's records, and that they belong together."""
     from roadmap_cli.state import records as stored
 
-    sha256 = found[0]["sha256"]
+    sha256, method = found[0]["sha256"], found[0]["method"]
     with state.write() as tx:
         stored.put_many(tx, found)
         for position, record in enumerate(found):
             tx.execute(
                 "INSERT OR REPLACE INTO edl_scan (sha256, method, position, record_id) VALUES (?, ?, ?, ?)",
-                (sha256, shots.METHOD, position, record["id"]),
+                (sha256, method, position, record["id"]),
             )
 
 
@@ -108,10 +156,10 @@ def _at_path(record: Record, path: Path) -> Record:
     return {**record, "path": os.path.abspath(path)} if record["kind"] == "edl.source" else record  # noqa: PTH100
 
 
-def _source_record(media: Media, frames: int, at: datetime) -> Record:
+def _source_record(media: Media, frames: int, method: str, at: datetime) -> Record:
     record: Record = {
         "kind": "edl.source",
-        "id": content_id("edl.source", sha256=media.sha256, method=shots.METHOD),
+        "id": content_id("edl.source", sha256=media.sha256, method=method),
         "at": clock.stamp(at),
         "path": os.path.abspath(media.path),  # noqa: PTH100 - resolve() would lose the name the person gave a link
         "sha256": media.sha256,
@@ -125,7 +173,7 @@ def _source_record(media: Media, frames: int, at: datetime) -> Record:
         "interlaced": media.interlaced,
         "has_sound": media.audio_index is not None,
         "streams": list(media.streams),
-        "method": shots.METHOD,
+        "method": method,
     }
     if media.declared_frames:
         record["declared_frames"] = media.declared_frames
@@ -135,22 +183,26 @@ def _source_record(media: Media, frames: int, at: datetime) -> Record:
 
 
 def _shot_record(
-    media: Media, source: Record, position: int, look: shots.Look, levels: sound.Levels | None, at: datetime
+    media: Media,
+    source: Record,
+    position: int,
+    span: tuple[int, int],
+    measures: dict[str, Any],
+    levels: sound.Levels | None,
+    at: datetime,
 ) -> Record:
-    first, end = look.first, look.first + look.frames
+    first, end = span
     record: Record = {
         "kind": "edl.shot",
-        "id": content_id("edl.shot", sha256=media.sha256, method=shots.METHOD, in_frame=first, out_frame=end),
+        "id": content_id("edl.shot", sha256=media.sha256, method=source["method"], in_frame=first, out_frame=end),
         "at": clock.stamp(at),
         "source_id": source["id"],
         "position": position,
         "in_frame": first,
         "out_frame": end,
         "fps": timecode.spell(media.fps),
-        **look.record(),
+        **measures,
     }
-    if look.transition_frames:
-        record |= {"entered_by": look.entered_by, "transition_frames": look.transition_frames}
     if levels is not None:
         lag: Fraction = media.video_start_s - media.audio_start_s
         record |= levels.between(first / media.fps + lag, end / media.fps + lag)

@@ -1,174 +1,162 @@
 """Where the cuts are and how each shot looks: one decode of the pictures, small, streamed, in constant memory.
 
 Boundaries come from `edl.cuts`, which is fed frames counted by presentation time (`probe.pictures`), so that its frame
-numbers mean the same picture as in the render.
+numbers mean the same picture as in the render. What is measured of a frame waits until it is certain which shot the
+frame belongs to.
 """
 
 from __future__ import annotations
 
-import math
+from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import Any
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.edl import programs
-from roadmap_cli.edl.probe import Media, pictures
+from roadmap_cli.edl.cuts.detector import Boundary
+from roadmap_cli.edl.cuts.finding import DEFAULT, finder
+from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
-
-if TYPE_CHECKING:
-    from roadmap_cli.edl.cuts.detector import Boundary
+from roadmap_cli.edl.seeing import noise
+from roadmap_cli.edl.seeing.decoding import Geometry, Picture, small_pictures
+from roadmap_cli.edl.seeing.look import SHARP_STEP, Frame, Look, sharpness
+from roadmap_cli.edl.seeing.motion import Camera
+from roadmap_cli.edl.seeing.samples import Samples
 
 #: Names what measured the shots; part of every shot's identity. A change of method is a new name.
-METHOD = "cuts-1-w320"
-WIDTH = 320
-#: Up to this size one thread decodes as fast as pictures are made small, and threads only cost more in all.
-_ONE_THREAD_PIXELS = 1920 * 1088
+METHOD = "cuts-1-w320-seen-1"
+
+
+def method(detector: str = DEFAULT) -> str:
+    """What a scan with a detector is known by."""
+    return METHOD if detector == DEFAULT else f"{METHOD}-{detector}"
+
+
+def find(
+    found: Programs,
+    media: Media,
+    tell: Callable[[float], None],
+    *,
+    detector: str = DEFAULT,
+    samples: Samples | None = None,
+) -> Iterator[Look]:
+    """Decode a source once and yield its shots in order; together they cover every frame.
+
+    A gradual transition is parted in its middle. `tell` hears of frames done. `samples` is given small pictures: one
+    after each cut, and two a second. Raises DataError if no picture can be decoded.
+    """
+    import cv2
+
+    # Pictures are so small that sharing one out among threads costs more than it saves.
+    cv2.setNumThreads(1)
+    geometry = Geometry.of(media)
+    strips = _Strips()
+    shots = _Shots(Look(first=0), geometry.strip_step, samples)
+    measure = _Measure()
+    finding = finder(detector, media)
+    for pictures in small_pictures(found, media, geometry, strips.add):
+        for frame, small in measure.frames(pictures):
+            shots.waiting.append(frame)
+            for boundary in finding.add(small, frame.picture):
+                yield strips.judged(shots.parted(boundary))
+        shots.fill(finding.certain)
+        tell(len(pictures))
+    for boundary in finding.finish():
+        yield strips.judged(shots.parted(boundary))
+    shots.fill(measure.count)
+    if not shots.look.frames:
+        raise DataError("no picture can be decoded", where=str(media.path), code="no_pictures")
+    yield strips.judged(shots.look)
 
 
 @dataclass(slots=True)
-class Look:
-    """Running means of what was measured on the frames of one shot."""
+class _Shots:
+    """The shot that frames go into, and the frames of which it is not yet certain where they go."""
 
-    first: int
-    entered_by: str = "cut"
-    transition_frames: int = 0
-    frames: int = 0
-    luma: float = 0.0
-    saturation: float = 0.0
-    contrast: float = 0.0
-    sharpness: float = 0.0
-    motion: float = 0.0
-    steps: int = 0
+    look: Look
+    step: int
+    samples: Samples | None
+    waiting: deque[Frame] = field(default_factory=deque)
 
-    def add(self, frame: _Frame) -> None:
-        """Take one frame in. The step into the shot's first frame is the cut, not motion."""
-        if self.frames:
-            self.motion += frame.change
-            self.steps += 1
-        self.frames += 1
-        self.luma += frame.luma
-        self.saturation += frame.saturation
-        self.contrast += frame.contrast
-        self.sharpness += frame.sharpness
+    def fill(self, end: int) -> None:
+        """Frames before `end` belong to the shot."""
+        while self.waiting and self.waiting[0].number < end:
+            frame = self.waiting.popleft()
+            if self.look.add(frame, self.step) and self.samples is not None:
+                planes = (frame.picture.luma, frame.picture.blue, frame.picture.red)
+                first = frame.number == self.look.first + self.look.mixed
+                self.samples.add(frame.number, *planes, first=first)
 
-    def record(self) -> dict[str, float]:
-        """Means over the shot. Luma, contrast and motion are in code values 0-255."""
-        n = self.frames
-        return {
-            "luma_mean": round(self.luma / n, 2),
-            "contrast": round(self.contrast / n, 2),
-            "saturation_ratio": round(self.saturation / n, 4),
-            "motion": round(self.motion / self.steps, 3) if self.steps else 0.0,
-            "sharpness": round(self.sharpness / n, 3),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    number: int
-    luma: float
-    contrast: float
-    saturation: float
-    sharpness: float
-    change: float
+    def parted(self, boundary: Boundary) -> Look:
+        """The shot that a boundary ends; the next one begins."""
+        self.fill(boundary.at)
+        done = self.look
+        length = boundary.end - boundary.first
+        self.look = Look(boundary.at, boundary.kind, length, boundary.end - boundary.at)
+        return done
 
 
 @dataclass(slots=True)
 class _Measure:
-    """Measures one small picture after the other; remembers only the last one's luma."""
+    """Measures runs of small pictures; remembers the last luma."""
 
-    before: Any = field(default=None)
+    count: int = 0
+    _before: Any = None
+    _camera: Camera = field(default_factory=Camera)
 
-    def frame(self, number: int, luma: Any, small: Any) -> _Frame:
-        """`luma` [height, width] in studio range, and the picture's stack, for its colour; both by BT.601."""
+    def frames(self, pictures: list[Picture]) -> Iterator[tuple[Frame, Any]]:
+        """Each picture measured, and its stack for the cut detector."""
         import cv2
 
-        from roadmap_cli.edl.cuts.smaller import LUMA_GAIN
+        from roadmap_cli.edl.cuts import smaller
 
-        colours = cv2.cvtColor(cv2.merge((small[0], small[2], small[1])), cv2.COLOR_YCrCb2BGR)
-        saturation = cv2.cvtColor(colours, cv2.COLOR_BGR2HSV)
-        mean, deviation = cv2.meanStdDev(luma)
-        edges = cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1]
-        change = 0.0 if self.before is None else cv2.norm(luma, self.before, cv2.NORM_L1) / luma.size
-        self.before = luma
-        return _Frame(
-            number=number,
-            luma=min(255.0, max(0.0, (float(mean[0][0]) - 16) * LUMA_GAIN)),
-            contrast=float(deviation[0][0]) * LUMA_GAIN,
-            saturation=float(cv2.mean(saturation)[1]) / 255,
-            sharpness=math.log1p(float(edges[0][0]) * LUMA_GAIN),
-            change=float(change) * LUMA_GAIN,
-        )
+        halves = [_halved(one.luma) for one in pictures]
+        moved = self._camera.follow([cv2.GaussianBlur(_halved(half), (3, 3), 0) for half in halves])
+        for one, half, move in zip(pictures, halves, moved.tolist(), strict=True):
+            mean, deviation = cv2.meanStdDev(half)
+            flat = one.luma.reshape(-1)
+            change = 0.0 if self._before is None else cv2.norm(flat, self._before, cv2.NORM_L1) / flat.size
+            self._before = flat
+            frame = Frame(
+                number=self.count,
+                picture=one,
+                half=half,
+                mean=min(255.0, max(0.0, (float(mean[0, 0]) - 16) * smaller.LUMA_GAIN)),
+                deviation=float(deviation[0, 0]) * smaller.LUMA_GAIN,
+                change=change * smaller.LUMA_GAIN,
+                sharpness=sharpness(one.luma) if self.count % SHARP_STEP == 0 else None,
+                moved=(move[0], move[1], move[2]),
+            )
+            self.count += 1
+            yield frame, smaller.stack(half, one.blue, one.red)
 
 
-def find(found: Programs, media: Media, tell: Callable[[float], None]) -> Iterator[Look]:
-    """Decode a source once and yield its shots in order; together they cover every frame.
-
-    A gradual transition is parted in its middle. `tell` hears of each frame done. Raises DataError if no picture can be
-    decoded.
-    """
+def _halved(plane: Any) -> Any:
+    """A plane [height, width] at half its size, at least 4 by 4."""
     import cv2
 
-    from roadmap_cli.edl.cuts import smaller
-    from roadmap_cli.edl.cuts.detector import Detector
-
-    detector = Detector()
-    measure = _Measure()
-    pending: deque[_Frame] = deque()
-    shot = Look(first=0)
-    for number, (luma, blue, red) in enumerate(_small_pictures(found, media)):
-        half = cv2.resize(luma, blue.shape[::-1], interpolation=cv2.INTER_AREA)
-        small = smaller.stack(half, blue, red)
-        pending.append(measure.frame(number, luma, small))
-        for boundary in detector.add(small):
-            yield _filled(shot, pending, boundary.at)
-            shot = _entered(boundary)
-        tell(1)
-    for boundary in detector.finish():
-        yield _filled(shot, pending, boundary.at)
-        shot = _entered(boundary)
-    while pending:
-        shot.add(pending.popleft())
-    if not shot.frames:
-        raise DataError("no picture can be decoded", where=str(media.path), code="no_pictures")
-    yield shot
+    height, width = plane.shape
+    return cv2.resize(plane, (max(4, width // 2), max(4, height // 2)), interpolation=cv2.INTER_AREA)
 
 
-def _filled(shot: Look, pending: deque[_Frame], end: int) -> Look:
-    """A shot with its frames, which are those waiting before `end`."""
-    while pending and pending[0].number < end:
-        shot.add(pending.popleft())
-    return shot
+@dataclass(slots=True)
+class _Strips:
+    """Noise by frame number, two values a second; written by the thread that reads strips."""
 
+    frames: array[int] = field(default_factory=lambda: array("q"))
+    sigmas: array[float] = field(default_factory=lambda: array("f"))
 
-def _entered(boundary: Boundary) -> Look:
-    return Look(boundary.at, boundary.kind, boundary.end - boundary.first)
+    def add(self, number: int, strip: Any) -> None:
+        if (sigma := noise.sigma(strip)) is not None:
+            self.sigmas.append(sigma)
+            self.frames.append(number)
 
-
-def _small_pictures(found: Programs, media: Media) -> Iterator[tuple[Any, Any, Any]]:
-    """Every frame of a source as small planes Y [height, width], U and V [height / 2, width / 2]."""
-    import numpy
-
-    width = max(2, min(WIDTH, media.width))
-    width -= width % 2
-    height = max(2, round(width * media.height / media.width / 2) * 2)
-    options, filters = pictures(media)
-    if media.width * media.height <= _ONE_THREAD_PIXELS:
-        options |= {"threads": 1}
-    scaled: dict[str, str | int] = {"w": width, "h": height, "flags": "area", "out_range": "tv"}
-    filters = [*filters, ("scale", scaled | {"out_color_matrix": "bt601"}), ("format", {"pix_fmts": "yuv420p"})]
-    node = programs.source(media.path, media.video_index, options, filters)
-    node = node.output("pipe:1", format="rawvideo", fps_mode="passthrough")
-    bright, colour = width * height, width * height // 4
-    size = bright + 2 * colour
-    with programs.drained(programs.arguments(found, node), str(media.path), bufsize=size * 4) as decoder:
-        while len(data := decoder.stdout.read(size)) == size:
-            planes = numpy.frombuffer(data, numpy.uint8)
-            yield (
-                planes[:bright].reshape(height, width),
-                planes[bright : bright + colour].reshape(height // 2, width // 2),
-                planes[bright + colour :].reshape(height // 2, width // 2),
-            )
-        decoder.finish()
+    def judged(self, look: Look) -> Look:
+        """The look with its noise: the median of its strips, none if there are none yet."""
+        low, high = bisect_left(self.frames, look.first), bisect_left(self.frames, look.first + look.frames)
+        if high > low:
+            look.noise = median(self.sigmas[low:high])
+        return look

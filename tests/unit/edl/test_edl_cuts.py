@@ -50,6 +50,23 @@ def test_a_flash_is_no_cut(frames):
     assert found(pictures) == []
 
 
+def test_a_flash_over_a_fast_pan_is_no_cut():
+    pictures = scene(6, 60, 6)
+    for n in range(4):
+        pictures[30 + n, 0] = numpy.clip(pictures[30 + n, 0] + 150 * (1 - n / 4), 0, 255)
+    assert found(pictures) == []
+
+
+def test_a_bright_short_shot_is_no_flash():
+    bright = scene(8, 5, 0)
+    bright[:, 0] = numpy.clip(bright[:, 0] + 90, 0, 255)
+    before, after = scene(5, 40, 0), scene(9, 40, 0)
+    before[:, 0] *= 0.5
+    after[:, 0] *= 0.5
+    pictures = numpy.concatenate([before, bright, after])
+    assert [one.at for one in found(pictures)] == [40, 45]
+
+
 def test_a_fast_pan_is_no_cut():
     assert found(numpy.concatenate([scene(6, 30, 0), scene(6, 40, 4)])) == []
 

@@ -56,6 +56,11 @@ class Detector:
             return []
         return self._judge(self._judged + STRETCH)
 
+    @property
+    def certain(self) -> int:
+        """No boundary will be before this frame any more."""
+        return self._judged
+
     def finish(self) -> list[Boundary]:
         """The rest, after the last picture."""
         return self._judge(self._first + len(self._kept), last=True)

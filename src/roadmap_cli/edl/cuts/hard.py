@@ -7,6 +7,7 @@ with those some frames later (after a photographic flash it is back).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ _FLASH_FRAMES = 9
 #: A step of at most so much is the same picture again.
 _REPEATED = 0.05
 _STILL = 7
+#: What waiting adds at most to the step a movement makes, in code values.
+_SATURATED = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Limits:
     floor: float = 7.0
     stands_out: float = 2.5
     unexplained: float = 11.0
+    unexplained_uneven: float = 15.0
     against_neighbours: float = 1.8
     stands_out_little: float = 1.2
     against_both: float = 3.0
@@ -34,6 +38,7 @@ class Limits:
     brighter: float = 8.0
     white: float = 0.6
     alike: float = 0.4
+    burns: float = 40.0
 
 
 def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
@@ -48,23 +53,48 @@ def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
     moving = around[around > _REPEATED]
     held = 1 + _held(steps, at)
     # Among stills, the few steps there are may be cuts themselves and are no measure of movement.
-    usual = held * float(numpy.median(moving)) if 4 * len(moving) >= len(around) else 0.0
+    usual = _waited(float(numpy.median(moving)), held) if 4 * len(moving) >= len(around) else 0.0
     if size < limits.stands_out_little * (usual + 0.8):
         return False
     left = unlike(pictures[at - 1], pictures[at])
-    if left < limits.unexplained:
+    # Where pictures are shown again and again, one step holds the movement of several.
+    uneven = len(moving) < 0.75 * len(around)
+    if left < (limits.unexplained_uneven if uneven else limits.unexplained):
         return False
     sides = []
     if at - 1 - held >= 0:
         sides.append(unlike(pictures[at - 1 - held], pictures[at - 1]))
-    if at + held < len(pictures):
-        sides.append(unlike(pictures[at], pictures[at + held]))
+    # A picture that is shown again says nothing about how the new shot moves.
+    after = next((n for n in range(at + 1, min(len(steps), at + AROUND + 1)) if steps[n] > _REPEATED), len(pictures))
+    if max(after, at + held) < len(pictures):
+        sides.append(unlike(pictures[at], pictures[max(after, at + held)]))
+    elif at + 1 < len(pictures):
+        sides.append(0.0)  # it stands still
     if size >= limits.stands_out * (usual + 0.8):
         if left < limits.against_neighbours * min(sides, default=0.0):
             return False
     elif left < limits.against_both * max([*sides, 1.0]):
         return False
-    return not _flashes(pictures, at, limits)
+    return not (_flashes(pictures, at, limits) or _burns_out(pictures, at, limits))
+
+
+def _waited(usual: float, held: int) -> float:
+    """How great a step movement makes that shows itself only after so many frames: differences saturate."""
+    return min(held * usual, usual + _SATURATED)
+
+
+def _burns_out(pictures: Any, at: int, limits: Limits) -> bool:
+    """Whether a flash goes off at `at` and dies down frame by frame, whatever else moves."""
+    light = pictures[at - 1 : at + _FLASH_FRAMES, 0].mean(axis=(1, 2))
+    jump = float(light[1] - light[0]) if len(light) > 2 else 0.0
+    if jump < limits.burns:
+        return False
+    for falls, (before, after) in enumerate(itertools.pairwise(light[1:])):
+        if before - after < 0.08 * jump:
+            return False
+        if after - light[0] < 0.3 * jump:
+            return falls > 0
+    return False
 
 
 def _held(steps: Any, at: int) -> int:
