@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,6 +48,11 @@ class Media:
     streams: tuple[dict[str, Any], ...]
 
     @property
+    def has_picture(self) -> bool:
+        """Whether there is a moving picture; without one `fps` is 0 and there are no frames."""
+        return self.width > 0
+
+    @property
     def video_start_s(self) -> Fraction:
         """Presentation time of the first picture, in seconds of the file's own clock."""
         return self.video_start * self.video_time_base
@@ -74,7 +79,7 @@ def content_hash(path: Path, tell: Callable[[int], None] | None = None) -> str:
 
 
 def examine(found: Programs, path: Path, sha256: str) -> Media:
-    """Ask ffprobe about a file. Raises DataError if it holds no moving picture that can be decoded."""
+    """Ask ffprobe about a file. Raises DataError if it holds neither a moving picture nor sound that can be decoded."""
     try:
         told = json.loads(programs.probe(found, path, "-show_streams", "-show_format"))
     except DataError as error:
@@ -90,10 +95,12 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
         raise DataError("a still picture, not a video", where=str(path), code="no_video")
     streams = told.get("streams", [])
     pictures = [s for s in streams if s.get("codec_type") == "video" and not _cover(s) and s.get("width")]
-    if not pictures:
-        raise DataError("no video stream", where=str(path), code="no_video")
-    video = pictures[0]
     sound = next((s for s in streams if s.get("codec_type") == "audio" and s.get("sample_rate", "0") != "0"), None)
+    if not pictures and sound is None:
+        raise DataError("neither a video nor a sound stream", where=str(path), code="no_video")
+    if not pictures:
+        return _only_sound(path, sha256, sound or {}, streams)
+    video = pictures[0]
     fps, varying = _rate(found, path, video)
     width, height, rotation = _shown_size(video)
     duration = _fraction(video.get("duration")) or _fraction(told.get("format", {}).get("duration"))
@@ -140,6 +147,16 @@ def pictures(media: Media, first: int | None = None, end: int | None = None) -> 
         wanted["end_pts"] = end
     filters += [("fps", counted), ("trim", wanted)]
     return options, filters
+
+
+def _only_sound(path: Path, sha256: str, sound: Mapping[str, Any], streams: Sequence[Mapping[str, Any]]) -> Media:
+    """A file of sound alone: a song, a recording."""
+    return Media(
+        path=path, sha256=sha256, fps=Fraction(0), width=0, height=0, rotation=0, varying=False, interlaced=False,
+        matrix="", pixel_format="", transfer="", video_index=-1, video_start=0, video_time_base=Fraction(1),
+        declared_frames=0, audio_index=int(sound["index"]), audio_start_s=Fraction(0),
+        streams=tuple(_summary(s) for s in streams),
+    )  # fmt: skip
 
 
 def _cover(stream: Mapping[str, Any]) -> bool:

@@ -1,0 +1,1 @@
+"""What a source's sound holds: speech, music, ambient sound, silence, loudness, rhythm, words."""
