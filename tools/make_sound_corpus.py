@@ -62,6 +62,7 @@ class Truth:
     beats: list[float] = field(default_factory=list)
     downbeats: list[float] = field(default_factory=list)
     tempo: float = 0.0
+    parts: list[tuple[str, float, float]] = field(default_factory=list)
 
 
 def missing() -> list[str]:
@@ -77,8 +78,12 @@ def word(text: str, voice: str, speed: int) -> numpy.ndarray:
     start = spoken.index(b"data") + 8
     sound = numpy.frombuffer(spoken[start : len(spoken) - (len(spoken) - start) % 2], "<i2").astype(numpy.float32) / 32768
     sound = resampled(sound, 22_050)
-    loud = numpy.flatnonzero(numpy.abs(sound) > 0.01 * numpy.abs(sound).max())
-    return sound[loud[0] : loud[-1] + 1]
+    # espeak-ng ends a word with a breath of its own at -50 dB, a fifth of a second later: that is no part of it.
+    step = RATE // 200
+    blocks = sound[: len(sound) // step * step].reshape(-1, step)
+    power = numpy.sqrt((blocks**2).mean(axis=1))
+    loud = numpy.flatnonzero(power > 0.015 * power.max())
+    return sound[loud[0] * step : (loud[-1] + 1) * step]
 
 
 def resampled(sound: numpy.ndarray, rate: int) -> numpy.ndarray:
@@ -175,14 +180,21 @@ def mix(part: str, seed: int) -> tuple[numpy.ndarray, Truth]:
         piece += rng.standard_normal((2, count)).astype(numpy.float32) * (0 if sort == "silence" else 2e-4)
         if sort.startswith("speech"):
             place = int(rng.uniform(0.3, 0.8) * RATE)
+            pause = 0
             while True:
                 phrase, words = speaker.phrase()
                 if place + len(phrase) > count - RATE // 4:
                     break
+                if sort == "speech" and place - pause >= 0.3 * RATE:
+                    truth.silence.append(((at + pause) / RATE, (at + place) / RATE))
                 piece[:, place : place + len(phrase)] += phrase * 0.5
                 truth.speech.append(((at + place) / RATE, (at + place + len(phrase)) / RATE))
                 truth.words += [((at + place + a) / RATE, (at + place + b) / RATE) for a, b in words]
+                pause = place + len(phrase)
                 place += len(phrase) + int(rng.uniform(0.4, 1.5) * RATE)
+            if sort == "speech" and count - pause >= 0.3 * RATE:
+                truth.silence.append(((at + pause) / RATE, (at + count) / RATE))
+        truth.parts.append((sort, at / RATE, (at + count) / RATE))
         spoken = float(numpy.sqrt(numpy.mean(piece**2))) or 0.05
         if "noise" in sort:
             sound = noise(str(rng.choice(["room", "wind", "rain", "traffic"])), count, rng)

@@ -21,9 +21,13 @@ _BEGINS, _ENDS = 0.5, 0.35
 #: A pause shorter than this does not part phrases.
 PAUSE_MS = 300
 _SHORTEST_MS = 120
-#: How far an edge may move outwards, and what is left of the pause around it.
-_REACH_BACK_MS, _REACH_ON_MS = 180, 260
-_MARGIN_BEFORE_MS, _MARGIN_AFTER_MS = 30, 40
+#: How far an edge may move outwards on the level and inwards; a gap so short is a stop consonant's.
+_REACH_BACK_MS, _REACH_ON_MS, _INWARDS_MS, _HOLD_MS = 450, 600, 160, 130
+#: What is left of the pause around the voice; and where the level cannot tell them apart, as the model's frames err.
+_MARGIN_BEFORE_MS, _MARGIN_AFTER_MS = 45, 55
+#: What noise hides of a word's soft end, in ms for each dB that the bar is nearer to the voice than 30.
+_HIDDEN_MS = 2.5
+_BLIND_BEFORE_MS, _BLIND_AFTER_MS = 90, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +50,22 @@ def phrases(likely: Samples, step_ms: float, voice_db: Samples, middle_ms: int, 
     if not runs:
         return []
     level = numpy.convolve(numpy.pad(voice_db, 1, mode="edge"), numpy.ones(3) / 3, mode="valid") if len(voice_db) else voice_db
-    spoken = numpy.zeros(len(level) + 1, bool)
+    spoken = numpy.zeros(len(level), bool)
     for start, end in runs:
-        spoken[_at(start, middle_ms, len(level)) : _at(end, middle_ms, len(level)) + 1] = True
+        spoken[_at(start - 120, middle_ms, len(level)) : _at(end + 120, middle_ms, len(level)) + 1] = True
     edges = []
     for number, (start, end) in enumerate(runs):
         before = runs[number - 1][1] if number else 0.0
         after = runs[number + 1][0] if number + 1 < len(runs) else float(length_ms)
-        bar = _bar(level, spoken, start, end, middle_ms)
+        bars = [_bar(level, spoken, start, end, way, middle_ms) for way in (-1, 1)]
         edges.append((
-            _outwards(level, bar, start, max(before, start - _REACH_BACK_MS), -_MARGIN_BEFORE_MS, before, middle_ms),
-            _outwards(level, bar, end, min(after, end + _REACH_ON_MS), _MARGIN_AFTER_MS, after, middle_ms),
+            _edge(level, bars[0], start, max(before, start - _REACH_BACK_MS), -1, middle_ms),
+            _edge(level, bars[1], end, min(after, end + _REACH_ON_MS), 1, middle_ms),
         ))  # fmt: skip
+    edges = _apart(edges, float(length_ms))
     joined: list[list[float]] = []
     for start, end in edges:
-        if joined and start - joined[-1][1] < PAUSE_MS:
+        if joined and start - joined[-1][1] < PAUSE_MS - _MARGIN_BEFORE_MS - _MARGIN_AFTER_MS:
             joined[-1][1] = max(end, joined[-1][1])
         else:
             joined.append([start, end])
@@ -93,43 +98,57 @@ def _at(time_ms: float, middle_ms: int, count: int) -> int:
     return min(max(0, round((time_ms - middle_ms) / 10)), max(0, count - 1))
 
 
-def _bar(level: Samples, spoken: Any, start: float, end: float, middle_ms: int) -> float:
-    """The level that divides this run of speech from the pauses around it."""
+def _bar(level: Samples, spoken: Any, start: float, end: float, way: int, middle_ms: int) -> tuple[float, float] | None:
+    """The level that divides a run of speech from the pause before (-1) or after it, and how far below the voice it is.
+
+    None if they are about as loud.
+    """
     import numpy
 
     first, last = _at(start, middle_ms, len(level)), _at(end, middle_ms, len(level)) + 1
-    around = slice(max(0, first - 300), last + 300)
-    quiet = level[around][~spoken[:-1][around]]
-    loud = float(numpy.percentile(level[first:last], 90)) if last > first else 0.0
-    floor = float(numpy.percentile(quiet, 30)) if len(quiet) >= 10 else loud - 40
-    return min(floor + max(5.0, 0.18 * (loud - floor)), loud - 6)
+    side = slice(max(0, first - 150), first) if way < 0 else slice(last, last + 150)
+    around = side if int((~spoken[side]).sum()) >= 20 else slice(max(0, first - 300), last + 300)
+    quiet = level[around][~spoken[around]]
+    if len(quiet) < 10 or last - first < 3:
+        return None
+    loud = float(numpy.percentile(level[first:last], 90))
+    floor, unrest = (float(value) for value in numpy.percentile(quiet, (50, 85)))
+    bar = max(floor + 5.0, floor + 0.1 * (loud - floor), min(unrest + 2.0, loud - 14))
+    return (bar, loud - bar) if bar <= loud - 9 else None
 
 
-def _outwards(
-    level: Samples, bar: float, edge: float, reach: float, margin: int, neighbour: float, middle_ms: int
-) -> float:
-    """An edge moved towards `reach` until the level stays below the bar for 40 ms; else to the quietest place there."""
-    import numpy
-
-    if not len(level):
-        return edge
-    towards = 1 if reach >= edge else -1
-    first, last = _at(edge, middle_ms, len(level)), _at(reach, middle_ms, len(level))
-    path = numpy.arange(first, last + towards, towards)
-    low = level[path] < bar
-    found = float(reach)
-    for number in range(len(path)):
-        if low[number : number + 4].all():
-            found = path[number] * 10.0 + middle_ms
+def _edge(level: Samples, parted: tuple[float, float] | None, edge: float, limit: float, way: int, middle_ms: int) -> float:
+    """An edge moved to the last of the voice on its way outwards, and its margin; never beyond `limit`."""
+    margin, blind = (
+        (_MARGIN_AFTER_MS, _BLIND_AFTER_MS) if way > 0 else (_MARGIN_BEFORE_MS, _BLIND_BEFORE_MS)
+    )
+    if parted is None:
+        return edge + way * blind
+    bar, below = parted
+    margin += round(_HIDDEN_MS * max(0.0, 30.0 - below))
+    hold = _HOLD_MS // 10
+    here = _at(edge, middle_ms, len(level))
+    place = here - way * (_INWARDS_MS // 10)
+    end = _at(limit, middle_ms, len(level))
+    voice = -1
+    since = place
+    while 0 <= place < len(level) and (place - end) * way <= 0:
+        if level[place] >= bar:
+            voice = since = place
+        elif (place - since) * way > hold and (place - here) * way > 0:
             break
-    else:
-        # Something else is as loud as the voice: the quietest moment is the least harm.
-        found = path[int(numpy.argmin(level[path]))] * 10.0 + middle_ms
-    found = min(found, edge) if towards < 0 else max(found, edge)
-    moved = found + margin
-    # Never more than halfway into the pause that is left.
-    half = (found + neighbour) / 2
-    return max(moved, half) if towards < 0 else min(moved, half)
+        place += way
+    return voice * 10.0 + middle_ms + way * margin if voice >= 0 else edge
+
+
+def _apart(edges: list[tuple[float, float]], length_ms: float) -> list[tuple[float, float]]:
+    """Edges whose margins leave half of what lies between two runs to each."""
+    found = []
+    for number, (start, end) in enumerate(edges):
+        before = edges[number - 1][1] if number else 0.0
+        after = edges[number + 1][0] if number + 1 < len(edges) else length_ms
+        found.append((max(start, min((start + before) / 2, start)), min(end, max((end + after) / 2, 0.0))))
+    return [(max(0.0, start), min(length_ms, end)) for start, end in found]
 
 
 def likely_by_signal(voice_db: array[float]) -> Samples:
