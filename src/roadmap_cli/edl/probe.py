@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -46,6 +46,8 @@ class Media:
     audio_index: int | None
     audio_start_s: Fraction
     streams: tuple[dict[str, Any], ...]
+    #: Length as the container tells it, 0 if it does not.
+    duration_s: Fraction = Fraction(0)
 
     @property
     def has_picture(self) -> bool:
@@ -99,7 +101,7 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
     if not pictures and sound is None:
         raise DataError("neither a video nor a sound stream", where=str(path), code="no_video")
     if not pictures:
-        return _only_sound(path, sha256, sound or {}, streams)
+        return _only_sound(path, sha256, sound or {}, told)
     video = pictures[0]
     fps, varying = _rate(found, path, video)
     width, height, rotation = _shown_size(video)
@@ -123,6 +125,7 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
         audio_index=int(sound["index"]) if sound else None,
         audio_start_s=int(sound.get("start_pts", 0)) * Fraction(sound["time_base"]) if sound else Fraction(0),
         streams=tuple(_summary(s) for s in streams),
+        duration_s=duration or Fraction(0),
     )
 
 
@@ -149,13 +152,14 @@ def pictures(media: Media, first: int | None = None, end: int | None = None) -> 
     return options, filters
 
 
-def _only_sound(path: Path, sha256: str, sound: Mapping[str, Any], streams: Sequence[Mapping[str, Any]]) -> Media:
+def _only_sound(path: Path, sha256: str, sound: Mapping[str, Any], told: Mapping[str, Any]) -> Media:
     """A file of sound alone: a song, a recording."""
     return Media(
         path=path, sha256=sha256, fps=Fraction(0), width=0, height=0, rotation=0, varying=False, interlaced=False,
         matrix="", pixel_format="", transfer="", video_index=-1, video_start=0, video_time_base=Fraction(1),
         declared_frames=0, audio_index=int(sound["index"]), audio_start_s=Fraction(0),
-        streams=tuple(_summary(s) for s in streams),
+        streams=tuple(_summary(s) for s in told.get("streams", [])),
+        duration_s=_fraction(told.get("format", {}).get("duration")) or Fraction(0),
     )  # fmt: skip
 
 

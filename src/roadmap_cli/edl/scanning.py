@@ -6,7 +6,7 @@ The rule: records describe content. The same bytes give the same ids wherever th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from fractions import Fraction
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import probe, shots, sound, timecode
+from roadmap_cli.edl import hearing, probe, shots, timecode
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 
 if TYPE_CHECKING:
+    from roadmap_cli.edl.hearing.words import Word
     from roadmap_cli.state.store import State
 
 
@@ -38,28 +39,51 @@ class Show(Protocol):
         """Show a bar while the block runs."""
 
 
-def scan(found: Programs, path: Path, at: datetime, show: Show, sha256: str | None = None) -> Iterator[Record]:
-    """Measure a file: its edl.source record, then its edl.shot records in order.
+def method(ears: hearing.Ears, words: str = "") -> str:
+    """What a scan with these models and words is called: another name is another scan."""
+    return "+".join([shots.METHOD, hearing.METHOD, *ears.names, *([f"words-{words[:16]}"] if words else [])])
+
+
+def scan(
+    found: Programs,
+    path: Path,
+    at: datetime,
+    show: Show,
+    sha256: str | None = None,
+    ears: hearing.Ears | None = None,
+    words: Sequence[Word] | None = None,
+) -> Iterator[Record]:
+    """Measure a file: its edl.source record, its edl.shot records, then what was heard: edl.span, edl.rhythm, edl.word.
+
+    `ears` are the models to hear with, `words` what subtitles say.
 
     The frame count is known only at the end, so the source's record waits for the last shot; what waits is one small
     record a shot. Raises InputMissing or DataError with the file's name.
     """
     media = probe.examine(found, path, sha256 or probe.content_hash(path))
-    with show(f"sound of {path.name}"):
-        levels = sound.measure(found, media)
+    with show(f"sound of {path.name}", float(media.duration_s) or None) as bar:
+        heard = hearing.listen(found, media, ears, subtitles=words, tell=bar.advance)
+    if not media.has_picture:
+        source = _sound_record(media, heard, at)
+        yield source
+        yield from heard.records(source) if heard else ()
+        return
     with show(f"pictures of {path.name}", media.declared_frames or None) as bar:
         looks = list(shots.find(found, media, bar.advance))
     frames = looks[-1].first + looks[-1].frames
-    source = _source_record(media, frames, at)
+    source = _source_record(media, frames, at) | (heard.source_fields() if heard else {})
     yield source
     for position, look in enumerate(looks):
-        yield _shot_record(media, source, position, look, levels, at)
+        yield _shot_record(media, source, position, look, heard, at)
+    yield from heard.records(source) if heard else ()
 
 
 def warnings(source: Record, name: str) -> list[str]:
     """What a person should know about a source: that it is cut off, or that its frames do not come evenly."""
-    declared, frames = int(source.get("declared_frames", 0)), int(source["frames"])
+    declared, frames = int(source.get("declared_frames", 0)), int(source.get("frames", 0))
     found = []
+    if problem := source.get("sound_problem"):
+        found.append(f"{name}: its sound cannot be heard: {problem}")
     if declared - frames > max(2, declared // 100):
         found.append(f"{name}: truncated: {frames} frames can be decoded, it declares {declared}")
     if source.get("varying_rate"):
@@ -76,13 +100,13 @@ def media_of(found: Programs, source: Record) -> Media:
     return probe.examine(found, path, sha256)
 
 
-def recall(state: State, sha256: str, path: Path) -> list[Record]:
+def recall(state: State, sha256: str, path: Path, how: str) -> list[Record]:
     """The records of an earlier scan of the same content by the same method, or none."""
     from roadmap_cli.state import records as stored
 
     with state.read() as tx:
         rows = tx.execute(
-            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position", (sha256, shots.METHOD)
+            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position", (sha256, how)
         ).fetchall()
         known = [stored.get(tx, row[0]) for row in rows]
     if not known or None in known:
@@ -90,7 +114,7 @@ def recall(state: State, sha256: str, path: Path) -> list[Record]:
     return [_at_path(record, path) for record in known if record]
 
 
-def remember(state: State, found: list[Record]) -> None:
+def remember(state: State, found: list[Record], how: str) -> None:
     """Store a scan's records, and that they belong together."""
     from roadmap_cli.state import records as stored
 
@@ -100,7 +124,7 @@ def remember(state: State, found: list[Record]) -> None:
         for position, record in enumerate(found):
             tx.execute(
                 "INSERT OR REPLACE INTO edl_scan (sha256, method, position, record_id) VALUES (?, ?, ?, ?)",
-                (sha256, shots.METHOD, position, record["id"]),
+                (sha256, how, position, record["id"]),
             )
 
 
@@ -123,6 +147,7 @@ def _source_record(media: Media, frames: int, at: datetime) -> Record:
         "rotation": media.rotation,
         "varying_rate": media.varying,
         "interlaced": media.interlaced,
+        "has_picture": True,
         "has_sound": media.audio_index is not None,
         "streams": list(media.streams),
         "method": shots.METHOD,
@@ -134,8 +159,27 @@ def _source_record(media: Media, frames: int, at: datetime) -> Record:
     return record
 
 
+def _sound_record(media: Media, heard: hearing.Heard | None, at: datetime) -> Record:
+    """A source of sound alone. Raises DataError if none of it can be heard."""
+    if heard is None or not heard.length_ms:
+        raise DataError(heard.problem if heard else "holds no sound", where=str(media.path), code="no_sound")
+    return {
+        "kind": "edl.source",
+        "id": content_id("edl.source", sha256=media.sha256, method=shots.METHOD),
+        "at": clock.stamp(at),
+        "path": os.path.abspath(media.path),  # noqa: PTH100 - as for a film
+        "sha256": media.sha256,
+        "has_picture": False,
+        "has_sound": True,
+        "duration": timecode.spell(Fraction(heard.length_ms, 1000)),
+        "streams": list(media.streams),
+        "method": shots.METHOD,
+        **heard.source_fields(),
+    }
+
+
 def _shot_record(
-    media: Media, source: Record, position: int, look: shots.Look, levels: sound.Levels | None, at: datetime
+    media: Media, source: Record, position: int, look: shots.Look, heard: hearing.Heard | None, at: datetime
 ) -> Record:
     first, end = look.first, look.first + look.frames
     record: Record = {
@@ -151,7 +195,7 @@ def _shot_record(
     }
     if look.transition_frames:
         record |= {"entered_by": look.entered_by, "transition_frames": look.transition_frames}
-    if levels is not None:
+    if heard is not None and heard.length_ms:
         lag: Fraction = media.video_start_s - media.audio_start_s
-        record |= levels.between(first / media.fps + lag, end / media.fps + lag)
+        record |= heard.between(first / media.fps + lag, end / media.fps + lag)
     return record

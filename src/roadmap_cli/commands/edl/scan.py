@@ -12,7 +12,7 @@ from roadmap_cli.core.records import Record
 
 
 @command(
-    writes=("edl.source", "edl.shot"),
+    writes=("edl.source", "edl.shot", "edl.span", "edl.rhythm", "edl.word"),
     state="write",
     effects=("programs",),
     items=True,
@@ -24,7 +24,14 @@ from roadmap_cli.core.records import Record
     see=("edl-plan",),
 )
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def main(run: Run, files: tuple[Path, ...]) -> Iterable[Record]:
+@click.option(
+    "--words",
+    metavar="auto|none|FILE",
+    default="auto",
+    show_default=True,
+    help="Where words come from: a pulled speech model, nothing, or an SRT or WebVTT file.",
+)
+def main(run: Run, files: tuple[Path, ...], words: str) -> Iterable[Record]:
     """Find the shots of video files and measure them.
 
     Each file is decoded once, picture and sound.
@@ -40,18 +47,32 @@ def main(run: Run, files: tuple[Path, ...]) -> Iterable[Record]:
     What was measured is remembered by the file's content: the same bytes are not decoded a second time, wherever they
     lie.
     """
-    from roadmap_cli.edl import probe, programs, scanning
+    from roadmap_cli.core.errors import UsageError
+    from roadmap_cli.edl import hearing, probe, programs, scanning
+    from roadmap_cli.edl.hearing import words as subtitles
 
     found = programs.find(run.environ.get("PATH"))
+    read = None
+    mark = ""
+    if words not in {"auto", "none"}:
+        if len(files) != 1:
+            raise UsageError("--words FILE speaks about one video file", hint="scan the others without it")
+        read = subtitles.read(Path(words))
+        mark = probe.content_hash(Path(words))
+    ears = hearing.find_ears(run.environ, words=words == "auto")
+    for name in ears.missing:
+        say = run.note if name == hearing.DEFAULT else run.detail
+        say(f"without {name} {hearing.LACKS[name]}: slm-models pull {name}")
+    how = scanning.method(ears, mark)
     for path in files:
         with run.item():
             sha256 = probe.content_hash(path)
-            records = scanning.recall(run.state, sha256, path)
+            records = scanning.recall(run.state, sha256, path, how)
             if records:
                 run.detail(f"{path}: known content, not decoded again")
             else:
-                records = list(scanning.scan(found, path, run.now(), run.progress, sha256))
-                scanning.remember(run.state, records)
+                records = list(scanning.scan(found, path, run.now(), run.progress, sha256, ears, read))
+                scanning.remember(run.state, records, how)
             for warning in scanning.warnings(records[0], str(path)):
                 run.warn(warning)
             yield from records

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError, Unavailable
-from roadmap_cli.models import registry, sessions
+from roadmap_cli.models import registry, sessions, speech_text
+from roadmap_cli.models.speech_text import Weights
 
 if TYPE_CHECKING:
     import numpy
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     Samples = numpy.ndarray[Any, Any]
 
 VOICE_MODEL, CLASS_MODEL = "silero-vad", "yamnet"
+#: What a scan does worse without each.
+LACKS = {
+    VOICE_MODEL: "speech is told by its rhythm alone, and missed over music",
+    CLASS_MODEL: "music is told by held notes and beats alone, and ambient sound has no name",
+}
 #: Samples of one frame of the voice model at 16 kHz (32 ms), and of the past that it is given with it.
 VOICE_FRAME = 512
 _VOICE_PAST = 64
@@ -36,22 +42,23 @@ class Ears:
 
     voice: Path | None = None
     classes: tuple[Path, Path] | None = None
+    words: Weights | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The models there are."""
-        return tuple(
-            name for name, there in ((VOICE_MODEL, self.voice), (CLASS_MODEL, self.classes)) if there is not None
-        )
+        there: list[tuple[str, object]] = [(VOICE_MODEL, self.voice), (CLASS_MODEL, self.classes)]
+        there += [(self.words.name, self.words)] if self.words else []
+        return tuple(name for name, weights in there if weights is not None)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The models there are not."""
+        """The models there are not, of those that every scan would use."""
         return tuple(name for name in (VOICE_MODEL, CLASS_MODEL) if name not in self.names)
 
 
-def find(environ: Mapping[str, str]) -> Ears:
-    """The models that are pulled. Raises ConfigError if one's weights are damaged."""
+def find(environ: Mapping[str, str], *, words: bool = True) -> Ears:
+    """The models that are pulled; the speech model only with `words`. Raises ConfigError if weights are damaged."""
     found = registry.load(environ)
     places: list[list[Path]] = []
     for name in (VOICE_MODEL, CLASS_MODEL):
@@ -61,7 +68,8 @@ def find(environ: Mapping[str, str]) -> Ears:
         except Unavailable:
             places.append([])
     voice, classes = places
-    return Ears(voice[0] if voice else None, (classes[0], classes[1]) if classes else None)
+    return Ears(voice[0] if voice else None, (classes[0], classes[1]) if classes else None,
+                speech_text.installed(environ) if words else None)  # fmt: skip
 
 
 class Voice:

@@ -6,16 +6,17 @@ start if there is no picture.
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record
 from roadmap_cli.edl.hearing import ears as ears_
 from roadmap_cli.edl.hearing import rhythm, sorts, speech, stream
+from roadmap_cli.edl.hearing import words as words_
 from roadmap_cli.edl.hearing.ears import Ears
 from roadmap_cli.edl.hearing.hum import Hum
 from roadmap_cli.edl.hearing.levels import Levels
@@ -26,6 +27,7 @@ from roadmap_cli.edl.hearing.spectrum import FRAME_MIDDLE_MS, Spectra
 if TYPE_CHECKING:
     import numpy
 
+    from roadmap_cli.edl.hearing.words import Word
     from roadmap_cli.edl.probe import Media
     from roadmap_cli.edl.programs import Programs
 
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
 #: Part of the name of what measured: a change of any number here is a new name.
 METHOD = "hearing-1"
 _CLIPPED = 0.9995
-#: Music shorter than this has no rhythm of its own.
-_RHYTHM_GAP_MS = 250
+#: How far partials stand out where notes are held, in dB: speech alone has half a dB of it, over music 2.
+_HELD_NOTES_DB, _SOME_NOTES_DB = 3.0, 1.5
+_ORDER = ("speech", "music", "ambient", "silence")
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ class Heard:
     clipped_ratio: float = 0.0
     offset: float = 0.0
     models: tuple[str, ...] = ()
+    #: Words in ms from the first picture, if there are any.
+    words: list[Word] = field(default_factory=list)
     #: Why nothing was heard although there is a stream.
     problem: str = ""
 
@@ -77,6 +82,18 @@ class Heard:
         )
         return round(min(1.0, covered / max(1e-9, float(end_ms - start_ms))), 4)
 
+    def source_fields(self) -> dict[str, Any]:
+        """What an edl.source says of its sound as a whole."""
+        from roadmap_cli.edl.hearing import telling
+
+        return telling.source_fields(self)
+
+    def records(self, source: Record) -> list[Record]:
+        """The edl.span, edl.rhythm and edl.word records of a source."""
+        from roadmap_cli.edl.hearing import telling
+
+        return telling.records(self, source, self.words)
+
     def onsets_ms(self) -> list[int]:
         """Where something begins to sound, in ms of the stream."""
         import numpy
@@ -85,11 +102,17 @@ class Heard:
 
 
 def listen(
-    found: Programs, media: Media, ears: Ears | None = None, tell: Callable[[float], None] = lambda seconds: None
+    found: Programs,
+    media: Media,
+    ears: Ears | None = None,
+    *,
+    subtitles: Sequence[Word] | None = None,
+    tell: Callable[[float], None] = lambda seconds: None,
 ) -> Heard | None:
     """Decode the first sound stream once and measure it. None if the source has none.
 
-    `ears` are the models to use, none by default; `tell` is called with seconds as they are heard. Memory: 13 MB an
+    `ears` are the models to use, none by default; `subtitles` are words in ms from the first picture, which the speech
+    model then need not find; `tell` is called with seconds as they are heard. Memory: 13 MB an
     hour. A stream that cannot be decoded at all is told in `problem`.
     """
     import numpy
@@ -147,7 +170,33 @@ def listen(
     else:
         heard.voice, heard.voice_step_ms = speech.likely_by_signal(spectra.voice_db), 10.0
     _understand(heard)
+    if subtitles is not None:
+        heard.words = list(subtitles)
+    elif ears.words:
+        said = words_.transcribe(found, media, ears.words, heard)
+        hear_words(heard, said)
+        heard.words = [_from_picture(heard, word) for word in said if word.end_ms + heard.late_ms > 0]
     return heard
+
+
+def _from_picture(heard: Heard, word: Word) -> Word:
+    from roadmap_cli.edl.hearing.telling import shown
+
+    return replace(word, start_ms=shown(heard, word.start_ms), end_ms=shown(heard, word.end_ms))
+
+
+def hear_words(heard: Heard, words: Sequence[Word]) -> None:
+    """Move phrases' edges out of words that were heard there; `words` in ms of the stream."""
+    phrases = [span for span in heard.spans if span.sort == "speech"]
+    moved = words_.moved_edges([(span.start_ms, span.end_ms) for span in phrases], words)
+    sure = sum(span.confidence for span in phrases) / max(1, len(phrases))
+    others = [span for span in heard.spans if span.sort != "speech"]
+    taken = {span.start_ms: span for span in phrases}
+    fresh = [
+        Span("speech", start, min(end, heard.length_ms), taken[start].confidence if start in taken else round(sure, 3))
+        for start, end in moved
+    ]
+    heard.spans = sorted(others + fresh, key=lambda span: (span.start_ms, _ORDER.index(span.sort)))
 
 
 def _understand(heard: Heard) -> None:
@@ -160,9 +209,7 @@ def _understand(heard: Heard) -> None:
     band = numpy.frombuffer(spectra.voice_db, numpy.float32)
     quiet = sorts.silences(level, length)
     spoken = speech.phrases(heard.voice, heard.voice_step_ms, band, FRAME_MIDDLE_MS, length)
-    if "silero-vad" not in heard.models:
-        # Without the model a beat may swing as syllables do, and a voice leaves no partials.
-        spoken = [phrase for phrase in spoken if _voiced(heard, phrase.start_ms, phrase.end_ms)]
+    spoken = [phrase for phrase in spoken if _believed(heard, phrase)]
     played = sorts.music(_music(heard, level), band, length)
     played = [part for piece in played for part in _without(piece, quiet)]
     spans = [Span("speech", p.start_ms, p.end_ms, p.confidence) for p in spoken]
@@ -177,8 +224,7 @@ def _understand(heard: Heard) -> None:
     spans += [Span("silence", start, end, 1.0) for start, end in quiet]
     for start, end in list(sorts.gaps([(span.start_ms, span.end_ms) for span in spans], length)):
         spans += sorts.ambient(heard.patches, heard.class_names, start, end)
-    order = ("speech", "music", "ambient", "silence")
-    heard.spans = sorted(spans, key=lambda span: (span.start_ms, order.index(span.sort)))
+    heard.spans = sorted(spans, key=lambda span: (span.start_ms, _ORDER.index(span.sort)))
     flux = numpy.frombuffer(spectra.flux, numpy.float32)
     low = numpy.frombuffer(spectra.low_flux, numpy.float32)
     texture = spectra.texture
@@ -209,13 +255,21 @@ def _music(heard: Heard, level: Samples) -> Samples:
     return numpy.where(quiet, 0, sorts.music_by_signal(partials, beat)).astype(numpy.float32)
 
 
-def _voiced(heard: Heard, start_ms: int, end_ms: int) -> bool:
+def _believed(heard: Heard, phrase: speech.Phrase) -> bool:
+    """Whether a phrase is one: a held note, a bird or a beat may look like speech to one witness, seldom to two."""
     import numpy
 
     assert heard.spectra is not None
-    first = start_ms // sorts.HOP_MS
-    partials = numpy.frombuffer(heard.spectra.partials_db, numpy.float32)[max(0, first - 1) : end_ms // sorts.HOP_MS + 1]
-    return not len(partials) or float(numpy.median(partials)) < 4.0
+    first = max(0, phrase.start_ms // sorts.HOP_MS - 1)
+    last = -(-phrase.end_ms // sorts.HOP_MS)
+    partials = numpy.frombuffer(heard.spectra.partials_db, numpy.float32)[first:last]
+    held = float(numpy.median(partials)) if len(partials) else 0.0
+    if "silero-vad" not in heard.models:
+        return held < _HELD_NOTES_DB
+    if heard.class_names:
+        likely = max(heard.patches.voice[first:last], default=1.0)
+        return likely >= 0.2 and (phrase.confidence >= 0.42 or phrase.end_ms - phrase.start_ms > 300)
+    return phrase.confidence >= (0.7 if held > _SOME_NOTES_DB else 0.5)
 
 
 def _without(piece: tuple[int, int, float], quiet: Sequence[tuple[int, int]]) -> list[tuple[int, int, float]]:
@@ -227,34 +281,3 @@ def _without(piece: tuple[int, int, float], quiet: Sequence[tuple[int, int]]) ->
         if first < end <= last and first > start:
             end = first
     return [(start, end, sure)] if end - start >= 1_000 else []
-
-
-def source_fields(heard: Heard) -> dict[str, Any]:
-    """What an edl.source says of its sound as a whole."""
-    import numpy
-
-    if heard.loudness is None:
-        return {"sound_problem": heard.problem} if heard.problem else {}
-    read = heard.loudness
-    levels = numpy.frombuffer(heard.levels.level_db, numpy.float32)
-    found: dict[str, Any] = {
-        "sound_ms": heard.length_ms,
-        "sound_late_ms": math.floor(heard.late_ms + Fraction(1, 2)),
-        "true_peak_db": read.true_peak_db,
-        "loudness_range_lu": read.range_lu,
-        "clipped_ratio": round(heard.clipped_ratio, 6),
-        "dc_offset": round(heard.offset, 5),
-        "hearing": list(heard.models),
-    }
-    if len(levels):
-        found["noise_floor_db"] = round(float(numpy.percentile(levels, 10)), 1)
-    for name, value in (
-        ("loudness_lufs", read.integrated_lufs),
-        ("highest_moment_lufs", read.highest_moment_lufs),
-        ("highest_short_lufs", read.highest_short_lufs),
-    ):
-        if value > -70:
-            found[name] = value
-    if heard.hum:
-        found |= {"hum_hz": heard.hum[0], "hum_db": heard.hum[1]}
-    return found

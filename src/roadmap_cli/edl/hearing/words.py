@@ -79,7 +79,13 @@ def transcribe(
             )
             words.append(_within(word, inside))
         tell((end - start) / 1000)
-    return [word for word in words if word.end_ms > word.start_ms]
+    return [word for word in words if word.end_ms > word.start_ms and _sensible(word)]
+
+
+def _sensible(word: Word) -> bool:
+    """Whether it is a word and not what a speech model makes of a noise: one letter over and over, seconds long."""
+    letters = [letter for letter in word.text.lower() if letter.isalnum()]
+    return word.end_ms - word.start_ms <= 2_500 and not (len(letters) > 12 and len(set(letters)) <= 3)
 
 
 def _chunks(phrases: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
