@@ -106,7 +106,7 @@ def measure(part: str, work: Path, chosen: ears.Ears) -> dict[str, Any]:
             if follow is None:
                 flux = numpy.frombuffer(heard.spectra.flux, numpy.float32)
                 low = numpy.frombuffer(heard.spectra.low_flux, numpy.float32)
-                follow = listening.rhythm.follow(flux, low, heard.spectra.texture, 0, heard.length_ms)
+                follow = listening.rhythm.follow(flux, low, heard.spectra.notes, 0, heard.length_ms)
             found = [beat / 1000 for beat in follow.beats_ms] if follow else []
             last = truth["beats"][-1]
             beats[sort].append(matches([b for b in found if b < last + 0.1], truth["beats"]))

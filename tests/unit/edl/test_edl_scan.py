@@ -78,7 +78,7 @@ def test_one_frame_is_a_shot(edit, clips):
 def test_a_truncated_file_is_used_as_far_as_it_goes_and_said(edit, clips):
     source, *found = edit.scan(clips / "cut-off.mkv")
     assert 20 < source["frames"] < 100
-    assert found[-1]["out_frame"] == source["frames"]
+    assert shots_of(found)[-1][1] == source["frames"]
     assert f"x: truncated: {source['frames']} frames can be decoded" in scanning.warnings(source, "x")[0]
     assert source["declared_frames"] >= 100
 

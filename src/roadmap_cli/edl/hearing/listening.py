@@ -227,9 +227,9 @@ def _understand(heard: Heard) -> None:
     heard.spans = sorted(spans, key=lambda span: (span.start_ms, _ORDER.index(span.sort)))
     flux = numpy.frombuffer(spectra.flux, numpy.float32)
     low = numpy.frombuffer(spectra.low_flux, numpy.float32)
-    texture = spectra.texture
+    notes = spectra.notes
     for start, end, _ in played:
-        if follow := rhythm.follow(flux, low, texture, start, end):
+        if follow := rhythm.follow(flux, low, notes, start, end):
             heard.rhythms.append(follow)
 
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 RATE = 100
 SHORTEST_MS = 4_000
 _SLOWEST, _FASTEST = 45.0, 220.0
-_LIKELY, _OCTAVES = 115.0, 0.75
+_LIKELY, _OCTAVES, _OCTAVES_WIDE = 120.0, 0.9, 0.9
 #: How much even spacing weighs against onsets.
 _TIGHT = 260.0
 #: Below this share of repetition there is no beat to speak of.
 _LEAST = 0.08
 _WINDOW = 8 * RATE
-#: An onset is heard a little before its flux peaks.
-_EARLY_MS = 6
+_NOTES_MS = 128
+_BETWEEN, _REPEATED = 0.2, 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Rhythm:
     confidence: float
 
 
-def follow(flux: Samples, low_flux: Samples, texture: Samples, start_ms: int, end_ms: int) -> Rhythm | None:
+def follow(flux: Samples, low_flux: Samples, notes: Samples, start_ms: int, end_ms: int) -> Rhythm | None:
     """The rhythm between two times, or None if nothing repeats. Arrays are of the whole stream, from its start."""
     import numpy
 
@@ -62,8 +62,8 @@ def follow(flux: Samples, low_flux: Samples, texture: Samples, start_ms: int, en
     if len(beats) < 4:
         return None
     low = strength(low_flux[first:end])
-    bar, phase = _bars(beats, onset, low, texture, first)
-    times = [int(round((first + beat) * 10 + FRAME_MIDDLE_MS - _EARLY_MS)) for beat in beats.tolist()]
+    bar, phase = _bars(beats, onset, low, notes, first)
+    times = [int(round((first + beat) * 10 + FRAME_MIDDLE_MS)) for beat in beats.tolist()]
     whole = [max(start_ms, min(end_ms, time)) for time in times]
     tempo = 60_000.0 / float(numpy.median(numpy.diff(_smooth(numpy.array(times, float)))))
     return Rhythm(
@@ -95,7 +95,7 @@ def onsets(flux: Samples, least: float = 1.5) -> list[int]:
     found: list[int] = []
     for place in range(1, len(onset) - 1):
         if onset[place] >= least and onset[place] >= onset[place - 1] and onset[place] > onset[place + 1]:
-            time = place * 10 + FRAME_MIDDLE_MS - _EARLY_MS
+            time = place * 10 + FRAME_MIDDLE_MS
             if not found or time - found[-1] >= 60:
                 found.append(time)
     return found
@@ -128,16 +128,79 @@ def _tempo(onset: Samples) -> tuple[Samples, float]:
     periods = numpy.arange(60 * RATE / _FASTEST, 60 * RATE / _SLOWEST, 0.25)
     scores = _comb(whole, periods)
     weight = numpy.exp(-0.5 * (numpy.log2(60 * RATE / periods / _LIKELY) / _OCTAVES) ** 2)
-    best = float(periods[int(numpy.argmax(scores * weight))])
+    best = _chosen(onset, whole, periods, scores * weight)
     # Each window may stray by a tenth, but not jump.
     near = periods[(periods > best * 0.88) & (periods < best * 1.13)]
     local = numpy.stack([_comb(row, near) for row in table])
     path = _steady(local)
     middle = numpy.array(starts) + min(_WINDOW, count) / 2
     along = numpy.interp(numpy.arange(count), middle, near[path])
-    lag = int(round(best))
-    sureness = float(max(whole[max(1, lag - 1) : lag + 2].max(), 0.0)) if lag + 1 < length else 0.0
+    near_best = slice(max(1, int(best) - 2), int(best) + 4)
+    sureness = float(max(whole[near_best].max(initial=0.0), 0.0))
     return along, sureness
+
+
+def _chosen(onset: Samples, repeats: Samples, periods: Samples, scores: Samples) -> float:
+    """The period whose evenly spaced beats meet the strongest onsets, of those that repeat best and their simple ratios.
+
+    What repeats at a beat repeats at two as well, and patterns repeat at odd multiples: repetition alone mistakes the
+    level. Beats that meet nothing speak against the faster level, onsets between beats against the slower one.
+    """
+    import numpy
+
+    peaks = [
+        place for place in range(1, len(scores) - 1)
+        if scores[place] >= scores[place - 1] and scores[place] > scores[place + 1]
+    ] or [int(numpy.argmax(scores))]  # fmt: skip
+    strongest = sorted(peaks, key=lambda place: -scores[place])[:5]
+    wanted = {float(periods[place]) for place in strongest}
+    best = float(periods[strongest[0]])
+    wanted |= {best * ratio for ratio in (0.5, 2 / 3, 1.5, 2.0) if periods[0] <= best * ratio <= periods[-1]}
+    blurred = numpy.convolve(onset, [0.5, 1.0, 0.5], mode="same")
+    starts = range(0, max(1, len(onset) - _WINDOW + 1), _WINDOW // 2)
+    windows = [blurred[start : start + _WINDOW] for start in list(starts)[:40]]
+    places = numpy.arange(len(repeats))
+    worth = {
+        period: _met(windows, period)
+        * _fits(period)
+        * (_REPEATED + max(0.0, float(numpy.interp(period, places, repeats))))
+        for period in sorted(wanted)
+    }
+    return max(worth, key=lambda period: worth[period])
+
+
+def _fits(period: float) -> float:
+    import math
+
+    return math.exp(-0.5 * (math.log2(60 * RATE / period / _LIKELY) / _OCTAVES_WIDE) ** 2)
+
+
+def _met(windows: list[Samples], period: float) -> float:
+    """How much stronger onsets are on the best grid of this period than on average: its mean over windows.
+
+    Less by up to two fifths if the places halfway between its beats are as strong.
+    """
+    import numpy
+
+    total = 0.0
+    for window in windows:
+        highest = 0.0
+        for stretched in (0.985 * period, 0.9925 * period, period, 1.0075 * period, 1.015 * period):
+            count = int((len(window) - 1) / stretched) - 1
+            if count < 2:
+                continue
+            phases = numpy.arange(0, stretched, 1.0)
+            grid = phases[:, None] + numpy.arange(count) * stretched
+            on, between = (
+                window[numpy.minimum(numpy.rint(grid + shift).astype(int), len(window) - 1)].mean(axis=1)
+                for shift in (0.0, stretched / 2)
+            )
+            best = int(numpy.argmax(on))
+            if on[best] > 0:
+                evenly = min(1.0, float(between[best] / on[best]))
+                highest = max(highest, float(on[best]) * (1 - _BETWEEN * evenly**3))
+        total += highest / max(float(window.mean()), 1e-6)
+    return total / max(1, len(windows))
 
 
 def _comb(row: Samples, periods: Samples) -> Samples:
@@ -228,7 +291,7 @@ def _trimmed(beats: Samples, onset: Samples) -> Samples:
     return beats[(beats >= strong[0] - 8) & (beats <= strong[-1] + 8)]
 
 
-def _bars(beats: Samples, onset: Samples, low: Samples, texture: Samples, first: int) -> tuple[int, int]:
+def _bars(beats: Samples, onset: Samples, low: Samples, notes: Samples, first: int) -> tuple[int, int]:
     """How many beats a bar has, three or four, and which beat is the first one of a bar."""
     import numpy
 
@@ -236,16 +299,7 @@ def _bars(beats: Samples, onset: Samples, low: Samples, texture: Samples, first:
     places = numpy.clip(beats[:, None] + reach, 0, len(low) - 1)
     bass = low[places].max(axis=1)
     accent = onset[places].max(axis=1)
-    change = numpy.zeros(len(beats))
-    if len(texture) > 4:
-        edges = numpy.clip((beats + first) // 10, 0, len(texture) - 1)
-        means = []
-        for number, edge in enumerate(edges):
-            after = edges[number + 1] if number + 1 < len(edges) else edge + 5
-            means.append(texture[edge + 1 : max(edge + 2, after)].astype(numpy.float64).mean(axis=0))
-        filled = numpy.nan_to_num(numpy.stack(means))
-        filled -= filled.mean(axis=1, keepdims=True)
-        change[1:] = numpy.sqrt(((filled[1:] - filled[:-1]) ** 2).mean(axis=1))
+    change = _changes(beats + first, notes)
     score = sum((_even(values) for values in (bass, 0.5 * accent, change)), numpy.zeros(len(beats)))
     best = (4, 0, -1e9)
     for bar, worth in ((4, 0.06), (3, 0.0)):
@@ -256,6 +310,26 @@ def _bars(beats: Samples, onset: Samples, low: Samples, texture: Samples, first:
             if mean > best[2]:
                 best = (bar, phase, mean)
     return best[0], best[1]
+
+
+def _changes(beats: Samples, notes: Samples) -> Samples:
+    """How much the notes of each beat differ from those of the beat before, 0 to 1."""
+    import numpy
+
+    change = numpy.zeros(len(beats))
+    if len(notes) < 4:
+        return change
+    # A window of notes that begins with the beat holds nothing of the one before.
+    places = numpy.clip(numpy.ceil(beats * 10 / _NOTES_MS).astype(int), 0, len(notes) - 1)
+    sums = numpy.concatenate([numpy.zeros((1, 12)), numpy.cumsum(notes.astype(numpy.float64), axis=0)])
+    ends = numpy.append(places[1:], min(len(notes), places[-1] + 4)) - 1
+    ends = numpy.maximum(ends, places + 1)
+    means = (sums[numpy.minimum(ends, len(notes))] - sums[places]) / (ends - places)[:, None]
+    means -= means.mean(axis=1, keepdims=True)
+    length = numpy.linalg.norm(means, axis=1)
+    alike = (means[1:] * means[:-1]).sum(axis=1) / numpy.maximum(length[1:] * length[:-1], 1e-9)
+    change[1:] = numpy.where((length[1:] > 1e-6) & (length[:-1] > 1e-6), 1 - alike, 0)
+    return change
 
 
 def _even(values: Samples) -> Samples:

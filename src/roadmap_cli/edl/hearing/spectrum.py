@@ -1,7 +1,8 @@
 """Short-time spectra of the mono sound: 25 ms windows every 10 ms, and what is drawn from them as they go by.
 
 Kept for each 10 ms are the onset strength, that of low notes alone, and the level of the voice band; for each 100 ms
-a spectrum in 64 mel bands; for each patch of half a second how far steady partials stand out. An hour is 9 MB.
+a spectrum in 64 mel bands; for each 128 ms the strength of the twelve notes; for each patch of half a second how far
+steady partials stand out. An hour is 10 MB.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ FFT = 512
 BANDS = 64
 #: Frames of one patch and from one patch to the next: those of YAMNet, 0.96 and 0.48 s.
 PATCH, PATCH_HOP = 96, 48
+#: Samples of a window that tells notes apart, and from one to the next.
+NOTES_FFT, NOTES_HOP = 4096, 2048
 _LOWEST_HZ, _HIGHEST_HZ = 125.0, 7_500.0
 #: Mel bands that carry a voice whatever hums or rumbles below: 200 Hz to 7.5 kHz.
 _VOICE_BAND = 3
@@ -57,6 +60,10 @@ class Spectra:
         #: Mean log-mel spectrum of each 100 ms, float16 [n, BANDS] in pieces.
         self._texture: list[Samples] = []
         self._texture_left = self._log
+        self._notes_left = numpy.zeros(0, numpy.float32)
+        self._notes: list[Samples] = []
+        self._pitch = note_bands().astype(numpy.float32)
+        self._long_window = numpy.hanning(NOTES_FFT).astype(numpy.float32)
         #: How far steady partials stand out of the spectrum of each patch hop, in dB.
         self.partials_db: array[float] = array("f")
 
@@ -67,6 +74,13 @@ class Spectra:
 
         return numpy.concatenate(self._texture) if self._texture else numpy.zeros((0, BANDS), numpy.float16)
 
+    @property
+    def notes(self) -> Samples:
+        """How strong each of the twelve notes is, every 128 ms: float16 [n, 12], from windows of 256 ms."""
+        import numpy
+
+        return numpy.concatenate(self._notes) if self._notes else numpy.zeros((0, 12), numpy.float16)
+
     def take(self, sound: Samples, *, last: bool = False) -> Samples:
         """Add sound; returns the log-mel patches that are now complete: float32 [n, PATCH, BANDS].
 
@@ -74,6 +88,7 @@ class Spectra:
         """
         import numpy
 
+        self._hear_notes(sound)
         whole = numpy.concatenate([self._left, sound])
         if len(whole) < _WORTH and not last:
             self._left = whole
@@ -89,6 +104,19 @@ class Spectra:
         self._rises(magnitude, logs)
         self.voice_db.extend((20 * numpy.log10(mel[:, _VOICE_BAND:].mean(axis=1) + _OFFSET)).tolist())
         return self._patches(magnitude, logs)
+
+    def _hear_notes(self, sound: Samples) -> None:
+        import numpy
+
+        whole = numpy.concatenate([self._notes_left, sound])
+        count = (len(whole) - NOTES_FFT) // NOTES_HOP + 1
+        if count < 8:
+            self._notes_left = whole
+            return
+        frames = numpy.lib.stride_tricks.sliding_window_view(whole, NOTES_FFT)[:: NOTES_HOP][:count]
+        self._notes_left = whole[count * NOTES_HOP :]
+        strong = numpy.log1p(numpy.abs(numpy.fft.rfft(frames * self._long_window)) * 10)
+        self._notes.append((strong @ self._pitch).astype(numpy.float16))
 
     def _rises(self, magnitude: Samples, logs: Samples) -> None:
         import numpy
@@ -144,6 +172,20 @@ def mel_bands() -> Samples:
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     bands: Samples = numpy.maximum(0, numpy.minimum(rising, falling))
     return bands
+
+
+def note_bands() -> Samples:
+    """Which of the twelve notes each line of a long window belongs to [NOTES_FFT / 2 + 1, 12], from 65 Hz to 2 kHz."""
+    import numpy
+
+    hertz = numpy.arange(NOTES_FFT // 2 + 1) * RATE / NOTES_FFT
+    inside = (hertz >= 65) & (hertz <= 2_000)
+    bands = numpy.zeros((len(hertz), 12))
+    note = numpy.round(12 * numpy.log2(numpy.maximum(hertz, 1) / 440.0)).astype(int) % 12
+    bands[numpy.flatnonzero(inside), note[inside]] = 1
+    counts = bands.sum(axis=0)
+    result: Samples = bands / numpy.maximum(counts, 1)
+    return result
 
 
 def _partials(magnitude: Samples) -> float:
