@@ -202,7 +202,7 @@ def cpu(command: Sequence[str]) -> float:
 
 def cost(path: Path) -> dict[str, Any]:
     """CPU in ms for a second of sound, this process and ffmpeg's together."""
-    chosen = ears.find(os.environ)
+    chosen = ears.find(os.environ, words=False)
     found = programs.find(os.environ["PATH"])
     media = probe.examine(found, path, "0" * 64)
 
@@ -267,7 +267,7 @@ if __name__ == "__main__":
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "edl-hearing")
     options = parser.parse_args()
     if options.what == "corpus":
-        chosen = ears.Ears() if options.signal else ears.find(os.environ)
+        chosen = ears.Ears() if options.signal else ears.find(os.environ, words=False)
         told = measure(options.which, options.work, chosen)
     elif options.what == "loudness":
         told = loudness()

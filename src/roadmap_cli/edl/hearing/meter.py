@@ -108,7 +108,7 @@ class Meter:
             wanted = numpy.flatnonzero(centre * _HEADROOM > self._true_peak)
             if len(wanted):
                 around = numpy.lib.stride_tricks.sliding_window_view(channel, _TAPS)[wanted]
-                self._true_peak = max(self._true_peak, float(numpy.abs(around @ self._kernel).max()))
+                self._true_peak = max(self._true_peak, float(numpy.abs(numpy.einsum("nt,tk->nk", around, self._kernel)).max()))
 
 
 def loudness(samples: Samples, rate: int = RATE) -> Loudness:

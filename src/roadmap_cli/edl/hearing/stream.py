@@ -69,7 +69,7 @@ class Stepped:
         """The mono sound at 16 kHz that is now complete: float32 [n]; it lags 32 ms behind the step."""
         import numpy
 
-        low = (self._mix @ self.spectrum[:, : len(self._low_pass)]) * self._low_pass
+        low = numpy.einsum("c,cf->f", self._mix, self.spectrum[:, : len(self._low_pass)]) * self._low_pass
         whole = numpy.fft.irfft(low, n=SIZE // _THIRD)
         end = (SIZE - _AHEAD) // _THIRD
         fresh: Samples = whole[end - STEP // _THIRD : end]
