@@ -27,7 +27,12 @@ GROOVES = {
     "development": [
         ("BasicRock", 96, 4), ("PopBallad", 72, 4), ("Swing", 140, 4), ("BossaNova", 126, 4), ("Waltz", 150, 3),
         ("Polka", 112, 4), ("Folk", 104, 4), ("Bluegrass", 118, 4), ("Samba", 100, 4), ("Trance", 132, 4),
-        ("JazzWaltz", 160, 3), ("Rhumba", 110, 4),
+        ("JazzWaltz", 160, 3), ("Rhumba", 110, 4), ("60sRock", 136, 4), ("Ballad", 76, 4), ("Beguine", 116, 4),
+        ("Bolero", 84, 4), ("Blues", 90, 4), ("Bubblerock", 144, 4), ("Calypso", 114, 4), ("ChaCha", 122, 4),
+        ("Charleston", 180, 4), ("CountryBlues", 94, 4), ("Dixie", 164, 4), ("EasySwing", 124, 4), ("FolkBallad", 80, 4),
+        ("Foxtrot", 128, 4), ("GuitarBallad", 66, 4), ("Hillcountry", 106, 4), ("Hymn", 88, 4), ("Jive", 156, 4),
+        ("LatinWaltz", 138, 3), ("Lullaby", 92, 3), ("ModernJazz", 172, 4), ("Rockballad", 70, 4),
+        ("SlowBlues", 62, 4), ("Twist", 158, 4), ("VieneseWaltz", 174, 3), ("WesternSwing", 150, 4), ("Zydeco", 126, 4),
     ],
     "held-out": [
         ("50sRock", 148, 4), ("8Beat", 121, 4), ("CountrySwing", 168, 4), ("Mambo", 97, 4), ("FolkRock", 109, 4),
@@ -165,7 +170,7 @@ def mix(part: str, seed: int) -> tuple[numpy.ndarray, Truth]:
     """A minute or so: speech alone, in noise and over music, music alone, noise, silence. float32 [2, n]."""
     rng = numpy.random.default_rng([seed, part == "held-out"])
     speaker = Speaker(VOICES[part][seed % len(VOICES[part])], rng)
-    groove, tempo, bar = GROOVES[part][seed % len(GROOVES[part])]
+    groove, tempo, bar = GROOVES[part][seed % 12]
     song = played(groove, tempo, CHORDS[part][seed % len(CHORDS[part])], 24 * 4 // bar)
     truth = Truth()
     pieces: list[numpy.ndarray] = []

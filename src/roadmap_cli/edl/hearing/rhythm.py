@@ -27,7 +27,10 @@ _TIGHT = 260.0
 #: Below this share of repetition there is no beat to speak of.
 _LEAST = 0.08
 _WINDOW = 8 * RATE
+#: A spectrum that rises by less than this is steady.
+_LEAST_FLUX = 0.004
 _NOTES_MS = 128
+_FLAT = 0.12
 _BETWEEN, _REPEATED = 0.2, 0.15
 
 
@@ -62,7 +65,7 @@ def follow(flux: Samples, low_flux: Samples, notes: Samples, start_ms: int, end_
     if len(beats) < 4:
         return None
     low = strength(low_flux[first:end])
-    bar, phase = _bars(beats, onset, low, notes, first)
+    bar, phase = _bars(beats, low, notes, first)
     times = [int(round((first + beat) * 10 + FRAME_MIDDLE_MS)) for beat in beats.tolist()]
     whole = [max(start_ms, min(end_ms, time)) for time in times]
     tempo = 60_000.0 / float(numpy.median(numpy.diff(_smooth(numpy.array(times, float)))))
@@ -85,7 +88,7 @@ def strength(flux: Samples) -> Samples:
     # A light smoothing lets onsets that are a frame apart agree.
     risen = numpy.convolve(risen, [0.25, 0.5, 0.25], mode="same")
     spread = float(numpy.std(risen))
-    result: Samples = numpy.minimum(risen / spread, 6.0) if spread > 1e-6 else numpy.zeros(len(flux))
+    result: Samples = numpy.minimum(risen / spread, 6.0) if spread > _LEAST_FLUX else numpy.zeros(len(flux))
     return result
 
 
@@ -291,16 +294,15 @@ def _trimmed(beats: Samples, onset: Samples) -> Samples:
     return beats[(beats >= strong[0] - 8) & (beats <= strong[-1] + 8)]
 
 
-def _bars(beats: Samples, onset: Samples, low: Samples, notes: Samples, first: int) -> tuple[int, int]:
+def _bars(beats: Samples, low: Samples, notes: Samples, first: int) -> tuple[int, int]:
     """How many beats a bar has, three or four, and which beat is the first one of a bar."""
     import numpy
 
     reach = numpy.arange(-4, 5)
     places = numpy.clip(beats[:, None] + reach, 0, len(low) - 1)
     bass = low[places].max(axis=1)
-    accent = onset[places].max(axis=1)
     change = _changes(beats + first, notes)
-    score = sum((_even(values) for values in (bass, 0.5 * accent, change)), numpy.zeros(len(beats)))
+    score = _even(bass) + _even(change) * min(1.0, float(change.max(initial=0.0)) * 4)
     best = (4, 0, -1e9)
     for bar, worth in ((4, 0.06), (3, 0.0)):
         if len(beats) < 2 * bar:
@@ -325,11 +327,14 @@ def _changes(beats: Samples, notes: Samples) -> Samples:
     ends = numpy.append(places[1:], min(len(notes), places[-1] + 4)) - 1
     ends = numpy.maximum(ends, places + 1)
     means = (sums[numpy.minimum(ends, len(notes))] - sums[places]) / (ends - places)[:, None]
+    whole = numpy.linalg.norm(means, axis=1)
     means -= means.mean(axis=1, keepdims=True)
     length = numpy.linalg.norm(means, axis=1)
+    # Drums and noise have all notes alike: how they differ then says nothing.
+    tonal = float(numpy.median(length / numpy.maximum(whole, 1e-9)))
     alike = (means[1:] * means[:-1]).sum(axis=1) / numpy.maximum(length[1:] * length[:-1], 1e-9)
     change[1:] = numpy.where((length[1:] > 1e-6) & (length[:-1] > 1e-6), 1 - alike, 0)
-    return change
+    return change * min(1.0, max(0.0, (tonal - _FLAT) / _FLAT))
 
 
 def _even(values: Samples) -> Samples:

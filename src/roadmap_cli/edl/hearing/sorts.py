@@ -101,28 +101,34 @@ def music(likely: Samples, voice_db: Samples, length_ms: int) -> list[tuple[int,
             runs.append([first, end])
     found = []
     for first, end in runs:
-        start = 0 if first == 0 else _change(voice_db, first * HOP_MS + PATCH_MS * 3 // 4, rising=True)
-        stop = length_ms if end >= len(smooth) else _change(voice_db, (end - 1) * HOP_MS + PATCH_MS // 4, rising=False)
-        stop = min(stop, length_ms)
+        # A patch that is half music is music: it begins in the first quarter of the first one, ends in the last of the
+        # last one.
+        begins, ends = first * HOP_MS + PATCH_MS // 4, (end - 1) * HOP_MS + PATCH_MS * 3 // 4
+        risen = None if first == 0 else _change(voice_db, begins, rising=True)
+        fallen = _change(voice_db, ends, rising=False) if end < len(smooth) else None
+        start = risen if risen is not None else (0 if first == 0 else begins)
+        if fallen is None:
+            fallen = length_ms if end * HOP_MS + PATCH_MS > length_ms else ends
+        stop = min(fallen, length_ms)
         if stop - start >= _MUSIC_MS or (stop - start >= min(length_ms, 1_000) and smooth[first:end].mean() > 0.6):
             found.append((start, stop, round(float(smooth[first:end].mean()), 3)))
     return found
 
 
-def _change(voice_db: Samples, around_ms: int, *, rising: bool) -> int:
-    """Where the level rises or falls most near a time: the mean of 200 ms after against that before. Else the time."""
+def _change(voice_db: Samples, around_ms: int, *, rising: bool) -> int | None:
+    """Where the level rises or falls most near a time, by 5 dB or more: the mean of 200 ms after against that before."""
     import numpy
 
     first = max(0, (around_ms - FRAME_MIDDLE_MS) // 10 - 60)
     piece = voice_db[first : first + 121]
     if len(piece) < 60:
-        return max(0, around_ms)
+        return None
     sums = numpy.concatenate([[0.0], numpy.cumsum(piece)])
     means = (sums[20:] - sums[:-20]) / 20
     step = means[20:] - means[:-20]
     step = step if rising else -step
     best = int(numpy.argmax(step))
-    return (first + best + 20) * 10 + FRAME_MIDDLE_MS if step[best] > 5 else max(0, around_ms)
+    return (first + best + 20) * 10 + FRAME_MIDDLE_MS if step[best] > 5 else None
 
 
 def silences(level_db: Samples, length_ms: int) -> list[tuple[int, int]]:
