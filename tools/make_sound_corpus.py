@@ -45,7 +45,10 @@ CHORDS = {
     "development": ["C Am F G", "Dm G C C", "Em C G D", "A F#m D E"],
     "held-out": ["F Dm Bb C", "Gm Cm D7 Gm", "E C#m A B", "Bb Eb F7 Bb", "Am G F E"],
 }
-VOICES = {"development": ["en-us", "en-gb+f3", "de", "fr+f2"], "held-out": ["en-us+f4", "en-gb-scotland", "es", "it+m3"]}
+VOICES = {
+    "development": ["en-us", "en-gb+f3", "de", "fr+f2"],
+    "held-out": ["en-us+f4", "en-gb-scotland", "es", "it+m3"],
+}
 WORDS = {
     "en": "the river carried light across seven quiet fields and nobody asked who had opened this old door before night"
     " when captains whistle soft answers fall past stones while children count every train that stops here twice",
@@ -81,7 +84,9 @@ def word(text: str, voice: str, speed: int) -> numpy.ndarray:
         ["espeak-ng", "-v", voice, "-s", str(speed), "--stdout", text], capture_output=True, check=True
     ).stdout
     start = spoken.index(b"data") + 8
-    sound = numpy.frombuffer(spoken[start : len(spoken) - (len(spoken) - start) % 2], "<i2").astype(numpy.float32) / 32768
+    sound = (
+        numpy.frombuffer(spoken[start : len(spoken) - (len(spoken) - start) % 2], "<i2").astype(numpy.float32) / 32768
+    )
     sound = resampled(sound, 22_050)
     # espeak-ng ends a word with a breath of its own at -50 dB, a fifth of a second later: that is no part of it.
     step = RATE // 200
@@ -161,7 +166,11 @@ def noise(sort: str, count: int, rng: numpy.random.Generator) -> numpy.ndarray:
     }  # fmt: skip
     sound = numpy.fft.irfft(spectrum * shapes[sort], count)
     if sort in {"wind", "traffic"}:
-        slow = numpy.interp(numpy.arange(count), numpy.arange(0, count + RATE, RATE), rng.uniform(0.3, 1, count // RATE + 2)[: len(numpy.arange(0, count + RATE, RATE))])
+        slow = numpy.interp(
+            numpy.arange(count),
+            numpy.arange(0, count + RATE, RATE),
+            rng.uniform(0.3, 1, count // RATE + 2)[: len(numpy.arange(0, count + RATE, RATE))],
+        )
         sound *= slow
     return (0.02 * sound / numpy.sqrt(numpy.mean(sound**2))).astype(numpy.float32)
 
@@ -175,7 +184,17 @@ def mix(part: str, seed: int) -> tuple[numpy.ndarray, Truth]:
     truth = Truth()
     pieces: list[numpy.ndarray] = []
     at = 0
-    order = ["speech", "speech+noise", "music", "noise", "silence", "speech+music", "music", "speech+loud noise", "noise"]
+    order = [
+        "speech",
+        "speech+noise",
+        "music",
+        "noise",
+        "silence",
+        "speech+music",
+        "music",
+        "speech+loud noise",
+        "noise",
+    ]
     rng.shuffle(order)
     song_at = 0
     for sort in order:
@@ -272,7 +291,9 @@ def make(folder: Path, part: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     jobs: list[tuple[str, Any]] = [(f"mix-{seed:02}", lambda seed=seed: mix(part, seed)) for seed in range(12)]
     jobs += [(f"music-{n:02}-{GROOVES[part][n][0]}", lambda n=n: music(part, n)) for n in range(len(GROOVES[part]))]
-    tempi: Sequence[float] = (60, 84, 97, 120, 133.3, 150, 176) if part == "development" else (66, 78, 91.5, 110, 128, 141, 165)
+    tempi: Sequence[float] = (
+        (60, 84, 97, 120, 133.3, 150, 176) if part == "development" else (66, 78, 91.5, 110, 128, 141, 165)
+    )
     for tempo in tempi:
         jobs.append((f"click-{tempo}", lambda tempo=tempo: clicks(tempo)))
         jobs.append((f"drums-{tempo}", lambda tempo=tempo: clicks(tempo, drums=True, seed=int(tempo))))

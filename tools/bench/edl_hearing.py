@@ -25,11 +25,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import make_sound_corpus as corpus
 import numpy
 
+import make_sound_corpus as corpus
 from roadmap_cli.edl import probe, programs
-from roadmap_cli.edl.hearing import ears, listening, meter, speech, stream
+from roadmap_cli.edl.hearing import ears, listening, meter, speech
 
 NEAR_S = 0.07
 
@@ -82,9 +82,7 @@ def measure(part: str, work: Path, chosen: ears.Ears) -> dict[str, Any]:
     for path in files:
         truth = json.loads(path.with_suffix(".json").read_text())
         heard = heard_of(path, chosen)
-        spans = {
-            sort: [(s.start_ms / 1000, s.end_ms / 1000) for s in heard.spans if s.sort == sort] for sort in totals
-        }
+        spans = {sort: [(s.start_ms / 1000, s.end_ms / 1000) for s in heard.spans if s.sort == sort] for sort in totals}
         if path.name.startswith("mix"):
             count = heard.length_ms // 10
             for sort, sums in totals.items():
@@ -115,24 +113,36 @@ def measure(part: str, work: Path, chosen: ears.Ears) -> dict[str, Any]:
                 down[sort].append(matches([b for b in bars if b < last + 0.1], truth["downbeats"]))
             off = (follow.tempo / truth["tempo"]) if follow else 0.0
             tempo[sort].append(off)
-            told.append(f"{path.stem}: tempo {follow.tempo if follow else 0} of {truth['tempo']}, F {beats[sort][-1]:.2f}"
-                        + (f", downbeats {down[sort][-1]:.2f}" if sort in down else ""))
+            told.append(
+                f"{path.stem}: tempo {follow.tempo if follow else 0} of {truth['tempo']}, F {beats[sort][-1]:.2f}"
+                + (f", downbeats {down[sort][-1]:.2f}" if sort in down else "")
+            )
     result: dict[str, Any] = {"part": part, "models": list(chosen.names)}
     for sort, (both, got, want) in totals.items():
         result[f"{sort}_f1"] = round(2 * both / max(1.0, got + want), 3)
-        result[f"{sort}_precision"], result[f"{sort}_recall"] = round(both / max(1, got), 3), round(both / max(1, want), 3)
+        result[f"{sort}_precision"], result[f"{sort}_recall"] = (
+            round(both / max(1, got), 3),
+            round(both / max(1, want), 3),
+        )
     for name, values in (("start", starts), ("end", ends)):
         kept = [value for value in values if abs(value) <= 1.0]
         result[f"speech_{name}_ms"] = {
             "median": round(statistics.median(kept) * 1000), "p90_absolute": round(float(numpy.percentile(numpy.abs(kept), 90)) * 1000),
             "found_within_1_s": round(len(kept) / len(values), 3),
         }  # fmt: skip
-    result["edges_inside_a_word"] = {"share": round(inside / max(1, edges), 4), "of": edges, "deepest_ms": round(worst * 1000)}
+    result["edges_inside_a_word"] = {
+        "share": round(inside / max(1, edges), 4),
+        "of": edges,
+        "deepest_ms": round(worst * 1000),
+    }
     for sort, values in beats.items():
         result[f"beat_f_{sort}"] = round(statistics.mean(values), 3)
         result[f"tempo_within_4_percent_{sort}"] = round(statistics.mean(abs(v - 1) <= 0.04 for v in tempo[sort]), 3)
         result[f"tempo_or_octave_{sort}"] = round(
-            statistics.mean(min(abs(v / x - 1) for x in (1 / 3, 0.5, 2 / 3, 1, 1.5, 2, 3)) <= 0.04 for v in tempo[sort]), 3
+            statistics.mean(
+                min(abs(v / x - 1) for x in (1 / 3, 0.5, 2 / 3, 1, 1.5, 2, 3)) <= 0.04 for v in tempo[sort]
+            ),
+            3,
         )
     for sort, values in down.items():
         result[f"downbeat_f_{sort}"] = round(statistics.mean(values), 3)
@@ -160,7 +170,7 @@ def loudness() -> dict[str, Any]:
     """The meter and ffmpeg's ebur128 on the same sound."""
     rng = numpy.random.default_rng(5)
     time = numpy.arange(20 * 48_000) / 48_000
-    sine = lambda hertz, amplitude: (amplitude * numpy.sin(2 * numpy.pi * hertz * time))  # noqa: E731
+    sine = lambda hertz, amplitude: amplitude * numpy.sin(2 * numpy.pi * hertz * time)  # noqa: E731
     cases = {
         "sine 997 Hz": numpy.stack([sine(997, 0.1)] * 2), "sine 40 Hz": numpy.stack([sine(40, 0.5)] * 2),
         "noise": rng.standard_normal((2, len(time))) * 0.05, "mono": sine(440, 0.2)[None],
@@ -187,7 +197,7 @@ def loudness() -> dict[str, Any]:
             "moment": read.highest_moment_lufs - max(moments), "short": read.highest_short_lufs - max(shorts),
             "true_peak": read.true_peak_db - value("Peak"),
         }  # fmt: skip
-        print(f"{name}: {read}  off {({k: round(v, 2) for k, v in off.items()})}")
+        print(f"{name}: {read}  off { ({k: round(v, 2) for k, v in off.items()}) }")
         for key, wide in off.items():
             worst[key] = max(worst[key], abs(round(wide, 2)))
     return worst

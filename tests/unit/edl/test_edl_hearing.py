@@ -8,12 +8,10 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-numpy = pytest.importorskip("numpy")
-pytest.importorskip("ffmpeg")
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError, InputMissing
@@ -338,7 +336,10 @@ def test_subtitles_become_words():
     assert (found[6].start_ms, found[6].end_ms) == (3500, 4000)
     assert not found[0].exact
     exact = words.parse(VTT)
-    assert [(w.text, w.start_ms, w.end_ms, w.exact) for w in exact] == [("one", 1000, 1400, True), ("two", 1400, 2000, True)]
+    assert [(w.text, w.start_ms, w.end_ms, w.exact) for w in exact] == [
+        ("one", 1000, 1400, True),
+        ("two", 1400, 2000, True),
+    ]
 
 
 @settings(max_examples=150, deadline=None)
@@ -436,7 +437,7 @@ def test_sound_that_is_late_or_early_is_placed_by_the_picture(found, tmp_path, c
 
 
 def test_a_song_is_a_source_of_its_own_and_its_records_are_valid(edit, tmp_path):
-    sound, beats = drums(120, 12)
+    sound, _ = drums(120, 12)
     path = wav(tmp_path / "song.flac", numpy.stack([sound, sound]), 16_000, "-c:a", "flac")
     source, *rest = edit.scan(path)
     assert source["has_picture"] is False

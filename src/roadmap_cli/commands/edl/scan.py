@@ -1,4 +1,4 @@
-"""edl-scan: see and hear what is in a video file."""
+"""edl-scan: see and hear what is in a film or a song."""
 
 from __future__ import annotations
 
@@ -32,11 +32,21 @@ from roadmap_cli.core.records import Record
     help="Where words come from: a pulled speech model, nothing, or an SRT or WebVTT file.",
 )
 def main(run: Run, files: tuple[Path, ...], words: str) -> Iterable[Record]:
-    """Find the shots of video files and measure them.
+    """Find the shots and sounds of films and measure them.
 
     Each file is decoded once, picture and sound.
     One edl.source record comes out for the file and one edl.shot record for each shot between two cuts: where it lies,
-    how bright, contrasty, colourful, moving and sharp it is, and how loud, how silent and how like speech it sounds.
+    how bright, contrasty, colourful, moving and sharp it is, how loud and how silent, and how much speech and music it
+    has.
+    Then come one edl.span record for each phrase of speech, piece of music, stretch of ambient sound and silence, one
+    edl.rhythm for the tempo, beats and downbeats of each piece of music, and one edl.word for each word.
+    A file of sound alone, such as a song, is a source without shots.
+
+    Speech is found by the model silero-vad, music and ambient sound by yamnet, words by whisper-base; slm-models pull
+    fetches them.
+    Without them the scan goes by the signal: speech is told by its rhythm and missed over music, music by held notes
+    and beats, and ambient sound has no name.
+    Words are heard if their model is pulled and ctranslate2 is installed (the extra "speech"), or read from subtitles.
 
     Cuts are told from photographic flashes and fast pans; dissolves, fades and wipes are found as well and parted in
     their middle, with their kind and length in the shot they lead to.

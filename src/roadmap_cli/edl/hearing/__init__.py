@@ -1,11 +1,11 @@
 """What a source's sound holds: speech, music, ambient sound, silence, loudness, rhythm, words.
 
-    heard = hearing.listen(found, media, hearing.find_ears(environ))
-    heard.between(start_s, end_s)       a shot's loudness, silence, speech and music
-    heard.source_fields()               what edl.source says of it
-    heard.records(source)               edl.span, edl.rhythm, edl.word
-    hearing.loudness(samples)           the meter, for sound at hand
-    hearing.clicks(samples, joints)     joints that click
+heard = hearing.listen(found, media, hearing.find_ears(environ))
+heard.between(start_s, end_s)       a shot's loudness, silence, speech and music
+heard.source_fields()               what edl.source says of it
+heard.records(source)               edl.span, edl.rhythm, edl.word
+hearing.loudness(samples)           the meter, for sound at hand
+hearing.clicks(samples, joints)     joints that click
 """
 
 from roadmap_cli.edl.hearing.ears import LACKS, VOICE_MODEL, Ears

@@ -20,7 +20,7 @@ from roadmap_cli.edl.hearing import words as words_
 from roadmap_cli.edl.hearing.ears import Ears
 from roadmap_cli.edl.hearing.hum import Hum
 from roadmap_cli.edl.hearing.levels import Levels
-from roadmap_cli.edl.hearing.meter import FLOOR_DB, Loudness, Meter
+from roadmap_cli.edl.hearing.meter import FLOOR_DB, RATE, Loudness, Meter
 from roadmap_cli.edl.hearing.sorts import Patches, Span
 from roadmap_cli.edl.hearing.spectrum import FRAME_MIDDLE_MS, Spectra
 
@@ -76,7 +76,7 @@ class Heard:
 
     def _share(self, sort: str, start_ms: Fraction, end_ms: Fraction) -> float:
         covered = sum(
-            max(0.0, float(min(span.end_ms, end_ms) - max(span.start_ms, start_ms)))
+            max(0.0, min(float(span.end_ms), float(end_ms)) - max(float(span.start_ms), float(start_ms)))
             for span in self.spans
             if span.sort == sort
         )
@@ -145,7 +145,7 @@ def listen(
                     clipped += int((numpy.abs(sound) >= _CLIPPED).sum())
                 total += float(sound.sum(dtype=numpy.float64))
                 samples += step.count
-                tell(step.count / stream.RATE)
+                tell(step.count / RATE)
             mono = step.mono()
             hum.take(mono)
             take(mono, spectra.take(mono))
@@ -160,7 +160,7 @@ def listen(
     channels = stream.channels_of(media)
     heard.levels.moment_lufs = meter.moments()
     heard.loudness = meter.read()
-    heard.length_ms = samples * 1000 // stream.RATE
+    heard.length_ms = samples * 1000 // RATE
     heard.spectra = spectra
     heard.hum = hum.read()
     heard.clipped_ratio, heard.offset = clipped / (samples * channels), total / (samples * channels)
@@ -204,7 +204,8 @@ def _understand(heard: Heard) -> None:
     import numpy
 
     spectra, length = heard.spectra, heard.length_ms
-    assert spectra is not None and heard.voice is not None
+    assert spectra is not None
+    assert heard.voice is not None
     level = numpy.frombuffer(heard.levels.level_db, numpy.float32)
     band = numpy.frombuffer(spectra.voice_db, numpy.float32)
     quiet = sorts.silences(level, length)
@@ -251,7 +252,9 @@ def _music(heard: Heard, level: Samples) -> Samples:
             row = rhythm.repetition(rhythm.strength(window))
             beat[place : place + 2] = float(row[25:150].max(initial=0.0))
     # A patch that is silent has no music, however clean its lines.
-    quiet = numpy.array([level[n * hop : n * hop + 96].max(initial=FLOOR_DB) < sorts.SILENT_DB for n in range(len(partials))])
+    quiet = numpy.array(
+        [level[n * hop : n * hop + 96].max(initial=FLOOR_DB) < sorts.SILENT_DB for n in range(len(partials))]
+    )
     return numpy.where(quiet, 0, sorts.music_by_signal(partials, beat)).astype(numpy.float32)
 
 

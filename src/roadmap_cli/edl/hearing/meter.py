@@ -26,7 +26,7 @@ ABSOLUTE_GATE_LUFS = -70.0
 FLOOR_DB = -120.0
 #: Weights of the channels, in ffmpeg's order of mono, stereo and 5.1 (LFE counts nothing).
 WEIGHTS = {1: (1.0,), 2: (1.0, 1.0), 6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41)}
-#: What a peak between samples may be above its neighbours: 4 dB. Only places that could set a new maximum are looked at.
+#: What a peak between samples may be above its neighbours: 4 dB. Only where it could be a new maximum is looked at.
 _HEADROOM = 10 ** (4 / 20)
 _TAPS = 32
 
@@ -89,7 +89,7 @@ class Meter:
         )
 
     def moments(self) -> array[float]:
-        """Momentary loudness at the end of each 100 ms, over the 400 ms before it; what lies before the start is silent."""
+        """Momentary loudness at the end of each 100 ms, over the 400 ms before it; before the start it is silent."""
         import numpy
 
         energy = numpy.concatenate([numpy.zeros(3), numpy.frombuffer(self.energy, numpy.float64)])
@@ -108,7 +108,9 @@ class Meter:
             wanted = numpy.flatnonzero(centre * _HEADROOM > self._true_peak)
             if len(wanted):
                 around = numpy.lib.stride_tricks.sliding_window_view(channel, _TAPS)[wanted]
-                self._true_peak = max(self._true_peak, float(numpy.abs(numpy.einsum("nt,tk->nk", around, self._kernel)).max()))
+                self._true_peak = max(
+                    self._true_peak, float(numpy.abs(numpy.einsum("nt,tk->nk", around, self._kernel)).max())
+                )
 
 
 def loudness(samples: Samples, rate: int = RATE) -> Loudness:
@@ -142,7 +144,7 @@ def gated(power: Samples) -> float:
 
 
 def k_response(size: int) -> Samples:
-    """The K filter's complex response at the bins of a real transform of `size` samples, at 48 kHz (BS.1770-5, annex 1)."""
+    """The K filter's response at the bins of a real transform of `size` samples, at 48 kHz (BS.1770-5, annex 1)."""
     import numpy
 
     z = numpy.exp(-2j * numpy.pi * numpy.arange(size // 2 + 1) / size)

@@ -1,8 +1,8 @@
 """Tempo, beats and downbeats of music from its onset strength.
 
-The tempo is where the onset strength repeats itself, weighted towards 120 beats a minute; beats are found by dynamic
+The tempo is where the onset strength repeats itself, weighted towards 132 beats a minute; beats are found by dynamic
 programming over onset strength and even spacing (Ellis, "Beat Tracking by Dynamic Programming", JNMR 36(1), 2007), with
-a period that may drift. Downbeats are the beats, every third or fourth, where the low notes and the harmony change most.
+a period that may drift. Downbeats are the beats, every third or fourth, where low notes begin and the harmony changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RATE = 100
 SHORTEST_MS = 4_000
 _SLOWEST, _FASTEST = 45.0, 220.0
-_LIKELY, _OCTAVES, _OCTAVES_WIDE = 120.0, 0.9, 0.9
+_LIKELY, _OCTAVES, _OCTAVES_WIDE = 132.0, 0.9, 0.75
 #: How much even spacing weighs against onsets.
 _TIGHT = 260.0
 #: Below this share of repetition there is no beat to speak of.
@@ -31,7 +31,8 @@ _WINDOW = 8 * RATE
 _LEAST_FLUX = 0.004
 _NOTES_MS = 128
 _FLAT = 0.12
-_BETWEEN, _REPEATED = 0.2, 0.15
+#: How much the choice of a tempo minds equal onsets between beats, and how little repetition counts beside them.
+_BETWEEN, _REPEATED = 0.1, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def follow(flux: Samples, low_flux: Samples, notes: Samples, start_ms: int, end_
         return None
     low = strength(low_flux[first:end])
     bar, phase = _bars(beats, low, notes, first)
-    times = [int(round((first + beat) * 10 + FRAME_MIDDLE_MS)) for beat in beats.tolist()]
+    times = [round((first + beat) * 10 + FRAME_MIDDLE_MS) for beat in beats.tolist()]
     whole = [max(start_ms, min(end_ms, time)) for time in times]
     tempo = 60_000.0 / float(numpy.median(numpy.diff(_smooth(numpy.array(times, float)))))
     return Rhythm(
@@ -144,7 +145,7 @@ def _tempo(onset: Samples) -> tuple[Samples, float]:
 
 
 def _chosen(onset: Samples, repeats: Samples, periods: Samples, scores: Samples) -> float:
-    """The period whose evenly spaced beats meet the strongest onsets, of those that repeat best and their simple ratios.
+    """The period whose even beats meet the strongest onsets, of those that repeat best and their simple ratios.
 
     What repeats at a beat repeats at two as well, and patterns repeat at odd multiples: repetition alone mistakes the
     level. Beats that meet nothing speak against the faster level, onsets between beats against the slower one.
@@ -245,7 +246,7 @@ def _steady(scores: Samples) -> Samples:
 
 
 def _track(onset: Samples, periods: Samples) -> Samples:
-    """Beats as frames: the path that adds most onset strength for evenly spaced steps (Ellis 2007, equations 3 to 5)."""
+    """Beats as frames: the path that adds most onset strength in even steps (Ellis 2007, equations 3 to 5)."""
     import numpy
 
     count = len(onset)
@@ -261,10 +262,10 @@ def _track(onset: Samples, periods: Samples) -> Samples:
         period = int(periods[place] * 4 + 0.5)
         if period not in costs:
             beat = period / 4
-            steps = numpy.arange(int(round(2 * beat)), max(1, int(round(beat / 2))) - 1, -1)
+            steps = numpy.arange(round(2 * beat), max(1, round(beat / 2)) - 1, -1)
             costs[period] = (len(steps), -_TIGHT * numpy.log(steps / beat) ** 2)
         span, cost = costs[period]
-        farthest = int(round(2 * (period / 4)))
+        farthest = round(2 * (period / 4))
         low = place - farthest
         if low + span <= 0:
             continue
@@ -291,7 +292,8 @@ def _trimmed(beats: Samples, onset: Samples) -> Samples:
     strong = numpy.flatnonzero(onset > 0.75)
     if not len(strong):
         return beats[:0]
-    return beats[(beats >= strong[0] - 8) & (beats <= strong[-1] + 8)]
+    kept: Samples = beats[(beats >= strong[0] - 8) & (beats <= strong[-1] + 8)]
+    return kept
 
 
 def _bars(beats: Samples, low: Samples, notes: Samples, first: int) -> tuple[int, int]:

@@ -101,8 +101,7 @@ def music(likely: Samples, voice_db: Samples, length_ms: int) -> list[tuple[int,
             runs.append([first, end])
     found = []
     for first, end in runs:
-        # A patch that is half music is music: it begins in the first quarter of the first one, ends in the last of the
-        # last one.
+        # A patch that is half music is music: it begins about a quarter into the first one and ends one before the end.
         begins, ends = first * HOP_MS + PATCH_MS // 4, (end - 1) * HOP_MS + PATCH_MS * 3 // 4
         risen = None if first == 0 else _change(voice_db, begins, rising=True)
         fallen = _change(voice_db, ends, rising=False) if end < len(smooth) else None
@@ -116,7 +115,7 @@ def music(likely: Samples, voice_db: Samples, length_ms: int) -> list[tuple[int,
 
 
 def _change(voice_db: Samples, around_ms: int, *, rising: bool) -> int | None:
-    """Where the level rises or falls most near a time, by 5 dB or more: the mean of 200 ms after against that before."""
+    """Where the level rises or falls most near a time, by 5 dB or more: means of 200 ms after and before."""
     import numpy
 
     first = max(0, (around_ms - FRAME_MIDDLE_MS) // 10 - 60)

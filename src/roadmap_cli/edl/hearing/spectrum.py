@@ -115,7 +115,7 @@ class Spectra:
         if count < 8:
             self._notes_left = whole
             return
-        frames = numpy.lib.stride_tricks.sliding_window_view(whole, NOTES_FFT)[:: NOTES_HOP][:count]
+        frames = numpy.lib.stride_tricks.sliding_window_view(whole, NOTES_FFT)[::NOTES_HOP][:count]
         self._notes_left = whole[count * NOTES_HOP :]
         strong = numpy.log1p(numpy.abs(numpy.fft.rfft(frames * self._long_window)) * 10)
         self._notes.append(_product(strong, self._pitch).astype(numpy.float16))

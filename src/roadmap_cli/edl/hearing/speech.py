@@ -49,7 +49,11 @@ def phrases(likely: Samples, step_ms: float, voice_db: Samples, middle_ms: int, 
     runs = _runs(likely, step_ms)
     if not runs:
         return []
-    level = numpy.convolve(numpy.pad(voice_db, 1, mode="edge"), numpy.ones(3) / 3, mode="valid") if len(voice_db) else voice_db
+    level = (
+        numpy.convolve(numpy.pad(voice_db, 1, mode="edge"), numpy.ones(3) / 3, mode="valid")
+        if len(voice_db)
+        else voice_db
+    )
     spoken = numpy.zeros(len(level), bool)
     for start, end in runs:
         spoken[_at(start - 120, middle_ms, len(level)) : _at(end + 120, middle_ms, len(level)) + 1] = True
@@ -117,11 +121,11 @@ def _bar(level: Samples, spoken: Any, start: float, end: float, way: int, middle
     return (bar, loud - bar) if bar <= loud - 9 else None
 
 
-def _edge(level: Samples, parted: tuple[float, float] | None, edge: float, limit: float, way: int, middle_ms: int) -> float:
+def _edge(
+    level: Samples, parted: tuple[float, float] | None, edge: float, limit: float, way: int, middle_ms: int
+) -> float:
     """An edge moved to the last of the voice on its way outwards, and its margin; never beyond `limit`."""
-    margin, blind = (
-        (_MARGIN_AFTER_MS, _BLIND_AFTER_MS) if way > 0 else (_MARGIN_BEFORE_MS, _BLIND_BEFORE_MS)
-    )
+    margin, blind = (_MARGIN_AFTER_MS, _BLIND_AFTER_MS) if way > 0 else (_MARGIN_BEFORE_MS, _BLIND_BEFORE_MS)
     if parted is None:
         return edge + way * blind
     bar, below = parted

@@ -220,7 +220,9 @@ def _spread(text: str, start: int, end: int, *, exact: bool) -> list[Word]:
 
 def _ms(groups: Sequence[str | None]) -> int:
     hours, minutes, seconds, part = groups
-    return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int((part or "0").ljust(3, "0"))
+    return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int(
+        (part or "0").ljust(3, "0")
+    )
 
 
 def _decoded(data: bytes) -> str:
