@@ -248,13 +248,27 @@ def reading(work: Path) -> dict[str, Any]:
         subprocess.run(["pip", "download", "--no-deps", "-q", "-d", str(work), "moonshine-voice==0.1.5"], check=True)
         with zipfile.ZipFile(next(work.glob("moonshine_voice*.whl"))) as wheel:
             place.write_bytes(wheel.read("moonshine_voice/assets/two_cities.wav"))
-    from roadmap_cli.edl.hearing import words
+    from roadmap_cli.edl.hearing.words import Word
+    from roadmap_cli.models import speech_text
 
-    chosen = ears.find(os.environ)
-    heard = heard_of(place, chosen)
-    found = programs.find(os.environ["PATH"])
+    # The words are heard in plain windows of 22 s, knowing nothing of the phrases.
+    heard = heard_of(place, ears.find(os.environ, words=False))
+    weights = speech_text.installed(os.environ)
+    assert weights is not None, "slm-models pull whisper-base; pip install ctranslate2"
+    data = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(place), "-ac", "1", "-ar", "16000", "-f", "f32le", "-"],
+        capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    sound = numpy.frombuffer(data, numpy.float32)
+    model = speech_text.Transcriber(weights)
     before = resource.getrusage(resource.RUSAGE_SELF)
-    said = words.transcribe(found, probe.examine(found, place, "0" * 64), words.find(os.environ), heard)
+    said = []
+    for start in range(0, len(sound), 22 * 16_000):
+        for word in model.hear(sound[start : start + 22 * 16_000]):
+            at = start / 16
+            said.append(
+                Word(word.text, round(at + word.start_s * 1000), round(at + word.end_s * 1000), word.confidence)
+            )
     after = resource.getrusage(resource.RUSAGE_SELF)
     spans = [span for span in heard.spans if span.sort == "speech"]
     inside = [
