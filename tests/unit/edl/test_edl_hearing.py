@@ -524,3 +524,14 @@ def test_a_speech_model_hears_words_in_their_places(found, tmp_path):
     text = " ".join(word.text for word in result.words).lower()
     assert "door" in text
     assert all(900 <= word.start_ms < word.end_ms <= 1000 + len(spoken) / 48 + 200 for word in result.words)
+
+
+def test_a_silence_inside_a_phrase_parts_it_and_no_silence_lies_in_speech():
+    phrase = speech.Phrase(1000, 4000, 0.9)
+    likely = numpy.full(200, 0.9, numpy.float32)
+    likely[66:76] = 0.1  # 2112 to 2432 ms
+    parts = speech.parted([phrase], [(2050, 2450), (3000, 3400)], likely, 32.0)
+    assert [(part.start_ms, part.end_ms) for part in parts] == [(1000, 2105), (2405, 4000)]
+    assert sorts.outside(1900, 2600, [(1000, 2105), (2405, 4000)]) == [(2105, 2405)]
+    assert sorts.outside(0, 1100, [(1000, 2105)]) == [(0, 1000)]
+    assert sorts.outside(950, 1050, [(1000, 2105)]) == []

@@ -210,6 +210,7 @@ def _understand(heard: Heard) -> None:
     band = numpy.frombuffer(spectra.voice_db, numpy.float32)
     quiet = sorts.silences(level, length)
     spoken = speech.phrases(heard.voice, heard.voice_step_ms, band, FRAME_MIDDLE_MS, length)
+    spoken = speech.parted(spoken, quiet, heard.voice, heard.voice_step_ms)
     spoken = [phrase for phrase in spoken if _believed(heard, phrase)]
     played = sorts.music(_music(heard, level), band, length)
     played = [part for piece in played for part in _without(piece, quiet)]
@@ -222,7 +223,8 @@ def _understand(heard: Heard) -> None:
             )
             label = heard.class_names[kind] if kind is not None else ""
         spans.append(Span("music", start, end, sure, label))
-    spans += [Span("silence", start, end, 1.0) for start, end in quiet]
+    loud = [(span.start_ms, span.end_ms) for span in spans]
+    spans += [Span("silence", *part, 1.0) for start, end in quiet for part in sorts.outside(start, end, loud)]
     for start, end in list(sorts.gaps([(span.start_ms, span.end_ms) for span in spans], length)):
         spans += sorts.ambient(heard.patches, heard.class_names, start, end)
     heard.spans = sorted(spans, key=lambda span: (span.start_ms, _ORDER.index(span.sort)))

@@ -147,6 +147,13 @@ def silences(level_db: Samples, length_ms: int) -> list[tuple[int, int]]:
     return [(start, end) for start, end in joined if end - start >= SILENCE_MS]
 
 
+def outside(start_ms: int, end_ms: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is left of a stretch outside all others, where it lasts for half of the shortest silence."""
+    near = [(max(first, start_ms), min(last, end_ms)) for first, last in taken if first < end_ms and last > start_ms]
+    shifted = [(first - start_ms, last - start_ms) for first, last in near]
+    return [(first + start_ms, last + start_ms) for first, last in gaps(shifted, end_ms - start_ms, SILENCE_MS // 2)]
+
+
 def gaps(taken: Sequence[tuple[int, int]], length_ms: int, least_ms: int = _AMBIENT_MS) -> Iterator[tuple[int, int]]:
     """What none of the stretches covers, if it lasts."""
     place = 0

@@ -8,6 +8,7 @@ voice band until that has fallen to the pause. Numbers were set on generated spe
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,25 @@ def phrases(likely: Samples, step_ms: float, voice_db: Samples, middle_ms: int, 
         if last > first and len(inside):
             found.append(Phrase(first, last, round(float(numpy.mean(inside)), 3)))
     return found
+
+
+def parted(
+    found: Sequence[Phrase], silences: Sequence[tuple[int, int]], likely: Samples, step_ms: float
+) -> list[Phrase]:
+    """Phrases parted at silences inside them in which speech is not likely either: no word holds its breath so long."""
+    import numpy
+
+    result: list[Phrase] = []
+    for phrase in found:
+        start = phrase.start_ms
+        for first, last in silences:
+            inside = start + _SHORTEST_MS < first and last < phrase.end_ms - _SHORTEST_MS
+            window = likely[int((first + 100) / step_ms) : max(int((first + 100) / step_ms) + 1, int(last / step_ms))]
+            if inside and len(window) and float(numpy.min(window)) < _BEGINS:
+                result.append(Phrase(start, first + _MARGIN_AFTER_MS, phrase.confidence))
+                start = last - _MARGIN_BEFORE_MS
+        result.append(Phrase(start, phrase.end_ms, phrase.confidence))
+    return result
 
 
 def _runs(likely: Samples, step_ms: float) -> list[tuple[float, float]]:
