@@ -52,26 +52,29 @@ def scan(
     sha256: str | None = None,
     ears: hearing.Ears | None = None,
     words: Sequence[Word] | None = None,
+    how: str | None = None,
 ) -> Iterator[Record]:
     """Measure a file: its edl.source record, its edl.shot records, then what was heard: edl.span, edl.rhythm, edl.word.
 
-    `ears` are the models to hear with, `words` what subtitles say.
+    `ears` are the models to hear with, `words` what subtitles say, `how` is what `method` calls this: it is part of
+    each id, for another method measures other things.
 
     The frame count is known only at the end, so the source's record waits for the last shot; what waits is one small
     record a shot. Raises InputMissing or DataError with the file's name.
     """
     media = probe.examine(found, path, sha256 or probe.content_hash(path))
+    how = how or method(ears or hearing.Ears())
     with show(f"sound of {path.name}", float(media.duration_s) or None) as bar:
         heard = hearing.listen(found, media, ears, subtitles=words, tell=bar.advance)
     if not media.has_picture:
-        source = _sound_record(media, heard, at)
+        source = _sound_record(media, heard, at, how)
         yield source
         yield from heard.records(source) if heard else ()
         return
     with show(f"pictures of {path.name}", media.declared_frames or None) as bar:
         looks = list(shots.find(found, media, bar.advance))
     frames = looks[-1].first + looks[-1].frames
-    source = _source_record(media, frames, at) | (heard.source_fields() if heard else {})
+    source = _source_record(media, frames, at, how) | (heard.source_fields() if heard else {})
     yield source
     for position, look in enumerate(looks):
         yield _shot_record(media, source, position, look, heard, at)
@@ -132,10 +135,10 @@ def _at_path(record: Record, path: Path) -> Record:
     return {**record, "path": os.path.abspath(path)} if record["kind"] == "edl.source" else record  # noqa: PTH100
 
 
-def _source_record(media: Media, frames: int, at: datetime) -> Record:
+def _source_record(media: Media, frames: int, at: datetime, how: str) -> Record:
     record: Record = {
         "kind": "edl.source",
-        "id": content_id("edl.source", sha256=media.sha256, method=shots.METHOD),
+        "id": content_id("edl.source", sha256=media.sha256, method=how),
         "at": clock.stamp(at),
         "path": os.path.abspath(media.path),  # noqa: PTH100 - resolve() would lose the name the person gave a link
         "sha256": media.sha256,
@@ -150,7 +153,7 @@ def _source_record(media: Media, frames: int, at: datetime) -> Record:
         "has_picture": True,
         "has_sound": media.audio_index is not None,
         "streams": list(media.streams),
-        "method": shots.METHOD,
+        "method": how,
     }
     if media.declared_frames:
         record["declared_frames"] = media.declared_frames
@@ -159,13 +162,13 @@ def _source_record(media: Media, frames: int, at: datetime) -> Record:
     return record
 
 
-def _sound_record(media: Media, heard: hearing.Heard | None, at: datetime) -> Record:
+def _sound_record(media: Media, heard: hearing.Heard | None, at: datetime, how: str) -> Record:
     """A source of sound alone. Raises DataError if none of it can be heard."""
     if heard is None or not heard.length_ms:
         raise DataError(heard.problem if heard else "holds no sound", where=str(media.path), code="no_sound")
     return {
         "kind": "edl.source",
-        "id": content_id("edl.source", sha256=media.sha256, method=shots.METHOD),
+        "id": content_id("edl.source", sha256=media.sha256, method=how),
         "at": clock.stamp(at),
         "path": os.path.abspath(media.path),  # noqa: PTH100 - as for a film
         "sha256": media.sha256,
@@ -173,7 +176,7 @@ def _sound_record(media: Media, heard: hearing.Heard | None, at: datetime) -> Re
         "has_sound": True,
         "duration": timecode.spell(Fraction(heard.length_ms, 1000)),
         "streams": list(media.streams),
-        "method": shots.METHOD,
+        "method": how,
         **heard.source_fields(),
     }
 
@@ -184,7 +187,7 @@ def _shot_record(
     first, end = look.first, look.first + look.frames
     record: Record = {
         "kind": "edl.shot",
-        "id": content_id("edl.shot", sha256=media.sha256, method=shots.METHOD, in_frame=first, out_frame=end),
+        "id": content_id("edl.shot", sha256=media.sha256, method=source["method"], in_frame=first, out_frame=end),
         "at": clock.stamp(at),
         "source_id": source["id"],
         "position": position,

@@ -81,7 +81,7 @@ def main(run: Run, files: tuple[Path, ...], words: str) -> Iterable[Record]:
             if records:
                 run.detail(f"{path}: known content, not decoded again")
             else:
-                records = list(scanning.scan(found, path, run.now(), run.progress, sha256, ears, read))
+                records = list(scanning.scan(found, path, run.now(), run.progress, sha256, ears, read, how))
                 scanning.remember(run.state, records, how)
             for warning in scanning.warnings(records[0], str(path)):
                 run.warn(warning)
