@@ -22,7 +22,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 # -- system programs ---------------------------------------------------------------------------------------------------
 
 programs="ffmpeg:ffmpeg bwrap:bubblewrap jq:jq cc:gcc c++:g++ cmake:cmake make:make"
-[ "$profile" = dev ] && programs="$programs mandoc:mandoc shellcheck:shellcheck zsh:zsh fish:fish git:git"
+[ "$profile" = dev ] && programs="$programs espeak-ng:espeak-ng mandoc:mandoc shellcheck:shellcheck zsh:zsh fish:fish git:git"
 missing=""
 for pair in $programs; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"

@@ -47,7 +47,14 @@ class Media:
     audio_start_s: Fraction
     streams: tuple[dict[str, Any], ...]
     #: Width and height of a picture turned upright, in pixels as they are stored: square or not.
-    stored: tuple[int, int]
+    stored: tuple[int, int] = (0, 0)
+    #: Length as the container tells it, 0 if it does not.
+    duration_s: Fraction = Fraction(0)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a moving picture; without one `fps` is 0 and there are no frames."""
+        return self.width > 0
 
     @property
     def video_start_s(self) -> Fraction:
@@ -76,7 +83,7 @@ def content_hash(path: Path, tell: Callable[[int], None] | None = None) -> str:
 
 
 def examine(found: Programs, path: Path, sha256: str) -> Media:
-    """Ask ffprobe about a file. Raises DataError if it holds no moving picture that can be decoded."""
+    """Ask ffprobe about a file. Raises DataError if it holds neither a moving picture nor sound that can be decoded."""
     try:
         told = json.loads(programs.probe(found, path, "-show_streams", "-show_format"))
     except DataError as error:
@@ -92,10 +99,12 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
         raise DataError("a still picture, not a video", where=str(path), code="no_video")
     streams = told.get("streams", [])
     pictures = [s for s in streams if s.get("codec_type") == "video" and not _cover(s) and s.get("width")]
-    if not pictures:
-        raise DataError("no video stream", where=str(path), code="no_video")
-    video = pictures[0]
     sound = next((s for s in streams if s.get("codec_type") == "audio" and s.get("sample_rate", "0") != "0"), None)
+    if not pictures and sound is None:
+        raise DataError("neither a video nor a sound stream", where=str(path), code="no_video")
+    if not pictures:
+        return _only_sound(path, sha256, sound or {}, told)
+    video = pictures[0]
     fps, varying = _rate(found, path, video)
     width, height, rotation = _shown_size(video)
     duration = _fraction(video.get("duration")) or _fraction(told.get("format", {}).get("duration"))
@@ -119,6 +128,7 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
         audio_start_s=int(sound.get("start_pts", 0)) * Fraction(sound["time_base"]) if sound else Fraction(0),
         streams=tuple(_summary(s) for s in streams),
         stored=_stored_size(video, rotation),
+        duration_s=duration or Fraction(0),
     )
 
 
@@ -143,6 +153,17 @@ def pictures(media: Media, first: int | None = None, end: int | None = None) -> 
         wanted["end_pts"] = end
     filters += [("fps", counted), ("trim", wanted)]
     return options, filters
+
+
+def _only_sound(path: Path, sha256: str, sound: Mapping[str, Any], told: Mapping[str, Any]) -> Media:
+    """A file of sound alone: a song, a recording."""
+    return Media(
+        path=path, sha256=sha256, fps=Fraction(0), width=0, height=0, rotation=0, varying=False, interlaced=False,
+        matrix="", pixel_format="", transfer="", video_index=-1, video_start=0, video_time_base=Fraction(1),
+        declared_frames=0, audio_index=int(sound["index"]), audio_start_s=Fraction(0),
+        streams=tuple(_summary(s) for s in told.get("streams", [])),
+        duration_s=_fraction(told.get("format", {}).get("duration")) or Fraction(0),
+    )  # fmt: skip
 
 
 def _cover(stream: Mapping[str, Any]) -> bool:

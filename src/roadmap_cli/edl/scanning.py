@@ -1,4 +1,4 @@
-"""A source file as records: one edl.source, then one edl.shot for each shot, remembered by content.
+"""A source file as records: one edl.source, its shots, what is heard in it and what its story is, remembered by content.
 
 The rule: records describe content. The same bytes give the same ids wherever the file lies; only `path` follows it.
 """
@@ -6,8 +6,9 @@ The rule: records describe content. The same bytes give the same ids wherever th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import probe, shots, sound, timecode
+from roadmap_cli.edl import hearing, probe, shots, timecode
 from roadmap_cli.edl.cuts.finding import DEFAULT
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.seeing.samples import Samples
 
 if TYPE_CHECKING:
+    from roadmap_cli.edl.hearing.words import Word
+    from roadmap_cli.edl.story.teller import Teller
     from roadmap_cli.state.store import State
 
 
@@ -40,39 +43,102 @@ class Show(Protocol):
         """Show a bar while the block runs."""
 
 
-def scan(
-    found: Programs,
-    path: Path,
-    at: datetime,
-    show: Show,
-    sha256: str | None = None,
-    *,
-    detector: str = DEFAULT,
-    samples: Samples | None = None,
-) -> Iterator[Record]:
-    """Measure a file: its edl.source record, then its edl.shot records in order.
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How a source is measured: what finds its cuts, the models that hear, what subtitles say, who tells its story."""
 
-    `detector` finds the cuts (see `cuts.finding.NAMES`); `samples` takes small pictures for models. The frame count is
-    known only at the end, so the source's record waits for the last shot; what waits is one small record a shot. Raises
-    InputMissing or DataError with the file's name.
+    detector: str = DEFAULT
+    ears: hearing.Ears | None = None
+    words: Sequence[Word] | None = None
+    #: Names the subtitles: the hash of their file.
+    words_mark: str = ""
+    teller: Teller | None = None
+
+    @property
+    def method(self) -> str:
+        """What a scan in these ways is called: part of the identity of its records. Another name is another scan."""
+        parts = [shots.method(self.detector), hearing.METHOD, *(self.ears.names if self.ears else ())]
+        parts += [f"words-{self.words_mark[:16]}"] if self.words_mark else []
+        return "+".join([*parts, *([self.teller.method] if self.teller else [])])
+
+
+#: Without any model: what the signals alone tell.
+PLAIN = Ways()
+
+
+def scan(
+    found: Programs, path: Path, at: datetime, show: Show, sha256: str | None = None, ways: Ways = PLAIN
+) -> Iterator[Record]:
+    """Measure a file: its edl.source record, its edl.shot records in order, scenes, what was heard (edl.span, edl.rhythm,
+    edl.word), and the beats and the energy of its story.
+
+    The frame count is known only at the end, so the source's record waits for the last shot; what waits is one small
+    record a shot. Raises InputMissing or DataError with the file's name, CannotCreate if small pictures for the models
+    cannot be kept for a while.
     """
     media = probe.examine(found, path, sha256 or probe.content_hash(path))
-    with show(f"sound of {path.name}"):
-        levels = sound.measure(found, media)
+    with show(f"sound of {path.name}", float(media.duration_s) or None) as bar:
+        heard = hearing.listen(found, media, ways.ears, subtitles=ways.words, tell=bar.advance)
+    if not media.has_picture:
+        source = _sound_record(media, heard, ways.method, at)
+        yield source
+        yield from heard.records(source) if heard else ()
+        return
+    samples = Samples() if ways.teller else None
     with show(f"pictures of {path.name}", media.declared_frames or None) as bar:
-        seen = shots.find(found, media, bar.advance, detector=detector, samples=samples)
+        seen = shots.find(found, media, bar.advance, detector=ways.detector, samples=samples)
         looks = [(look.first, look.frames, look.record(float(media.fps))) for look in seen]
-    method = shots.method(detector)
-    source = _source_record(media, looks[-1][0] + looks[-1][1], method, at)
+    source = _source_record(media, looks[-1][0] + looks[-1][1], ways.method, at)
+    source |= heard.source_fields() if heard else {}
     yield source
-    for position, (first, frames, measures) in enumerate(looks):
-        yield _shot_record(media, source, position, (first, first + frames), measures, levels, at)
+    found_shots = [
+        _shot_record(media, source, position, (first, first + frames), measures, heard, at)
+        for position, (first, frames, measures) in enumerate(looks)
+    ]
+    sounds = heard.records(source) if heard else []
+    if ways.teller is None or samples is None:
+        yield from found_shots
+        yield from sounds
+        return
+    with show(f"subjects of {path.name}", len(samples)) as bar:
+        told = ways.teller.tell(
+            source, found_shots, _inside(samples, found_shots, bar),
+            [each for each in sounds if each["kind"] == "edl.span"],
+            [each for each in sounds if each["kind"] == "edl.rhythm"],
+            levels=heard.levels if heard and heard.length_ms else None,
+            lag_s=float(media.video_start_s - media.audio_start_s),
+        )  # fmt: skip
+    yield from (each for each in told if each["kind"] in ("edl.shot", "edl.scene"))
+    yield from sounds
+    yield from (each for each in told if each["kind"] not in ("edl.shot", "edl.scene"))
+
+
+def _inside(samples: Samples, found: Sequence[Record], bar: Bar) -> Iterator[tuple[int, Any]]:
+    """The samples that are not at a cut, where pictures may be mixed ones, but for shots that have no other."""
+    borders = {shot["in_frame"] for shot in found} | {shot["out_frame"] - 1 for shot in found}
+    place, kept = 0, False
+    waiting: tuple[int, Any] | None = None
+    for frame, picture in samples:
+        bar.advance(1)
+        while place < len(found) and frame >= found[place]["out_frame"]:
+            if waiting is not None and not kept:
+                yield waiting
+            place, kept, waiting = place + 1, False, None
+        if frame in borders:
+            waiting = waiting or (frame, picture)
+        else:
+            kept = True
+            yield frame, picture
+    if waiting is not None and not kept:
+        yield waiting
 
 
 def warnings(source: Record, name: str) -> list[str]:
     """What a person should know about a source: that it is cut off, or that its frames do not come evenly."""
-    declared, frames = int(source.get("declared_frames", 0)), int(source["frames"])
+    declared, frames = int(source.get("declared_frames", 0)), int(source.get("frames", 0))
     found = []
+    if problem := source.get("sound_problem"):
+        found.append(f"{name}: its sound cannot be heard: {problem}")
     if declared - frames > max(2, declared // 100):
         found.append(f"{name}: truncated: {frames} frames can be decoded, it declares {declared}")
     if source.get("varying_rate"):
@@ -123,14 +189,14 @@ def content_hash(state: State, path: Path, at: datetime, show: Show) -> str:
     return sha256
 
 
-def recall(state: State, sha256: str, path: Path, detector: str = DEFAULT) -> list[Record]:
+def recall(state: State, sha256: str, path: Path, ways: Ways = PLAIN) -> list[Record]:
     """The records of an earlier scan of the same content by the same method, or none."""
     from roadmap_cli.state import records as stored
 
     with state.read() as tx:
         rows = tx.execute(
             "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position",
-            (sha256, shots.method(detector)),
+            (sha256, ways.method),
         ).fetchall()
         known = [stored.get(tx, row[0]) for row in rows]
     if not known or None in known:
@@ -138,13 +204,15 @@ def recall(state: State, sha256: str, path: Path, detector: str = DEFAULT) -> li
     return [_at_path(record, path) for record in known if record]
 
 
-def remember(state: State, found: list[Record]) -> None:
-    """Store a scan's records, and that they belong together."""
+def remember(state: State, found: list[Record], ways: Ways = PLAIN) -> None:
+    """Store a scan's records, that they belong together, and the vectors of its shots."""
     from roadmap_cli.state import records as stored
 
     sha256, method = found[0]["sha256"], found[0]["method"]
     with state.write() as tx:
         stored.put_many(tx, found)
+        if ways.teller is not None:
+            ways.teller.keep(tx)
         for position, record in enumerate(found):
             tx.execute(
                 "INSERT OR REPLACE INTO edl_scan (sha256, method, position, record_id) VALUES (?, ?, ?, ?)",
@@ -171,6 +239,7 @@ def _source_record(media: Media, frames: int, method: str, at: datetime) -> Reco
         "rotation": media.rotation,
         "varying_rate": media.varying,
         "interlaced": media.interlaced,
+        "has_picture": True,
         "has_sound": media.audio_index is not None,
         "streams": list(media.streams),
         "method": method,
@@ -182,13 +251,32 @@ def _source_record(media: Media, frames: int, method: str, at: datetime) -> Reco
     return record
 
 
+def _sound_record(media: Media, heard: hearing.Heard | None, at: datetime, how: str) -> Record:
+    """A source of sound alone. Raises DataError if none of it can be heard."""
+    if heard is None or not heard.length_ms:
+        raise DataError(heard.problem if heard else "holds no sound", where=str(media.path), code="no_sound")
+    return {
+        "kind": "edl.source",
+        "id": content_id("edl.source", sha256=media.sha256, method=how),
+        "at": clock.stamp(at),
+        "path": os.path.abspath(media.path),  # noqa: PTH100 - as for a film
+        "sha256": media.sha256,
+        "has_picture": False,
+        "has_sound": True,
+        "duration": timecode.spell(Fraction(heard.length_ms, 1000)),
+        "streams": list(media.streams),
+        "method": how,
+        **heard.source_fields(),
+    }
+
+
 def _shot_record(
     media: Media,
     source: Record,
     position: int,
     span: tuple[int, int],
     measures: dict[str, Any],
-    levels: sound.Levels | None,
+    heard: hearing.Heard | None,
     at: datetime,
 ) -> Record:
     first, end = span
@@ -203,7 +291,7 @@ def _shot_record(
         "fps": timecode.spell(media.fps),
         **measures,
     }
-    if levels is not None:
+    if heard is not None and heard.length_ms:
         lag: Fraction = media.video_start_s - media.audio_start_s
-        record |= levels.between(first / media.fps + lag, end / media.fps + lag)
+        record |= heard.between(first / media.fps + lag, end / media.fps + lag)
     return record

@@ -20,7 +20,7 @@ main = group(
     module=__name__,
     examples={
         "See what is there": "slm-models list --plain",
-        "Check the weights, file by file": "slm-models verify --plain",
+        "Check the weights of a model, file by file": "slm-models verify all-minilm-l6-v2 --plain",
     },
     see=("slm-run", "slm-embed", "roadmap-permit"),
 )
