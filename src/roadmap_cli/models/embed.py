@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.core.errors import ConfigError, DataError, Unavailable
-from roadmap_cli.models import processors, registry
+from roadmap_cli.core.errors import ConfigError, DataError
+from roadmap_cli.models import processors, registry, sessions
 from roadmap_cli.models.ledger import Call, Ledger
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Embedder:
         self.max_tokens = max_tokens
         self._ledger = ledger
         self._states, model = _with_states(graph) if states else (None, str(graph))
-        self._session = _session(model, graph, threads or processors.available())
+        self._session = sessions.onnx(model, graph, threads or processors.available())
         self._tokenizer = _tokenizer(tokenizer, max_tokens)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self.dimensions = int(self._session.get_outputs()[0].shape[-1])
@@ -233,32 +233,6 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         batch.append(place)
     if batch:
         yield batch
-
-
-def _session(model: str | bytes, graph: Path, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise Unavailable("onnxruntime is missing", hint="make install", code="no_onnxruntime") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    failures: tuple[type[Exception], ...] = (OSError, RuntimeError, ValueError, *_runtime_errors())
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except failures as error:
-        words = str(error).strip().splitlines()[0][:160]
-        raise DataError(f"not a model onnxruntime can load: {words}", where=str(graph), code="bad_model") from error
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as states
-
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
-    found: list[type[Exception]] = [getattr(states, name) for name in names if hasattr(states, name)]
-    return tuple(found)
 
 
 def _tokenizer(path: Path, max_tokens: int) -> Any:

@@ -27,13 +27,18 @@ IR_VERSION = 8
 
 def build(recipe: str, weights: Path, target: Path) -> None:
     """Make a model file from published weights. Raises DataError if they do not fit, Unavailable without onnx."""
-    if recipe != "bert-sentence":
+    if recipe not in ("bert-sentence", "efficientnet-lite0"):
         raise DataError(f"no recipe of the name {recipe!r}")
     try:
         import onnx
     except ImportError:
         raise Unavailable("the package onnx is needed once, to build the model", hint="pip install onnx") from None
-    model = of_tensors(read_safetensors(weights))
+    if recipe == "efficientnet-lite0":
+        from roadmap_cli.models import efficientnet, torchfile
+
+        model = efficientnet.of_tensors(torchfile.read(weights))
+    else:
+        model = of_tensors(read_safetensors(weights))
     onnx.checker.check_model(model)
     try:
         target.write_bytes(model.SerializeToString())
