@@ -21,6 +21,7 @@ from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 
 if TYPE_CHECKING:
+    from roadmap_cli.edl.story.teller import Teller
     from roadmap_cli.state.store import State
 
 
@@ -38,8 +39,11 @@ class Show(Protocol):
         """Show a bar while the block runs."""
 
 
-def scan(found: Programs, path: Path, at: datetime, show: Show, sha256: str | None = None) -> Iterator[Record]:
-    """Measure a file: its edl.source record, then its edl.shot records in order.
+def scan(
+    found: Programs, path: Path, at: datetime, show: Show, sha256: str | None = None, teller: Teller | None = None
+) -> Iterator[Record]:
+    """Measure a file: its edl.source record, then its edl.shot records in order; with a teller what shots show, and
+    scenes, beats and the energy curve after them.
 
     The frame count is known only at the end, so the source's record waits for the last shot; what waits is one small
     record a shot. Raises InputMissing or DataError with the file's name.
@@ -50,10 +54,19 @@ def scan(found: Programs, path: Path, at: datetime, show: Show, sha256: str | No
     with show(f"pictures of {path.name}", media.declared_frames or None) as bar:
         looks = list(shots.find(found, media, bar.advance))
     frames = looks[-1].first + looks[-1].frames
-    source = _source_record(media, frames, at)
+    source = _source_record(media, frames, at, method(teller))
     yield source
-    for position, look in enumerate(looks):
-        yield _shot_record(media, source, position, look, levels, at)
+    records = [_shot_record(media, source, position, look, levels, at) for position, look in enumerate(looks)]
+    if teller is None:
+        yield from records
+        return
+    with show(f"subjects of {path.name}", None) as bar:
+        yield from teller.tell(found, media, source, records, levels, lambda: bar.advance(1))
+
+
+def method(teller: Teller | None = None) -> str:
+    """What measures, in one word: part of the identity of a scan. A change of method is a new name."""
+    return f"{shots.METHOD}+{teller.method}" if teller else shots.METHOD
 
 
 def warnings(source: Record, name: str) -> list[str]:
@@ -76,13 +89,13 @@ def media_of(found: Programs, source: Record) -> Media:
     return probe.examine(found, path, sha256)
 
 
-def recall(state: State, sha256: str, path: Path) -> list[Record]:
+def recall(state: State, sha256: str, path: Path, teller: Teller | None = None) -> list[Record]:
     """The records of an earlier scan of the same content by the same method, or none."""
     from roadmap_cli.state import records as stored
 
     with state.read() as tx:
         rows = tx.execute(
-            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position", (sha256, shots.METHOD)
+            "SELECT record_id FROM edl_scan WHERE sha256 = ? AND method = ? ORDER BY position", (sha256, method(teller))
         ).fetchall()
         known = [stored.get(tx, row[0]) for row in rows]
     if not known or None in known:
@@ -90,17 +103,19 @@ def recall(state: State, sha256: str, path: Path) -> list[Record]:
     return [_at_path(record, path) for record in known if record]
 
 
-def remember(state: State, found: list[Record]) -> None:
-    """Store a scan's records, and that they belong together."""
+def remember(state: State, found: list[Record], teller: Teller | None = None) -> None:
+    """Store a scan's records, that they belong together, and the vectors of its shots."""
     from roadmap_cli.state import records as stored
 
     sha256 = found[0]["sha256"]
     with state.write() as tx:
         stored.put_many(tx, found)
+        if teller is not None:
+            teller.keep(tx)
         for position, record in enumerate(found):
             tx.execute(
                 "INSERT OR REPLACE INTO edl_scan (sha256, method, position, record_id) VALUES (?, ?, ?, ?)",
-                (sha256, shots.METHOD, position, record["id"]),
+                (sha256, found[0]["method"], position, record["id"]),
             )
 
 
@@ -108,10 +123,10 @@ def _at_path(record: Record, path: Path) -> Record:
     return {**record, "path": os.path.abspath(path)} if record["kind"] == "edl.source" else record  # noqa: PTH100
 
 
-def _source_record(media: Media, frames: int, at: datetime) -> Record:
+def _source_record(media: Media, frames: int, at: datetime, method: str) -> Record:
     record: Record = {
         "kind": "edl.source",
-        "id": content_id("edl.source", sha256=media.sha256, method=shots.METHOD),
+        "id": content_id("edl.source", sha256=media.sha256, method=method),
         "at": clock.stamp(at),
         "path": os.path.abspath(media.path),  # noqa: PTH100 - resolve() would lose the name the person gave a link
         "sha256": media.sha256,
@@ -125,7 +140,7 @@ def _source_record(media: Media, frames: int, at: datetime) -> Record:
         "interlaced": media.interlaced,
         "has_sound": media.audio_index is not None,
         "streams": list(media.streams),
-        "method": shots.METHOD,
+        "method": method,
     }
     if media.declared_frames:
         record["declared_frames"] = media.declared_frames
@@ -140,7 +155,9 @@ def _shot_record(
     first, end = look.first, look.first + look.frames
     record: Record = {
         "kind": "edl.shot",
-        "id": content_id("edl.shot", sha256=media.sha256, method=shots.METHOD, in_frame=first, out_frame=end),
+        "id": content_id(
+            "edl.shot", sha256=media.sha256, method=source["method"], in_frame=first, out_frame=end
+        ),
         "at": clock.stamp(at),
         "source_id": source["id"],
         "position": position,

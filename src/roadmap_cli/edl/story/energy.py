@@ -19,7 +19,7 @@ from roadmap_cli.edl.story.sounding import Heard
 STEP_MS = 500
 #: What each component weighs where all are known; what is not known is left out and the rest is scaled up.
 WEIGHTS = {"cuts": 0.25, "motion": 0.25, "loudness": 0.30, "onsets": 0.15, "closeness": 0.05}
-#: The narrowest scale of each: cuts a minute, log(1 + code values) of motion, LU, onsets a second, steps of shot size.
+#: The narrowest scale of each: cuts a minute, log(1 + code values) of motion at a contrast of 50, LU, onsets a second, steps of shot size.
 _NARROWEST = {"cuts": 6.0, "motion": 0.7, "loudness": 8.0, "onsets": 1.5, "closeness": 2.0}
 #: Smoothing by a Gaussian whose deviation is a share of the length, within bounds in seconds.
 _SMOOTH_SHARE, _SMOOTH_S = 1 / 40, (1.0, 15.0)
@@ -42,13 +42,6 @@ class Curve:
         """Mean energy of a time."""
         return float(self.values[_steps(start_s, end_s, len(self.values))].mean())
 
-    def component(self, name: str, start_s: float, end_s: float) -> float | None:
-        """Mean of a raw component over a time, in its own unit; None if it is not known."""
-        if name not in self.raw:
-            return None
-        value = float(self.raw[name][_steps(start_s, end_s, len(self.values))].mean())
-        return math.expm1(value) if name == "motion" else value
-
 
 def curve(shots: Sequence[Record], spans_s: Sequence[tuple[float, float]], heard: Heard) -> Curve:
     """The energy curve of a source from its shots, their times in seconds, and its sound."""
@@ -61,9 +54,8 @@ def curve(shots: Sequence[Record], spans_s: Sequence[tuple[float, float]], heard
     raw: dict[str, Any] = {}
     if len(shots) > 1:
         raw["cuts"] = _cut_rate(spans_s, middles)
-    motion = numpy.array([math.log1p(max(0.0, float(shot.get("motion", 0.0)))) for shot in shots])
     if any("motion" in shot for shot in shots):
-        raw["motion"] = motion[shot_at]
+        raw["motion"] = numpy.array([_motion(shot) for shot in shots])[shot_at]
     raw |= _sound(shots, shot_at, middles, heard)
     sizes = [_CLOSENESS.get(str(shot.get("shot_size"))) for shot in shots]
     if 2 * sum(size is not None for size in sizes) >= len(shots):
@@ -75,6 +67,13 @@ def curve(shots: Sequence[Record], spans_s: Sequence[tuple[float, float]], heard
     values = sum((weights[name] * placed(raw[name], _NARROWEST[name]) for name in raw), numpy.zeros(count))
     deviation = min(max(length * _SMOOTH_SHARE, _SMOOTH_S[0]), _SMOOTH_S[1]) * 1000 / STEP_MS
     return Curve(smooth(values, deviation).clip(0, 1), raw, weights)
+
+
+def _motion(shot: Record) -> float:
+    """How much moves in a shot, log(1 + code values): a change of brightness is a way times a gradient, so where a
+    picture has little contrast the same movement changes less.
+    """
+    return math.log1p(50 * max(0.0, float(shot.get("motion", 0.0))) / max(5.0, float(shot.get("contrast", 50.0))))
 
 
 def placed(values: Any, narrowest: float) -> Any:

@@ -29,6 +29,7 @@ SOUND_WEIGHT = 0.15
 #: Scenes shorter than this cost: a share of the source, within bounds in seconds.
 SHORT_SHARE, SHORT_S = 1 / 15, (4.0, 15.0)
 SHORT_COST = 0.8
+_MOST_PASSED = 64
 #: How much of what a cut's neighbours are above the threshold it must be stronger by.
 MONTAGE_WEIGHT = 0.75
 
@@ -55,7 +56,10 @@ def boundaries(vectors: Any, kind: str, spans_s: Sequence[tuple[float, float]], 
 
     low, high = SCALES[kind]
     count = len(spans_s)
-    likeness = numpy.clip((vectors @ vectors.T - low) / (high - low), 0, 1)
+    likeness = {}
+    for apart in range(1, min(REACH_SHOTS, count - 1) + 1):
+        products = numpy.einsum("ij,ij->i", vectors[:-apart], vectors[apart:])
+        likeness[apart] = numpy.clip((products - low) / (high - low), 0, 1)
     found = []
     for cut in range(1, count):
         link = 0.0
@@ -64,7 +68,7 @@ def boundaries(vectors: Any, kind: str, spans_s: Sequence[tuple[float, float]], 
                 gap = spans_s[right][0] - spans_s[left][1]
                 if gap > REACH_S:
                     break
-                link = max(link, float(likeness[left, right]) * 0.5 ** (max(0.0, gap) / HALF_LIFE_S))
+                link = max(link, float(likeness[right - left][left]) * 0.5 ** (max(0.0, gap) / HALF_LIFE_S))
         heard = sound[cut]
         strength = 1 - link + (SOUND_WEIGHT * 2 * (heard - 0.5) if heard is not None else 0.0)
         found.append(Boundary(cut, link, heard, strength))
@@ -100,10 +104,9 @@ def choose(cuts: Sequence[Boundary], spans_s: Sequence[tuple[float, float]]) -> 
     came = [0] * (count + 1)
     starts = [0] + [cut.shot for cut, gain in zip(cuts, gains, strict=True) if gain > 0]
     gain_of = {cut.shot: gain for cut, gain in zip(cuts, gains, strict=True)}
-    for end in [*starts[1:], count]:
-        for start in starts:
-            if start >= end:
-                break
+    for place, end in enumerate([*starts[1:], count], 1):
+        # A scene that leaves out more good boundaries than these is never the best.
+        for start in starts[max(0, place - _MOST_PASSED) : place]:
             value = best[start] + gain_of.get(start, 0.0) - cost(start, end)
             if value > best[end]:
                 best[end], came[end] = value, start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ def of_observed(source: Record, shots: Sequence[Record], observer: Observer, hea
             described[position]["scene_id"] = record["id"]
     curve = energy.curve(described, spans_s, heard)
     found = beats.find(curve, spans_s, starts)
-    told = _beats(source, described, scene_records, spans_s, curve, found, heard, method)
+    told = _beats(source, described, scene_records, spans_s, found, heard, method)
     for record in scene_records:
         del record["_first"], record["_end"]
     return Told(described, scene_records, told, _energy(source, curve, method), numpy.asarray(vectors), kind)
@@ -165,16 +166,15 @@ def _beats(
     shots: Sequence[Record],
     scene_records: Sequence[Record],
     spans_s: Sequence[tuple[float, float]],
-    curve: energy.Curve,
     found: Sequence[beats.Beat],
     heard: Heard,
     method: str,
 ) -> list[Record]:
     told = []
+    most = max(beat.energy for beat in found)
     for position, beat in enumerate(found):
         start, end = spans_s[beat.first][0], spans_s[beat.end - 1][1]
         before = found[position - 1] if position else None
-        earlier = (spans_s[before.first][0], start) if before else None
         evidence = [shots[beat.first]["id"]]
         if beat.end - 1 > beat.first:
             evidence.append(shots[beat.end - 1]["id"])
@@ -195,7 +195,7 @@ def _beats(
                 "out_frame": out_frame,
                 "fps": source["fps"],
                 "energy_ratio": round(beat.energy, 3),
-                "why": _words(beat, before, (start, end), earlier, curve, spans_s),
+                "why": _words(beat, before, shots, spans_s, heard, highest=beat.energy == most),
                 "evidence": evidence,
             }
         )
@@ -205,35 +205,56 @@ def _beats(
 def _words(
     beat: beats.Beat,
     before: beats.Beat | None,
-    time: tuple[float, float],
-    earlier: tuple[float, float] | None,
-    curve: energy.Curve,
+    shots: Sequence[Record],
     spans_s: Sequence[tuple[float, float]],
+    heard: Heard,
+    *,
+    highest: bool,
 ) -> str:
-    """Why a stretch has its role, in words with the numbers it rests on."""
-    if before is None or earlier is None:
+    """Why a stretch has its role, in words with the numbers it rests on, all of which records hold."""
+    if before is None:
         words = f"opens at energy {beat.energy:.2f}"
-        words += " and stays there" if time[1] >= spans_s[-1][1] else ""
+        words += " and stays there" if beat.end == len(shots) else ""
     else:
         goes = "rises" if beat.energy > before.energy else "falls"
-        words = f"energy {goes} from {before.energy:.2f} to {beat.energy:.2f} at {_clock(time[0])}"
-    if beat.role == "peak":
+        at = spans_s[beat.first][0]
+        words = f"energy {goes} from {before.energy:.2f} to {beat.energy:.2f} at {int(at) // 60}:{int(at) % 60:02d}"
+    if beat.role == "peak" and highest:
         words += ", the highest of all"
-    facts = []
-    for name, said, digits in (
-        ("cuts", "cuts a minute", 1),
-        ("loudness", "LUFS", 1),
-        ("motion", "motion", 1),
-        ("onsets", "onsets a second", 1),
-    ):
-        value = curve.component(name, *time)
-        if value is None:
-            continue
-        fact = f"{value:.{digits}f} {said}"
-        if earlier is not None and (other := curve.component(name, *earlier)) is not None:
-            fact += f" after {other:.{digits}f}"
-        facts.append(fact)
-    return f"{words}: {', '.join(facts)}" if facts else words
+    facts = _facts(shots, spans_s, beat.first, beat.end, heard)
+    earlier = _facts(shots, spans_s, before.first, before.end, heard) if before else {}
+    said = [
+        f"{value:.{digits}f} {unit}" + (f" after {earlier[unit, digits]:.{digits}f}" if (unit, digits) in earlier else "")
+        for (unit, digits), value in facts.items()
+    ]
+    return f"{words}: {', '.join(said)}" if said else words
+
+
+def _facts(
+    shots: Sequence[Record], spans_s: Sequence[tuple[float, float]], first: int, end: int, heard: Heard
+) -> dict[tuple[str, int], float]:
+    """What shots have on the mean, by unit and digits: weighted by length, loudness by its power."""
+    part = shots[first:end]
+    lengths = [stop - start for start, stop in spans_s[first:end]]
+    total = sum(lengths)
+    found = {("cuts a minute", 1): 60 * (end - first - 1) / total} if end - first > 1 else {}
+    moves = [(length, float(shot["motion"])) for length, shot in zip(lengths, part, strict=True) if "motion" in shot]
+    if moves:
+        found["motion", 1] = sum(length * value for length, value in moves) / sum(length for length, _ in moves)
+    loud = [
+        (length, 10 ** (float(shot["loudness_lufs"]) / 10))
+        for length, shot in zip(lengths, part, strict=True)
+        if "loudness_lufs" in shot
+    ]
+    if loud:
+        found["LUFS", 1] = 10 * math.log10(sum(length * power for length, power in loud) / sum(n for n, _ in loud))
+    if heard.spans:
+        shares = heard.shares(spans_s[first][0], spans_s[end - 1][1])
+        for sort in ("speech", "music"):
+            share = sum(value for name, value in shares.items() if name.partition(":")[0] == sort)
+            if share >= 0.005:
+                found[f"% {sort}", 0] = 100 * min(1.0, share)
+    return found
 
 
 def _overlapping(spans: Sequence[Record], start_s: float, end_s: float) -> list[str]:
@@ -245,7 +266,3 @@ def _overlapping(spans: Sequence[Record], start_s: float, end_s: float) -> list[
             parts.append((part, span["start_ms"], str(span["id"])))
     most = sorted(parts, key=lambda part: -part[0])[:_NEAR]
     return [name for _, _, name in sorted(most, key=lambda part: part[1])]
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

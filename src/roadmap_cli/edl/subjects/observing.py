@@ -1,7 +1,7 @@
 """What sampled pictures show, one after the other, and from it what each shot shows.
 
-Kept for each sample are a few boxes and a vector in half precision: 2.6 KB, so that four hours at two pictures a second
-are 75 MB. Shots need not be known while samples come in.
+Kept for each sample are a few boxes and a vector in half precision, 4 KB in all. Shots need not be known while samples
+come in.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ METHOD = "subjects-1"
 MODELS = {
     "face-detection": "faces",
     "person-mask": "persons",
-    "efficientnet-lite0": "names of things, and likeness of shots",
+    "efficientnet-lite0": "names of things",
 }
 #: A lone face in a shot must be surer than MediaPipe asks: one glance of a detector at a wall is no face.
 _LONE_SCORE = 0.75
@@ -49,10 +49,10 @@ class Seers:
         return "+".join((METHOD, *here))
 
     def lacking(self) -> str | None:
-        """What cannot be measured for want of weights, and how to get them, in one sentence; None if nothing lacks."""
+        """What cannot be measured for want of weights, in words; None if nothing lacks."""
         if not self.missing:
             return None
-        return f"not measured: {'; '.join(MODELS[name] for name in self.missing)}"
+        return f"not measured: {', '.join(MODELS[name] for name in self.missing)}"
 
 
 def open_seers(environ: Mapping[str, str]) -> Seers:
@@ -143,13 +143,6 @@ class Observer:
             )
         )
 
-    def between(self, first: int, end: int) -> list[Sight]:
-        """The sights of a shot's frames, `first` inclusive to `end` exclusive."""
-        from bisect import bisect_left
-
-        frames = [sight.frame for sight in self.sights]
-        return self.sights[bisect_left(frames, first) : bisect_left(frames, end)]
-
 
 def of_shots(observer: Observer, ranges: Iterable[tuple[int, int]]) -> list[list[Sight]]:
     """The sights of each shot of ranges in order; one walk, however many there are."""
@@ -203,7 +196,6 @@ def described(sights: Sequence[Sight]) -> dict[str, Any]:
         kept = [(sight, box) for sight, box in boxes if box is not None]
         if kept:
             found |= _placed("salient", kept)
-            _, box = kept[len(kept) // 2]
             centre = composition.middle([box for _, box in kept])
             found["thirds_distance"] = round(
                 composition.thirds_distance((centre[0] + centre[2] / 2, centre[1] + centre[3] / 2)), 3

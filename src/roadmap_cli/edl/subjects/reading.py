@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 WIDTH = 320
 PER_SECOND = 2
+#: A source of more than two hours is looked at less often, so that what is kept of it stays small.
+MOST_SAMPLES = 14_400
 
 
 def wanted(fps: float, ranges: Sequence[tuple[int, int]]) -> list[int]:
-    """The frames to look at: every half second, and the middle of each shot that has none within its edges."""
-    step = max(1, round(fps / PER_SECOND))
+    """The frames to look at in order: every half second, and the middle of each shot that has none within its edges."""
+    length = ranges[-1][1] if ranges else 0
+    step = max(1, round(fps / PER_SECOND), -(-length // MOST_SAMPLES))
     found = []
     for first, end in ranges:
         inside = list(range(-(-first // step) * step, end, step))
