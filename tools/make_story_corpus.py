@@ -162,7 +162,8 @@ class Maker:
             return numpy.clip(piece * [draw.uniform(0.6, 1.2) for _ in range(3)], 0, 255).astype(numpy.float32)
         colours = self.numbers.uniform(20, 235, (4, 3))
         field = sum(
-            cv2.resize(self.numbers.normal(0, 1, (size, size * 2)), (1280, 720), interpolation=cv2.INTER_CUBIC) / (n + 1)
+            cv2.resize(self.numbers.normal(0, 1, (size, size * 2)), (1280, 720), interpolation=cv2.INTER_CUBIC)
+            / (n + 1)
             for n, size in enumerate((3, 6, 12, 48))
         )
         share = ((field - field.min()) / (field.max() - field.min()))[:, :, None]
@@ -224,7 +225,9 @@ class Maker:
             subprocess.run([*words, draw.choice(SENTENCES)], check=True)
             with wave.open(str(path)) as file:
                 spoken = numpy.frombuffer(file.readframes(file.getnframes()), numpy.int16) / 32768
-                spoken = numpy.interp(numpy.arange(0, len(spoken), file.getframerate() / RATE), numpy.arange(len(spoken)), spoken)
+                spoken = numpy.interp(
+                    numpy.arange(0, len(spoken), file.getframerate() / RATE), numpy.arange(len(spoken)), spoken
+                )
             spoken = spoken[: len(sound) - place]
             sound[place : place + len(spoken)] += gain * spoken
             place += len(spoken) + round(draw.uniform(0.3, 2.5 - 1.5 * energy) * RATE)

@@ -151,12 +151,24 @@ def main() -> None:
         ours.beats(our_beats, beats, length)
         peer.scenes(pyscenedetect(path), scenes)
         eight.scenes([shot["in_frame"] / fps for shot in found[8::8]], scenes)
-        thirds = list(zip(("setup", "turn", "peak", "resolution"), (0, length / 4, length / 2, length * 3 / 4), strict=True))
+        thirds = list(
+            zip(("setup", "turn", "peak", "resolution"), (0, length / 4, length / 2, length * 3 / 4), strict=True)
+        )
         quarters.beats(thirds, beats, length)
         if given.misses:
             print(seed, "scenes", [round(at) for at in scenes], [round(at) for at in our_scenes], file=sys.stderr)
-            print("    beats", [(r[0], round(at)) for r, at in beats], [(r[0], round(at)) for r, at in our_beats], file=sys.stderr)
-    how = {"films": given.films, "from_seed": given.first, "models_missing": list(seers.missing), "sound": not given.no_sound}
+            print(
+                "    beats",
+                [(r[0], round(at)) for r, at in beats],
+                [(r[0], round(at)) for r, at in our_beats],
+                file=sys.stderr,
+            )
+    how = {
+        "films": given.films,
+        "from_seed": given.first,
+        "models_missing": list(seers.missing),
+        "sound": not given.no_sound,
+    }
     figure("scene_boundaries_f1", ours.f1, "ratio", false=ours.false, missed=ours.missed, **how)
     figure("scene_boundaries_f1_pyscenedetect", peer.f1, "ratio", false=peer.false, missed=peer.missed)
     figure("scene_boundaries_f1_every_eight_shots", eight.f1, "ratio", false=eight.false, missed=eight.missed)

@@ -155,9 +155,7 @@ def _shot_record(
     first, end = look.first, look.first + look.frames
     record: Record = {
         "kind": "edl.shot",
-        "id": content_id(
-            "edl.shot", sha256=media.sha256, method=source["method"], in_frame=first, out_frame=end
-        ),
+        "id": content_id("edl.shot", sha256=media.sha256, method=source["method"], in_frame=first, out_frame=end),
         "at": clock.stamp(at),
         "source_id": source["id"],
         "position": position,

@@ -80,9 +80,7 @@ class _Graph:
         if expansion != 1:
             value = self._convolve(value, f"{name}._expand_conv", f"{name}._bn0", (inner, narrow, 1, 1))
         shape = (inner, 1, kernel, kernel)
-        value = self._convolve(
-            value, f"{name}._depthwise_conv", f"{name}._bn1", shape, stride=stride, group=inner
-        )
+        value = self._convolve(value, f"{name}._depthwise_conv", f"{name}._bn1", shape, stride=stride, group=inner)
         value = self._convolve(value, f"{name}._project_conv", f"{name}._bn2", (wide, inner, 1, 1), bent=False)
         return self._op("Add", [value, before]) if stride == 1 and narrow == wide else value
 

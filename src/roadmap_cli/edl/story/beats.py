@@ -2,8 +2,8 @@
 
 The energy curve is cut into stretches of about one level, at starts of scenes and shots only (piecewise constant least
 squares with a cost for each stretch, found exactly: Jackson et al. 2005, "optimal partitioning"). The first stretch
-sets up; the highest is the peak, where what comes late counts a little more (the climax lies in the last third: Cutting,
-Brunick and DeLong 2011); what lies between them turns; what comes after it, lower, resolves.
+sets up; the highest is the peak, where what comes late counts a little more (the climax lies in the last third:
+Cutting, Brunick and DeLong 2011); what lies between them turns; what comes after it, lower, resolves.
 
 The numbers were fixed on the development seeds of tools/make_story_corpus.py.
 """
@@ -91,7 +91,9 @@ def _joined(
     return [Beat(part[0], part[1], part[2], mean(part)) for part in parts]
 
 
-def _stretches(curve: Curve, spans_s: Sequence[tuple[float, float]], scene_starts: Sequence[int]) -> list[tuple[int, int]]:
+def _stretches(
+    curve: Curve, spans_s: Sequence[tuple[float, float]], scene_starts: Sequence[int]
+) -> list[tuple[int, int]]:
     """Ranges of shots of about one level of energy each."""
     import numpy
 
@@ -142,5 +144,3 @@ def _candidates(spans_s: Sequence[tuple[float, float]], scene_starts: Sequence[i
             kept.append(shot)
             last = start
     return kept
-
-

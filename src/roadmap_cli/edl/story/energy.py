@@ -9,7 +9,7 @@ component that hardly varies in this source is left where it is instead of being
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ from roadmap_cli.edl.story.sounding import Heard
 STEP_MS = 500
 #: What each component weighs where all are known; what is not known is left out and the rest is scaled up.
 WEIGHTS = {"cuts": 0.25, "motion": 0.25, "loudness": 0.30, "onsets": 0.15, "closeness": 0.05}
-#: The narrowest scale of each: cuts a minute, log(1 + code values) of motion at a contrast of 50, LU, onsets a second, steps of shot size.
+#: The narrowest scale of each: cuts a minute, log(1 + code values) of motion at a contrast of 50, LU, onsets a second,
+#: steps of shot size.
 _NARROWEST = {"cuts": 6.0, "motion": 0.7, "loudness": 8.0, "onsets": 1.5, "closeness": 2.0}
 #: Smoothing by a Gaussian whose deviation is a share of the length, within bounds in seconds.
 _SMOOTH_SHARE, _SMOOTH_S = 1 / 40, (1.0, 15.0)
@@ -32,7 +33,7 @@ _CLOSENESS = {
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The energy at each step, float64 [steps], 0 to 1; smoothed; and the raw components it is made of, each [steps]."""
+    """The energy at each step, float64 [steps], 0 to 1, smoothed; and its raw components, each [steps]."""
 
     values: Any
     raw: Mapping[str, Any]
@@ -77,7 +78,7 @@ def _motion(shot: Record) -> float:
 
 
 def placed(values: Any, narrowest: float) -> Any:
-    """Values between their 10th and 90th percentile as 0 to 1; around the middle if these are nearer than `narrowest`."""
+    """Values between their 10th and 90th percentile as 0 to 1; around their middle if these are nearer than that."""
     import numpy
 
     low, high = (float(value) for value in numpy.percentile(values, (10, 90)))
@@ -168,7 +169,7 @@ def _steps(start_s: float, end_s: float, count: int) -> slice:
 
 
 #: Shapes that stories take (Reagan et al., EPJ Data Science 5:31, 2016): half waves of a cosine, turned up or down.
-ARCS = {
+ARCS: dict[str, Callable[[float], float]] = {
     "rise": lambda t: -math.cos(math.pi * t),
     "fall": lambda t: math.cos(math.pi * t),
     "fall and rise": lambda t: math.cos(2 * math.pi * t),
@@ -186,7 +187,8 @@ def arc(values: Any) -> tuple[str, float] | None:
         return None
     times = numpy.linspace(0, 1, len(values))
     scores = {
-        name: float(numpy.corrcoef(values, [shape(float(time)) for time in times])[0, 1]) for name, shape in ARCS.items()
+        name: float(numpy.corrcoef(values, [shape(float(time)) for time in times])[0, 1])
+        for name, shape in ARCS.items()
     }
     best = max(scores, key=lambda name: scores[name])
     return best, scores[best]

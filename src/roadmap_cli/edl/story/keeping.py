@@ -31,7 +31,7 @@ def vectors(tx: Connection, shot_ids: Sequence[str]) -> dict[str, Any]:
     for start in range(0, len(shot_ids), 500):
         part = shot_ids[start : start + 500]
         marks = ", ".join("?" * len(part))
-        query = f"SELECT shot_id, method, vector FROM edl_embedding WHERE shot_id IN ({marks})"  # noqa: S608 - marks only
+        query = f"SELECT shot_id, method, vector FROM edl_embedding WHERE shot_id IN ({marks})"
         for shot, method, data in tx.execute(query, tuple(part)):
             found.setdefault(method, {})[shot] = numpy.frombuffer(data, numpy.dtype("<f4"))
     return max(found.values(), key=len, default={})

@@ -47,7 +47,9 @@ class Boundary:
     strength: float
 
 
-def boundaries(vectors: Any, kind: str, spans_s: Sequence[tuple[float, float]], sound: Sequence[float | None]) -> list[Boundary]:
+def boundaries(
+    vectors: Any, kind: str, spans_s: Sequence[tuple[float, float]], sound: Sequence[float | None]
+) -> list[Boundary]:
     """Every cut as a boundary: `vectors` float32 [shots, n] of length one, times of shots, change of sound at each cut.
 
     `sound[k]` is the change at the cut before shot k.

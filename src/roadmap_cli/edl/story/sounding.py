@@ -7,7 +7,6 @@ The floor is what remains when nobody speaks and nothing happens: the sound of a
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -62,15 +61,15 @@ class Heard:
         part = self._level[max(0, round((start_s + self.lag_s) * 100)) : max(0, round((end_s + self.lag_s) * 100))]
         return max(_SILENT_DB, float(numpy.percentile(part, 10))) if len(part) >= 50 else None
 
-    def shares(self, start_s: float, end_s: float) -> Counter[str]:
+    def shares(self, start_s: float, end_s: float) -> dict[str, float]:
         """How much of a time each sort and label of span fills, 0 to 1, by 'sort' and 'sort:label'."""
-        found: Counter[str] = Counter()
+        found: dict[str, float] = {}
         for span in self.spans:
             start, end = span["start_ms"] / 1000, span["end_ms"] / 1000
             part = min(end, end_s) - max(start, start_s)
             if part > 0 and end_s > start_s:
                 name = f"{span['sort']}:{span['label']}" if span.get("label") else str(span["sort"])
-                found[name] += part / (end_s - start_s)  # type: ignore[assignment]
+                found[name] = found.get(name, 0.0) + part / (end_s - start_s)
         return found
 
     def _labels_change(self, at_s: float) -> float | None:
@@ -80,12 +79,12 @@ class Heard:
         if not self.spans:
             return None
         before, after = (
-            Counter({name: share for name, share in shares.items() if name.partition(":")[0] in {"music", "ambient"}})
+            {name: share for name, share in shares.items() if name.partition(":")[0] in {"music", "ambient"}}
             for shares in (self.shares(at_s - 2 * AROUND_S, at_s), self.shares(at_s, at_s + 2 * AROUND_S))
         )
         if not before and not after:
             return None
-        return min(1.0, sum(abs(before[name] - after[name]) for name in before | after) / 2)
+        return min(1.0, sum(abs(before.get(name, 0.0) - after.get(name, 0.0)) for name in before | after) / 2)
 
     def _floor_change(self, at_s: float) -> float | None:
         before, after = self.floor_db(at_s - AROUND_S, at_s), self.floor_db(at_s, at_s + AROUND_S)

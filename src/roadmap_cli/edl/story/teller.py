@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl.probe import Media
@@ -51,7 +51,7 @@ class Teller:
         """The shots with what they show, then scenes, beats and the energy curve. `step` hears of each sample."""
         ranges = [(int(shot["in_frame"]), int(shot["out_frame"])) for shot in shots]
 
-        def looked() -> Iterator[tuple[int, object]]:
+        def looked() -> Iterator[tuple[int, Any]]:
             for sample in reading.samples(found, media, ranges):
                 yield sample
                 step()

@@ -178,14 +178,21 @@ def _beats(
         evidence = [shots[beat.first]["id"]]
         if beat.end - 1 > beat.first:
             evidence.append(shots[beat.end - 1]["id"])
-        evidence += [scene["id"] for scene in scene_records if scene["_first"] < beat.end and scene["_end"] > beat.first]
+        evidence += [
+            scene["id"] for scene in scene_records if scene["_first"] < beat.end and scene["_end"] > beat.first
+        ]
         evidence += _overlapping(heard.spans, start, end)
         in_frame, out_frame = shots[beat.first]["in_frame"], shots[beat.end - 1]["out_frame"]
         told.append(
             {
                 "kind": "edl.beat",
                 "id": content_id(
-                    "edl.beat", source=source["id"], method=method, role=beat.role, in_frame=in_frame, out_frame=out_frame
+                    "edl.beat",
+                    source=source["id"],
+                    method=method,
+                    role=beat.role,
+                    in_frame=in_frame,
+                    out_frame=out_frame,
                 ),
                 "at": source["at"],
                 "source_id": source["id"],
@@ -224,7 +231,8 @@ def _words(
     facts = _facts(shots, spans_s, beat.first, beat.end, heard)
     earlier = _facts(shots, spans_s, before.first, before.end, heard) if before else {}
     said = [
-        f"{value:.{digits}f} {unit}" + (f" after {earlier[unit, digits]:.{digits}f}" if (unit, digits) in earlier else "")
+        f"{value:.{digits}f} {unit}"
+        + (f" after {earlier[unit, digits]:.{digits}f}" if (unit, digits) in earlier else "")
         for (unit, digits), value in facts.items()
     ]
     return f"{words}: {', '.join(said)}" if said else words

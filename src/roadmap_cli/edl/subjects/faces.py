@@ -20,6 +20,8 @@ _CELLS = 48
 #: MediaPipe's own threshold for this model (face_detection_full_range.pbtxt).
 LEAST_SCORE = 0.6
 _OVERLAP = 0.3
+#: Box, middle of the eyes, and score.
+_Found = tuple[tuple[float, float, float, float], tuple[float, float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def _inside(x: float, y: float, width: float, height: float) -> tuple[float, flo
     return x, y, max(0.001, right - x), max(0.001, bottom - y)
 
 
-def _decoded(shapes: Any, logits: Any) -> list[tuple[tuple[float, ...], tuple[float, float], float]]:
+def _decoded(shapes: Any, logits: Any) -> list[_Found]:
     """Boxes (x, y, width, height) and the middle of the eyes in pixels of the square, with scores, overlaps merged."""
     import numpy
 
@@ -78,7 +80,7 @@ def _decoded(shapes: Any, logits: Any) -> list[tuple[tuple[float, ...], tuple[fl
     places = numpy.flatnonzero(logits >= least)
     places = places[numpy.argsort(-logits[places])]
     step = SIDE / _CELLS
-    found = []
+    found: list[_Found] = []
     for place in places[:200]:
         shape = shapes[place]
         middle_x, middle_y = (int(place) % _CELLS + 0.5) * step, (int(place) // _CELLS + 0.5) * step
@@ -87,18 +89,18 @@ def _decoded(shapes: Any, logits: Any) -> list[tuple[tuple[float, ...], tuple[fl
         eyes = (middle_x + float(shape[4] + shape[6]) / 2, middle_y + float(shape[5] + shape[7]) / 2)
         if width > 0 and height > 0:
             found.append((box, eyes, 1 / (1 + math.exp(-min(100.0, float(logits[place]))))))
-    merged = []
+    merged: list[_Found] = []
     while found:
         first = found[0]
         same = [other for other in found if overlap(first[0], other[0]) > _OVERLAP]
         found = [other for other in found if overlap(first[0], other[0]) <= _OVERLAP]
         total = sum(score for _, _, score in same)
-        box = tuple(sum(item[0][n] * item[2] for item in same) / total for n in range(4))
+        x, y, width, height = (sum(item[0][n] * item[2] for item in same) / total for n in range(4))
         eyes = (
             sum(item[1][0] * item[2] for item in same) / total,
             sum(item[1][1] * item[2] for item in same) / total,
         )
-        merged.append((box, eyes, first[2]))
+        merged.append(((x, y, width, height), eyes, first[2]))
     return merged
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from roadmap_cli.edl.subjects import bars, composition, saliency
 from roadmap_cli.edl.subjects.composition import Box
 from roadmap_cli.edl.subjects.faces import Faces
 from roadmap_cli.edl.subjects.person import LEAST_TRUST, PersonMask
-from roadmap_cli.edl.subjects.pictures import LEAST_PROBABLE, Colours, Pictures
+from roadmap_cli.edl.subjects.pictures import LEAST_PROBABLE, UNNAMED, Colours, Named, Pictures
 
 if TYPE_CHECKING:
     import numpy
@@ -31,6 +31,10 @@ MODELS = {
 }
 #: A lone face in a shot must be surer than MediaPipe asks: one glance of a detector at a wall is no face.
 _LONE_SCORE = 0.75
+#: No tile of 32 x 18 differs by so many code values: the picture is still as it was.
+_STILL = 10
+#: On their mean they differ by so much: another picture.
+_SUDDEN = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Sight:
 
     frame: int
     vector: Any
-    names: list[tuple[str, float]]
+    named: Named
     #: None without the model.
     faces: list[tuple[Box, float, tuple[float, float]]] | None
     person: Box | None
@@ -116,32 +120,57 @@ class Observer:
 
     seers: Seers
     sights: list[Sight] = field(default_factory=list)
+    _small: Any = field(default=None)
+    _rested: bool = field(default=False)
 
     def add(self, frame: int, rgb: numpy.ndarray[Any, Any]) -> None:
-        """Look at the picture [height, width, 3], uint8, of a frame. Frames come in order."""
+        """Look at the picture [height, width, 3], uint8, of a frame. Frames come in order.
+
+        A picture that is still as the last one that was looked at shows the same; and where nothing suddenly changed,
+        faces and persons are looked for in every other picture only.
+        """
+        import cv2
         import numpy
 
+        small = cv2.resize(rgb, (32, 18), interpolation=cv2.INTER_AREA).astype(numpy.int16)
+        change = None if self._small is None else numpy.abs(small - self._small)
+        if change is not None and int(change.max()) < _STILL:
+            self.sights.append(replace(self.sights[-1], frame=frame))
+            return
+        self._small = small
+        again = not self._rested or change is None or float(change.mean()) > _SUDDEN
+        self._rested = again
+        last = None if again else self.sights[-1]
         height, width = rgb.shape[:2]
         top, bottom, left, right = bars.inside(rgb)
         inner = numpy.ascontiguousarray(rgb[top:bottom, left:right])
-        vector, names = self.seers.pictures.see(inner)
+        vector, named = self.seers.pictures.see(inner, self.sights[-1].named if self.sights else UNNAMED)
         place = (left / width, top / height, (right - left) / width, (bottom - top) / height)
-        found = self.seers.faces.find(inner) if self.seers.faces else None
-        person = self.seers.person.find(inner, (0, bottom - top, 0, right - left)) if self.seers.person else None
+        faces, person, trust = (last.faces, last.person, last.trust) if last else self._people(inner)
         box = saliency.box(saliency.of(inner))
         self.sights.append(
             Sight(
                 frame=frame,
                 vector=vector.astype(numpy.float16),
-                names=names,
-                faces=None if found is None else [(face.box, face.score, face.eyes) for face in found],
-                person=person.box if person else None,
-                trust=person.trust if person else 0.0,
+                named=named,
+                faces=faces,
+                person=person,
+                trust=trust,
                 salient=box,
                 inside=place,
                 aspect=(right - left) / (bottom - top),
             )
         )
+
+    def _people(self, inner: Any) -> tuple[list[tuple[Box, float, tuple[float, float]]] | None, Box | None, float]:
+        """The faces in a picture without bars, and where no face is sure, the person and how far to trust that."""
+        found = self.seers.faces.find(inner) if self.seers.faces else None
+        faces = None if found is None else [(face.box, face.score, face.eyes) for face in found]
+        if self.seers.person is None or any(face.score >= _LONE_SCORE for face in found or ()):
+            return faces, None, 0.0
+        height, width = inner.shape[:2]
+        person = self.seers.person.find(inner, (0, height, 0, width))
+        return faces, person.box, person.trust
 
 
 def of_shots(observer: Observer, ranges: Iterable[tuple[int, int]]) -> list[list[Sight]]:
@@ -251,7 +280,7 @@ def _name(sights: Sequence[Sight]) -> tuple[str, float] | None:
     """What a shot shows most probably, and how probable on the mean of its samples; None if unsure."""
     shares: Counter[str] = Counter()
     for sight in sights:
-        for name, share in sight.names:
+        for name, share in sight.named.names:
             shares[name] += share / len(sights)  # type: ignore[assignment]
     if not shares:
         return None

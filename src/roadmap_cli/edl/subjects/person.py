@@ -61,10 +61,8 @@ class PersonMask:
         if inner is None:
             return Person(mask, None, 0.0)
         x, y, across, down = inner
-        shares = (
-            (left + x * size[0]) / width, (top + y * size[1]) / height, across * size[0] / width, down * size[1] / height
-        )  # fmt: skip
-        return Person(mask, shares, trust)
+        shares = ((left + x * size[0]) / width, (top + y * size[1]) / height)
+        return Person(mask, (*shares, across * size[0] / width, down * size[1] / height), trust)
 
 
 def _judged(mask: Any) -> tuple[float, tuple[float, float, float, float] | None]:

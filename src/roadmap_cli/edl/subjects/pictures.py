@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,17 @@ DIMENSIONS = 1280
 _BATCH = 8
 #: A name is given if it is at least so probable on the mean of the pictures looked at.
 LEAST_PROBABLE = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The five most probable names of a picture with their shares, and which of the 1000 came first in a small one."""
+
+    first: int = -1
+    names: tuple[tuple[str, float], ...] = ()
+
+
+UNNAMED = Named()
 
 
 class Pictures:
@@ -50,21 +62,23 @@ class Pictures:
             found[start : start + len(batch)] = self._session.run(["features"], {"pictures": batch})[0]
         return found
 
-    def see(self, rgb: numpy.ndarray[Any, Any]) -> tuple[numpy.ndarray[Any, Any], list[tuple[str, float]]]:
-        """The vector of one picture, float32 [1520] of length one, and the five names that are most probable, with
-        their shares, if one is likely.
+    def see(self, rgb: numpy.ndarray[Any, Any], before: Named = UNNAMED) -> tuple[numpy.ndarray[Any, Any], Named]:
+        """The vector of one picture, float32 [1520] of length one, and its most probable names, if one is likely.
 
         The vector is the features beside the colours: what is shown and how it is lit part scenes better than either.
         Small pictures make the model too sure of itself: what it names there is asked again at the size it was trained
-        on, and only that answer counts.
+        on, and only that answer counts. It is not asked again while the same name comes up as `before`.
         """
         features, logits = self._session.run(None, {"pictures": _laid(rgb, COMPARED)[None]})
         vector = _joined(features[0], _coloured(rgb))
         if float(_shares(logits).max()) < LEAST_PROBABLE:
-            return vector, []
+            return vector, UNNAMED
+        first = int(logits.argmax())
+        if first == before.first:
+            return vector, before
         shares = _shares(self._session.run(["logits"], {"pictures": _laid(rgb, NAMED)[None]})[0])[0]
-        best = shares.argsort()[-5:]
-        return vector, [(self._labels[place], float(shares[place])) for place in best[::-1]]
+        best = shares.argsort()[-5:][::-1]
+        return vector, Named(first, tuple((self._labels[place], float(shares[place])) for place in best))
 
     def label(self, pictures: Sequence[numpy.ndarray[Any, Any]]) -> tuple[str, float] | None:
         """What pictures of one thing show most probably, and how probable it is on their mean; None if unsure."""
@@ -90,9 +104,9 @@ class Colours:
 
         return numpy.stack([_coloured(rgb) for rgb in pictures])
 
-    def see(self, rgb: numpy.ndarray[Any, Any]) -> tuple[numpy.ndarray[Any, Any], list[tuple[str, float]]]:
+    def see(self, rgb: numpy.ndarray[Any, Any], _before: Named = UNNAMED) -> tuple[numpy.ndarray[Any, Any], Named]:
         """The vector of one picture, and no name."""
-        return _coloured(rgb), []
+        return _coloured(rgb), UNNAMED
 
 
 def _shares(logits: Any) -> Any:
