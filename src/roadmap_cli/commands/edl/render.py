@@ -13,7 +13,16 @@ from roadmap_cli.core.records import Record
 
 
 @command(
-    reads=("edl.source", "edl.shot", "edl.plan", "edl.cut", "edl.finding"),
+    reads=(
+        "edl.source",
+        "edl.shot",
+        "edl.scene",
+        "edl.beat",
+        "edl.energy",
+        "edl.plan",
+        "edl.cut",
+        "edl.finding",
+    ),
     writes=("edl.segment", "edl.render"),
     effects=("files", "programs"),
     streams=False,

@@ -18,7 +18,7 @@ from roadmap_cli.core.records import Record
     items=True,
     columns=("kind", "position", "in_frame", "out_frame", "fps", "luma_mean", "motion", "loudness_lufs", "path"),
     examples={
-        "Find the shots of a clip": "edl-scan examples/bikes.mp4",
+        "Find the shots of a clip, and what they show": "edl-scan examples/bigbuckbunny.mp4",
         "List the beats of its story": "edl-scan examples/bikes.mp4 | jq -r 'select(.kind == \"edl.beat\") | .why'",
         "List where the cuts are": "edl-scan examples/bikes.mp4 | jq -c 'select(.kind == \"edl.shot\") | .in_frame'",
     },

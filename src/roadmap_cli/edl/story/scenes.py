@@ -27,7 +27,7 @@ LEAST_STRENGTH = 0.45
 #: How far a change of the sound, against half of what it can be, moves a boundary's strength.
 SOUND_WEIGHT = 0.15
 #: Scenes shorter than this cost: a share of the source, within bounds in seconds.
-SHORT_SHARE, SHORT_S = 1 / 15, (4.0, 15.0)
+SHORT_SHARE, SHORT_S = 1 / 15, (6.0, 15.0)
 SHORT_COST = 0.8
 _MOST_PASSED = 64
 #: How much of what a cut's neighbours are above the threshold it must be stronger by.
