@@ -16,6 +16,7 @@ from roadmap_cli.core.records import Record
 #: So much of a change of the floor is as much as can be, in dB: the rule of thumb for room tone at a joint is 12.
 _FLOOR_CHANGE_DB = 12.0
 _SILENT_DB = -90.0
+_LEAST_HEARD = 0.05
 #: How far around a moment is listened to, in seconds.
 AROUND_S = 4.0
 
@@ -78,13 +79,17 @@ class Heard:
         """
         if not self.spans:
             return None
-        before, after = (
-            {name: share for name, share in shares.items() if name.partition(":")[0] in {"music", "ambient"}}
-            for shares in (self.shares(at_s - 2 * AROUND_S, at_s), self.shares(at_s, at_s + 2 * AROUND_S))
-        )
-        if not before and not after:
+        before, after = (self._place(at_s - 2 * AROUND_S, at_s), self._place(at_s, at_s + 2 * AROUND_S))
+        if before is None or after is None:
             return None
         return min(1.0, sum(abs(before.get(name, 0.0) - after.get(name, 0.0)) for name in before | after) / 2)
+
+    def _place(self, start_s: float, end_s: float) -> dict[str, float] | None:
+        """What music and ambient sound fill a time, as shares of all of it; None where there is next to none."""
+        found = self.shares(start_s, end_s)
+        heard = {name: share for name, share in found.items() if name.partition(":")[0] in {"music", "ambient"}}
+        total = sum(heard.values())
+        return {name: share / total for name, share in heard.items()} if total >= _LEAST_HEARD else None
 
     def _floor_change(self, at_s: float) -> float | None:
         before, after = self.floor_db(at_s - AROUND_S, at_s), self.floor_db(at_s, at_s + AROUND_S)

@@ -6,7 +6,7 @@ always answers something, so an answer is trusted only if it is decided, hangs t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,14 @@ class PersonMask:
         x, y, across, down = inner
         shares = ((left + x * size[0]) / width, (top + y * size[1]) / height)
         return Person(mask, (*shares, across * size[0] / width, down * size[1] / height), trust)
+
+
+def open_mask(environ: Mapping[str, str]) -> PersonMask | None:
+    """The model if it was pulled, else None. Raises ConfigError if it is damaged, Unavailable without its runtime."""
+    from roadmap_cli.models import sessions
+
+    files = sessions.paths(environ, "person-mask")
+    return PersonMask(next(iter(files.values()))) if files else None
 
 
 def _judged(mask: Any) -> tuple[float, tuple[float, float, float, float] | None]:
