@@ -83,7 +83,7 @@ def test_bars_are_cut_off_and_night_is_not():
 
 @pytest.mark.parametrize(
     ("heads", "name"),
-    [(0.9, "extreme_close"), (1.5, "close"), (2.4, "medium_close"), (3.6, "medium"), (5.5, "medium_wide"), (7.7, "wide"), (30, "extreme_wide")],
+    [(0.8, "extreme_close"), (1.5, "close"), (2.4, "medium_close"), (3.6, "medium"), (5.5, "medium_wide"), (7.7, "wide"), (30, "extreme_wide")],
 )  # fmt: skip
 def test_shot_sizes_follow_the_body(heads, name):
     assert composition.size(heads) == name

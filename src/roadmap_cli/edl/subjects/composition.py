@@ -13,7 +13,7 @@ Box = tuple[float, float, float, float]
 
 #: The most heads a frame holds from bottom to top for each size, with the usual room above the head.
 SIZES = (
-    (1.2, "extreme_close"),  # not the whole head
+    (0.95, "extreme_close"),  # not the whole head
     (2.0, "close"),  # head and neck
     (3.0, "medium_close"),  # to the chest
     (4.6, "medium"),  # to the waist
