@@ -19,6 +19,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import probe, shots, sound, timecode
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
+from roadmap_cli.edl.subjects import reading
 
 if TYPE_CHECKING:
     from roadmap_cli.edl.story.teller import Teller
@@ -60,8 +61,11 @@ def scan(
     if teller is None:
         yield from records
         return
-    with show(f"subjects of {path.name}", None) as bar:
-        yield from teller.tell(found, media, source, records, levels, lambda: bar.advance(1))
+    ranges = [(record["in_frame"], record["out_frame"]) for record in records]
+    lag_s = float(media.video_start_s - media.audio_start_s)
+    with show(f"subjects of {path.name}", frames) as bar:
+        samples = reading.samples(found, media, ranges, bar.advance)
+        yield from teller.tell(source, records, samples, levels=levels, lag_s=lag_s)
 
 
 def method(teller: Teller | None = None) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from roadmap_cli.core import clock, schemas
 from roadmap_cli.edl import probe, scanning
-from roadmap_cli.edl.story import beats, energy, keeping, scenes, telling
+from roadmap_cli.edl.story import beats, drawing, energy, keeping, scenes, telling
 from roadmap_cli.edl.story.sounding import Heard
 from roadmap_cli.edl.story.teller import Teller
 from roadmap_cli.edl.subjects import observing
@@ -230,6 +230,20 @@ def test_a_source_is_told_with_evidence_for_each_beat():
     assert json.loads(json.dumps(records)) == records, "plain numbers, nothing of numpy"
     again = telling.tell(source, shots, samples, spans, seers=observing.none())
     assert again.records() == records
+
+
+def test_a_story_is_drawn_in_as_many_columns_as_there_are():
+    records = [
+        {"kind": "edl.scene", "in_frame": 0}, {"kind": "edl.scene", "in_frame": 50},
+        {"kind": "edl.energy", "values": [0.0, 0.0, 1.0, 1.0]},
+        {"kind": "edl.beat", "role": "setup", "out_frame": 50}, {"kind": "edl.beat", "role": "peak", "out_frame": 100},
+    ]  # fmt: skip
+    assert drawing.lines(records, 100, 20) == [
+        ("scenes", "━━━━━━━━━━┃━━━━━━━━╸"),
+        ("energy", "          ██████████"),
+        ("beats", "├setup    ├peak     "),
+    ]
+    assert drawing.lines([], 0, 0) == []
 
 
 def test_a_source_that_cannot_be_looked_at_has_its_shots_all_the_same():

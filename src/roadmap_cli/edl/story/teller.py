@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.edl.probe import Media
-from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.story import keeping, telling
 from roadmap_cli.edl.story.sounding import Heard, Levels
-from roadmap_cli.edl.subjects import reading
 from roadmap_cli.edl.subjects.observing import Seers
 
 if TYPE_CHECKING:
+    import numpy
+
     from roadmap_cli.state.connection import Connection
 
 
@@ -41,25 +40,23 @@ class Teller:
 
     def tell(
         self,
-        found: Programs,
-        media: Media,
         source: Record,
         shots: Sequence[Record],
-        levels: Levels | None,
-        step: Callable[[], None],
-    ) -> Iterator[Record]:
-        """The shots with what they show, then scenes, beats and the energy curve. `step` hears of each sample."""
-        ranges = [(int(shot["in_frame"]), int(shot["out_frame"])) for shot in shots]
+        samples: Iterable[tuple[int, numpy.ndarray[Any, Any]]],
+        spans: Sequence[Record] = (),
+        rhythm: Sequence[Record] = (),
+        *,
+        levels: Levels | None = None,
+        lag_s: float = 0.0,
+    ) -> list[Record]:
+        """The shots with what they show, then scenes, beats and the energy curve.
 
-        def looked() -> Iterator[tuple[int, Any]]:
-            for sample in reading.samples(found, media, ranges):
-                yield sample
-                step()
-
-        lag_s = float(media.video_start_s - media.audio_start_s) if media.audio_index is not None else 0.0
-        heard = Heard(levels=levels, lag_s=lag_s)
-        self._told = telling.tell(source, shots, looked(), seers=self._seers, heard=heard)
-        yield from self._told.records()
+        `samples` are frame numbers and pictures [height, width, 3], uint8 RGB, in order; `levels` the measured sound,
+        whose first sample is `lag_s` before the first picture. Without either the rest is told all the same.
+        """
+        heard = Heard(spans, rhythm, levels, lag_s)
+        self._told = telling.tell(source, shots, samples, seers=self._seers, heard=heard)
+        return self._told.records()
 
     def keep(self, tx: Connection) -> None:
         """Store the vectors of the shots told last, in a transaction."""

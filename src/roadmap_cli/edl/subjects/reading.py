@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.edl import programs
@@ -31,9 +31,15 @@ def wanted(fps: float, ranges: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def samples(
-    found: Programs, media: Media, ranges: Sequence[tuple[int, int]]
+    found: Programs,
+    media: Media,
+    ranges: Sequence[tuple[int, int]],
+    tell: Callable[[float], None] = lambda count: None,
 ) -> Iterator[tuple[int, numpy.ndarray[Any, Any]]]:
-    """Frame numbers and pictures [height, width, 3], uint8 RGB, of a source with shots of these ranges."""
+    """Frame numbers and pictures [height, width, 3], uint8 RGB, of a source with shots of these ranges.
+
+    `tell` hears of each frame done.
+    """
     import numpy
 
     frames = wanted(float(media.fps), ranges)
@@ -51,3 +57,4 @@ def samples(
                 yield number, numpy.frombuffer(data, numpy.uint8).reshape(height, width, 3)
                 place += 1
             number += 1
+            tell(1)
