@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from roadmap_cli.edl import probe
-from roadmap_cli.edl.subjects import bars, composition, faces, observing, pictures, reading, saliency
+from roadmap_cli.edl.subjects import bars, composition, faces, observing, pictures, reading, saliency, transitions
 
 ROOT = Path(__file__).parents[3]
 CLIPS = ROOT / "examples"
@@ -223,3 +223,17 @@ def test_what_was_seen_before_does_not_change_what_is_seen(seers):
     alone = told(245)
     told(200, 245)
     assert told(245) == alone
+
+
+def test_transnet_finds_the_cuts_of_a_real_clip(environ):
+    model = transitions.open_transitions(environ)
+    if model is None:
+        pytest.skip("not pulled: slm-models pull transnet-v2")
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(CLIPS / "bikes.mp4"), "-s", "48x27", "-frames:v", "160"]
+    data = subprocess.run(
+        [*command, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"], check=True, capture_output=True
+    ).stdout
+    single, many = model.find(numpy.frombuffer(data, numpy.uint8).reshape(-1, 27, 48, 3))
+    assert (single.shape, many.shape) == ((160,), (160,))
+    assert numpy.flatnonzero(single > 0.3).tolist() == [29, 75, 136]
+    assert [len(found) for found in model.find(numpy.empty((0, 27, 48, 3), numpy.uint8))] == [0, 0]

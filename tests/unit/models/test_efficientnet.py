@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.models import efficientnet, graph, registry, sessions
+from roadmap_cli.models import efficientnet, graph, registry, sessions, transnet
 
 onnx = pytest.importorskip("onnx")
 
@@ -109,6 +109,11 @@ def test_weights_that_do_not_fit_are_refused(tensors, tmp_path):
     with pytest.raises(DataError):
         graph.build("efficientnet-lite0", path, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_weights_of_another_model_are_not_transnet(tensors):
+    with pytest.raises(DataError, match="do not fit TransNetV2"):
+        transnet.of_tensors(tensors)
 
 
 def test_a_file_that_is_no_model_is_one_clear_error(tmp_path, capfd):
