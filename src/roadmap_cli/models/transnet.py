@@ -1,6 +1,6 @@
 """TransNetV2 as an ONNX graph, made from its published weights with nothing but `onnx.helper`.
 
-For a window of 100 pictures of 48 x 27. Inputs ``pictures`` (float32, [1, 3, 100, 27, 48], RGB in 0 to 1) and ``colours``
+For 100 pictures of 48 x 27. Inputs ``pictures`` (float32, [1, 3, 100, 27, 48], RGB in 0 to 1) and ``colours``
 (float32, [1, 100, 512], histograms of length one); outputs ``single`` and ``many`` (float32, [1, 100]): how likely a
 picture is the last before a new shot, and how likely it is part of a transition. Architecture: Souček and Lokoč 2020
 (arXiv 2008.04838). Batch normalisation is folded into the convolutions.

@@ -225,6 +225,7 @@ def test_what_was_seen_before_does_not_change_what_is_seen(seers):
     assert told(245) == alone
 
 
+@pytest.mark.slow
 def test_transnet_finds_the_cuts_of_a_real_clip(environ):
     model = transitions.open_transitions(environ)
     if model is None:

@@ -20,7 +20,7 @@ main = group(
     module=__name__,
     examples={
         "See what is there": "slm-models list --plain",
-        "Check the weights, file by file": "slm-models verify --plain",
+        "Check the weights, file by file": "slm-models verify smollm2-135m-instruct --plain",
     },
     see=("slm-run", "slm-embed", "roadmap-permit"),
 )
