@@ -255,7 +255,7 @@ def test_a_source_that_cannot_be_looked_at_has_its_shots_all_the_same():
 
 
 def test_a_scan_keeps_vectors_and_knows_its_method(found, clips, edit, state):
-    teller = Teller(observing.none())
+    teller = Teller(None)
     path = clips / "three.mp4"
     show = edit.scan.__globals__["show"]
     now = edit.scan.__globals__["NOW"]

@@ -133,7 +133,7 @@ def test_without_models_the_salient_place_is_told():
     assert set(told) == {"subject", "subject_box", "thirds_distance"}, "nothing of faces, sizes or names"
     assert observing.described(second)["subject_box"] != told["subject_box"]
     assert observing.described([]) == {}
-    assert observing.none().lacking() == "not measured: faces, persons, names of things"
+    assert observing.lacking(observing.none().missing) == "not measured: faces, persons, names of things"
 
 
 def test_a_box_is_told_in_shares_of_the_whole_picture():

@@ -52,10 +52,9 @@ def main(run: Run, files: tuple[Path, ...]) -> Iterable[Record]:
     """
     from roadmap_cli.edl import probe, programs, scanning
     from roadmap_cli.edl.story.teller import Teller
-    from roadmap_cli.edl.subjects import observing
 
     found = programs.find(run.environ.get("PATH"))
-    teller = Teller(observing.open_seers(run.environ))
+    teller = Teller(run.environ)
     if teller.lacking:
         run.note(f"{teller.lacking} (slm-models pull {' '.join(teller.missing)})")
     for path in files:

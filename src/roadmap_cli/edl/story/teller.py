@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl.story import keeping, telling
 from roadmap_cli.edl.story.sounding import Heard, Levels
+from roadmap_cli.edl.subjects import observing
 from roadmap_cli.edl.subjects.observing import Seers
 
 if TYPE_CHECKING:
@@ -17,26 +18,28 @@ if TYPE_CHECKING:
 
 
 class Teller:
-    """Tells the stories of sources, one after the other, with the models that are at hand."""
+    """Tells the stories of sources, one after the other, with the models that are at hand.
 
-    def __init__(self, seers: Seers):
-        self._seers = seers
+    They are opened when the first source is told: what was scanned before costs nothing. Without `environ` no model is
+    used. Raises ConfigError if one is damaged.
+    """
+
+    def __init__(self, environ: Mapping[str, str] | None):
+        self._environ = environ
+        #: The names of the models that are not here.
+        self.missing = tuple(observing.MODELS) if environ is None else observing.missing_models(environ)
+        self._seers: Seers | None = None
         self._told: telling.Told | None = None
 
     @property
     def method(self) -> str:
         """What looks and tells, in one word: part of the identity of a scan."""
-        return f"{telling.METHOD}+{self._seers.method}"
+        return f"{telling.METHOD}+{observing.method(self.missing)}"
 
     @property
     def lacking(self) -> str | None:
         """What cannot be measured for want of models, in words; None if nothing lacks."""
-        return self._seers.lacking()
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """The names of the models that are not here."""
-        return self._seers.missing
+        return observing.lacking(self.missing)
 
     def tell(
         self,
@@ -55,6 +58,8 @@ class Teller:
         whose first sample is `lag_s` before the first picture. Without either the rest is told all the same.
         """
         heard = Heard(spans, rhythm, levels, lag_s)
+        if self._seers is None:
+            self._seers = observing.none() if self._environ is None else observing.open_seers(self._environ)
         self._told = telling.tell(source, shots, samples, seers=self._seers, heard=heard)
         return self._told.records()
 

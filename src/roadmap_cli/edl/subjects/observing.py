@@ -48,15 +48,31 @@ class Seers:
 
     @property
     def method(self) -> str:
-        """What looks, in one word: it changes with the models at hand."""
-        here = [name for name in MODELS if name not in self.missing]
-        return "+".join((METHOD, *here))
+        """What looks, in one word."""
+        return method(self.missing)
 
-    def lacking(self) -> str | None:
-        """What cannot be measured for want of weights, in words; None if nothing lacks."""
-        if not self.missing:
-            return None
-        return f"not measured: {', '.join(MODELS[name] for name in self.missing)}"
+
+def method(missing: Sequence[str]) -> str:
+    """What looks if some models are missing, in one word: it changes with the models at hand."""
+    return "+".join((METHOD, *(name for name in MODELS if name not in missing)))
+
+
+def lacking(missing: Sequence[str]) -> str | None:
+    """What cannot be measured if some models are missing, in words; None if none is."""
+    return f"not measured: {', '.join(MODELS[name] for name in missing)}" if missing else None
+
+
+def missing_models(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The models for pictures that were not pulled, or whose runtime is not installed; none is opened.
+
+    Raises ConfigError if one is damaged.
+    """
+    from importlib.util import find_spec
+
+    from roadmap_cli.models import sessions
+
+    runtimes = {name: "onnxruntime" if name == "efficientnet-lite0" else "ai_edge_litert" for name in MODELS}
+    return tuple(name for name in MODELS if find_spec(runtimes[name]) is None or sessions.paths(environ, name) is None)
 
 
 def open_seers(environ: Mapping[str, str]) -> Seers:
@@ -64,24 +80,19 @@ def open_seers(environ: Mapping[str, str]) -> Seers:
 
     A model whose runtime is not installed counts as missing.
     """
-    from roadmap_cli.core.errors import Unavailable
     from roadmap_cli.models import sessions
 
-    missing = []
+    missing = missing_models(environ)
     opened: dict[str, Any] = {}
     for name in MODELS:
-        files = sessions.paths(environ, name)
-        try:
-            if files is None:
-                raise Unavailable(f"no weights of {name!r}")
+        files = None if name in missing else sessions.paths(environ, name)
+        if files is not None:
             opened[name] = _opened(name, files)
-        except Unavailable:
-            missing.append(name)
     return Seers(
         opened.get("face-detection"),
         opened.get("person-mask"),
         opened.get("efficientnet-lite0", Colours()),
-        tuple(missing),
+        missing,
     )
 
 
@@ -99,7 +110,7 @@ def _opened(name: str, files: Mapping[str, Path]) -> Faces | PersonMask | Pictur
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one sampled picture shows. Boxes are shares of the whole picture, bars included."""
+    """What one sampled picture shows. Boxes are shares of the picture inside its bars."""
 
     frame: int
     vector: Any
