@@ -35,7 +35,7 @@ UNKNOWN = b'{"kind":"test.unknown","id":"test_1","at":"2026-11-23T09:00:00.000Z"
 #: What --help must not import: each costs more than click itself.
 HEAVY = {
     "rich", "sqlite3", "sqlcipher3", "asyncio", "logging", "importlib.metadata", "subprocess", "orjson", "numpy",
-    "httpx", "llama_cpp", "onnxruntime", "tokenizers", "dbos", "sqlalchemy", "yaml", "cv2", "scenedetect", "ffmpeg",
+    "httpx", "llama_cpp", "onnxruntime", "ai_edge_litert", "tokenizers", "dbos", "sqlalchemy", "yaml", "cv2", "scenedetect", "ffmpeg",
     "icalendar", "sqlite_utils", "sqlite_vec", "pyrage", "jsonschema", "rfc8785", "pydantic", "urllib.request", "http",
 }  # fmt: skip
 

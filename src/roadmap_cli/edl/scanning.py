@@ -1,4 +1,4 @@
-"""A source file as records: one edl.source, its shots, what is heard in it and what its story is, remembered by content.
+"""A source file as records, remembered by content: one edl.source, its shots, what is heard in it, its story.
 
 The rule: records describe content. The same bytes give the same ids wherever the file lies; only `path` follows it.
 """
@@ -69,7 +69,7 @@ PLAIN = Ways()
 def scan(
     found: Programs, path: Path, at: datetime, show: Show, sha256: str | None = None, ways: Ways = PLAIN
 ) -> Iterator[Record]:
-    """Measure a file: its edl.source record, its edl.shot records in order, scenes, what was heard (edl.span, edl.rhythm,
+    """Measure a file: its edl.source, its edl.shot records in order, scenes, what was heard (edl.span, edl.rhythm,
     edl.word), and the beats and the energy of its story.
 
     The frame count is known only at the end, so the source's record waits for the last shot; what waits is one small
@@ -251,13 +251,13 @@ def _source_record(media: Media, frames: int, method: str, at: datetime) -> Reco
     return record
 
 
-def _sound_record(media: Media, heard: hearing.Heard | None, at: datetime, how: str) -> Record:
+def _sound_record(media: Media, heard: hearing.Heard | None, method: str, at: datetime) -> Record:
     """A source of sound alone. Raises DataError if none of it can be heard."""
     if heard is None or not heard.length_ms:
         raise DataError(heard.problem if heard else "holds no sound", where=str(media.path), code="no_sound")
     return {
         "kind": "edl.source",
-        "id": content_id("edl.source", sha256=media.sha256, method=how),
+        "id": content_id("edl.source", sha256=media.sha256, method=method),
         "at": clock.stamp(at),
         "path": os.path.abspath(media.path),  # noqa: PTH100 - as for a film
         "sha256": media.sha256,
@@ -265,7 +265,7 @@ def _sound_record(media: Media, heard: hearing.Heard | None, at: datetime, how: 
         "has_sound": True,
         "duration": timecode.spell(Fraction(heard.length_ms, 1000)),
         "streams": list(media.streams),
-        "method": how,
+        "method": method,
         **heard.source_fields(),
     }
 

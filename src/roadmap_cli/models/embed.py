@@ -55,7 +55,7 @@ class Embedder:
         self.max_tokens = max_tokens
         self._ledger = ledger
         self._states, model = _with_states(graph) if states else (None, str(graph))
-        self._session = sessions.open_graph(model, graph, threads or processors.available())
+        self._session = sessions.onnx(model, graph, threads or processors.available())
         self._tokenizer = _tokenizer(tokenizer, max_tokens)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self.dimensions = int(self._session.get_outputs()[0].shape[-1])

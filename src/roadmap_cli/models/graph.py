@@ -23,22 +23,33 @@ HEAD_WIDTH = 32  # MiniLM-L6-H384: twelve heads of 32
 EPSILON = 1e-12
 OPSET = 17
 IR_VERSION = 8
+#: What `build` can make.
+RECIPES = ("bert-sentence", "efficientnet-lite0", "transnet-v2")
 
 
 def build(recipe: str, weights: Path, target: Path) -> None:
     """Make a model file from published weights. Raises DataError if they do not fit, Unavailable without onnx."""
-    if recipe != "bert-sentence":
+    if recipe not in RECIPES:
         raise DataError(f"no recipe of the name {recipe!r}")
     try:
         import onnx
     except ImportError:
         raise Unavailable("the package onnx is needed once, to build the model", hint="pip install onnx") from None
-    model = of_tensors(read_safetensors(weights))
+    model = _made(recipe, weights)
     onnx.checker.check_model(model)
     try:
         target.write_bytes(model.SerializeToString())
     except OSError as error:
         raise CannotCreate(f"{target} cannot be written: {error.strerror}") from error
+
+
+def _made(recipe: str, weights: Path) -> Any:
+    if recipe == "bert-sentence":
+        return of_tensors(read_safetensors(weights))
+    from roadmap_cli.models import efficientnet, torchfile, transnet
+
+    tensors = torchfile.read(weights)
+    return transnet.of_tensors(tensors) if recipe == "transnet-v2" else efficientnet.of_tensors(tensors)
 
 
 def of_tensors(tensors: Mapping[str, Any]) -> Any:

@@ -38,7 +38,12 @@ PACKAGES: Mapping[str, Mapping[str, str]] = {
     },
     "slm": {"llama_cpp": "llama-cpp-python", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers", "gguf": "gguf"},
     "agent": {"pyseccomp": "pyseccomp"},
-    "edl": {"ffmpeg": "ffmpeg-python", "scenedetect": "scenedetect-headless", "cv2": "opencv-python-headless"},
+    "edl": {
+        "ffmpeg": "ffmpeg-python",
+        "scenedetect": "scenedetect-headless",
+        "cv2": "opencv-python-headless",
+        "ai_edge_litert": "ai-edge-litert",
+    },
     "life": {"icalendar": "icalendar", "numpy": "numpy", "onnxruntime": "onnxruntime", "tokenizers": "tokenizers"},
     "wf": {"yaml": "PyYAML", "psycopg": "psycopg", "cryptography": "cryptography"},
 }

@@ -460,9 +460,12 @@ def test_records_of_words_are_valid_and_keep_their_times(found, tmp_path):
 
 
 def test_the_name_of_a_scan_tells_what_it_was_heard_with(tmp_path):
-    plain = scanning.method(hearing.Ears())
-    assert plain != scanning.method(hearing.Ears(voice=tmp_path)) != scanning.method(hearing.Ears(), "abcd")
-    assert scanning.method(hearing.Ears(), "abcd").endswith("words-abcd")
+    plain, heard, read = (
+        scanning.Ways(ears=hearing.Ears()), scanning.Ways(ears=hearing.Ears(voice=tmp_path)),
+        scanning.Ways(ears=hearing.Ears(), words_mark="abcd"),
+    )  # fmt: skip
+    assert plain.method != heard.method != read.method
+    assert read.method.endswith("words-abcd")
 
 
 def test_shares_of_a_shot_come_from_the_spans():

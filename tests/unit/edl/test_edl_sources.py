@@ -116,4 +116,4 @@ def test_each_source_and_each_detector_is_remembered_for_itself(state, edit, cli
     assert scanning.recall(state, other[0]["sha256"], clips / "one.mp4") == []
     scanning.remember(state, other)
     assert scanning.recall(state, one[0]["sha256"], clips / "three.mp4") == one
-    assert scanning.recall(state, one[0]["sha256"], clips / "three.mp4", "content") == []
+    assert scanning.recall(state, one[0]["sha256"], clips / "three.mp4", scanning.Ways("content")) == []

@@ -39,8 +39,15 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 
 @command(
     writes=(
-        "edl.source", "edl.shot", "edl.scene", "edl.span", "edl.rhythm", "edl.word", "edl.beat", "edl.energy",
-    ),  # fmt: skip
+        "edl.source",
+        "edl.shot",
+        "edl.scene",
+        "edl.span",
+        "edl.rhythm",
+        "edl.word",
+        "edl.beat",
+        "edl.energy",
+    ),
     state="write",
     effects=("programs",),
     items=True,

@@ -78,7 +78,7 @@ class Voice:
     def __init__(self, graph: Path):
         import numpy
 
-        self._session = sessions.open_graph(str(graph), graph, 1)
+        self._session = sessions.onnx(str(graph), graph, 1)
         self._states = [numpy.zeros((1, 1, 128), numpy.float32) for _ in range(2)]
         self._past = numpy.zeros(_VOICE_PAST, numpy.float32)
         self._left = numpy.zeros(0, numpy.float32)
@@ -111,7 +111,7 @@ class Classes:
 
     def __init__(self, archive: Path, names: Path):
         graph, outside = _unpacked(archive)
-        self._session = sessions.open_graph(graph, archive, 1, outside=outside)
+        self._session = sessions.onnx(graph, archive, 1, outside=outside)
         self._input = self._session.get_inputs()[0].name
         #: What each class is called in English.
         self.names = _names(names)

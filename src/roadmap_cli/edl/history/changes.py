@@ -192,7 +192,12 @@ def _longest_rising(values: Sequence[int]) -> set[int]:
 
 
 def overlap(earlier: Iterable[Change], later: Iterable[Change]) -> list[tuple[Change, Change]]:
-    """Pairs of changes, one of each, on the same field of the same thing; coming and going touch every field."""
+    """Pairs of changes, one of each, on the same field of the same thing; coming and going touch every field.
+
+    A cut that came by splitting another has all that was said of that one until then: it rests on those changes, too.
+    """
+    later = list(later)
+    whole = _split_from(later)
     found: list[tuple[Change, Change]] = []
     touched: dict[str, list[Change]] = {}
     for change in earlier:
@@ -201,7 +206,26 @@ def overlap(earlier: Iterable[Change], later: Iterable[Change]) -> list[tuple[Ch
     for change in later:
         if not change.is_soft:
             found += [(each, change) for each in touched.get(change.origin_id, ()) if _same(each.field, change.field)]
+            if not change.field and change.origin_id in whole:
+                found += [(each, change) for each in touched.get(whole[change.origin_id], ())]
     return found
+
+
+def _split_from(changes: Sequence[Change]) -> dict[str, str]:
+    """The cuts that an edit made by splitting one: they came in where the other now begins or ends."""
+    edges = {
+        (opposite, change.after): change.origin_id
+        for change in changes
+        for field, opposite in (("out_frame", "in_frame"), ("in_frame", "out_frame"))
+        if change.field == field
+    }
+    return {
+        change.origin_id: edges[side, change.after[side]]
+        for change in changes
+        if not change.field and change.before is None and isinstance(change.after, dict)
+        for side in ("in_frame", "out_frame")
+        if (side, change.after.get(side)) in edges
+    }
 
 
 def _same(one: str, other: str) -> bool:

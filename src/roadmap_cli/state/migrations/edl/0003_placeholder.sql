@@ -1,1 +1,0 @@
--- kept for another part of the family
