@@ -61,7 +61,7 @@ def _picture(clip: Clip, timeline: Timeline, files: Files, losses: Losses) -> It
     if window := effects.pop("deflicker", 0.0):
         yield Filter("avfilter.deflicker", {"av.size": max(2, round(window))}, kdenlive="avfilter.deflicker")
     if not clip.look.neutral:
-        name, data = drawn.table(clip.look)
+        name, data = drawn.table(clip.look, lift=1 / 255)
         place = files.add(name, data)
         yield Filter("avfilter.lut3d", {"av.file": place, "av.interp": "tetrahedral"}, kdenlive="avfilter.lut3d")
     for name in sorted(COLOUR_EFFECTS & set(effects)):
@@ -159,26 +159,23 @@ def _bars(shape: float, width: int, height: int) -> Iterator[Filter]:
 
 
 def picture_fades(clip: Clip, timeline: Timeline) -> list[Filter]:
-    """Fades of the picture from and to black, as Shotcut's fade filters on the bottom track.
-
-    Keyframe k of N shows k/N of the light, as our render does.
-    """
+    """Fades that meet a crossing transition, as Shotcut's fade filters on the bottom track. All others are joints."""
     made = []
     length = clip.frames + clip.tail
-    if clip.fade_in:
+    if clip.fade_in and clip.overlap:
         level = f"{mlt.clock(0, timeline.fps)}=0;{mlt.clock(clip.fade_in, timeline.fps)}=1"
         made.append(
             Filter(
-                "brightness", {"level": level, "alpha": 1, "shotcut:animIn": mlt.clock(clip.fade_in, timeline.fps)},
+                "brightness", {"level": level, "alpha": 1, "rgb_only": 1, "shotcut:animIn": mlt.clock(clip.fade_in, timeline.fps)},
                 "fadeInBrightness", "fade_from_black",
             )
         )  # fmt: skip
-    if clip.fade_out:
+    if clip.fade_out and clip.tail:
         begin = clip.frames - clip.fade_out
         level = f"{mlt.clock(begin, timeline.fps)}=1;{mlt.clock(length, timeline.fps)}=0"
         made.append(
             Filter(
-                "brightness", {"level": level, "alpha": 1, "shotcut:animOut": mlt.clock(clip.fade_out, timeline.fps)},
+                "brightness", {"level": level, "alpha": 1, "rgb_only": 1, "shotcut:animOut": mlt.clock(clip.fade_out, timeline.fps)},
                 "fadeOutBrightness", "fade_to_black",
             )
         )  # fmt: skip

@@ -66,6 +66,12 @@ class Clip:
         return self.entering.frames if self.entering and crosses(self.entering) else 0
 
     @property
+    def dips(self) -> tuple[tuple[int, str], tuple[int, str]]:
+        """Frames and colour of its fade at the start and at the end: from and to white wins over black."""
+        start = (self.white_in, "white") if self.white_in else (self.fade_in, "black")
+        return start, ((self.white_out, "white") if self.white_out else (self.fade_out, "black"))
+
+    @property
     def id(self) -> str:
         """The id it keeps through all revisions."""
         return str(self.record.get("origin_id") or self.record["id"])
