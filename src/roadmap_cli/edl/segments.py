@@ -244,7 +244,7 @@ def _retime(piece: Piece, shape: Shape) -> Chain:
 
 def _geometry_and_colour(piece: Piece, shape: Shape, table: Path | None) -> Chain:
     """Fit into the frame, through the colour table if there is one, out as 8-bit BT.709 video range."""
-    width, height = _fit(piece.media.width, piece.media.height, shape.width, shape.height)
+    width, height = fit(piece.media.width, piece.media.height, shape.width, shape.height)
     size: dict[str, str | int] = {"w": width, "h": height, "flags": "bicubic+accurate_rnd+full_chroma_int"}
     matrix: dict[str, str | int] = {"in_color_matrix": piece.media.matrix}
     out: dict[str, str | int] = {"out_color_matrix": "bt709", "out_range": "tv"}
@@ -274,7 +274,7 @@ def _fades(piece: Piece) -> Chain:
     return chain
 
 
-def _fit(width: int, height: int, frame_width: int, frame_height: int) -> tuple[int, int]:
+def fit(width: int, height: int, frame_width: int, frame_height: int) -> tuple[int, int]:
     """The largest even size of the same shape that fits; a difference of one sampling step counts as none."""
     scale = min(Fraction(frame_width, width), Fraction(frame_height, height))
     fitted = [timecode.round_half_up(side * scale / 2) * 2 for side in (width, height)]

@@ -7,7 +7,7 @@ the same picture in each. Service names and properties: Shotcut's `src/qml/filte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,10 @@ from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, Box
 from roadmap_cli.edl.exchange import drawn, mlt
 from roadmap_cli.edl.exchange.export import Losses
 from roadmap_cli.edl.exchange.timeline import Clip, Timeline
+
+
+#: Straight pieces a moving framing is made of.
+_STEPS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,14 @@ def _affine(clip: Clip, width: int, height: int, turn: float) -> Filter:
         wide, high = width / box.width, height / box.height
         return f"{-box.x * wide:.4f} {-box.y * high:.4f} {wide:.4f} {high:.4f} 1"
 
-    start, end = rect(clip.framing.start), rect(clip.framing.end)
-    moving = f"0={start};{clip.frames - 1}={end}" if start != end and clip.frames > 1 else start
+    start, end = clip.framing.start, clip.framing.end
+    last = clip.frames - 1
+    if start == end or not last:
+        moving = rect(start)
+    else:
+        # The box moves evenly, the drawn picture then does not: so many keyframes that straight lines serve.
+        frames = sorted({round(last * n / _STEPS) for n in range(_STEPS + 1)})
+        moving = ";".join(f"{frame}={rect(_between(start, end, frame / last))}" for frame in frames)
     properties = {
         "background": "color:#00000000",
         "transition.rect": moving,
@@ -104,9 +114,13 @@ def _affine(clip: Clip, width: int, height: int, turn: float) -> Filter:
         "transition.halign": "center",
         "transition.threads": 0,
         "transition.fix_rotate_x": f"{turn:g}" if turn else "0",
-        "producer.resource": "#00000000",
     }
     return Filter("affine", properties, "affineSizePosition", "affine")
+
+
+def _between(start: Box, end: Box, share: float) -> Box:
+    sides = zip((start.x, start.y, start.width, start.height), (end.x, end.y, end.width, end.height), strict=True)
+    return Box(*(a + (b - a) * share for a, b in sides))
 
 
 def _blur(clip: Clip, timeline: Timeline, files: Files, losses: Losses) -> Iterator[Filter]:
@@ -140,20 +154,22 @@ def _blur(clip: Clip, timeline: Timeline, files: Files, losses: Losses) -> Itera
         yield Filter("mask_apply", applied, "maskApply", "mask_apply")
 
 
-def _bars(shape: float, width: int, height: int) -> Iterator[Filter]:
-    """Black bars so that the picture between them has a shape (width by height)."""
+def bars(shape: float, width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Black bars (x, y, width, height) so that the picture between them has a shape, width by height."""
     high = round(width / shape / 2) * 2
     wide = round(height * shape / 2) * 2
     if high < height:
-        bar, boxes = (height - high) // 2, ((0, 0), (0, height - (height - high) // 2))
-        size = (width, bar)
-    elif wide < width:
-        bar, boxes = (width - wide) // 2, ((0, 0), (width - (width - wide) // 2, 0))
-        size = (bar, height)
-    else:
-        return
-    for x, y in boxes:
-        box = {"av.x": x, "av.y": y, "av.w": size[0], "av.h": size[1], "av.width": size[0], "av.height": size[1]}
+        bar = (height - high) // 2
+        return [(0, 0, width, bar), (0, height - bar, width, bar)]
+    if wide < width:
+        bar = (width - wide) // 2
+        return [(0, 0, bar, height), (width - bar, 0, bar, height)]
+    return []
+
+
+def _bars(shape: float, width: int, height: int) -> Iterator[Filter]:
+    for x, y, wide, high in bars(shape, width, height):
+        box = {"av.x": x, "av.y": y, "av.w": wide, "av.h": high, "av.width": wide, "av.height": high}
         box |= {"av.color": "black", "av.t": "fill", "av.thickness": "fill"}
         yield Filter("avfilter.drawbox", box, kdenlive="avfilter.drawbox")
 
@@ -249,10 +265,18 @@ def title(record: dict[str, Any], timeline: Timeline) -> Filter:
     return Filter("dynamictext", words, "dynamicText", "dynamictext")
 
 
-def ducked(cue: dict[str, Any], timeline: Timeline) -> str:
-    """A cue's level in decibels as keyframes relative to its start: back under speech, at its gain elsewhere.
+def ducked(cue: Mapping[str, Any], timeline: Timeline) -> str:
+    """A cue's level in decibels as MLT writes it: one number, or keyframes relative to its start."""
+    points = duck_points(cue, timeline)
+    if len(points) == 1:
+        return f"{points[0][1]:g}"
+    return ";".join(f"{mlt.clock(frame, timeline.fps)}={level:g}" for frame, level in points)
 
-    It steps back over a fifth of a second before speech and comes back over a second after it. One number if there is
+
+def duck_points(cue: Mapping[str, Any], timeline: Timeline) -> list[tuple[int, float]]:
+    """A cue's level in decibels at frames from its start: back under speech, at its gain elsewhere.
+
+    It steps back over a fifth of a second before speech and comes back over a second after it. One point if there is
     nothing to step back for.
     """
     gain, depth = float(cue.get("gain_db", 0.0)), float(cue.get("duck_db", 0.0))
@@ -261,7 +285,7 @@ def ducked(cue: dict[str, Any], timeline: Timeline) -> str:
     down, up = max(1, round(fps / 5)), max(1, round(fps))
     stretches = [(max(a, start), min(b, stop)) for a, b in timeline.speech() if a < stop and b > start]
     if not depth or not stretches:
-        return f"{gain:g}"
+        return [(0, gain)]
     joined: list[tuple[int, int]] = []
     for a, b in stretches:
         if joined and a - joined[-1][1] <= down + up:
@@ -273,4 +297,4 @@ def ducked(cue: dict[str, Any], timeline: Timeline) -> str:
         points[max(0, a - down - start)] = gain if a - down > start else gain - depth
         points[a - start] = points[b - start] = gain - depth
         points[min(stop - start, b + up - start)] = gain
-    return ";".join(f"{mlt.clock(frame, fps)}={level:g}" for frame, level in sorted(points.items()))
+    return sorted(points.items())

@@ -81,11 +81,11 @@ def export(timeline: Timeline, folder: str, hash_of: Hash = file_hash) -> Export
     detached = _detached(timeline)
     heard = {entry.clip.position: entry for entry in timeline.heard}
     tracks = [_picture_track(document, detached)]
-    tracks += [_title_track(document, lane, n) for n, lane in enumerate(_lanes(timeline.titles))]
+    tracks += [_title_track(document, lane, n) for n, lane in enumerate(lanes(timeline.titles))]
     pictures = len(tracks)
     if detached:
         tracks.append(_sound_track(document, [heard[position] for position in sorted(detached)]))
-    tracks += [_cue_track(document, lane, n, bool(detached)) for n, lane in enumerate(_lanes(_playable(document)))]
+    tracks += [_cue_track(document, lane, n, bool(detached)) for n, lane in enumerate(lanes(_playable(document)))]
     _tractor(document, tracks, pictures)
     if timeline.plan.get("loudness_lufs") is not None:
         losses.add("plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export")
@@ -425,8 +425,8 @@ def _playlist(
     return name
 
 
-def _lanes(things: Sequence[Record]) -> list[list[Record]]:
-    """Things that overlap, on as few tracks as hold them."""
+def lanes(things: Sequence[Record]) -> list[list[Record]]:
+    """Things in order of their start, on as few tracks as hold them without overlap."""
     lanes: list[list[Record]] = []
     for thing in things:
         for lane in lanes:
