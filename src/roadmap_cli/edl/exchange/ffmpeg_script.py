@@ -173,7 +173,7 @@ def _framed(graph: _Graph, clip: Clip, turn: float) -> list[str]:
     last = max(1, clip.frames - 1)
 
     def moved(first: float, to: float, side: str) -> str:
-        return f"'{side}*({first:.6f}+({to - first:.6f})*min(in/{last}\\,1))'"
+        return f"'{side}*({first:.6f}+({to - first:.6f})*min((in-1)/{last}\\,1))'"
 
     left, right = moved(start.x, end.x, "W"), moved(start.x + start.width, end.x + end.width, "W")
     top, bottom = moved(start.y, end.y, "H"), moved(start.y + start.height, end.y + end.height, "H")
