@@ -88,6 +88,15 @@ def _picture(clip: Clip, timeline: Timeline, files: Files, losses: Losses) -> It
         yield from _bars(shape, width, height)
     for name in effects:
         losses.add(f"effects.{name}", f"effect {name!r} has no filter there: not exported", clip.id)
+    yield from _opaque(clip)
+
+
+def _opaque(clip: Clip) -> Iterator[Filter]:
+    """Filters a person added in another program, as they were."""
+    held = clip.record.get("opaque")
+    for each in held if isinstance(held, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("service"), str) and isinstance(each.get("properties"), dict):
+            yield Filter(each["service"], dict(each["properties"]), str(each.get("id", "")))
 
 
 def _affine(clip: Clip, width: int, height: int, turn: float) -> Filter:

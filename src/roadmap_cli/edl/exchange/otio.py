@@ -88,7 +88,9 @@ def export(timeline: Timeline) -> Export:
 
 
 def _clip(otio: Any, clip: Clip, timeline: Timeline, span: Any) -> Any:
-    item = otio.schema.Clip(clip.path.name, _reference(otio, clip.source, span), span(clip.first, clip.end - clip.first, clip.rate))
+    # A time warp changes which pictures are played, not how long the clip is: its range lasts what the programme shows.
+    shown = otio.opentime.TimeRange(span(clip.first, 0, clip.rate).start_time, span(0, clip.frames).duration)
+    item = otio.schema.Clip(clip.path.name, _reference(otio, clip.source, span), shown)
     item.metadata[SPACE] = _told(clip.record)
     if clip.speed != 1:
         item.effects.append(otio.schema.LinearTimeWarp("speed", float(clip.speed)))
@@ -128,8 +130,8 @@ def _own_sound(otio: Any, timeline: Timeline, span: Any) -> Any:
         at = _gap(otio, track, at, heard.start, span)
         step = clip.speed * clip.rate / timeline.fps
         first = max(Fraction(0), clip.first + (heard.start - clip.start) * step)
-        length = (heard.stop - heard.start) * step
-        item = otio.schema.Clip(clip.path.name, _reference(otio, clip.source, span), span(first, length, clip.rate))
+        shown = otio.opentime.TimeRange(span(first, 0, clip.rate).start_time, span(0, heard.stop - heard.start).duration)
+        item = otio.schema.Clip(clip.path.name, _reference(otio, clip.source, span), shown)
         item.metadata[SPACE] = {"sound_of": clip.id} | ({"sound": dict(clip.sound.record())} if clip.sound.record() else {})
         if clip.speed != 1:
             item.effects.append(otio.schema.LinearTimeWarp("speed", float(clip.speed)))

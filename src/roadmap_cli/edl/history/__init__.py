@@ -1,0 +1,1 @@
+"""The history of edits: revisions of a plan."""
