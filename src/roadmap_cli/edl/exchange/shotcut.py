@@ -106,7 +106,7 @@ def streams(source: Mapping[str, object]) -> tuple[int, int]:
     return sound, kinds.index("video") if picture and "video" in kinds else -1
 
 
-def _length(source: Mapping[str, object], timeline: Timeline, speed: object = 1) -> int:
+def source_length(source: Mapping[str, object], timeline: Timeline, speed: object = 1) -> int:
     """How many programme frames a source lasts at a speed."""
     try:
         if source.get("frames"):
@@ -135,7 +135,7 @@ def _producer(
     path = str(source.get("path", ""))
     audio, video = streams(source)
     audio, video = audio if sound else -1, video if picture else -1
-    length = max(_length(source, timeline, warp.speed or 1), reach + 1)
+    length = max(source_length(source, timeline, warp.speed or 1), reach + 1)
     common: dict[str, object] = {
         "length": document.clock(length),
         "eof": "pause",
@@ -195,7 +195,7 @@ def _bin(document: _Document) -> None:
     entries = []
     for source in document.timeline.sources.values():
         if source.get("path"):
-            length = _length(source, document.timeline)
+            length = source_length(source, document.timeline)
             if length:
                 entries.append((_producer(document, source, Warp(0, None), length - 1, {}), length))
     node = mlt.sub(document.root, "playlist", {"xml_retain": 1}, id="main_bin", title=_TITLE)
