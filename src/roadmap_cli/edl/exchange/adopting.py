@@ -8,7 +8,7 @@ no change at all, whatever the other program did to ids, times and properties.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -396,7 +396,9 @@ def _cues(work: _Work, at: str, cuts: Sequence[Record]) -> tuple[list[Record], l
     changed_own = False
     for seen in work.now.sounds:
         if seen.origin in own:
-            changed_own = changed_own or shown.get(seen.origin) != seen
+            moved, more = _own_sound(seen, shown.get(seen.origin), cuts)
+            changed_own = changed_own or moved
+            changes += more
             continue
         origin = seen.origin if seen.origin in base and seen.origin not in taken else _same_sound(seen, work.then.sounds, taken, base)
         old = shown.get(origin)
@@ -440,6 +442,24 @@ def _cues(work: _Work, at: str, cuts: Sequence[Record]) -> tuple[list[Record], l
             else:  # the project could not hold it: it is still there
                 made.append({**cue, "origin_id": name})
     return made, changes
+
+
+def _own_sound(seen: SeenSound, old: SeenSound | None, cuts: Sequence[Record]) -> tuple[bool, list[Change]]:
+    """Whether the sound of a cut on a track of its own was moved; and the change if it was made louder or softer."""
+    if old == seen:
+        return False, []
+    moved = old is None or replace(old, level=seen.level) != seen
+    cut = next((each for each in cuts if each["origin_id"] == seen.origin), None)
+    level = filters_back.decibels(seen.level)
+    if cut is None or level is None or (old is not None and old.level == seen.level):
+        return moved, []
+    before = cut.get("sound")
+    after = {name: value for name, value in (before or {}).items() if name != "gain_db"}
+    after |= {"gain_db": level} if level else {}
+    cut.pop("sound", None)
+    if after:
+        cut["sound"] = after
+    return moved, [Change(seen.origin, "cut", "sound", before, after or None)] if before != (after or None) else []
 
 
 def _same_sound(seen: SeenSound, sounds: Sequence[SeenSound], taken: set[str], base: Mapping[str, Any]) -> str:

@@ -23,14 +23,14 @@ def read(data: bytes, base: Path) -> Seen:
         raise DataError("larger than 64 MiB: not a timeline", code="bad_project")
     try:
         made = otio.adapters.read_from_string(data.decode(), "otio_json")
-    except (UnicodeDecodeError, otio.exceptions.OTIOError, ValueError, TypeError, RuntimeError) as error:
+    except (otio.exceptions.OTIOError, LookupError, ValueError, TypeError, RuntimeError) as error:
         words = " ".join(str(error).split())[:120]
         raise DataError(f"not an OpenTimelineIO file: {words}", code="bad_project") from None
     if not isinstance(made, otio.schema.Timeline):
         raise DataError("the file holds no timeline", code="bad_project")
     try:
         return _Reader(otio, made, base).read()
-    except (otio.exceptions.OTIOError, ValueError, TypeError, AttributeError, OverflowError, RuntimeError) as error:
+    except (otio.exceptions.OTIOError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         words = " ".join(str(error).split())[:120]
         raise DataError(f"a timeline that does not fit together: {words}", code="bad_project") from None
 
