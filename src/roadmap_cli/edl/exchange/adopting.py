@@ -98,7 +98,9 @@ def adopt(
         )  # fmt: skip
     size = (now.width, now.height)
     if base is not None and all(size) and size != (base.width, base.height):
-        work.problems.append(f"the project is {size[0]} by {size[1]}, the plan {base.width} by {base.height}: the plan's size stays")
+        work.problems.append(
+            f"the project is {size[0]} by {size[1]}, the plan {base.width} by {base.height}: the plan's size stays"
+        )
     if base is not None and not changes:
         old = [*(clip.record for clip in base.clips), *base.titles, *base.cues]
         return Revision(base.plan, old, list(base.sources.values()), [], work.problems, work.opaque)
@@ -118,7 +120,7 @@ def _known_or_refused(work: _Work, name: str) -> None:
         listed = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         again = " ".join(_shell(path) for path in missing[:3])
         raise DataError(
-            f"{len(missing)} files in it have not been scanned: {listed}",
+            f"{len(missing)} {'file in it has' if len(missing) == 1 else 'files in it have'} not been scanned: {listed}",
             where=name, hint=f"edl-scan {again} | edl-import {_shell(name)}", code="new_source",
         )  # fmt: skip
 
@@ -217,7 +219,11 @@ def _cut(
     cut = dict(record)
     if not source.get("fps"):
         raise DataError(f"{seen.path} has no pictures", code="no_video")
-    if old is None or (old.path, old.start, old.frames, old.speed) != (seen.path, seen.start, seen.frames, seen.speed) or cut.get("source_id") != source["id"]:
+    if (
+        old is None
+        or (old.path, old.start, old.frames, old.speed) != (seen.path, seen.start, seen.frames, seen.speed)
+        or cut.get("source_id") != source["id"]
+    ):
         _ranged(cut, seen, old, source, fps)
     if old is None or old.joint != seen.joint or _dips(old) != _dips(seen):
         _joints(cut, seen, work)
@@ -314,7 +320,9 @@ def _differences(
     origin: str, sort: str, before: Mapping[str, Any], after: Mapping[str, Any], fields: Sequence[str]
 ) -> list[Change]:
     return [
-        Change(origin, sort, name, before.get(name), after.get(name)) for name in fields if before.get(name) != after.get(name)
+        Change(origin, sort, name, before.get(name), after.get(name))
+        for name in fields
+        if before.get(name) != after.get(name)
     ]
 
 
@@ -352,7 +360,9 @@ def _titles(work: _Work, at: str) -> tuple[list[Record], list[Change]]:
     shown = {title.origin: title for title in work.then.titles}
     made, changes, taken = [], [], set()
     for seen in work.now.titles:
-        origin = seen.origin if seen.origin in base and seen.origin not in taken else _near(seen, work.then.titles, taken)
+        origin = (
+            seen.origin if seen.origin in base and seen.origin not in taken else _near(seen, work.then.titles, taken)
+        )
         old = shown.get(origin)
         record = dict(base.get(origin, {"kind": "edl.title", "at": at}))
         if old is None or (old.at, old.frames) != (seen.at, seen.frames):
@@ -375,7 +385,11 @@ def _titles(work: _Work, at: str) -> tuple[list[Record], list[Change]]:
             taken.add(origin)
             changes += _differences(origin, "title", base[origin], record, _TITLE_FIELDS)
         made.append(record)
-    changes += [Change(name, "title", "", _shown(title), None) for name, title in base.items() if name in shown and name not in taken]
+    changes += [
+        Change(name, "title", "", _shown(title), None)
+        for name, title in base.items()
+        if name in shown and name not in taken
+    ]
     return made, changes
 
 
@@ -400,7 +414,11 @@ def _cues(work: _Work, at: str, cuts: Sequence[Record]) -> tuple[list[Record], l
             changed_own = changed_own or moved
             changes += more
             continue
-        origin = seen.origin if seen.origin in base and seen.origin not in taken else _same_sound(seen, work.then.sounds, taken, base)
+        origin = (
+            seen.origin
+            if seen.origin in base and seen.origin not in taken
+            else _same_sound(seen, work.then.sounds, taken, base)
+        )
         old = shown.get(origin)
         record = dict(base.get(origin, {"kind": "edl.cue", "at": at}))
         if old is None or (old.at, old.frames) != (seen.at, seen.frames):
@@ -434,7 +452,9 @@ def _cues(work: _Work, at: str, cuts: Sequence[Record]) -> tuple[list[Record], l
             changes += _differences(origin, "cue", base[origin], record, _CUE_FIELDS)
         made.append(record)
     if changed_own:
-        work.problems.append("sound of clips that was moved on its own track is not read: J and L cuts stay as they were")
+        work.problems.append(
+            "sound of clips that was moved on its own track is not read: J and L cuts stay as they were"
+        )
     for name, cue in base.items():
         if name not in taken:
             if name in shown:
@@ -478,9 +498,21 @@ def _plan(
 ) -> Record:
     base = work.base
     length = cuts[-1]["timeline_out_frame"]
-    kept = {k: v for k, v in base.plan.items() if not k.startswith("checked") and k not in {"error_count", "warning_count", "why_id"}} if base else {}
+    kept = (
+        {
+            k: v
+            for k, v in base.plan.items()
+            if not k.startswith("checked") and k not in {"error_count", "warning_count", "why_id"}
+        }
+        if base
+        else {}
+    )
     first = next(iter(work.sources.values()))
-    size = (base.width, base.height) if base else (work.now.width or first.get("width", 1280), work.now.height or first.get("height", 720))
+    size = (
+        (base.width, base.height)
+        if base
+        else (work.now.width or first.get("width", 1280), work.now.height or first.get("height", 720))
+    )
     told = [_shown(thing) for thing in (*cuts, *titles, *cues)]
     digest = records.canonical(_floats(told)).decode()
     plan: Record = {
@@ -516,9 +548,22 @@ def _renamed(
 ) -> list[Record]:
     made = []
     for position, cut in enumerate(cuts):
-        fresh = {**cut, "id": content_id("edl.cut", plan_id=plan["id"], position=position), "at": at, "plan_id": plan["id"], "position": position}
+        fresh = {
+            **cut,
+            "id": content_id("edl.cut", plan_id=plan["id"], position=position),
+            "at": at,
+            "plan_id": plan["id"],
+            "position": position,
+        }
         made.append(fresh)
     for kind, things in (("edl.title", titles), ("edl.cue", cues)):
         for position, thing in enumerate(things):
-            made.append({**thing, "id": content_id(kind, plan_id=plan["id"], position=position), "at": at, "plan_id": plan["id"]})
+            made.append(
+                {
+                    **thing,
+                    "id": content_id(kind, plan_id=plan["id"], position=position),
+                    "at": at,
+                    "plan_id": plan["id"],
+                }
+            )
     return made

@@ -107,7 +107,9 @@ def export(timeline: Timeline) -> Export:
     for beat in timeline.beats:
         at = timeline.at_source(beat.get("source_id"), int(beat.get("in_frame", -1)))
         if at is not None:
-            lines.append(f"* LOC: {code(at, fps, _START)} {'RED':<8}{_text(str(beat.get('role', 'beat')))} {_text(str(beat.get('why', '')))}")
+            lines.append(
+                f"* LOC: {code(at, fps, _START)} {'RED':<8}{_text(str(beat.get('role', 'beat')))} {_text(str(beat.get('why', '')))}"
+            )
     if number > _EVENTS:
         losses.add("cut", f"CMX 3600 numbers {_EVENTS} events: later ones have four digits, which some programs refuse")
     for title_record in timeline.titles:

@@ -43,7 +43,9 @@ def export(timeline: Timeline) -> Export:
     dissolve = ""
     if any(clip.overlap for clip in timeline.clips):
         dissolve = f"r{2 * len(assets) + 3}"
-        _element(resources, "effect", id=dissolve, name="Cross Dissolve", uid="FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265")
+        _element(
+            resources, "effect", id=dissolve, name="Cross Dissolve", uid="FxPlug:4731E73A-8DAC-4113-9A30-AE85B1761265"
+        )
     library = ElementTree.SubElement(root, "library")
     event = _element(library, "event", name="roadmap-cli")
     project = _element(event, "project", name=str(timeline.plan.get("intent") or timeline.plan["id"])[:120])
@@ -92,7 +94,12 @@ def _assets(timeline: Timeline, resources: Element) -> dict[str, str]:
             )  # fmt: skip
         else:
             duration = timecode.rational(source.get("duration", "1/1"))
-        told: dict[str, object] = {"id": asset, "name": Path(str(source["path"])).name, "start": "0s", "duration": seconds(duration)}
+        told: dict[str, object] = {
+            "id": asset,
+            "name": Path(str(source["path"])).name,
+            "start": "0s",
+            "duration": seconds(duration),
+        }
         if picture:
             told |= {"hasVideo": 1, "videoSources": 1, "format": shape}
         if source.get("has_sound"):
@@ -145,7 +152,9 @@ def _joint(spine: Element, clip: Clip, timeline: Timeline, effect: str, losses: 
     assert clip.entering is not None
     fps = timeline.fps
     start = clip.start - clip.overlap // 2
-    node = _element(spine, "transition", name="Cross Dissolve", offset=seconds(start / fps), duration=seconds(clip.overlap / fps))
+    node = _element(
+        spine, "transition", name="Cross Dissolve", offset=seconds(start / fps), duration=seconds(clip.overlap / fps)
+    )
     _element(node, "filter-video", ref=effect, name="Cross Dissolve")
     losses.add("transition", "transitions lie about the cut instead of after it", clip.id)
     if clip.entering.sort != "dissolve":

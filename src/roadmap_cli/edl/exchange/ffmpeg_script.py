@@ -6,6 +6,7 @@ concat and xfade in one graph, sound by acrossfade and amix. The script takes th
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ def export(timeline: Timeline, folder: str, matrices: dict[str, str] | None = No
         "set -eu",
         'output=${1:?usage: sh "$0" OUTPUT.mp4}',
         'here=$(cd "$(dirname "$0")" && pwd)',
-        'case $output in /*) ;; *) output=$PWD/$output ;; esac',
+        "case $output in /*) ;; *) output=$PWD/$output ;; esac",
         'cd "$here"',
         'exec "${FFMPEG:-ffmpeg}" -hide_banner -nostdin -y \\',
     ]
@@ -167,7 +168,12 @@ def _framed(graph: _Graph, clip: Clip, turn: float) -> list[str]:
     if start == end == WHOLE:
         return filters
     if start == end:
-        sides = [round(start.width * width), round(start.height * height), round(start.x * width), round(start.y * height)]
+        sides = [
+            round(start.width * width),
+            round(start.height * height),
+            round(start.x * width),
+            round(start.y * height),
+        ]
         return [*filters, "crop=" + ":".join(str(side) for side in sides) + ":exact=1"]
     # perspective draws between pixels, so that a slow movement does not tremble.
     last = max(1, clip.frames - 1)
@@ -251,7 +257,10 @@ def _joined(graph: _Graph) -> str:
             here = f"v{run[0].position}"
         else:
             here = f"run{number}"
-            graph.chains.append("".join(f"[v{clip.position}]" for clip in run) + f"concat=n={len(run)},settb={rate.denominator}/{rate.numerator}[{here}]")
+            graph.chains.append(
+                "".join(f"[v{clip.position}]" for clip in run)
+                + f"concat=n={len(run)},settb={rate.denominator}/{rate.numerator}[{here}]"
+            )
         frames = sum(clip.frames for clip in run) + run[-1].tail
         if not label:
             label, length = here, frames
@@ -348,9 +357,7 @@ def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
         filters.append(f"volume={said.gain_db:g}dB")
     begin = timecode.sample_at(start, fps, RATE)
     samples = timecode.sample_at(stop + run_on, fps, RATE) - begin
-    fades = [
-        _fade(frames, fps) for frames in (clip.overlap if start == clip.start else 0, run_on)
-    ]
+    fades = [_fade(frames, fps) for frames in (clip.overlap if start == clip.start else 0, run_on)]
     (dark_in, _), (dark_out, _) = clip.dips
     fades = [max(fades[0], _fade(dark_in, fps)), max(fades[1], _fade(dark_out, fps))]
     fades = [min(max(fade, _DIP_SAMPLES), samples // 2) for fade in fades]
@@ -399,9 +406,8 @@ def _music(graph: _Graph, number: int, cue: dict[str, object], source: dict[str,
 def _ramp(points: Sequence[tuple[int, float]], fps: Fraction) -> str:
     """Straight lines between points, as an expression of the time t."""
     text = f"{points[-1][1]:g}"
-    for (a, low), (b, high) in reversed(list(zip(points, points[1:], strict=False))):
+    for (a, low), (b, high) in reversed(list(itertools.pairwise(points))):
         start, end = float(a / fps), float(b / fps)
         line = f"{low:g}+({high - low:g})*(t-{start:.6f})/{end - start:.6f}"
         text = f"if(lt(t,{end:.6f}),{line},{text})"
     return text
-

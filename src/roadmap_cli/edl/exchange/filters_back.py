@@ -104,7 +104,11 @@ def _canonical(text: str, fps: Fraction) -> tuple[object, ...]:
                 found.append(match[1])
             part = match[2]
         numbers = [round(float(each), 3) for each in _NUMBER.findall(part) if len(each) < 40]
-        found.append((_NUMBER.sub("#", part.replace("/", " ").replace("x", " ").replace(":", " ")), *numbers) if numbers else part.strip())
+        found.append(
+            (_NUMBER.sub("#", part.replace("/", " ").replace("x", " ").replace(":", " ")), *numbers)
+            if numbers
+            else part.strip()
+        )
     return tuple(found)
 
 

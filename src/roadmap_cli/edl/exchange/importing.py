@@ -131,9 +131,7 @@ def _stored(tx: Connection, plan_id: str, project: Path) -> dict[str, list[Recor
         found[kind] = [each for each in records.find(tx, kind=kind) if each.get("plan_id") == plan_id]
     used = {each.get("source_id") for kind in ("edl.cut", "edl.cue") for each in found[kind]}
     found["edl.source"] = [source for name in used if name and (source := records.get(tx, str(name)))]
-    found["edl.span"] = [
-        span for span in records.find(tx, kind="edl.span") if span.get("source_id") in used
-    ]
+    found["edl.span"] = [span for span in records.find(tx, kind="edl.span") if span.get("source_id") in used]
     return found
 
 

@@ -72,25 +72,37 @@ class _Document:
 
 def export(timeline: Timeline, folder: str, base: Path) -> Export:
     """The project. `folder` is the directory beside it for the files it needs, `base` the one it will lie in."""
-    root = ElementTree.Element("mlt", {"LC_NUMERIC": "C", "producer": "main_bin", "root": str(base), "version": "7.18.0"})
+    root = ElementTree.Element(
+        "mlt", {"LC_NUMERIC": "C", "producer": "main_bin", "root": str(base), "version": "7.18.0"}
+    )
     mlt.profile(root, timeline.width, timeline.height, timeline.fps)
     document = _Document(root, timeline, Files(folder), Losses())
     _black(document)
     for source in timeline.sources.values():
         _bin_clip(document, source)
-    tracks = [_track(document, _cue_clips(document, lane), f"Music {n + 1}", sound=True) for n, lane in enumerate(reversed(lanes(_playable(document))))]
+    tracks = [
+        _track(document, _cue_clips(document, lane), f"Music {n + 1}", sound=True)
+        for n, lane in enumerate(reversed(lanes(_playable(document))))
+    ]
     if any(clip.has_sound for clip in timeline.clips):
         tracks.append(_track(document, _own_sound(document), "Sound", sound=True))
     sounds = len(tracks)
     tracks.append(_track(document, _pictures(document), "Picture", sound=False))
-    tracks += [_track(document, _title_clips(document, lane), f"Titles {n + 1}", sound=False) for n, lane in enumerate(lanes(timeline.titles))]
+    tracks += [
+        _track(document, _title_clips(document, lane), f"Titles {n + 1}", sound=False)
+        for n, lane in enumerate(lanes(timeline.titles))
+    ]
     sequence = _sequence(document, tracks, sounds)
     _main_bin(document, sequence)
     last = document.clock(timeline.length - 1)
-    node = mlt.sub(root, "tractor", {"kdenlive:projectTractor": 1}, id="tractor_project", in_=document.clock(0), out=last)
+    node = mlt.sub(
+        root, "tractor", {"kdenlive:projectTractor": 1}, id="tractor_project", in_=document.clock(0), out=last
+    )
     mlt.sub(node, "track", producer=sequence, in_=document.clock(0), out=last)
     if timeline.plan.get("loudness_lufs") is not None:
-        document.losses.add("plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export")
+        document.losses.add(
+            "plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export"
+        )
     return Export(mlt.serialise(root), document.losses, document.files.held)
 
 
@@ -104,7 +116,9 @@ def _black(document: _Document) -> None:
     )  # fmt: skip
 
 
-def _producer(document: _Document, source: Mapping[str, object], warp: Warp, reach: int, more: Mapping[str, object]) -> str:
+def _producer(
+    document: _Document, source: Mapping[str, object], warp: Warp, reach: int, more: Mapping[str, object]
+) -> str:
     timeline = document.timeline
     path = str(source.get("path", ""))
     audio, video = streams(source)
@@ -121,8 +135,16 @@ def _producer(document: _Document, source: Mapping[str, object], warp: Warp, rea
         mlt.sub(document.root, "chain", common | service | told | dict(more), id=name, out=out)
     else:
         name = document.name("producer")
-        service = {"resource": f"{warp.spelled}:{path}", "mlt_service": "timewarp", "warp_speed": warp.spelled, "warp_resource": path, "warp_pitch": 1}
-        mlt.sub(document.root, "producer", common | service | told | dict(more), id=name, in_=document.clock(0), out=out)
+        service = {
+            "resource": f"{warp.spelled}:{path}",
+            "mlt_service": "timewarp",
+            "warp_speed": warp.spelled,
+            "warp_resource": path,
+            "warp_pitch": 1,
+        }
+        mlt.sub(
+            document.root, "producer", common | service | told | dict(more), id=name, in_=document.clock(0), out=out
+        )
     return name
 
 
@@ -156,7 +178,17 @@ def _pictures(document: _Document) -> list[_Placed]:
         name = _producer(document, clip.source, warp, reach, {"set.test_audio": 1})
         wipe = clip.entering.sort if clip.entering and clip.entering.sort.startswith("wipe") else ""
         placed.append(
-            _Placed(name, _number(document, clip), clip.start, warp.start, clip.frames + clip.tail, filters, clip.overlap, wipe, clip.reason)
+            _Placed(
+                name,
+                _number(document, clip),
+                clip.start,
+                warp.start,
+                clip.frames + clip.tail,
+                filters,
+                clip.overlap,
+                wipe,
+                clip.reason,
+            )
         )
     return placed
 
@@ -173,7 +205,14 @@ def _fades(document: _Document, clip: Clip) -> list[Filter]:
     if begins and not clip.overlap:
         made.append(Filter("brightness", {"start": 1, "level": f"0=0;{begins}=1", "alpha": 1}, "", "fade_from_black"))
     if ends and not clip.tail:
-        made.append(Filter("brightness", {"start": 1, "level": f"{clip.frames - ends}=1;{clip.frames}=0", "alpha": 1}, "", "fade_to_black"))
+        made.append(
+            Filter(
+                "brightness",
+                {"start": 1, "level": f"{clip.frames - ends}=1;{clip.frames}=0", "alpha": 1},
+                "",
+                "fade_to_black",
+            )
+        )
     return made
 
 
@@ -195,7 +234,9 @@ def _own_sound(document: _Document) -> list[_Placed]:
         left = placed[-1] if placed else None
         if left and left.start + left.frames > start and not mix:
             # The sound before runs on under a joint that is not one here.
-            placed[-1] = _Placed(left.producer, left.bin_id, left.start, left.first, start - left.start, left.filters, left.mix)
+            placed[-1] = _Placed(
+                left.producer, left.bin_id, left.start, left.first, start - left.start, left.filters, left.mix
+            )
         placed.append(_Placed(name, _number(document, clip), start, first, frames, filters, mix))
     return placed
 
@@ -251,7 +292,9 @@ def _title_clips(document: _Document, titles: Sequence[Record]) -> list[_Placed]
             name = document.name("producer")
             names.append(name)
             more = {"kdenlive:control_uuid": document.identity(f"title {number} {what}")}
-            mlt.sub(document.root, "producer", told | more, id=name, in_=document.clock(0), out=document.clock(frames - 1))
+            mlt.sub(
+                document.root, "producer", told | more, id=name, in_=document.clock(0), out=document.clock(frames - 1)
+            )
         document.bin.append((names[0], frames))
         filters = [mlt_filters.title(record, timeline)]
         if fade := min(int(record.get("fade_frames") or 0), frames // 2):
@@ -287,12 +330,25 @@ def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound:
             entry = mlt.sub(node, "entry", {"kdenlive:id": clip.bin_id}, producer=clip.producer, **ends)
             for filtered in clip.filters:
                 named = {"kdenlive_id": filtered.kdenlive or filtered.service}
-                properties = {key: value for key, value in filtered.properties.items() if not key.startswith("shotcut:")}
-                mlt.sub(entry, "filter", properties | {"mlt_service": filtered.service} | named, id=document.name("filter"), **ends)
+                properties = {
+                    key: value for key, value in filtered.properties.items() if not key.startswith("shotcut:")
+                }
+                mlt.sub(
+                    entry,
+                    "filter",
+                    properties | {"mlt_service": filtered.service} | named,
+                    id=document.name("filter"),
+                    **ends,
+                )
             at = clip.start + clip.frames
     name = document.name("tractor")
     last = document.clock(document.timeline.length - 1)
-    shown = told | {"kdenlive:trackheight": 69, "kdenlive:timeline_active": 1, "kdenlive:collapsed": 0, "kdenlive:track_name": label}
+    shown = told | {
+        "kdenlive:trackheight": 69,
+        "kdenlive:timeline_active": 1,
+        "kdenlive:collapsed": 0,
+        "kdenlive:track_name": label,
+    }
     node = mlt.sub(document.root, "tractor", shown, id=name, in_=document.clock(0), out=last)
     for each in names:
         mlt.sub(node, "track", producer=each, hide="video" if sound else "audio")
@@ -300,9 +356,21 @@ def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound:
         ends = {"in_": document.clock(clip.start), "out": document.clock(clip.start + clip.mix - 1)}
         properties: dict[str, object] = {"a_track": 0, "b_track": 1, "kdenlive:mixcut": clip.mix}
         if sound:
-            properties |= {"start": -1, "accepts_blanks": 1, "mlt_service": "mix", "kdenlive_id": "mix", "reverse": int(right == 0)}
+            properties |= {
+                "start": -1,
+                "accepts_blanks": 1,
+                "mlt_service": "mix",
+                "kdenlive_id": "mix",
+                "reverse": int(right == 0),
+            }
         else:
-            properties |= {"factory": "loader", "mlt_service": "luma", "kdenlive_id": "luma", "alpha_over": 1, "reverse": int(right == 0)}
+            properties |= {
+                "factory": "loader",
+                "mlt_service": "luma",
+                "kdenlive_id": "luma",
+                "alpha_over": 1,
+                "reverse": int(right == 0),
+            }
             if clip.wipe:
                 properties |= {"resource": document.files.add(f"{clip.wipe}.pgm", drawn.wipe(clip.wipe)), "softness": 0}
         mlt.sub(node, "transition", properties, id=document.name("transition"), **ends)
@@ -344,7 +412,11 @@ def _guides(document: _Document) -> str:
 
     timeline = document.timeline
     found = [
-        {"comment": f"{clip.position + 1}: {clip.reason}" if clip.reason else str(clip.position + 1), "pos": clip.start, "type": 0}
+        {
+            "comment": f"{clip.position + 1}: {clip.reason}" if clip.reason else str(clip.position + 1),
+            "pos": clip.start,
+            "type": 0,
+        }
         for clip in timeline.clips
     ]
     for beat in timeline.beats:

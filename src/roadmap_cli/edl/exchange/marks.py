@@ -110,7 +110,11 @@ def subtitles(timeline: Timeline) -> Export:
     lines = _spoken(timeline)
     if not lines:
         lines = [
-            Line(_ms(title["timeline_in_frame"], timeline.fps), _ms(title["timeline_out_frame"], timeline.fps), str(title["text"]))
+            Line(
+                _ms(title["timeline_in_frame"], timeline.fps),
+                _ms(title["timeline_out_frame"], timeline.fps),
+                str(title["text"]),
+            )
             for title in timeline.titles
         ]
         if lines:
@@ -141,7 +145,9 @@ def _spoken(timeline: Timeline) -> list[Line]:
             ]
             start, stop = _ms(heard.start, timeline.fps), _ms(heard.stop, timeline.fps)
             if start <= (ends[0] + ends[1]) // 2 < stop:
-                found.append((max(ends[0], start), min(ends[1], stop), str(word.get("text", "")).strip(), clip.position))
+                found.append(
+                    (max(ends[0], start), min(ends[1], stop), str(word.get("text", "")).strip(), clip.position)
+                )
     found.sort()
     lines: list[Line] = []
     group: list[tuple[int, int, str, int]] = []

@@ -113,6 +113,4 @@ def _known(melt: str, kind: str) -> frozenset[str]:
 
 
 def _said(node: Element, name: str) -> str:
-    return next(
-        (child.text or "" for child in node if child.tag == "property" and child.get("name") == name), ""
-    )
+    return next((child.text or "" for child in node if child.tag == "property" and child.get("name") == name), "")

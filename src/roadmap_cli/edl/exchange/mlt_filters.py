@@ -17,7 +17,6 @@ from roadmap_cli.edl.exchange import drawn, mlt
 from roadmap_cli.edl.exchange.export import Losses
 from roadmap_cli.edl.exchange.timeline import Clip, Timeline
 
-
 #: Straight pieces a moving framing is made of.
 _STEPS = 12
 
@@ -58,7 +57,9 @@ def _picture(clip: Clip, timeline: Timeline, files: Files, losses: Losses) -> It
     if clip.framing.start != WHOLE or clip.framing.end != WHOLE or turn:
         yield _affine(clip, width, height, turn)
     if "stabilise" in effects:
-        losses.add("effects.stabilise", "stabilising needs its own analysis in the other program: not exported", clip.id)
+        losses.add(
+            "effects.stabilise", "stabilising needs its own analysis in the other program: not exported", clip.id
+        )
         effects.pop("stabilise")
     if strength := effects.pop("denoise", 0.0):
         yield Filter("avfilter.hqdn3d", {"av.luma_spatial": f"{strength:g}"}, kdenlive="avfilter.hqdn3d")
@@ -219,7 +220,9 @@ def sound(clip: Clip, fade_in: int, fade_out: int, length: int, timeline: Timeli
             hum = {"av.frequency": f"{said.hum_hz * times:g}", "av.f": f"{said.hum_hz * times:g}", "av.width_type": "q"}
             made.append(Filter("avfilter.bandreject", hum | {"av.t": "q", "av.width": 30, "av.w": 30}))
     if said.denoise_db:
-        made.append(Filter("avfilter.afftdn", {"av.noise_reduction": f"{said.denoise_db:g}", "av.nr": f"{said.denoise_db:g}"}))
+        made.append(
+            Filter("avfilter.afftdn", {"av.noise_reduction": f"{said.denoise_db:g}", "av.nr": f"{said.denoise_db:g}"})
+        )
     if said.deess:
         made.append(Filter("avfilter.deesser", {"av.i": f"{said.deess:g}"}))
     if said.presence_db:
@@ -238,10 +241,14 @@ def sound_fades(fade_in: int, fade_out: int, length: int, timeline: Timeline) ->
     fps = timeline.fps
     if fade_in:
         level = f"{mlt.clock(0, fps)}=-60;{mlt.clock(fade_in, fps)}=0"
-        made.append(Filter("volume", {"level": level, "shotcut:animIn": mlt.clock(fade_in, fps)}, "fadeInVolume", "fadein"))
+        made.append(
+            Filter("volume", {"level": level, "shotcut:animIn": mlt.clock(fade_in, fps)}, "fadeInVolume", "fadein")
+        )
     if fade_out:
         level = f"{mlt.clock(length - fade_out, fps)}=0;{mlt.clock(length, fps)}=-60"
-        made.append(Filter("volume", {"level": level, "shotcut:animOut": mlt.clock(fade_out, fps)}, "fadeOutVolume", "fadeout"))
+        made.append(
+            Filter("volume", {"level": level, "shotcut:animOut": mlt.clock(fade_out, fps)}, "fadeOutVolume", "fadeout")
+        )
     return made
 
 

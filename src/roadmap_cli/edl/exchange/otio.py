@@ -67,7 +67,10 @@ def export(timeline: Timeline) -> Export:
             at = _gap(otio, track, at, title["timeline_in_frame"], span)
             length = title["timeline_out_frame"] - title["timeline_in_frame"]
             generator = otio.schema.GeneratorReference(
-                name="title", generator_kind="Title", parameters={"text": title["text"]}, available_range=span(0, length)
+                name="title",
+                generator_kind="Title",
+                parameters={"text": title["text"]},
+                available_range=span(0, length),
             )
             item = otio.schema.Clip(str(title["text"]).partition("\n")[0], generator, span(0, length))
             item.metadata[SPACE] = _told(title)
@@ -95,9 +98,7 @@ def _clip(otio: Any, clip: Clip, timeline: Timeline, span: Any) -> Any:
     if clip.speed != 1:
         item.effects.append(otio.schema.LinearTimeWarp("speed", float(clip.speed)))
     if clip.reason:
-        item.markers.append(
-            _marker(otio, clip.reason, span(clip.first, 0, clip.rate), "CYAN", {"origin_id": clip.id})
-        )
+        item.markers.append(_marker(otio, clip.reason, span(clip.first, 0, clip.rate), "CYAN", {"origin_id": clip.id}))
     return item
 
 
@@ -130,9 +131,13 @@ def _own_sound(otio: Any, timeline: Timeline, span: Any) -> Any:
         at = _gap(otio, track, at, heard.start, span)
         step = clip.speed * clip.rate / timeline.fps
         first = max(Fraction(0), clip.first + (heard.start - clip.start) * step)
-        shown = otio.opentime.TimeRange(span(first, 0, clip.rate).start_time, span(0, heard.stop - heard.start).duration)
+        shown = otio.opentime.TimeRange(
+            span(first, 0, clip.rate).start_time, span(0, heard.stop - heard.start).duration
+        )
         item = otio.schema.Clip(clip.path.name, _reference(otio, clip.source, span), shown)
-        item.metadata[SPACE] = {"sound_of": clip.id} | ({"sound": dict(clip.sound.record())} if clip.sound.record() else {})
+        item.metadata[SPACE] = {"sound_of": clip.id} | (
+            {"sound": dict(clip.sound.record())} if clip.sound.record() else {}
+        )
         if clip.speed != 1:
             item.effects.append(otio.schema.LinearTimeWarp("speed", float(clip.speed)))
         track.append(item)

@@ -85,7 +85,9 @@ class _Reader:
         for track in tractor.findall("track"):
             playlist = self.named.get(track.get("producer", ""))
             if playlist is None:
-                raise DataError(f"a track refers to {track.get('producer', '')[:40]!r}, which is not there", code="bad_project")
+                raise DataError(
+                    f"a track refers to {track.get('producer', '')[:40]!r}, which is not there", code="bad_project"
+                )
             if playlist.get("id") in {"background", "black_track"} or playlist.tag != "playlist":
                 continue
             audio = track.get("hide") in {"video", "both"} or _property(playlist, "shotcut:audio") == "1"
@@ -104,7 +106,9 @@ class _Reader:
 
     def _rate(self) -> Fraction:
         profile = self.root.find("profile")
-        number, below = (_whole(profile.get(name)) if profile is not None else 0 for name in ("frame_rate_num", "frame_rate_den"))
+        number, below = (
+            _whole(profile.get(name)) if profile is not None else 0 for name in ("frame_rate_num", "frame_rate_den")
+        )
         if not 0 < number < 10**9 or not 0 < below < 10**9 or not Fraction(1) <= Fraction(number, below) <= 1000:
             raise DataError("the project's profile has no frame rate", code="bad_project")
         return Fraction(number, below)
@@ -138,7 +142,9 @@ class _Reader:
     def _part(self, node: Element) -> _Part | None:
         """What an entry or the track of a joint plays."""
         name = node.get("producer", "")
-        producer = self.named.get(name) if name else next((each for each in node if each.tag in {"producer", "chain"}), None)
+        producer = (
+            self.named.get(name) if name else next((each for each in node if each.tag in {"producer", "chain"}), None)
+        )
         if producer is None:
             raise DataError(f"a clip refers to {name[:40]!r}, which is not there", code="bad_project")
         first = self._frame(node.get("in"), self._frame(producer.get("in")))
@@ -162,7 +168,9 @@ class _Reader:
                 is_open = self._joint(clips, what, at - lost, frames)
             elif _service(what) not in _MEDIA:
                 kind = _service(what) or what.tag
-                self.seen.problems.append(f"a clip of {kind} at {mlt.clock(at, self.fps)} is left out: a plan holds files")
+                self.seen.problems.append(
+                    f"a clip of {kind} at {mlt.clock(at, self.fps)} is left out: a plan holds files"
+                )
                 lost, is_open = lost + frames, False
             else:
                 clip = self._clip(what, first, frames, at - lost)
@@ -199,7 +207,9 @@ class _Reader:
         else:
             leaving = self._clip(left.producer, left.first, frames, at)
             if not clips or not _goes_on(clips[-1], leaving):
-                self.seen.problems.append(f"the clip before the transition at {mlt.clock(at, self.fps)} is not seen by itself")
+                self.seen.problems.append(
+                    f"the clip before the transition at {mlt.clock(at, self.fps)} is not seen by itself"
+                )
             clips.append(replace(opening, joint=(self._sort(tractor), frames)))
         return True
 
@@ -223,7 +233,14 @@ class _Reader:
         for each in filters:
             if each.service == "brightness" and each.id in {"fadeInBrightness", "fadeOutBrightness"}:
                 name = "shotcut:animIn" if each.id == "fadeInBrightness" else "shotcut:animOut"
-                shown = next((_property(node, name) for node in producer.findall("filter") if _property(node, "shotcut:filter") == each.id), "")
+                shown = next(
+                    (
+                        _property(node, name)
+                        for node in producer.findall("filter")
+                        if _property(node, "shotcut:filter") == each.id
+                    ),
+                    "",
+                )
                 length = self._frame(shown) if shown else 0
                 if 0 < length <= frames:
                     fades["fade_in" if each.id == "fadeInBrightness" else "fade_out"] = (length, "black")
@@ -258,7 +275,9 @@ class _Reader:
             if not _property(producer, "warp_resource") and prefix:
                 path = path[len(prefix[0]) :]
             if not Fraction(1, 100) <= speed <= 100:
-                self.seen.problems.append(f"{Path(path).name} plays at {float(speed):g} times: it is played forwards at its own speed")
+                self.seen.problems.append(
+                    f"{Path(path).name} plays at {float(speed):g} times: it is played forwards at its own speed"
+                )
                 speed = Fraction(1)
         path = path.removeprefix("file://")
         if not path:

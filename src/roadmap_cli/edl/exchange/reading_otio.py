@@ -30,7 +30,15 @@ def read(data: bytes, base: Path) -> Seen:
         raise DataError("the file holds no timeline", code="bad_project")
     try:
         return _Reader(otio, made, base).read()
-    except (otio.exceptions.OTIOError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+    except (
+        otio.exceptions.OTIOError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         words = " ".join(str(error).split())[:120]
         raise DataError(f"a timeline that does not fit together: {words}", code="bad_project") from None
 
@@ -47,8 +55,16 @@ class _Reader:
     def read(self) -> Seen:
         """All of it."""
         kinds = self.otio.schema.TrackKind
-        pictures = [track for track in self.made.tracks if isinstance(track, self.otio.schema.Track) and track.kind == kinds.Video]
-        sounds = [track for track in self.made.tracks if isinstance(track, self.otio.schema.Track) and track.kind == kinds.Audio]
+        pictures = [
+            track
+            for track in self.made.tracks
+            if isinstance(track, self.otio.schema.Track) and track.kind == kinds.Video
+        ]
+        sounds = [
+            track
+            for track in self.made.tracks
+            if isinstance(track, self.otio.schema.Track) and track.kind == kinds.Audio
+        ]
         if not pictures:
             raise DataError("the timeline has no picture track", code="bad_project")
         self._clips(pictures[0])
@@ -61,7 +77,10 @@ class _Reader:
     def _rate(self, told: dict[str, Any]) -> Fraction:
         if told.get("fps"):
             return timecode.rational(told["fps"], field="fps")
-        for each in (self.made.global_start_time, *(clip.source_range.duration for clip in self.made.find_clips() if clip.source_range)):
+        for each in (
+            self.made.global_start_time,
+            *(clip.source_range.duration for clip in self.made.find_clips() if clip.source_range),
+        ):
             if each is not None and each.rate > 1:
                 return _rational(each.rate)
         raise DataError("the timeline has no frame rate", code="bad_project")
@@ -93,14 +112,18 @@ class _Reader:
                 continue
             path = self._path(item)
             if not path:
-                self.seen.problems.append(f"{type(item).__name__.lower()} {item.name[:40]!r} is left out: a plan holds files")
+                self.seen.problems.append(
+                    f"{type(item).__name__.lower()} {item.name[:40]!r} is left out: a plan holds files"
+                )
                 lost += frames
                 continue
             start = item.trimmed_range().start_time
             told = _told(item)
             for effect in item.effects:
                 if not isinstance(effect, self.otio.schema.LinearTimeWarp):
-                    self.seen.problems.append(f"the effect {effect.effect_name or effect.name or '?'} on {item.name[:40]!r} is not read")
+                    self.seen.problems.append(
+                        f"the effect {effect.effect_name or effect.name or '?'} on {item.name[:40]!r} is not read"
+                    )
             self.seen.clips.append(
                 SeenClip(
                     path=path,
@@ -132,7 +155,9 @@ class _Reader:
             if isinstance(effect, self.otio.schema.LinearTimeWarp):
                 scalar = Fraction(effect.time_scalar).limit_denominator(100_000)
                 if not Fraction(1, 100) <= scalar <= 100:
-                    self.seen.problems.append(f"{item.name[:40]!r} plays at {float(scalar):g} times: it is played at its own speed")
+                    self.seen.problems.append(
+                        f"{item.name[:40]!r} plays at {float(scalar):g} times: it is played at its own speed"
+                    )
                 else:
                     speed *= scalar
         return speed
@@ -161,7 +186,9 @@ class _Reader:
                 self.seen.problems.append(f"{item.name[:40]!r} on an upper track is left out")
                 continue
             self.seen.titles.append(
-                SeenTitle(at, frames, text, str(told.get("origin_id") or told.get("id") or ""), str(told.get("place", "")))
+                SeenTitle(
+                    at, frames, text, str(told.get("origin_id") or told.get("id") or ""), str(told.get("place", ""))
+                )
             )
 
     def _sounds(self, track: Any) -> None:
@@ -173,9 +200,7 @@ class _Reader:
             if told.get("sound_of"):
                 start = item.trimmed_range().start_time
                 first = timecode.round_half_up(Fraction(start.value).limit_denominator(10**6))
-                self.seen.sounds.append(
-                    SeenSound(path, first, frames, at, self._speed(item), str(told["sound_of"]))
-                )
+                self.seen.sounds.append(SeenSound(path, first, frames, at, self._speed(item), str(told["sound_of"])))
             elif path or told.get("sound"):
                 start = self._frames(item.trimmed_range().start_time)
                 origin = str(told.get("origin_id") or told.get("id") or "")

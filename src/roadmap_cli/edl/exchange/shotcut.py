@@ -98,7 +98,11 @@ def export(timeline: Timeline, folder: str, hash_of: Hash = file_hash) -> Export
 def streams(source: Mapping[str, object]) -> tuple[int, int]:
     """The numbers of the first sound and the first picture stream of a source; -1 for none."""
     listed = source.get("streams")
-    kinds = [stream.get("type") if isinstance(stream, dict) else None for stream in listed] if isinstance(listed, list) else []
+    kinds = (
+        [stream.get("type") if isinstance(stream, dict) else None for stream in listed]
+        if isinstance(listed, list)
+        else []
+    )
     picture = source.get("has_picture", True) is not False
     if not kinds:
         return (1 if picture else 0) if source.get("has_sound") else -1, 0 if picture else -1
@@ -186,7 +190,12 @@ def _colour(document: _Document, colour: str, frames: int, more: Mapping[str, ob
         "mlt_service": "color", "mlt_image_format": "rgba",
     }  # fmt: skip
     return mlt.sub(
-        document.root, "producer", properties | dict(more), id=name, in_=document.clock(0), out=document.clock(frames - 1)
+        document.root,
+        "producer",
+        properties | dict(more),
+        id=name,
+        in_=document.clock(0),
+        out=document.clock(frames - 1),
     )
 
 
@@ -223,8 +232,7 @@ def warp_of(clip: Clip, timeline: Timeline) -> Warp:
     tail = 0
     if clip.tail:
         tail = -int(-(clip.tail / timeline.fps * clip.speed * clip.rate) // 1)
-    warp = mlt.place(clip.first, clip.end + tail, clip.rate, clip.speed, timeline.fps, clip.frames + clip.tail)
-    return warp
+    return mlt.place(clip.first, clip.end + tail, clip.rate, clip.speed, timeline.fps, clip.frames + clip.tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +262,7 @@ def _picture_track(document: _Document, detached: set[int]) -> tuple[str, str]:
         window = (warp.start, warp.start + clip.frames + clip.tail - 1)
         told = {"shotcut:comment": clip.reason, ORIGIN: clip.id}
         sounds = clip.position not in detached
-        return _producer(
-            document, clip.source, warp, window[1], told, filters[clip.position], window, sound=sounds
-        )
+        return _producer(document, clip.source, warp, window[1], told, filters[clip.position], window, sound=sounds)
 
     parts: list[_Part] = []
     for left, clip in pairwise([None, *timeline.clips]):
@@ -303,17 +309,34 @@ def _shade(document: _Document, name: str, frames: int) -> str:
     return str(_colour(document, {"white": "#ffffffff"}.get(name, "#ff000000"), frames, told).get("id"))
 
 
-def _mix(
-    document: _Document, left: str, left_in: int, right: str, right_in: int, frames: int, sort: str
-) -> _Part:
+def _mix(document: _Document, left: str, left_in: int, right: str, right_in: int, frames: int, sort: str) -> _Part:
     """A joint with a transition: both clips on the tracks of a small tractor, as Shotcut writes it."""
     name = document.name("tractor")
-    node = mlt.sub(document.root, "tractor", {"shotcut:transition": "lumaMix"}, id=name, in_=document.clock(0), out=document.clock(frames - 1))
+    node = mlt.sub(
+        document.root,
+        "tractor",
+        {"shotcut:transition": "lumaMix"},
+        id=name,
+        in_=document.clock(0),
+        out=document.clock(frames - 1),
+    )
     for producer, first in ((left, left_in), (right, right_in)):
         mlt.sub(node, "track", producer=producer, in_=document.clock(first), out=document.clock(first + frames - 1))
-    properties: dict[str, object] = {"a_track": 0, "b_track": 1, "factory": "loader", "mlt_service": "luma", "alpha_over": 1, "fix_background_alpha": 1}
+    properties: dict[str, object] = {
+        "a_track": 0,
+        "b_track": 1,
+        "factory": "loader",
+        "mlt_service": "luma",
+        "alpha_over": 1,
+        "fix_background_alpha": 1,
+    }
     if sort.startswith("wipe"):
-        properties |= {"resource": document.files.add(f"{sort}.pgm", drawn.wipe(sort)), "softness": 0, "progressive": 1, "invert": 0}
+        properties |= {
+            "resource": document.files.add(f"{sort}.pgm", drawn.wipe(sort)),
+            "softness": 0,
+            "progressive": 1,
+            "invert": 0,
+        }
     ends = {"in_": document.clock(0), "out": document.clock(frames - 1)}
     mlt.sub(node, "transition", properties, id=document.name("transition"), **ends)
     mix = {"a_track": 0, "b_track": 1, "start": -1, "accepts_blanks": 1, "mlt_service": "mix"}
@@ -409,9 +432,7 @@ def _cue_track(document: _Document, cues: Sequence[Record], number: int, detache
     return _playlist(document, entries, {"shotcut:audio": 1, "shotcut:name": name}), "video"
 
 
-def _playlist(
-    document: _Document, entries: Sequence[tuple[int, int, int, str]], properties: dict[str, object]
-) -> str:
+def _playlist(document: _Document, entries: Sequence[tuple[int, int, int, str]], properties: dict[str, object]) -> str:
     """A track: (programme frame, length, first frame of the producer, producer) with blanks between."""
     name = document.name("playlist")
     node = mlt.sub(document.root, "playlist", properties, id=name)
@@ -476,7 +497,12 @@ def _markers(document: _Document, node: Element) -> None:
     """A marker with its reason at each cut, and one at each beat of the story."""
     timeline = document.timeline
     markers = [
-        (clip.start, clip.start, f"{clip.position + 1}: {clip.reason}" if clip.reason else f"{clip.position + 1}", "#008080")
+        (
+            clip.start,
+            clip.start,
+            f"{clip.position + 1}: {clip.reason}" if clip.reason else f"{clip.position + 1}",
+            "#008080",
+        )
         for clip in timeline.clips
     ]
     for beat in timeline.beats:

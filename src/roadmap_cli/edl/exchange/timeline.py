@@ -208,9 +208,10 @@ def read(found: Mapping[str, Sequence[Record]]) -> Timeline:
     for thing in things:
         if thing.get("plan_id") != name:
             raise DataError(f"{thing['kind']} {thing.get('id')} belongs to another plan", code="two_plans")
-        if require(thing, "timeline_in_frame", int) < 0 or require(thing, "timeline_out_frame", int) <= thing[
-            "timeline_in_frame"
-        ]:
+        if (
+            require(thing, "timeline_in_frame", int) < 0
+            or require(thing, "timeline_out_frame", int) <= thing["timeline_in_frame"]
+        ):
             raise DataError(f"{thing['kind']} {thing.get('id')} has no length", code="bad_range")
     cuts.sort(key=lambda cut: cut["timeline_in_frame"])
     clips = _clips(cuts, sources, fps)
@@ -257,7 +258,10 @@ def _clips(cuts: Sequence[Record], sources: Mapping[str, Record], fps: Fraction)
         fades = [int(cut.get(name, 0)) for name in ("fade_in_frames", "fade_out_frames")]
         half_in = entering.frames - entering.frames // 2 if entering and not crosses(entering) else 0
         half_out = leaving.frames // 2 if leaving and not crosses(leaving) else 0
-        black = (entering is not None and entering.sort == "fade_black", leaving is not None and leaving.sort == "fade_black")
+        black = (
+            entering is not None and entering.sort == "fade_black",
+            leaving is not None and leaving.sort == "fade_black",
+        )
         clips.append(
             Clip(
                 record=cut,

@@ -82,7 +82,9 @@ def matrices(timeline: Timeline, search: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, source in timeline.sources.items():
         try:
-            found[name] = probe.examine(programs.find(search), Path(str(source["path"])), str(source.get("sha256", ""))).matrix
+            found[name] = probe.examine(
+                programs.find(search), Path(str(source["path"])), str(source.get("sha256", ""))
+            ).matrix
         except (RoadmapError, OSError, KeyError):
             continue
     return found
@@ -139,7 +141,9 @@ def told(made: Export, to: str, timeline: Timeline, output: Path, at: datetime) 
 
 def missing(timeline: Timeline) -> list[str]:
     """Sources whose files are not where they were scanned."""
-    used = {str(clip.source.get("id")) for clip in timeline.clips} | {str(cue.get("source_id")) for cue in timeline.cues}
+    used = {str(clip.source.get("id")) for clip in timeline.clips} | {
+        str(cue.get("source_id")) for cue in timeline.cues
+    }
     return [
         str(source.get("path", "")) for name, source in timeline.sources.items()
         if name in used and not Path(str(source.get("path", ""))).is_file()
