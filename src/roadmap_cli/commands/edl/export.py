@@ -46,8 +46,8 @@ def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
     ffmpeg graph (.sh), chapters as ffmpeg metadata (.ffmetadata) or as a list for video sites (.txt), subtitles (.srt).
     Colour tables, masks and wipes that a project needs lie in a directory beside it, NAME-files.
 
-    In Shotcut, each clip carries the reason of its cut as a comment, markers tell reasons and story beats, and the notes
-    hold the plan.
+    In Shotcut, each clip carries the reason of its cut as a comment, markers tell reasons and story beats, and the
+    notes hold the plan.
     What is changed there comes back with edl-import.
 
     What a format cannot hold is said in a warning and listed in the edl.export record: nothing is dropped in silence.

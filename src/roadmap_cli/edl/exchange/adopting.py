@@ -24,8 +24,8 @@ from roadmap_cli.edl.history.revisions import Change
 
 #: Fields of a cut that a change is told of; its place in time follows from these and the order.
 _CUT_FIELDS = (
-    "source_id", "in_frame", "out_frame", "speed", "transition", "fade_in_frames", "fade_out_frames", "grade", "framing",
-    "blur", "effects", "sound", "opaque", "reason",
+    "source_id", "in_frame", "out_frame", "speed", "transition", "fade_in_frames", "fade_out_frames", "grade",
+    "framing", "blur", "effects", "sound", "opaque", "reason",
 )  # fmt: skip
 _TITLE_FIELDS = ("text", "timeline_in_frame", "timeline_out_frame", "place", "size_ratio", "fade_frames", "reason")
 _CUE_FIELDS = (
@@ -112,15 +112,17 @@ def adopt(
 
 
 def _known_or_refused(work: _Work, name: str) -> None:
-    missing = []
-    for each in [*work.now.clips, *work.now.sounds]:
-        if each.path and work.source(each.path, each.hash) is None and each.path not in missing:
-            missing.append(each.path)
+    missing: list[str] = []
+    shown = [(clip.path, clip.hash) for clip in work.now.clips] + [(each.path, each.hash) for each in work.now.sounds]
+    for path, digest in shown:
+        if path and work.source(path, digest) is None and path not in missing:
+            missing.append(path)
     if missing:
         listed = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        count = f"{len(missing)} files in it have" if len(missing) > 1 else "1 file in it has"
         again = " ".join(_shell(path) for path in missing[:3])
         raise DataError(
-            f"{len(missing)} {'file in it has' if len(missing) == 1 else 'files in it have'} not been scanned: {listed}",
+            f"{count} not been scanned: {listed}",
             where=name, hint=f"edl-scan {again} | edl-import {_shell(name)}", code="new_source",
         )  # fmt: skip
 
@@ -358,7 +360,9 @@ def _titles(work: _Work, at: str) -> tuple[list[Record], list[Change]]:
     base = {str(title.get("origin_id") or title["id"]): title for title in work.base.titles} if work.base else {}
     height = work.base.height if work.base else work.now.height or 1080
     shown = {title.origin: title for title in work.then.titles}
-    made, changes, taken = [], [], set()
+    made: list[Record] = []
+    changes: list[Change] = []
+    taken: set[str] = set()
     for seen in work.now.titles:
         origin = (
             seen.origin if seen.origin in base and seen.origin not in taken else _near(seen, work.then.titles, taken)
@@ -406,7 +410,9 @@ def _cues(work: _Work, at: str, cuts: Sequence[Record]) -> tuple[list[Record], l
     base = {str(cue.get("origin_id") or cue["id"]): cue for cue in work.base.cues} if work.base else {}
     shown = {sound.origin: sound for sound in work.then.sounds}
     own = {cut["origin_id"] for cut in cuts} | {clip.origin for clip in work.then.clips}
-    made, changes, taken = [], [], set()
+    made: list[Record] = []
+    changes: list[Change] = []
+    taken: set[str] = set()
     changed_own = False
     for seen in work.now.sounds:
         if seen.origin in own:

@@ -16,7 +16,7 @@ from roadmap_cli.edl import timecode
 from roadmap_cli.edl.exchange.export import Export, Losses
 from roadmap_cli.edl.exchange.timeline import Clip, Timeline
 
-#: SMPTE wipe codes: 001 is a vertical edge from left to right, 002 a horizontal one from top to bottom; +100 in reverse.
+#: SMPTE wipe codes: 001 is an upright edge from left to right, 002 a level one from top to bottom; 100 more in reverse.
 _WIPES = {"wipe_right": "001", "wipe_left": "101", "wipe_down": "002", "wipe_up": "102"}
 _EVENTS = 999
 _START = 3600
@@ -107,9 +107,8 @@ def export(timeline: Timeline) -> Export:
     for beat in timeline.beats:
         at = timeline.at_source(beat.get("source_id"), int(beat.get("in_frame", -1)))
         if at is not None:
-            lines.append(
-                f"* LOC: {code(at, fps, _START)} {'RED':<8}{_text(str(beat.get('role', 'beat')))} {_text(str(beat.get('why', '')))}"
-            )
+            words = _text(f"{beat.get('role', 'beat')} {beat.get('why', '')}")
+            lines.append(f"* LOC: {code(at, fps, _START)} {'RED':<8}{words}")
     if number > _EVENTS:
         losses.add("cut", f"CMX 3600 numbers {_EVENTS} events: later ones have four digits, which some programs refuse")
     for title_record in timeline.titles:

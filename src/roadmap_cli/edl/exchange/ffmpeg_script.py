@@ -47,7 +47,7 @@ class _Graph:
 
 
 def export(timeline: Timeline, folder: str, matrices: dict[str, str] | None = None) -> Export:
-    """The script. `matrices` are the colour matrices of the sources by id, where they are known to be other than by size."""
+    """The script. `matrices` are the colour matrices of the sources by id; without one, the size decides."""
     graph = _Graph(timeline, Files(folder), Losses(), matrices=matrices or {})
     fps = timeline.fps
     for clip in timeline.clips:
@@ -293,7 +293,8 @@ def _titled(graph: _Graph, label: str) -> str:
         alpha = f":alpha='clip(min((n-{start})/{fade},({stop}-n)/{fade}),0,1)'" if fade else ""
         name = graph.files.add(f"title-{number}.txt", str(title["text"]).encode())
         graph.chains.append(
-            f"[{label}]drawtext=textfile={_quoted(name)}:expansion=none:font=DejaVu Sans:fontsize={size}:fontcolor=white:"
+            f"[{label}]drawtext=textfile={_quoted(name)}:expansion=none:font=DejaVu Sans:fontsize={size}:"
+            f"fontcolor=white:"
             f"borderw={max(1, round(size / 24))}:bordercolor=black@0.67:x=(w-text_w)/2:y={y}{alpha}:"
             f"enable='between(n,{start},{stop - 1})'[title{number}]"
         )

@@ -139,7 +139,8 @@ def _by_path(tx: Connection, now: Seen, known: dict[str, Record]) -> None:
     """Add the sources the state knows by the paths a project shows."""
     from roadmap_cli.state import records
 
-    lacking = {each.path for each in [*now.clips, *now.sounds]} - {str(source.get("path")) for source in known.values()}
+    paths = [clip.path for clip in now.clips] + [sound.path for sound in now.sounds]
+    lacking = set(paths) - {str(source.get("path")) for source in known.values()}
     if lacking:
         for source in records.find(tx, kind="edl.source"):
             if str(source.get("path")) in lacking:

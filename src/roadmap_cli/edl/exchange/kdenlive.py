@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -131,7 +132,7 @@ def _producer(
     out = document.clock(length - 1)
     if warp.speed is None:
         name = document.name("chain")
-        service = {"resource": path, "mlt_service": "avformat-novalidate"}
+        service: dict[str, object] = {"resource": path, "mlt_service": "avformat-novalidate"}
         mlt.sub(document.root, "chain", common | service | told | dict(more), id=name, out=out)
     else:
         name = document.name("producer")
@@ -167,7 +168,8 @@ def _bin_clip(document: _Document, source: Mapping[str, object]) -> None:
 
 
 def _pictures(document: _Document) -> list[_Placed]:
-    timeline, placed = document.timeline, []
+    timeline = document.timeline
+    placed: list[_Placed] = []
     for clip in timeline.clips:
         warp = warp_of(clip, timeline)
         if not warp.exact:
@@ -217,7 +219,8 @@ def _fades(document: _Document, clip: Clip) -> list[Filter]:
 
 
 def _own_sound(document: _Document) -> list[_Placed]:
-    timeline, placed = document.timeline, []
+    timeline = document.timeline
+    placed: list[_Placed] = []
     for heard in timeline.heard:
         clip = heard.clip
         if not clip.has_sound:
@@ -252,14 +255,15 @@ def _playable(document: _Document) -> list[Record]:
 
 
 def _cue_clips(document: _Document, cues: Sequence[Record]) -> list[_Placed]:
-    timeline, placed = document.timeline, []
+    timeline = document.timeline
+    placed: list[_Placed] = []
     for cue in cues:
         start = cue["timeline_in_frame"]
         frames = min(cue["timeline_out_frame"], timeline.length) - start
         if frames <= 0:
             document.losses.add("cue", "a cue lies past the end: not exported", str(cue.get("id")))
             continue
-        first = timecode.round_half_up(timecode.Fraction(int(cue.get("source_start_ms", 0)), 1000) * timeline.fps)
+        first = timecode.round_half_up(Fraction(int(cue.get("source_start_ms", 0)), 1000) * timeline.fps)
         source = timeline.sources[cue["source_id"]]
         level = mlt_filters.ducked(cue, timeline)
         filters = [Filter("volume", {"level": level}, "", "volume")] if level != "0" else []
@@ -272,7 +276,8 @@ def _cue_clips(document: _Document, cues: Sequence[Record]) -> list[_Placed]:
 
 
 def _title_clips(document: _Document, titles: Sequence[Record]) -> list[_Placed]:
-    timeline, placed = document.timeline, []
+    timeline = document.timeline
+    placed: list[_Placed] = []
     for record in titles:
         start = record["timeline_in_frame"]
         frames = min(record["timeline_out_frame"], timeline.length) - start
@@ -308,7 +313,7 @@ def _title_clips(document: _Document, titles: Sequence[Record]) -> list[_Placed]
 
 def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound: bool) -> str:
     """A track: two playlists that clips change between where they overlap, in a tractor with the mixes."""
-    told = {"kdenlive:audio_track": 1} if sound else {}
+    told: dict[str, object] = {"kdenlive:audio_track": 1} if sound else {}
     sides: list[list[_Placed]] = [[], []]
     mixes: list[tuple[_Placed, int]] = []
     side = 0
@@ -330,13 +335,11 @@ def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound:
             entry = mlt.sub(node, "entry", {"kdenlive:id": clip.bin_id}, producer=clip.producer, **ends)
             for filtered in clip.filters:
                 named = {"kdenlive_id": filtered.kdenlive or filtered.service}
-                properties = {
-                    key: value for key, value in filtered.properties.items() if not key.startswith("shotcut:")
-                }
+                held = {key: value for key, value in filtered.properties.items() if not key.startswith("shotcut:")}
                 mlt.sub(
                     entry,
                     "filter",
-                    properties | {"mlt_service": filtered.service} | named,
+                    held | {"mlt_service": filtered.service} | named,
                     id=document.name("filter"),
                     **ends,
                 )
@@ -385,12 +388,14 @@ def _sequence(document: _Document, tracks: Sequence[str], sounds: int) -> str:
     name = document.identity("sequence")
     last = document.clock(timeline.length - 1)
     told = {
-        "kdenlive:uuid": name, "kdenlive:clipname": str(timeline.plan.get("style") or "Edit"), "kdenlive:producer_type": 17,
+        "kdenlive:uuid": name, "kdenlive:clipname": str(timeline.plan.get("style") or "Edit"),
+        "kdenlive:producer_type": 17,
         "kdenlive:id": _FIRST_ID - 1, "kdenlive:clip_type": 0, "kdenlive:folderid": _FOLDER,
         "kdenlive:duration": document.clock(timeline.length), "kdenlive:maxduration": timeline.length,
         "kdenlive:description": note(timeline), "kdenlive:sequenceproperties.hasAudio": int(sounds > 0),
         "kdenlive:sequenceproperties.hasVideo": 1, "kdenlive:sequenceproperties.activeTrack": sounds,
-        "kdenlive:sequenceproperties.tracksCount": len(tracks), "kdenlive:sequenceproperties.documentuuid": document.identity("document"),
+        "kdenlive:sequenceproperties.tracksCount": len(tracks),
+        "kdenlive:sequenceproperties.documentuuid": document.identity("document"),
         "kdenlive:sequenceproperties.guides": _guides(document),
     }  # fmt: skip
     node = mlt.sub(document.root, "tractor", told, id=name, in_=document.clock(0), out=last)

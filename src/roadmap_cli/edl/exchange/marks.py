@@ -129,7 +129,7 @@ def subtitles(timeline: Timeline) -> Export:
 
 
 def _spoken(timeline: Timeline) -> list[Line]:
-    """The words heard in the programme as subtitles: broken at pauses, at cuts of sound and where two lines are full."""
+    """The words heard in the programme as subtitles: broken at pauses, cuts of sound, and where two lines are full."""
     found: list[tuple[int, int, str, int]] = []
     for heard in timeline.heard:
         clip = heard.clip
@@ -151,18 +151,18 @@ def _spoken(timeline: Timeline) -> list[Line]:
     found.sort()
     lines: list[Line] = []
     group: list[tuple[int, int, str, int]] = []
-    for word in found:
-        text = " ".join([*(each[2] for each in group), word[2]])
+    for said in found:
+        text = " ".join([*(each[2] for each in group), said[2]])
         if group and (
-            word[0] - group[-1][1] > _PAUSE_MS
-            or word[3] != group[-1][3]
+            said[0] - group[-1][1] > _PAUSE_MS
+            or said[3] != group[-1][3]
             or len(text) > 2 * _LINE
-            or word[1] - group[0][0] > _LONGEST_MS
+            or said[1] - group[0][0] > _LONGEST_MS
             or group[-1][2].endswith((".", "!", "?"))
         ):
             lines.append(_grouped(group))
             group = []
-        group.append(word)
+        group.append(said)
     if group:
         lines.append(_grouped(group))
     return lines

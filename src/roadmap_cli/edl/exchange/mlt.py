@@ -9,6 +9,7 @@ picture of a neighbouring shot is ever seen.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree import ElementTree
@@ -123,7 +124,7 @@ def frame_of(text: object, fps: Fraction) -> int:
 # -- XML -------------------------------------------------------------------------------------------------------------
 
 
-def sub(parent: Element, tag: str, properties: dict[str, object] | None = None, /, **attributes: object) -> Element:
+def sub(parent: Element, tag: str, properties: Mapping[str, object] | None = None, /, **attributes: object) -> Element:
     """A new child element with attributes and MLT properties; names ending in an underscore lose it (``in_``)."""
     child = ElementTree.SubElement(
         parent, tag, {name.rstrip("_"): clean(str(value)) for name, value in attributes.items()}
@@ -132,7 +133,7 @@ def sub(parent: Element, tag: str, properties: dict[str, object] | None = None, 
     return child
 
 
-def put(element: Element, properties: dict[str, object]) -> None:
+def put(element: Element, properties: Mapping[str, object]) -> None:
     """Add MLT properties; those that are None or empty are left out."""
     for name, value in properties.items():
         if value is None or value == "":
@@ -149,7 +150,8 @@ def clean(text: str) -> str:
 def serialise(root: Element) -> bytes:
     """An indented XML file."""
     ElementTree.indent(root, "  ")
-    return b'<?xml version="1.0" standalone="no"?>\n' + ElementTree.tostring(root, encoding="utf-8") + b"\n"
+    text: bytes = ElementTree.tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" standalone="no"?>\n' + text + b"\n"
 
 
 def profile(root: Element, width: int, height: int, fps: Fraction) -> None:

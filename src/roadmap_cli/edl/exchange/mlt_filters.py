@@ -179,7 +179,7 @@ def bars(shape: float, width: int, height: int) -> list[tuple[int, int, int, int
 
 def _bars(shape: float, width: int, height: int) -> Iterator[Filter]:
     for x, y, wide, high in bars(shape, width, height):
-        box = {"av.x": x, "av.y": y, "av.w": wide, "av.h": high, "av.width": wide, "av.height": high}
+        box: dict[str, Any] = {"av.x": x, "av.y": y, "av.w": wide, "av.h": high, "av.width": wide, "av.height": high}
         box |= {"av.color": "black", "av.t": "fill", "av.thickness": "fill"}
         yield Filter("avfilter.drawbox", box, kdenlive="avfilter.drawbox")
 
@@ -192,7 +192,8 @@ def picture_fades(clip: Clip, timeline: Timeline) -> list[Filter]:
         level = f"{mlt.clock(0, timeline.fps)}=0;{mlt.clock(clip.fade_in, timeline.fps)}=1"
         made.append(
             Filter(
-                "brightness", {"level": level, "alpha": 1, "rgb_only": 1, "shotcut:animIn": mlt.clock(clip.fade_in, timeline.fps)},
+                "brightness",
+                {"level": level, "alpha": 1, "rgb_only": 1, "shotcut:animIn": mlt.clock(clip.fade_in, timeline.fps)},
                 "fadeInBrightness", "fade_from_black",
             )
         )  # fmt: skip
@@ -201,7 +202,8 @@ def picture_fades(clip: Clip, timeline: Timeline) -> list[Filter]:
         level = f"{mlt.clock(begin, timeline.fps)}=1;{mlt.clock(length, timeline.fps)}=0"
         made.append(
             Filter(
-                "brightness", {"level": level, "alpha": 1, "rgb_only": 1, "shotcut:animOut": mlt.clock(clip.fade_out, timeline.fps)},
+                "brightness",
+                {"level": level, "alpha": 1, "rgb_only": 1, "shotcut:animOut": mlt.clock(clip.fade_out, timeline.fps)},
                 "fadeOutBrightness", "fade_to_black",
             )
         )  # fmt: skip

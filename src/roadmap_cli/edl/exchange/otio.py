@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roadmap_cli.core.errors import Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.exchange.export import Export, Losses
 from roadmap_cli.edl.exchange.timeline import Clip, Timeline
-
-if TYPE_CHECKING:
-    import opentimelineio as otio_module
 
 #: The name our words stand under.
 SPACE = "edl"
@@ -39,7 +36,7 @@ def library() -> Any:
 
 def export(timeline: Timeline) -> Export:
     """The timeline as OTIO JSON."""
-    otio: otio_module = library()
+    otio: Any = library()
     losses = Losses()
     fps = timeline.fps
 
@@ -171,7 +168,9 @@ def _markers(otio: Any, timeline: Timeline, pictures: Any, made: Any, span: Any)
     for beat in timeline.beats:
         at = timeline.at_source(beat.get("source_id"), int(beat.get("in_frame", -1)))
         if at is not None:
-            told = {name: beat[name] for name in ("id", "role", "energy_ratio", "evidence") if name in beat}
+            told: dict[str, Any] = {
+                name: beat[name] for name in ("id", "role", "energy_ratio", "evidence") if name in beat
+            }
             words = f"{beat.get('role', 'beat')}: {beat.get('why', '')}"
             made.tracks.markers.append(_marker(otio, words, span(at, 0), "RED", told))
 

@@ -229,7 +229,7 @@ class _Reader:
     def _clip(self, producer: Element, first: int, frames: int, at: int) -> SeenClip:
         path, speed = self._resource(producer)
         filters = tuple(_filters(producer))
-        fades = {}
+        fades = {"in": (0, ""), "out": (0, "")}
         for each in filters:
             if each.service == "brightness" and each.id in {"fadeInBrightness", "fadeOutBrightness"}:
                 name = "shotcut:animIn" if each.id == "fadeInBrightness" else "shotcut:animOut"
@@ -243,7 +243,7 @@ class _Reader:
                 )
                 length = self._frame(shown) if shown else 0
                 if 0 < length <= frames:
-                    fades["fade_in" if each.id == "fadeInBrightness" else "fade_out"] = (length, "black")
+                    fades["in" if each.id == "fadeInBrightness" else "out"] = (length, "black")
         for node in producer.findall("link"):
             if (name := _property(node, "mlt_service")) and not _property(node, "_loader"):
                 self.seen.problems.append(f"the speed curve ({name}) of {Path(path).name} is not read")
@@ -258,7 +258,8 @@ class _Reader:
             hash=_property(producer, "shotcut:hash"),
             muted=_property(producer, "audio_index") == "-1",
             filters=filters,
-            **fades,
+            fade_in=fades["in"],
+            fade_out=fades["out"],
         )
 
     def _resource(self, producer: Element) -> tuple[str, Fraction]:

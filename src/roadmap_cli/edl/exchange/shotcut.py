@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -119,7 +119,7 @@ def source_length(source: Mapping[str, object], timeline: Timeline, speed: objec
             seconds = timecode.rational(source.get("duration"))
     except Exception:  # noqa: BLE001 - a source without a length is as long as it is used
         return 0
-    return max(1, timecode.round_half_up(seconds * timeline.fps / timecode.Fraction(str(speed))))
+    return max(1, timecode.round_half_up(seconds * timeline.fps / Fraction(str(speed))))
 
 
 def _producer(
@@ -156,7 +156,8 @@ def _producer(
         name = document.name("chain")
         node = mlt.sub(
             document.root, "chain",
-            common | {"resource": path, "mlt_service": "avformat-novalidate"} | streamed | {"shotcut:caption": Path(path).name},
+            common | {"resource": path, "mlt_service": "avformat-novalidate"} | streamed
+            | {"shotcut:caption": Path(path).name},
             id=name, out=out,
         )  # fmt: skip
     else:
@@ -265,8 +266,7 @@ def _picture_track(document: _Document, detached: set[int]) -> tuple[str, str]:
         return _producer(document, clip.source, warp, window[1], told, filters[clip.position], window, sound=sounds)
 
     parts: list[_Part] = []
-    for left, clip in pairwise([None, *timeline.clips]):
-        assert clip is not None
+    for left, clip in zip([None, *timeline.clips], timeline.clips, strict=False):
         start = warps[clip.position].start
         (begins, shade), (ends, last_shade) = _dipped(clip)
         if left is not None and clip.overlap:
@@ -284,8 +284,8 @@ def _picture_track(document: _Document, detached: set[int]) -> tuple[str, str]:
     name = document.name("playlist")
     node = mlt.sub(document.root, "playlist", {"shotcut:video": 1, "shotcut:name": "V1"}, id=name)
     for part in parts:
-        ends = {"in_": document.clock(part.first), "out": document.clock(part.first + part.frames - 1)}
-        mlt.sub(node, "entry", producer=part.producer, **ends)
+        last = document.clock(part.first + part.frames - 1)
+        mlt.sub(node, "entry", producer=part.producer, in_=document.clock(part.first), out=last)
     return name, ""
 
 
@@ -418,7 +418,7 @@ def _cue_track(document: _Document, cues: Sequence[Record], number: int, detache
         if frames <= 0:
             document.losses.add("cue", "a cue lies past the end: not exported", str(cue.get("id")))
             continue
-        first = timecode.round_half_up(timecode.Fraction(int(cue.get("source_start_ms", 0)), 1000) * timeline.fps)
+        first = timecode.round_half_up(Fraction(int(cue.get("source_start_ms", 0)), 1000) * timeline.fps)
         window = (first, first + frames - 1)
         level = mlt_filters.ducked(cue, timeline)
         filters = [Filter("volume", {"level": level}, "audioGain", "volume")] if level != "0" else []
@@ -463,8 +463,8 @@ def _tractor(document: _Document, tracks: Sequence[tuple[str, str]], pictures: i
     timeline = document.timeline
     node = mlt.sub(
         document.root, "tractor",
-        {"shotcut": 1, "shotcut:projectAudioChannels": 2, "shotcut:projectFolder": 0, "shotcut:projectNote": note(timeline),
-         PLAN: timeline.plan["id"]},
+        {"shotcut": 1, "shotcut:projectAudioChannels": 2, "shotcut:projectFolder": 0,
+         "shotcut:projectNote": note(timeline), PLAN: timeline.plan["id"]},
         id=document.name("tractor"), title=_TITLE, in_=document.clock(0), out=document.clock(timeline.length - 1),
     )  # fmt: skip
     _markers(document, node)
@@ -475,7 +475,7 @@ def _tractor(document: _Document, tracks: Sequence[tuple[str, str]], pictures: i
         mix = {"a_track": 0, "b_track": number, "mlt_service": "mix", "always_active": 1, "sum": 1}
         mlt.sub(node, "transition", mix, id=document.name("transition"))
         if number <= pictures:
-            blend = {
+            blend: dict[str, object] = {
                 "a_track": 0 if number == 1 else 1, "b_track": number, "version": 0.1,
                 "mlt_service": "frei0r.cairoblend", "threads": 0, "disable": int(number == 1),
             }  # fmt: skip

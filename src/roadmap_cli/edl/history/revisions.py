@@ -67,7 +67,7 @@ def record(
 
 
 def head(tx: Connection, root_id: str | None = None) -> tuple[Record, list[Record], list[Record]]:
-    """The newest revision of a project, its cuts, titles and cues, and its sources. Raises DataError if there is none."""
+    """The newest revision of a project, its cuts, titles and cues, and its sources. Raises DataError if none is."""
     from roadmap_cli.state import records
 
     newest: Record | None = None
