@@ -191,7 +191,8 @@ def _anchored(
             begin = timecode.round_half_up(Fraction(int(cue.get("source_start_ms", 0)), 1000) * fps) / fps
             made = _element(
                 node, "asset-clip", ref=asset, lane=-(number + 1), offset=seconds(origin + start / fps),
-                start=seconds(begin), duration=seconds((stop - start) / fps), name=str(cue.get("reason") or "music")[:60], srcEnable="audio",
+                start=seconds(begin), duration=seconds((stop - start) / fps),
+                name=str(cue.get("reason") or "music")[:60], srcEnable="audio",
                 audioRole="music",
             )  # fmt: skip
             if cue.get("gain_db"):
