@@ -377,7 +377,7 @@ def test_new_files_are_named_for_the_scan() -> None:
     ElementTree.SubElement(track(root), "entry", {"producer": "chain900", "in": "00:00:00.000", "out": "00:00:01.960"})
     with pytest.raises(DataError, match="1 file in it has not been scanned") as told_of:
         taken(root, PLAIN)
-    assert told_of.value.hint == "edl-scan '/films/new one.mp4' | edl-import p.mlt"
+    assert told_of.value.hint == "edl-scan '/films/new one.mp4' >/dev/null, then import again"
     new = source("new") | {"path": "/films/new one.mp4"}
     revision = taken(root, PLAIN, new)
     (change,) = revision.changes

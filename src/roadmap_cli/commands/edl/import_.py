@@ -12,10 +12,8 @@ from roadmap_cli.core.records import Record
 
 
 @command(
-    reads=("edl.source", "edl.shot", "edl.plan", "edl.cut", "edl.title", "edl.cue", "edl.beat", "edl.span"),
     writes=("edl.source", "edl.plan", "edl.cut", "edl.title", "edl.cue", "edl.import"),
     state="write",
-    streams=False,
     columns=("kind", "position", "source", "in_frame", "out_frame", "timeline_in_frame", "change_count", "path"),
     examples={
         "Go on from what was changed in Shotcut": (
@@ -25,7 +23,13 @@ from roadmap_cli.core.records import Record
     see=("edl-export", "edl-check", "edl-render"),
 )
 @click.argument("project", type=click.Path(path_type=Path), metavar="FILE")
-def main(run: Run, project: Path) -> Iterable[Record]:
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the plan and sources from a file of records, not the stored ones.",
+)
+def main(run: Run, project: Path, plan: Path | None) -> Iterable[Record]:
     """Take changes made in Shotcut back into the plan.
 
     FILE is a Shotcut project (.mlt) or an OpenTimelineIO timeline (.otio), as a rule one that edl-export wrote and a
@@ -36,16 +40,14 @@ def main(run: Run, project: Path) -> Iterable[Record]:
     edl-render, edl-feedback and edl-undo go on from there.
     If nothing differs, the plan comes out as it was.
 
-    The plan is the one on standard input, or else the stored one that the file names.
+    The plan is the stored one that the file names, or the one given with --plan.
     A project that names no plan becomes a new one.
-    Clips of files that have not been scanned are named: scan them, and give their records on standard input.
+    Clips of files that have not been scanned are named: scan them, then import again.
     Filters without a word here are kept for the next export and said.
-
-    All input is read first.
     """
     from roadmap_cli.edl.exchange import importing
 
-    given = list(run.records()) if not run.is_typed else []
+    given = importing.records_of(plan) if plan else []
     outcome = importing.take(run.state, project, given, run.command, run.now())
     for words in [*outcome.revision.problems, *outcome.revision.opaque]:
         run.warn(words)

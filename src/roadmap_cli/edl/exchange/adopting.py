@@ -123,7 +123,7 @@ def _known_or_refused(work: _Work, name: str) -> None:
         again = " ".join(_shell(path) for path in missing[:3])
         raise DataError(
             f"{count} not been scanned: {listed}",
-            where=name, hint=f"edl-scan {again} | edl-import {_shell(name)}", code="new_source",
+            where=name, hint=f"edl-scan {again} >/dev/null, then import again", code="new_source",
         )  # fmt: skip
 
 
@@ -541,11 +541,11 @@ def _plan(
 
 
 def _floats(value: Any) -> Any:
-    """A value whose numbers have one spelling."""
+    """A value whose numbers have one spelling, without what differs from run to run."""
     if isinstance(value, float):
         return round(value, 6)
     if isinstance(value, dict):
-        return {name: _floats(each) for name, each in value.items() if name != "at"}
+        return {name: _floats(each) for name, each in value.items() if name not in {"at", "why_id"}}
     return [_floats(each) for each in value] if isinstance(value, list) else value
 
 

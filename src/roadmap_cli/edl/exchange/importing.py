@@ -86,6 +86,21 @@ def take(state: State, project: Path, given: Sequence[Record], command: str, at:
     return Outcome(revision, record)
 
 
+def records_of(file: Path) -> list[Record]:
+    """The records of a file of JSON lines. Raises DataError or InputMissing with the line."""
+    from roadmap_cli.core import stream
+
+    parse = stream.parser()
+    found = []
+    for number, line in enumerate(_bytes(file).splitlines(), 1):
+        if line.strip():
+            try:
+                found.append(parse(line))
+            except DataError as error:
+                raise DataError(error.message, where=f"{file}:{number}", hint=error.hint, code=error.code) from None
+    return found
+
+
 def _bytes(project: Path) -> bytes:
     try:
         if project.is_dir():
@@ -124,7 +139,7 @@ def _stored(tx: Connection, plan_id: str, project: Path) -> dict[str, list[Recor
     if plan is None or plan.get("kind") != "edl.plan":
         raise DataError(
             f"the plan it came from is not stored here: {plan_id}", where=str(project),
-            hint="give the records of the plan on standard input", code="no_plan",
+            hint="give its records with --plan", code="no_plan",
         )  # fmt: skip
     found: dict[str, list[Record]] = {"edl.plan": [plan]}
     for kind in ("edl.cut", "edl.title", "edl.cue"):

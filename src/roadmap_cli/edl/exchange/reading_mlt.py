@@ -66,7 +66,7 @@ class _Reader:
 
     def __init__(self, root: Element, base: Path) -> None:
         self.root = root
-        self.base = Path(root.get("root") or base)
+        self.base = base / (root.get("root") or "")
         self.named = {node.get("id", ""): node for node in root.iter() if node.get("id") and node.tag != "filter"}
         self.fps = self._rate()
         profile = root.find("profile")
