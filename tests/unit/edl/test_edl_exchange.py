@@ -394,6 +394,40 @@ def test_a_foreign_project_becomes_a_plan() -> None:
     assert "parent_id" not in revision.plan
 
 
+FOREIGN = """<?xml version="1.0" encoding="utf-8"?>
+<mlt LC_NUMERIC="C" version="7.40.0" title="Shotcut version 26.6.25" producer="tractor0" root=".">
+  <profile width="320" height="240" frame_rate_num="30" frame_rate_den="1"/>
+  <producer id="black" in="0" out="0"><property name="mlt_service">color</property></producer>
+  <producer id="one" in="0" out="99"><property name="resource">a.mp4</property>
+    <property name="mlt_service">avformat-novalidate</property></producer>
+  <producer id="photo" in="0" out="99"><property name="resource">p.jpg</property>
+    <property name="mlt_service">qimage</property></producer>
+  <tractor id="joint" in="0" out="9"><property name="shotcut:transition">lumaMix</property>
+    <track producer="one" in="50" out="59"/><track producer="one" in="0" out="9"/>
+    <transition><property name="mlt_service">luma</property></transition></tractor>
+  <playlist id="background"><entry producer="black" in="0" out="0"/></playlist>
+  <playlist id="v1"><property name="shotcut:video">1</property><entry producer="one" in="20" out="49"/>
+    <entry producer="joint" in="0" out="9"/><entry producer="one" in="10" out="29"/><blank length="5"/>
+    <entry producer="photo" in="0" out="19"/><entry producer="one" in="80" out="99"/></playlist>
+  <playlist id="v2"><property name="shotcut:video">1</property><entry producer="one" in="0" out="9"/></playlist>
+  <tractor id="tractor0"><property name="shotcut">1</property><track producer="background"/><track producer="v1"/>
+    <track producer="v2"/></tractor>
+</mlt>"""
+
+
+def test_a_project_by_another_hand_is_read_as_far_as_a_plan_goes() -> None:
+    """Frames instead of clocks, one producer used everywhere, names relative to the root; and what a plan cannot hold."""
+    now = reading_mlt.read(FOREIGN.encode(), Path("/films"))
+    assert [(clip.path, clip.start, clip.frames, clip.at, clip.joint) for clip in now.clips] == [
+        ("/films/a.mp4", 20, 30, 0, None), ("/films/a.mp4", 0, 30, 30, ("dissolve", 10)), ("/films/a.mp4", 80, 20, 60, None),
+    ]  # fmt: skip
+    assert now.problems == [
+        "a gap of 5 frames at 00:00:02.000 is closed",
+        "a clip of qimage at 00:00:02.167 is left out: a plan holds files",
+        "a clip on an upper track at 00:00:00.000 is left out",
+    ]
+
+
 # -- other formats ---------------------------------------------------------------------------------------------------
 
 
