@@ -69,7 +69,7 @@ def export(timeline: Timeline, folder: str, matrices: dict[str, str] | None = No
     lines += [f"  {' '.join(shlex.quote(word) for word in words)} \\" for words in graph.inputs]
     text = ";\n".join(graph.chains)
     lines.append(f"  -filter_complex {shlex.quote(text)} \\")
-    lines.append(f"  -map {shlex.quote(f'[{picture}]')} -frames:v {timeline.length} \\")
+    lines.append(f"  -map {shlex.quote(f'[{picture}]')} \\")
     if sound:
         lines.append(f"  -map {shlex.quote(f'[{sound}]')} -c:a aac -b:a 192k \\")
     lines += [
@@ -277,7 +277,9 @@ def _joined(graph: _Graph) -> str:
             f"settb={rate.denominator}/{rate.numerator}[{joined}]"
         )
         label, length = joined, offset + frames
-    graph.chains.append(f"[{label}]setpts=N,fps={timecode.spell(rate)},format=yuv420p[picture]")
+    # Trimmed here: where -frames:v ends the picture, ffmpeg 5 ends the sound with it.
+    end = graph.timeline.length
+    graph.chains.append(f"[{label}]setpts=N,fps={timecode.spell(rate)},trim=end_frame={end},format=yuv420p[picture]")
     return "picture"
 
 

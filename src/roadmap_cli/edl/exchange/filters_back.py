@@ -116,6 +116,8 @@ def _remove(cut: dict[str, Any], old: SeenFilter) -> None:
     """A filter of ours is gone: so is its word."""
     if old.service == "avfilter.lut3d":
         cut.pop("grade", None)
+        for name in edit.COLOUR_EFFECTS:
+            _drop(cut, "effects", name)
     elif old.service == "affine":
         cut.pop("framing", None)
         _drop(cut, "effects", "rotate")

@@ -232,6 +232,11 @@ def read(found: Mapping[str, Sequence[Record]]) -> Timeline:
     )
 
 
+def _look(cut: Record) -> tuple[Grade, dict[str, float]]:
+    """What goes into a cut's colour table, and the effects that do not: exporters tell of colour steps left over."""
+    return Grade.read(cut.get("grade")), edit.effects(cut)
+
+
 def _clips(cuts: Sequence[Record], sources: Mapping[str, Record], fps: Fraction) -> list[Clip]:
     clips: list[Clip] = []
     expected = 0
@@ -262,6 +267,7 @@ def _clips(cuts: Sequence[Record], sources: Mapping[str, Record], fps: Fraction)
             entering is not None and entering.sort == "fade_black",
             leaving is not None and leaving.sort == "fade_black",
         )
+        look, effects = _look(cut)
         clips.append(
             Clip(
                 record=cut,
@@ -273,10 +279,10 @@ def _clips(cuts: Sequence[Record], sources: Mapping[str, Record], fps: Fraction)
                 speed=timecode.rational(cut.get("speed"), field="speed"),
                 start=cut["timeline_in_frame"],
                 stop=expected,
-                look=Grade.read(cut.get("grade")),
+                look=look,
                 framing=edit.framing(cut),
                 blur=edit.blur(cut),
-                effects=edit.effects(cut),
+                effects=effects,
                 sound=edit.sound(cut),
                 entering=entering if position else None,
                 tail=leaving.frames if leaving and crosses(leaving) else 0,
