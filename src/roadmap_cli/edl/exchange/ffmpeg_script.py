@@ -268,15 +268,16 @@ def _joined(graph: _Graph) -> str:
         entering = run[0].entering
         assert entering is not None
         sort = _WIPES.get(entering.sort, "fade")
-        offset = length - entering.frames
-        # Nine digits, rounded up by a hair: xfade must begin at this frame and not the next.
-        seconds = [f"{float(frame / rate):.9f}" for frame in (entering.frames, offset)]
-        joined = f"joint{number}"
+        # Frame n of T holds (n+1)/(T+1) of the new picture, as in our render: xfade begins one frame early, on a copy
+        # of the new picture's first frame that is not yet seen.
+        offset = length - entering.frames - 1
+        seconds = [f"{float(frame / rate):.9f}" for frame in (entering.frames + 1, offset)]
+        joined, tick = f"joint{number}", f"{rate.denominator}/{rate.numerator}"
+        graph.chains.append(f"[{here}]tpad=start=1:start_mode=clone,settb={tick}[{joined}n]")
         graph.chains.append(
-            f"[{label}][{here}]xfade=transition={sort}:duration={seconds[0]}:offset={seconds[1]},"
-            f"settb={rate.denominator}/{rate.numerator}[{joined}]"
+            f"[{label}][{joined}n]xfade=transition={sort}:duration={seconds[0]}:offset={seconds[1]},settb={tick}[{joined}]"
         )
-        label, length = joined, offset + frames
+        label, length = joined, offset + 1 + frames
     # Trimmed here: where -frames:v ends the picture, ffmpeg 5 ends the sound with it.
     end = graph.timeline.length
     graph.chains.append(f"[{label}]setpts=N,fps={timecode.spell(rate)},trim=end_frame={end},format=yuv420p[picture]")
