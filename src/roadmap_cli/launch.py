@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +14,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command whose name is the first argument with the others. An unknown name gives 127."""
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or [""]
     family, _, verb = name.partition("-")
-    module = f"roadmap_cli.commands.{family}.{verb.replace('-', '_')}"
+    word = verb.replace("-", "_")
+    module = f"roadmap_cli.commands.{family}.{word}{'_' * keyword.iskeyword(word)}"
     if not family.isidentifier() or not verb.replace("-", "_").isidentifier():
         return _unknown(name)
     try:

@@ -93,7 +93,7 @@ def group(phrase: str, text: str, *, module: str, default: str | None = None, **
 
 
 def _name_of(module: str) -> str:
-    return module.removeprefix(_PACKAGE).replace(".", "-").replace("_", "-")
+    return module.removeprefix(_PACKAGE).rstrip("_").replace(".", "-").replace("_", "-")
 
 
 def _spec(function: Function, name: str, declared: Mapping[str, Any]) -> Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,16 +65,17 @@ def names() -> list[str]:
     """The names of all commands, by family in the order of FAMILIES and then by name. From file names alone."""
     root = Path(__file__).parents[1] / "commands"
     return [
-        f"{family}-{path.stem.replace('_', '-')}"
+        f"{family}-{path.stem.rstrip('_').replace('_', '-')}"
         for family in FAMILIES
         for path in sorted((root / family).glob("[!_]*.py"))
     ]
 
 
 def module_of(name: str) -> str:
-    """The module a command lives in."""
+    """The module a command lives in; a verb that is a word of Python has an underscore behind it."""
     family, _, verb = name.partition("-")
-    return f"{COMMANDS}.{family}.{verb.replace('-', '_')}"
+    module = verb.replace("-", "_")
+    return f"{COMMANDS}.{family}.{module}{'_' * keyword.iskeyword(module)}"
 
 
 def load(name: str) -> Command | Group:

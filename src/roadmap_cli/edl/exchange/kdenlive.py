@@ -1,0 +1,454 @@
+"""An edit as a Kdenlive project of document version 1.1 (23.04 and later): a sequence inside a project.
+
+Each track is a tractor of two playlists, so that clips may overlap in a mix; sound and picture of a clip lie on tracks
+of their own; effects stand in the entry and carry `kdenlive_id`; the bin holds each source and the sequence itself, and
+a last tractor around the sequence is what plays. Layout as described in Kdenlive's `dev-docs/fileformat.md` (CC0).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from xml.etree import ElementTree
+
+from roadmap_cli.core.records import Record
+from roadmap_cli.edl import timecode
+from roadmap_cli.edl.exchange import drawn, mlt, mlt_filters
+from roadmap_cli.edl.exchange.export import Export, Losses
+from roadmap_cli.edl.exchange.mlt import Element, Warp
+from roadmap_cli.edl.exchange.mlt_filters import Files, Filter
+from roadmap_cli.edl.exchange.shotcut import file_hash, lanes, note, source_length, streams, warp_of
+from roadmap_cli.edl.exchange.timeline import Clip, Timeline
+
+#: Kdenlive's mark for what it adds by itself.
+_OWN = 237
+#: Ids of bin clips begin after the folders'.
+_FIRST_ID = 4
+_FOLDER = 2
+#: A namespace for identifiers made from a plan's id, so that the same plan gives the same file.
+_SPACE = uuid.UUID("5f2a3c1e-9d4b-4b7e-8a70-6f1d2c3b4a59")
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A clip on a track: producer, its bin id, where, which filters, and the mix it begins with."""
+
+    producer: str
+    bin_id: int
+    start: int
+    first: int
+    frames: int
+    filters: Sequence[Filter] = ()
+    mix: int = 0
+    wipe: str = ""
+    caption: str = ""
+
+
+@dataclass(slots=True)
+class _Document:
+    """The project in the making."""
+
+    root: Element
+    timeline: Timeline
+    files: Files
+    losses: Losses
+    bin: list[tuple[str, int]] = field(default_factory=list)
+    ids: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def name(self, tag: str) -> str:
+        number = self.counts.get(tag, 0)
+        self.counts[tag] = number + 1
+        return f"{tag}{number}"
+
+    def clock(self, frame: int) -> str:
+        return mlt.clock(frame, self.timeline.fps)
+
+    def identity(self, what: str) -> str:
+        return "{" + str(uuid.uuid5(_SPACE, f"{self.timeline.plan['id']} {what}")) + "}"
+
+
+def export(timeline: Timeline, folder: str, base: Path) -> Export:
+    """The project. `folder` is the directory beside it for the files it needs, `base` the one it will lie in."""
+    root = ElementTree.Element(
+        "mlt", {"LC_NUMERIC": "C", "producer": "main_bin", "root": str(base), "version": "7.18.0"}
+    )
+    mlt.profile(root, timeline.width, timeline.height, timeline.fps)
+    document = _Document(root, timeline, Files(folder), Losses())
+    _black(document)
+    for source in timeline.sources.values():
+        _bin_clip(document, source)
+    tracks = [
+        _track(document, _cue_clips(document, lane), f"Music {n + 1}", sound=True)
+        for n, lane in enumerate(reversed(lanes(_playable(document))))
+    ]
+    if any(clip.has_sound for clip in timeline.clips):
+        tracks.append(_track(document, _own_sound(document), "Sound", sound=True))
+    sounds = len(tracks)
+    tracks.append(_track(document, _pictures(document), "Picture", sound=False))
+    tracks += [
+        _track(document, _title_clips(document, lane), f"Titles {n + 1}", sound=False)
+        for n, lane in enumerate(lanes(timeline.titles))
+    ]
+    sequence = _sequence(document, tracks, sounds)
+    _main_bin(document, sequence)
+    last = document.clock(timeline.length - 1)
+    node = mlt.sub(
+        root, "tractor", {"kdenlive:projectTractor": 1}, id="tractor_project", in_=document.clock(0), out=last
+    )
+    mlt.sub(node, "track", producer=sequence, in_=document.clock(0), out=last)
+    if timeline.plan.get("loudness_lufs") is not None:
+        document.losses.add(
+            "plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export"
+        )
+    return Export(mlt.serialise(root), document.losses, document.files.held)
+
+
+def _black(document: _Document) -> None:
+    length = document.timeline.length
+    mlt.sub(
+        document.root, "producer",
+        {"length": length + 1, "eof": "continue", "resource": "black", "aspect_ratio": 1, "mlt_service": "color",
+         "kdenlive:playlistid": "black_track", "mlt_image_format": "rgba", "set.test_audio": 0},
+        id="black_track", in_=document.clock(0), out=document.clock(length),
+    )  # fmt: skip
+
+
+def _producer(
+    document: _Document, source: Mapping[str, object], warp: Warp, reach: int, more: Mapping[str, object]
+) -> str:
+    timeline = document.timeline
+    path = str(source.get("path", ""))
+    audio, video = streams(source)
+    length = max(source_length(source, timeline, warp.speed or 1), reach + 1)
+    common: dict[str, object] = {"length": length, "eof": "pause"}
+    told: dict[str, object] = {
+        "seekable": 1, "audio_index": audio, "video_index": video, "mute_on_pause": 0,
+        "kdenlive:id": document.ids.get(str(source.get("id")), ""), "kdenlive:clipname": Path(path).name,
+    }  # fmt: skip
+    out = document.clock(length - 1)
+    if warp.speed is None:
+        name = document.name("chain")
+        service: dict[str, object] = {"resource": path, "mlt_service": "avformat-novalidate"}
+        mlt.sub(document.root, "chain", common | service | told | dict(more), id=name, out=out)
+    else:
+        name = document.name("producer")
+        service = {
+            "resource": f"{warp.spelled}:{path}",
+            "mlt_service": "timewarp",
+            "warp_speed": warp.spelled,
+            "warp_resource": path,
+            "warp_pitch": 1,
+        }
+        mlt.sub(
+            document.root, "producer", common | service | told | dict(more), id=name, in_=document.clock(0), out=out
+        )
+    return name
+
+
+def _bin_clip(document: _Document, source: Mapping[str, object]) -> None:
+    """A source in the bin, with the number its uses refer to it by."""
+    length = source_length(source, document.timeline)
+    if not source.get("path") or not length:
+        return
+    number = _FIRST_ID + len(document.ids)
+    document.ids[str(source.get("id"))] = number
+    path = Path(str(source["path"]))
+    more = {
+        "kdenlive:control_uuid": document.identity(f"clip {number}"), "kdenlive:clip_type": 0, "kdenlive:folderid": -1,
+        "kdenlive:file_size": path.stat().st_size if path.is_file() else None, "kdenlive:file_hash": file_hash(path),
+    }  # fmt: skip
+    document.bin.append((_producer(document, source, Warp(0, None), length - 1, more), length))
+
+
+# -- what lies on the tracks -----------------------------------------------------------------------------------------
+
+
+def _pictures(document: _Document) -> list[_Placed]:
+    timeline = document.timeline
+    placed: list[_Placed] = []
+    for clip in timeline.clips:
+        warp = warp_of(clip, timeline)
+        if not warp.exact:
+            document.losses.add("cut.range", "a few pictures differ: its range is shorter than its place", clip.id)
+        filters = mlt_filters.picture(clip, timeline, document.files, document.losses)
+        filters += _fades(document, clip)
+        reach = warp.start + clip.frames + clip.tail - 1
+        name = _producer(document, clip.source, warp, reach, {"set.test_audio": 1})
+        wipe = clip.entering.sort if clip.entering and clip.entering.sort.startswith("wipe") else ""
+        placed.append(
+            _Placed(
+                name,
+                _number(document, clip),
+                clip.start,
+                warp.start,
+                clip.frames + clip.tail,
+                filters,
+                clip.overlap,
+                wipe,
+                clip.reason,
+            )
+        )
+    return placed
+
+
+def _number(document: _Document, clip: Clip) -> int:
+    return document.ids.get(str(clip.source.get("id")), _FIRST_ID)
+
+
+def _fades(document: _Document, clip: Clip) -> list[Filter]:
+    made = []
+    (begins, shade), (ends, last) = clip.dips
+    if "white" in {shade if begins else "", last if ends else ""}:
+        document.losses.add("transition", "a fade through white becomes one through black", clip.id)
+    if begins and not clip.overlap:
+        made.append(Filter("brightness", {"start": 1, "level": f"0=0;{begins}=1", "alpha": 1}, "", "fade_from_black"))
+    if ends and not clip.tail:
+        made.append(
+            Filter(
+                "brightness",
+                {"start": 1, "level": f"{clip.frames - ends}=1;{clip.frames}=0", "alpha": 1},
+                "",
+                "fade_to_black",
+            )
+        )
+    return made
+
+
+def _own_sound(document: _Document) -> list[_Placed]:
+    timeline = document.timeline
+    placed: list[_Placed] = []
+    for heard in timeline.heard:
+        clip = heard.clip
+        if not clip.has_sound:
+            continue
+        warp = warp_of(clip, timeline)
+        first = max(0, warp.start + heard.start - clip.start)
+        start = heard.start + first - (warp.start + heard.start - clip.start)
+        tail = clip.tail if heard.stop == clip.stop else 0
+        frames = heard.stop - start + tail
+        (begins, _), (ends, _) = clip.dips
+        filters = mlt_filters.sound(clip, begins, ends, frames, timeline)
+        name = _producer(document, clip.source, warp, first + frames - 1, {"set.test_image": 1})
+        mix = clip.overlap if heard.start == clip.start and placed and not heard.moved else 0
+        left = placed[-1] if placed else None
+        if left and left.start + left.frames > start and not mix:
+            # The sound before runs on under a joint that is not one here.
+            placed[-1] = _Placed(
+                left.producer, left.bin_id, left.start, left.first, start - left.start, left.filters, left.mix
+            )
+        placed.append(_Placed(name, _number(document, clip), start, first, frames, filters, mix))
+    return placed
+
+
+def _playable(document: _Document) -> list[Record]:
+    found = []
+    for cue in document.timeline.cues:
+        if cue.get("source_id") in document.timeline.sources:
+            found.append(cue)
+        else:
+            document.losses.add("cue.sound", "made sounds have no file: not exported", str(cue.get("id")))
+    return found
+
+
+def _cue_clips(document: _Document, cues: Sequence[Record]) -> list[_Placed]:
+    timeline = document.timeline
+    placed: list[_Placed] = []
+    for cue in cues:
+        start = cue["timeline_in_frame"]
+        frames = min(cue["timeline_out_frame"], timeline.length) - start
+        if frames <= 0:
+            document.losses.add("cue", "a cue lies past the end: not exported", str(cue.get("id")))
+            continue
+        first = timecode.round_half_up(Fraction(int(cue.get("source_start_ms", 0)), 1000) * timeline.fps)
+        source = timeline.sources[cue["source_id"]]
+        level = mlt_filters.ducked(cue, timeline)
+        filters = [Filter("volume", {"level": level}, "", "volume")] if level != "0" else []
+        fades = [min(int(cue.get(name) or 0), frames) for name in ("fade_in_frames", "fade_out_frames")]
+        filters += mlt_filters.sound_fades(fades[0], fades[1], frames, timeline)
+        name = _producer(document, source, Warp(first, None), first + frames - 1, {"set.test_image": 1})
+        number = document.ids.get(str(source.get("id")), _FIRST_ID)
+        placed.append(_Placed(name, number, start, first, frames, filters))
+    return placed
+
+
+def _title_clips(document: _Document, titles: Sequence[Record]) -> list[_Placed]:
+    timeline = document.timeline
+    placed: list[_Placed] = []
+    for record in titles:
+        start = record["timeline_in_frame"]
+        frames = min(record["timeline_out_frame"], timeline.length) - start
+        if frames <= 0:
+            document.losses.add("title", "a title lies past the end: not exported", str(record.get("id")))
+            continue
+        number = _FIRST_ID + len(document.ids)
+        document.ids[str(record["id"])] = number
+        words = str(record["text"]).partition("\n")[0][:60]
+        told = {
+            "length": frames, "eof": "pause", "resource": "#00000000", "aspect_ratio": 1, "mlt_service": "color",
+            "mlt_image_format": "rgba", "kdenlive:id": number, "kdenlive:clipname": words, "kdenlive:clip_type": 3,
+            "kdenlive:folderid": -1,
+        }  # fmt: skip
+        names = []
+        for what in ("bin", "track"):
+            name = document.name("producer")
+            names.append(name)
+            more = {"kdenlive:control_uuid": document.identity(f"title {number} {what}")}
+            mlt.sub(
+                document.root, "producer", told | more, id=name, in_=document.clock(0), out=document.clock(frames - 1)
+            )
+        document.bin.append((names[0], frames))
+        filters = [mlt_filters.title(record, timeline)]
+        if fade := min(int(record.get("fade_frames") or 0), frames // 2):
+            level = f"0=0;{fade}=1"
+            filters.append(Filter("brightness", {"start": 1, "level": 1, "alpha": level}, "", "fade_from_black"))
+            level = f"{frames - fade}=1;{frames}=0"
+            filters.append(Filter("brightness", {"start": 1, "level": 1, "alpha": level}, "", "fade_to_black"))
+        placed.append(_Placed(names[1], number, start, 0, frames, filters))
+    return placed
+
+
+def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound: bool) -> str:
+    """A track: two playlists that clips change between where they overlap, in a tractor with the mixes."""
+    told: dict[str, object] = {"kdenlive:audio_track": 1} if sound else {}
+    sides: list[list[_Placed]] = [[], []]
+    mixes: list[tuple[_Placed, int]] = []
+    side = 0
+    for clip in placed:
+        if clip.mix:
+            side = 1 - side
+            mixes.append((clip, side))
+        sides[side].append(clip)
+    names = []
+    for entries in sides:
+        name = document.name("playlist")
+        names.append(name)
+        node = mlt.sub(document.root, "playlist", told, id=name)
+        at = 0
+        for clip in entries:
+            if clip.start > at:
+                mlt.sub(node, "blank", length=document.clock(clip.start - at))
+            ends = {"in_": document.clock(clip.first), "out": document.clock(clip.first + clip.frames - 1)}
+            entry = mlt.sub(node, "entry", {"kdenlive:id": clip.bin_id}, producer=clip.producer, **ends)
+            for filtered in clip.filters:
+                named = {"kdenlive_id": filtered.kdenlive or filtered.service}
+                held = {key: value for key, value in filtered.properties.items() if not key.startswith("shotcut:")}
+                mlt.sub(
+                    entry,
+                    "filter",
+                    held | {"mlt_service": filtered.service} | named,
+                    id=document.name("filter"),
+                    **ends,
+                )
+            at = clip.start + clip.frames
+    name = document.name("tractor")
+    last = document.clock(document.timeline.length - 1)
+    shown = told | {
+        "kdenlive:trackheight": 69,
+        "kdenlive:timeline_active": 1,
+        "kdenlive:collapsed": 0,
+        "kdenlive:track_name": label,
+    }
+    node = mlt.sub(document.root, "tractor", shown, id=name, in_=document.clock(0), out=last)
+    for each in names:
+        mlt.sub(node, "track", producer=each, hide="video" if sound else "audio")
+    for clip, right in mixes:
+        ends = {"in_": document.clock(clip.start), "out": document.clock(clip.start + clip.mix - 1)}
+        properties: dict[str, object] = {"a_track": 0, "b_track": 1, "kdenlive:mixcut": clip.mix}
+        if sound:
+            properties |= {
+                "start": -1,
+                "accepts_blanks": 1,
+                "mlt_service": "mix",
+                "kdenlive_id": "mix",
+                "reverse": int(right == 0),
+            }
+        else:
+            properties |= {
+                "factory": "loader",
+                "mlt_service": "luma",
+                "kdenlive_id": "luma",
+                "alpha_over": 1,
+                "reverse": int(right == 0),
+            }
+            if clip.wipe:
+                properties |= {"resource": document.files.add(f"{clip.wipe}.pgm", drawn.wipe(clip.wipe)), "softness": 0}
+        mlt.sub(node, "transition", properties, id=document.name("transition"), **ends)
+    return name
+
+
+# -- the sequence and the bin ----------------------------------------------------------------------------------------
+
+
+def _sequence(document: _Document, tracks: Sequence[str], sounds: int) -> str:
+    timeline = document.timeline
+    name = document.identity("sequence")
+    last = document.clock(timeline.length - 1)
+    told = {
+        "kdenlive:uuid": name, "kdenlive:clipname": str(timeline.plan.get("style") or "Edit"),
+        "kdenlive:producer_type": 17,
+        "kdenlive:id": _FIRST_ID - 1, "kdenlive:clip_type": 0, "kdenlive:folderid": _FOLDER,
+        "kdenlive:duration": document.clock(timeline.length), "kdenlive:maxduration": timeline.length,
+        "kdenlive:description": note(timeline), "kdenlive:sequenceproperties.hasAudio": int(sounds > 0),
+        "kdenlive:sequenceproperties.hasVideo": 1, "kdenlive:sequenceproperties.activeTrack": sounds,
+        "kdenlive:sequenceproperties.tracksCount": len(tracks),
+        "kdenlive:sequenceproperties.documentuuid": document.identity("document"),
+        "kdenlive:sequenceproperties.guides": _guides(document),
+    }  # fmt: skip
+    node = mlt.sub(document.root, "tractor", told, id=name, in_=document.clock(0), out=last)
+    for track in ("black_track", *tracks):
+        mlt.sub(node, "track", producer=track)
+    for number in range(1, len(tracks) + 1):
+        common: dict[str, object] = {"a_track": 0, "b_track": number, "internal_added": _OWN, "always_active": 1}
+        if number <= sounds:
+            mix = {"mlt_service": "mix", "kdenlive_id": "mix", "accepts_blanks": 1, "sum": 1}
+        else:
+            mix = {"mlt_service": "frei0r.cairoblend", "kdenlive_id": "frei0r.cairoblend", "version": 0.1}
+        mlt.sub(node, "transition", common | mix, id=document.name("transition"))
+    return name
+
+
+def _guides(document: _Document) -> str:
+    """A guide with its reason at each cut, and one at each beat, as Kdenlive keeps them: JSON."""
+    import json
+
+    timeline = document.timeline
+    found = [
+        {
+            "comment": f"{clip.position + 1}: {clip.reason}" if clip.reason else str(clip.position + 1),
+            "pos": clip.start,
+            "type": 0,
+        }
+        for clip in timeline.clips
+    ]
+    for beat in timeline.beats:
+        at = timeline.at_source(beat.get("source_id"), int(beat.get("in_frame", -1)))
+        if at is not None:
+            found.append({"comment": f"{beat.get('role', 'beat')}: {beat.get('why', '')}", "pos": at, "type": 1})
+    return json.dumps(found)
+
+
+def _main_bin(document: _Document, sequence: str) -> None:
+    timeline = document.timeline
+    told = {
+        f"kdenlive:folder.-1.{_FOLDER}": "Sequences",
+        "kdenlive:sequenceFolder": _FOLDER,
+        "kdenlive:docproperties.version": "1.1",
+        "kdenlive:docproperties.kdenliveversion": "23.08.0",
+        "kdenlive:docproperties.uuid": document.identity("document"),
+        "kdenlive:docproperties.activetimeline": sequence,
+        "kdenlive:docproperties.opensequences": sequence,
+        "kdenlive:docproperties.documentid": int(document.identity("document").replace("-", "")[1:13], 16) % 10**13,
+        "kdenlive:docproperties.audioChannels": 2,
+        "kdenlive:docproperties.decimalPoint": ".",
+        "kdenlive:docproperties.seekOffset": 30000,
+        "kdenlive:documentnotes": note(timeline),
+        "xml_retain": 1,
+    }
+    node = mlt.sub(document.root, "playlist", told, id="main_bin")
+    mlt.sub(node, "entry", producer=sequence, in_=document.clock(0), out=document.clock(timeline.length - 1))
+    for name, length in document.bin:
+        mlt.sub(node, "entry", producer=name, in_=document.clock(0), out=document.clock(length - 1))
