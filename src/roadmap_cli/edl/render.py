@@ -18,7 +18,8 @@ from pathlib import Path
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import CannotCreate, DataError, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
-from roadmap_cli.edl import checks, probe, programs, scanning, segments, sound_programme, timecode
+from roadmap_cli.edl import probe, programs, scanning, segments, sound_programme, timecode
+from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs

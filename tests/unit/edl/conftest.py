@@ -20,7 +20,8 @@ if not shutil.which("ffmpeg"):
     pytest.skip("ffmpeg is not installed: apt-get install ffmpeg", allow_module_level=True)
 
 from roadmap_cli.core import clock
-from roadmap_cli.edl import checks, intent, planning, probe, programs, render, scanning
+from roadmap_cli.edl import intent, planning, probe, programs, render, scanning
+from roadmap_cli.edl.checking import checks
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

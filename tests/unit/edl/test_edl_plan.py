@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError, InputMissing
-from roadmap_cli.edl import checks, grade, intent, planning, timecode
+from roadmap_cli.edl import grade, intent, planning, timecode
+from roadmap_cli.edl.checking import checks
 
 AT = "2026-11-23T09:00:00.000Z"
 RATES = st.sampled_from(timecode.STANDARD_RATES)

@@ -219,7 +219,7 @@ def test_a_source_that_changed_between_check_and_render_is_refused(edit, clips, 
     cuts[0]["timeline_out_frame"] = header["length_frames"] = 3
     cuts[0] |= {"in_frame": 0, "out_frame": 1}
     marked = {**header, "checked": True}
-    from roadmap_cli.edl import checks
+    from roadmap_cli.edl.checking import checks
 
     marked["checked_digest"] = checks.digest(marked, cuts, sources)
     shutil.copy(clips / "three.mp4", clip)

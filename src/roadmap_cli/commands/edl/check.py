@@ -36,7 +36,8 @@ def main(run: Run) -> Iterable[Record]:
 
     All input is read first.
     """
-    from roadmap_cli.edl import checks, probe
+    from roadmap_cli.edl import probe
+    from roadmap_cli.edl.checking import checks
 
     plan, cuts, sources = checks.gather(run.records())
     if plan is None:

@@ -67,7 +67,8 @@ def main(run: Run, preview: int | None, preset: str, quality: int, cache: Path |
     All input is read first.
     """
     from roadmap_cli.core import paths
-    from roadmap_cli.edl import checks, programs, render
+    from roadmap_cli.edl import programs, render
+    from roadmap_cli.edl.checking import checks
 
     plan, cuts, sources = checks.gather(run.records())
     if plan is None:

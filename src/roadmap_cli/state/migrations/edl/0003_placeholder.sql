@@ -1,0 +1,1 @@
+-- kept for another part of the family
