@@ -179,21 +179,21 @@ class Footage:
             wide -= wide % 2
             high = max(2, round(wide * media.height / media.width / 2) * 2)
         options, filters = probe.pictures(media, first, end)
-        shape: Chain = [("scale", {"w": media.width, "h": media.height, "in_color_matrix": media.matrix})]
-        shape += [("crop", {"w": wide, "h": high})] if crop else []
-        if not crop:
-            shape = [("scale", {"w": wide, "h": high, "flags": "area", "in_color_matrix": media.matrix})]
-        filters = [*filters, *chosen, *shape, ("format", {"pix_fmts": pixel})]
+        size: dict[str, str | int] = {"w": wide, "h": high, "flags": "area", "in_color_matrix": media.matrix}
+        if crop:
+            size |= {"w": media.width, "h": media.height}
         if pixel == "gray":  # full range, so that 0 is black
-            filters[-2][1]["out_range"] = "pc"
+            size["out_range"] = "pc"
+        shape: Chain = [("scale", size), *([("crop", {"w": wide, "h": high})] if crop else [])]
+        filters = [*filters, *chosen, *shape, ("format", {"pix_fmts": pixel})]
         node = programs.source(media.path, media.video_index, options, filters)
         node = node.output("pipe:1", format="rawvideo", fps_mode="passthrough")
         data = programs.run(programs.arguments(self.found, node), str(media.path))
         depth = 1 if pixel == "gray" else 3
-        size = wide * high * depth
-        if len(data) < size:
+        one = wide * high * depth
+        if len(data) < one:
             raise DataError(f"no picture of frames {first} to {end} can be decoded", where=str(media.path))
-        values = numpy.frombuffer(data[: len(data) // size * size], numpy.uint8)
+        values = numpy.frombuffer(data[: len(data) // one * one], numpy.uint8)
         shaped = values.reshape(-1, high, wide) if depth == 1 else values.reshape(-1, high, wide, 3)
         return shaped if pixel == "gray" or crop or not chosen else shaped.astype(numpy.float32)
 

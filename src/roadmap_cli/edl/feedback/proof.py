@@ -62,7 +62,7 @@ class Measured:
                 record["target"] = round(self.target, 3)
             if stage == "after":
                 record |= {"moved_ratio": round(self.moved, 3)} | ({"limits": self.limits} if self.limits else {})
-            told = {k: v for k, v in record.items() if isinstance(v, str | float | int)}
+            told = {k: str(v) for k, v in record.items() if k not in {"kind", "id", "limits"}}
             record["id"] = content_id("edl.measure", **told)
             made.append(record)
         return made

@@ -207,7 +207,7 @@ def _horizon(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple
     turn = min(max(has - before, EFFECTS["rotate"][0]), EFFECTS["rotate"][1])
     again = seen.tilt(pictures, turn)
     after = again[0] if again else before
-    return _effect(cut, "rotate", turn), Measured("tilt of long lines", "degrees", before, 0.0, after, cut)
+    return _effect(cut, "rotate", turn), Measured("tilt of long lines", "degrees", abs(before), 0.0, abs(after), cut)
 
 
 def _blur(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple[Record, Measured]:

@@ -105,6 +105,18 @@ def positions(place: Place, cuts: Sequence[Record], fps: Fraction) -> list[int]:
     return found
 
 
+def frames(place: Place, cuts: Sequence[Record], fps: Fraction) -> tuple[int, int]:
+    """The programme frames a place means: first, and the one after the last."""
+    if place.shot is not None:
+        chosen = positions(place, cuts, fps)
+        if not chosen:
+            return 0, 0
+        return int(cuts[chosen[0]]["timeline_in_frame"]), int(cuts[chosen[-1]]["timeline_out_frame"])
+    length = Fraction(cuts[-1]["timeline_out_frame"]) / fps
+    start, end = _bounds(place, length)
+    return int(start * fps), max(int(start * fps) + 1, int(end * fps))
+
+
 def _bounds(place: Place, length: Fraction) -> tuple[Fraction, Fraction]:
     edge = min(length / 5, _EDGE_S)
     parts = {

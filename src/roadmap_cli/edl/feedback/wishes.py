@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.wish_words import ADJECTIVES, AXES, IDIOMS, NOUNS, TOPICS
-from roadmap_cli.edl.when import EVERYWHERE, Place
-from roadmap_cli.edl.when import read as read_place
+from roadmap_cli.edl.feedback.when import EVERYWHERE, Place
+from roadmap_cli.edl.feedback.when import read as read_place
+from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, AXES, IDIOMS, NOUNS, TOPICS
 
 #: How much a bare wish, a small and a large one move a signal, in steps.
 SMALL, PLAIN, LARGE = 0.5, 1.0, 1.5
@@ -21,13 +21,20 @@ SMALL, PLAIN, LARGE = 0.5, 1.0, 1.5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One wish: along `axis`, `sign` +1 or -1 as `wish_words.AXES` says, `strength` in steps, and where."""
+    """One wish: along `axis`, `sign` +1 or -1 as `wish_words.AXES` says, `strength` in steps, and where.
+
+    `complaint`: something is said to be wrong ("too dark"), which can be held against a measurement; a plain request
+    ("brighter") cannot. `face`: what counts is a face. `target_s`: seconds that were said, of a length.
+    """
 
     axis: str
     sign: int
     strength: float
     place: Place
     words: str
+    complaint: bool = False
+    face: bool = False
+    target_s: float | None = None
 
     @property
     def meaning(self) -> str:
@@ -96,7 +103,10 @@ def read(text: str) -> tuple[Wish, ...]:
         for axis, sign in _clause(rest, clause, topic, taken):
             taken = sign
             strength = SMALL if _SMALL.search(clause) else LARGE if _LARGE.search(clause) else PLAIN
-            wish = Wish(axis, sign, strength, place, clause)
+            wish = Wish(
+                axis, sign, strength, place, clause, _complaint(clause), bool(_FACE.search(clause)),
+                _length(clause) if axis == "length" else None,
+            )  # fmt: skip
             found.setdefault(axis, wish)
     if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
         found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
@@ -104,6 +114,32 @@ def read(text: str) -> tuple[Wish, ...]:
         if special in found:
             found[special] = replace(found[special], place=EVERYWHERE)
     return tuple(found.values())
+
+
+_FACE = re.compile(r"\b(?:faces?|(?:see|make out) (?:him|her|them|his|people))\b")
+_COMPLAINT = re.compile(r"\b(?:too|isn't|not|is|are|looks?|feels?|sounds?|can't|cannot|hardly|barely|it's|there's|so|seems?|overly|"
+                        r"lacks?|lacking|over\w+|under\w+)\b|n't\b")  # fmt: skip
+_REQUEST = re.compile(r"^(?:please |can you |could you |would you |let's |i(?:'d| would) like |i want |we need |try )?(?:make|turn|bring|raise|lower|"
+                      r"lift|push|pull|add|give|increase|reduce|boost|bump|dial|tone|slow|speed|cut|trim|hold|"
+                      r"a (?:bit|little|touch|tad)|slightly|more|less|fewer|\w+er)\b")  # fmt: skip
+_TO_LENGTH = re.compile(r"\b(?:to|under|at most|about|around|below|of) (a|an|one|two|three|half a|\d+(?:\.\d+)?)[- ]?(seconds?|secs?|s|minutes?|mins?|m)\b")
+_WORDS_OF_NUMBER = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "half a": 0.5}
+
+
+def _complaint(clause: str) -> bool:
+    """Whether something is said to be wrong, not just asked for."""
+    if re.search(r"\btoo\b", clause):
+        return True
+    return bool(_COMPLAINT.search(clause)) and not _REQUEST.search(clause)
+
+
+def _length(clause: str) -> float | None:
+    """The seconds of "cut it down to a minute"."""
+    match = _TO_LENGTH.search(clause)
+    if not match:
+        return None
+    number = _WORDS_OF_NUMBER.get(match[1]) or float(match[1] if match[1] not in _WORDS_OF_NUMBER else 1)
+    return number * (60 if match[2].startswith("m") else 1)
 
 
 def praised(text: str) -> bool:

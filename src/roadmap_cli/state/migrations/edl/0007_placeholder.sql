@@ -1,0 +1,1 @@
+-- Kept free: this number belongs to another part of the family.
