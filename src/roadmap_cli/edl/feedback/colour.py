@@ -1,124 +1,68 @@
-"""Colours of a cut as the render shows them: its look and its effects of colour, as one function of pixels.
+"""Colours of a cut as the render shows them, and what is measured on them.
 
-`through` stands for the render's colour table. The steps come in the order of the table: tone (gamma, shadows,
-highlights), the look, then colour (vibrance, tint, skin).
+`through` is the function that makes the render's colour table (`edl.grade`), so that what is measured here is what will
+be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl import grade as looks
-from roadmap_cli.edl.grade import BOUNDS, Grade
+from roadmap_cli.edl.grade import BOUNDS, NEUTRAL, Grade
 
 #: BT.709 luma weights.
 WEIGHTS = (0.2126, 0.7152, 0.0722)
-#: Natural skin of every complexion lies near this hue in the plane of B-Y and R-Y, in degrees: the I line of YIQ.
-SKIN_LINE_DEGREES = 123.0
+#: The numbers of a look by their paths in a cut: `grade.contrast`, `effects.gamma`.
+PATHS = (*(f"grade.{name}" for name in BOUNDS), *(f"effects.{name}" for name in sorted(fields.COLOUR_EFFECTS)))
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The look of a cut and those of its effects that are colour."""
+    """The look of a cut, whose numbers are named by their path in it."""
 
-    grade: Grade = looks.NEUTRAL
-    effects: Mapping[str, float] = field(default_factory=dict)
+    grade: Grade = NEUTRAL
 
     @classmethod
     def of(cls, cut: Record) -> Look:
         """What a cut says. Raises DataError for what cannot be understood."""
-        told = fields.effects(cut)
-        return cls(Grade.read(cut.get("grade")), {k: v for k, v in told.items() if k in fields.COLOUR_EFFECTS})
+        return cls(looks.of(cut))
 
-    def get(self, name: str) -> float:
-        """A number by its path: `grade.contrast`, `effects.gamma`."""
-        part, _, key = name.partition(".")
-        if part == "grade":
-            return float(getattr(self.grade, key))
-        return float(self.effects.get(key, fields.EFFECTS[key][2]))
+    def get(self, path: str) -> float:
+        """A number by its path."""
+        return float(getattr(self.grade, path.partition(".")[2]))
 
-    def put(self, name: str, value: float) -> Look:
+    def put(self, path: str, value: float) -> Look:
         """The same with one number changed."""
-        part, _, key = name.partition(".")
-        value = round(value, 4)
-        if part == "grade":
-            return replace(self, grade=replace(self.grade, **{key: value}))
-        rest = {k: v for k, v in self.effects.items() if k != key}
-        return replace(self, effects=rest if value == fields.EFFECTS[key][2] else rest | {key: value})
+        return Look(replace(self.grade, **{path.partition(".")[2]: round(value, 4)}))
 
     def on(self, cut: Record) -> Record:
         """A cut with this look; its other effects stay."""
-        other = {k: v for k, v in cut.get("effects", {}).items() if k not in fields.COLOUR_EFFECTS}
-        effects = {name: other[name] if name in other else self.effects[name]
-                   for name in fields.EFFECTS if name in other or name in self.effects}  # fmt: skip
+        told = self.grade.record()
+        look = {name: told[name] for name in BOUNDS if name in told}
+        given = {k: v for k, v in cut.get("effects", {}).items() if k not in fields.COLOUR_EFFECTS}
+        given |= {k: v for k, v in told.items() if k in fields.COLOUR_EFFECTS}
         made = {k: v for k, v in cut.items() if k not in {"grade", "effects"}}
-        made |= {"grade": self.grade.record()} if self.grade.record() else {}
-        return made | ({"effects": effects} if effects else {})
+        made |= {"grade": look} if look else {}
+        return made | ({"effects": {k: given[k] for k in fields.EFFECTS if k in given}} if given else {})
 
 
-def bounds(name: str) -> tuple[float, float]:
+def bounds(path: str) -> tuple[float, float]:
     """The least and the most of a number by its path."""
-    part, _, key = name.partition(".")
-    return BOUNDS[key] if part == "grade" else fields.EFFECTS[key][:2]
+    return looks.bounds(path.partition(".")[2])
 
 
 def through(look: Look, pixels: Any) -> Any:
     """Pixels [..., 3], 0 to 1, as they are shown."""
     import numpy
 
-    effects = {name: float(value) for name, value in look.effects.items()}
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    if effects.keys() & {"gamma", "shadows", "highlights"}:
-        luma = WEIGHTS[0] * red + WEIGHTS[1] * green + WEIGHTS[2] * blue
-        move = tone(luma, effects) - luma
-        red, green, blue = red + move, green + move, blue + move
-    red, green, blue = looks.transform(look.grade, *(numpy.clip(each, 0, 1) for each in (red, green, blue)))
-    shown = numpy.stack((red, green, blue), axis=-1)
-    return numpy.clip(coloured(shown, effects), 0, 1)
-
-
-def tone(luma: Any, effects: Mapping[str, float]) -> Any:
-    """Luma through gamma, shadows and highlights: black and white stay where they are."""
-    import numpy
-
-    toned = numpy.clip(luma, 0, 1) ** (1 / effects.get("gamma", 1.0))
-    toned = toned + effects.get("shadows", 0.0) * 4 * toned * (1 - toned) ** 3
-    return toned - effects.get("highlights", 0.0) * 4 * (1 - toned) * toned**3
-
-
-def coloured(shown: Any, effects: Mapping[str, float]) -> Any:
-    """Pixels through vibrance, tint and skin."""
-    import numpy
-
-    if vibrance := effects.get("vibrance", 0.0):
-        luma = (shown @ numpy.array(WEIGHTS, shown.dtype))[..., None]
-        strength = (shown.max(axis=-1) - shown.min(axis=-1))[..., None]
-        shown = luma + (shown - luma) * (1 + vibrance * (1 - strength))
-    if tint := effects.get("tint", 0.0):
-        shown = shown * numpy.array((1 + tint * 0.003, 1 - tint * 0.006, 1 + tint * 0.003), shown.dtype)
-    if skin := effects.get("skin", 0.0):
-        shown = _skin_eased(shown, skin)
-    return shown
-
-
-def _skin_eased(shown: Any, strength: float) -> Any:
-    """Orange parts with up to a quarter less colour, their hue up to 12 degrees nearer to the line of skin."""
-    import numpy
-
-    luma = shown @ numpy.array(WEIGHTS, shown.dtype)
-    x, y = (shown[..., 2] - luma) / 1.8556, (shown[..., 0] - luma) / 1.5748
-    size, angle = numpy.hypot(x, y), numpy.degrees(numpy.arctan2(y, x))
-    off = angle - SKIN_LINE_DEGREES
-    weight = numpy.clip(1.5 - numpy.abs(off) / 30, 0, 1) * numpy.clip(size * 20, 0, 1) * strength
-    turned = numpy.radians(angle - numpy.clip(off, -12, 12) * weight)
-    size = size * (1 - 0.25 * weight)
-    red, blue = luma + size * numpy.sin(turned) * 1.5748, luma + size * numpy.cos(turned) * 1.8556
-    green = (luma - WEIGHTS[0] * red - WEIGHTS[2] * blue) / WEIGHTS[1]
-    return numpy.stack((red, green, blue), axis=-1)
+    if look.grade.neutral:
+        return pixels
+    red, green, blue = (pixels[..., n] for n in range(3))
+    return numpy.stack(looks.transform(look.grade, red, green, blue), axis=-1).astype(pixels.dtype)
 
 
 # -- signals: pixels [..., 3], 0 to 1, as shown --------------------------------------------------------------------

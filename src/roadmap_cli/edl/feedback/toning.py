@@ -364,7 +364,7 @@ def _what(edit: Edit, cuts: Sequence[Record]) -> str:
         if old is new:
             continue
         before, after = Look.of(old), Look.of(new)
-        for name in [*(f"grade.{k}" for k in colour.BOUNDS), *(f"effects.{k}" for k in colour.fields.EFFECTS)]:
+        for name in colour.PATHS:
             if before.get(name) != after.get(name):
                 moved.setdefault(name.partition(".")[2], []).append((before.get(name), after.get(name)))
     words = []
