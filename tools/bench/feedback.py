@@ -11,7 +11,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from roadmap_cli.edl import wishes
+from roadmap_cli.edl.feedback import wishes
 
 PHRASES = Path(__file__).with_name("feedback_phrases.tsv")
 

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from roadmap_cli.edl.feedback import likeness, spelling
 from roadmap_cli.edl.feedback.when import EVERYWHERE, Place
 from roadmap_cli.edl.feedback.when import read as read_place
-from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, AXES, IDIOMS, NOUNS, TOPICS
+from roadmap_cli.edl.feedback.idioms import IDIOMS
+from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, AXES, NOUNS, TOPICS, VERBS
 
 #: How much a bare wish, a small and a large one move a signal, in steps.
 SMALL, PLAIN, LARGE = 0.5, 1.0, 1.5
@@ -44,6 +46,16 @@ class Wish:
 
 _JOINED = (
     (re.compile(r"[’`]"), "'"),
+    (re.compile(r"(\w)\1{2,}"), r"\1\1"),
+    (re.compile(r"\b(?:to|tooo?|2)(?= (?:dark|bright|loud|quiet|slow|fast|long|short|warm|cold|blurry|shaky|soft|low|high|much|many|grainy|boring|flat)\b)"), "too"),
+    (re.compile(r"\bsoo+\b"), "so"),
+    (re.compile(r"\b(?:kinda|kind of|sort of|sorta|rather|fairly|pretty|a wee bit)\b"), "a bit"),
+    (re.compile(r"\b(\w{2,})'s (?=(?:too|way|so|not|got|totally|really|a|kinda|out|all|very|completely|much|far|just|barely|hardly|"
+                r"tilted|crooked|drowning|boring|slow|fast|dark|bright|flat|loud|quiet|late|off|orange|blurry|shaky)\b)"), r"\1 is "),
+    (re.compile(r"\b(cant|dont|isnt|doesnt|wasnt|arent|couldnt|wont|didnt|shouldnt)\b"), lambda m: m[1][:-1] + "'t"),
+    (re.compile(r"\bcutted\b"), "cut"),
+    (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
+    (re.compile(r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "), "less "),
     (re.compile(r"\bblack (?:and|&) white\b|\bb ?& ?w\b|\bb/w\b"), "black-and-white"),
     (re.compile(r"\b(top|up|in|over|on|back|more) and (bottom|down|out|over|on|forth|more)\b"), r"\1 & \2"),
     (re.compile(r"\b(u[hm]+s?) and (ahs?|u[hm]+s?|er+s?)\b"), r"\1 & \2"),
@@ -51,13 +63,14 @@ _JOINED = (
     (re.compile(r"\b(parts|bits|shots|scenes) are (\w+) and (others)\b"), r"\1 are \2 & \3"),
     (re.compile(r"\bhum and hiss\b"), "hum & hiss"),
 )
+_THEN = re.compile(r", (?:and )?then\b")
 _CLAUSES = re.compile(r"\s*(?:[.;!?]+(?=\s|$)|,(?:\s*(?:and|but))?\s|\s+(?:and|but|yet|although|though|plus|also)\s)\s*")
 _SMALL = re.compile(r"\b(?:a (?:wee |tiny |little )?(?:bit|little|touch|tad|hair|smidge\w*|notch|shade)|slight(?:ly)?|somewhat|"
                     r"a tiny|marginally|subtly|just a|bit)\b")  # fmt: skip
 _LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super|completely|terribl[ye]|insanely|massively|"
                     r"totally|hugely|incredibly|awfully|unbearabl[ye]|everything|nothing|ridiculously|seriously)\b")  # fmt: skip
 _PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just right|lovely|beautiful(?:ly)?|awesome|brilliant|"
-                     r"excellent|like (?:the|it|how|this|that)|well done|thank|thanks|happy with|spot on|wonderful|works|amazing|"
+                     r"excellent|(?<!'d )(?<!would )like (?:the|it|how|this|that)|well done|thank|thanks|happy with|spot on|wonderful|works|amazing|"
                      r"fantastic|gorgeous|superb|ok|okay)\b")  # fmt: skip
 _NO_PRAISE = re.compile(r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|too|needs?|more|less|if|for my taste)\b|n't\b")
 _LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alter|modify)\b|\bleave (?:the |this |that |her |his )?[\w ]+? "
@@ -76,7 +89,7 @@ _COMPARED = re.compile(r"(?:er|ier|slowly|quickly)$")
 _NO_COMPARATIVE = frozenset({"cut up"})
 
 _TAKE = re.compile(r"\b(?:less|fewer|reduce|lower|cut|remove|get rid of|drop|turn(?:ed)? down|tone|dial|bring|pull|take|too much|too many|too strong|"
-                   r"too high|too heavy|too intense|too obvious|overdone|enough (?:with|of)|lose|kill|clean up|hate|without|decrease|shorten|soften|"
+                   r"too high|too heavy|too intense|a bit much|over the top|overkill|too present|too obvious|overdone|enough (?:with|of)|lose|kill|clean up|hate|without|decrease|shorten|soften|"
                    r"excessive|delete|ditch|eliminate|minimi[sz]e|trim|fix|denoise|annoying|distracting|terrible|ugly|awful|too harsh|overpower\w*|"
                    r"smooth out|knock back|ease off|strip|filter|skip|don't like|do not like|rid of|too big|too large|dislike|harsh|cheesy|down)\b")  # fmt: skip
 _DOWN = re.compile(r"\b(?:down|off|back|out)\b")
@@ -88,9 +101,7 @@ _EITHER = re.compile(r"\b(?:turn|bring|pull|dial|push|take|tone|crank|bump|put)\
 
 def read(text: str) -> tuple[Wish, ...]:
     """The wishes in a phrase, in order, each axis once. Empty if there are none."""
-    phrase = " ".join(text.lower().split())
-    for pattern, other in _JOINED:
-        phrase = pattern.sub(other, phrase)
+    phrase = plain(text)
     found: dict[str, Wish] = {}
     topic = ""
     taken = 0
@@ -100,14 +111,20 @@ def read(text: str) -> tuple[Wish, ...]:
             continue
         place, rest = read_place(clause)
         topic = _topic(rest) or _topic(clause) or topic
-        for axis, sign in _clause(rest, clause, topic, taken):
+        for axis, sign in _heard(rest, clause, topic, taken):
             taken = sign
-            strength = SMALL if _SMALL.search(clause) else LARGE if _LARGE.search(clause) else PLAIN
             wish = Wish(
-                axis, sign, strength, place, clause, _complaint(clause), bool(_FACE.search(clause)),
+                axis, sign, _strength(clause), place, clause, _complaint(clause), bool(_FACE.search(clause)),
                 _length(clause) if axis == "length" else None,
             )  # fmt: skip
-            found.setdefault(axis, wish)
+            kept = found.get(axis)
+            if kept is not None and kept.sign != sign and kept.place != place and place is not EVERYWHERE:
+                found[f"{axis} again"] = wish
+            else:
+                found.setdefault(axis, wish)
+    if not found and not _content(phrase):
+        found = {axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase), bool(_FACE.search(phrase)))
+                 for axis, sign in likeness.nearest(read_place(phrase)[1])}  # fmt: skip
     if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
         found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
     for special in ("start", "end"):
@@ -142,10 +159,29 @@ def _length(clause: str) -> float | None:
     return number * (60 if match[2].startswith("m") else 1)
 
 
+def plain(text: str) -> str:
+    """Words in lower case, spelled right where a slip is plain, and joined where an "and" parts no clauses."""
+    phrase = spelling.mended(" ".join(text.lower().replace("’", "'").split()))
+    for pattern, other in _JOINED:
+        phrase = pattern.sub(other, phrase)
+    return _THEN.sub(" then", phrase)
+
+
 def praised(text: str) -> bool:
     """Whether the words say that the edit is good as it is."""
-    phrase = text.lower().replace("’", "'")
+    phrase = plain(text)
     return not read(text) and bool(re.search(r"\bkeep (?:it|this|that)\b", phrase) or _PRAISE.search(phrase))
+
+
+def _strength(clause: str) -> float:
+    return SMALL if _SMALL.search(clause) else LARGE if _LARGE.search(clause) else PLAIN
+
+
+def _content(phrase: str) -> bool:
+    """Whether a phrase asks for nothing: praise, a question, or to leave things alone."""
+    asks = _QUESTION.search(phrase) and not _WISHING_QUESTION.search(phrase)
+    pleased = _PRAISE.search(phrase) and not _NO_PRAISE.search(phrase)
+    return bool(asks or pleased or _LEAVE.search(phrase) or re.search(r"\bnothing to\b|\bnot? too\b", phrase))
 
 
 def _topic(clause: str) -> str:
@@ -155,15 +191,37 @@ def _topic(clause: str) -> str:
     return ""
 
 
+_PLACED = re.compile(r"\b(?:in|of|on|from|for|during|at|all over|throughout|the|those|these) (?:all |the |those |these )?(?:dark|bright|night|quiet|loud|silent|slow|"
+                     r"fast|long|short|black|low[- ]light|office|outdoor|indoor|walking|talking|interview|beach|evening|handheld|noisy)(?:er|est)? "
+                     r"(?:shots?|parts?|scenes?|areas?|bits?|footage|clips?|sections?|passages?|moments?)\b")  # fmt: skip
+
+
+def _heard(rest: str, clause: str, topic: str, before: int) -> list[tuple[str, int]]:
+    """The wishes of one clause. "The dark shots" first count as a place, and as a fault only if nothing else is said."""
+    bare = " ".join(_PLACED.sub(" there ", rest).split())
+    found = list(_clause(bare, _PLACED.sub(" there ", clause), topic, before)) if bare != rest else []
+    return found or list(_clause(rest, clause, topic, before))
+
+
 def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[str, int]]:
     """The wishes of one clause: `rest` is the clause without its place, `before` how the clause before it went."""
     if _LEAVE.search(clause) or (_QUESTION.search(clause) and not _WISHING_QUESTION.search(clause)):
+        return
+    if IDIOMS[0][0].search(clause):
+        yield "undo", 1
         return
     if _PRAISE.search(clause) and not _NO_PRAISE.search(clause):
         return
     for pattern, wish in IDIOMS:
         if pattern.search(clause):
             yield wish[:-1], _sign(wish)
+            return
+    for pattern, plain, by_topic in VERBS:
+        if match := pattern.search(rest):
+            wish = by_topic.get(topic, plain)
+            left = rest[: match.start()]
+            turned = bool(_COMMAND_DENIED.search(left)) or bool(re.search(r"\b(?:less|too|over) ?$", left))
+            yield wish[:-1], -_sign(wish) if turned else _sign(wish)
             return
     best: tuple[int, str, int] | None = None
     for pattern, plain, by_topic in ADJECTIVES:
