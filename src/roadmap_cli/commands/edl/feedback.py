@@ -35,7 +35,8 @@ def _draw(records: Sequence[Record], console: Any) -> None:
         bar = "█" * round(min(max(ratio or 0.0, 0.0), 1.0) * 10) if ratio is not None else ""
         table.add_row(
             record["wish"], record["where"], record.get("signal", ""), _number(record.get("before")),
-            _number(record.get("after")), _number(record.get("target")), f"{bar} {ratio:.0%}" if ratio is not None else "",
+            _number(record.get("after")), _number(record.get("target")),
+             f"{bar} {ratio:.0%}" if ratio is not None else "",
             record["outcome"] if record["outcome"] == "changed" else f"{record['outcome']}: {record['reason']}",
         )  # fmt: skip
     console.print(table)
@@ -109,7 +110,9 @@ def main(run: Run, words: str, anyway: bool, llm: bool, model: str | None) -> It
             edit = answering.back(tx, edit, run.now(), forward=forward)
             tastes.learn(tx, tastes.person(run.environ), run.stamp())
         yield from _stream(edit, edit.plan, edit.things())
-        run.note("the change is made again" if forward else "back to the revision before; edl-redo makes the change again")
+        run.note(
+            "the change is made again" if forward else "back to the revision before; edl-redo makes the change again"
+        )
         return
     made = _answered(run, words, wished, edit, anyway)
     plan, things = answering.settle(run.state, made, tastes.person(run.environ), run.command, run.now())
@@ -175,5 +178,3 @@ def _stream(edit: Edit, plan: Record, things: Sequence[Record]) -> Iterable[Reco
     yield plan
     for kind in ("edl.cut", "edl.title", "edl.cue"):
         yield from (thing for thing in things if thing["kind"] == kind)
-
-

@@ -79,16 +79,21 @@ def answer(
     return made
 
 
-def _one(
-    wish: Wish, far: float, taste: str, made: Answer, footage: Footage, insist: bool, faults: set[str]
-) -> Told:
+def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, insist: bool, faults: set[str]) -> Told:
     edit = made.edit
     chosen = when.positions(wish.place, edit.cuts, edit.fps)
     placed = wish.place != when.EVERYWHERE
     where = when.spell(wish.place, edit.cuts, chosen, edit.fps) if placed else "everywhere"
     if not chosen:
         length = timecode.clock(edit.length, edit.fps)
-        return Told(wish, REFUSED, f"{wish.place.words} lies outside the edit, which ends at {length} and has {len(edit.cuts)} cuts", (), where, far)
+        return Told(
+            wish,
+            REFUSED,
+            f"{wish.place.words} lies outside the edit, which ends at {length} and has {len(edit.cuts)} cuts",
+            (),
+            where,
+            far,
+        )
     wanted = Wanted(
         wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words, wish.target_s,
         when.frames(wish.place, edit.cuts, edit.fps) if placed else None,
@@ -125,10 +130,14 @@ def _proof(done: Corrected) -> str:
     first = done.measured[0]
     same = [each for each in done.measured if each.signal == first.signal]
     means = [sum(values) / len(values) for values in (
-        [each.before for each in same], [each.target or 0.0 for each in same], [each.after or 0.0 for each in same])]  # fmt: skip
+        [each.before for each in same], [each.target or 0.0 for each in same],
+         [each.after or 0.0 for each in same])]  # fmt: skip
     over = f" over {len(same)} cuts" if len(same) > 1 else ""
     moved = sum(each.moved for each in same) / len(same)
-    return f"{first.signal} {number(means[0])} to {number(means[2])} {first.unit}{over}, {moved:.0%} of the way to {number(means[1])}; {done.what}"
+    return (
+        f"{first.signal} {number(means[0])} to {number(means[2])} {first.unit}{over}, "
+        f"{moved:.0%} of the way to {number(means[1])}; {done.what}"
+    )
 
 
 def _reasoned(before: Edit, after: Edit, why: str) -> Edit:
@@ -206,8 +215,13 @@ def settle(state: State, made: Answer, who: str, command: str, at: datetime) -> 
     with state.write() as tx:
         revisions.adopt(tx, old.plan, old.things(), list(old.sources.values()), at)
         if made.changed:
-            moved = {name: new.plan.get(name) for name in {*new.plan, *old.plan} if new.plan.get(name) != old.plan.get(name)}
-            reasons = [*old.plan.get("reasons", ()), *(f"{t.wish.meaning}: {made.words!r}" for t in made.told if t.outcome == CHANGED)]
+            moved = {
+                name: new.plan.get(name) for name in {*new.plan, *old.plan} if new.plan.get(name) != old.plan.get(name)
+            }
+            reasons = [
+                *old.plan.get("reasons", ()),
+                *(f"{t.wish.meaning}: {made.words!r}" for t in made.told if t.outcome == CHANGED),
+            ]
             plan, things = revisions.revise(old.plan, new.things(), stamp, **moved, reasons=reasons)
         groups = [_records(made, told, old, plan, stamp) for told in made.told]
         made.records = [record for group in groups for record in group]
@@ -218,8 +232,9 @@ def settle(state: State, made: Answer, who: str, command: str, at: datetime) -> 
             fulfilled = [told for told in made.told if told.outcome == CHANGED]
             edit = revisions.record(
                 tx, plan=plan, things=things, what="; ".join(f"{t.wish.meaning} {_at(t)}: {t.what}" for t in fulfilled),
-                why=f"{made.words!r}: " + "; ".join(f"{t.reason}" + (f" ({t.taste})" if t.taste else "") for t in fulfilled),
-                evidence=evidence, command=command, at=at, facts={"words": made.words, "axes": [t.wish.axis for t in fulfilled]},
+                why=f"{made.words!r}: " + "; ".join(t.reason + (f" ({t.taste})" if t.taste else "") for t in fulfilled),
+                evidence=evidence, command=command, at=at, facts={"words": made.words,
+                 "axes": [t.wish.axis for t in fulfilled]},
                 decision="edl.feedback_answered", sources=list(old.sources.values()),
             )  # fmt: skip
             for record in made.records:
@@ -252,7 +267,8 @@ def _records(made: Answer, told: Told, old: Edit, plan: Record, at: str) -> list
     measures = [record for each in told.measured for record in each.records(old.plan, told.wish.axis, at)]
     wish = told.wish
     record: Record = {
-        "kind": "edl.feedback", "id": "", "at": at, "plan_id": plan["id"] if told.outcome == CHANGED else old.plan["id"],
+        "kind": "edl.feedback", "id": "", "at": at,
+         "plan_id": plan["id"] if told.outcome == CHANGED else old.plan["id"],
         "words": made.words, "axis": wish.axis, "sign": wish.sign, "wish": wish.meaning,
         "strength": round(told.steps, 3), "where": told.where, "outcome": told.outcome,
     }  # fmt: skip
@@ -260,7 +276,11 @@ def _records(made: Answer, told: Told, old: Edit, plan: Record, at: str) -> list
         record["parent_id"] = old.plan["id"]
     if told.measured:
         same = [each for each in told.measured if each.signal == told.measured[0].signal]
-        record |= {"signal": same[0].signal, "unit": same[0].unit, "before": round(sum(e.before for e in same) / len(same), 3)}
+        record |= {
+            "signal": same[0].signal,
+            "unit": same[0].unit,
+            "before": round(sum(e.before for e in same) / len(same), 3),
+        }
         tried = [each for each in same if each.target is not None and each.after is not None]
         if tried:
             record["target"] = round(sum(e.target or 0.0 for e in tried) / len(tried), 3)
@@ -278,7 +298,9 @@ def _records(made: Answer, told: Told, old: Edit, plan: Record, at: str) -> list
     record |= {"taste": told.taste} if told.taste else {}
     record |= {"notes": list(told.notes)} if told.notes else {}
     record["measure_ids"] = [each["id"] for each in measures]
-    record["id"] = content_id("edl.feedback", plan_id=record["plan_id"], words=made.words, axis=wish.axis, sign=wish.sign, at=at)
+    record["id"] = content_id(
+        "edl.feedback", plan_id=record["plan_id"], words=made.words, axis=wish.axis, sign=wish.sign, at=at
+    )
     return [*measures, record]
 
 
@@ -286,7 +308,11 @@ def strengths(tx: Connection, who: str, wishes: Sequence[Wish]) -> dict[Wish, tu
     """How far each wish goes: a plain one as the person's taste has it."""
     found = {}
     for wish in wishes:
-        found[wish] = tastes.strength(tx, who, wish.axis, wish.sign, wish.strength) if wish.strength == PLAIN else (wish.strength, "")
+        found[wish] = (
+            tastes.strength(tx, who, wish.axis, wish.sign, wish.strength)
+            if wish.strength == PLAIN
+            else (wish.strength, "")
+        )
     return found
 
 
@@ -306,7 +332,11 @@ def back(tx: Connection, edit: Edit, at: datetime, *, forward: bool = False) -> 
         to = next(each for each in revisions.tree(tx, here.root_id) if each.plan_id == here.parent_id)
     revisions.go(tx, to, "redo" if forward else "undo", at)
     found = of_head(tx, revisions.whole(tx, to))
-    return replace(found, shots={**edit.shots, **found.shots}, facts={k: edit.facts.get(k) or found.facts.get(k, ()) for k in FACTS})
+    return replace(
+        found,
+        shots={**edit.shots, **found.shots},
+        facts={k: edit.facts.get(k) or found.facts.get(k, ()) for k in FACTS},
+    )
 
 
 def nearest(words: str, describe: Callable[[Any], str] | None = None) -> list[str]:
@@ -316,11 +346,23 @@ def nearest(words: str, describe: Callable[[Any], str] | None = None) -> list[st
 
     from roadmap_cli.edl.feedback.wish_words import AXES, HELP
 
-    said = set(re.findall(r"[a-z]{3,}", words.lower()))
+    said = set(re.findall(r"[a-z]{3,}", words.lower())) - {
+        "more",
+        "less",
+        "the",
+        "with",
+        "and",
+        "too",
+        "make",
+        "for",
+        "that",
+    }
     scored = []
     for axis, phrases in HELP.items():
         known = set(re.findall(r"[a-z]{3,}", " ".join((axis, *AXES[axis], *phrases)).lower()))
-        score = sum(1.0 if word in known else 0.6 * bool(difflib.get_close_matches(word, known, 1, 0.8)) for word in said)
+        score = sum(
+            1.0 if word in known else 0.6 * bool(difflib.get_close_matches(word, known, 1, 0.8)) for word in said
+        )
         scored.append((score, axis))
     best = [axis for score, axis in sorted(scored, key=lambda pair: -pair[0]) if score > 0.5][:4]
     return [HELP[axis][0] for axis in best] or ["too dark", "music too loud", "boring start", "skin looks orange"]

@@ -90,7 +90,8 @@ def listen(edit: Edit, footage: Footage) -> Programme:
         one = numpy.full(tenths, _SILENCE)
         end = min(tenths, max(first + 1, end))
         found = cue_levels(edit, footage, cue)
-        one[first:end] = found[: end - first] if len(found) >= end - first else numpy.pad(found, (0, end - first - len(found)), constant_values=_SILENCE)  # fmt: skip
+        count = min(len(found), end - first)
+        one[first : first + count] = found[:count]
         cues.append(one)
     return Programme(energy, peaks, cues, speech, spans, [fields.sound(cut).gain_db for cut in edit.cuts])
 

@@ -10,11 +10,16 @@ import re
 from collections import Counter
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 #: Two phrases less alike than this mean different things; fixed by leaving each phrase of the list out in turn.
 ALIKE = 0.52
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|&")
-_EMPTY = frozenset("a an the is it its this that i it's of please in on at and to be for my me you we".split())
+_EMPTY = frozenset(
+    {"a", "an", "the", "is", "it", "its", "this", "that", "i", "it's", "of", "please", "in", "on", "at", "and", "to",
+     "be",
+     "for", "my", "me", "you", "we"}
+)  # fmt: skip
 
 
 @cache
@@ -35,7 +40,10 @@ def vocabulary() -> frozenset[str]:
     from roadmap_cli.edl.feedback import idioms, wish_words
 
     words = {word for phrase, _ in phrases() for word in _WORD.findall(phrase)}
-    for pattern, *_ in (*idioms.IDIOMS, *wish_words.ADJECTIVES, *wish_words.NOUNS, *wish_words.VERBS):
+    patterns = [pattern for pattern, _ in idioms.idioms()]
+    patterns += [entry[0] for table in (wish_words.ADJECTIVES, wish_words.VERBS) for entry in table]
+    patterns += [entry[0] for entry in wish_words.NOUNS]
+    for pattern in patterns:
         words.update(_spelled(pattern.pattern))
     return frozenset(words)
 
@@ -61,7 +69,7 @@ def _vectors() -> tuple[dict[str, float], ...]:
 
 def _parts(phrase: str) -> list[str]:
     words = [word for word in _WORD.findall(phrase) if word not in _EMPTY]
-    return [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]
+    return [*words, *(f"{a} {b}" for a, b in pairwise(words))]
 
 
 def _vector(phrase: str) -> dict[str, float]:
@@ -76,7 +84,8 @@ def _vector(phrase: str) -> dict[str, float]:
 def nearest(phrase: str, leave_out: str = "") -> tuple[tuple[str, int], ...]:
     """What is meant by the phrase of the list that is most like this one; nothing if none is."""
     mine = _vector(phrase)
-    best, meant = ALIKE, ()
+    best = ALIKE
+    meant: tuple[tuple[str, int], ...] = ()
     for (text, wishes), theirs in zip(phrases(), _vectors(), strict=True):
         if text == leave_out:
             continue

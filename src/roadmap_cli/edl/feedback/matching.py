@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from roadmap_cli.edl.feedback import colour
@@ -33,7 +35,9 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     before = _apart(means)
     first = [Measured("difference of neighbours", "CIE Lab", before)]
     if before < MATCHES and not wanted.insist:
-        raise Refused(f"the measurement says otherwise: neighbours differ by {before:.1f}, below {MATCHES:g}", first, asks=True)
+        raise Refused(
+            f"the measurement says otherwise: neighbours differ by {before:.1f}, below {MATCHES:g}", first, asks=True
+        )
     reference = tuple(statistics.median(mean[part] for mean in means) for part in range(3))
     target = min(MATCHES, before * 0.35)
     cuts = list(edit.cuts)
@@ -46,13 +50,21 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     after = _apart([_mean(look, each) for look, each in zip(made, pictures, strict=True)])
     told = [limits(through(a, p), through(b, p)) for a, b, p in zip(looks, made, pictures, strict=True)]
     worst = max(each["new_clipped_ratio"] for each in told)
-    measured = Measured("difference of neighbours", "CIE Lab", before, target, after, limits={"new_clipped_ratio": worst})
+    measured = Measured(
+        "difference of neighbours", "CIE Lab", before, target, after, limits={"new_clipped_ratio": worst}
+    )
     if measured.moved < LEAST_MOVED and not (wanted.insist and measured.moved > 0.05):
         raise Refused(
-            f"only {max(0.0, measured.moved):.0%} of the way can be gone: neighbours differ by {number(before)}, then {number(after)}",
+            f"only {max(0.0, measured.moved):.0%} of the way can be gone: neighbours "
+                f"differ by {number(before)}, then {number(after)}",
             [measured], asks=measured.moved > 0.05,
         )  # fmt: skip
-    return Corrected(edit.put(cuts), (measured,), f"light and colour of {sum(a != b for a, b in zip(looks, made, strict=True))} cuts to the median of {len(chosen)}")
+    return Corrected(
+        edit.put(cuts),
+        (measured,),
+        f"light and colour of {sum(a != b for a, b in zip(looks, made, strict=True))} cuts to the median of "
+        f"{len(chosen)}",
+    )
 
 
 def _mean(look: Look, pictures: Any) -> tuple[float, float, float]:
@@ -62,8 +74,7 @@ def _mean(look: Look, pictures: Any) -> tuple[float, float, float]:
 
 def _apart(means: list[tuple[float, float, float]]) -> float:
     """The mean distance between neighbours."""
-    pairs = list(zip(means, means[1:], strict=False))
-    return statistics.fmean(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) ** 0.5 for x, y in pairs)
+    return statistics.fmean(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) ** 0.5 for x, y in pairwise(means))
 
 
 def _towards(look: Look, pictures: Any, reference: tuple[float, ...]) -> Look:
@@ -71,10 +82,14 @@ def _towards(look: Look, pictures: Any, reference: tuple[float, ...]) -> Look:
     start = through(look, pictures)
     for _ in range(2):
         for name, part in _LEVERS:
-            tried = _solved(look, name, lambda each, part=part: _mean(each, pictures)[part] - reference[part])
+            tried = _solved(look, name, partial(_miss, pictures, part, reference[part]))
             if limits(start, through(tried, pictures))["new_clipped_ratio"] <= NEW_CLIPPED:
                 look = tried
     return look
+
+
+def _miss(pictures: Any, part: int, wanted: float, look: Look) -> float:
+    return _mean(look, pictures)[part] - wanted
 
 
 def _solved(look: Look, name: str, miss: Callable[[Look], float]) -> Look:

@@ -66,6 +66,12 @@ class Edit:
         return [*self.cuts, *self.titles, *self.cues]
 
 
+def whole(record: Record, name: str, otherwise: int) -> int:
+    """A whole number of a record, or another if it has none there."""
+    value = record.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
 def gather(stream: Iterable[Record]) -> Edit | None:
     """The edit of a stream. None if there is no plan and no thing of one; raises DataError for half of one."""
     kinds: dict[str, list[Record]] = {}
@@ -107,9 +113,9 @@ def gather(stream: Iterable[Record]) -> Edit | None:
     )
     _ = made.fps
     for thing in [*cuts, *made.cues]:
-        name = thing.get("source_id")
-        if name is not None and name not in made.sources:
-            raise DataError(f"{thing['kind']} {thing.get('id')} names a source that is not in the stream: {name}")
+        source_id = thing.get("source_id")
+        if source_id is not None and source_id not in made.sources:
+            raise DataError(f"{thing['kind']} {thing.get('id')} names a source that is not in the stream: {source_id}")
     return made
 
 
@@ -184,7 +190,9 @@ class Footage:
             size |= {"w": media.width, "h": media.height}
         if pixel == "gray":  # full range, so that 0 is black
             size["out_range"] = "pc"
-        shape: Chain = [("scale", size), *([("crop", {"w": wide, "h": high})] if crop else [])]
+        shape: Chain = [("scale", size)]
+        if crop:
+            shape.append(("crop", {"w": wide, "h": high}))
         filters = [*filters, *chosen, *shape, ("format", {"pix_fmts": pixel})]
         node = programs.source(media.path, media.video_index, options, filters)
         node = node.output("pipe:1", format="rawvideo", fps_mode="passthrough")

@@ -12,6 +12,7 @@ from typing import Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as fields
+from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback import heard
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, number
@@ -93,9 +94,13 @@ def _music(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected:
         first = [Measured(signal, "LU", before)]
         if wanted.complaint and not wanted.insist and wanted.axis == "music":
             if not louder and before > MOST_OVER + 2:
-                raise Refused(f"the measurement says otherwise: speech is {before:.1f} LU over the music", first, asks=True)
+                raise Refused(
+                    f"the measurement says otherwise: speech is {before:.1f} LU over the music", first, asks=True
+                )
             if louder and before < LEAST_OVER - 4:
-                raise Refused(f"the measurement says otherwise: speech is only {before:.1f} LU over the music", first, asks=True)
+                raise Refused(
+                    f"the measurement says otherwise: speech is only {before:.1f} LU over the music", first, asks=True
+                )
         target = before + (-step if louder else step)
         if not louder and target < LEAST_OVER + 3 and wanted.axis == "music":
             target = max(target, min(LEAST_OVER + 3, before + 12))
@@ -113,7 +118,14 @@ def _music(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected:
     after_over = _over(edit, programme, edit.cuts, tuple(cues))
     after = heard.loudness(programme.music(*_cue_numbers(tuple(cues)))) if value is None else after_over
     assert after is not None
-    measured = Measured(signal, "LUFS" if value is None else "LU", before, target, after, limits=_mix(edit, programme, edit.cuts, tuple(cues)))
+    measured = Measured(
+        signal,
+        "LUFS" if value is None else "LU",
+        before,
+        target,
+        after,
+        limits=_mix(edit, programme, edit.cuts, tuple(cues)),
+    )
     _enough(measured)
     name = "duck_db" if wanted.axis == "ducking" else "gain_db"
     what = f"{name} of {len(chosen)} cues " + "/".join(f"{float(cues[n][name]):+g}" for n in chosen[:4])
@@ -132,13 +144,20 @@ def _source_music(edit: Edit, wanted: Wanted) -> Corrected:
     for n in wanted.chosen:
         cut = edit.cuts[n]
         spans = edit.of("edl.span", cut["source_id"])
-        rate = float(fields.timecode.rational(cut["fps"]))
-        inside = [s for s in spans if s["start_ms"] / 1000 * rate < cut["out_frame"] and cut["in_frame"] < s["end_ms"] / 1000 * rate]
+        rate = float(timecode.rational(cut["fps"]))
+        inside = [
+            s
+            for s in spans
+            if s["start_ms"] / 1000 * rate < cut["out_frame"] and cut["in_frame"] < s["end_ms"] / 1000 * rate
+        ]
         spoken = any(s.get("sort") == "speech" for s in inside) or float(edit.shot(cut).get("speech_ratio", 0)) > 0.3
         if any(s.get("sort") == "music" for s in inside) and not spoken:
             free.append(n)
     if not free:
-        raise Refused("the plan has no music of its own; speech and the rest are one sound in the sources and cannot be changed apart")
+        raise Refused(
+            "the plan has no music of its own; speech and the rest are one sound "
+            "in the sources and cannot be changed apart"
+        )
     return _gained(edit, free, wanted.sign * STEP_DB * wanted.strength, "gain of the source's sound")
 
 
@@ -201,7 +220,9 @@ def _speech(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected
         notes.append(f"peaks would reach {peak:+.1f} dB: the render holds them at {PEAK_DBTP:g} dBTP")
     after_gains = [fields.sound(cut).gain_db for cut in cuts]
     after = float(10 * math.log10(float(programme.own(after_gains)[inside].mean()))) - 0.691
-    measured = Measured("speech loudness", "LUFS", level, target, after, limits=_mix(edit, programme, tuple(cuts), tuple(cues)))
+    measured = Measured(
+        "speech loudness", "LUFS", level, target, after, limits=_mix(edit, programme, tuple(cuts), tuple(cues))
+    )
     _enough(measured)
     return Corrected(
         replace(edit, plan=plan, cuts=tuple(cuts), cues=tuple(cues)), (measured,),
@@ -224,22 +245,38 @@ def _loudness(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Correct
         raise Refused("the programme is silent", first)
     if wanted.complaint and not wanted.insist:
         if wanted.sign > 0 and before > WEB_LUFS + 3.5:
-            raise Refused(f"the measurement says otherwise: the programme is at {before:.1f} LUFS, louder than is usual", first, asks=True)
+            raise Refused(
+                f"the measurement says otherwise: the programme is at {before:.1f} LUFS, louder than is usual",
+                first,
+                asks=True,
+            )
         if wanted.sign < 0 and before < -26:
-            raise Refused(f"the measurement says otherwise: the programme is at {before:.1f} LUFS, quieter than is usual", first, asks=True)
+            raise Refused(
+                f"the measurement says otherwise: the programme is at {before:.1f} LUFS, quieter than is usual",
+                first,
+                asks=True,
+            )
     target = before + wanted.sign * LOUDNESS_STEP * wanted.strength
     if wanted.complaint and wanted.sign > 0:
         target = max(target, min(WEB_LUFS, before + 15))
     if wanted.complaint and wanted.sign < 0:
         target = min(target, max(WEB_LUFS, before - 15)) if before > WEB_LUFS else target
     after = round(min(max(target, QUIETEST), LOUDEST), 1)
-    measured = Measured("programme loudness", "LUFS", before, target, after, limits={"lra_lu": round(heard.loudness_range(total), 1)})
+    measured = Measured(
+        "programme loudness", "LUFS", before, target, after, limits={"lra_lu": round(heard.loudness_range(total), 1)}
+    )
     _enough(measured)
     peak = _peak(programme, gains) + after - mixed
     plan = {**edit.plan, "loudness_lufs": after}
     plan.setdefault("true_peak_dbtp", PEAK_DBTP)
-    notes = (f"peaks would reach {peak:+.1f} dB: the render holds them at {plan['true_peak_dbtp']:g} dBTP",) if peak > plan["true_peak_dbtp"] else ()
-    return Corrected(replace(edit, plan=plan), (measured,), f"loudness of the programme {before:.1f} to {after:.1f} LUFS", notes)
+    notes = (
+        (f"peaks would reach {peak:+.1f} dB: the render holds them at {plan['true_peak_dbtp']:g} dBTP",)
+        if peak > plan["true_peak_dbtp"]
+        else ()
+    )
+    return Corrected(
+        replace(edit, plan=plan), (measured,), f"loudness of the programme {before:.1f} to {after:.1f} LUFS", notes
+    )
 
 
 def _evenness(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected:
@@ -259,7 +296,9 @@ def _evenness(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Correct
     if wanted.sign < 0:
         raise Refused("cuts are not made to differ in loudness on purpose", first)
     if before < EVEN_LU and not wanted.insist:
-        raise Refused(f"the measurement says otherwise: cuts differ by {before:.1f} LU, less than {EVEN_LU:g}", first, asks=True)
+        raise Refused(
+            f"the measurement says otherwise: cuts differ by {before:.1f} LU, less than {EVEN_LU:g}", first, asks=True
+        )
     middle = sorted(loud.values())[len(loud) // 2]
     target = min(EVEN_LU / 2, before * 0.3)
     share = min(1.0, (before - target) / before + 0.05)
@@ -269,11 +308,24 @@ def _evenness(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Correct
         made[n] = round(gains[n] + change, 2)
         cuts[n] = _sound(cuts[n], gain_db=made[n])
     left = [level for n, level in zip(wanted.chosen, parts(made), strict=True) if n in heard_ones]
-    measured = Measured("difference of cuts", "LU", before, target, max(left) - min(left), limits=_mix(edit, programme, tuple(cuts), edit.cues))
+    measured = Measured(
+        "difference of cuts",
+        "LU",
+        before,
+        target,
+        max(left) - min(left),
+        limits=_mix(edit, programme, tuple(cuts), edit.cues),
+    )
     _enough(measured)
     peak = _peak(programme, made)
-    plan = edit.plan if peak <= PEAK_DBTP or "true_peak_dbtp" in edit.plan else {**edit.plan, "true_peak_dbtp": PEAK_DBTP}
-    return Corrected(replace(edit, plan=plan, cuts=tuple(cuts)), (measured,), f"gains of {len(heard_ones)} cuts towards {middle:.1f} LUFS")
+    plan = (
+        edit.plan if peak <= PEAK_DBTP or "true_peak_dbtp" in edit.plan else {**edit.plan, "true_peak_dbtp": PEAK_DBTP}
+    )
+    return Corrected(
+        replace(edit, plan=plan, cuts=tuple(cuts)),
+        (measured,),
+        f"gains of {len(heard_ones)} cuts towards {middle:.1f} LUFS",
+    )
 
 
 def _filtered(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
@@ -298,7 +350,9 @@ def _filtered(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
         raise Refused("these cuts have no sound")
     if not done:
         worst = max(fine, key=lambda m: m.before)
-        raise Refused(f"the measurement says otherwise: {worst.signal} is {number(worst.before)} {worst.unit}", fine, asks=True)
+        raise Refused(
+            f"the measurement says otherwise: {worst.signal} is {number(worst.before)} {worst.unit}", fine, asks=True
+        )
     for each in done:
         if each.moved >= LEAST_MOVED:
             break
@@ -312,7 +366,9 @@ def _filtered(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
 def _hum(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Measured, dict[str, Any]]:
     has = fields.sound(cut)
     base, stands = heard.hum(sound)
-    says_hiss = any(word in wanted.words for word in ("hiss", "noise", "wind", "static", "rustl", "air con", "fan", "rush"))
+    says_hiss = any(
+        word in wanted.words for word in ("hiss", "noise", "wind", "static", "rustl", "air con", "fan", "rush")
+    )
     if (stands > HUM_DB or (wanted.insist and not says_hiss)) and not has.hum_hz and not (says_hiss and stands < 20):
         before = heard.line_level(sound, base)
         target = before - min(12.0, stands)
@@ -352,17 +408,26 @@ def _sharp_s(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple
     for strength in (0.2, 0.4, 0.6, 0.8, 1.0):
         if strength <= fields.sound(cut).deess:
             continue
-        best, after = strength, heard.sibilance_db(heard.cut_samples(footage, cut, [("deesser", {"i": f"{strength:g}", "m": "0.5", "f": "0.5"})]))
+        best, after = (
+            strength,
+            heard.sibilance_db(
+                heard.cut_samples(footage, cut, [("deesser", {"i": f"{strength:g}", "m": "0.5", "f": "0.5"})])
+            ),
+        )
         if after <= target:
             break
     return Measured("5 to 9 kHz", "dB", before, target, after, cut), {"deess": best} if after < before - 0.2 else {}
 
 
 def _clicks(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
-    raise Refused("the sound dips for 10 ms at every joint, so that a joint does not click: what clicks is in the source")
+    raise Refused(
+        "the sound dips for 10 ms at every joint, so that a joint does not click: what clicks is in the source"
+    )
 
 
-def _mix(edit: Edit, programme: heard.Programme, cuts: tuple[Record, ...], cues: tuple[Record, ...]) -> dict[str, float]:
+def _mix(
+    edit: Edit, programme: heard.Programme, cuts: tuple[Record, ...], cues: tuple[Record, ...]
+) -> dict[str, float]:
     """What else a change of the mix moved."""
     was = programme.own([fields.sound(c).gain_db for c in edit.cuts]) + programme.music(*_cue_numbers(edit.cues))
     now = programme.own([fields.sound(c).gain_db for c in cuts]) + programme.music(*_cue_numbers(cues))

@@ -16,7 +16,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback import heard
-from roadmap_cli.edl.feedback.material import Edit, Footage
+from roadmap_cli.edl.feedback.material import Edit, Footage, whole
 from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted
 from roadmap_cli.edl.feedback.recutting import origin
 from roadmap_cli.edl.feedback.relaying import relaid
@@ -121,8 +121,14 @@ def _silence(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
         count += len(holes)
         cuts += pieces or [cut]
     made = relaid(edit, cuts)
-    after = sum(b - a for cut in made.cuts for a, b in gaps(made, footage, cut)) / 1000 if len(wanted.chosen) == len(edit.cuts) else 0.0
-    return Corrected(made, (Measured("silence in gaps over 0.6 s", "s", before, 0.0, after),), f"{count} gaps shrunk to {LEFT_MS} ms")
+    after = (
+        sum(b - a for cut in made.cuts for a, b in gaps(made, footage, cut)) / 1000
+        if len(wanted.chosen) == len(edit.cuts)
+        else 0.0
+    )
+    return Corrected(
+        made, (Measured("silence in gaps over 0.6 s", "s", before, 0.0, after),), f"{count} gaps shrunk to {LEFT_MS} ms"
+    )
 
 
 def _breathing(edit: Edit, wanted: Wanted, before: float) -> Corrected:
@@ -146,7 +152,9 @@ def _breathing(edit: Edit, wanted: Wanted, before: float) -> Corrected:
     if not skipped:
         raise Refused("no pause was cut out of a source: there is none to put back", [Measured(signal, "s", before)])
     target = skipped * MORE_MS * wanted.strength / 1000
-    return Corrected(relaid(edit, cuts), (Measured(signal, "s", 0.0, target, given / 1000),), f"{given / 1000:.1f} s of pauses back")
+    return Corrected(
+        relaid(edit, cuts), (Measured(signal, "s", 0.0, target, given / 1000),), f"{given / 1000:.1f} s of pauses back"
+    )
 
 
 def _fillers(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
@@ -154,7 +162,9 @@ def _fillers(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
         raise Refused("undo the edit that took the filler words out: 'undo that'")
     words = [w for n in wanted.chosen for w in edit.of("edl.word", edit.cuts[n]["source_id"])]
     if not words:
-        raise Refused("no words are known of the speech: a scan with a speech model writes them, and then fillers can be found")
+        raise Refused(
+            "no words are known of the speech: a scan with a speech model writes them, and then fillers can be found"
+        )
     cuts: list[Record] = []
     removed: list[str] = []
     for n, cut in enumerate(edit.cuts):
@@ -172,8 +182,15 @@ def _fillers(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
                 removed.append(text)
         cuts += _without(cut, holes) if holes else [cut]
     if not removed:
-        raise Refused("the measurement says otherwise: no filler word is among the words that were heard", [Measured("filler words", "words", 0)])
-    return Corrected(relaid(edit, cuts), (Measured("filler words", "words", len(removed), 0, 0),), f"{len(removed)} filler words out: {', '.join(dict.fromkeys(removed))}")
+        raise Refused(
+            "the measurement says otherwise: no filler word is among the words that were heard",
+            [Measured("filler words", "words", 0)],
+        )
+    return Corrected(
+        relaid(edit, cuts),
+        (Measured("filler words", "words", len(removed), 0, 0),),
+        f"{len(removed)} filler words out: {', '.join(dict.fromkeys(removed))}",
+    )
 
 
 def _word_edges(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
@@ -181,7 +198,9 @@ def _word_edges(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     cuts, measured = list(edit.cuts), []
     for n in wanted.chosen:
         cut = cuts[n]
-        units = edit.of("edl.word", cut["source_id"]) or [s for s in edit.of("edl.span", cut["source_id"]) if s.get("sort") == "speech"]
+        units = edit.of("edl.word", cut["source_id"]) or [
+            s for s in edit.of("edl.span", cut["source_id"]) if s.get("sort") == "speech"
+        ]
         if not units:
             continue
         first, end = _ms(cut, cut["in_frame"]), _ms(cut, cut["out_frame"])
@@ -232,7 +251,10 @@ def _jump_cuts(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     if wanted.sign > 0:
         raise Refused("jump cuts are not made on purpose; ask for faster cuts")
     if not found:
-        raise Refused("the measurement says otherwise: no two neighbours come from one shot with a piece left out", [Measured("jump cuts", "cuts", 0)])
+        raise Refused(
+            "the measurement says otherwise: no two neighbours come from one shot with a piece left out",
+            [Measured("jump cuts", "cuts", 0)],
+        )
     cuts = list(edit.cuts)
     for n in found:
         box = edit.shot(cuts[n]).get("subject_box")
@@ -248,7 +270,11 @@ def _jump_cuts(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
         cuts[n] = {**cuts[n], "framing": {"start": [round(left, 4), round(top, 4), round(side, 4), round(side, 4)]}}
     made = relaid(edit, cuts)
     left_over = len([n for n in jumps(made) if n in found])
-    return Corrected(made, (Measured("jump cuts", "cuts", len(found), 0, left_over),), f"{len(found)} cuts enlarged by {PUNCH_IN:g} so that they change the view")
+    return Corrected(
+        made,
+        (Measured("jump cuts", "cuts", len(found), 0, left_over),),
+        f"{len(found)} cuts enlarged by {PUNCH_IN:g} so that they change the view",
+    )
 
 
 def beats_s(edit: Edit) -> list[float]:
@@ -259,7 +285,11 @@ def beats_s(edit: Edit) -> list[float]:
         end = float(cue["timeline_out_frame"] / edit.fps)
         for rhythm in edit.of("edl.rhythm", cue.get("source_id")):
             offset = int(cue.get("source_start_ms", 0)) / 1000
-            found += [start + ms / 1000 - offset for ms in rhythm.get("beats_ms", ()) if start <= start + ms / 1000 - offset < end]
+            found += [
+                start + ms / 1000 - offset
+                for ms in rhythm.get("beats_ms", ())
+                if start <= start + ms / 1000 - offset < end
+            ]
     return sorted(found)
 
 
@@ -287,7 +317,11 @@ def _beats(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
         if abs(beat - joint) <= REACH_S and abs(beat - joint) > 0.5 / float(edit.fps):
             made = _moved_to(made, n, beat)
     after = statistics.fmean(_off(made, beats)) * 1000
-    return Corrected(made, (Measured("distance of cuts from the beat", "ms", before, 0.0, after),), f"joints moved to the beat, each by at most {REACH_S:g} s")
+    return Corrected(
+        made,
+        (Measured("distance of cuts from the beat", "ms", before, 0.0, after),),
+        f"joints moved to the beat, each by at most {REACH_S:g} s",
+    )
 
 
 def _moved_to(edit: Edit, n: int, beat: float) -> Edit:
@@ -299,8 +333,8 @@ def _moved_to(edit: Edit, n: int, beat: float) -> Edit:
         return edit
     frames = timecode.round_half_up(shown / edit.fps * speed * rate)
     shot = edit.shot(cut)
-    high = int(shot.get("out_frame", edit.sources.get(cut["source_id"], {}).get("frames", cut["out_frame"])))
-    low = int(shot.get("in_frame", cut["in_frame"]))
+    high = whole(shot, "out_frame", whole(edit.sources.get(cut["source_id"], {}), "frames", cut["out_frame"]))
+    low = whole(shot, "in_frame", cut["in_frame"])
     end = min(max(high, cut["out_frame"]), cut["in_frame"] + frames)
     start = max(min(low, cut["in_frame"]), end - frames)
     if end - start < 2:

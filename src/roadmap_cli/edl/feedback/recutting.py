@@ -12,9 +12,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl import intent, timecode
-from roadmap_cli.edl.feedback.material import Edit
+from roadmap_cli.edl.feedback.material import Edit, whole
 from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted
 from roadmap_cli.edl.feedback.relaying import origin, relaid
 from roadmap_cli.edl.planning import LEAST_FRAMES, SPEECH_RATIO
@@ -39,7 +38,7 @@ def spoken(edit: Edit, cut: Record) -> bool:
         rate = timecode.rational(cut["fps"], field="fps")
         first, end = float(cut["in_frame"] / rate * 1000), float(cut["out_frame"] / rate * 1000)
         heard = sum(max(0.0, min(end, s["end_ms"]) - max(first, s["start_ms"])) for s in spans)
-        return heard > SPEECH_RATIO * (end - first)
+        return bool(heard > SPEECH_RATIO * (end - first))
     return float(edit.shot(cut).get("speech_ratio", 0.0)) > SPEECH_RATIO
 
 
@@ -51,20 +50,24 @@ def resized(edit: Edit, cut: Record, factor: float, floor: Fraction = SHORTEST_S
     if factor < 1:
         if spoken(edit, cut):
             return cut
-        least = max(LEAST_FRAMES, timecode.frames_needed(timecode.round_half_up(floor * edit.fps), rate, speed, edit.fps))
+        least = max(
+            LEAST_FRAMES, timecode.frames_needed(timecode.round_half_up(floor * edit.fps), rate, speed, edit.fps)
+        )
         wanted = min(end - first, max(wanted, least))
     shot = edit.shot(cut)
-    low, high = min(int(shot.get("in_frame", first)), first), max(int(shot.get("out_frame", end)), end)
+    low, high = min(whole(shot, "in_frame", first), first), max(whole(shot, "out_frame", end), end)
     start = first - (wanted - (end - first)) // 2
     start = min(max(low, start), max(low, high - wanted))
     return {**cut, "in_frame": start, "out_frame": min(high, start + wanted)}
 
 
 def value(edit: Edit, cut: Record) -> float:
-    """How much a cut is worth: movement, sharpness and sound of its shot against the best here; its role counts most."""
+    """How much a cut is worth: movement, sharpness and sound of its shot against the best here, and its role."""
     shot = edit.shot(cut)
     best = {n: max((float(edit.shot(c).get(n, 0)) for c in edit.cuts), default=1) or 1 for n in ("motion", "sharpness")}
-    worth = 0.5 * float(shot.get("motion", 0)) / best["motion"] + 0.3 * float(shot.get("sharpness", 0)) / best["sharpness"]
+    worth = (
+        0.5 * float(shot.get("motion", 0)) / best["motion"] + 0.3 * float(shot.get("sharpness", 0)) / best["sharpness"]
+    )
     worth += 0.2 * (1 - float(shot.get("silence_ratio", 0.5)))
     return worth + (1.0 if obligatory(edit, cut) else 0.0)
 
@@ -87,7 +90,9 @@ def correct(edit: Edit, wanted: Wanted) -> Corrected:
     return made
 
 
-def _size(grow: bool, edit: Edit, wanted: Wanted, measure: Callable[[Edit, Sequence[int]], float], target: float) -> Edit:
+def _size(
+    grow: bool, edit: Edit, wanted: Wanted, measure: Callable[[Edit, Sequence[int]], float], target: float
+) -> Edit:
     """Cuts resized together until a measure reaches its target, or as far as they go."""
     chosen = set(wanted.chosen)
     low, high = (1.0, 8.0) if grow else (0.05, 1.0)
@@ -123,7 +128,9 @@ def _shot_length(edit: Edit, wanted: Wanted) -> Corrected:
         after = _mean(made, wanted.chosen)
         notes += slower
     measured = Measured("mean shot length", "s", before, target, after)
-    return Corrected(made, (measured,), f"mean shot length {before:.2f} to {after:.2f} s on {len(wanted.chosen)} cuts", tuple(notes))
+    return Corrected(
+        made, (measured,), f"mean shot length {before:.2f} to {after:.2f} s on {len(wanted.chosen)} cuts", tuple(notes)
+    )
 
 
 def _paced(edit: Edit, wanted: Wanted, slower: bool) -> tuple[Edit, list[str]]:
@@ -137,14 +144,18 @@ def _paced(edit: Edit, wanted: Wanted, slower: bool) -> tuple[Edit, list[str]]:
         speed = min(max(speed, intent.SLOWEST), intent.FASTEST).limit_denominator(40)
         cuts[n] = {**cuts[n], "speed": timecode.spell(speed)}
         moved += 1
-    return relaid(edit, cuts), [f"{moved} cuts without speech a tenth {'slower' if slower else 'faster'}"] if moved else []
+    return relaid(edit, cuts), [
+        f"{moved} cuts without speech a tenth {'slower' if slower else 'faster'}"
+    ] if moved else []
 
 
 def _pace(edit: Edit, wanted: Wanted) -> Corrected:
     """Slow places first lose the cut that is worth least, if that one is long, then all cuts become shorter."""
     if wanted.sign > 0 and len(wanted.chosen) >= 4:
         before = _mean(edit, wanted.chosen)
-        rated = sorted((n for n in wanted.chosen if not obligatory(edit, edit.cuts[n])), key=lambda n: value(edit, edit.cuts[n]))
+        rated = sorted(
+            (n for n in wanted.chosen if not obligatory(edit, edit.cuts[n])), key=lambda n: value(edit, edit.cuts[n])
+        )
         worst = rated[0] if rated else None
         if worst is not None and seconds(edit, [worst])[0] > before and value(edit, edit.cuts[worst]) < 0.5:
             shorter = relaid(edit, [c for n, c in enumerate(edit.cuts) if n != worst])
@@ -160,7 +171,8 @@ def _pace(edit: Edit, wanted: Wanted) -> Corrected:
             return Corrected(
                 rest, (Measured("mean shot length", "s", before, target, after),),
                 f"cut {worst + 1} left out, mean shot length {before:.2f} to {after:.2f} s",
-                (f"cut {worst + 1} (frames {dropped['in_frame']} to {dropped['out_frame']}) was worth least: {value(edit, dropped):.2f}",),
+                (f"cut {worst + 1} (frames {dropped['in_frame']} to {dropped['out_frame']}) "
+                    f"was worth least: {value(edit, dropped):.2f}",),
             )  # fmt: skip
     return _shot_length(edit, wanted)
 
@@ -169,14 +181,18 @@ def _length(edit: Edit, wanted: Wanted) -> Corrected:
     before = _total(edit, ())
     target = wanted.target if wanted.target else before * (1 + 0.25 * wanted.strength) ** wanted.sign
     if wanted.target and (wanted.target - before) * wanted.sign < 0:
-        raise Refused(f"it is {before:.1f} s long, {wanted.target:g} s were asked for", [Measured("length", "s", before)])
+        raise Refused(
+            f"it is {before:.1f} s long, {wanted.target:g} s were asked for", [Measured("length", "s", before)]
+        )
     made, notes = (_lengthened if wanted.sign > 0 else _shortened)(edit, wanted, target)
     after = _total(made, ())
-    return Corrected(made, (Measured("length", "s", before, target, after),), f"length {before:.1f} to {after:.1f} s", tuple(notes))
+    return Corrected(
+        made, (Measured("length", "s", before, target, after),), f"length {before:.1f} to {after:.1f} s", tuple(notes)
+    )
 
 
 def _shortened(edit: Edit, wanted: Wanted, target: float) -> tuple[Edit, list[str]]:
-    """Cuts that are worth least go first, as long as four in five stay and none is obligatory; then all become shorter."""
+    """Cuts worth least go first, as long as three in five stay and none is obligatory; then all become shorter."""
     cuts = list(edit.cuts)
     least = max(1, round(len(cuts) * 0.6))
     notes = []
@@ -204,8 +220,19 @@ def _lengthened(edit: Edit, wanted: Wanted, target: float) -> tuple[Edit, list[s
     for shot in spare:
         if _total(made, ()) >= target * 0.98:
             break
-        at = next((n for n, c in enumerate(made.cuts) if c["source_id"] == shot["source_id"] and c["in_frame"] >= shot["out_frame"]), len(made.cuts))
-        model = {k: v for k, v in made.cuts[min(at, len(made.cuts) - 1)].items() if k in {"kind", "at", "plan_id", "grade", "effects"}}
+        at = next(
+            (
+                n
+                for n, c in enumerate(made.cuts)
+                if c["source_id"] == shot["source_id"] and c["in_frame"] >= shot["out_frame"]
+            ),
+            len(made.cuts),
+        )
+        model = {
+            k: v
+            for k, v in made.cuts[min(at, len(made.cuts) - 1)].items()
+            if k in {"kind", "at", "plan_id", "grade", "effects"}
+        }
         name = content_id("edl.cut", plan_id=edit.plan["id"], shot_id=shot["id"])
         cut = {
             **model, "id": name, "origin_id": name, "source_id": shot["source_id"], "shot_id": shot["id"],
@@ -226,7 +253,10 @@ def _speed(edit: Edit, wanted: Wanted) -> Corrected:
     speeds = [timecode.rational(edit.cuts[n]["speed"], field="speed") for n in free]
     before = statistics.fmean(map(float, speeds))
     target = before * float(factor)
-    if any(word in wanted.words for word in ("normal speed", "sped up", "real time", "no slow", "without slow", "don't use slow")):
+    if any(
+        word in wanted.words
+        for word in ("normal speed", "sped up", "real time", "no slow", "without slow", "don't use slow")
+    ):
         target, factor = 1.0, Fraction(1)
         made_speeds = [Fraction(1)] * len(free)
     else:
@@ -236,9 +266,16 @@ def _speed(edit: Edit, wanted: Wanted) -> Corrected:
         cuts[n] = {**cuts[n], "speed": timecode.spell(speed)}
     after = statistics.fmean(map(float, made_speeds))
     if before == target:
-        raise Refused(f"they play at {before:g} times their speed already", [Measured("playing speed", "times", before)])
+        raise Refused(
+            f"they play at {before:g} times their speed already", [Measured("playing speed", "times", before)]
+        )
     notes = ("shots in which somebody speaks keep their speed",) if len(free) < len(wanted.chosen) else ()
-    return Corrected(relaid(edit, cuts), (Measured("playing speed", "times", before, target, after),), f"speed {before:.2f} to {after:.2f} on {len(free)} cuts", notes)
+    return Corrected(
+        relaid(edit, cuts),
+        (Measured("playing speed", "times", before, target, after),),
+        f"speed {before:.2f} to {after:.2f} on {len(free)} cuts",
+        notes,
+    )
 
 
 def interest(edit: Edit, until_s: float | None = None) -> float:
@@ -262,24 +299,42 @@ def _start(edit: Edit, wanted: Wanted) -> Corrected:
     whole = interest(edit)
     first = [Measured("motion of the start", "code values a frame", before)]
     if wanted.complaint and not wanted.insist and whole and before > 1.6 * whole and len(edit.cuts) > 2:
-        raise Refused(f"the measurement says otherwise: the start moves {before:.1f} code values a frame, the whole edit {whole:.1f}", first, asks=True)
+        raise Refused(
+            f"the measurement says otherwise: the start moves {before:.1f} code values a frame, the whole edit "
+            f"{whole:.1f}",
+            first,
+            asks=True,
+        )
     motion = [float(edit.shot(cut).get("motion", 0.0)) for cut in edit.cuts]
     best = max(range(len(edit.cuts)), key=lambda n: (motion[n] if not spoken(edit, edit.cuts[n]) else -1, -n))
-    if len(edit.cuts) > 2 and best and motion[best] >= BETTER * max(motion[0], 0.01) and not (best == len(edit.cuts) - 1 and len(edit.cuts) < 4):
+    if (
+        len(edit.cuts) > 2
+        and best
+        and motion[best] >= BETTER * max(motion[0], 0.01)
+        and not (best == len(edit.cuts) - 1 and len(edit.cuts) < 4)
+    ):
         order = [edit.cuts[best], *edit.cuts[:best], *edit.cuts[best + 1 :]]
         fade = order[1].get("fade_in_frames")
-        order = [{k: v for k, v in c.items() if not (k == "fade_in_frames" or (n == 0 and k == "transition"))} for n, c in enumerate(order)]
+        order = [
+            {k: v for k, v in c.items() if not (k == "fade_in_frames" or (n == 0 and k == "transition"))}
+            for n, c in enumerate(order)
+        ]
         if fade:
             order[0]["fade_in_frames"] = fade
         made = relaid(edit, order)
         after = interest(made, opening)
         target = min(before * BETTER, max(before * 1.1, motion[best]))
         return Corrected(made, (Measured("motion of the start", "code values a frame", before, target, after),),
-                         f"cut {best + 1} opens the edit", (f"it moves {motion[best]:.1f} code values a frame, the first {motion[0]:.1f}",))  # fmt: skip
+                         f"cut {best + 1} opens the edit", (f"it moves {motion[best]:.1f} code values a frame, the "
+                             f"first {motion[0]:.1f}",))  # fmt: skip
     length = seconds(edit, [0])[0]
     target = length / (1 + 0.4 * wanted.strength)
     made = relaid(edit, [resized(edit, edit.cuts[0], target / length, Fraction(1, 2)), *edit.cuts[1:]])
-    return Corrected(made, (Measured("length of the first shot", "s", length, target, seconds(made, [0])[0]),), "first shot shortened")
+    return Corrected(
+        made,
+        (Measured("length of the first shot", "s", length, target, seconds(made, [0])[0]),),
+        "first shot shortened",
+    )
 
 
 def _end(edit: Edit, wanted: Wanted) -> Corrected:
@@ -288,12 +343,17 @@ def _end(edit: Edit, wanted: Wanted) -> Corrected:
         length = seconds(edit, [last])[0]
         target = length / (1 + 0.4 * wanted.strength)
         made = relaid(edit, [*edit.cuts[:-1], resized(edit, edit.cuts[last], target / length)])
-        return Corrected(made, (Measured("length of the last shot", "s", length, target, seconds(made, [last])[0]),), "last shot shortened")
+        return Corrected(
+            made,
+            (Measured("length of the last shot", "s", length, target, seconds(made, [last])[0]),),
+            "last shot shortened",
+        )
     cut = edit.cuts[last]
     rate, speed = timecode.rational(cut["fps"], field="fps"), timecode.rational(cut["speed"], field="speed")
     hold = Fraction(wanted.strength).limit_denominator(100) * HOLD_S
     more = timecode.frames_needed(timecode.round_half_up(hold * edit.fps), rate, speed, edit.fps)
-    limit = int(edit.shot(cut).get("out_frame", edit.sources.get(cut["source_id"], {}).get("frames", cut["out_frame"])))
+    frames = whole(edit.sources.get(cut["source_id"], {}), "frames", cut["out_frame"])
+    limit = whole(edit.shot(cut), "out_frame", frames)
     longer = {**cut, "out_frame": max(cut["out_frame"], min(limit, cut["out_frame"] + more))}
     had = int(cut.get("fade_out_frames", 0))
     longer["fade_out_frames"] = max(had, timecode.round_half_up(FADE_S * edit.fps))
@@ -301,7 +361,11 @@ def _end(edit: Edit, wanted: Wanted) -> Corrected:
     before, after = seconds(edit, [last])[0], seconds(made, [last])[0]
     held = Measured("length of the last shot", "s", before, before + float(hold), after)
     if held.moved >= LEAST_MOVED:
-        return Corrected(made, (held,), f"last shot held {after - before:.1f} s longer, {made.cuts[-1]['fade_out_frames']} frames of fade")
+        return Corrected(
+            made,
+            (held,),
+            f"last shot held {after - before:.1f} s longer, {made.cuts[-1]['fade_out_frames']} frames of fade",
+        )
     return _faded(edit, last, "fade_out_frames", wanted.strength)
 
 
@@ -323,7 +387,10 @@ def _transitions(edit: Edit, wanted: Wanted) -> Corrected:
         raise Refused("there is no joint between two shots")
 
     def soft(each: Sequence[Record]) -> int:
-        return sum(bool(each[n].get("transition") or each[n - 1].get("fade_out_frames") or each[n].get("fade_in_frames")) for n in joints)
+        return sum(
+            bool(each[n].get("transition") or each[n - 1].get("fade_out_frames") or each[n].get("fade_in_frames"))
+            for n in joints
+        )
 
     cuts = [dict(cut) for cut in edit.cuts]
     frames = max(4, timecode.round_half_up(JOINT_S * edit.fps * Fraction(wanted.strength).limit_denominator(10)))
@@ -337,7 +404,8 @@ def _transitions(edit: Edit, wanted: Wanted) -> Corrected:
     before = soft(edit.cuts)
     target = len(joints) if wanted.sign > 0 else 0
     if before == target:
-        raise Refused("the joints are plain cuts already" if wanted.sign < 0 else "every joint has a transition already",
+        raise Refused("the joints are plain cuts already" if wanted.sign < 0 else "every joint has a transition "
+            "already",
                       [Measured("joints with a transition", "joints", before)])  # fmt: skip
     made = relaid(edit, cuts)
     if wanted.sign > 0 and soft(made.cuts) < target:  # no handle for a dissolve: through black instead
@@ -347,7 +415,11 @@ def _transitions(edit: Edit, wanted: Wanted) -> Corrected:
                 cuts[n]["transition"] = {"sort": "fade_black", "frames": frames}
         made = relaid(edit, cuts)
     after = soft(made.cuts)
-    return Corrected(made, (Measured("joints with a transition", "joints", before, target, after),), f"{before} to {after} of {len(joints)} joints with a transition")
+    return Corrected(
+        made,
+        (Measured("joints with a transition", "joints", before, target, after),),
+        f"{before} to {after} of {len(joints)} joints with a transition",
+    )
 
 
 def _titles(edit: Edit, wanted: Wanted) -> Corrected:
@@ -355,17 +427,27 @@ def _titles(edit: Edit, wanted: Wanted) -> Corrected:
     chosen = [n for n, t in enumerate(edit.titles) if t["timeline_in_frame"] < end and first < t["timeline_out_frame"]]
     if not chosen:
         raise Refused("there is no title there")
-    if wanted.sign < 0 and any(word in wanted.words for word in ("lose", "remove", "no ", "delete", "get rid", "without", "drop", "kill", "ditch", "take out")):
+    if wanted.sign < 0 and any(
+        word in wanted.words
+        for word in ("lose", "remove", "no ", "delete", "get rid", "without", "drop", "kill", "ditch", "take out")
+    ):
         left = tuple(t for n, t in enumerate(edit.titles) if n not in chosen)
-        return Corrected(replace(edit, titles=left), (Measured("titles", "titles", len(chosen), 0, 0),), f"{len(chosen)} titles out")
-    quick = wanted.sign > 0 and any(w in wanted.words for w in ("disappear", "vanish", "gone", "fast", "quick", "short", "longer", "flash", "time to read"))
+        return Corrected(
+            replace(edit, titles=left), (Measured("titles", "titles", len(chosen), 0, 0),), f"{len(chosen)} titles out"
+        )
+    quick = wanted.sign > 0 and any(
+        w in wanted.words
+        for w in ("disappear", "vanish", "gone", "fast", "quick", "short", "longer", "flash", "time to read")
+    )
     titles, measured = list(edit.titles), []
     for n in chosen:
         title = titles[n]
         if quick:
             length = title["timeline_out_frame"] - title["timeline_in_frame"]
             stop = min(edit.length, title["timeline_out_frame"] + timecode.round_half_up(Fraction(length) / 2))
-            measured.append(Measured("length of a title", "frames", length, length * 1.5, stop - title["timeline_in_frame"], title))
+            measured.append(
+                Measured("length of a title", "frames", length, length * 1.5, stop - title["timeline_in_frame"], title)
+            )
             titles[n] = {**title, "timeline_out_frame": stop}
         else:
             size = float(title.get("size_ratio", 0.06))
@@ -373,7 +455,11 @@ def _titles(edit: Edit, wanted: Wanted) -> Corrected:
             after = round(min(max(target, 0.02), 0.25), 4)
             measured.append(Measured("height of letters", "of the picture", size, target, after, title))
             titles[n] = {**title, "size_ratio": after}
-    return Corrected(replace(edit, titles=tuple(titles)), tuple(measured), f"{len(chosen)} titles {'longer' if quick else 'larger' if wanted.sign > 0 else 'smaller'}")
+    return Corrected(
+        replace(edit, titles=tuple(titles)),
+        tuple(measured),
+        f"{len(chosen)} titles {'longer' if quick else 'larger' if wanted.sign > 0 else 'smaller'}",
+    )
 
 
 _AXES: dict[str, Callable[[Edit, Wanted], Corrected]] = {

@@ -17,10 +17,12 @@ from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Ref
 NOISY, CLEAN = 3.0, 1.2
 FLICKERS, TREMBLES, CROOKED_DEGREES = 1.2, 0.0035, 0.6
 #: Blurred beyond this (Crete's measure) a picture is out of focus: sharpening brings nothing back.
-LOST = 0.62
+LOST = 0.6
 #: Room that a head keeps above it, and how much closer or wider one step goes.
 HEAD, ZOOM_STEP = 0.05, 1.2
 _BARS = 2.39
+#: Pictures in order on which noise is measured, in the later half of them.
+_NOISE_PICTURES = 24
 
 #: Gives a cut's record with a wish fulfilled and what was measured; raises Refused.
 One = Callable[[Edit, Footage, Wanted, Record], tuple[Record, Measured]]
@@ -40,7 +42,8 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
             continue
         if measured.moved < LEAST_MOVED and not (wanted.insist and measured.moved > 0.05):
             why = (
-                f"only {max(0.0, measured.moved):.0%} of the way can be gone ({measured.signal} {number(measured.before)} "
+                f"only {max(0.0, measured.moved):.0%} of the way can be gone "
+                f"({measured.signal} {number(measured.before)} "
                 f"to {number(measured.after or 0)}, wanted {number(measured.target or 0)})"
             )
             kept.append((cut, Refused(why, [measured], asks=measured.moved > 0.05)))
@@ -76,7 +79,8 @@ def _sharpness(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tup
     if wanted.sign < 0:
         if not has:
             raise Refused(
-                "no sharpening is applied: the source itself is that sharp", [Measured("sharpness", "%", before, thing=cut)]
+                "no sharpening is applied: the source itself is that sharp",
+                [Measured("sharpness", "%", before, thing=cut)],
             )
         end = 0.0
         bare = seen.sharpness(_through(footage, cut, pictures, sharpen=0.0))
@@ -115,9 +119,15 @@ def _sharper_take(edit: Edit, cut: Record) -> str:
     return f"; frames {best['in_frame']} to {best['out_frame']} of the same scene are sharper"
 
 
+def _grain(footage: Footage, cut: Record, pictures: Any, **changed: float) -> float:
+    """Noise once a filter that looks back has its memory filled: of the later half of the pictures."""
+    shown = _through(footage, cut, pictures, **changed)
+    return seen.noise(shown[len(shown) // 2 :])
+
+
 def _noise(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple[Record, Measured]:
-    pictures = footage.run(cut, crop=True)[:12]
-    before = seen.noise(_through(footage, cut, pictures))
+    pictures = footage.run(cut, crop=True)[:_NOISE_PICTURES]
+    before = _grain(footage, cut, pictures)
     at_first = Measured("noise", "code values", before, thing=cut)
     effects = fields.effects(cut)
     if wanted.sign > 0:
@@ -128,7 +138,11 @@ def _noise(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple[R
         else:
             name, end, target = "denoise", EFFECTS["denoise"][1], max(CLEAN, before * 0.5)
         if before < CLEAN and not wanted.insist:
-            raise Refused(f"the measurement says otherwise: noise is {before:.1f} code values, below {CLEAN}", [at_first], asks=True)
+            raise Refused(
+                f"the measurement says otherwise: noise is {before:.1f} code values, below {CLEAN}",
+                [at_first],
+                asks=True,
+            )
     has = effects.get(name, 0.0)
     if not wanted.placed and wanted.sign < 0 and before < NOISY and _noisier(edit, footage, wanted):
         raise Refused("not noisy", [at_first])
@@ -136,17 +150,15 @@ def _noise(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple[R
     def at(far: float) -> float:
         return round(has + (end - has) * far, 2)
 
-    far = search(
-        lambda x: wanted.sign * (seen.noise(_through(footage, cut, pictures, **{name: at(x)})) - target), steps=7
-    )
-    after = seen.noise(_through(footage, cut, pictures, **{name: at(far)}))
+    far = search(lambda x: wanted.sign * (_grain(footage, cut, pictures, **{name: at(x)}) - target), steps=7)
+    after = _grain(footage, cut, pictures, **{name: at(far)})
     return _effect(cut, name, at(far)), Measured("noise", "code values", before, target, after, cut)
 
 
 def _noisier(edit: Edit, footage: Footage, wanted: Wanted) -> bool:
     """Whether any of the cuts in question is beyond the limit: then only those are corrected."""
     return any(
-        seen.noise(_through(footage, edit.cuts[n], footage.run(edit.cuts[n], crop=True)[:12])) >= NOISY
+        _grain(footage, edit.cuts[n], footage.run(edit.cuts[n], crop=True)[:_NOISE_PICTURES]) >= NOISY
         for n in wanted.chosen
     )
 
@@ -158,7 +170,11 @@ def _flicker(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple
     if wanted.sign > 0:
         raise Refused("flicker is not put in", [at_first])
     if before < FLICKERS and not wanted.insist:
-        raise Refused(f"the measurement says otherwise: flicker is {before:.2f} code values, below {FLICKERS}", [at_first], asks=True)
+        raise Refused(
+            f"the measurement says otherwise: flicker is {before:.2f} code values, below {FLICKERS}",
+            [at_first],
+            asks=True,
+        )
     target = before * (1 - min(0.9, 0.75 * wanted.strength))
     best = (before, fields.effects(cut).get("deflicker", 0.0))
     for size in (5.0, 9.0, 14.0, 20.0):
@@ -183,7 +199,8 @@ def _stability(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tup
         return _effect(cut, "stabilise", 0.0), Measured("shake", "% of the width", before, own, own, cut)
     if before < TREMBLES * 100 and not wanted.insist:
         raise Refused(
-            f"the measurement says otherwise: shake is {before:.2f} % of the width, below {TREMBLES * 100}", [at_first], asks=True
+            f"the measurement says otherwise: shake is {before:.2f} % of the width, below "
+                f"{TREMBLES * 100}", [at_first], asks=True
         )  # fmt: skip
     target = before * (1 - min(0.9, 0.75 * wanted.strength))
     most = EFFECTS["stabilise"][1]
@@ -203,7 +220,9 @@ def _horizon(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple
     if wanted.sign < 0:
         raise Refused("a picture is not tilted on purpose", [at_first])
     if abs(before) < CROOKED_DEGREES and not wanted.insist:
-        raise Refused(f"the measurement says otherwise: long lines lie {before:+.1f} degrees from level", [at_first], asks=True)
+        raise Refused(
+            f"the measurement says otherwise: long lines lie {before:+.1f} degrees from level", [at_first], asks=True
+        )
     turn = min(max(has - before, EFFECTS["rotate"][0]), EFFECTS["rotate"][1])
     again = seen.tilt(pictures, turn)
     after = again[0] if again else before
@@ -234,7 +253,9 @@ def _blur(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple[Re
         return rest | {"blur": {**cut["blur"], "sigma": after}}, measured
     box = edit.shot(cut).get("subject_box")
     if box is None and not wanted.insist:
-        raise Refused("no subject is known that would stay sharp: a scan with the models finds it", [measured], asks=True)
+        raise Refused(
+            "no subject is known that would stay sharp: a scan with the models finds it", [measured], asks=True
+        )
     sharp = Box.read(box, "subject_box").record() if box else [0.3, 0.15, 0.4, 0.8]
     return rest | {"blur": {"sigma": after, "subject": sharp}}, measured
 
@@ -259,7 +280,11 @@ def _bars(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple[Re
         return _effect(cut, "letterbox", 0.0), measured
     if inner and before > 0.01:
         # Bars of the source: the inner picture is enlarged until it fills the frame.
-        ratio = (inner.width / inner.height) * footage.media(cut["source_id"]).width / footage.media(cut["source_id"]).height
+        ratio = (
+            (inner.width / inner.height)
+            * footage.media(cut["source_id"]).width
+            / footage.media(cut["source_id"]).height
+        )
         wide = inner.width * min(1.0, aspect / ratio)
         high = inner.height * min(1.0, ratio / aspect)
         box = Box(inner.x + (inner.width - wide) / 2, inner.y + (inner.height - high) / 2, wide, high)
@@ -343,7 +368,9 @@ def _what(edit: Edit, cuts: list[Record]) -> str:
         if old.get("framing") != new.get("framing"):
             words.setdefault("enlargement", []).append(f"{1 / min(fields.framing(new).start.width, 1):.3g}")
     total = sum(a is not b for a, b in zip(edit.cuts, cuts, strict=True))
-    return ", ".join(f"{name} {'/'.join(dict.fromkeys(values))}" for name, values in words.items()) + f" on {total} cuts"
+    return (
+        ", ".join(f"{name} {'/'.join(dict.fromkeys(values))}" for name, values in words.items()) + f" on {total} cuts"
+    )
 
 
 _AXES: dict[str, One] = {

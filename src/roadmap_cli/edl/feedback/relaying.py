@@ -65,7 +65,9 @@ def _fitting(edit: Edit, cut: Record, before: Record | None, length: int) -> Rec
                 del made[name]
     told = fields.sound(made)
     if told.lead_frames or told.lag_frames:
-        fitted = replace(told, lead_frames=min(told.lead_frames, length // 2), lag_frames=min(told.lag_frames, length // 2))
+        fitted = replace(
+            told, lead_frames=min(told.lead_frames, length // 2), lag_frames=min(told.lag_frames, length // 2)
+        )
         made["sound"] = fitted.record()
     return made
 
@@ -82,10 +84,9 @@ def _moved(edit: Edit, new: dict[str, Record], thing: Record, total: int, *, who
     """A title or cue at its new place; None if nothing is left of it."""
     first, end = int(thing["timeline_in_frame"]), int(thing["timeline_out_frame"])
     start = _at(edit, new, first, total)
-    if whole:  # music runs from moment to moment
-        stop = total if end >= edit.length else _at(edit, new, end, total)
-    else:
-        stop = min(total, start + end - first)
+    # Music runs from moment to moment, a title for as long as it did.
+    moment = total if end >= edit.length else _at(edit, new, end, total)
+    stop = moment if whole else min(total, start + end - first)
     if stop - start < 1:
         return None
     made = {**thing, "timeline_in_frame": start, "timeline_out_frame": stop}
@@ -102,7 +103,7 @@ def _at(edit: Edit, new: dict[str, Record], frame: int, total: int) -> int:
     cut = edit.cuts[index]
     if (kept := new.get(origin(cut))) is not None:
         length = kept["timeline_out_frame"] - kept["timeline_in_frame"]
-        return int(kept["timeline_in_frame"]) + min(frame - int(cut["timeline_in_frame"]), length)
+        return int(kept["timeline_in_frame"]) + min(frame - int(cut["timeline_in_frame"]), int(length))
     for later in edit.cuts[index + 1 :]:
         if (kept := new.get(origin(later))) is not None:
             return int(kept["timeline_in_frame"])

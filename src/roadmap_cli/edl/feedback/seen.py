@@ -79,7 +79,7 @@ def sharpness(pictures: Any) -> float:
 
 
 def blurred(pictures: Any) -> float:
-    """How blurred pictures are, 0 sharp to 1: what blurring once more takes of their differences (Crete et al. 2007)."""
+    """How blurred pictures are, from 0 to 1: what one more blur takes of their differences (Crete et al. 2007)."""
     import cv2
     import numpy
 
@@ -170,7 +170,11 @@ def smooth(route: Any, fps: float) -> Any:
     import numpy
 
     reach = max(1, round(fps / 2))
-    padded = numpy.pad(route, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd") if len(route) > reach else numpy.pad(route, ((reach, reach), (0, 0)), mode="edge")  # fmt: skip
+    around = ((reach, reach), (0, 0))
+    if len(route) > reach:
+        padded = numpy.pad(route, around, mode="reflect", reflect_type="odd")
+    else:
+        padded = numpy.pad(route, around, mode="edge")
     kernel = numpy.ones(2 * reach + 1) / (2 * reach + 1)
     return numpy.stack([numpy.convolve(padded[:, n], kernel, "valid") for n in range(route.shape[1])], axis=1)
 

@@ -1,9 +1,13 @@
-"""Slips of the pen mended: a word that is nowhere in what people say, and one letter away from one that is."""
+"""Slips of the pen mended: a word that is nowhere in what people say, and one letter away from one that is.
+
+`ordinary.txt` holds common words that lie near to telling ones and are none of them.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from importlib import resources
 
 from roadmap_cli.edl.feedback import likeness
 
@@ -11,15 +15,16 @@ from roadmap_cli.edl.feedback import likeness
 _SHORTEST, _LONG = 4, 8
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 #: Slips that are words of their own, or further away than one letter.
-_KNOWN = {"musik": "music", "colur": "colour", "collor": "color", "audeo": "audio", "vid": "video", "pls": "please", "plz": "please",
-          "abit": "a bit", "alot": "a lot", "lil": "little", "thru": "through", "bg": "background", "sec": "second", "mins": "minutes",
-          "loose the": "lose the", "subs": "subtitles", "sfx": "sound", "vol": "volume", "b/w": "black and white"}  # fmt: skip
-#: Ordinary words that lie near to telling ones.
-_ORDINARY = frozenset(
-    "shore short cellar seller dinner winner bride brides groom dance danced horse house sister brother mother father "
-    "table cable plane train strain stain moose mouse goose coast boast roast blast beach reach peach church lunch "
-    "fright flight fight might eight weight height night tight sight light right bright".split()
-)
+_KNOWN = {"musik": "music", "colur": "colour", "collor": "color", "audeo": "audio", "vid": "video", "pls": "please",
+ "plz": "please",
+          "abit": "a bit", "alot": "a lot", "lil": "little", "thru": "through", "bg": "background", "sec": "second",
+           "mins": "minutes",
+          "subs": "subtitles", "sfx": "sound", "vol": "volume"}  # fmt: skip
+
+
+@cache
+def _ordinary() -> frozenset[str]:
+    return frozenset((resources.files("roadmap_cli.edl.feedback") / "ordinary.txt").read_text().split())
 
 
 def mended(phrase: str) -> str:
@@ -32,12 +37,16 @@ def _right(word: str) -> str:
     if word in _KNOWN:
         return _KNOWN[word]
     known = likeness.vocabulary()
-    if len(word) < _SHORTEST or word in known or word in _ORDINARY or "'" in word:
+    if len(word) < _SHORTEST or word in known or word in _ordinary() or "'" in word:
         return word
     if any(word.endswith(end) and word[: -len(end)] in known for end in ("s", "es", "ed", "d", "ing", "er", "ly", "y")):
         return word
     most = 2 if len(word) >= _LONG else 1
-    near = [(distance(word, other, most), other) for other in known if abs(len(other) - len(word)) <= most and other[0] == word[0]]
+    near = [
+        (distance(word, other, most), other)
+        for other in known
+        if abs(len(other) - len(word)) <= most and other[0] == word[0]
+    ]
     swapped = [other for _, other in near if sorted(other) == sorted(word)]
     if len(swapped) == 1:
         return swapped[0]

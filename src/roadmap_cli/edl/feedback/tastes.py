@@ -145,7 +145,7 @@ def _record(who: str, axis: str, sign: int, steps: float, count: int, said: int,
 
     return {
         "kind": "edl.taste",
-        "id": content_id("edl.taste", who=who, axis=axis, sign=sign, steps=round(steps, 4), count=count, said=said),
+        "id": content_id("edl.taste", who=who, axis=axis, sign=sign, steps=f"{steps:.4f}", count=count, said=said),
         "at": at,
         "who": who,
         "axis": axis,

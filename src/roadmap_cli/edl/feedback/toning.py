@@ -109,29 +109,29 @@ AXES: dict[str, Axis] = {
         195, 130, moves=frozenset({"spread"}),
     ),
     "punch": Axis(
-        "luma deviation plus mean chroma", "code values", _lively, 0.15, True, 75, 150,
+        "luma deviation plus mean chroma", "code values", _lively, 0.15, True, 52, 150,
         ((("grade.contrast", 1.1), ("effects.vibrance", 0.15)),
          (("grade.contrast", 1.25), ("effects.vibrance", 0.3), ("grade.saturation", 1.25))),
         ((("grade.contrast", 0.85), ("effects.vibrance", -0.15)), (("grade.saturation", 0.7),)),
         140, 60, moves=frozenset({"spread", "chroma"}),
     ),
     "saturation": Axis(
-        "mean chroma", "code values", _chroma, 0.2, True, 22, 95,
+        "mean chroma", "code values", _chroma, 0.2, True, 10, 95,
         ((("effects.vibrance", 0.3),), (("grade.saturation", 1.4),)),
         ((("grade.saturation", 0.6),), (("effects.vibrance", -0.3),)),
-        80, 25, moves=frozenset({"chroma"}),
+        80, 10, moves=frozenset({"chroma"}),
     ),
     "temperature": Axis(
         "b* of near-neutrals", "CIE units", _yellow, 4, False, -5, 5,
         ((("grade.warmth_k", 600),), (("grade.saturation", 0.85),)),
         ((("grade.warmth_k", -600),), (("grade.saturation", 0.85),)),
-        8, -6, "neutral", frozenset({"skin"}),
+        8, -6, "neutral", frozenset({"skin", "chroma"}),
     ),
     "tint": Axis(
         "a* of near-neutrals", "CIE units", _magenta, 3, False, -4, 4,
         ((("effects.tint", 10),), (("grade.saturation", 0.85),)),
         ((("effects.tint", -10),), (("grade.saturation", 0.85),)),
-        6, -5, "neutral", frozenset({"skin"}),
+        6, -5, "neutral", frozenset({"skin", "chroma"}),
     ),
     "skin": Axis(
         "colour of skin", "code values", _skin_colour, 0.18, True, 22, 42,
@@ -157,7 +157,8 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) ->
     chosen = [_Case.of(edit, footage, position, axis, face) for position in wanted.chosen]
     chosen = [case for case in chosen if case.mask.any()]
     if not chosen:
-        what = "skin" if axis.pixels == "skin" or face else "grey things to tell the light by" if axis.pixels == "neutral" else "picture"  # fmt: skip
+        what = "skin" if axis.pixels == "skin" or face else ("grey things to tell "
+            "the light by") if axis.pixels == "neutral" else "picture"  # fmt: skip
         raise Refused(f"no {what} found in these pictures")
     sign = wanted.sign
     values = [axis.measure(case.shown(case.look), case.mask) for case in chosen]
@@ -165,7 +166,7 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) ->
     beyond = [v < axis.low if sign > 0 else v > axis.high for v in values]
     if not any(beyond) and wanted.complaint and not wanted.insist:
         _contradict(axis, sign, values, taken)
-    if wanted.placed or not any(beyond):
+    if not any(beyond):
         beyond = [True] * len(values)
     bare = wanted.axis == "saturation" and max(values) < 1
     if bare:
@@ -220,7 +221,12 @@ def _mask(edit: Edit, cut: Record, shown: Any, pixels: str) -> Any:
     if pixels == "face":
         shot = edit.shot(cut)
         box = shot.get("subject_box")
-        if shot.get("subject") in {"face", "person"} and isinstance(box, list) and len(box) == 4 and "framing" not in cut:
+        if (
+            shot.get("subject") in {"face", "person"}
+            and isinstance(box, list)
+            and len(box) == 4
+            and "framing" not in cut
+        ):
             high, wide = shown.shape[1:3]
             x, y, w, h = (float(side) for side in box)
             whole[:] = False

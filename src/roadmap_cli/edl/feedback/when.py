@@ -16,7 +16,7 @@ _EDGE_S = Fraction(8)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the programme. Seconds are from its start, negative from its end; `shot` counts from 1, -1 is the last."""
+    """A place in the programme: seconds from its start, negative from its end; shots count from 1, -1 is the last."""
 
     start_s: Fraction | None = None
     end_s: Fraction | None = None
@@ -32,30 +32,70 @@ class Place:
             return f"the {self.part}"
         if self.start_s is None and self.end_s is None:
             return "everywhere"
-        ends = [f"{float(value):g} s" if value is not None else "" for value in (self.start_s, self.end_s)]
+        ends = ["" if value is None else _spelled(value) for value in (self.start_s, self.end_s)]
         return f"at {ends[0]}" if ends[0] == ends[1] else f"{ends[0] or 'the start'} to {ends[1] or 'the end'}"
+
+
+def _spelled(seconds: Fraction) -> str:
+    """Seconds for people: 9:59, or 5 s before the end."""
+    if seconds < 0:
+        return f"{float(-seconds):g} s before the end"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}:{float(rest):02.0f}" if rest.denominator == 1 else f"{minutes}:{float(rest):05.2f}"
 
 
 #: Nothing was said of a place.
 EVERYWHERE = Place()
 
-_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-            "fifteen": 15, "twenty": 20, "thirty": 30, "few": 5, "couple of": 3}  # fmt: skip
-_ORDINALS = {"first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
-             "ninth": 9, "tenth": 10, "last": -1, "final": -1, "closing": -1}  # fmt: skip
-_T = r"(\d{1,2}(?::\d{2}){1,2}(?:\.\d+)?|\d+(?:\.\d+)?\s*(?:seconds?|secs?|s|minutes?|mins?)\b|\d+(?:\.\d+)?(?=\s*(?:to|and|-|–)))"
-_U = r"(\d{1,2}(?::\d{2}){1,2}(?:\.\d+)?|\d+(?:\.\d+)?\s*(?:seconds?|secs?|s|minutes?|mins?|m)\b)"
-_SPAN = re.compile(rf"\b(?:(?:from|between)\s+)?{_T}\s*(?:to|and|until|till|-|–)\s*{_U}")
-_ONWARDS = re.compile(rf"\b(?:from|after|since|starting at)\s+{_U}(?:\s+(?:on|onwards?))?")
-_UNTIL = re.compile(rf"\b(?:before|until|till|up to)\s+{_U}")
-_AT = re.compile(rf"\b(?:at|around|near|about)\s+(?:about\s+)?{_U}(?:\s+in)?|\b(\d{{1,2}}:\d{{2}})\b")
-_COUNT = r"(\d+|one|two|three|four|five|six|seven|eight|nine|ten|fifteen|twenty|thirty|few|couple of)"
-_EDGE = re.compile(rf"\b(?:in |for |during |at )?(?:the )?(first|last|opening|final) {_COUNT} ?(seconds?|secs?|minutes?)\b")
-_SHOT = re.compile(rf"\b(?:in |on |for |of |during |at )?(?:the |that )?({'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th)) (?:shot|clip|cut|scene|take|one)\b")
-_NUMBERED = re.compile(r"\b(?:in |on |at )?(?:shot|clip|cut|scene)\s*(?:number |no\.? ?|#)?(\d+)\b")
-_HALF = re.compile(r"\b(?:in |during |for )?the (first|second|last) half\b")
-_PART = re.compile(r"\b(?:(?:in|at|near|around|during|towards?|for|by|of) )?the (?:very )?(start|beginning|opening|intro|end|ending|outro|middle)\b")
-_ALIASES = {"beginning": "start", "opening": "start", "intro": "start", "ending": "end", "outro": "end"}
+_NUMBERS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "fifteen": 15, "twenty": 20, "thirty": 30, "few": 5, "couple": 3, "couple of": 3,
+}  # fmt: skip
+_ORDINALS = {
+    "first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+    "ninth": 9, "tenth": 10, "last": -1, "final": -1, "closing": -1,
+}  # fmt: skip
+_CLOCK = r"\d{1,2}(?::\d{2}){1,2}(?:\.\d+)?"
+_UNITS = r"seconds?|secs?|s|minutes?|mins?|m"
+#: A time: a clock, a number with its unit, or a bare number that another time follows.
+_T = rf"({_CLOCK}|\d+(?:\.\d+)?\s*(?:{_UNITS})\b|\d+(?:\.\d+)?(?=\s*(?:to|and|until|till|-|–)))"
+_U = rf"({_CLOCK}|\d+(?:\.\d+)?\s*(?:{_UNITS})\b)"
+_SPAN = re.compile(
+    rf"\b(?:(?:from|between|in)\s+)?(?:the )?(?:second )?{_T}\s*(?:to|"
+    rf"and|until|till|-|–)\s*(?:second )?{_U}"
+)
+_ONWARDS = re.compile(
+    rf"\b(?:from|after|since|starting at|starting from|past)\s+(?:about )?{_U}(?:\s+(?:on|"
+    rf"onwards?))?"
+)
+_UNTIL = re.compile(rf"\b(?:before|until|till|up to)\s+(?:about )?{_U}")
+_AT = re.compile(
+    rf"(?:\b(?:at|around|near|about|by|@)|@|~)\s*(?:about\s+|around\s+)?(?:the\s+)?{_U}(?:\s+(?:in|"
+    rf"mark))?|\b(\d{{1,2}}:\d{{2}})\b"
+)
+_COUNT = r"(\d+|one|two|three|four|five|six|seven|eight|nine|ten|fifteen|twenty|thirty|few|couple of|couple)"
+_EDGE = re.compile(
+    rf"\b(?:in |for |during |at |over )?(?:the )?(?:very )?(first|last|opening|final) {_COUNT} ?(seconds?|secs?|s|"
+    rf"minutes?|mins?)\b"
+)
+_SHOT = re.compile(
+    rf"\b(?:in |on |for |of |during |at )?(?:the |that )?(?:very )?({'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th)) "
+    r"(?:shot|clip|cut|scene|take|one)\b"
+)
+_NUMBERED = re.compile(r"\b(?:in |on |at )?(?:the )?(?:shot|clip|cut|scene)\s*(?:number |no\.? ?|#)?(\d+)\b")
+_HALF = re.compile(
+    r"\b(?:in |during |for |throughout )?(?:the )?(first|second|last) half\b|\b(?:from )?(?:the "
+    r")?(halfway|half way) (?:on|through)"
+)
+_PART = re.compile(
+    r"\b(?:(?:in|at|near|around|during|towards?|for|by|of|right at) )?the (?:very )?"
+    r"(start|beginning|opening|intro(?:duction)?|end|ending|outro|finale|middle|centre part|mid-?section)\b"
+    r"|\b(boring |weak |dull |slow )?(intro|outro)\b"
+)
+_ALIASES = {
+    "beginning": "start", "opening": "start", "intro": "start", "introduction": "start", "ending": "end",
+    "outro": "end", "finale": "end", "centre part": "middle", "mid-section": "middle", "midsection": "middle",
+}  # fmt: skip
 
 
 def read(text: str) -> tuple[Place, str]:
@@ -82,9 +122,10 @@ def read(text: str) -> tuple[Place, str]:
     if match := _NUMBERED.search(text):
         return Place(shot=max(1, int(match[1]))), _without(text, match)
     if match := _HALF.search(text):
-        return Place(part="first half" if match[1] == "first" else "second half"), _without(text, match)
+        return Place(part="first half" if match[1] == "first" else "second half"), text
     if match := _PART.search(text):
-        return Place(part=_ALIASES.get(match[1], match[1])), text
+        part = match[1] or match[3]
+        return Place(part=_ALIASES.get(part, part)), text
     return EVERYWHERE, text
 
 
@@ -152,4 +193,5 @@ def spell(place: Place, cuts: Sequence[Record], chosen: Sequence[int], fps: Frac
     """The chosen cuts' time in the programme, for people."""
     if not chosen:
         return place.words
-    return f"{timecode.clock(cuts[chosen[0]]['timeline_in_frame'], fps)} to {timecode.clock(cuts[chosen[-1]]['timeline_out_frame'], fps)}"
+    first, last = cuts[chosen[0]]["timeline_in_frame"], cuts[chosen[-1]]["timeline_out_frame"]
+    return f"{timecode.clock(first, fps)} to {timecode.clock(last, fps)}"

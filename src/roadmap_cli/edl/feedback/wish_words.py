@@ -114,9 +114,11 @@ TOPICS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("sharpness", r"sharpness|sharpening"),
         ("sibilance", r"s(?:'s|es)|s[- ]sounds?|esses|sibilants?|sibilance"),
         ("title", r"titles?|captions?|subtitles?|text|lettering|font|lower thirds?"),
-        ("music", r"music|songs?|soundtrack|score|tunes?|(?:backing|background|music) tracks?|track(?: underneath)?|beat drop|bgm|melody|"
+        ("music", r"music|songs?|soundtrack|score|tunes?|(?:backing|background|music) tracks?|track(?: "
+                  r"underneath)?|beat drop|bgm|melody|"
                   r"jingle|background song"),
-        ("silence", r"pauses?|silences?|gaps|(?:silent|quiet|empty|dead) (?:parts|bits|sections|moments|stretches|spots)|dead air|lulls"),
+        ("silence", r"pauses?|silences?|gaps|(?:silent|quiet|empty|dead) (?:parts|bits|sections|moments|stretches|"
+                    r"spots)|dead air|lulls"),
         ("speech", r"voices?|voice-?overs?|speech|speakers?|dialog(?:ue)?s?|narrat\w+|talking|vocals?|interviewee|"
                    r"conversations?|commentary|presenter|spoken words?|(?:is|are|they|she|he) say(?:s|ing)?"),
         ("sound", r"audio|sounds?|volume|noise level|mix|levels?"),
@@ -146,33 +148,57 @@ _LONG = {"start": "start-", "end": "end+", "shots": "shot_length+", "shot": "sho
 _QUICK = {"playback": "speed+", "slow_motion": "speed+", "start": "start+", "end": "end-", "shots": "shot_length-",
           "title": "titles-", "shot": "speed+"}  # fmt: skip
 _DULL = {"start": "start-", "colours": "saturation-", "end": "end-"}
-_STRONG = {"exposure": "exposure+", "saturation": "saturation+", "sharpness": "sharpness+", "temperature": "temperature+", "blur": "blur+", "start": "start+", "end": "end+", "skin": "skin+", "transition": "transitions+", "music": "music+", "speech": "speech+", "colours": "saturation+", "background": "blur+", "sound": "loudness+"}
+_STRONG = {
+    "exposure": "exposure+",
+    "saturation": "saturation+",
+    "sharpness": "sharpness+",
+    "temperature": "temperature+",
+    "blur": "blur+",
+    "start": "start+",
+    "end": "end+",
+    "skin": "skin+",
+    "transition": "transitions+",
+    "music": "music+",
+    "speech": "speech+",
+    "colours": "saturation+",
+    "background": "blur+",
+    "sound": "loudness+",
+}
 _ADJECTIVES: tuple[Adjective, ...] = (
-    (r"dark(?:er|ish|ness)?|dim(?:mer)?|gloom(?:y|ier)|murk(?:y|ier)|under-?exposed|shadowy|shady|under-?lit|sombre|somber|pitch[- ]black|dusky|inky", "exposure-", {}),
-    (r"bright(?:er)?|over-?exposed|(?:blown|burned|burnt)[- ]?out|lighter|light|blinding|glaring|over-?lit|glary|dazzling|(?:bleached|whited)[- ]?out", "exposure+", {}),
+    (r"dark(?:er|ish|ness)?|dim(?:mer)?|gloom(?:y|ier)|murk(?:y|ier)|under-?exposed|shadowy|shady|under-?lit|"
+     r"sombre|somber|pitch[- ]black|dusky|inky", "exposure-", {}),
+    (r"bright(?:er)?|over-?exposed|(?:blown|burned|burnt)[- ]?out|lighter|light|blinding|glaring|over-?lit|glary|"
+     r"dazzling|(?:bleached|whited)[- ]?out", "exposure+", {}),
     (r"contrasty|harsh(?:er)?|stark(?:er)?", "contrast+",
-     {"sibilance": "sibilance+", "music": "music+", "speech": "speech+", "sound": "loudness+", "colours": "saturation+", "transition": "transitions-"}),
+     {"sibilance": "sibilance+", "music": "music+", "speech": "speech+", "sound": "loudness+",
+      "colours": "saturation+", "transition": "transitions-"}),
     (r"flat(?:ter)?|washed[- ]?out|haz(?:y|ier)|milky|foggy|low[- ]contrast|punchless|muddy|chalky", "contrast-",
      {"colours": "saturation-", "skin": "skin-", "face": "skin-", "start": "start-"}),
     (r"punch(?:y|ier)|zing(?:y|ier)|poppy", "punch+", {"music": "music+", "speech": "speech+", "sound": "loudness+"}),
     (r"lifeless|bland(?:er)?|lackluster|lacklustre|uninspiring|blah|meh|insipid|anaemic|anemic", "punch-",
      {"start": "start-", "end": "end+", "colours": "saturation-", "skin": "skin-", "face": "skin-"}),
-    (r"over-?saturated|saturated|garish|gaudy|neon|vivid|vibrant|colou?rful|lurid|technicolou?r|rich(?:er)?", "saturation+",
+    (r"over-?saturated|saturated|garish|gaudy|neon|vivid|vibrant|"
+        r"colou?rful|lurid|technicolou?r|rich(?:er)?", "saturation+",
      {"skin": "skin+"}),
-    (r"desaturated|under-?saturated|faded|colou?rless|gr[ae]y|drab|muted|subdued|dreary colours|monochrome", "saturation-", {"skin": "skin-"}),
+    (r"desaturated|under-?saturated|faded|colou?rless|gr[ae]y|drab|muted|subdued|dreary colours|"
+        r"monochrome", "saturation-", {"skin": "skin-"}),
     (r"warm(?:er)?|yellow(?:ish|er)?|orange(?:y|r)?|orangy|amber|golden|reddish|toasty|sepia", "temperature+",
      {"skin": "skin+", "face": "skin+"}),
-    (r"cold(?:er)?|cool(?:er)?|blu(?:e|er|ish)|icy|chilly|frosty|wintry", "temperature-", {"skin": "skin-", "face": "skin-"}),
-    (r"sunburn(?:t|ed)|red(?:der)?|rosy|flushed|tanned|ruddy", "skin+", {"colours": "saturation+", "look": "temperature+"}),
+    (r"cold(?:er)?|cool(?:er)?|blu(?:e|er|ish)|icy|chilly|frosty|"
+        r"wintry", "temperature-", {"skin": "skin-", "face": "skin-"}),
+    (r"sunburn(?:t|ed)|red(?:der)?|rosy|flushed|tanned|"
+        r"ruddy", "skin+", {"colours": "saturation+", "look": "temperature+"}),
     (r"green(?:ish|er|y)?", "tint-", {}),
     (r"pink(?:er|ish|y)?|purpl(?:e|er|ish|y)|magenta(?:ish)?|violet", "tint+", {}),
     (r"pal(?:e|er|lid)|sick(?:ly)?|ghostly|ashen|pasty|like (?:ghosts?|zombies?|corpses?)", "skin-",
      {"colours": "saturation-"}),
-    (r"blurr(?:y|ed|ier)|out of focus|unfocuse?d|fuzz(?:y|ier)|unsharp|smeary|mushy|smudgy|indistinct", "sharpness-", {"background": "blur+"}),
+    (r"blurr(?:y|ed|ier)|out of focus|unfocuse?d|fuzz(?:y|ier)|unsharp|smeary|mushy|smudgy|"
+        r"indistinct", "sharpness-", {"background": "blur+"}),
     (r"dream(?:y|ier|like)|ethereal", "blur+", {}),
     (r"sharp(?:er|ened)?|crisp(?:er)?|over-?sharpened|crunchy|in focus|digital|razor", "sharpness+",
      {"contrast": "contrast+", "sibilance": "sibilance+", "transition": "transitions-"}),
-    (r"grain(?:y|ier)|nois(?:y|ier)|speckl(?:ed|y)|gritt(?:y|ier)", "noise+", {"sound": "hum+", "speech": "hum+", "background": "hum+"}),
+    (r"grain(?:y|ier)|nois(?:y|ier)|speckl(?:ed|y)|gritt(?:y|"
+        r"ier)", "noise+", {"sound": "hum+", "speech": "hum+", "background": "hum+"}),
     (r"(?:too |looks? (?:too )?)clean", "noise-", {}),
     (r"shak(?:y|ier)|wobbl(?:y|ier)|jitter(?:y|ier)|bump(?:y|ier)|unstable|unsteady|jerk(?:y|ier)|sea-?sick|nauseating|"
      r"bouncy|trembl(?:y|ing)|twitchy|jiggly|jumpy camera", "stability-", {}),
@@ -180,37 +206,51 @@ _ADJECTIVES: tuple[Adjective, ...] = (
     (r"flicker(?:y|ing)|strob(?:y|ing)", "flicker+", {}),
     (r"crooked|tilted|slanted|skewed|lopsided|wonky|askew", "horizon-", {}),
     (r"level|straight", "horizon+", {}),
-    (r"tight(?:er)?|cramped|zoomed[- ]in|close(?:r)?", "framing-", {"silence": "silence-", "length": "pace+", "pace": "pace+"}),
+    (r"tight(?:er)?|cramped|zoomed[- ]in|"
+        r"close(?:r)?", "framing-", {"silence": "silence-", "length": "pace+", "pace": "pace+"}),
     (r"wide(?:r)?|loose(?:r)?|zoomed[- ]out|far away", "framing+", {}),
     (r"slow(?:er|ly)?|sluggish|draggy", "pace-",
      {"slow_motion": "speed-", "playback": "speed-", "start": "start-", "end": "end+", "shot": "speed-"}),
     (r"dull(?:er)?", "punch-", _DULL | {"pace": "pace-", "middle": "pace-", "length": "pace-", "sound": "speech-"}),
-    (r"boring|tedious|dreary|monotonous|uninteresting|weak|lame|bor(?:es|ed)|sleepy|plodding|lethargic|slow-moving|snoozy", "pace-", _DULL),
-    (r"exciting|gripping|interesting|engaging|catch(?:y|ier)|lively|livelier", "energy+", {"start": "start+", "end": "end-"}),
+    (r"boring|tedious|dreary|monotonous|uninteresting|weak|lame|bor(?:es|ed)|sleepy|plodding|lethargic|"
+     r"slow-moving|snoozy", "pace-", _DULL),
+    (r"exciting|gripping|interesting|engaging|catch(?:y|ier)|lively|"
+        r"livelier", "energy+", {"start": "start+", "end": "end-"}),
     (r"energetic|hyper(?:active)?|upbeat", "energy+", {"start": "start+"}),
     (r"fast(?:er)?|quick(?:er|ly)?|speedy|snapp(?:y|ier)|pacy", "pace+", _QUICK),
-    (r"rushed|frantic|hectic|hurried|breathless|frenetic|manic", "pace+", {"end": "end-", "start": "start+", "speech": "silence-"}),
+    (r"rushed|frantic|hectic|hurried|breathless|frenetic|"
+        r"manic", "pace+", {"end": "end-", "start": "start+", "speech": "silence-"}),
     (r"calm(?:er)?|relaxed|leisurely", "pace-", {}),
     (r"chopp(?:y|ier)|cut up|fragmented|staccato|busy", "shot_length-", {"sound": "clicks+"}),
     (r"long(?:er)?|length(?:y|ier)|endless|forever|drawn[- ]out", "length+", _LONG),
     (r"short(?:er)?|brief(?:er)?", "length-", {k: v[:-1] + ("-" if v[-1] == "+" else "+") for k, v in _LONG.items()}),
-    (r"abrupt(?:ly)?|sudden(?:ly)?|jarring", "end-", {"start": "start+", "transition": "transitions-", "shots": "transitions-"}),
+    (r"abrupt(?:ly)?|sudden(?:ly)?|"
+        r"jarring", "end-", {"start": "start+", "transition": "transitions-", "shots": "transitions-"}),
     (r"gentl(?:e|er|y)", "pace-", {"start": "start-", "transition": "transitions+", "end": "end+"}),
-    (r"loud(?:er|ly)?|overpowering|overwhelming|deafening|dominant|blaring|blasting|booming|ear-?splitting", "loudness+",
+    (r"loud(?:er|ly)?|overpowering|overwhelming|deafening|dominant|blaring|blasting|booming|"
+        r"ear-?splitting", "loudness+",
      {"music": "music+", "speech": "speech+", "background": "hum+"}),
-    (r"quiet(?:er|ly)?|inaudible|faint(?:er)?|silent|hushed|muffled", "loudness-", {"music": "music-", "speech": "speech-"}),
+    (r"quiet(?:er|ly)?|inaudible|faint(?:er)?|silent|hushed|"
+        r"muffled", "loudness-", {"music": "music-", "speech": "speech-"}),
     (r"softer", "contrast-", {"music": "music-", "speech": "speech-", "sound": "loudness-", "background": "blur+",
-                              "transition": "transitions+", "shots": "transitions+", "start": "start-", "sibilance": "sibilance-"}),
+                              "transition": "transitions+", "shots": "transitions+", "start": "start-",
+                               "sibilance": "sibilance-"}),
     (r"uneven|inconsistent|erratic|all over the place", "evenness-", {"colours": "match-", "shots": "match-"}),
     (r"even|consistent|balanced", "evenness+", {"colours": "match+", "shots": "match+"}),
-    (r"echo(?:ey|y|ing)|reverb(?:y|erant)?|hiss(?:y|ing)?|hum(?:ming)?|buzz(?:y|ing)?|rumbl(?:y|ing)|boxy|tinny", "hum+", {}),
+    (r"echo(?:ey|y|ing)|reverb(?:y|erant)?|hiss(?:y|ing)?|hum(?:ming)?|buzz(?:y|ing)?|rumbl(?:y|ing)|boxy|"
+        r"tinny", "hum+", {}),
     (r"strong(?:er)?|intense|heavy|heavier|powerful|screaming|aggressive", "contrast+", _STRONG),
-    (r"soft", "sharpness-", {"music": "music-", "speech": "speech-", "sound": "loudness-", "transition": "transitions+"}),
+    (r"soft", "sharpness-", {"music": "music-", "speech": "speech-", "sound": "loudness-",
+     "transition": "transitions+"}),
     (r"dramatic|moody|moodier|cinematic|intense|tense|epic", "drama+", {}),
     (r"small(?:er)?|tiny|illegible|unreadable", "titles-", {"look": "framing+"}),
     (r"big(?:ger)?|large(?:r)?|huge", "titles+", {}),
-    (r"low(?:er)?", "loudness-", {"exposure": "exposure-", "saturation": "saturation-", "temperature": "temperature-", "sharpness": "sharpness-", "pace": "pace-", "music": "music-", "speech": "speech-", "contrast": "contrast-"}),
-    (r"high(?:er)?", "loudness+", {"exposure": "exposure+", "saturation": "saturation+", "temperature": "temperature+", "sharpness": "sharpness+", "contrast": "contrast+", "pace": "pace+", "music": "music+", "speech": "speech+"}),
+    (r"low(?:er)?", "loudness-", {"exposure": "exposure-", "saturation": "saturation-",
+     "temperature": "temperature-", "sharpness": "sharpness-", "pace": "pace-", "music": "music-",
+      "speech": "speech-", "contrast": "contrast-"}),
+    (r"high(?:er)?", "loudness+", {"exposure": "exposure+", "saturation": "saturation+",
+     "temperature": "temperature+", "sharpness": "sharpness+", "contrast": "contrast+", "pace": "pace+",
+      "music": "music+", "speech": "speech+"}),
     (r"cheesy|cheap|tacky|distracting|corny|kitschy", "transitions+", {"title": "titles+"}),
     (r"hard(?:er)?", "contrast+", {"shots": "transitions-", "transition": "transitions-"}),
     (r"out of sync|late|lagging|delayed", "sync-", {}),
@@ -219,10 +259,20 @@ ADJECTIVES = tuple((re.compile(rf"\b(?:{words})\b"), plain, by_topic) for words,
 
 #: Nouns: pattern, axis and side of having more of it, and whether its mere mention is a complaint.
 _NOUNS: tuple[tuple[str, str, bool], ...] = (
-    (r"(?:background|bg) blur|blur (?:on|in|of|behind) the (?:background|back|backdrop)|bokeh|shallow(?:er)? depth of field|"
-     r"shallow(?:er)? focus", "blur+", False),
-    (r"background (?:noise|hum|hiss)|noise (?:from|in|on) the (?:audio|sound|microphone|mic)|wind noise|(?:audio|mic|room) "
-     r"noise|hum|hiss|buzz(?:ing)?|rumble|echo(?:es)?|reverb|static|wind", "hum+", True),
+    (
+        r"(?:background|bg) blur|blur (?:on|in|of|behind) the (?:background|back|backdrop)|bokeh|shallow(?:er)? "
+        r"depth of field|"
+        r"shallow(?:er)? focus",
+        "blur+",
+        False,
+    ),
+    (
+        r"background (?:noise|hum|hiss)|noise (?:from|in|on) the (?:audio|sound|microphone|mic)|wind noise|"
+        r"(?:audio|mic|room) "
+        r"noise|hum|hiss|buzz(?:ing)?|rumble|echo(?:es)?|reverb|static|wind",
+        "hum+",
+        True,
+    ),
     (r"blur(?: effects?)?|blurriness|blurring", "blur+", False),
     (r"(?:film |image |video |picture |sensor )?(?:grain|noise)(?: levels?)?|speckles?|specks", "noise+", True),
     (r"green (?:cast|tint|tinge|hue|shade)|greenness", "tint-", True),
@@ -233,8 +283,12 @@ _NOUNS: tuple[tuple[str, str, bool], ...] = (
     (r"contrast|tonal range|depth", "contrast+", False),
     (r"punch|pop|snap|oomph|zing|wow|vibrance and contrast", "punch+", False),
     (r"haze|fog", "contrast-", True),
-    (r"golden glow|sunset glow|warmth|(?:colou?r )?temperature|orange tint|yellow tint|yellow tinge|orange tinge|yellow|orange|yellow cast|orange cast|warm tones?",
-     "temperature+", False),
+    (
+        r"golden glow|sunset glow|warmth|(?:colou?r )?temperature|orange tint|yellow tint|yellow tinge|orange "
+        r"tinge|yellow|orange|yellow cast|orange cast|warm tones?",
+        "temperature+",
+        False,
+    ),
     (r"glow|bloom|halation", "glow+", False),
     (r"blue (?:cast|tint|tinge|hue)|cool tones?|cold cast", "temperature-", True),
     (r"saturation|colou?rs?|vibrance|vibrancy|chroma", "saturation+", False),
@@ -271,7 +325,8 @@ _VERBS: tuple[Adjective, ...] = (
     (r"darken(?:ed|ing)?|dim it|underexpose", "exposure-", {}),
     (r"desaturate|mute the colou?rs?|bleach", "saturation-", {}),
     (r"saturate(?! less)", "saturation+", {}),
-    (r"warm (?:it|this|them|that|things|everything|the [\w ]+?|her [\w ]+?|his [\w ]+?)?\s?up", "temperature+", {"skin": "skin+", "face": "skin+"}),
+    (r"warm (?:it|this|them|that|things|everything|the [\w ]+?|her [\w ]+?|his [\w "
+        r"]+?)?\s?up", "temperature+", {"skin": "skin+", "face": "skin+"}),
     (r"cool (?:it|this|them|that|things|everything|the [\w ]+?)?\s?(?:down|off)", "temperature-", {}),
     (r"sharpen(?:ed)?", "sharpness+", {}),
     (r"de-?noise|noise reduction", "noise-", {"sound": "hum-", "speech": "hum-"}),
@@ -282,14 +337,19 @@ _VERBS: tuple[Adjective, ...] = (
     (r"de-?hum", "hum-", {}),
     (r"de-?reverb|de-?echo", "hum-", {}),
     (r"shorten|trim|condense|abbreviate|cut down", "length-",
-     {"start": "start+", "end": "end-", "shots": "shot_length-", "shot": "shot_length-", "silence": "silence-", "title": "titles-",
+     {"start": "start+", "end": "end-", "shots": "shot_length-", "shot": "shot_length-", "silence": "silence-",
+      "title": "titles-",
       "middle": "pace+"}),
     (r"lengthen|extend|stretch|prolong", "length+",
-     {"start": "start-", "end": "end+", "shots": "shot_length+", "shot": "shot_length+", "silence": "silence+", "title": "titles+"}),
+     {"start": "start-", "end": "end+", "shots": "shot_length+", "shot": "shot_length+", "silence": "silence+",
+      "title": "titles+"}),
     (r"quieten|hush|soften", "loudness-",
-     {"music": "music-", "speech": "speech-", "transition": "transitions+", "contrast": "contrast-", "shots": "transitions+",
-      "look": "contrast-", "background": "blur+", "sibilance": "sibilance-", "colours": "saturation-", "start": "start-"}),
-    (r"amplify|boost", "loudness+", {"music": "music+", "speech": "speech+", "colours": "saturation+", "look": "punch+"}),
+     {"music": "music-", "speech": "speech-", "transition": "transitions+", "contrast": "contrast-",
+      "shots": "transitions+",
+      "look": "contrast-", "background": "blur+", "sibilance": "sibilance-", "colours": "saturation-",
+       "start": "start-"}),
+    (r"amplify|boost", "loudness+", {"music": "music+", "speech": "speech+", "colours": "saturation+",
+     "look": "punch+"}),
     (r"letterbox it", "bars+", {}),
     (r"zoom out|pull back|reframe wider", "framing+", {}),
     (r"zoom in|punch in|push in", "framing-", {}),

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from roadmap_cli.edl.feedback import likeness, spelling
+from roadmap_cli.edl.feedback.idioms import idioms
 from roadmap_cli.edl.feedback.when import EVERYWHERE, Place
 from roadmap_cli.edl.feedback.when import read as read_place
-from roadmap_cli.edl.feedback.idioms import IDIOMS
 from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, AXES, NOUNS, TOPICS, VERBS
 
 #: How much a bare wish, a small and a large one move a signal, in steps.
@@ -47,11 +47,23 @@ class Wish:
 _JOINED = (
     (re.compile(r"[’`]"), "'"),
     (re.compile(r"(\w)\1{2,}"), r"\1\1"),
-    (re.compile(r"\b(?:to|tooo?|2)(?= (?:dark|bright|loud|quiet|slow|fast|long|short|warm|cold|blurry|shaky|soft|low|high|much|many|grainy|boring|flat)\b)"), "too"),
+    (
+        re.compile(
+            r"\b(?:to|tooo?|2)(?= (?:dark|bright|loud|quiet|slow|fast|long|short|warm|cold|blurry|shaky|soft|low|"
+            r"high|much|many|grainy|boring|flat)\b)"
+        ),
+        "too",
+    ),
     (re.compile(r"\bsoo+\b"), "so"),
     (re.compile(r"\b(?:kinda|kind of|sort of|sorta|rather|fairly|pretty|a wee bit)\b"), "a bit"),
-    (re.compile(r"\b(\w{2,})'s (?=(?:too|way|so|not|got|totally|really|a|kinda|out|all|very|completely|much|far|just|barely|hardly|"
-                r"tilted|crooked|drowning|boring|slow|fast|dark|bright|flat|loud|quiet|late|off|orange|blurry|shaky)\b)"), r"\1 is "),
+    (
+        re.compile(
+            r"\b(\w{2,})'s (?=(?:too|way|so|not|got|totally|really|a|kinda|out|all|very|completely|much|far|just|"
+            r"barely|hardly|"
+            r"tilted|crooked|drowning|boring|slow|fast|dark|bright|flat|loud|quiet|late|off|orange|blurry|shaky)\b)"
+        ),
+        r"\1 is ",
+    ),
     (re.compile(r"\b(cant|dont|isnt|doesnt|wasnt|arent|couldnt|wont|didnt|shouldnt)\b"), lambda m: m[1][:-1] + "'t"),
     (re.compile(r"\bcutted\b"), "cut"),
     (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
@@ -64,23 +76,39 @@ _JOINED = (
     (re.compile(r"\bhum and hiss\b"), "hum & hiss"),
 )
 _THEN = re.compile(r", (?:and )?then\b")
-_CLAUSES = re.compile(r"\s*(?:[.;!?]+(?=\s|$)|,(?:\s*(?:and|but))?\s|\s+(?:and|but|yet|although|though|plus|also)\s)\s*")
-_SMALL = re.compile(r"\b(?:a (?:wee |tiny |little )?(?:bit|little|touch|tad|hair|smidge\w*|notch|shade)|slight(?:ly)?|somewhat|"
+_CLAUSES = re.compile(
+    r"\s*(?:[.;!?]+(?=\s|$)|,(?:\s*(?:and|but))?\s|\s+(?:and|but|yet|although|though|plus|also)\s)\s*"
+)
+_SMALL = re.compile(r"\b(?:a (?:wee |tiny |little )?(?:bit|little|touch|tad|hair|smidge\w*|notch|shade)|"
+                    r"slight(?:ly)?|somewhat|"
                     r"a tiny|marginally|subtly|just a|bit)\b")  # fmt: skip
-_LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super|completely|terribl[ye]|insanely|massively|"
-                    r"totally|hugely|incredibly|awfully|unbearabl[ye]|everything|nothing|ridiculously|seriously)\b")  # fmt: skip
-_PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just right|lovely|beautiful(?:ly)?|awesome|brilliant|"
-                     r"excellent|(?<!'d )(?<!would )like (?:the|it|how|this|that)|well done|thank|thanks|happy with|spot on|wonderful|works|amazing|"
+_LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super|completely|terribl[ye]|insanely|"
+                    r"massively|"
+                    r"totally|hugely|incredibly|awfully|unbearabl[ye]|everything|"
+                        r"nothing|ridiculously|seriously)\b")  # fmt: skip
+_PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just right|lovely|beautiful(?:ly)?|"
+                     r"awesome|brilliant|"
+                     r"excellent|(?<!'d )(?<!would )like (?:the|it|how|this|that)|well done|thank|thanks|happy "
+                     r"with|spot on|wonderful|works|amazing|"
                      r"fantastic|gorgeous|superb|ok|okay)\b")  # fmt: skip
-_NO_PRAISE = re.compile(r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|too|needs?|more|less|if|for my taste)\b|n't\b")
-_LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alter|modify)\b|\bleave (?:the |this |that |her |his )?[\w ]+? "
-                    r"(?:as (?:it|they) (?:is|are)|alone|unchanged)\b|\bkeep (?:the |this |that )?[\w ]+? as (?:it|they) (?:is|are)\b")  # fmt: skip
+_NO_PRAISE = re.compile(
+    r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|too|needs?|more|less|if|for my taste)\b|n't\b"
+)
+_LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alter|modify)\b|\bleave (?:the |this |"
+                    r"that |her |his )?[\w ]+? "
+                    r"(?:as (?:it|they) (?:is|are)|alone|unchanged)\b|\bkeep (?:the |this |that )?[\w ]+? as "
+                    r"(?:it|they) (?:is|are)\b")  # fmt: skip
 _QUESTION = re.compile(r"^(?:who|what|when|where|which|how (?:many|much|long|old|did)|did|is this|was|do you)\b")
 _WISHING_QUESTION = re.compile(r"^(?:what|who|where) (?:is|are) (?:he|she|they) saying|\b(?:too|so|more|less)\b")
-_WANT = re.compile(r"\b(?:make|making|turn|want|wants?|give|get|like (?:it|this|the|to)|should|could|would|needs?|needed|let's|try|set|go|"
+_WANT = re.compile(r"\b(?:make|making|turn|want|wants?|give|get|like (?:it|this|the|to)|should|could|would|needs?|"
+                   r"needed|let's|try|set|go|"
                    r"prefer|wish|i'd like|how about|can (?:you|we|it)|render|deserves)\b")  # fmt: skip
-_DENIED = re.compile(r"\b(?:not|isn't|aren't|wasn't|doesn't|don't|never|hardly|barely|cannot|can't|no longer|nowhere near|lacks?)\b")
-_COMMAND_DENIED = re.compile(r"\b(?:don't|do not|stop|never|please don't|shouldn't|should not|must not|mustn't|can we not)\b")
+_DENIED = re.compile(
+    r"\b(?:not|isn't|aren't|wasn't|doesn't|don't|never|hardly|barely|cannot|can't|no longer|nowhere near|lacks?)\b"
+)
+_COMMAND_DENIED = re.compile(
+    r"\b(?:don't|do not|stop|never|please don't|shouldn't|should not|must not|mustn't|can we not)\b"
+)
 _TOO = re.compile(r"\b(?:too|overly|excessively|over(?:ly)?)(?: \w+)? ?$")
 _VERY = re.compile(r"\b(?:so|very|quite|that|all that|really|particularly|especially|exactly) ?$")
 _LESS = re.compile(r"\b(?:less|not (?:as|so)|lesser|no more|tone down|reduce|cut down on) (?:\w+ )?$")
@@ -88,14 +116,21 @@ _MORE = re.compile(r"\b(?:more|much|even|a lot|a bit|a little|slightly|some) ?$"
 _COMPARED = re.compile(r"(?:er|ier|slowly|quickly)$")
 _NO_COMPARATIVE = frozenset({"cut up"})
 
-_TAKE = re.compile(r"\b(?:less|fewer|reduce|lower|cut|remove|get rid of|drop|turn(?:ed)? down|tone|dial|bring|pull|take|too much|too many|too strong|"
-                   r"too high|too heavy|too intense|a bit much|over the top|overkill|too present|too obvious|overdone|enough (?:with|of)|lose|kill|clean up|hate|without|decrease|shorten|soften|"
-                   r"excessive|delete|ditch|eliminate|minimi[sz]e|trim|fix|denoise|annoying|distracting|terrible|ugly|awful|too harsh|overpower\w*|"
-                   r"smooth out|knock back|ease off|strip|filter|skip|don't like|do not like|rid of|too big|too large|dislike|harsh|cheesy|down)\b")  # fmt: skip
+_TAKE = re.compile(r"\b(?:less|fewer|reduce|lower|cut|remove|get rid of|drop|turn(?:ed)? down|tone|dial|bring|"
+                   r"pull|take|too much|too many|too strong|"
+                   r"too high|too heavy|too intense|a bit much|over the top|overkill|too present|too obvious|"
+                   r"overdone|enough (?:with|of)|lose|kill|clean up|hate|without|decrease|shorten|soften|"
+                   r"excessive|delete|ditch|eliminate|minimi[sz]e|trim|fix|denoise|annoying|distracting|terrible|"
+                   r"ugly|awful|too harsh|overpower\w*|"
+                   r"smooth out|knock back|ease off|strip|filter|skip|don't like|do not like|rid of|too big|too "
+                   r"large|dislike|harsh|cheesy|down)\b")  # fmt: skip
 _DOWN = re.compile(r"\b(?:down|off|back|out)\b")
-_GIVE = re.compile(r"\b(?:more|add|increase|raise|bump|boost|turn(?:ed)? up|crank|push|lift|needs?|lacks?|lacking|missing|not enough|"
-                   r"isn't enough|too little|too few|too low|is low|some|give|want|would help|there is no|there's no|has no|have no|could use|"
-                   r"insufficient|bring back|up|restore|higher|stronger|too weak|too small|enhance|use|apply|put|strengthen|amplify|a lack of|hardly any|barely any)\b")  # fmt: skip
+_GIVE = re.compile(r"\b(?:more|add|increase|raise|bump|boost|turn(?:ed)? up|crank|push|lift|needs?|lacks?|lacking|"
+                   r"missing|not enough|"
+                   r"isn't enough|too little|too few|too low|is low|some|give|want|would help|there is no|there's "
+                   r"no|has no|have no|could use|"
+                   r"insufficient|bring back|up|restore|higher|stronger|too weak|too small|enhance|use|apply|put|"
+                   r"strengthen|amplify|a lack of|hardly any|barely any)\b")  # fmt: skip
 _EITHER = re.compile(r"\b(?:turn|bring|pull|dial|push|take|tone|crank|bump|put)\b")
 
 
@@ -123,7 +158,8 @@ def read(text: str) -> tuple[Wish, ...]:
             else:
                 found.setdefault(axis, wish)
     if not found and not _content(phrase):
-        found = {axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase), bool(_FACE.search(phrase)))
+        found = {axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase),
+         bool(_FACE.search(phrase)))
                  for axis, sign in likeness.nearest(read_place(phrase)[1])}  # fmt: skip
     if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
         found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
@@ -134,12 +170,17 @@ def read(text: str) -> tuple[Wish, ...]:
 
 
 _FACE = re.compile(r"\b(?:faces?|(?:see|make out) (?:him|her|them|his|people))\b")
-_COMPLAINT = re.compile(r"\b(?:too|isn't|not|is|are|looks?|feels?|sounds?|can't|cannot|hardly|barely|it's|there's|so|seems?|overly|"
+_COMPLAINT = re.compile(r"\b(?:too|isn't|not|is|are|looks?|feels?|sounds?|can't|cannot|hardly|barely|it's|there's|"
+                        r"so|seems?|overly|"
                         r"lacks?|lacking|over\w+|under\w+)\b|n't\b")  # fmt: skip
-_REQUEST = re.compile(r"^(?:please |can you |could you |would you |let's |i(?:'d| would) like |i want |we need |try )?(?:make|turn|bring|raise|lower|"
+_REQUEST = re.compile(r"^(?:please |can you |could you |would you |let's |i(?:'d| would) like |i want |we need |"
+                      r"try )?(?:make|turn|bring|raise|lower|"
                       r"lift|push|pull|add|give|increase|reduce|boost|bump|dial|tone|slow|speed|cut|trim|hold|"
                       r"a (?:bit|little|touch|tad)|slightly|more|less|fewer|\w+er)\b")  # fmt: skip
-_TO_LENGTH = re.compile(r"\b(?:to|under|at most|about|around|below|of) (a|an|one|two|three|half a|\d+(?:\.\d+)?)[- ]?(seconds?|secs?|s|minutes?|mins?|m)\b")
+_TO_LENGTH = re.compile(
+    r"\b(?:to|under|at most|about|around|below|of) (a|an|one|two|three|half a|\d+(?:\.\d+)?)[- ]?(seconds?|secs?|"
+    r"s|minutes?|mins?|m)\b"
+)
 _WORDS_OF_NUMBER = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "half a": 0.5}
 
 
@@ -191,13 +232,16 @@ def _topic(clause: str) -> str:
     return ""
 
 
-_PLACED = re.compile(r"\b(?:in|of|on|from|for|during|at|all over|throughout|the|those|these) (?:all |the |those |these )?(?:dark|bright|night|quiet|loud|silent|slow|"
-                     r"fast|long|short|black|low[- ]light|office|outdoor|indoor|walking|talking|interview|beach|evening|handheld|noisy)(?:er|est)? "
-                     r"(?:shots?|parts?|scenes?|areas?|bits?|footage|clips?|sections?|passages?|moments?)\b")  # fmt: skip
+_PLACED = re.compile(r"\b(?:in|of|on|from|for|during|at|all over|throughout|the|those|these) (?:all |the |those |"
+                     r"these )?(?:dark|bright|night|quiet|loud|silent|slow|"
+                     r"fast|long|short|black|low[- ]light|office|outdoor|indoor|walking|talking|interview|beach|"
+                     r"evening|handheld|noisy)(?:er|est)? "
+                     r"(?:shots?|parts?|scenes?|areas?|bits?|footage|clips?|sections?|passages?|"
+                         r"moments?)\b")  # fmt: skip
 
 
 def _heard(rest: str, clause: str, topic: str, before: int) -> list[tuple[str, int]]:
-    """The wishes of one clause. "The dark shots" first count as a place, and as a fault only if nothing else is said."""
+    """The wishes of one clause. "The dark shots" are a place first, and a fault only if nothing else is said."""
     bare = " ".join(_PLACED.sub(" there ", rest).split())
     found = list(_clause(bare, _PLACED.sub(" there ", clause), topic, before)) if bare != rest else []
     return found or list(_clause(rest, clause, topic, before))
@@ -207,12 +251,12 @@ def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[s
     """The wishes of one clause: `rest` is the clause without its place, `before` how the clause before it went."""
     if _LEAVE.search(clause) or (_QUESTION.search(clause) and not _WISHING_QUESTION.search(clause)):
         return
-    if IDIOMS[0][0].search(clause):
+    if idioms()[0][0].search(clause):
         yield "undo", 1
         return
     if _PRAISE.search(clause) and not _NO_PRAISE.search(clause):
         return
-    for pattern, wish in IDIOMS:
+    for pattern, wish in idioms():
         if pattern.search(clause):
             yield wish[:-1], _sign(wish)
             return
@@ -244,9 +288,12 @@ def _sign(wish: str) -> int:
 
 
 def _outweighs(rest: str, name: str) -> bool:
-    """Whether a noun that is itself a measure decides: 'too much contrast', 'a golden glow', not 'the music is loud'."""
-    return bool(re.search(rf"\b(?:more|less|fewer|too much|too many|not enough|add|remove|a|some|the) (?:\w+ )?{re.escape(name)}", rest)) and not (
-        re.search(r"\b(?:too|less|more|\w+er)\b(?! much| many)", rest.replace(name, "")) or name in {"music", "voice", "speech", "sound", "audio", "colours", "colors", "text", "title"}
+    """Whether a noun that is a measure decides: 'too much contrast', 'a golden glow', not 'the music is loud'."""
+    return bool(re.search(rf"\b(?:more|less|fewer|too much|too many|not enough|add|remove|a|some|the) (?:\w+ "
+        rf")?{re.escape(name)}", rest)) and not (
+        re.search(r"\b(?:too|less|more|\w+er)\b(?! much| "
+            r"many)", rest.replace(name, "")) or name in {"music", "voice", "speech", "sound", "audio", "colours",
+             "colors", "text", "title"}
     )  # fmt: skip
 
 
@@ -254,7 +301,9 @@ def _said(rest: str, match: re.Match[str]) -> int | None:
     """+1 if more of the property is wished, -1 if less, None if it is as it should be."""
     left, right, word = rest[: match.start()].rstrip() + " ", rest[match.end() :], match[0]
     denied = bool(_DENIED.search(left)) or left.endswith("n't ")
-    commanded = bool(_COMMAND_DENIED.search(left)) and bool(re.search(r"\b(?:make|be|get|go|look|turn|use|play)\b", left))
+    commanded = bool(_COMMAND_DENIED.search(left)) and bool(
+        re.search(r"\b(?:make|be|get|go|look|turn|use|play|want|like|need)\b", left)
+    )
     if re.match(r"\s+enough\b", right):
         return 1 if denied else None
     if re.search(r"\b(?:too|overly|excessively)(?: \w+)? $", left) and not re.search(r"\btoo \w+ (?:and|but)", left):
@@ -274,6 +323,10 @@ def _said(rest: str, match: re.Match[str]) -> int | None:
     if _MORE.search(left) and re.search(r"\bmore $", left):
         return 1
     if _WANT.search(left):
+        return 1
+    if re.search(r"\bplease\b", rest) and not re.search(
+        r"\b(?:too|so|is|are|looks?|feels?|sounds?|over\w*|under\w*)\b|'s\b", rest
+    ):
         return 1
     return -1
 
@@ -299,7 +352,11 @@ def _noun(rest: str, topic: str, before: int) -> tuple[str, int, str] | None:
 
 def _direction(left: str, around: str) -> int:
     """+1 for more, -1 for less, 0 if nothing is said."""
-    if re.search(r"\b(?:not enough|isn't enough|lacks?|lacking|too little|too few|too low|is low|there(?: is|'s) no|has no|could use|hardly any|barely any|too weak)\b", around):
+    if re.search(
+        r"\b(?:not enough|isn't enough|lacks?|lacking|too little|too few|too low|is low|there(?: is|'s) no|has no|"
+        r"could use|hardly any|barely any|too weak)\b",
+        around,
+    ):
         return 1
     if re.search(r"\b(?:too much|too many|too strong|too high|enough with|enough of|less|fewer)\b", around):
         return -1
