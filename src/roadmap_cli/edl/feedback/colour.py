@@ -62,7 +62,9 @@ def through(look: Look, pixels: Any) -> Any:
     if look.grade.neutral:
         return pixels
     red, green, blue = (pixels[..., n] for n in range(3))
-    return numpy.stack(looks.transform(look.grade, red, green, blue), axis=-1).astype(pixels.dtype)
+    with numpy.errstate(invalid="ignore"):
+        shown = numpy.stack(looks.transform(look.grade, red, green, blue), axis=-1)
+    return shown.astype(pixels.dtype)
 
 
 # -- signals: pixels [..., 3], 0 to 1, as shown --------------------------------------------------------------------
