@@ -378,7 +378,7 @@ def _hum(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Mea
     first = Measured("noise floor", "dB", before, thing=cut)
     if before < HISS_DB and not wanted.insist:
         return first, {}
-    target = before - min(10.0, 8.0 * wanted.strength)
+    target = before - min(9.0, 6.0 * wanted.strength)
     best, after = 0.0, before
     for strength in (4.0, 6.0, 8.0, 10.0, 12.0):
         if strength <= has.denoise_db:
@@ -390,13 +390,13 @@ def _hum(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Mea
 
 
 def hum_filters(base: float) -> Chain:
-    """Notches at mains hum and its harmonics."""
-    return [("bandreject", {"f": f"{base * n:g}", "width_type": "h", "w": "4"}) for n in (1, 2, 3, 4)]
+    """Notches at mains hum and its harmonics, as the render has them."""
+    return [("bandreject", {"f": f"{base * n:g}", "width_type": "h", "w": str(2 + n)}) for n in range(1, 6)]
 
 
 def hiss_filters(strength: float) -> Chain:
-    """Noise reduction by a number of dB."""
-    return [("afftdn", {"nr": f"{strength:g}", "tn": 1})]
+    """Noise reduction by a number of dB, as the render has it."""
+    return [("afftdn", {"nr": f"{strength:g}", "nf": "-45", "tn": 1})]
 
 
 def _sharp_s(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Measured, dict[str, Any]]:
@@ -405,13 +405,13 @@ def _sharp_s(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple
         return Measured("5 to 9 kHz", "dB", before, thing=cut), {}
     target = before - 3.0 * wanted.strength
     best, after = fields.sound(cut).deess, before
-    for strength in (0.2, 0.4, 0.6, 0.8, 1.0):
+    for strength in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0):
         if strength <= fields.sound(cut).deess:
             continue
         best, after = (
             strength,
             heard.sibilance_db(
-                heard.cut_samples(footage, cut, [("deesser", {"i": f"{strength:g}", "m": "0.5", "f": "0.5"})])
+                heard.cut_samples(footage, cut, [("deesser", {"i": f"{strength:g}"})])
             ),
         )
         if after <= target:

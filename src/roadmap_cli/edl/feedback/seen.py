@@ -27,7 +27,7 @@ def filtered(found: Programs, pictures: Any, effects: Mapping[str, float], fps: 
 
     chain = filters(effects)
     if not chain:
-        return pictures
+        return _grained(pictures, effects)
     count, high, wide = pictures.shape
     size = f"{wide}x{high}"
     node = ffmpeg.input("pipe:0", format="rawvideo", pix_fmt="gray", s=size, r=f"{fps:.3f}")
@@ -36,20 +36,30 @@ def filtered(found: Programs, pictures: Any, effects: Mapping[str, float], fps: 
     command = [part for part in programs.arguments(found, node) if part != "-nostdin"]
     data = programs.run(command, "pictures", numpy.ascontiguousarray(pictures).tobytes())
     one = wide * high
-    return numpy.frombuffer(data[: len(data) // one * one], numpy.uint8).reshape(-1, high, wide)[:count]
+    shown = numpy.frombuffer(data[: len(data) // one * one], numpy.uint8).reshape(-1, high, wide)[:count]
+    return _grained(shown, effects)
+
+
+def _grained(pictures: Any, effects: Mapping[str, float]) -> Any:
+    """Pictures with grain: noise whose deviation is a third of its number, as the render lays it over."""
+    import numpy
+
+    if not (grain := effects.get("grain", 0.0)):
+        return pictures
+    noise_ = numpy.random.default_rng(1).standard_normal(pictures.shape, numpy.float32) * (grain / 3)
+    return numpy.clip(numpy.rint(pictures + noise_), 0, 255).astype(numpy.uint8)
 
 
 def filters(effects: Mapping[str, float]) -> Chain:
-    """The filters of those effects that change fine detail or go from picture to picture."""
+    """The filters of those effects that change fine detail or go from picture to picture, as the render has them."""
     chain: Chain = []
-    if size := round(effects.get("deflicker", 0.0)):
-        chain.append(("deflicker", {"size": max(2, size)}))
     if strength := effects.get("denoise", 0.0):
-        chain.append(("hqdn3d", {"luma_spatial": f"{strength:.4f}"}))
+        times = {"luma_spatial": 1, "chroma_spatial": 0.75, "luma_tmp": 1.5, "chroma_tmp": 1.125}
+        chain.append(("hqdn3d", {name: f"{strength * share:.3f}" for name, share in times.items()}))
+    if size := round(effects.get("deflicker", 0.0)):
+        chain.append(("deflicker", {"size": max(2, size), "mode": "pm"}))
     if amount := effects.get("sharpen", 0.0):
-        chain.append(("unsharp", {"luma_amount": f"{amount:.4f}"}))
-    if grain := round(effects.get("grain", 0.0)):
-        chain.append(("noise", {"all_strength": grain, "all_flags": "t", "all_seed": 1}))
+        chain.append(("unsharp", {"luma_amount": f"{amount * 1.5:.3f}", "chroma_amount": 0}))
     return chain
 
 
