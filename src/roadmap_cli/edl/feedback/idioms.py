@@ -18,7 +18,8 @@ def idioms() -> tuple[tuple[re.Pattern[str], str], ...]:
     text = (resources.files("roadmap_cli.edl.feedback") / "idioms.txt").read_text()
     for line in text.splitlines():
         if line.startswith("    "):
-            found[-1][1].append(line.strip())
+            pattern = line.strip()
+            found[-1][1].append(pattern if pattern.startswith(("^", "\\b", "[")) else rf"\b{pattern}")
         else:
             found.append((line, []))
     return tuple((re.compile("|".join(patterns)), wish) for wish, patterns in found)

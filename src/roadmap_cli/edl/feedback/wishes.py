@@ -247,6 +247,11 @@ def _heard(rest: str, clause: str, topic: str, before: int) -> list[tuple[str, i
     return found or list(_clause(rest, clause, topic, before))
 
 
+#: What is laid over an edit: not wanting it means less of it.
+_EXTRAS = frozenset({"blur", "bars", "vignette", "glow", "transitions", "titles"})
+_UNWANTED = re.compile(r"\b(?:don't|do not|didn't|never|no need to) (?:\w+ )?(?:want|need|like|use|add|have|put)\b")
+
+
 def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[str, int]]:
     """The wishes of one clause: `rest` is the clause without its place, `before` how the clause before it went."""
     if _LEAVE.search(clause) or (_QUESTION.search(clause) and not _WISHING_QUESTION.search(clause)):
@@ -258,7 +263,8 @@ def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[s
         return
     for pattern, wish in idioms():
         if pattern.search(clause):
-            yield wish[:-1], _sign(wish)
+            turned = wish[:-1] in _EXTRAS and bool(_UNWANTED.search(clause))
+            yield wish[:-1], -abs(_sign(wish)) if turned else _sign(wish)
             return
     for pattern, plain, by_topic in VERBS:
         if match := pattern.search(rest):
@@ -352,6 +358,8 @@ def _noun(rest: str, topic: str, before: int) -> tuple[str, int, str] | None:
 
 def _direction(left: str, around: str) -> int:
     """+1 for more, -1 for less, 0 if nothing is said."""
+    if _UNWANTED.search(around):
+        return -1
     if re.search(
         r"\b(?:not enough|isn't enough|lacks?|lacking|too little|too few|too low|is low|there(?: is|'s) no|has no|"
         r"could use|hardly any|barely any|too weak)\b",
