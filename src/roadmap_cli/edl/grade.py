@@ -25,8 +25,8 @@ SIZE = 33
 #: BT.709 luma weights.
 _WEIGHTS = (0.2126, 0.7152, 0.0722)
 
-#: Where skin lies whatever its colour: the I line of the vectorscope, degrees in the plane of U and V; and how far from it
-#: a hue is still taken for skin.
+#: Where skin lies whatever its colour: the I line of the vectorscope, degrees in the plane of U and V; and how far from
+#: it a hue is still taken for skin.
 _SKIN_LINE, _SKIN_REACH = 123.0, 50.0
 
 #: The least and the most each number of a grade may be. Those of the colour effects are in `edit.EFFECTS`.
@@ -173,7 +173,14 @@ def _skin(amount: float, red: Any, green: Any, blue: Any) -> tuple[Any, Any, Any
     u, v = 0.492 * blue, 0.877 * red
     off = numpy.degrees(numpy.arctan2(v, u)) - _SKIN_LINE
     off = (off + 180) % 360 - 180
-    near = numpy.where(numpy.abs(off) < _SKIN_REACH, numpy.cos(off / _SKIN_REACH * numpy.pi / 2) ** 0.5, 0.0) * amount
+    near = (
+        numpy.where(
+            numpy.abs(off) < _SKIN_REACH,
+            numpy.sqrt(numpy.maximum(numpy.cos(off / _SKIN_REACH * numpy.pi / 2), 0.0)),
+            0.0,
+        )
+        * amount
+    )
     turn, pale = numpy.radians(-off * near), 1 - 0.25 * near
     turned_u = (u * numpy.cos(turn) - v * numpy.sin(turn)) * pale
     turned_v = (u * numpy.sin(turn) + v * numpy.cos(turn)) * pale

@@ -7,10 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-numpy = pytest.importorskip("numpy")
-cv2 = pytest.importorskip("cv2")
-
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -31,6 +27,9 @@ from roadmap_cli.edl.feedback import (
 )
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.wish_words import AXES, HELP
+
+numpy = pytest.importorskip("numpy")
+pytest.importorskip("cv2")
 
 AT = "2026-11-23T09:00:00.000Z"
 
@@ -185,7 +184,7 @@ def test_a_measurement_that_contradicts_asks_and_anyway_does_it(found: programs.
     edit = edit_of(clip(tmp_path / "a.mkv", "color=0xd0d0d0:s=160x90:r=25:d=1,noise=alls=20"), [(0, 24)])
     (told,) = said(found, edit, "too dark").told
     assert (told.outcome, told.measured[0].signal) == (answering.ASKED, "luma median")
-    assert "200" <= told.reason[-13:] or "above 140" in told.reason
+    assert "above 140" in told.reason
     (told,) = said(found, edit, "too dark", anyway=True).told
     assert told.outcome == answering.CHANGED
 
@@ -205,9 +204,7 @@ def test_effects_are_measured_through_their_filters(found: programs.Programs, tm
     assert told.outcome == answering.CHANGED
     assert told.measured[0].moved >= 0.6
     shaky = "crop=iw*0.8:ih*0.8:(iw-ow)/2+4*sin(n*1.9):(ih-oh)/2+3*sin(n*2.3)"
-    edit = edit_of(
-        clip(tmp_path / "b.mkv", "testsrc2=s=400x226:r=25:d=1.8", shaky), [(0, 40)]
-    )
+    edit = edit_of(clip(tmp_path / "b.mkv", "testsrc2=s=400x226:r=25:d=1.8", shaky), [(0, 40)])
     (told,) = said(found, edit, "too shaky").told
     assert told.outcome == answering.CHANGED
     assert 0 < told.measured[0].after < told.measured[0].before * 0.5  # type: ignore[operator]

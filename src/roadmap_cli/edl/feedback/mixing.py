@@ -410,9 +410,7 @@ def _sharp_s(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple
             continue
         best, after = (
             strength,
-            heard.sibilance_db(
-                heard.cut_samples(footage, cut, [("deesser", {"i": f"{strength:g}"})])
-            ),
+            heard.sibilance_db(heard.cut_samples(footage, cut, [("deesser", {"i": f"{strength:g}"})])),
         )
         if after <= target:
             break

@@ -251,7 +251,8 @@ _ADJECTIVES: tuple[Adjective, ...] = (
     (r"high(?:er)?", "loudness+", {"exposure": "exposure+", "saturation": "saturation+",
      "temperature": "temperature+", "sharpness": "sharpness+", "contrast": "contrast+", "pace": "pace+",
       "music": "music+", "speech": "speech+"}),
-    (r"cheesy|cheap|tacky|distracting|corny|kitschy", "transitions+", {"title": "titles+", "blur": "blur+", "music": "music+"}),
+    (r"cheesy|cheap|tacky|distracting|corny|kitschy", "transitions+", {"title": "titles+", "blur": "blur+",
+     "music": "music+"}),
     (r"hard(?:er)?", "contrast+", {"shots": "transitions-", "transition": "transitions-"}),
     (r"out of sync|late|lagging|delayed", "sync-", {}),
 )  # fmt: skip
