@@ -67,6 +67,7 @@ _JOINED = (
     (re.compile(r"\b(cant|dont|isnt|doesnt|wasnt|arent|couldnt|wont|didnt|shouldnt)\b"), lambda m: m[1][:-1] + "'t"),
     (re.compile(r"\bcutted\b"), "cut"),
     (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
+    (re.compile(r"\bnot that (?=\w+ (?:please|pls)\b)"), "less "),
     (re.compile(r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "), "less "),
     (re.compile(r"\bblack (?:and|&) white\b|\bb ?& ?w\b|\bb/w\b"), "black-and-white"),
     (re.compile(r"\b(top|up|in|over|on|back|more) and (bottom|down|out|over|on|forth|more)\b"), r"\1 & \2"),
@@ -131,6 +132,7 @@ _GIVE = re.compile(r"\b(?:more|add|increase|raise|bump|boost|turn(?:ed)? up|cran
                    r"no|has no|have no|could use|"
                    r"insufficient|bring back|up|restore|higher|stronger|too weak|too small|enhance|use|apply|put|"
                    r"strengthen|amplify|a lack of|hardly any|barely any)\b")  # fmt: skip
+_STRONG = re.compile(r"\b(?:strong|intense|heavy|powerful|aggressive|hard|harsh)\b")
 _EITHER = re.compile(r"\b(?:turn|bring|pull|dial|push|take|tone|crank|bump|put)\b")
 
 
@@ -278,11 +280,22 @@ def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[s
         for match in pattern.finditer(rest):
             wish = by_topic.get(topic, plain)
             polarity = _said(rest, match)
+            if polarity == -1 and wish in {"drama+", "energy+"} and not re.search(r"\b(?:too|so|less|over\w*)\b", rest):
+                polarity = 1  # a bare "dramatic" asks for it
             if polarity is None:
                 return
             if best is None or match.end() > best[0]:
                 best = (match.end(), wish[:-1], _sign(wish) * polarity)
     noun = _noun(rest, topic, before)
+    if (
+        best
+        and noun
+        and best[1] == "contrast"
+        and noun[0] not in {"contrast", "speech", "loudness"}
+        and _STRONG.search(rest)
+    ):
+        yield noun[0], noun[1]  # "the grain is too strong": strong grain, not contrast
+        return
     if best and not (noun and _outweighs(rest, noun[2])):
         yield best[1], best[2]
     elif noun:
