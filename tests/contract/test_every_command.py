@@ -25,6 +25,7 @@ PARTS = [part for entry in ENTRIES for part in entry.parts]
 READERS = [part for part in PARTS if part.spec.reads]
 #: What must be there at all for a command to start: required options and operands.
 ARGUMENTS: dict[str, list[str]] = {
+    "edl-feedback": ["too dark"],
     "edl-plan": ["--intent", "cinematic"],
     "edl-render": ["-o", "out.mp4"],
     "slm-quantize": ["smollm2-135m-instruct"],

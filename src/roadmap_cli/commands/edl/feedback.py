@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from roadmap_cli.edl.feedback.material import Edit
     from roadmap_cli.edl.feedback.wishes import Wish
 
-_READS = (
-    "edl.source", "edl.shot", "edl.scene", "edl.span", "edl.rhythm", "edl.word", "edl.beat", "edl.energy", "edl.plan",
-    "edl.cut", "edl.title", "edl.cue", "edl.finding",
-)  # fmt: skip
+#: What an edit and the facts about its sources are told by; anything else passes through.
+_EDIT = frozenset(
+    f"edl.{noun}"
+    for noun in ("source", "shot", "scene", "span", "rhythm", "word", "beat", "energy", "plan", "cut", "title", "cue")
+)
+#: What was found wrong with the edit before, which says nothing of a new one.
+_LEFT_OUT = frozenset({"edl.finding"})
 
 
 def _draw(records: Sequence[Record], console: Any) -> None:
@@ -47,7 +50,7 @@ def _number(value: float | None) -> str:
 
 
 @command(
-    reads=_READS,
+    reads="*",
     writes=("edl.source", "edl.shot", "edl.plan", "edl.cut", "edl.title", "edl.cue", "edl.measure", "edl.feedback"),
     state="write",
     effects=("programs",),
@@ -91,7 +94,11 @@ def main(run: Run, words: str, anyway: bool, llm: bool, model: str | None) -> It
     """
     from roadmap_cli.edl.feedback import answering, tastes, wishes
 
-    edit = _edit(run)
+    given = [] if run.is_typed else list(run.records())
+    yield from (record for record in given if record["kind"] not in _EDIT | _LEFT_OUT)
+    edit = _edit(run, given)
+    if edit is None:
+        return
     wished = wishes.read(words)
     if not wished and llm and not wishes.praised(words):
         wished = _asked(run, words, model)
@@ -130,16 +137,22 @@ def main(run: Run, words: str, anyway: bool, llm: bool, model: str | None) -> It
     run.exit_code = 0 if made.changed else 1
 
 
-def _edit(run: Run) -> Edit:
-    """The edit of the input, or of the head of the last one."""
+def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
+    """The edit of the input; of the head of the last one if nothing came in; None if there is neither."""
     from roadmap_cli.edl.feedback import answering, material
     from roadmap_cli.edl.history import revisions
 
-    given = [] if run.is_typed else list(run.records())
-    edit = material.gather(record for record in given if record["kind"] != "edl.finding")
+    edit = material.gather(record for record in given if record["kind"] in _EDIT)
+    if edit is None and given:
+        return None
     with run.state.read() as tx:
         if edit is None:
-            edit = answering.of_head(tx, revisions.head(tx))
+            try:
+                edit = answering.of_head(tx, revisions.head(tx))
+            except DataError as error:
+                if error.code == "no_history" and not run.is_typed:
+                    return None
+                raise
             if not edit.cuts:
                 raise DataError("the last edit has no cuts", hint="edl-plan makes them", code="no_cuts")
         return answering.with_shots(tx, edit)
