@@ -26,6 +26,7 @@ READERS = [part for part in PARTS if part.spec.reads]
 #: What must be there at all for a command to start: required options and operands.
 ARGUMENTS: dict[str, list[str]] = {
     "edl-export": ["-o", "out.mlt"],
+    "edl-feedback": ["too dark"],
     "edl-plan": ["--intent", "cinematic"],
     "edl-preview": ["-o", "out.mp4"],
     "edl-render": ["-o", "out.mp4"],

@@ -1,0 +1,193 @@
+"""edl-feedback: a person's words about an edit become a corrected, measured revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roadmap_cli.cli import Run, command
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record
+
+if TYPE_CHECKING:
+    from roadmap_cli.edl.feedback.answering import Answer
+    from roadmap_cli.edl.feedback.material import Edit
+    from roadmap_cli.edl.feedback.wishes import Wish
+
+#: What an edit and the facts about its sources are told by; anything else passes through.
+_EDIT = frozenset(
+    f"edl.{noun}"
+    for noun in ("source", "shot", "scene", "span", "rhythm", "word", "beat", "energy", "plan", "cut", "title", "cue")
+)
+#: What was found wrong with the edit before, which says nothing of a new one.
+_LEFT_OUT = frozenset({"edl.finding"})
+
+
+def _draw(records: Sequence[Record], console: Any) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("wish", "where", "signal", "before", "after", "wanted", "of the way", ""):
+        table.add_column(name, justify="right" if name in {"before", "after", "wanted", "of the way"} else "left")
+    for record in records:
+        if record["kind"] != "edl.feedback":
+            continue
+        ratio = record.get("moved_ratio")
+        bar = "█" * round(min(max(ratio or 0.0, 0.0), 1.0) * 10) if ratio is not None else ""
+        table.add_row(
+            record["wish"], record["where"], record.get("signal", ""), _number(record.get("before")),
+            _number(record.get("after")), _number(record.get("target")),
+             f"{bar} {ratio:.0%}" if ratio is not None else "",
+            record["outcome"] if record["outcome"] == "changed" else f"{record['outcome']}: {record['reason']}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+@command(
+    reads="*",
+    writes=("edl.source", "edl.shot", "edl.plan", "edl.cut", "edl.title", "edl.cue", "edl.measure", "edl.feedback"),
+    state="write",
+    effects=("programs",),
+    streams=False,
+    columns=("kind", "axis", "wish", "where", "outcome", "before", "target", "after", "moved_ratio", "reason"),
+    examples={
+        "Say what is wrong with an edit": (
+            "edl-scan examples/bikes.mp4 | edl-plan --intent 'make it cinematic' "
+            "| edl-feedback 'less colour please' | jq -r 'select(.kind == \"edl.feedback\").outcome'"
+        ),
+        "Look at what would be done": "edl-feedback --dry-run 'too dark at the beginning' --plain",
+    },
+    see=("edl-plan", "edl-check", "edl-render", "edl-taste", "roadmap-why"),
+    picture=_draw,
+)
+@click.argument("words", metavar="WORDS")
+@click.option("--anyway", is_flag=True, help="Do as the words say even if the measurement contradicts them.")
+@click.option("--llm", is_flag=True, help="Let a language model read what the rules cannot; it chooses from the axes.")
+@click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
+def main(run: Run, words: str, anyway: bool, llm: bool, model: str | None) -> Iterable[Record]:
+    """Correct an edit by what a person says of it.
+
+    WORDS such as 'too dark', 'the third shot is too short', 'skin looks orange from 0:10 to 0:20' or 'warmer, and the
+    music is too loud' are read without a language model: what is meant, which way, how far and where.
+    What is meant is measured on the pictures, the sound or the plan as they will be shown, corrected within bounds and
+    measured again.
+    Without a place the cuts beyond the limit are corrected; if there are none, all of them by one step.
+
+    The edit comes from the input, or without one from the last revision of the edit worked on.
+    Out comes the whole edit as a new revision, ready for edl-check and edl-render, then edl.measure records with the
+    numbers and an edl.feedback record for each wish.
+    'undo that' goes back to the revision before.
+
+    A wish is refused, with the numbers, when less than 60 % of the way can be gone within the bounds, when another
+    limit would break, or when the source cannot give it.
+    When the measurement contradicts the words it asks: --anyway does as they say.
+    What a person keeps moves later plain wishes half-way towards it, see edl-taste.
+    The exit code is 1 if no wish was fulfilled, or none is in the words; the edit goes on as it was.
+
+    All input is read first.
+    """
+    from roadmap_cli.edl.feedback import answering, tastes, wishes
+
+    given = [] if run.is_typed else list(run.records())
+    yield from (record for record in given if record["kind"] not in _EDIT | _LEFT_OUT)
+    edit = _edit(run, given)
+    if edit is None:
+        return
+    wished = wishes.read(words)
+    if not wished and llm and not wishes.praised(words):
+        wished = _asked(run, words, model)
+    if not wished:
+        yield from _stream(edit, edit.plan, edit.things())
+        if wishes.praised(words):
+            run.note(f"nothing to change in {words!r}")
+        else:
+            known = "; ".join(repr(phrase) for phrase in answering.nearest(words))
+            run.warn(f"no wish understood in {words!r}: the edit stays as it is; understood are, nearby: {known}")
+        run.exit_code = 1
+        return
+    if wished[0].axis == "undo":
+        forward = wished[0].sign < 0
+        with run.state.write() as tx:
+            edit = answering.back(tx, edit, run.now(), forward=forward)
+            tastes.learn(tx, tastes.person(run.environ), run.stamp())
+        yield from _stream(edit, edit.plan, edit.things())
+        run.note(
+            "the change is made again" if forward else "back to the revision before; edl-redo makes the change again"
+        )
+        return
+    made = _answered(run, words, wished, edit, anyway)
+    plan, things = answering.settle(run.state, made, tastes.person(run.environ), run.command, run.now())
+    yield from _stream(edit, plan, things)
+    yield from made.records
+    for told in made.told:
+        line = f"{told.wish.meaning} ({told.where}): {told.reason}"
+        if told.outcome == answering.CHANGED:
+            run.note(line)
+        else:
+            run.warn(f"{line}; --anyway does it" if told.outcome == answering.ASKED else line)
+        for note in (told.taste, *told.notes):
+            if note:
+                run.note(f"  {note}")
+    run.exit_code = 0 if made.changed else 1
+
+
+def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
+    """The edit of the input; of the head of the last one if nothing came in; None if there is neither."""
+    from roadmap_cli.edl.feedback import answering, material
+    from roadmap_cli.edl.history import revisions
+
+    edit = material.gather(record for record in given if record["kind"] in _EDIT)
+    if edit is None and given:
+        return None
+    with run.state.read() as tx:
+        if edit is None:
+            try:
+                edit = answering.of_head(tx, revisions.head(tx))
+            except DataError as error:
+                if error.code == "no_history" and not run.is_typed:
+                    return None
+                raise
+            if not edit.cuts:
+                raise DataError("the last edit has no cuts", hint="edl-plan makes them", code="no_cuts")
+        return answering.with_shots(tx, edit)
+
+
+def _answered(run: Run, words: str, wished: Sequence[Wish], edit: Edit, anyway: bool) -> Answer:
+    from roadmap_cli.edl import programs
+    from roadmap_cli.edl.feedback import answering, material, tastes
+
+    with run.state.read() as tx:
+        far = answering.strengths(tx, tastes.person(run.environ), wished)
+    found = programs.find(run.environ.get("PATH"))
+    with run.progress("measuring", float(len(edit.cuts))) as bar:
+        footage = material.Footage(found, edit.sources, lambda _: bar.advance())
+        return answering.answer(words, wished, edit, footage, far, anyway)
+
+
+def _asked(run: Run, words: str, model: str | None) -> tuple[Wish, ...]:
+    from roadmap_cli.edl.feedback import asking
+    from roadmap_cli.models.selection import open_chat
+
+    with open_chat(
+        model, environ=run.environ, ledger=run.ledger(), transport=run.transport, kinds=("edl.feedback",)
+    ) as chat:
+        found = asking.read(chat, words)
+    if found:
+        run.note("read by the model as: " + ", ".join(wish.meaning for wish in found))
+    return found
+
+
+def _stream(edit: Edit, plan: Record, things: Sequence[Record]) -> Iterable[Record]:
+    yield from edit.sources.values()
+    yield from edit.shots.values()
+    for records in edit.facts.values():
+        yield from records
+    yield plan
+    for kind in ("edl.cut", "edl.title", "edl.cue"):
+        yield from (thing for thing in things if thing["kind"] == kind)

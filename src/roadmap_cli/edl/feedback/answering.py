@@ -1,0 +1,368 @@
+"""A person's words about an edit as a new revision: each wish fulfilled within bounds and proved, or refused.
+
+The rule: nothing is changed that was not measured before and after, and a revision that breaks a rule of edl-check
+which the plan before kept is not given out. What was refused is remembered with its numbers, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roadmap_cli.core import clock
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.edl import timecode
+from roadmap_cli.edl.checking import checks
+from roadmap_cli.edl.feedback import matching, mixing, phrasing, recutting, refining, tastes, toning, when
+from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
+from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number
+from roadmap_cli.edl.feedback.relaying import origin
+from roadmap_cli.edl.feedback.wishes import PLAIN, Wish
+
+if TYPE_CHECKING:
+    from roadmap_cli.edl.history.revisions import Head
+    from roadmap_cli.state.connection import Connection
+    from roadmap_cli.state.store import State
+
+CHANGED, REFUSED, ASKED = "changed", "refused", "asked"
+
+
+@dataclass(slots=True)
+class Told:
+    """What became of one wish."""
+
+    wish: Wish
+    outcome: str
+    reason: str
+    measured: tuple[Measured, ...]
+    where: str
+    steps: float
+    what: str = ""
+    taste: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Answer:
+    """The edit after all wishes, and what became of each. `records` are edl.measure and edl.feedback, once settled."""
+
+    words: str
+    before: Edit
+    edit: Edit
+    told: list[Told] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any wish was fulfilled."""
+        return any(each.outcome == CHANGED for each in self.told)
+
+
+def answer(
+    words: str,
+    wishes: Sequence[Wish],
+    edit: Edit,
+    footage: Footage,
+    strengths: Mapping[Wish, tuple[float, str]],
+    insist: bool = False,
+) -> Answer:
+    """Fulfil wishes one after the other. Raises DataError or InputMissing if a source cannot be measured."""
+    made = Answer(words, edit, edit)
+    faults = set(_faults(edit))
+    for wish in wishes:
+        far, taste = strengths.get(wish, (wish.strength, ""))
+        made.told.append(_one(wish, far, taste, made, footage, insist, faults))
+    return made
+
+
+def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, insist: bool, faults: set[str]) -> Told:
+    edit = made.edit
+    chosen = when.positions(wish.place, edit.cuts, edit.fps)
+    placed = wish.place != when.EVERYWHERE
+    where = when.spell(wish.place, edit.cuts, chosen, edit.fps) if placed else "everywhere"
+    if not chosen:
+        length = timecode.clock(edit.length, edit.fps)
+        return Told(
+            wish,
+            REFUSED,
+            f"{wish.place.words} lies outside the edit, which ends at {length} and has {len(edit.cuts)} cuts",
+            (),
+            where,
+            far,
+        )
+    wanted = Wanted(
+        wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words, wish.target_s,
+        when.frames(wish.place, edit.cuts, edit.fps) if placed else None,
+    )  # fmt: skip
+    try:
+        done = correct(edit, footage, wanted, wish.face)
+        new = [fault for fault in _faults(done.edit) if fault not in faults]
+        if new:
+            raise Refused(f"the revision would break a rule: {new[0]}", done.measured)
+    except Refused as refused:
+        return Told(wish, ASKED if refused.asks else REFUSED, str(refused), refused.measured, where, far, taste=taste)
+    made.edit = _reasoned(edit, done.edit, f"{wish.meaning}: {wish.words!r}")
+    return Told(wish, CHANGED, _proof(done), done.measured, where, far, done.what, taste, done.notes)
+
+
+def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) -> Corrected:
+    """Fulfil one wish. Raises Refused with the reason and the numbers."""
+    axis = wanted.axis
+    if axis in toning.AXES:
+        return toning.correct(edit, footage, wanted, face)
+    if axis in refining.AXES:
+        return refining.correct(edit, footage, wanted)
+    if axis in mixing.AXES:
+        return mixing.correct(edit, footage, wanted)
+    if axis in phrasing.AXES:
+        return phrasing.correct(edit, footage, wanted)
+    if axis == "match":
+        return matching.correct(edit, footage, wanted)
+    return recutting.correct(edit, wanted)
+
+
+def _proof(done: Corrected) -> str:
+    """What was measured before and after, in words."""
+    first = done.measured[0]
+    same = [each for each in done.measured if each.signal == first.signal]
+    means = [sum(values) / len(values) for values in (
+        [each.before for each in same], [each.target or 0.0 for each in same],
+         [each.after or 0.0 for each in same])]  # fmt: skip
+    over = f" over {len(same)} cuts" if len(same) > 1 else ""
+    moved = sum(each.moved for each in same) / len(same)
+    return (
+        f"{first.signal} {number(means[0])} to {number(means[2])} {first.unit}{over}, "
+        f"{moved:.0%} of the way to {number(means[1])}; {done.what}"
+    )
+
+
+def _reasoned(before: Edit, after: Edit, why: str) -> Edit:
+    """The reason of every cut, title and cue that changed, with what was said."""
+    old = {origin(thing): thing for thing in before.things()}
+
+    def told(thing: Record) -> Record:
+        was = old.get(origin(thing))
+        ignored = {"position", "timeline_in_frame", "timeline_out_frame"}
+        if was is not None and all(was.get(k) == thing.get(k) for k in {*was, *thing} - ignored):
+            return thing
+        has = str(thing.get("reason", ""))
+        return {**thing, "reason": f"{has}; {why}" if has else why}
+
+    return replace(
+        after,
+        cuts=tuple(map(told, after.cuts)),
+        titles=tuple(map(told, after.titles)),
+        cues=tuple(map(told, after.cues)),
+    )
+
+
+def _faults(edit: Edit) -> list[str]:
+    """The errors edl-check would find, files apart: their content is edl-check's to prove."""
+    plan = {**edit.plan, "length_frames": edit.length, "cut_count": len(edit.cuts)}
+    known = {str(source.get("path")): str(source.get("sha256")) for source in edit.sources.values()}
+
+    def content(path: Path) -> str:
+        return known.get(str(path), "")
+
+    found = checks.check(plan, edit.cuts, edit.sources, content)
+    return [finding.message for finding in found if finding.severity == "error"]
+
+
+# -- the state -------------------------------------------------------------------------------------------------------
+
+
+def of_head(tx: Connection, found: Head) -> Edit:
+    """The edit of a revision, with what is stored of its shots and sources."""
+    from roadmap_cli.state import records
+
+    plan, things, sources = found
+    named = {str(source["id"]): source for source in sources}
+    kinds: dict[str, list[Record]] = {"edl.cut": [], "edl.title": [], "edl.cue": []}
+    for thing in things:
+        kinds[thing["kind"]].append(thing)
+    facts = {kind: tuple(r for r in records.find(tx, kind=kind) if r.get("source_id") in named) for kind in FACTS}
+    edit = Edit(plan, tuple(kinds["edl.cut"]), tuple(kinds["edl.title"]), tuple(kinds["edl.cue"]), named, {}, facts)
+    return with_shots(tx, edit)
+
+
+def with_shots(tx: Connection, edit: Edit) -> Edit:
+    """The edit with the shots its cuts name, as far as they are stored."""
+    from roadmap_cli.state import records
+
+    shots = dict(edit.shots)
+    for name in {str(cut.get("shot_id")) for cut in edit.cuts} - set(shots):
+        if (known := records.get(tx, name)) is not None:
+            shots[name] = known
+    return replace(edit, shots=shots)
+
+
+def settle(state: State, made: Answer, who: str, command: str, at: datetime) -> tuple[Record, list[Record]]:
+    """Store measurements, wishes and the new revision in one transaction; give its plan and things.
+
+    If nothing was changed these are the ones before, and what was refused is stored all the same.
+    """
+    from roadmap_cli.edl.history import revisions
+    from roadmap_cli.state import records
+    from roadmap_cli.why import decisions
+
+    stamp = clock.stamp(at)
+    old, new = made.before, made.edit
+    plan, things = old.plan, old.things()
+    with state.write() as tx:
+        revisions.adopt(tx, old.plan, old.things(), list(old.sources.values()), at)
+        if made.changed:
+            moved = {
+                name: new.plan.get(name) for name in {*new.plan, *old.plan} if new.plan.get(name) != old.plan.get(name)
+            }
+            reasons = [
+                *old.plan.get("reasons", ()),
+                *(f"{t.wish.meaning}: {made.words!r}" for t in made.told if t.outcome == CHANGED),
+            ]
+            plan, things = revisions.revise(old.plan, new.things(), stamp, **moved, reasons=reasons)
+        groups = [_records(made, told, old, plan, stamp) for told in made.told]
+        made.records = [record for group in groups for record in group]
+        records.put_many(tx, [r for r in made.records if r["kind"] == "edl.measure"])
+        known = [str(name) for name in old.sources if records.get(tx, str(name))]
+        evidence = [r["id"] for r in made.records if r["kind"] == "edl.measure"] + [str(old.plan["id"]), *known]
+        if made.changed:
+            fulfilled = [told for told in made.told if told.outcome == CHANGED]
+            edit = revisions.record(
+                tx, plan=plan, things=things, what="; ".join(f"{t.wish.meaning} {_at(t)}: {t.what}" for t in fulfilled),
+                why=f"{made.words!r}: " + "; ".join(t.reason + (f" ({t.taste})" if t.taste else "") for t in fulfilled),
+                evidence=evidence, command=command, at=at, facts={"words": made.words,
+                 "axes": [t.wish.axis for t in fulfilled]},
+                decision="edl.feedback_answered", sources=list(old.sources.values()),
+            )  # fmt: skip
+            for record in made.records:
+                if record["kind"] == "edl.feedback" and record["outcome"] == CHANGED:
+                    record["why_id"] = edit["why_id"]
+        for told, group in zip(made.told, groups, strict=True):
+            if told.outcome == CHANGED:
+                continue
+            decided = decisions.decide(
+                tx, kind="edl.wish_refused", what=f"leave the edit as it is for {told.wish.words!r}", why=told.reason,
+                evidence=[r["id"] for r in group if r["kind"] == "edl.measure"] + [str(old.plan["id"])],
+                command=command, at=at, run_id=old.plan["id"],
+            )  # fmt: skip
+            group[-1]["why_id"] = decided["id"]
+        records.put_many(tx, [r for r in made.records if r["kind"] == "edl.feedback"])
+        root = str(old.plan.get("root_id") or old.plan["id"])
+        for record in made.records:
+            if record["kind"] == "edl.feedback" and record["outcome"] == CHANGED:
+                tastes.note(tx, who, record, root)
+        tastes.learn(tx, who, stamp)
+    return plan, things
+
+
+def _at(told: Told) -> str:
+    return told.where if told.where == "everywhere" else f"from {told.where}"
+
+
+def _records(made: Answer, told: Told, old: Edit, plan: Record, at: str) -> list[Record]:
+    """The edl.measure records of a wish, then its edl.feedback record."""
+    measures = [record for each in told.measured for record in each.records(old.plan, told.wish.axis, at)]
+    wish = told.wish
+    record: Record = {
+        "kind": "edl.feedback", "id": "", "at": at,
+         "plan_id": plan["id"] if told.outcome == CHANGED else old.plan["id"],
+        "words": made.words, "axis": wish.axis, "sign": wish.sign, "wish": wish.meaning,
+        "strength": round(told.steps, 3), "where": told.where, "outcome": told.outcome,
+    }  # fmt: skip
+    if told.outcome == CHANGED:
+        record["parent_id"] = old.plan["id"]
+    if told.measured:
+        same = [each for each in told.measured if each.signal == told.measured[0].signal]
+        record |= {
+            "signal": same[0].signal,
+            "unit": same[0].unit,
+            "before": round(sum(e.before for e in same) / len(same), 3),
+        }
+        tried = [each for each in same if each.target is not None and each.after is not None]
+        if tried:
+            record["target"] = round(sum(e.target or 0.0 for e in tried) / len(tried), 3)
+            record["after"] = round(sum(e.after or 0.0 for e in tried) / len(tried), 3)
+            record["moved_ratio"] = round(sum(e.moved for e in tried) / len(tried), 3)
+        limits: dict[str, float] = {}
+        for each in same:
+            for name, value in each.limits.items():
+                if abs(value) >= abs(limits.get(name, 0.0)):
+                    limits[name] = value
+        if limits:
+            record["limits"] = limits
+    record |= {"what": told.what} if told.what else {}
+    record |= {"reason": told.reason}
+    record |= {"taste": told.taste} if told.taste else {}
+    record |= {"notes": list(told.notes)} if told.notes else {}
+    record["measure_ids"] = [each["id"] for each in measures]
+    record["id"] = content_id(
+        "edl.feedback", plan_id=record["plan_id"], words=made.words, axis=wish.axis, sign=wish.sign, at=at
+    )
+    return [*measures, record]
+
+
+def strengths(tx: Connection, who: str, wishes: Sequence[Wish]) -> dict[Wish, tuple[float, str]]:
+    """How far each wish goes: a plain one as the person's taste has it."""
+    found = {}
+    for wish in wishes:
+        found[wish] = (
+            tastes.strength(tx, who, wish.axis, wish.sign, wish.strength)
+            if wish.strength == PLAIN
+            else (wish.strength, "")
+        )
+    return found
+
+
+def back(tx: Connection, edit: Edit, at: datetime, *, forward: bool = False) -> Edit:
+    """The revision before, or after for `forward`, made the head. Raises DataError if there is none."""
+    from roadmap_cli.edl.history import revisions
+
+    here = revisions.adopt(tx, edit.plan, edit.things(), list(edit.sources.values()), at)
+    if forward:
+        later = [each for each in revisions.tree(tx, here.root_id) if each.parent_id == here.plan_id]
+        if not later:
+            raise DataError("there is no change to make again", hint="edl-log lists them", code="no_revision")
+        to = later[-1]
+    else:
+        if here.parent_id is None:
+            raise DataError("the plan is the first of its edit: there is nothing to take back", code="no_revision")
+        to = next(each for each in revisions.tree(tx, here.root_id) if each.plan_id == here.parent_id)
+    revisions.go(tx, to, "redo" if forward else "undo", at)
+    found = of_head(tx, revisions.whole(tx, to))
+    return replace(
+        found,
+        shots={**edit.shots, **found.shots},
+        facts={k: edit.facts.get(k) or found.facts.get(k, ()) for k in FACTS},
+    )
+
+
+def nearest(words: str, describe: Callable[[Any], str] | None = None) -> list[str]:
+    """What is understood that lies near to words that are not: axes by shared or similar words."""
+    import difflib
+    import re
+
+    from roadmap_cli.edl.feedback.wish_words import AXES, HELP
+
+    said = set(re.findall(r"[a-z]{3,}", words.lower())) - {
+        "more",
+        "less",
+        "the",
+        "with",
+        "and",
+        "too",
+        "make",
+        "for",
+        "that",
+    }
+    scored = []
+    for axis, phrases in HELP.items():
+        known = set(re.findall(r"[a-z]{3,}", " ".join((axis, *AXES[axis], *phrases)).lower()))
+        score = sum(
+            1.0 if word in known else 0.6 * bool(difflib.get_close_matches(word, known, 1, 0.8)) for word in said
+        )
+        scored.append((score, axis))
+    best = [axis for score, axis in sorted(scored, key=lambda pair: -pair[0]) if score > 0.5][:4]
+    return [HELP[axis][0] for axis in best] or ["too dark", "music too loud", "boring start", "skin looks orange"]

@@ -1,0 +1,197 @@
+"""Where in an edit a person means: a time, a span, a shot by its number, a part. Read from words, then put on cuts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from roadmap_cli.core.records import Record
+from roadmap_cli.edl import timecode
+
+#: The part of a programme that "the start" and "the end" mean: a fifth, and at most this.
+_EDGE_S = Fraction(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the programme: seconds from its start, negative from its end; shots count from 1, -1 is the last."""
+
+    start_s: Fraction | None = None
+    end_s: Fraction | None = None
+    shot: int | None = None
+    part: str = ""
+
+    @property
+    def words(self) -> str:
+        """The place in words."""
+        if self.shot is not None:
+            return "the last shot" if self.shot == -1 else f"shot {self.shot}"
+        if self.part:
+            return f"the {self.part}"
+        if self.start_s is None and self.end_s is None:
+            return "everywhere"
+        ends = ["" if value is None else _spelled(value) for value in (self.start_s, self.end_s)]
+        return f"at {ends[0]}" if ends[0] == ends[1] else f"{ends[0] or 'the start'} to {ends[1] or 'the end'}"
+
+
+def _spelled(seconds: Fraction) -> str:
+    """Seconds for people: 9:59, or 5 s before the end."""
+    if seconds < 0:
+        return f"{float(-seconds):g} s before the end"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}:{float(rest):02.0f}" if rest.denominator == 1 else f"{minutes}:{float(rest):05.2f}"
+
+
+#: Nothing was said of a place.
+EVERYWHERE = Place()
+
+_NUMBERS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "fifteen": 15, "twenty": 20, "thirty": 30, "few": 5, "couple": 3, "couple of": 3,
+}  # fmt: skip
+_ORDINALS = {
+    "first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+    "ninth": 9, "tenth": 10, "last": -1, "final": -1, "closing": -1,
+}  # fmt: skip
+_CLOCK = r"\d{1,2}(?::\d{2}){1,2}(?:\.\d+)?"
+_UNITS = r"seconds?|secs?|s|minutes?|mins?|m"
+#: A time: a clock, a number with its unit, or a bare number that another time follows.
+_T = rf"({_CLOCK}|\d+(?:\.\d+)?\s*(?:{_UNITS})\b|\d+(?:\.\d+)?(?=\s*(?:to|and|until|till|-|–)))"
+_U = rf"({_CLOCK}|\d+(?:\.\d+)?\s*(?:{_UNITS})\b)"
+_SPAN = re.compile(
+    rf"\b(?:(?:from|between|in)\s+)?(?:the )?(?:second )?{_T}\s*(?:to|"
+    rf"and|until|till|-|–)\s*(?:second )?{_U}"
+)
+_ONWARDS = re.compile(
+    rf"\b(?:from|after|since|starting at|starting from|past)\s+(?:about )?{_U}(?:\s+(?:on|"
+    rf"onwards?))?"
+)
+_UNTIL = re.compile(rf"\b(?:before|until|till|up to)\s+(?:about )?{_U}")
+_AT = re.compile(
+    rf"(?:\b(?:at|around|near|about|by|@)|@|~)\s*(?:about\s+|around\s+)?(?:the\s+)?{_U}(?:\s+(?:in|"
+    rf"mark))?|\b(\d{{1,2}}:\d{{2}})\b"
+)
+_COUNT = r"(\d+|one|two|three|four|five|six|seven|eight|nine|ten|fifteen|twenty|thirty|few|couple of|couple)"
+_EDGE = re.compile(
+    rf"\b(?:in |for |during |at |over )?(?:the )?(?:very )?(first|last|opening|final) {_COUNT} ?(seconds?|secs?|s|"
+    rf"minutes?|mins?)\b"
+)
+_SHOT = re.compile(
+    rf"\b(?:in |on |for |of |during |at )?(?:the |that )?(?:very )?({'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th)) "
+    r"(?:shot|clip|cut|scene|take|one)\b"
+)
+_NUMBERED = re.compile(r"\b(?:in |on |at )?(?:the )?(?:shot|clip|cut|scene)\s*(?:number |no\.? ?|#)?(\d+)\b")
+_HALF = re.compile(
+    r"\b(?:in |during |for |throughout )?(?:the )?(first|second|last) half\b|\b(?:from )?(?:the "
+    r")?(halfway|half way) (?:on|through)"
+)
+_PART = re.compile(
+    r"\b(?:(?:in|at|near|around|during|towards?|for|by|of|right at) )?the (?:very )?"
+    r"(start|beginning|opening|intro(?:duction)?|end|ending|outro|finale|middle|centre part|mid-?section)\b"
+    r"|\b(boring |weak |dull |slow )?(intro|outro)\b"
+)
+_ALIASES = {
+    "beginning": "start", "opening": "start", "intro": "start", "introduction": "start", "ending": "end",
+    "outro": "end", "finale": "end", "centre part": "middle", "mid-section": "middle", "midsection": "middle",
+}  # fmt: skip
+
+
+def read(text: str) -> tuple[Place, str]:
+    """The place words mean, and the words without it. `EVERYWHERE` if none is said. Never fails."""
+    if match := _SPAN.search(text):
+        ends = _seconds(match[1], match[2]), _seconds(match[2], "")
+        return Place(min(ends), max(ends)), _without(text, match)
+    if match := _EDGE.search(text):
+        length = Fraction(_NUMBERS.get(match[2]) or int(match[2])) * (60 if match[3].startswith("m") else 1)
+        early = match[1] in {"first", "opening"}
+        # The words stay: "the first few seconds are dull" is about the start as such.
+        return (Place(Fraction(0), length) if early else Place(-length, None)), text
+    if match := _ONWARDS.search(text):
+        return Place(_seconds(match[1], ""), None), _without(text, match)
+    if match := _UNTIL.search(text):
+        return Place(None, _seconds(match[1], "")), _without(text, match)
+    if match := _AT.search(text):
+        at = _seconds(match[1] or match[2], "")
+        return Place(at, at), _without(text, match)
+    if match := _SHOT.search(text):
+        number = _ORDINALS.get(match[1]) or int(re.sub(r"\D", "", match[1]))
+        kept = text[: match.start()] + " that shot " + text[match.end() :]
+        return Place(shot=number), " ".join(kept.split())
+    if match := _NUMBERED.search(text):
+        return Place(shot=max(1, int(match[1]))), _without(text, match)
+    if match := _HALF.search(text):
+        return Place(part="first half" if match[1] == "first" else "second half"), text
+    if match := _PART.search(text):
+        part = match[1] or match[3]
+        return Place(part=_ALIASES.get(part, part)), text
+    return EVERYWHERE, text
+
+
+def positions(place: Place, cuts: Sequence[Record], fps: Fraction) -> list[int]:
+    """Which cuts a place means, by position in the list; empty if it lies outside the programme."""
+    if not cuts:
+        return []
+    if place.shot is not None:
+        at = len(cuts) - 1 if place.shot == -1 else place.shot - 1
+        return [at] if at < len(cuts) else []
+    length = Fraction(cuts[-1]["timeline_out_frame"]) / fps
+    start, end = _bounds(place, length)
+    found = []
+    for position, cut in enumerate(cuts):
+        first, last = Fraction(cut["timeline_in_frame"]) / fps, Fraction(cut["timeline_out_frame"]) / fps
+        if first <= start < last or (start < last and first < end):
+            found.append(position)
+    return found
+
+
+def frames(place: Place, cuts: Sequence[Record], fps: Fraction) -> tuple[int, int]:
+    """The programme frames a place means: first, and the one after the last."""
+    if place.shot is not None:
+        chosen = positions(place, cuts, fps)
+        if not chosen:
+            return 0, 0
+        return int(cuts[chosen[0]]["timeline_in_frame"]), int(cuts[chosen[-1]]["timeline_out_frame"])
+    length = Fraction(cuts[-1]["timeline_out_frame"]) / fps
+    start, end = _bounds(place, length)
+    return int(start * fps), max(int(start * fps) + 1, int(end * fps))
+
+
+def _bounds(place: Place, length: Fraction) -> tuple[Fraction, Fraction]:
+    edge = min(length / 5, _EDGE_S)
+    parts = {
+        "start": (Fraction(0), edge), "end": (length - edge, length), "middle": (length * 2 / 5, length * 7 / 10),
+        "first half": (Fraction(0), length / 2), "second half": (length / 2, length),
+    }  # fmt: skip
+    if place.part:
+        return parts[place.part]
+    start = place.start_s if place.start_s is not None else Fraction(0)
+    end = place.end_s if place.end_s is not None else length
+    return (max(Fraction(0), length + start) if start < 0 else start), end
+
+
+def _seconds(text: str, other: str) -> Fraction:
+    """Seconds of a time in words; a bare number takes the unit of the other end."""
+    if ":" in text:
+        total = Fraction(0)
+        for part in text.split(":"):
+            total = total * 60 + Fraction(part)
+        return total
+    match = re.match(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text)
+    if not match:
+        return Fraction(0)
+    unit = match[2] or re.sub(r"[\d.:\s]", "", other)
+    return Fraction(match[1]) * (60 if unit.startswith("m") else 1)
+
+
+def _without(text: str, match: re.Match[str]) -> str:
+    return " ".join((text[: match.start()] + " " + text[match.end() :]).split())
+
+
+def spell(place: Place, cuts: Sequence[Record], chosen: Sequence[int], fps: Fraction) -> str:
+    """The chosen cuts' time in the programme, for people."""
+    if not chosen:
+        return place.words
+    first, last = cuts[chosen[0]]["timeline_in_frame"], cuts[chosen[-1]]["timeline_out_frame"]
+    return f"{timecode.clock(first, fps)} to {timecode.clock(last, fps)}"

@@ -1,0 +1,361 @@
+"""The words of people about an edit, as tables: what is said, along which axis it lies, and which way.
+
+The sign of an entry is that of the *property* the word names ("dark" lies at exposure -1). What a person wishes follows
+from how it is said: complained of, asked for, or missed; `wishes` works that out.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Axes in words: what + asks for, what - asks for.
+AXES: dict[str, tuple[str, str]] = {
+    "exposure": ("brighter", "darker"),
+    "contrast": ("more contrast", "less contrast"),
+    "saturation": ("more colour", "less colour"),
+    "temperature": ("warmer", "colder"),
+    "punch": ("punchier", "softer overall"),
+    "skin": ("warmer skin", "less red and orange skin"),
+    "tint": ("less green, more magenta", "less magenta, more green"),
+    "sharpness": ("sharper", "softer"),
+    "blur": ("more background blur", "less background blur"),
+    "noise": ("more grain", "less noise"),
+    "stability": ("steadier", "more hand-held"),
+    "flicker": ("more flicker", "less flicker"),
+    "horizon": ("a level horizon", "a tilted horizon"),
+    "framing": ("wider, with more headroom", "closer, with less headroom"),
+    "bars": ("black bars", "no black bars"),
+    "vignette": ("darker corners", "no dark corners"),
+    "glow": ("more glow", "less glow"),
+    "pace": ("a faster pace", "a slower pace"),
+    "speed": ("played faster", "played slower"),
+    "length": ("a longer edit", "a shorter edit"),
+    "shot_length": ("longer shots", "shorter shots"),
+    "start": ("a stronger start", "a gentler start"),
+    "end": ("an end with more time", "an end that comes sooner"),
+    "silence": ("more pauses", "fewer pauses"),
+    "fillers": ("filler words kept", "filler words out"),
+    "word_edges": ("words whole", "words cut closer"),
+    "music": ("louder music", "quieter music"),
+    "speech": ("louder speech", "quieter speech"),
+    "loudness": ("louder", "quieter"),
+    "evenness": ("more even loudness", "livelier loudness"),
+    "ducking": ("more ducking", "less ducking"),
+    "hum": ("more background sound", "less hum, hiss and wind"),
+    "sibilance": ("sharper s sounds", "softer s sounds"),
+    "clicks": ("clicks", "no clicks"),
+    "sync": ("sound in step with the picture", "sound out of step"),
+    "beats": ("cuts on the beat", "cuts off the beat"),
+    "transitions": ("softer transitions", "plain cuts"),
+    "jump_cuts": ("jump cuts", "no jump cuts"),
+    "match": ("shots that match", "shots that differ"),
+    "titles": ("larger and longer titles", "smaller or no titles"),
+    "drama": ("more dramatic", "less dramatic"),
+    "energy": ("more energy", "less energy"),
+    "undo": ("the last change taken back", "the change made again"),
+}
+
+#: Phrases that are understood, by axis: what is offered when words are not.
+HELP: dict[str, tuple[str, ...]] = {
+    "exposure": ("too dark", "overexposed", "can't see her face"),
+    "contrast": ("washed out", "too contrasty"),
+    "punch": ("make it pop", "the picture is dull"),
+    "saturation": ("colours too strong", "colours faded"),
+    "temperature": ("too yellow", "make it colder"),
+    "skin": ("skin looks orange", "skin is pale"),
+    "tint": ("skin looks green", "too magenta"),
+    "match": ("colours don't match between shots",),
+    "flicker": ("it flickers",),
+    "sharpness": ("out of focus", "oversharpened"),
+    "blur": ("less background blur", "blur the background more"),
+    "noise": ("too grainy", "add film grain"),
+    "stability": ("too shaky",),
+    "horizon": ("the horizon is crooked",),
+    "framing": ("his head is cut off", "zoom in on her"),
+    "bars": ("remove the black bars", "cinema bars"),
+    "vignette": ("no dark corners", "add a vignette"),
+    "glow": ("add a soft glow", "less glow"),
+    "pace": ("too slow", "feels rushed", "it drags in the middle"),
+    "speed": ("play it in slow motion", "at double speed"),
+    "length": ("too long", "make it longer", "cut it down to a minute"),
+    "shot_length": ("shots too short", "cut more often"),
+    "start": ("boring start", "starts too abruptly"),
+    "end": ("ends abruptly", "the ending drags"),
+    "silence": ("cut the silences", "leave the pauses in"),
+    "fillers": ("cut the ums",),
+    "word_edges": ("you cut him off",),
+    "jump_cuts": ("the jump cut is ugly",),
+    "music": ("music too loud", "music too quiet"),
+    "ducking": ("lower the music when she speaks",),
+    "speech": ("can't hear the voice", "voice too loud"),
+    "loudness": ("too quiet overall", "too loud"),
+    "evenness": ("the volume jumps",),
+    "hum": ("there is a hum", "background hiss"),
+    "sibilance": ("the s sounds are sharp",),
+    "clicks": ("pops at the cuts",),
+    "sync": ("out of sync",),
+    "beats": ("cut on the beat",),
+    "transitions": ("transitions are cheesy", "smoother transitions"),
+    "titles": ("title too small", "remove the title"),
+    "drama": ("more dramatic",),
+    "energy": ("more energetic",),
+    "undo": ("undo that",),
+}
+
+#: What a clause is about: topic and the words that say so. Order decides which comes first.
+TOPICS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(rf"\b(?:{words})\b"))
+    for name, words in (
+        ("contrast", r"contrast"),
+        ("blur", r"blur(?:ring)?(?: effects?)?"),
+        ("exposure", r"exposure|brightness"),
+        ("saturation", r"saturation|colou?r levels?|chroma"),
+        ("temperature", r"(?:colou?r )?temperature|white balance"),
+        ("sharpness", r"sharpness|sharpening"),
+        ("sibilance", r"s(?:'s|es)|s[- ]sounds?|esses|sibilants?|sibilance"),
+        ("title", r"titles?|captions?|subtitles?|text|lettering|font|lower thirds?"),
+        ("music", r"music|songs?|soundtrack|score|tunes?|(?:backing|background|music) tracks?|track(?: "
+                  r"underneath)?|beat drop|bgm|melody|"
+                  r"jingle|background song"),
+        ("silence", r"pauses?|silences?|gaps|(?:silent|quiet|empty|dead) (?:parts|bits|sections|moments|stretches|"
+                    r"spots)|dead air|lulls"),
+        ("speech", r"voices?|voice-?overs?|speech|speakers?|dialog(?:ue)?s?|narrat\w+|talking|vocals?|interviewee|"
+                   r"conversations?|commentary|presenter|spoken words?|(?:is|are|they|she|he) say(?:s|ing)?"),
+        ("sound", r"audio|sounds?|volume|noise level|mix|levels?"),
+        ("skin", r"skin(?: tones?)?|complexions?|cheeks?|tan"),
+        ("face", r"faces?|everyone|everybody|people look|they look like"),
+        ("background", r"background|bokeh|backdrop|behind (?:him|her|them|me|the \w+)"),
+        ("look", r"picture|image|visuals?|visually|the look|a look|footage looks"),
+        ("slow_motion", r"slow[- ]?mo(?:tion)?"),
+        ("transition", r"transitions?|dissolves?|cross-?fades?|wipes?|fades?"),
+        ("shots", r"shots|each (?:shot|clip)|every (?:shot|clip)|clips|takes|cuts"),
+        ("shot", r"(?:that|this|the|first|second|third|fourth|fifth|last|opening|closing|final) (?:shot|clip|take)"),
+        ("start", r"starts?|beginning|opening|intro(?:duction)?|first (?:few |couple of |\d+ |two |three |five |ten )?"
+                  r"(?:seconds|moments|minute)|hook"),
+        ("end", r"end|ending|outro|finale|conclusion|last (?:few |\d+ |two |three |five |ten )?(?:seconds|moments)"),
+        ("pace", r"pac(?:e|ing)|rhythm|story|storytelling|editing"),
+        ("middle", r"middle|mid-?section|second half|first half|halfway|centre part"),
+        ("playback", r"playback|footage|clip speed|motion|movements?|playing speed"),
+        ("colours", r"colou?rs?|hues?|greens?|reds?|blues|yellows|tones?|palette|grade|grading"),
+        ("length", r"video|edit|film|movie|whole thing|run(?:ning)? ?time|duration|piece|cut down"),
+    )
+)  # fmt: skip
+
+#: Adjectives: pattern, axis and side of the property, and what another topic makes of it.
+Adjective = tuple[str, str, dict[str, str]]
+_LONG = {"start": "start-", "end": "end+", "shots": "shot_length+", "shot": "shot_length+", "title": "titles+",
+         "silence": "silence+", "transition": "transitions+"}  # fmt: skip
+_QUICK = {"playback": "speed+", "slow_motion": "speed+", "start": "start+", "end": "end-", "shots": "shot_length-",
+          "title": "titles-", "shot": "speed+"}  # fmt: skip
+_DULL = {"start": "start-", "colours": "saturation-", "end": "end-"}
+_STRONG = {
+    "exposure": "exposure+",
+    "saturation": "saturation+",
+    "sharpness": "sharpness+",
+    "temperature": "temperature+",
+    "blur": "blur+",
+    "start": "start+",
+    "end": "end+",
+    "skin": "skin+",
+    "transition": "transitions+",
+    "music": "music+",
+    "speech": "speech+",
+    "colours": "saturation+",
+    "background": "blur+",
+    "sound": "loudness+",
+}
+_ADJECTIVES: tuple[Adjective, ...] = (
+    (r"dark(?:er|ish|ness)?|dim(?:mer)?|gloom(?:y|ier)|murk(?:y|ier)|under-?exposed|shadowy|shady|under-?lit|"
+     r"sombre|somber|pitch[- ]black|dusky|inky", "exposure-", {}),
+    (r"bright(?:er)?|over-?exposed|(?:blown|burned|burnt)[- ]?out|lighter|light|blinding|glaring|over-?lit|glary|"
+     r"dazzling|(?:bleached|whited)[- ]?out", "exposure+", {}),
+    (r"contrasty|harsh(?:er)?|stark(?:er)?", "contrast+",
+     {"sibilance": "sibilance+", "music": "music+", "speech": "speech+", "sound": "loudness+",
+      "colours": "saturation+", "transition": "transitions-"}),
+    (r"flat(?:ter)?|washed[- ]?out|haz(?:y|ier)|milky|foggy|low[- ]contrast|punchless|muddy|chalky", "contrast-",
+     {"colours": "saturation-", "skin": "skin-", "face": "skin-", "start": "start-"}),
+    (r"punch(?:y|ier)|zing(?:y|ier)|poppy", "punch+", {"music": "music+", "speech": "speech+", "sound": "loudness+"}),
+    (r"lifeless|bland(?:er)?|lackluster|lacklustre|uninspiring|blah|meh|insipid|anaemic|anemic", "punch-",
+     {"start": "start-", "end": "end+", "colours": "saturation-", "skin": "skin-", "face": "skin-"}),
+    (r"over-?saturated|saturated|garish|gaudy|neon|vivid|vibrant|"
+        r"colou?rful|lurid|technicolou?r|rich(?:er)?", "saturation+",
+     {"skin": "skin+"}),
+    (r"desaturated|under-?saturated|faded|colou?rless|gr[ae]y|drab|muted|subdued|dreary colours|"
+        r"monochrome", "saturation-", {"skin": "skin-"}),
+    (r"warm(?:er)?|yellow(?:ish|er)?|orange(?:y|r)?|orangy|amber|golden|reddish|toasty|sepia", "temperature+",
+     {"skin": "skin+", "face": "skin+"}),
+    (r"cold(?:er)?|cool(?:er)?|blu(?:e|er|ish)|icy|chilly|frosty|"
+        r"wintry", "temperature-", {"skin": "skin-", "face": "skin-"}),
+    (r"sunburn(?:t|ed)|red(?:der)?|rosy|flushed|tanned|"
+        r"ruddy", "skin+", {"colours": "saturation+", "look": "temperature+"}),
+    (r"green(?:ish|er|y)?", "tint-", {}),
+    (r"pink(?:er|ish|y)?|purpl(?:e|er|ish|y)|magenta(?:ish)?|violet", "tint+", {}),
+    (r"pal(?:e|er|lid)|sick(?:ly)?|ghostly|ashen|pasty|like (?:ghosts?|zombies?|corpses?)", "skin-",
+     {"colours": "saturation-"}),
+    (r"blurr(?:y|ed|ier)|out of focus|unfocuse?d|fuzz(?:y|ier)|unsharp|smeary|mushy|smudgy|"
+        r"indistinct", "sharpness-", {"background": "blur+"}),
+    (r"dream(?:y|ier|like)|ethereal", "blur+", {}),
+    (r"sharp(?:er|ened)?|crisp(?:er)?|over-?sharpened|crunchy|in focus|digital|razor", "sharpness+",
+     {"contrast": "contrast+", "sibilance": "sibilance+", "transition": "transitions-"}),
+    (r"grain(?:y|ier)|nois(?:y|ier)|speckl(?:ed|y)|gritt(?:y|"
+        r"ier)", "noise+", {"sound": "hum+", "speech": "hum+", "background": "hum+"}),
+    (r"(?:too |looks? (?:too )?)clean", "noise-", {}),
+    (r"shak(?:y|ier)|wobbl(?:y|ier)|jitter(?:y|ier)|bump(?:y|ier)|unstable|unsteady|jerk(?:y|ier)|sea-?sick|nauseating|"
+     r"bouncy|trembl(?:y|ing)|twitchy|jiggly|jumpy camera", "stability-", {}),
+    (r"stead(?:y|ier)|stabili[sz]ed|stable|smoother|smooth", "stability+", {"transition": "transitions+"}),
+    (r"flicker(?:y|ing)|strob(?:y|ing)", "flicker+", {}),
+    (r"crooked|tilted|slanted|skewed|lopsided|wonky|askew", "horizon-", {}),
+    (r"level|straight", "horizon+", {}),
+    (r"tight(?:er)?|cramped|zoomed[- ]in|"
+        r"close(?:r)?", "framing-", {"silence": "silence-", "length": "pace+", "pace": "pace+"}),
+    (r"wide(?:r)?|loose(?:r)?|zoomed[- ]out|far away", "framing+", {}),
+    (r"slow(?:er|ly)?|sluggish|draggy", "pace-",
+     {"slow_motion": "speed-", "playback": "speed-", "start": "start-", "end": "end+", "shot": "speed-"}),
+    (r"dull(?:er)?", "punch-", _DULL | {"pace": "pace-", "middle": "pace-", "length": "pace-", "sound": "speech-"}),
+    (r"boring|tedious|dreary|monotonous|uninteresting|weak|lame|bor(?:es|ed)|sleepy|plodding|lethargic|"
+     r"slow-moving|snoozy", "pace-", _DULL),
+    (r"exciting|gripping|interesting|engaging|catch(?:y|ier)|lively|"
+        r"livelier", "energy+", {"start": "start+", "end": "end-"}),
+    (r"energetic|hyper(?:active)?|upbeat", "energy+", {"start": "start+"}),
+    (r"fast(?:er)?|quick(?:er|ly)?|speedy|snapp(?:y|ier)|pacy", "pace+", _QUICK),
+    (r"rushed|frantic|hectic|hurried|breathless|frenetic|"
+        r"manic", "pace+", {"end": "end-", "start": "start+", "speech": "silence-"}),
+    (r"calm(?:er)?|relaxed|leisurely", "pace-", {}),
+    (r"chopp(?:y|ier)|cut up|fragmented|staccato|busy", "shot_length-", {"sound": "clicks+"}),
+    (r"long(?:er)?|length(?:y|ier)|endless|forever|drawn[- ]out", "length+", _LONG),
+    (r"short(?:er)?|brief(?:er)?", "length-", {k: v[:-1] + ("-" if v[-1] == "+" else "+") for k, v in _LONG.items()}),
+    (r"abrupt(?:ly)?|sudden(?:ly)?|"
+        r"jarring", "end-", {"start": "start+", "transition": "transitions-", "shots": "transitions-"}),
+    (r"gentl(?:e|er|y)", "pace-", {"start": "start-", "transition": "transitions+", "end": "end+"}),
+    (r"loud(?:er|ly)?|overpowering|overwhelming|deafening|dominant|blaring|blasting|booming|"
+        r"ear-?splitting", "loudness+",
+     {"music": "music+", "speech": "speech+", "background": "hum+"}),
+    (r"quiet(?:er|ly)?|inaudible|faint(?:er)?|silent|hushed|"
+        r"muffled", "loudness-", {"music": "music-", "speech": "speech-"}),
+    (r"softer", "contrast-", {"music": "music-", "speech": "speech-", "sound": "loudness-", "background": "blur+",
+                              "transition": "transitions+", "shots": "transitions+", "start": "start-",
+                               "sibilance": "sibilance-"}),
+    (r"uneven|inconsistent|erratic|all over the place", "evenness-", {"colours": "match-", "shots": "match-"}),
+    (r"even|consistent|balanced", "evenness+", {"colours": "match+", "shots": "match+"}),
+    (r"echo(?:ey|y|ing)|reverb(?:y|erant)?|hiss(?:y|ing)?|hum(?:ming)?|buzz(?:y|ing)?|rumbl(?:y|ing)|boxy|"
+        r"tinny", "hum+", {}),
+    (r"strong(?:er)?|intense|heavy|heavier|powerful|screaming|aggressive", "contrast+", _STRONG),
+    (r"soft", "sharpness-", {"music": "music-", "speech": "speech-", "sound": "loudness-",
+     "transition": "transitions+"}),
+    (r"dramatic|moody|moodier|cinematic|intense|tense|epic", "drama+", {}),
+    (r"small(?:er)?|tiny|illegible|unreadable", "titles-", {"look": "framing+"}),
+    (r"big(?:ger)?|large(?:r)?|huge", "titles+", {}),
+    (r"low(?:er)?", "loudness-", {"exposure": "exposure-", "saturation": "saturation-",
+     "temperature": "temperature-", "sharpness": "sharpness-", "pace": "pace-", "music": "music-",
+      "speech": "speech-", "contrast": "contrast-"}),
+    (r"high(?:er)?", "loudness+", {"exposure": "exposure+", "saturation": "saturation+",
+     "temperature": "temperature+", "sharpness": "sharpness+", "contrast": "contrast+", "pace": "pace+",
+      "music": "music+", "speech": "speech+"}),
+    (r"cheesy|cheap|tacky|distracting|corny|kitschy", "transitions+", {"title": "titles+", "blur": "blur+",
+     "music": "music+"}),
+    (r"hard(?:er)?", "contrast+", {"shots": "transitions-", "transition": "transitions-"}),
+    (r"out of sync|late|lagging|delayed", "sync-", {}),
+)  # fmt: skip
+ADJECTIVES = tuple((re.compile(rf"\b(?:{words})\b"), plain, by_topic) for words, plain, by_topic in _ADJECTIVES)
+
+#: Nouns: pattern, axis and side of having more of it, and whether its mere mention is a complaint.
+_NOUNS: tuple[tuple[str, str, bool], ...] = (
+    (
+        r"(?:background|bg) blur|blur (?:on|in|of|behind) the (?:background|back|backdrop)|bokeh|shallow(?:er)? "
+        r"depth of field|"
+        r"shallow(?:er)? focus",
+        "blur+",
+        False,
+    ),
+    (
+        r"background (?:noise|hum|hiss)|noise (?:from|in|on) the (?:audio|sound|microphone|mic)|wind noise|"
+        r"(?:audio|mic|room) "
+        r"noise|hum|hiss|buzz(?:ing)?|rumble|echo(?:es)?|reverb|static|wind",
+        "hum+",
+        True,
+    ),
+    (r"blur(?: effects?)?|blurriness|blurring", "blur+", False),
+    (r"(?:film |image |video |picture |sensor )?(?:grain|noise)(?: levels?)?|speckles?|specks", "noise+", True),
+    (r"green (?:cast|tint|tinge|hue|shade)|greenness", "tint-", True),
+    (r"(?:magenta|pink|purple) (?:cast|tint|tinge|hue|shade)|magenta", "tint+", True),
+    (r"vignett(?:e|ing)|dark(?:ened)? corners", "vignette+", False),
+    (r"brightness|exposure|light|highlights|lightness", "exposure+", False),
+    (r"shadows?|darkness|gloom", "exposure-", False),
+    (r"contrast|tonal range|depth", "contrast+", False),
+    (r"punch|pop|snap|oomph|zing|wow|vibrance and contrast", "punch+", False),
+    (r"haze|fog", "contrast-", True),
+    (
+        r"golden glow|sunset glow|warmth|(?:colou?r )?temperature|orange tint|yellow tint|yellow tinge|orange "
+        r"tinge|yellow|orange|yellow cast|orange cast|warm tones?",
+        "temperature+",
+        False,
+    ),
+    (r"glow|bloom|halation", "glow+", False),
+    (r"blue (?:cast|tint|tinge|hue)|cool tones?|cold cast", "temperature-", True),
+    (r"saturation|colou?rs?|vibrance|vibrancy|chroma", "saturation+", False),
+    (r"sharpness|sharpening|clarity|crispness|definition|fine detail", "sharpness+", False),
+    (r"stabili[sz]ation|stability|steadiness", "stability+", False),
+    (r"camera shake|shake|shaking|wobbl(?:e|es|ing)|jitters?|jitter|jerks?|judder", "stability-", True),
+    (r"flicker(?:s|ing)?|strob(?:e|es|ing)|pulsing light", "flicker+", True),
+    (r"head ?room|space above|air above", "framing+", False),
+    (r"black bars|letter-?box(?:ing)?|(?:cinema|cinematic|widescreen) bars|bars", "bars+", False),
+    (r"slow[- ]?mo(?:tion)?", "speed-", False),
+    (r"time[- ]?lapse|fast motion|fast forward", "speed+", False),
+    (r"pace|pacing|tempo|rhythm", "pace+", False),
+    (r"energy|excitement|action|life", "energy+", False),
+    (r"drama|mood|atmosphere|tension", "drama+", False),
+    (r"hook", "start+", False),
+    (r"(?:jump ?|jumpy )cuts?", "jump_cuts+", True),
+    (r"cuts|cutting|edits", "shot_length-", False),
+    (r"silences?|pauses?|dead air|gaps?|(?:awkward|empty) moments?|breathing room|quiet bits|lulls?", "silence+", True),
+    (r"u[hm]+s?|ahs?|er+m?s|filler(?: words?|s)?|stammer\w*|stutter\w*|you knows|likes and", "fillers+", True),
+    (r"ducking", "ducking+", False),
+    (r"sibilan(?:ce|ts?)|hissing s(?:es)?|s sounds?|s's|ss sounds?|esses", "sibilance+", True),
+    (r"clicks?|pops?|crackl(?:e|es|ing)", "clicks+", True),
+    (r"(?:background )?music|songs?|soundtrack|score|tune|bgm|(?:background|backing|music) track", "music+", False),
+    (r"voices?|voice-?overs?|dialog(?:ue)?|speech|narrat(?:ion|or)|vocals?|speakers?", "speech+", False),
+    (r"volume|loudness|audio level|sound level|level|gain|sound|audio", "loudness+", False),
+    (r"dissolves?|cross-?fades?|wipes?|fades?|fancy transitions|transitions?|effects between", "transitions+", False),
+    (r"titles?|captions?|subtitles?|text|lower thirds?", "titles+", False),
+)
+NOUNS = tuple((re.compile(rf"\b(?:{words})\b"), axis, fault) for words, axis, fault in _NOUNS)
+
+#: Verbs that ask for a change by themselves: pattern, wish, and what another topic makes of it.
+_VERBS: tuple[Adjective, ...] = (
+    (r"brighten(?:ed|ing)?|lighten(?:ed)?|illuminate", "exposure+", {}),
+    (r"darken(?:ed|ing)?|dim it|underexpose", "exposure-", {}),
+    (r"desaturate|mute the colou?rs?|bleach", "saturation-", {}),
+    (r"saturate(?! less)", "saturation+", {}),
+    (r"warm (?:it|this|them|that|things|everything|the [\w ]+?|her [\w ]+?|his [\w "
+        r"]+?)?\s?up", "temperature+", {"skin": "skin+", "face": "skin+"}),
+    (r"cool (?:it|this|them|that|things|everything|the [\w ]+?)?\s?(?:down|off)", "temperature-", {}),
+    (r"sharpen(?:ed)?", "sharpness+", {}),
+    (r"de-?noise|noise reduction", "noise-", {"sound": "hum-", "speech": "hum-"}),
+    (r"stabili[sz]e|steady", "stability+", {}),
+    (r"straighten|level (?:it|the|this|that)(?! out)", "horizon+", {"sound": "evenness+"}),
+    (r"de-?flicker", "flicker-", {}),
+    (r"de-?click", "clicks-", {}),
+    (r"de-?hum", "hum-", {}),
+    (r"de-?reverb|de-?echo", "hum-", {}),
+    (r"shorten|trim|condense|abbreviate|cut down", "length-",
+     {"start": "start+", "end": "end-", "shots": "shot_length-", "shot": "shot_length-", "silence": "silence-",
+      "title": "titles-",
+      "middle": "pace+"}),
+    (r"lengthen|extend|stretch|prolong", "length+",
+     {"start": "start-", "end": "end+", "shots": "shot_length+", "shot": "shot_length+", "silence": "silence+",
+      "title": "titles+"}),
+    (r"quieten|hush|soften", "loudness-",
+     {"music": "music-", "speech": "speech-", "transition": "transitions+", "contrast": "contrast-",
+      "shots": "transitions+",
+      "look": "contrast-", "background": "blur+", "sibilance": "sibilance-", "colours": "saturation-",
+       "start": "start-"}),
+    (r"amplify|boost", "loudness+", {"music": "music+", "speech": "speech+", "colours": "saturation+",
+     "look": "punch+"}),
+    (r"letterbox it", "bars+", {}),
+    (r"zoom out|pull back|reframe wider", "framing+", {}),
+    (r"zoom in|punch in|push in", "framing-", {}),
+    (r"normali[sz]e|level out|even out", "evenness+", {"colours": "match+", "look": "match+"}),
+    (r"de-?ess", "sibilance-", {}),
+    (r"liven (?:it|things) up|energi[sz]e", "energy+", {"start": "start+"}),
+)  # fmt: skip
+VERBS = tuple((re.compile(rf"\b(?:{words})\b"), plain, by_topic) for words, plain, by_topic in _VERBS)

@@ -1,0 +1,325 @@
+"""Words about an edit: read, measured, corrected within bounds, and proved on the pictures and sounds themselves."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from roadmap_cli.core.errors import DataError
+from roadmap_cli.edl import grade, programs
+from roadmap_cli.edl.feedback import (
+    answering,
+    colour,
+    heard,
+    likeness,
+    material,
+    phrasing,
+    relaying,
+    seen,
+    spelling,
+    when,
+    wishes,
+)
+from roadmap_cli.edl.feedback.material import Edit, Footage
+from roadmap_cli.edl.feedback.wish_words import AXES, HELP
+
+numpy = pytest.importorskip("numpy")
+pytest.importorskip("cv2")
+
+AT = "2026-11-23T09:00:00.000Z"
+
+
+def codes(text: str) -> set[str]:
+    return {f"{wish.axis}{'+' if wish.sign > 0 else '-'}" for wish in wishes.read(text)}
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_axis_has_phrases_that_are_read_as_it() -> None:
+    assert set(HELP) == set(AXES)
+    wrong = [(axis, phrase, codes(phrase)) for axis, phrases in HELP.items() for phrase in phrases
+             if {code[:-1] for code in codes(phrase)} != {axis}]  # fmt: skip
+    assert not wrong
+
+
+def test_the_list_of_phrases_is_read_as_it_says() -> None:
+    listed = likeness.phrases()[::7]
+    right = sum({f"{a}{'+' if s > 0 else '-'}" for a, s in told} == codes(phrase) for phrase, told in listed)
+    assert len(listed) > 150
+    assert right / len(listed) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("not so dark", {"exposure+"}),
+        ("don't make it so dark", {"exposure+"}),
+        ("not dark enough", {"exposure-"}),
+        ("it's not too dark", set()),
+        ("too drak", {"exposure+"}),
+        ("sooo shaky", {"stability+"}),
+        ("warmer, brighter and the music is too loud", {"temperature+", "exposure+", "music-"}),
+        ("the first shot is too dark and the last one too bright", {"exposure+", "exposure-"}),
+        ("great, but the music is too loud", {"music-"}),
+        ("what camera was this?", set()),
+        ("leave the brightness as it is", set()),
+        ("qwertz", set()),
+    ],
+)
+def test_negations_slips_and_several_wishes(text: str, wanted: set[str]) -> None:
+    assert codes(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("too dark from 0:10 to 0:20", when.Place(10, 20)),
+        ("too dark between 10 and 20 seconds", when.Place(10, 20)),
+        ("last 5 seconds too dark", when.Place(-5, None)),
+        ("around 1:05 it is too dark", when.Place(65, 65)),
+        ("the second shot is too dark", when.Place(shot=2)),
+        ("shot 3 is too dark", when.Place(shot=3)),
+        ("the intro is too dark", when.Place(part="start")),
+        ("too dark at the beginning", when.Place(part="start")),
+        ("too dark", when.EVERYWHERE),
+    ],
+)
+def test_places(text: str, place: when.Place) -> None:
+    (wish,) = wishes.read(text)
+    assert (wish.axis, wish.sign, wish.place) == ("exposure", 1, place)
+
+
+def test_degrees_lengths_and_complaints() -> None:
+    assert [wishes.read(text)[0].strength for text in ("a touch brighter", "brighter", "way too dark")] == [0.5, 1, 1.5]
+    assert wishes.read("cut it down to a minute")[0].target_s == 60
+    assert wishes.read("too dark")[0].complaint
+    assert not wishes.read("make it brighter")[0].complaint
+    assert wishes.read("can't see her face")[0].face
+
+
+@given(some.text(max_size=120))
+@settings(max_examples=150, deadline=None)
+def test_any_text_is_read_without_failing(text: str) -> None:
+    for wish in wishes.read(text):
+        assert wish.axis in AXES
+        assert wish.sign in {-1, 1}
+    when.read(text.lower())
+    wishes.praised(text)
+
+
+def test_slips_are_one_letter_away() -> None:
+    assert [spelling.distance(a, b, 2) for a, b in (("drak", "dark"), ("loud", "load"), ("dark", "bright"))] == [
+        1,
+        1,
+        3,
+    ]
+    assert (
+        spelling.mended("too contrsty, saturaton high at the kitchen table")
+        == "too contrasty, saturation high at the kitchen table"
+    )
+
+
+# -- measuring and correcting ------------------------------------------------------------------------------------------
+
+
+def clip(place: Path, source: str, chain: str = "null", sound: str | None = None) -> Path:
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", source]
+    command += ["-f", "lavfi", "-i", sound] if sound else []
+    codec = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "6", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le"]
+    subprocess.run([*command, "-vf", chain, *codec, "-shortest", str(place)], check=True)
+    return place
+
+
+def edit_of(place: Path, ranges: list[tuple[int, int]], **more: Any) -> Edit:
+    source = {"kind": "edl.source", "id": "src", "at": AT, "path": str(place), "sha256": "0" * 64, "frames": 1000,
+              "fps": "25/1", "width": 160, "height": 90}  # fmt: skip
+    cuts, start = [], 0
+    for n, (first, end) in enumerate(ranges):
+        cuts.append({"kind": "edl.cut", "id": f"cut_{n}", "at": AT, "plan_id": "plan", "position": n, "source_id": "src",
+                     "source": str(place), "in_frame": first, "out_frame": end, "fps": "25/1", "speed": "1/1",
+                     "timeline_in_frame": start, "timeline_out_frame": start + end - first, **more})  # fmt: skip
+        start += end - first
+    plan = {"kind": "edl.plan", "id": "plan", "at": AT, "intent": "", "fps": "25/1", "width": 160, "height": 90,
+            "length_frames": start, "cut_count": len(cuts)}  # fmt: skip
+    return Edit(plan, tuple(cuts), sources={"src": source})
+
+
+def said(found: programs.Programs, edit: Edit, words: str, anyway: bool = False) -> answering.Answer:
+    return answering.answer(words, wishes.read(words), edit, Footage(found, edit.sources), {}, anyway)
+
+
+def shown(edit: Edit, position: int, folder: Path) -> Any:
+    """Grey of a cut through its .cube file, by ffmpeg alone."""
+    cut = edit.cuts[position]
+    chain = [f"trim=start_frame={cut['in_frame']}:end_frame={cut['out_frame']}", "format=gbrp"]
+    look = grade.of(cut)
+    chain += [] if look.neutral else [f"lut3d={grade.store(look, folder)}:interp=tetrahedral"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", cut["source"], "-vf", ",".join([*chain, "format=rgb24"])]
+    data = subprocess.run([*command, "-f", "rawvideo", "-"], check=True, capture_output=True).stdout
+    return colour.luma(numpy.frombuffer(data, numpy.uint8).reshape(-1, 3).astype(numpy.float32) / 255)
+
+
+def test_too_dark_is_mended_where_it_is_dark_and_proved_by_ffmpeg(found: programs.Programs, tmp_path: Path) -> None:
+    dark = "eq=gamma=0.5:enable='lt(n,12)'"
+    edit = edit_of(clip(tmp_path / "a.mkv", "testsrc2=s=160x90:r=25:d=1", f"{dark}"), [(0, 12), (12, 24)])
+    made = said(found, edit, "too dark")
+    (told,) = made.told
+    assert told.outcome == answering.CHANGED
+    (measured,) = told.measured
+    assert measured.thing == edit.cuts[0], "only the dark cut"
+    assert made.edit.cuts[1] == edit.cuts[1]
+    before, after = (float(numpy.median(shown(each, 0, tmp_path))) for each in (edit, made.edit))
+    assert measured.target is not None
+    assert (after - before) / (measured.target - measured.before) > 0.6
+    assert measured.limits["new_clipped_ratio"] <= 0.01
+
+
+def test_a_measurement_that_contradicts_asks_and_anyway_does_it(found: programs.Programs, tmp_path: Path) -> None:
+    edit = edit_of(clip(tmp_path / "a.mkv", "color=0xd0d0d0:s=160x90:r=25:d=1,noise=alls=20"), [(0, 24)])
+    (told,) = said(found, edit, "too dark").told
+    assert (told.outcome, told.measured[0].signal) == (answering.ASKED, "luma median")
+    assert "above 140" in told.reason
+    (told,) = said(found, edit, "too dark", anyway=True).told
+    assert told.outcome == answering.CHANGED
+
+
+def test_what_is_clipped_in_the_source_is_refused(found: programs.Programs, tmp_path: Path) -> None:
+    edit = edit_of(clip(tmp_path / "a.mkv", "color=white:s=160x90:r=25:d=1"), [(0, 24)])
+    made = said(found, edit, "too bright")
+    assert made.told[0].outcome == answering.REFUSED
+    assert "clipped" in made.told[0].reason
+    assert made.edit.cuts == edit.cuts
+
+
+def test_effects_are_measured_through_their_filters(found: programs.Programs, tmp_path: Path) -> None:
+    source = "gradients=s=320x180:r=25:d=2:c0=0x404040:c1=0x909090:seed=1"
+    edit = edit_of(clip(tmp_path / "a.mkv", source, "noise=alls=9:allf=t"), [(0, 40)])
+    (told,) = said(found, edit, "too grainy").told
+    assert told.outcome == answering.CHANGED
+    assert told.measured[0].moved >= 0.6
+    shaky = "crop=iw*0.8:ih*0.8:(iw-ow)/2+4*sin(n*1.9):(ih-oh)/2+3*sin(n*2.3)"
+    edit = edit_of(clip(tmp_path / "b.mkv", "testsrc2=s=400x226:r=25:d=1.8", shaky), [(0, 40)])
+    (told,) = said(found, edit, "too shaky").told
+    assert told.outcome == answering.CHANGED
+    assert 0 < told.measured[0].after < told.measured[0].before * 0.5  # type: ignore[operator]
+
+
+def test_loudness_is_that_of_the_meter(found: programs.Programs, tmp_path: Path) -> None:
+    tone = "aevalsrc='0.1*sin(2*PI*997*t)+0.05*sin(2*PI*3000*t)*gt(mod(t,2),1)':s=48000:d=6:c=stereo"
+    place = clip(tmp_path / "a.mkv", "color=gray:s=32x32:r=25:d=6", sound=tone)
+    mine = heard.measure(heard.samples(found, place, "a:0", 0.0, 6.0, [])).lufs
+    told = subprocess.run(["ffmpeg", "-nostdin", "-i", str(place), "-af", "ebur128", "-f", "null", "-"], capture_output=True,
+                          check=True).stderr.decode()  # fmt: skip
+    theirs = float(told.rpartition("I:")[2].split()[0])
+    assert mine == pytest.approx(theirs, abs=0.25)
+
+
+def test_music_under_speech_comes_to_a_distance(found: programs.Programs, tmp_path: Path) -> None:
+    voice = "aevalsrc='0.1*sin(2*PI*500*t)*gt(sin(2*PI*3*t),0)':s=48000:d=4"
+    place = clip(tmp_path / "a.mkv", "color=gray:s=32x32:r=25:d=4", sound=voice)
+    music = clip(tmp_path / "m.mkv", "color=gray:s=32x32:r=25:d=4", sound="sine=f=300:r=48000:d=4")
+    edit = edit_of(place, [(0, 100)])
+    cue = {
+        "kind": "edl.cue",
+        "id": "cue",
+        "at": AT,
+        "plan_id": "plan",
+        "source_id": "m",
+        "timeline_in_frame": 0,
+        "timeline_out_frame": 100,
+    }
+    span = {"source_id": "src", "sort": "speech", "start_ms": 0, "end_ms": 4000}
+    edit = Edit(
+        edit.plan,
+        edit.cuts,
+        (),
+        (cue,),
+        {**edit.sources, "m": {"id": "m", "path": str(music)}},
+        {},
+        {"edl.span": [span]},
+    )
+    made = said(found, edit, "music too loud")
+    (told,) = made.told
+    assert told.outcome == answering.CHANGED
+    gain = float(made.edit.cues[0]["gain_db"])
+    assert told.measured[0].after - told.measured[0].before == pytest.approx(-gain, abs=0.1)  # type: ignore[operator]
+    (told,) = said(found, edit, "the s sounds are too sharp", anyway=False).told
+    assert told.outcome != answering.CHANGED
+    (told,) = said(found, Edit(edit.plan, edit.cuts, sources=edit.sources), "music too loud").told
+    assert told.outcome == answering.REFUSED
+
+
+# -- structure ---------------------------------------------------------------------------------------------------------
+
+
+def test_titles_and_cues_go_along_with_their_cuts() -> None:
+    edit = edit_of(Path("/nowhere.mp4"), [(0, 50), (50, 100), (100, 150)])
+    title = {
+        "kind": "edl.title",
+        "id": "t",
+        "plan_id": "plan",
+        "text": "x",
+        "timeline_in_frame": 110,
+        "timeline_out_frame": 130,
+    }
+    cue = {"kind": "edl.cue", "id": "c", "plan_id": "plan", "timeline_in_frame": 0, "timeline_out_frame": 150}
+    edit = Edit(edit.plan, edit.cuts, (title,), (cue,), edit.sources)
+    made = relaying.relaid(edit, [edit.cuts[0], edit.cuts[2]])
+    assert [cut["timeline_in_frame"] for cut in made.cuts] == [0, 50]
+    assert (made.titles[0]["timeline_in_frame"], made.titles[0]["timeline_out_frame"]) == (60, 80)
+    assert made.cues[0]["timeline_out_frame"] == 100
+
+
+def test_silences_shrink_and_words_stay_whole(found: programs.Programs) -> None:
+    edit = edit_of(Path("/nowhere.mp4"), [(0, 250)])
+    spans = [{"source_id": "src", "sort": "speech", "start_ms": a, "end_ms": b} for a, b in ((200, 3000), (5000, 9800))]
+    edit = Edit(edit.plan, edit.cuts, sources=edit.sources, facts={"edl.span": spans})
+    made = said(found, edit, "cut the silences")
+    assert made.told[0].outcome == answering.CHANGED
+    assert [(cut["in_frame"], cut["out_frame"]) for cut in made.edit.cuts] == [(0, 78), (122, 250)]
+    assert len({relaying.origin(cut) for cut in made.edit.cuts}) == 2
+    inside = edit_of(Path("/nowhere.mp4"), [(0, 60)])
+    inside = Edit(inside.plan, inside.cuts, sources=inside.sources, facts={"edl.span": spans})
+    made = said(found, inside, "you cut him off")
+    assert made.edit.cuts[0]["out_frame"] == round((3000 + phrasing.PAD_MS) / 40)
+
+
+def test_a_place_outside_and_a_wish_that_cannot_be(found: programs.Programs) -> None:
+    edit = edit_of(Path("/nowhere.mp4"), [(0, 50), (60, 100)])
+    assert said(found, edit, "the tenth shot is too dark").told[0].outcome == answering.REFUSED
+    assert "outside" in said(found, edit, "too dark at 9:59").told[0].reason
+    for words in ("out of sync", "transitions are cheesy", "the title is too small", "cut the ums", "cut on the beat"):
+        (told,) = said(found, edit, words).told
+        assert told.outcome == answering.REFUSED, words
+    made = said(found, edit, "smoother transitions")
+    assert made.edit.cuts[1]["transition"]["frames"] >= 4
+
+
+def test_half_an_edit_is_told() -> None:
+    edit = edit_of(Path("/nowhere.mp4"), [(0, 50)])
+    with pytest.raises(DataError):
+        material.gather([edit.cuts[0]])
+    with pytest.raises(DataError):
+        material.gather([edit.plan, {**edit.cuts[0], "plan_id": "other"}])
+    with pytest.raises(DataError):
+        material.gather([edit.plan])
+    assert material.gather([]) is None
+
+
+def test_signals_of_made_pictures() -> None:
+    grey = numpy.full((6, 120, 160), 100, numpy.uint8)
+    assert seen.noise(grey) == 0
+    noisy = numpy.clip(grey + numpy.random.default_rng(1).normal(0, 5, grey.shape), 0, 255).astype(numpy.uint8)
+    assert seen.noise(noisy) == pytest.approx(5, rel=0.25)
+    assert seen.flicker(grey) == 0
+    route = numpy.zeros((50, 3))
+    route[:, 0] = numpy.linspace(0, 0.5, 50)
+    assert seen.shake(route, 25) < 0.003, "a pan is no shake"
+    route[:, 0] += 0.01 * numpy.sin(numpy.arange(50) * 2.2)
+    assert seen.shake(seen.steadied(route, 25, 0.08), 25) < seen.shake(route, 25) * 0.4
