@@ -123,10 +123,11 @@ def test_an_option_of_several_commands_means_the_same_everywhere():
     #: in the other; --limit has the newest or the best, --kind what is looked for or what may be sent, --all what else
     #: there is; --measure and --check are an act here and its object there; --at is a time of what is asked about,
     #: --llm says what a model may do, --until is the end of a right or of what is looked at, --task a length or a name,
-    #: --to a place or a revision, --source what is erased or asked about, --list what waits or can be undone.
+    #: --to a place or a revision, --source what is erased or asked about, --list what waits or can be undone; --jobs are
+    #: goals or pieces, --title is of a model or of a film.
     exceptions = {
         *("--output", "--resume", "--from", "--for", "--new", "--name", "--limit", "--kind", "--all", "--measure"),
-        *("--check", "--at", "--llm", "--until", "--task", "--to", "--source", "--list"),
+        *("--check", "--at", "--llm", "--until", "--task", "--to", "--source", "--list", "--jobs", "--title"),
     }
     different = {flag: found for flag, found in meanings.items() if len(found) > 1 and flag not in exceptions}
     assert not different

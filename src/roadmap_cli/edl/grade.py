@@ -8,7 +8,7 @@ can stand for it in a cache key. `of` reads a cut's look; `store` gives its tabl
 from __future__ import annotations
 
 import hashlib
-import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -211,7 +211,7 @@ def store(grade: Grade, directory: Path) -> Path:
     place = directory / f"{name}.cube"
     if not place.is_file():
         directory.mkdir(parents=True, exist_ok=True)
-        temporary = directory / f".{name}.{os.getpid()}.part"
+        temporary = directory / f".{name}.{secrets.token_hex(6)}.part"
         try:
             temporary.write_bytes(cube(grade))
             temporary.replace(place)

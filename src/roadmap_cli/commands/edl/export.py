@@ -8,13 +8,11 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.core.records import Record
+from roadmap_cli.edl import gathering
 
 
 @command(
-    reads=(
-        "edl.source", "edl.shot", "edl.scene", "edl.span", "edl.word", "edl.beat", "edl.plan", "edl.cut", "edl.title",
-        "edl.cue",
-    ),
+    reads=(*gathering.KINDS, "edl.finding"),
     writes=("edl.export",),
     effects=("files", "programs"),
     streams=False,

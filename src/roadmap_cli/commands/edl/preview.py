@@ -10,6 +10,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.core.records import Record
+from roadmap_cli.edl import gathering
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:
@@ -49,7 +50,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 
 
 @command(
-    reads=("edl.source", "edl.shot", "edl.span", "edl.plan", "edl.cut", "edl.title", "edl.cue", "edl.finding"),
+    reads=(*gathering.KINDS, "edl.finding"),
     writes=("edl.segment", "edl.render", "edl.sheet"),
     effects=("files", "programs"),
     streams=False,
@@ -119,12 +120,14 @@ def main(
     """
     from roadmap_cli.core import paths
     from roadmap_cli.edl import programs
-    from roadmap_cli.edl.rendering import edits, preview, render
+    from roadmap_cli.edl.rendering import edits, persons, preview, render
 
     edit = edits.gather(run.records())
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
-    settings = render.Settings(preview_width=width, look_in=look_in, jobs=jobs or render.cores())
+    settings = render.Settings(
+        preview_width=width, look_in=look_in, jobs=jobs or render.cores(), mask=persons.masks(run.environ)
+    )
     given = (found, edit, run.output_path, where, settings, run.now())
     if run.dry_run:
         yield from render.rehearse(*given)

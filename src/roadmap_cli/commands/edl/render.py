@@ -9,10 +9,11 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.core.records import Record
+from roadmap_cli.edl import gathering
 
 
 @command(
-    reads=("edl.source", "edl.shot", "edl.span", "edl.plan", "edl.cut", "edl.title", "edl.cue", "edl.finding"),
+    reads=(*gathering.KINDS, "edl.finding"),
     writes=("edl.segment", "edl.render"),
     effects=("files", "programs"),
     streams=False,
@@ -82,12 +83,14 @@ def main(
     """
     from roadmap_cli.core import paths
     from roadmap_cli.edl import programs
-    from roadmap_cli.edl.rendering import edits, render
+    from roadmap_cli.edl.rendering import edits, persons, render
 
     edit = edits.gather(run.records())
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
-    settings = render.Settings(preset=preset, quality=quality, look_in=look_in, jobs=jobs or render.cores())
+    settings = render.Settings(
+        preset=preset, quality=quality, look_in=look_in, jobs=jobs or render.cores(), mask=persons.masks(run.environ)
+    )
     given = (found, edit, run.output_path, where, settings, run.now())
     if run.dry_run:
         yield from render.rehearse(*given)

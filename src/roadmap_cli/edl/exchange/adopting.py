@@ -104,11 +104,28 @@ def adopt(
     if base is not None and not changes:
         old = [*(clip.record for clip in base.clips), *base.titles, *base.cues]
         return Revision(base.plan, old, list(base.sources.values()), [], work.problems, work.opaque)
+    length = cuts[-1]["timeline_out_frame"]
+    titles, cues = (_ended(each, length, changes) for each in (titles, cues))
     plan = _plan(work, cuts, titles, cues, name, at)
     things = _renamed(plan, cuts, titles, cues, at)
     used = {thing.get("source_id") for thing in things}
     kept = [source for source in work.sources.values() if source["id"] in used]
     return Revision(plan, things, kept, changes, work.problems, work.opaque)
+
+
+def _ended(things: Sequence[Record], length: int, changes: list[Change]) -> list[Record]:
+    """Titles or cues of a programme that may have become shorter: none lasts longer than it; `changes` grows."""
+    found = []
+    for thing in things:
+        origin, sort = str(thing.get("origin_id") or thing["id"]), str(thing["kind"]).partition(".")[2]
+        if thing["timeline_in_frame"] >= length:
+            changes.append(Change(origin, sort, "", thing, None))
+        elif thing["timeline_out_frame"] > length:
+            changes.append(Change(origin, sort, "timeline_out_frame", thing["timeline_out_frame"], length))
+            found.append({**thing, "timeline_out_frame": length})
+        else:
+            found.append(thing)
+    return found
 
 
 def _known_or_refused(work: _Work, name: str) -> None:

@@ -43,6 +43,8 @@ class Workshop:
     shape: Shape
     cache: Path
     jobs: int
+    #: Masks a person in a picture, see `persons.masks`; None where that cannot be done.
+    mask: Callable[[Any], Any] | None = None
     tell: Callable[[float], None] = lambda amount: None
     stopped: threading.Event = field(default_factory=threading.Event)
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
@@ -56,7 +58,7 @@ class Workshop:
         """The piece's name in the cache. Raises Unavailable if it has titles and there is no font."""
         further: dict[str, Any] = titles.identity(piece.titles)
         if any(layer.blur and layer.blur.person for layer in piece.layers):
-            further |= persons.identity()
+            further |= persons.identity(self.mask)
         if any("stabilise" in layer.effects for layer in piece.layers):
             further |= motion.identity(self.able)
         if any(layer.media.transfer in graph._HIGH_RANGE for layer in piece.layers):

@@ -6,9 +6,8 @@ Without a model, or where it finds nobody it can be sure of, the box named in th
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,37 +25,57 @@ _WIDTH, _HEIGHT = 256, 144
 _LONGEST_SIDE = 640
 #: A mask is trusted if this share of its pixels are sure, and it covers a believable part of the picture.
 _SURE, _LEAST, _MOST = 0.8, 0.01, 0.9
-_MODULE = "roadmap_cli.edl.subjects"
+
+#: An RGB picture (height, width, 3) of bytes → a mask (height, width) of 0 to 1.
+Mask = Callable[[Any], Any]
 
 
-def mask_of() -> Callable[[Any], Any] | None:
-    """The function that masks a person: an RGB picture (height, width, 3) of bytes → a mask of 0 to 1, or None."""
-    if importlib.util.find_spec(_MODULE) is None:
+def masks(environ: Mapping[str, str]) -> Mask | None:
+    """The function that masks a person, from the model `person-mask` if it was pulled. Raises ConfigError.
+
+    It may be called from several threads; the model is opened when it is first needed. Where it finds nobody it trusts,
+    the mask is empty.
+    """
+    from roadmap_cli.edl.subjects import person
+    from roadmap_cli.models import sessions
+
+    if sessions.paths(environ, person.MODEL) is None:
         return None
-    try:
-        found = getattr(importlib.import_module(_MODULE), "person_mask", None)
-    except (ImportError, RoadmapError):
-        return None
-    return found if callable(found) else None
+    lock = threading.Lock()
+    opened: list[person.PersonMask | None] = []
+
+    def mask(rgb: Any) -> Any:
+        import numpy
+
+        with lock:
+            if not opened:
+                opened.append(person.open_mask(environ))
+            model = opened[0]
+            found = model.find(rgb) if model else None
+        if found is None or found.trust < person.LEAST_TRUST:
+            return numpy.zeros(rgb.shape[:2], numpy.float32)
+        return found.mask
+
+    return mask
 
 
-def identity() -> dict[str, Any]:
+def identity(mask: Mask | None) -> dict[str, Any]:
     """What decides the masks, for a cache key."""
-    return {"persons": METHOD if mask_of() else "box"}
+    return {"persons": METHOD if mask else "box"}
 
 
 def prepared(shop: Workshop, piece: Piece) -> dict[str, str]:
     """Files of masks for layers with a person, by ``mask`` and the layer's number: ``WIDTHxHEIGHT:path``."""
     found = {}
     for number, layer in enumerate(piece.layers):
-        if layer.blur and layer.blur.sigma and layer.blur.person and (mask := mask_of()):
-            name = _masks(shop, layer, mask)
+        if layer.blur and layer.blur.sigma and layer.blur.person and shop.mask:
+            name = _masks(shop, layer, shop.mask)
             if name:
                 found[f"mask{number}"] = f"{_WIDTH}x{_HEIGHT}:{name}"
     return found
 
 
-def _masks(shop: Workshop, layer: Layer, mask: Callable[[Any], Any]) -> str | None:
+def _masks(shop: Workshop, layer: Layer, mask: Mask) -> str | None:
     import numpy
 
     told = {
@@ -81,7 +100,7 @@ def _masks(shop: Workshop, layer: Layer, mask: Callable[[Any], Any]) -> str | No
     return f"masks/{name[:2]}/{place.name}" if note.get("sure") else None
 
 
-def _each(shop: Workshop, layer: Layer, mask: Callable[[Any], Any]) -> Any:
+def _each(shop: Workshop, layer: Layer, mask: Mask) -> Any:
     import numpy
 
     media = layer.media

@@ -32,7 +32,6 @@ from roadmap_cli.edl.rendering import (
     found_sources,
     joining,
     keeping,
-    persons,
     pieces,
     sound_programme,
     versions,
@@ -61,6 +60,7 @@ class Settings:
     cache_limit_bytes: int = 10 * 1024**3
     jobs: int = field(default_factory=cores)
     look_in: tuple[Path, ...] = ()
+    mask: Callable[[Any], Any] | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Work:
         """What could not be done as the edit says, and what was done instead."""
         said = []
         layers = [layer for piece in self.pieces for layer in piece.layers]
-        if any(layer.blur and layer.blur.person for layer in layers) and persons.mask_of() is None:
+        if any(layer.blur and layer.blur.person for layer in layers) and self.shop.mask is None:
             said.append("no person mask here: the subject's box stays sharp instead")
         if any("stabilise" in layer.effects for layer in layers) and "vidstabtransform" not in self.shop.able.filters:
             said.append("this ffmpeg has no vidstabtransform: nothing is steadied")
@@ -108,7 +108,9 @@ def prepare(found: Programs, edit: Edit, cache: Path, settings: Settings, *, wri
     media = {}
     for name in dict.fromkeys(cut["source_id"] for cut in edit.cuts):
         media[name] = looking.media(edit.sources[name])
-    shop = Workshop(able.able(found, cache, write=write), shape_of(edit.plan, settings), cache, settings.jobs)
+    shop = Workshop(
+        able.able(found, cache, write=write), shape_of(edit.plan, settings), cache, settings.jobs, settings.mask
+    )
     return Work(edit, shop, looking, media, pieces.of_edit(edit, media))
 
 

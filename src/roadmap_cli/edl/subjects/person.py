@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 256, 144
 #: Below this a mask is not used: chosen on photographs and film frames with and without people.
 LEAST_TRUST = 0.6
+#: The model by its name in the manifest.
+MODEL = "person-mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def open_mask(environ: Mapping[str, str]) -> PersonMask | None:
     """The model if it was pulled, else None. Raises ConfigError if it is damaged, Unavailable without its runtime."""
     from roadmap_cli.models import sessions
 
-    files = sessions.paths(environ, "person-mask")
+    files = sessions.paths(environ, MODEL)
     return PersonMask(next(iter(files.values()))) if files else None
 
 
