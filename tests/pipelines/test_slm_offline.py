@@ -56,7 +56,8 @@ def test_everything_works_with_no_network(world: dict[str, str]) -> None:
         assert done.returncode == 0, done.stderr
         return records(done.stdout)
 
-    assert {model["state"] for model in offline("slm-models", "list")} == {"installed"}
+    known = {model["name"]: model["state"] for model in offline("slm-models", "list")}
+    assert {known[name] for name in ("smollm2-135m-instruct", "all-minilm-l6-v2")} == {"installed"}
     assert offline("slm-run", "--max-tokens", "4", stdin=b'{"prompt":"Say hello."}\n')[0]["text"]
     (embedding,) = offline("slm-embed", "--text", stdin=b"A quiet place\n")
     assert embedding["dimensions"] == len(embedding["vector"]) == 384

@@ -48,7 +48,7 @@ TEMPORAL_EFFECTS = frozenset({"denoise", "stabilise", "deflicker"})
 
 GAIN_DB = (-60.0, 24.0)
 BLUR_SIGMA = (0.0, 20.0)
-#: The most a picture may be enlarged by its framing.
+#: The most a picture may be enlarged by its framing: by its longer share, so that another shape of frame is no zoom.
 MOST_ZOOM = 4.0
 #: Sounds that are made when there is no music file: see `edl.cue`.
 CUE_SOUNDS = ("drone", "hit", "riser", "swell", "pulse")
@@ -209,7 +209,7 @@ def beyond(cut: Mapping[str, Any]) -> list[tuple[str, float, tuple[float, float]
         found.append(("blur.sigma", background.sigma, BLUR_SIGMA))
     frame = framing(cut)
     for name, box in (("start", frame.start), ("end", frame.end)):
-        found.append((f"framing.{name} zoom", 1 / min(box.width, box.height), (1.0, MOST_ZOOM)))
+        found.append((f"framing.{name} zoom", 1 / max(box.width, box.height), (1.0, MOST_ZOOM)))
     return [(name, value, bounds) for name, value, bounds in found if not bounds[0] <= value <= bounds[1]]
 
 

@@ -162,6 +162,9 @@ def _filled(
             continue
         if fits(block):
             take(block, "")
+    if usable and not kept:
+        # Phrases alone, each too long: the shortest is kept whole, and the length asked for is told to be missed.
+        take(min(usable, key=length), "the shortest phrase: none fits the length asked for")
     _shrunk(usable, kept, reasons, reading, fps, target, shortest)
     for block in usable:
         if id(block) not in kept:
