@@ -92,6 +92,7 @@ def test_dry_runs_change_nothing(shell, checked, home, tmp_path):
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_where_it_stopped(shell, world, checked, tmp_path):
     command = [ROOT / "bin/edl-render", "-o", "out.mp4", "--cache", "cache", "--preset", "superfast"]
     (tmp_path / "out.mp4").write_bytes(b"the film of yesterday")
