@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# From a clip to an edit: see it, plan it, prove it, render it; then change the mind and pay only for what changed.
+# From a clip to an edit: see it, plan it, prove it, render it; say what is wrong with it and pay only for what changes; take
+# it back for nothing; go on in Shotcut; ask why.
 # Usage: examples/edl.sh [CLIP [INTENT [OUTPUT]]]
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -40,7 +41,20 @@ jq -r "$report" "$work/render.jsonl"
 printf '\nThe same again\n'
 edl-render -o "$output" < "$work/checked.jsonl" | jq -r "$report"
 
+printf "\n'Too dark at the start': measured, corrected, and only what changed is encoded\n"
+edl-feedback --anyway 'too dark at the start' < "$work/checked.jsonl" > "$work/brighter.jsonl"
+jq -r 'select(.kind == "edl.feedback") | "  \(.outcome): \(.reason)"' "$work/brighter.jsonl"
+edl-check < "$work/brighter.jsonl" | edl-render -o "$output" | jq -r "$report"
+
+printf '\nTaken back: nothing is encoded\n'
+edl-undo | edl-check | edl-render -o "$output" | jq -r "$report"
+
+printf '\nThe same in Shotcut\n'
+edl-export -o "$work/edit.mlt" < "$work/checked.jsonl" 2> /dev/null | jq -r '"  \(.frames) frames, \(.files | length) files beside it"'
+
 printf '\nWhy is the second cut there?\n'
+edl-why --json "$(jq -r 'select(.kind == "edl.cut" and .position == 1) | .id' "$work/checked.jsonl")" |
+  jq -r 'select(.kind == "edl.answer") | .text'
 why=$(jq -r 'select(.kind == "edl.cut" and .position == 1) | .why_id' "$work/checked.jsonl")
 if [ -n "$why" ]; then
     roadmap-why "$why" | jq -r '
