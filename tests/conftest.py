@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
@@ -22,8 +23,16 @@ import transcripts  # noqa: E402
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
-def pytest_configure() -> None:
+#: Generated examples are the same in every default run, so that it never fails by chance; with the slow tests, and with
+#: --hypothesis-profile=searching, new ones are looked for each time.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("searching")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """A shell without job control, and nohup, start what runs in the background with signals ignored; children inherit it."""
+    if not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("same" if config.getoption("-m") == "not slow" else "searching")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
