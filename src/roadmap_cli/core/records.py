@@ -80,13 +80,53 @@ def run_id(kind: str, at: datetime) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """The canonical JSON of a value (RFC 8785): what is hashed and signed. Raises DataError if it has none."""
+    """The canonical JSON of a value (RFC 8785): what is hashed and signed. Raises DataError if it has none.
+
+    Where nothing in it is spelled otherwise by orjson (`_is_plain`) that does it, at a tenth of the cost.
+    """
+    if _is_plain(value):
+        import orjson
+
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # half of a surrogate pair: the other way words it
+            pass
     import rfc8785
 
     try:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise DataError(f"no canonical form: {error}", code="not_canonical") from None
+
+
+#: Whole numbers beyond this have no exact double: RFC 8785 refuses them.
+_MOST_EXACT = 2**53 - 1
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is made of texts, whole numbers, truth values, lists and objects with ASCII names alone.
+
+    Floats are spelled in another way by RFC 8785, and other names sorted in another order (UTF-16 against UTF-8).
+    """
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        kind = type(each)
+        if kind is str or kind is bool or each is None:
+            continue
+        if kind is int:
+            if not -_MOST_EXACT <= each <= _MOST_EXACT:
+                return False
+        elif kind is dict:
+            for name in each:
+                if type(name) is not str or not name.isascii():
+                    return False
+            waiting.extend(each.values())
+        elif kind is list:
+            waiting.extend(each)
+        else:
+            return False
+    return True
 
 
 def require(record: Record, field: str, kind: type | tuple[type, ...]) -> Any:

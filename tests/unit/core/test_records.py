@@ -74,3 +74,24 @@ def test_a_time_survives_being_written_and_read_to_the_millisecond(moment):
 def test_what_is_not_a_time_with_an_offset_is_refused(text):
     with pytest.raises(DataError, match="time"):
         clock.parse(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(st.characters()),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(), max_size=4), inner, max_size=4)
+        ),
+        max_leaves=12,
+    )
+)
+def test_the_quick_way_of_canonical_json_gives_the_same_bytes_or_the_same_refusal(value):
+    import rfc8785
+
+    try:
+        expected = rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError:
+        with pytest.raises(DataError, match="no canonical form"):
+            records.canonical(value)
+    else:
+        assert records.canonical(value) == expected
