@@ -114,9 +114,14 @@ def test_what_is_written_while_it_watches_is_read_at_once(watch: Callable[..., W
     assert running.record()["title"] == "two"
     assert time.monotonic() - began < 1
 
-    before = running.switches()
-    time.sleep(1.0)
-    assert running.switches() - before <= 1, "it wakes up without news"
+    # What came last may still be put away on a busy machine; after that nothing happens until there is news.
+    for _ in range(8):
+        before = running.switches()
+        time.sleep(1.0)
+        woken = running.switches() - before
+        if woken <= 1:
+            break
+    assert woken <= 1, "it wakes up without news"
 
     (folder / "work").mkdir()  # a new folder below, and a file that is put in its place as a whole
     (folder / ".three.part").write_text(event("three"))
