@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -30,6 +31,32 @@ def reply_options(max_tokens: int) -> Callable[[Function], Function]:
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Start of the random numbers."
         ),
     )  # fmt: skip
+
+    return _together(declared)
+
+
+def encoding_options() -> Callable[[Function], Function]:
+    """The options of a command that encodes the pieces of an edit: cache, look_in, jobs."""
+    folder = click.Path(path_type=Path, file_okay=False)
+    return _together(
+        (
+            click.option(
+                "--cache", type=folder, metavar="DIRECTORY",
+                help="Keep encoded pieces here; without it, in the user's cache directory.",
+            ),
+            click.option(
+                "--look-in", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
+                metavar="DIRECTORY", help="Look here, too, for sources that were moved or renamed, by their content.",
+            ),
+            click.option(
+                "--jobs", type=click.IntRange(1, 64), metavar="N", help="How many pieces to encode at a time."
+            ),
+        )
+    )  # fmt: skip
+
+
+def _together(declared: Sequence[Callable[[Any], Any]]) -> Callable[[Function], Function]:
+    """One decorator for several options, in the order in which help shows them."""
 
     def declare(function: Function) -> Function:
         for option in reversed(declared):

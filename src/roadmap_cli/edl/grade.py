@@ -146,6 +146,12 @@ def transform(grade: Grade, red: Any, green: Any, blue: Any) -> tuple[Any, Any, 
     return numpy.clip(r, 0, 1), numpy.clip(g, 0, 1), numpy.clip(b, 0, 1)
 
 
+def luma_of(grade: Grade, grey: float) -> float:
+    """The luma, 0 to 1, that a look gives a grey."""
+    shown = transform(grade, grey, grey, grey)
+    return sum(weight * float(value) for weight, value in zip(_WEIGHTS, shown, strict=True))
+
+
 def _exposed(grade: Grade, luma: Any) -> tuple[Any, Any]:
     """Luma after gamma, shadows and highlights, and what colour differences are multiplied by along with it.
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError, InputMissing
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import gathering, timecode
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.planning import intent, planner
 
@@ -159,11 +159,11 @@ def test_the_digest_covers_what_decides_and_not_names(planned):
 def test_one_plan_at_a_time(planned):
     header, cuts, sources = planned
     everything = [*sources.values(), header, *cuts]
-    assert checks.gather(everything) == (header, cuts, sources)
-    assert checks.gather([]) == (None, [], {})
+    assert gathering.read(everything) == gathering.Edit(header, cuts, sources=sources)
+    assert gathering.read([]) == gathering.Edit()
     with pytest.raises(DataError, match="more than one"):
-        checks.gather([header, header])
+        gathering.read([header, header])
     with pytest.raises(DataError, match=r"no edl\.plan"):
-        checks.gather(cuts)
+        gathering.read(cuts)
     with pytest.raises(DataError, match="another plan"):
-        checks.gather([header, {**cuts[0], "plan_id": "edl_other"}])
+        gathering.read([header, {**cuts[0], "plan_id": "edl_other"}])

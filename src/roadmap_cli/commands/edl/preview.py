@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from roadmap_cli.cli import Run, command
+from roadmap_cli.cli import Run, command, encoding_options
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import gathering
 
@@ -80,20 +80,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     metavar="FILE",
     help="Write the contact sheet here, as PNG.",
 )
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIRECTORY",
-    help="Keep encoded pieces here; without it, in the user's cache directory.",
-)
-@click.option(
-    "--look-in",
-    multiple=True,
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="DIRECTORY",
-    help="Look here, too, for sources that were moved or renamed, by their content.",
-)
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many pieces to encode at a time.")
+@encoding_options()
 def main(
     run: Run,
     times: tuple[str, ...],

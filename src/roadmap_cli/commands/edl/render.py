@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from roadmap_cli.cli import Run, command
+from roadmap_cli.cli import Run, command, encoding_options
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import gathering
 
@@ -45,20 +45,7 @@ from roadmap_cli.edl import gathering
     show_default=True,
     help="Constant quality of H.264: smaller is better, 0 loses nothing.",
 )
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIRECTORY",
-    help="Keep encoded pieces here; without it, in the user's cache directory.",
-)
-@click.option(
-    "--look-in",
-    multiple=True,
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="DIRECTORY",
-    help="Look here, too, for sources that were moved or renamed, by their content.",
-)
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many pieces to encode at a time.")
+@encoding_options()
 def main(
     run: Run, preset: str, quality: int, cache: Path | None, look_in: tuple[Path, ...], jobs: int | None
 ) -> Iterable[Record]:

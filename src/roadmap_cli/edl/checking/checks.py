@@ -7,17 +7,16 @@ checked: whoever changes a cut afterwards has a plan that is not checked any mor
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from roadmap_cli.core import records
 from roadmap_cli.core.records import Record
-from roadmap_cli.edl import gathering
 from roadmap_cli.edl.checking import feasibility, hearing, narrative, seeing
 from roadmap_cli.edl.checking.feasibility import Hash
 from roadmap_cli.edl.checking.findings import Finding
 from roadmap_cli.edl.checking.footage import Footage
 
-__all__ = ["Finding", "Hash", "check", "digest", "gather", "marked"]
+__all__ = ["Finding", "Hash", "check", "digest", "marked"]
 
 #: Rules that look at a plan whose records are sound, in the order their findings come.
 RULES: tuple[Callable[[Footage], Iterator[Finding]], ...] = (
@@ -42,15 +41,6 @@ RULES: tuple[Callable[[Footage], Iterator[Finding]], ...] = (
     hearing.room_tone,
     hearing.music,
 )
-
-
-def gather(stream: Iterable[Record]) -> tuple[Record | None, list[Record], dict[str, Record]]:
-    """The plan of a stream, its cuts in order and the sources by id. Nothing at all gives no plan.
-
-    Raises DataError as `gathering.read`.
-    """
-    edit = gathering.read(stream)
-    return edit.plan, edit.cuts, edit.sources
 
 
 def check(

@@ -98,12 +98,9 @@ def look_of(footage: Footage, cut: Record) -> tuple[float, float, float] | None:
     if luma is None:
         return None
     look = grade.of(cut).bounded()
-    grey = luma / 255
-    red, green, blue = (float(value) for value in grade.transform(look, grey, grey, grey))
-    toned = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     colour = [number(shot.get(name)) or 0.0 for name in ("tint_shift", "temperature_shift")]
     shift = (colour[0] * look.saturation + look.tint, colour[1] * look.saturation + look.warmth_k / 100)
-    return toned * 255, *shift
+    return grade.luma_of(look, luma / 255) * 255, *shift
 
 
 def sides(footage: Footage) -> Iterator[Finding]:

@@ -57,12 +57,10 @@ class _Document:
     losses: Losses
     bin: list[tuple[str, int]] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    names: mlt.Names = field(default_factory=mlt.Names)
 
     def name(self, tag: str) -> str:
-        number = self.counts.get(tag, 0)
-        self.counts[tag] = number + 1
-        return f"{tag}{number}"
+        return self.names.next(tag)
 
     def clock(self, frame: int) -> str:
         return mlt.clock(frame, self.timeline.fps)

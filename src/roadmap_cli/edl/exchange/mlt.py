@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from xml.etree import ElementTree
 
@@ -18,6 +18,20 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl import timecode
 
 Element = ElementTree.Element
+
+
+@dataclass(slots=True)
+class Names:
+    """Names of elements in the order in which they are made: chain0, chain1, filter0."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def next(self, tag: str) -> str:
+        """The next name for a tag."""
+        number = self.counts.get(tag, 0)
+        self.counts[tag] = number + 1
+        return f"{tag}{number}"
+
 
 _CLOCK = re.compile(r"(-?)(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2})(?:[.,](\d{1,9}))?\Z")
 _TIMECODE = re.compile(r"(\d{1,4}):(\d{2}):(\d{2})[:;](\d{1,3})\Z")

@@ -42,12 +42,10 @@ class _Document:
     files: Files
     losses: Losses
     hash_of: Hash
-    counts: dict[str, int] = field(default_factory=dict)
+    names: mlt.Names = field(default_factory=mlt.Names)
 
     def name(self, tag: str) -> str:
-        number = self.counts.get(tag, 0)
-        self.counts[tag] = number + 1
-        return f"{tag}{number}"
+        return self.names.next(tag)
 
     def clock(self, frame: int) -> str:
         return mlt.clock(frame, self.timeline.fps)

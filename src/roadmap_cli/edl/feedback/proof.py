@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl.feedback.material import Edit
@@ -128,8 +127,3 @@ def percent(value: float) -> str:
 def number(value: float) -> str:
     """A measured number for people: enough digits, no more."""
     return f"{value:.0f}" if abs(value) >= 20 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
-
-
-def changed_fields(before: Record, after: Record, names: Sequence[str]) -> list[tuple[str, Any, Any]]:
-    """The fields of a thing that differ, in the order of `names`."""
-    return [(n, before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)]

@@ -110,7 +110,6 @@ _DENIED = re.compile(
 _COMMAND_DENIED = re.compile(
     r"\b(?:don't|do not|stop|never|please don't|shouldn't|should not|must not|mustn't|can we not)\b"
 )
-_TOO = re.compile(r"\b(?:too|overly|excessively|over(?:ly)?)(?: \w+)? ?$")
 _VERY = re.compile(r"\b(?:so|very|quite|that|all that|really|particularly|especially|exactly) ?$")
 _LESS = re.compile(r"\b(?:less|not (?:as|so)|lesser|no more|tone down|reduce|cut down on) (?:\w+ )?$")
 _MORE = re.compile(r"\b(?:more|much|even|a lot|a bit|a little|slightly|some) ?$")

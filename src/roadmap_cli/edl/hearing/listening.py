@@ -94,12 +94,6 @@ class Heard:
 
         return telling.records(self, source, self.words)
 
-    def onsets_ms(self) -> list[int]:
-        """Where something begins to sound, in ms of the stream."""
-        import numpy
-
-        return rhythm.onsets(numpy.frombuffer(self.spectra.flux, numpy.float32)) if self.spectra else []
-
 
 def listen(
     found: Programs,

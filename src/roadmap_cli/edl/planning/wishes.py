@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from roadmap_cli.edl import edit, grade
+from roadmap_cli.edl import edit
 from roadmap_cli.edl.planning import FASTEST, SLOWEST
 from roadmap_cli.edl.planning.styles import STYLES, Style
 
@@ -180,11 +180,6 @@ def concluded(wishes: Wishes, base: Style | None = None) -> Reading:
         titles=tuple(wishes.titles),
         **wishes.values,
     )
-
-
-def bounds_of_look() -> Mapping[str, tuple[float, float]]:
-    """The bounds of the numbers of a look."""
-    return grade.BOUNDS
 
 
 def _clamped(value: float, bounds: tuple[float, float]) -> float:

@@ -14,11 +14,6 @@ _LOW_MEDIAN, _LOW_LIT = 56.0, 0.15
 _HIGH_MEDIAN, _HIGH_DARKEST = 168.0, 56.0
 
 
-def full_range(code: float) -> float:
-    """A luma code value of studio range (16 to 235) on the scale 0 to 255."""
-    return min(255.0, max(0.0, (code - 16) * LUMA_GAIN))
-
-
 def described(histogram: Any) -> dict[str, Any]:
     """Brightness from a histogram [256] of studio-range luma, on the scale 0 to 255."""
     import numpy
