@@ -12,7 +12,7 @@ import random
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Company:
     base: Record
     keys: dict[str, Path]
     ids: dict[str, str]
+    remembered: rights.Remembered = field(default_factory=rights.Remembered)
 
     def giver(self, name: str, at: datetime = NOW, key: Path | None = None) -> giving.Giver:
         return giving.Giver(name, "because", False, "test", at, key)
@@ -70,7 +71,9 @@ class Company:
         return approvals.decide_on(tx, plan["id"], approver=people.user(name), is_approved=word, **given)
 
     def allowed(self, tx: Any, plan: Record, at: datetime = NOW, **step: Any) -> bool:
-        return rights.weighed_step(tx, plan, {**plan["steps"][0], **step}, at).is_allowed
+        found = rights.weighed_step(tx, plan, {**plan["steps"][0], **step}, at)
+        assert self.remembered.weighed_step(tx, plan, {**plan["steps"][0], **step}, at) == found
+        return found.is_allowed
 
     def approved(self, tx: Any, plan: Record, at: datetime = NOW) -> bool:
         """What an attack on an approval is after: the plan may begin, or its step be done."""

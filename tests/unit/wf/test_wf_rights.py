@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from roadmap_cli.wf import rights
 from roadmap_cli.wf.approving import answering, approvals, escalation, people, refusals, replies, tasks
 from roadmap_cli.wf.planning import showing
 from roadmap_cli.wf.rights import cedar, explaining, giving, grants, identities, stored
+from roadmap_cli.wf.running import mirror
 
 ROOT = Path(__file__).parents[3]
 HOUR = timedelta(hours=1)
@@ -78,6 +81,72 @@ def test_a_verdict_names_the_policies_of_user_and_role(place: Company) -> None:
     assert refused.policy_ids == ("data-is-read-only",)
     assert "change nothing" in refused.why
     assert logged(place.state)[-2:] == [("right.allowed", "allowed"), ("right.refused", "refused")]
+
+
+def test_what_is_remembered_is_what_the_state_says(place: Company) -> None:
+    """Rights given, taken back, lent, ended, votes, policies, undone transactions, clocks set back: 300 at random."""
+    rng = random.Random(20261128)
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+        place.decide(tx, plan, "bob", valid_s=3 * 86400)
+    text = '@id("freeze") forbid(principal, action in Action::"act", resource);'
+    verdicts, at, fresh = set[bool](), NOW, rights.Remembered()
+    for number in range(300):
+        at += timedelta(hours=rng.choice((0, 0, 0, 1, 5, -2)))
+        with suppress(RoadmapError), place.state.write() as tx:
+            match rng.randrange(9):
+                case 0:
+                    giving.role(tx, place.giver("olga", at), "alice", "operator", until=at + 2 * HOUR)
+                case 1:
+                    known = [name for (name,) in tx.execute("SELECT grant_id FROM wf_grant WHERE revoked_at IS NULL")]
+                    giving.revocation(tx, place.giver("olga", at), rng.choice(known))
+                case 2:
+                    giving.policies(tx, place.giver("olga", at), "freeze", text if rng.random() < 0.3 else "")
+                case 3:
+                    place.decide(tx, plan, rng.choice(("bob", "carol")), at=at, valid_s=3600 * rng.randrange(1, 9))
+                case 4 if number > 250:
+                    place.decide(tx, plan, "bob", at=at, word=False)
+                case 5:
+                    tx.execute("UPDATE wf_vote SET expires_at = ? WHERE number = 1", (clock.stamp(at + HOUR),))
+                case _:
+                    pass
+            place.allowed(tx, plan, at)
+            if rng.random() < 0.2:
+                raise DataError("undone")
+        with place.state.read() as tx:
+            found = rights.weighed_step(tx, plan, plan["steps"][0], at)
+            assert fresh.weighed_step(tx, plan, plan["steps"][0], at) == found
+            verdicts.add(place.allowed(tx, plan, at))
+    assert verdicts == {True, False}
+
+
+def test_a_worker_elsewhere_lets_a_run_go_on_whose_approval_ended_meanwhile(place: Company) -> None:
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+        place.decide(tx, plan, "bob")
+    with place.state.read() as tx:
+        known, said = mirror.rights(tx), mirror.of_plan(tx, plan["id"])
+    for has_begun in (False, True):
+        there = mirror.Mirror(lambda: NOW)
+        there.take(known)
+        if has_begun:
+            there.know(plan, said, "wf_run_1", clock.stamp(NOW))
+        else:
+            there._insert("wf_approval", said["wf_approval"])
+        verdict = rights.weighed_step(there.connection, plan, plan["steps"][0], NOW + 2 * HOUR)
+        assert verdict.is_allowed == has_begun
+        there.close()
+
+
+def test_each_table_of_rights_marks_its_changes(state: State) -> None:
+    with state.read() as tx:
+        rows = tx.execute("SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'wf_ground_%'")
+        found = {
+            (table, word) for table, sql in rows for word in ("INSERT", "UPDATE", "DELETE") if f" {word} ON" in sql
+        }
+        tables = {name for (name,) in tx.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    wanted = (set(mirror.RIGHTS) | {"wf_vote", "wf_approval"}) & tables
+    assert found == {(table, word) for table in wanted for word in ("INSERT", "UPDATE", "DELETE")}
 
 
 def test_an_owners_policy_forbids_what_grants_allow(place: Company) -> None:

@@ -87,12 +87,12 @@ def decide_on(
     if expected_hash is not None and expected_hash != plan["plan_hash"]:
         raise DataError(f"plan {plan_id!r} has hash {plan['plan_hash']}, not {expected_hash}", code="other_plan")
     word = "approve" if is_approved else "deny"
-    denied_by = _denied_by(tx, plan_id)
+    denier = denied_by(tx, plan_id)
     verdict = rights.may_judge(
-        tx, plan, approver, word, is_proven=is_proven, same_hash=True, is_denied=denied_by is not None, at=at
+        tx, plan, approver, word, is_proven=is_proven, same_hash=True, is_denied=denier is not None, at=at
     )
     if not verdict.is_allowed:
-        raise _refusal(verdict, plan_id, approver, denied_by)
+        raise _refusal(verdict, plan_id, approver, denier)
     expires_at = at + timedelta(seconds=valid_s) if is_approved else None
     tx.execute(
         "INSERT INTO wf_vote(plan_id, plan_hash, voter, verdict, proof, is_proven, evidence, at, expires_at)"
@@ -131,7 +131,7 @@ def standing(tx: Connection, plan: Record, at: datetime) -> tuple[str, Record | 
 def weighed(tx: Connection, plan: Record, at: datetime) -> str:
     """The standing of a plan by what people said and what they may say now, not by what was made of it then."""
     last = latest(tx, plan["id"])
-    if _denied_by(tx, plan["id"]) is not None or (last and last["status"] == "denied"):
+    if denied_by(tx, plan["id"]) is not None or (last and last["status"] == "denied"):
         return "denied"
     if last is None:
         return "waiting"
@@ -181,6 +181,18 @@ def latest(tx: Connection, plan_id: str) -> Record | None:
     kept = records.get(tx, row[0]) or {}
     columns = {"plan_hash": row[1], "status": row[2], "approver": row[3], "expires_at": row[4]}
     return {**kept, **{key: value for key, value in columns.items() if value is not None}}
+
+
+def denied_by(tx: Connection, plan_id: str) -> str | None:
+    """Who denied a plan first: a denial stands, whatever is said after it."""
+    for sql in (
+        "SELECT voter FROM wf_vote WHERE plan_id = ? AND verdict = 'deny' ORDER BY number LIMIT 1",
+        "SELECT approver FROM wf_approval WHERE plan_id = ? AND status = 'denied' ORDER BY number LIMIT 1",
+    ):
+        row = tx.execute(sql, (plan_id,)).fetchone()
+        if row and row[0]:
+            return str(row[0])
+    return None
 
 
 def waiting(tx: Connection) -> Iterator[Record]:
@@ -264,14 +276,6 @@ def _waiting(plan: Record, is_strict: bool) -> str:
         return f"risk is {plan['risk']} and no policy may answer for a person"
     steps = [step["name"] for step in plan["steps"] if step["risk"] != "low"]
     return f"risk is {plan['risk']} because of {', '.join(steps)}; no stored policy allows that"
-
-
-def _denied_by(tx: Connection, plan_id: str) -> str | None:
-    """Who denied a plan first: a denial stands, whatever is said after it."""
-    row = tx.execute(
-        "SELECT voter FROM wf_vote WHERE plan_id = ? AND verdict = 'deny' ORDER BY number LIMIT 1", (plan_id,)
-    ).fetchone()
-    return row[0] if row else None
 
 
 def _refusal(verdict: rights.Verdict, plan_id: str, name: str, denied_by: str | None) -> Negative:

@@ -13,5 +13,6 @@ from roadmap_cli.wf.rights.judging import (
     may_perform,
     weighed_step,
 )
+from roadmap_cli.wf.rights.remembered import Remembered
 
-__all__ = ["Verdict", "may_answer", "may_begin", "may_give", "may_judge", "may_perform", "weighed_step"]
+__all__ = ["Remembered", "Verdict", "may_answer", "may_begin", "may_give", "may_judge", "may_perform", "weighed_step"]

@@ -6,7 +6,7 @@ it comes from the state and not from who asks, and a question that cannot be put
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,17 @@ class _Side:
     entities: list[Record]
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all steps of a plan are weighed on: who asked for it, the policies, and what others said to it."""
+
+    user: _Side
+    policies: str
+    is_claimed: bool
+    is_approved: bool
+    denied_by: str | None
+
+
 def may_perform(tx: Connection, plan: Record, step: Record, at: datetime) -> Verdict:
     """Whether the role of a step may do it now for who asked for the plan. `step` has its values put in.
 
@@ -63,8 +74,20 @@ def may_perform(tx: Connection, plan: Record, step: Record, at: datetime) -> Ver
     return verdict
 
 
-def weighed_step(tx: Connection, plan: Record, step: Record, at: datetime) -> Verdict:
-    """What `may_perform` answers, without a trace."""
+def ground(tx: Connection, plan: Record, at: datetime) -> Ground:
+    """What the steps of a plan are weighed on at a time, read from the state."""
+    from roadmap_cli.wf.approving import approvals
+
+    user = _user(tx, plan["requested_by"], at)
+    denied_by = approvals.denied_by(tx, plan["id"])
+    return Ground(user, stored.text(tx), grants.is_claimed(tx), _is_approved(tx, plan, at), denied_by)
+
+
+def weighed_step(
+    tx: Connection, plan: Record, step: Record, at: datetime,
+    read: Callable[[Connection, Record, datetime], Ground] = ground,
+) -> Verdict:  # fmt: skip
+    """What `may_perform` answers, without a trace; `read` gives what `ground` does."""
     try:
         resources = scope.of_step(step, plan["directory"]) or ("plan:" + plan["workflow"],)
     except DataError as error:
@@ -73,19 +96,22 @@ def weighed_step(tx: Connection, plan: Record, step: Record, at: datetime) -> Ve
     if unknown := [each for each in effects if each != "compute" and each not in EFFECT_RISK]:
         return Verdict(False, f"nobody knows what the effect {unknown[0]!r} is")
     patterns = plan.get("scope")
+    found = read(tx, plan, at)
+    if found.denied_by:
+        return Verdict(False, f"{found.denied_by} denied the plan")
     about = {
-        "workflow": plan["workflow"], "risk": plan["risk"], "claimed": grants.is_claimed(tx),
-        "scoped": scope.confines(patterns), "approved": _is_approved(tx, plan, at),
+        "workflow": plan["workflow"], "risk": plan["risk"], "claimed": found.is_claimed,
+        "scoped": scope.confines(patterns), "approved": found.is_approved,
     }  # fmt: skip
-    user = _user(tx, plan["requested_by"], at)
     agent = _Side("Agent", step["role"], f"role {step['role']!r}", "", [cedar.entity("Agent", step["role"])])
     questions = []
-    for side in (user, agent):
+    for side in (found.user, agent):
         for effect in effects:
             for each in resources:
                 inside = each.startswith("plan:") or scope.is_allowed_by(patterns, each)
                 questions.append((side, effect, each, {**about, "target": each, "in_scope": inside}))
-    return _joined(tx, questions, (user, agent), [_resource(each) for each in resources], "Resource")
+    subjects = [_resource(each) for each in resources]
+    return _joined(found.policies, questions, (found.user, agent), subjects, "Resource")
 
 
 def may_do(tx: Connection, name: str, role: str | None, action: str, target: str, at: datetime) -> Verdict:
@@ -97,7 +123,8 @@ def may_do(tx: Connection, name: str, role: str | None, action: str, target: str
     sides = [_user(tx, name, at)]
     if role:
         sides.append(_Side("Agent", role, f"role {role!r}", "", [cedar.entity("Agent", role)]))
-    return _joined(tx, [(side, action, target, about) for side in sides], sides, [_resource(target)], "Resource")
+    questions = [(side, action, target, about) for side in sides]
+    return _joined(stored.text(tx), questions, sides, [_resource(target)], "Resource")
 
 
 def may_begin(
@@ -112,7 +139,7 @@ def may_begin(
     }  # fmt: skip
     # What is asked here is whether there are approvals enough: the requester's own grants have no say in it.
     bare = _Side(user.sort, user.name, user.words, stored.text(tx), user.entities)
-    return _joined(tx, [(bare, "begin", plan["id"], about)], (bare,), _plan(plan), "Plan")
+    return _joined(stored.text(tx), [(bare, "begin", plan["id"], about)], (bare,), _plan(plan), "Plan")
 
 
 def may_judge(
@@ -145,7 +172,7 @@ def may_judge(
         "proven": is_proven, "same_hash": same_hash, "denied": is_denied, "assigned": True,
     }  # fmt: skip
     questions = [(side, verdict, plan["id"], {**about, "target": each}) for each in targets]
-    return _joined(tx, questions, (side,), _plan(plan), "Plan")
+    return _joined(stored.text(tx), questions, (side,), _plan(plan), "Plan")
 
 
 def may_answer(
@@ -159,7 +186,7 @@ def may_answer(
         "denied": False, "assigned": _is_assigned(tx, name, assignee, at),
     }  # fmt: skip
     subject = [cedar.entity("Task", task["id"], sort=task["sort"])]
-    return _joined(tx, [(side, "answer", task["id"], about)], (side,), subject, "Task")
+    return _joined(stored.text(tx), [(side, "answer", task["id"], about)], (side,), subject, "Task")
 
 
 def may_give(
@@ -172,18 +199,18 @@ def may_give(
         "target": f"right:{what}", "workflow": "", "claimed": grants.is_claimed(tx), "proven": is_proven, "own": is_own
     }  # fmt: skip
     subject = [cedar.entity("Right", what, role=what)]
-    return _joined(tx, [(side, action, what, about)], (side,), subject, "Right")
+    return _joined(stored.text(tx), [(side, action, what, about)], (side,), subject, "Right")
 
 
 def _joined(
-    tx: Connection,
+    policies: str,
     questions: Sequence[tuple[_Side, str, str, Record]],
     sides: Sequence[_Side],
     subjects: Sequence[Record],
     sort: str,
 ) -> Verdict:
-    """All of some questions must be allowed; the first that is not says why."""
-    policies = "\n".join(dict.fromkeys(filter(None, (stored.text(tx), *(side.policies for side in sides)))))
+    """All questions must be allowed, by stored policies and those of the sides; the first that is not says why."""
+    policies = "\n".join(dict.fromkeys(filter(None, (policies, *(side.policies for side in sides)))))
     entities = {(each["uid"]["type"], each["uid"]["id"]): each for side in sides for each in side.entities}
     entities |= {(each["uid"]["type"], each["uid"]["id"]): each for each in subjects}
     requests = [

@@ -265,7 +265,7 @@ class Engine:
             if (found := self._active.get(run_id)) is not None:
                 found.wanted, found.is_dirty = wanted, True
         for run in self._active.values():
-            if any(unit.waits_for in _ANSWERED for unit in run.units.values()):
+            if any(unit.waits_for in _ANSWERED for unit in run.live.values()):
                 run.is_dirty = True
 
     def _lose(self, run: Active) -> None:
@@ -362,7 +362,7 @@ class Engine:
     def _answer(self, scene: Scene, run: Active) -> None:
         """Go on with what waited and what was cut off."""
         now = time.monotonic()
-        for unit in list(run.units.values()):
+        for unit in list(run.live.values()):
             if run.ending and not unit.name.startswith(UNDO):
                 continue
             if unit.status == "waiting":
@@ -391,7 +391,7 @@ class Engine:
     def _await(self, scene: Scene, run: Active) -> None:
         """Note when the run is due next; let it go if that is far off."""
         waiting = [
-            unit for unit in run.units.values()
+            unit for unit in run.live.values()
             if unit.status == "waiting" and (not run.ending or unit.name.startswith(UNDO))
         ]  # fmt: skip
         timed = [unit for unit in waiting if unit.due is not None]

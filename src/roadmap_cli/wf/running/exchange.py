@@ -150,7 +150,7 @@ class Exchange:
                 "SELECT r.run_id, r.plan_id, p.wanted FROM wf_run r JOIN wf_progress p USING (run_id)"
                 " WHERE p.place = 'shared' AND r.finished_at IS NULL"
             ).fetchall():
-                denied = journal.LocalTx(tx).denial(plan_id)
+                denied = approvals.denied_by(tx, plan_id)
                 if wanted == "unpause":
                     connection.execute(
                         "UPDATE wf_run SET wanted = NULL, status = CASE WHEN status != 'paused' THEN status"

@@ -72,6 +72,9 @@ class Active:
     last_position: int = 0
     #: Units whose condition was looked at, items of loops, and places of units: none of them changes any more.
     opened: set[str] = field(default_factory=set)
+    #: Units that are being done or wait; steps of each scope that have not ended, in their order.
+    live: dict[str, Unit] = field(default_factory=dict)
+    left: dict[str, list[Record]] = field(default_factory=dict)
     lists: dict[str, list[Any]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
 
@@ -135,17 +138,15 @@ def survey(run: Active) -> Iterator[Next]:
 
 def is_done(run: Active) -> bool:
     """Whether every step of the plan has ended."""
-    return all(run.is_over(step["name"]) for step in run.plan["steps"])
+    return not _left(run, run.plan["steps"], "")
 
 
 def _scope(run: Active, steps: list[Record], prefix: str, more: Mapping[str, Any]) -> Iterator[Next]:
     statuses = run.statuses
-    for step in steps:
+    for step in _left(run, steps, prefix):
+        if not all(statuses.get(prefix + need) in OVER for need in step["needs"]):
+            continue
         unit = prefix + step["name"]
-        if statuses.get(unit) in OVER:
-            continue
-        if any(statuses.get(prefix + need) not in OVER for need in step["needs"]):
-            continue
         place = run.places.get(unit)
         if place is None:
             place = run.places[unit] = Place(step, unit, prefix, more)
@@ -153,6 +154,14 @@ def _scope(run: Active, steps: list[Record], prefix: str, more: Mapping[str, Any
             yield from _opened(run, place)
         except DataError as error:
             yield Passed(place, "failed", error.message)
+
+
+def _left(run: Active, steps: list[Record], prefix: str) -> list[Record]:
+    """The steps of a scope that have not ended; what has ended stays so, and is not looked at again."""
+    statuses = run.statuses
+    found = [step for step in run.left.get(prefix, steps) if statuses.get(prefix + step["name"]) not in OVER]
+    run.left[prefix] = found
+    return found
 
 
 def _opened(run: Active, place: Place) -> Iterator[Next]:

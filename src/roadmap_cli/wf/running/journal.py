@@ -23,7 +23,7 @@ from roadmap_cli.wf.approving import approvals, tasks
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.running import leases
 from roadmap_cli.wf.running.gates import Breaker, Bucket
-from roadmap_cli.wf.running.graph import Active, Unit, due
+from roadmap_cli.wf.running.graph import OVER, Active, Unit, due
 from roadmap_cli.why.decisions import decide, settle
 
 if TYPE_CHECKING:
@@ -66,10 +66,7 @@ class Tx(Protocol):
         """Nobody answered in time."""
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
-        """Whether a step may be done (see `rights.may_perform`)."""
-
-    def denial(self, plan_id: str) -> str | None:
-        """Who denied a plan while it ran; None if nobody has."""
+        """Whether a step may be done (see `rights.may_perform`), and nobody has denied its plan while it ran."""
 
     def event_cursor(self) -> int:
         """The place of the newest event."""
@@ -124,8 +121,9 @@ class Journal(Protocol):
 class LocalTx:
     """A transaction on the state."""
 
-    def __init__(self, tx: Connection):
+    def __init__(self, tx: Connection, remembered: rights.Remembered | None = None):
         self.connection = tx
+        self._remembered = remembered or rights.Remembered()
         self.execute: Callable[..., Any] = tx.execute
         self.peek: Callable[[str], Any] = tx.execute
 
@@ -163,13 +161,7 @@ class LocalTx:
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
         """See `Tx`."""
-        return rights.weighed_step(self.connection, plan, step, at)
-
-    def denial(self, plan_id: str) -> str | None:
-        """See `Tx`."""
-        sql = "SELECT status, approver FROM wf_approval WHERE plan_id = ? ORDER BY number DESC LIMIT 1"
-        row = self.connection.execute(sql, (plan_id,)).fetchone()
-        return str(row[1]) if row and row[0] == "denied" else None
+        return self._remembered.weighed_step(self.connection, plan, step, at)
 
     def event_cursor(self) -> int:
         """See `Tx`."""
@@ -238,6 +230,7 @@ class Local:
         self._own = State(state.path, connection, mode="write", dry_run=False, key=None, held=None)
         self._connection = connection
         self._version = -1
+        self._remembered = rights.Remembered()
 
     @property
     def path(self) -> Any:
@@ -248,7 +241,7 @@ class Local:
     def transaction(self) -> Iterator[LocalTx]:
         """See `Journal`."""
         with self._own.write() as tx:
-            yield LocalTx(tx)
+            yield LocalTx(tx, self._remembered)
 
     def has_changed(self) -> bool:
         """See `Journal`."""
@@ -302,8 +295,7 @@ def load(tx: Tx, run_id: str, lease: int, token: int, now: datetime) -> Active |
     for each in tx.execute(f"SELECT {_UNIT} FROM wf_unit WHERE run_id = ? ORDER BY unit", (run_id,)).fetchall():
         unit = Unit(*each[:11])
         unit.is_reused = bool(each[11])
-        run.units[unit.name] = unit
-        run.statuses[unit.name] = unit.status
+        _stands(run, unit)
         run.last_position = max(run.last_position, unit.position or 0)
         if unit.status == "waiting" and unit.wait_s is not None and unit.wake_at is not None:
             late_s = (clock.parse(unit.wake_at) - now).total_seconds() - unit.wait_s
@@ -331,10 +323,18 @@ def _adopt(tx: Tx, run: Active, name: str, attempt: int, outcome: Record) -> Non
         keep(tx, run, unit)
 
 
-def keep(tx: Tx, run: Active, unit: Unit) -> None:
-    """Store how a unit stands."""
+def _stands(run: Active, unit: Unit) -> None:
     run.units[unit.name] = unit
     run.statuses[unit.name] = unit.status
+    if unit.status in OVER:
+        run.live.pop(unit.name, None)
+    else:
+        run.live[unit.name] = unit
+
+
+def keep(tx: Tx, run: Active, unit: Unit) -> None:
+    """Store how a unit stands."""
+    _stands(run, unit)
     tx.write(
         f"INSERT INTO wf_unit(run_id, {_UNIT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run_id, unit) DO UPDATE SET status = excluded.status, attempt = excluded.attempt,"

@@ -167,13 +167,10 @@ def retry_after(retry: Mapping[str, Any], attempt: int) -> float:
 
 def _right(scene: Scene, run: Active, unit: Unit, filled: Record) -> Verdict:
     """Whether a step may be done now. A refusal goes into the audit log."""
-    if by := scene.tx.denial(run.plan["id"]):
-        verdict = Verdict(False, f"{by} denied the plan while it ran")
-    else:
-        verdict = scene.tx.may(run.plan, filled, scene.at)
-        if verdict.is_allowed:
-            return verdict
-        verdict = Verdict(False, f"not allowed: {verdict.why}", verdict.policy_ids)
+    verdict = scene.tx.may(run.plan, filled, scene.at)
+    if verdict.is_allowed:
+        return verdict
+    verdict = Verdict(False, f"not allowed: {verdict.why}", verdict.policy_ids)
     scene.log(
         run, "right.refused", "refused", verdict.why, unit=unit.name, agent=filled["role"],
         policy_ids=list(verdict.policy_ids),

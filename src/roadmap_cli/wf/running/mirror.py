@@ -66,8 +66,8 @@ class Mirror:
                 self.connection.execute(f"DELETE FROM {table}")
                 self._insert(table, rows)
 
-    def know(self, plan: Record, tables: dict[str, list[Record]]) -> None:
-        """Have what is said of a plan."""
+    def know(self, plan: Record, tables: dict[str, list[Record]], run_id: str, started_at: str) -> None:
+        """Have what is said of a plan, and that it has begun: an approval may end while its run goes on."""
         if plan["id"] in self._plans:
             return
         self._plans.add(plan["id"])
@@ -75,6 +75,8 @@ class Mirror:
         for table, rows in tables.items():
             if table in OF_PLAN and _exists(self.connection, table):
                 self._insert(table, rows)
+        run = {"run_id": run_id, "plan_id": plan["id"], "status": "running", "started_at": started_at}
+        self._insert("wf_run", [{**run, "decision_id": ""}])
 
     def _insert(self, table: str, rows: Iterable[Record]) -> None:
         known = {row[1] for row in self.connection.execute(f"PRAGMA table_info({table})")}

@@ -128,12 +128,10 @@ class SharedTx:
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
         """See `journal.Tx`."""
+        if by := self._kept.denials.get(plan["id"]):
+            return rights.Verdict(False, f"{by} denied the plan")
         mirror = self._kept.mirror_of_plan(plan["id"])
-        return rights.weighed_step(mirror.connection, plan, step, at)
-
-    def denial(self, plan_id: str) -> str | None:
-        """See `journal.Tx`."""
-        return self._kept.denials.get(plan_id)
+        return self._kept.remembered.weighed_step(mirror.connection, plan, step, at)
 
     def event_cursor(self) -> int:
         """See `journal.Tx`."""
@@ -166,7 +164,7 @@ class SharedTx:
         if row is None:
             return None
         bundle = journal.loads(self._kept.seal.open(row[0], "bundle", run_id))
-        self._kept.know(self._connection, run_id, row[6], bundle, row[2])
+        self._kept.know(self._connection, run_id, row[6], bundle, row[2], row[8].isoformat())
         if row[7]:
             self._kept.denials[bundle["plan"]["id"]] = row[7]
         ending = self._kept.seal.open(row[4], "ending", run_id) if row[4] else None
@@ -225,6 +223,7 @@ class Shared:
         self.decisions: dict[str, str] = {}
         self.denials: dict[str, str] = {}
         self.homes: dict[str, str] = {}
+        self.remembered = rights.Remembered()
         self._state = state
         self._place = place
         self._connection: psycopg.Connection[Any] | None = None
@@ -422,13 +421,13 @@ class Shared:
 
     # -- the home's rights ---------------------------------------------------------------------------------------------
 
-    def know(self, connection: Any, run_id: str, home: str, bundle: Record, decision_id: str) -> None:
+    def know(self, connection: Any, run_id: str, home: str, bundle: Record, decision_id: str, started_at: str) -> None:
         """Have what is needed of a run: its home, its plan, what is said of that, and the home's rights."""
         self.homes[run_id] = home
         self.decisions[decision_id] = run_id
         self._of_plan[bundle["plan"]["id"]] = home
         self.refresh(connection, home)
-        self._mirrors[home].know(bundle["plan"], bundle["tables"])
+        self._mirrors[home].know(bundle["plan"], bundle["tables"], run_id, started_at)
 
     def refresh(self, connection: Any, home: str) -> None:
         """Have the home's rights as they are now."""
