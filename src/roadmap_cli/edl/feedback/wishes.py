@@ -175,10 +175,14 @@ def read(text: str) -> tuple[Wish, ...]:
                 found[f"{axis} again"] = wish
             else:
                 found.setdefault(axis, wish)
-    if not found and not _content(phrase):
-        found = {axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase),
-         bool(_FACE.search(phrase)))
-                 for axis, sign in likeness.nearest(read_place(phrase)[1])}  # fmt: skip
+    if len(found) <= 1 and not found.keys() & _SURE and (found or not _content(phrase)):
+        read = tuple((wish.axis, wish.sign) for wish in found.values())
+        likely = likeness.meant(read_place(phrase)[1], read)
+        if likely != read:
+            found = {
+                axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase), bool(_FACE.search(phrase)))
+                for axis, sign in likely
+            }
     if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
         found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
     for special in ("start", "end"):
@@ -187,6 +191,8 @@ def read(text: str) -> tuple[Wish, ...]:
     return tuple(found.values())
 
 
+#: Wishes whose words say them without a doubt.
+_SURE = frozenset({"shift", "undo"})
 _FACE = re.compile(r"\b(?:faces?|(?:see|make out) (?:him|her|them|his|people))\b")
 _COMPLAINT = re.compile(r"\b(?:too|isn't|not|is|are|looks?|feels?|sounds?|can't|cannot|hardly|barely|it's|there's|"
                         r"so|seems?|overly|"
