@@ -47,6 +47,8 @@ COLOUR_EFFECTS = frozenset({"shadows", "gamma", "highlights", "vibrance", "tint"
 TEMPORAL_EFFECTS = frozenset({"denoise", "stabilise", "deflicker"})
 
 GAIN_DB = (-60.0, 24.0)
+#: How far a cut's sound may be moved against its picture: more is another recording, not one out of step.
+OFFSET_MS = (-1000.0, 1000.0)
 BLUR_SIGMA = (0.0, 20.0)
 #: The most a picture may be enlarged by its framing: by its longer share, so that another shape of frame is no zoom.
 MOST_ZOOM = 4.0
@@ -70,7 +72,8 @@ class Transition:
 @dataclass(frozen=True, slots=True)
 class Sound:
     """A cut's own sound. `lead_frames` (J cut) lets it begin so many programme frames before its picture, `lag_frames`
-    (L cut) end so many after it; at one joint only one of the two. `steps` are further filters by name and number.
+    (L cut) end so many after it; at one joint only one of the two. `offset_ms` moves the sound against the picture (later
+    if positive) and leaves its edges where they are. `steps` are further filters by name and number.
     """
 
     gain_db: float = 0.0
@@ -81,6 +84,7 @@ class Sound:
     denoise_db: float = 0.0
     deess: float = 0.0
     presence_db: float = 0.0
+    offset_ms: float = 0.0
 
     def record(self) -> dict[str, Any]:
         """Only what differs from no change."""
@@ -201,7 +205,7 @@ def beyond(cut: Mapping[str, Any]) -> list[tuple[str, float, tuple[float, float]
         (f"sound.{name}", getattr(said, name), bounds)
         for name, bounds in (
             ("gain_db", GAIN_DB), ("hum_hz", (0.0, 60.0)), ("denoise_db", (0.0, 12.0)), ("deess", (0.0, 1.0)),
-            ("presence_db", (-6.0, 6.0)),
+            ("presence_db", (-6.0, 6.0)), ("offset_ms", OFFSET_MS),
         )
     ]  # fmt: skip
     found += [(f"effects.{name}", value, EFFECTS[name][:2]) for name, value in effects(cut).items()]

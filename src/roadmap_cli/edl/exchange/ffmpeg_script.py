@@ -337,8 +337,10 @@ def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
     fps = timeline.fps
     run_on = clip.tail if stop == clip.stop else 0
     step = clip.speed / fps
-    first = max(Fraction(0), clip.first / clip.rate + (start - clip.start) * step)
-    last = clip.first / clip.rate + (stop + run_on - clip.start) * step
+    late = Fraction(clip.sound.offset_ms).limit_denominator(1_000_000) / 1000 * clip.speed
+    begins = clip.first / clip.rate + (start - clip.start) * step - late
+    first = max(Fraction(0), begins)
+    last = clip.first / clip.rate + (stop + run_on - clip.start) * step - late
     number = graph.input(str(clip.path))
     filters = [
         f"aresample={RATE}:async=1",
@@ -346,6 +348,8 @@ def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
         "asetpts=PTS-STARTPTS",
         "aformat=sample_fmts=flt:channel_layouts=stereo",
     ]
+    if late > 0 and begins < 0:
+        filters.append(f"adelay={timecode.round_half_up(min(late, -begins) * RATE)}S:all=1")
     if clip.speed != 1:
         filters.append(f"atempo={float(clip.speed):.9f}")
     said = clip.sound

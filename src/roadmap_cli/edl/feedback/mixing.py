@@ -29,14 +29,12 @@ STEP_DB, LOUDNESS_STEP, MOST_LIFT = 3.0, 4.0, 12.0
 EVEN_LU, HUM_DB, HISS_DB, SHARP_S_DB = 4.0, 12.0, -60.0, -6.0
 _CHANGED = "gain changed"
 AXES = frozenset(
-    {"music", "ducking", "speech", "loudness", "evenness", "hum", "sibilance", "clicks", "sync"}
+    {"music", "ducking", "speech", "loudness", "evenness", "hum", "sibilance", "clicks"}
 )  # fmt: skip
 
 
 def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     """Correct the sound along an axis. Raises Refused with the reason and the numbers."""
-    if wanted.axis == "sync":
-        raise Refused("a plan holds no shift between picture and sound of one source: mend the source, then scan it")
     if wanted.axis == "clicks":
         return _clicks(edit, footage, wanted)
     if wanted.axis in {"hum", "sibilance"}:

@@ -145,7 +145,8 @@ def _stretch(cut: Record, own: Sound, media: Media, fps: Fraction, comes: _Side,
     wanted = None
     if media.audio_index is not None and not own.mute:
         moved = Fraction(comes.frame - cut["timeline_in_frame"]) / fps * speed
-        at = media.video_start_s + cut["in_frame"] / media.fps + moved
+        late = Fraction(own.offset_ms).limit_denominator(1_000_000) / 1000 * speed
+        at = media.video_start_s + cut["in_frame"] / media.fps + moved - late
         wanted = Wanted(
             media.path, media.sha256, media.audio_index, media.audio_start_s,
             timecode.round_half_up(at * RATE), stop - start, speed, own,
