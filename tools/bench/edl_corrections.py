@@ -146,12 +146,14 @@ def cases(folder: Path) -> Iterator[Case]:
         "skin is pale",
         ["-f", "lavfi", "-i", f"color=0x707880:s=640x360:r=25:d=3,{face.format('0xd0b8a8')}", *_CODEC],
     )
-    yield Case(
-        "exposure",
-        "face in shadow",
-        "can't see her face",
-        ["-f", "lavfi", "-i", f"color=0x909090:s=640x360:r=25:d=3,{face.format('0x50352a')}", *_CODEC],
-    )
+    for colour, expect in (("0x50352a", "changed"), ("0x3a2820", "changed"), ("0xc89878", "asked")):
+        inputs = ["-f", "lavfi", "-i", f"color=0x909090:s=640x360:r=25:d=3,{face.format(colour)}", *_CODEC]
+        seen_there = {"shot": [{"subject": "face", "subject_box": [0.35, 0.2, 0.3, 0.6]}]}
+        name = f"face {colour} in a light picture"
+        yield Case("exposure", name, "can't see her face", inputs, expect=expect, facts=seen_there)
+    yield Case("exposure", "the same, face not known", "can't see her face", [
+        "-f", "lavfi", "-i", f"color=0x909090:s=640x360:r=25:d=3,{face.format('0x50352a')}", *_CODEC,
+    ], expect="asked")  # fmt: skip
     two = (
         "[0:v]split[a][b];[a]trim=0:1.2,setpts=PTS-STARTPTS{}[c];[b]trim=0:1.2,setpts=PTS-STARTPTS[d];[c][d]concat=n=2"
     )
@@ -418,7 +420,8 @@ def edit_of(case: Case, folder: Path, found: programs.Programs, number: int) -> 
             "in_frame": first,
             "out_frame": end,
             "fps": source["fps"],
-            **look.record(),
+            **look.record(float(fps)),
+            **case.facts.get("shot", [{}])[0],
         }
     cuts, start = [], 0
     for n, (first, end) in enumerate(frames):
@@ -456,7 +459,7 @@ def edit_of(case: Case, folder: Path, found: programs.Programs, number: int) -> 
     facts = {
         kind: [{**each, "source_id": "music" if kind == "edl.rhythm" else source["id"]} for each in values]
         for kind, values in case.facts.items()
-        if kind != "cue"
+        if kind not in {"cue", "shot"}
     }
     cues: tuple[dict[str, Any], ...] = ()
     if case.cue:
@@ -505,7 +508,7 @@ def proved(found: programs.Programs, before: Edit, after: Edit, told: answering.
     from roadmap_cli.edl.feedback import toning
 
     axis = toning.AXES.get(told.wish.axis)
-    if axis is None or told.outcome != "changed":
+    if axis is None or told.outcome != "changed" or any("lift" in cut for cut in after.cuts):
         return None
     shares = []
     for measured in told.measured:

@@ -50,6 +50,8 @@ GAIN_DB = (-60.0, 24.0)
 #: How far a cut's sound may be moved against its picture: more is another recording, not one out of step.
 OFFSET_MS = (-1000.0, 1000.0)
 BLUR_SIGMA = (0.0, 20.0)
+#: More light than this on a subject alone is seen as a patch.
+LIFT_STOPS = (0.0, 1.0)
 #: The most a picture may be enlarged by its framing: by its longer share, so that another shape of frame is no zoom.
 MOST_ZOOM = 4.0
 #: Sounds that are made when there is no music file: see `edl.cue`.
@@ -137,6 +139,20 @@ class Blur:
     person: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """More light on the subject alone: `stops` inside `subject` (softly), and there inside the person mask if asked."""
+
+    stops: float
+    subject: Box
+    person: bool = False
+
+    @property
+    def factor(self) -> float:
+        """What code values are multiplied with: light by two for each stop, seen through a gamma of 2.2."""
+        return float(2 ** (self.stops / 2.2))
+
+
 def transition(cut: Mapping[str, Any]) -> Transition | None:
     """How a cut takes over from the one before. Raises DataError."""
     value = cut.get("transition")
@@ -185,6 +201,16 @@ def blur(cut: Mapping[str, Any]) -> Blur | None:
     return Blur(float(value["sigma"]), subject, value.get("person") is True)
 
 
+def lift(cut: Mapping[str, Any]) -> Lift | None:
+    """A cut's light on its subject: `{"stops": 0.6, "subject": box}`, may have `"person": true`. Raises DataError."""
+    value = cut.get("lift")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not _number(value.get("stops")) or "subject" not in value:
+        raise DataError(f"field 'lift' needs stops and a subject: {value!r}", code="bad_lift")
+    return Lift(float(value["stops"]), Box.read(value["subject"], "lift.subject"), value.get("person") is True)
+
+
 def effects(cut: Mapping[str, Any]) -> dict[str, float]:
     """A cut's effects by name, in the order of `EFFECTS`. Raises DataError for a name or value it cannot hold."""
     value = cut.get("effects")
@@ -211,6 +237,8 @@ def beyond(cut: Mapping[str, Any]) -> list[tuple[str, float, tuple[float, float]
     found += [(f"effects.{name}", value, EFFECTS[name][:2]) for name, value in effects(cut).items()]
     if background := blur(cut):
         found.append(("blur.sigma", background.sigma, BLUR_SIGMA))
+    if light := lift(cut):
+        found.append(("lift.stops", light.stops, LIFT_STOPS))
     frame = framing(cut)
     for name, box in (("start", frame.start), ("end", frame.end)):
         found.append((f"framing.{name} zoom", 1 / max(box.width, box.height), (1.0, MOST_ZOOM)))

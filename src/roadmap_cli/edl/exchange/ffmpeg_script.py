@@ -116,6 +116,8 @@ def _picture(graph: _Graph, clip: Clip) -> None:
         ]
     filters += ["tpad=stop=-1:stop_mode=clone", f"trim=end_frame={count}", "setpts=PTS-STARTPTS"]
     effects = dict(clip.effects)
+    if clip.record.get("lift"):
+        graph.losses.add("lift", "light on the subject alone is not in the script", clip.id)
     filters += _framed(graph, clip, effects.pop("rotate", 0.0))
     if strength := effects.pop("denoise", 0.0):
         filters.append(f"hqdn3d=luma_spatial={strength:g}")

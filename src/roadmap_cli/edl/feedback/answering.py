@@ -17,7 +17,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.checking import checks
-from roadmap_cli.edl.feedback import matching, mixing, phrasing, recutting, refining, syncing, tastes, toning, when
+from roadmap_cli.edl.feedback import facing, matching, mixing, phrasing, recutting, refining, syncing, tastes, toning, when
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
 from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number
 from roadmap_cli.edl.feedback.relaying import origin
@@ -117,6 +117,8 @@ def _target_s(wish: Wish, edit: Edit) -> float | None:
 def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) -> Corrected:
     """Fulfil one wish. Raises Refused with the reason and the numbers."""
     axis = wanted.axis
+    if axis == "exposure" and face and wanted.sign > 0:
+        return facing.correct(edit, footage, wanted)
     if axis in toning.AXES:
         return toning.correct(edit, footage, wanted, face)
     if axis in refining.AXES:
