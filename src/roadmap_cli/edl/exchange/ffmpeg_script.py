@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from roadmap_cli.edl import timecode
-from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE
+from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, denoising
 from roadmap_cli.edl.exchange import drawn, mlt_filters
 from roadmap_cli.edl.exchange.export import Export, Losses
 from roadmap_cli.edl.exchange.mlt_filters import Files
@@ -120,7 +120,8 @@ def _picture(graph: _Graph, clip: Clip) -> None:
         graph.losses.add("lift", "light on the subject alone is not in the script", clip.id)
     filters += _framed(graph, clip, effects.pop("rotate", 0.0))
     if strength := effects.pop("denoise", 0.0):
-        filters.append(f"hqdn3d=luma_spatial={strength:g}")
+        for name, numbers in denoising(strength):
+            filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     if window := effects.pop("deflicker", 0.0):
         filters.append(f"deflicker=size={max(2, round(window))}")
     if "stabilise" in effects:

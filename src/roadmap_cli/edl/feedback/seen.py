@@ -54,8 +54,7 @@ def filters(effects: Mapping[str, float]) -> Chain:
     """The filters of those effects that change fine detail or go from picture to picture, as the render has them."""
     chain: Chain = []
     if strength := effects.get("denoise", 0.0):
-        times = {"luma_spatial": 1, "chroma_spatial": 0.75, "luma_tmp": 1.5, "chroma_tmp": 1.125}
-        chain.append(("hqdn3d", {name: f"{strength * share:.3f}" for name, share in times.items()}))
+        chain += fields.denoising(strength)
     if size := round(effects.get("deflicker", 0.0)):
         chain.append(("deflicker", {"size": max(2, size), "mode": "pm"}))
     if amount := effects.get("sharpen", 0.0):

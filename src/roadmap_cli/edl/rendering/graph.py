@@ -14,7 +14,7 @@ from pathlib import Path
 
 from roadmap_cli.core.errors import CannotCreate
 from roadmap_cli.edl import grade, timecode
-from roadmap_cli.edl.edit import WHOLE, Box
+from roadmap_cli.edl.edit import WHOLE, Box, denoising
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.rendering import plates, titles
 from roadmap_cli.edl.rendering.pieces import Layer, Piece, Shape
@@ -128,7 +128,8 @@ def _layer(graph: Graph, layer: Layer, number: int) -> str:
     options, filters = entering(layer)
     effects = layer.effects
     if value := effects.get("denoise"):
-        filters.append(f"hqdn3d={value:.3f}:{value * 0.75:.3f}:{value * 1.5:.3f}:{value * 1.125:.3f}")
+        for name, numbers in denoising(value):
+            filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     if value := effects.get("deflicker"):
         filters.append(f"deflicker=size={max(2, round(value))}:mode=pm")
     if layer.seen != (layer.first, layer.end):

@@ -114,6 +114,8 @@ class Layer:
             told["moves"] = [self.offset, self.total]
         if "grain" in self.effects:
             told["tick"] = self.tick
+        if self.effects.get("denoise", 0.0) > 3:
+            told["denoise"] = [name for name, _ in said.denoising(self.effects["denoise"])]
         if "stabilise" in self.effects:
             told["around"] = list(self.around)
         if self.blur and self.blur.sigma:
