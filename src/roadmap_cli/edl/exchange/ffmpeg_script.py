@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from roadmap_cli.edl import timecode
-from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, denoising
+from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, denoising, hiss_filter
 from roadmap_cli.edl.exchange import drawn, mlt_filters
 from roadmap_cli.edl.exchange.export import Export, Losses
 from roadmap_cli.edl.exchange.mlt_filters import Files
@@ -359,7 +359,8 @@ def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
     if said.hum_hz:
         filters += [f"bandreject=f={said.hum_hz * times:g}:t=q:w=30" for times in (1, 2, 3, 4)]
     if said.denoise_db:
-        filters.append(f"afftdn=nr={said.denoise_db:g}")
+        name, numbers = hiss_filter(said.denoise_db, said.noise_db)
+        filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     if said.deess:
         filters.append(f"deesser=i={said.deess:g}")
     if said.presence_db:

@@ -55,7 +55,8 @@ class Wanted:
 
     def key(self, tempo: str, version: str) -> str:
         """SHA-256 over all that decides the samples."""
-        steps = {k: v for k, v in self.steps.record().items() if k in ("hum_hz", "denoise_db", "deess", "presence_db")}
+        heard = ("hum_hz", "denoise_db", "noise_db", "deess", "presence_db")
+        steps = {k: v for k, v in self.steps.record().items() if k in heard}
         told = {
             "format": FORMAT, "source": [self.sha256, self.index], "first": self.first, "blocks": self.blocks,
             "speed": timecode.spell(self.speed), "tempo": tempo if self.speed != 1 else "", "steps": steps,
@@ -253,7 +254,9 @@ def _warm(part: Wanted) -> int:
 def _cleaning(steps: Sound) -> list[str]:
     """The filters of a cut's own sound that change its samples."""
     found = [f"bandreject=f={steps.hum_hz * n:g}:width_type=h:w={2 + n}" for n in range(1, 6)] if steps.hum_hz else []
-    found += [f"afftdn=nr={steps.denoise_db:g}:nf=-45:tn=1"] if steps.denoise_db else []
+    if steps.denoise_db:
+        name, numbers = said.hiss_filter(steps.denoise_db, steps.noise_db)
+        found.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     found += [f"deesser=i={steps.deess:g}"] if steps.deess else []
     found += [f"equalizer=f=2800:width_type=o:width=1:gain={steps.presence_db:g}"] if steps.presence_db else []
     return found
