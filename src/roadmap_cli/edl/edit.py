@@ -19,7 +19,8 @@ from roadmap_cli.edl import timecode
 TRANSITIONS = ("dissolve", "fade_black", "fade_white", "wipe_left", "wipe_right", "wipe_up", "wipe_down")
 
 #: Picture effects by name: each one's single number, its bounds, and the value that changes nothing.
-#: `denoise` strength of hqdn3d, from 3 on after fftdnoiz; `sharpen` amount of unsharp; `stabilise` the share of the frame that may be cropped;
+#: `denoise` strength of hqdn3d, from 3 on after fftdnoiz; `sharpen` amount of unsharp; `stabilise` the share of the
+#: frame that may be cropped;
 #: `rotate` degrees clockwise; `deflicker` frames of its window; `vignette` strength; `grain` strength; `bloom` share;
 #: `letterbox` width by height of the picture between bars (0 for none); `shadows` lift of dark parts; `gamma` the power
 #: of luma's inverse (2 brightens); `highlights` roll-off of bright parts; `vibrance` colour where there is little;
@@ -74,9 +75,9 @@ class Transition:
 @dataclass(frozen=True, slots=True)
 class Sound:
     """A cut's own sound. `lead_frames` (J cut) lets it begin so many programme frames before its picture, `lag_frames`
-    (L cut) end so many after it; at one joint only one of the two. `offset_ms` moves the sound against the picture (later
-    if positive) and leaves its edges where they are. `noise_db` is the level of the noise that `denoise_db` takes out, in
-    dB of full scale; 0 if it is to be followed instead. The rest are filters by name and number.
+    (L cut) end so many after it; at one joint only one of the two. `offset_ms` moves the sound against the picture
+    (later if positive) and leaves its edges where they are. `noise_db` is the level of the noise that `denoise_db`
+    takes out, in dB of full scale; 0 if it is to be followed instead. The rest are filters by name and number.
     """
 
     gain_db: float = 0.0
@@ -226,20 +227,21 @@ def effects(cut: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value[name]) for name in EFFECTS if name in value and float(value[name]) != EFFECTS[name][2]}
 
 
-def denoising(strength: float) -> list[tuple[str, dict[str, str]]]:
+def denoising(strength: float) -> list[tuple[str, dict[str, str | int]]]:
     """The filters of the effect `denoise`, by name and numbers: strong noise is beyond hqdn3d alone.
 
-    From 3 on fftdnoiz goes before it, of a deviation that rises to 24 code values at 6: at equal noise left it keeps 1 to 5
-    dB more of the picture than a stronger hqdn3d (measured against the clean pictures), for a tenth of nlmeans' time.
+    From 3 on fftdnoiz goes before it, of a deviation that rises to 24 code values at 6: at equal noise left it keeps
+    1 to 5 dB more of the picture than a stronger hqdn3d (measured against the clean pictures).
     """
     shares = {"luma_spatial": 1, "chroma_spatial": 0.75, "luma_tmp": 1.5, "chroma_tmp": 1.125}
-    made = [("hqdn3d", {name: f"{strength * share:.3f}" for name, share in shares.items()})]
+    smooth: dict[str, str | int] = {name: f"{strength * share:.3f}" for name, share in shares.items()}
+    made = [("hqdn3d", smooth)]
     strong = (strength - 3) * 8
     return [("fftdnoiz", {"sigma": f"{strong:.3f}"}), *made] if strong > 0 else made
 
 
-def hiss_filter(denoise_db: float, noise_db: float) -> tuple[str, dict[str, str]]:
-    """The filter of `denoise_db`. With the level of the noise known it is not followed: at strong hiss that is 5 dB better.
+def hiss_filter(denoise_db: float, noise_db: float) -> tuple[str, dict[str, str | int]]:
+    """The filter of `denoise_db`. With the level of the noise known it is not followed: 5 dB better at strong hiss.
 
     (afftdn's own tracking takes speech for noise, and takes out 1.5 dB of 12 at a level of -38.)
     """

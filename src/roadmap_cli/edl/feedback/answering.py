@@ -17,7 +17,18 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.checking import checks
-from roadmap_cli.edl.feedback import facing, matching, mixing, phrasing, recutting, refining, syncing, tastes, toning, when
+from roadmap_cli.edl.feedback import (
+    facing,
+    matching,
+    mixing,
+    phrasing,
+    recutting,
+    refining,
+    syncing,
+    tastes,
+    toning,
+    when,
+)
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
 from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number
 from roadmap_cli.edl.feedback.relaying import origin

@@ -72,7 +72,7 @@ def _whole(
         if dark or refused.asks is False:
             raise
         raise Refused(
-            f"{refused}; no face is known here: a scan with the model face-detection lets the face alone have more light",
+            f"{refused}; no face is known here: a scan with the model face-detection lets the face alone have it",
             refused.measured, asks=True,
         ) from None  # fmt: skip
 

@@ -1,8 +1,8 @@
 """What people say of edits, as a list of phrases with what is meant, and what a new phrase most likely means by it.
 
 Multinomial naive Bayes over words, pairs of words and runs of four and five letters (so that "jerky" counts for
-"jerkiness"), weighed by tf-idf and brought to one length (Rennie et al., ICML 2003). It backs the rules up: they know how
-things are denied and compared, the list knows which words go with which wish.
+"jerkiness"), weighed by tf-idf and brought to one length (Rennie et al., ICML 2003). It backs the rules up: they know
+how things are denied and compared, the list knows which words go with which wish.
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ _LATE = (
     r"(?:late|later than|behind|lags?|lagging|trails?|trailing|delayed|after|too slow to|follows|slow|"
     r"comes? in late|drags)"
 )
-_MOVE = r"(?:move|shift|nudge|slip|slide|push|pull|bring|put|drag|make|offset|set|start|needs? to be|should be|should come)"
+_MOVE = (
+    r"(?:move|shift|nudge|slip|slide|push|pull|bring|put|drag|make|offset|set|start|needs? to be|should be|should come)"
+)
 _STATES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(rf"\b{_MOVE}\b.{{0,20}}?\b{_SOUND}\b.*\b(?:earlier|sooner|forwards?|ahead)\b"), -1),
     (re.compile(rf"\b{_MOVE}\b.{{0,20}}?\b{_SOUND}\b.*\b(?:later|backwards?|behind|back)\b(?!.* (?:level|mix))"), 1),

@@ -13,7 +13,6 @@ from typing import Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as fields
-from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback import heard
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.offsets import PLAIN_FRAMES
@@ -22,8 +21,9 @@ from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Ref
 AXES = frozenset({"sync", "shift"})
 #: Lags that are looked at, in seconds, and steps of the grid in one.
 REACH_S, STEPS = 0.5, 200
-#: A lag is believed if it stands out from the others by so many of their deviations, is so many times the next best, and
-#: explains that much. On generated clips events in step reach 19, 5.6 and 0.38, unrelated ones at most 7.1, 2.0 and 0.25.
+#: A lag is believed if it stands out from the others by so many of their deviations, is so many times the next best,
+#: and explains that much. On generated clips events in step reach 19, 5.6 and 0.38, unrelated ones at most 7.1, 2.0
+#: and 0.25.
 STANDS, APART, ALIKE = 9.0, 2.2, 0.25
 #: A sound nearer to its picture than this is in step for everybody (ITU-R BT.1359: 45 ms early, 125 ms late, are seen).
 IN_STEP_MS = 40.0
@@ -46,12 +46,15 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     ]  # fmt: skip
     if not sounding:
         raise Refused("these cuts have no sound of their own")
-    return _asked(edit, footage, wanted, sounding) if wanted.axis == "shift" else _found(edit, footage, wanted, sounding)
+    return (
+        _asked(edit, footage, wanted, sounding) if wanted.axis == "shift" else _found(edit, footage, wanted, sounding)
+    )
 
 
 def _asked(edit: Edit, footage: Footage, wanted: Wanted, chosen: list[int]) -> Corrected:
     """By the number that was said; without one by what is measured, else by two frames."""
-    cuts, done, notes = list(edit.cuts), [], []
+    cuts, notes = list(edit.cuts), []
+    done: list[Measured] = []
     step = (wanted.target if wanted.target is not None else PLAIN_FRAMES / float(edit.fps)) * 1000
     for n in chosen:
         lag = None if wanted.insist else measure(footage, cuts[n])
@@ -92,10 +95,8 @@ def _found(edit: Edit, footage: Footage, wanted: Wanted, chosen: list[int]) -> C
         for n in chosen if (name := str(edit.cuts[n]["source_id"])) in best
     ]  # fmt: skip
     if all(abs(lag.late_ms) < IN_STEP_MS for lag in best.values()):
-        worst = max(best.values(), key=lambda lag: abs(lag.late_ms))
-        raise Refused(
-            f"the measurement says otherwise: sound and picture are {abs(worst.late_ms):.0f} ms apart", told, asks=True
-        )
+        worst = max(abs(lag.late_ms) for lag in best.values())
+        raise Refused(f"the measurement says otherwise: sound and picture are {worst:.0f} ms apart", told, asks=True)
     cuts, done = list(edit.cuts), []
     for n in chosen:
         lag = best.get(str(cuts[n]["source_id"]))
@@ -205,7 +206,7 @@ def _lag(sudden: Any, onsets: Any, fps: float) -> tuple[float, float] | None:
     power = float(numpy.sqrt((seen**2).sum() * (onsets**2).sum()))
     scores = numpy.array([
         float((seen[max(0, -k) : len(seen) - max(0, k)] * onsets[max(0, k) : len(onsets) - max(0, -k)]).sum())
-        for k in lags
+        for k in range(-reach, reach + 1)
     ]) / power  # fmt: skip
     best = int(scores.argmax())
     far = numpy.abs(lags - lags[best]) > 3 * width

@@ -117,12 +117,15 @@ TOPICS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("sharpness", r"sharpness|sharpening"),
         ("sibilance", r"s(?:'s|es)|s[- ]sounds?|esses|sibilants?|sibilance"),
         ("title", r"titles?|captions?|subtitles?|text|lettering|letters|fonts?|lower thirds?|straps?|supers?|chyrons?"),
-        ("music", r"music|songs?|soundtrack|score|tunes?|music bed|bed|guitars?|piano|drums?|strings|violins?|bass|(?:backing|background|music) tracks?|track(?: "
+        ("music", r"music|songs?|soundtrack|score|tunes?|music bed|bed|guitars?|piano|drums?|strings|violins?|"
+         r"bass|(?:backing|background|music) tracks?|track(?: "
                   r"underneath)?|beat drop|bgm|melody|"
                   r"jingle|background song"),
-        ("silence", r"pauses?|silences?|gaps|breaks|waits?|between (?:the )?(?:sentences|questions|answers|words|lines)|(?:silent|quiet|empty|dead) (?:parts|bits|sections|moments|stretches|"
+        ("silence", r"pauses?|silences?|gaps|breaks|waits?|between (?:the )?(?:sentences|questions|answers|words|"
+         r"lines)|(?:silent|quiet|empty|dead) (?:parts|bits|sections|moments|stretches|"
                     r"spots)|dead air|lulls"),
-        ("speech", r"voices?|voice-?overs?|speech|speakers?|dialog(?:ue)?s?|narrat\w+|talking|vocals?|interview(?:ee|er)s?|hosts?|reporters?|moderators?|vo|"
+        ("speech", r"voices?|voice-?overs?|speech|speakers?|dialog(?:ue)?s?|narrat\w+|talking|vocals?|"
+         r"interview(?:ee|er)s?|hosts?|reporters?|moderators?|vo|"
                    r"conversations?|commentary|presenter|spoken words?|(?:is|are|they|she|he) say(?:s|ing)?"),
         ("sound", r"audio|sounds?|volume|noise level|mix|levels?"),
         ("skin", r"skin(?: tones?)?|complexions?|cheeks?|tan"),
@@ -171,12 +174,14 @@ _ADJECTIVES: tuple[Adjective, ...] = (
     (r"dark(?:er|ish|ness)?|dim(?:mer)?|gloom(?:y|ier)|murk(?:y|ier)|under-?exposed|shadowy|shady|under-?lit|"
      r"sombre|somber|pitch[- ]black|dusky|inky|ding(?:y|ier)|unlit|ill-?lit|dark-?ish|(?<=is )under|(?<=stop )under|"
      r"nocturnal|blackish", "exposure-", {}),
-    (r"bright(?:er)?|over-?exposed|(?:blown|burned|burnt)[- ]?out|lighter|light|blinding|glaring|over-?lit|glary|luminous|brilliant white|sunlit|(?<=exposure )hot|"
+    (r"bright(?:er)?|over-?exposed|(?:blown|burned|burnt)[- ]?out|lighter|light|blinding|glaring|over-?lit|glary|"
+     r"luminous|brilliant white|sunlit|(?<=exposure )hot|"
      r"dazzling|(?:bleached|whited)[- ]?out", "exposure+", {}),
     (r"contrasty|harsh(?:er)?|stark(?:er)?|hard-edged|crushed|s-?curve", "contrast+",
      {"sibilance": "sibilance+", "music": "music+", "speech": "speech+", "sound": "loudness+",
       "colours": "saturation+", "transition": "transitions-"}),
-    (r"flat(?:ter)?|wash(?:y|ed[- ]?out)|haz(?:y|ier)|milk(?:y|ier)|fogg(?:y|ier)|mist(?:y|ier)|smok(?:y|ier)|cloudy|veiled|"
+    (r"flat(?:ter)?|wash(?:y|ed[- ]?out)|haz(?:y|ier)|milk(?:y|ier)|fogg(?:y|ier)|mist(?:y|ier)|smok(?:y|ier)|"
+     r"cloudy|veiled|"
      r"low[- ]contrast|contrastless|punchless|muddy|chalky|thin|(?:like |too )log|ungraded|raw looking", "contrast-",
      {"colours": "saturation-", "skin": "skin-", "face": "skin-", "start": "start-"}),
     (r"punch(?:y|ier)|zing(?:y|ier)|poppy", "punch+", {"music": "music+", "speech": "speech+", "sound": "loudness+"}),
@@ -186,40 +191,48 @@ _ADJECTIVES: tuple[Adjective, ...] = (
       "length": "energy-"}),
     (r"over-?saturated|saturated|garish|gaudy|neon|vivid|vibrant|"
         r"colou?rful|lurid|technicolou?r|rich(?:er)?|lush(?:er)?|loud colou?rs|"
-     r"cartoon(?:y|ish)|comic[- ]book|cand(?:y|ied)[- ]?(?:colou?red)?|psychedelic|fluorescent colou?rs|electric|overcolou?red|"
+     r"cartoon(?:y|ish)|comic[- ]book|cand(?:y|ied)[- ]?(?:colou?red)?|psychedelic|fluorescent colou?rs|electric|"
+     r"overcolou?red|"
      r"flashy|showy|clownish|crayon|plasticky", "saturation+",
      {"skin": "skin+"}),
     (r"desaturated|under-?saturated|faded|colou?rless|gr[ae]y|muted|subdued|dreary colours|timid|"
-     r"monochrome|bleached(?: of colou?r)?|pastel|washy colou?rs|ash(?:y|en) colou?rs|drained", "saturation-", {"skin": "skin-",
+     r"monochrome|bleached(?: of colou?r)?|pastel|washy colou?rs|ash(?:y|en) colou?rs|"
+     r"drained", "saturation-", {"skin": "skin-",
      "face": "skin-", "music": "music-"}),
     (r"drab(?:ber)?", "punch-", {"colours": "saturation-", "skin": "skin-", "face": "skin-", "start": "start-"}),
     (r"warm(?:er)?|yellow(?:ish|er)?|orange(?:y|r)?|orangy|amber|golden|reddish|toasty|sepia|cos(?:y|ier)|coz(?:y|ier)|sunn(?:y|ier)|summery|tungsten|candle-?lit|mellow(?:er)?|"
      r"yellowy|mustardy?|honeyed|rusty|coppery", "temperature+",
      {"skin": "skin+", "face": "skin+"}),
     (r"cold(?:er)?|cool(?:er)?|blu(?:e|er|ish)|icy|ice|chilly|frosty|"
-        r"wintry|wintery|steely|clinical|sterile|arctic|polar|frigid|nordic|teal", "temperature-", {"skin": "skin-", "face": "skin-"}),
+        r"wintry|wintery|steely|clinical|sterile|arctic|polar|frigid|nordic|"
+        r"teal", "temperature-", {"skin": "skin-", "face": "skin-"}),
     (r"sunburn(?:t|ed)|red(?:der)?|rosy|ros(?:ier)|flushed|blotchy|over-?tanned|tanned|"
-        r"ruddy|florid|like (?:an? )?(?:lobsters?|tomato(?:es)?|carrots?|oranges|pumpkins?|beetroots?)", "skin+", {"colours": "saturation+", "look": "temperature+"}),
+        r"ruddy|florid|like (?:an? )?(?:lobsters?|tomato(?:es)?|carrots?|oranges|pumpkins?|"
+        r"beetroots?)", "skin+", {"colours": "saturation+", "look": "temperature+"}),
     (r"green(?:ish|er|y)?|mint(?:y)?|swampy|alien", "tint-", {}),
     (r"pink(?:er|ish|y)?|purpl(?:e|er|ish|y)|magenta(?:ish)?|violet|lilac|mauve|fuchsia", "tint+", {}),
     (r"pal(?:e|er|lid)|sick(?:ly)?|ghostly|ashen|pasty|waxy|peaky|bloodless|sallow|unhealthy|"
      r"(?<=looks )ill|(?<=look )ill|like (?:a )?(?:ghosts?|zombies?|corpses?|vampires?|wax|death|chalk)", "skin-",
      {"colours": "saturation-"}),
     (r"blurr(?:y|ed|ier)|out of focus|unfocuse?d|fuzz(?:y|ier)|unsharp|smear(?:y|ed)|mushy|smudg(?:y|ed)|"
-        r"indistinct|ill-defined|undefined|vaseline|low[- ]res(?:olution)?|pixelated|soapy|soft-focus|woolly", "sharpness-", {"background": "blur+"}),
+        r"indistinct|ill-defined|undefined|vaseline|low[- ]res(?:olution)?|pixelated|soapy|soft-focus|"
+        r"woolly", "sharpness-", {"background": "blur+"}),
     (r"dream(?:y|ier|like)|ethereal", "blur+", {}),
-    (r"sharp(?:er|ened)?|crisp(?:er)?|over-?sharpened|crunch(?:y|ier)|in focus|digital|razor|edgy looking|detailed|defined|"
+    (r"sharp(?:er|ened)?|crisp(?:er)?|over-?sharpened|crunch(?:y|ier)|in focus|digital|razor|edgy looking|"
+     r"detailed|defined|"
      r"clear picture|etched|wiry", "sharpness+",
      {"contrast": "contrast+", "sibilance": "sibilance+", "transition": "transitions-", "background": "blur-"}),
     (r"grain(?:y|ier)|nois(?:y|ier)|speckl(?:ed|y)|gritt(?:y|"
-        r"ier)|sandy|snowy|dotty|peppered|dirty picture|crawling|buzzing with dots", "noise+", {"sound": "hum+", "speech": "hum+", "background": "hum+"}),
+        r"ier)|sandy|snowy|dotty|peppered|dirty picture|crawling|"
+        r"buzzing with dots", "noise+", {"sound": "hum+", "speech": "hum+", "background": "hum+"}),
     (r"(?:too |looks? (?:too )?)clean", "noise-", {}),
     (r"shak(?:y|ier)|wobbl(?:y|ier)|jitter(?:y|ier)|bump(?:y|ier)|unstable|unsteady|jerk(?:y|ier)|sea-?sick|nauseating|"
      r"bouncy|trembl(?:y|ing)|twitchy|jiggly|jumpy camera|nervous|shudder(?:y|ing)|quivering|rocky|rattling|lurching|"
      r"vomit-inducing|unwatchable", "stability-", {"sound": "evenness-", "start": "start-"}),
     (r"stead(?:y|ier)|stabili[sz]ed|stable|smoother|smooth", "stability+", {"transition": "transitions+"}),
     (r"flicker(?:y|ing)|strob(?:y|ing)", "flicker+", {}),
-    (r"crooked|tilted|slanted|skewed|lopsided|wonk(?:y|ed)|askew|slop(?:es|ing)|slanting|lean(?:s|ing)|(?:on|at) (?:a|an) (?:slant|angle|tilt)|"
+    (r"crooked|tilted|slanted|skewed|lopsided|wonk(?:y|ed)|askew|slop(?:es|ing)|slanting|lean(?:s|ing)|(?:on|"
+     r"at) (?:a|an) (?:slant|angle|tilt)|"
      r"off[- ]level|skew-?whiff|cock-?eyed|aslant|uneven horizon", "horizon-", {}),
     (r"level|straight", "horizon+", {}),
     (r"tight(?:er|ly)?|cramped|claustrophobic|confined|squeezed|boxed in|zoomed[- ]in|"
@@ -234,13 +247,15 @@ _ADJECTIVES: tuple[Adjective, ...] = (
     (r"exciting|gripping|interesting|engaging|catch(?:y|ier)|lively|"
         r"livelier", "energy+", {"start": "start+", "end": "end-"}),
     (r"energetic|hyper(?:active)?|upbeat|dynamic|spirited|vigorous|peppy|lit", "energy+", {"start": "start+"}),
-    (r"fast(?:er)?(?:[- ]paced)?|quick(?:er|ly)?|speed(?:y|ier)|snapp(?:y|ier)|pac(?:y|ier)|pacey|zipp(?:y|ier)|brisk(?:er)?|"
+    (r"fast(?:er)?(?:[- ]paced)?|quick(?:er|ly)?|speed(?:y|ier)|snapp(?:y|ier)|pac(?:y|ier)|pacey|zipp(?:y|ier)|"
+     r"brisk(?:er)?|"
      r"swift(?:er)?|nippy|lean(?:er)?", "pace+", _QUICK),
     (r"rushed|frantic|hectic|hurried|breathless|frenetic|frenzied|restless|stressful|"
         r"manic|exhausting", "pace+", {"end": "end-", "start": "start+", "speech": "silence-"}),
     (r"calm(?:er)?|relax(?:ed|ing)|leisurely|unhurried|measured|patient", "pace-", {}),
     (r"chopp(?:y|ier)|cut up|fragmented|staccato|bitty|busy|mtv", "shot_length-", {"sound": "clicks+"}),
-    (r"long(?:er)?|length(?:y|ier)|endless|forever|drawn[- ]out|long-?winded|protracted|interminable|padded", "length+", _LONG),
+    (r"long(?:er)?|length(?:y|ier)|endless|forever|drawn[- ]out|long-?winded|protracted|interminable|"
+     r"padded", "length+", _LONG),
     (r"short(?:er)?|brief(?:er)?", "length-", {k: v[:-1] + ("-" if v[-1] == "+" else "+") for k, v in _LONG.items()}),
     (r"abrupt(?:ly)?|sudden(?:ly)?|"
         r"jarring|curt", "end-", {"start": "start+", "transition": "transitions-", "shots": "transitions-"}),
@@ -259,7 +274,8 @@ _ADJECTIVES: tuple[Adjective, ...] = (
     (r"even|consistent|balanced", "evenness+", {"colours": "match+", "shots": "match+"}),
     (r"echo(?:ey|y|ing)|reverb(?:y|erant)?|boom(?:y|ier)|room(?:y|ier)|hollow|cavernous|hiss(?:y|ing)?|hum(?:ming)?|buzz(?:y|ing)?|rumbl(?:y|ing)|boxy|"
         r"tinny", "hum+", {}),
-    (r"strong(?:er)?|intense|heavy|heavier|powerful|screaming|aggressive|overdone|exaggerated|overcooked|excessive", "contrast+", _STRONG),
+    (r"strong(?:er)?|intense|heavy|heavier|powerful|screaming|aggressive|overdone|exaggerated|overcooked|"
+     r"excessive", "contrast+", _STRONG),
     (r"soft", "sharpness-", {"music": "music-", "speech": "speech-", "sound": "loudness-",
      "transition": "transitions+"}),
     (r"(?:melo)?dramatic|moody|moodier|cinematic|intense|tense|epic|theatrical|over-?wrought|pathetic|grand(?:er)?|"
@@ -292,14 +308,21 @@ _NOUNS: tuple[tuple[str, str, bool], ...] = (
     (
         r"background (?:noise|hum|hiss)|noise (?:from|in|on) the (?:audio|sound|microphone|mic)|wind noise|"
         r"(?:audio|mic|room) "
-        r"noise|hum|hiss|buzz(?:ing)?|rumble|echo(?:es)?|reverb|static|wind|drone|whine|whirr?(?:ing)?|rustl(?:e|ing)|crowd noise|traffic|"
-        r"air[- ]?con(?:ditioning|ditioner)?|fridge|generator|aircraft noise|room tone|ambien(?:ce|t noise)|nat(?:ural)? sound|atmos",
+        r"noise|hum|hiss|buzz(?:ing)?|rumble|echo(?:es)?|reverb|static|wind|drone|whine|whirr?(?:ing)?|rustl(?:e|"
+        r"ing)|crowd noise|traffic|"
+        r"air[- ]?con(?:ditioning|ditioner)?|fridge|generator|aircraft noise|room tone|ambien(?:ce|t noise)|"
+        r"nat(?:ural)? sound|atmos",
         "hum+",
         True,
     ),
     (r"blur(?: effects?)?|blurriness|blurring", "blur+", False),
-    (r"(?:film |image |video |picture |sensor |iso |chroma |luma |16 ?mm |35 ?mm )*(?:grain|noise)(?: levels?)?|speckles?|specks|"
-     r"pixels dancing|dancing (?:dots|pixels)|dots|texture", "noise+", True),
+    (
+        r"(?:film |image |video |picture |sensor |iso |chroma |luma |16 ?mm |35 ?mm )*(?:grain|"
+        r"noise)(?: levels?)?|speckles?|specks|"
+        r"pixels dancing|dancing (?:dots|pixels)|dots|texture",
+        "noise+",
+        True,
+    ),
     (r"green (?:cast|tint|tinge|hue|shade)|greenness", "tint-", True),
     (r"(?:magenta|pink|purple) (?:cast|tint|tinge|hue|shade)|magenta", "tint+", True),
     (r"vignett(?:e|ing)|dark(?:ened)? corners", "vignette+", False),
@@ -320,11 +343,25 @@ _NOUNS: tuple[tuple[str, str, bool], ...] = (
     (r"saturation|sat|colou?rs?|vibrance|vibrancy|chroma", "saturation+", False),
     (r"sharpness|sharpening|clarity|crispness|definition|(?:fine )?detail|acutance|focus", "sharpness+", False),
     (r"stabili[sz]ation|stability|steadiness", "stability+", False),
-    (r"camera shake|shake|shaking|wobbl(?:e|es|ing)|jitters?|jitter|jerks?|judder|trembling|jerkiness|shakiness|unsteadiness", "stability-", True),
-    (r"flicker(?:s|ing)?|strob(?:e|es|ing)|pulsing light|pulsation|brightness (?:pumping|hunting|changes|jumps)", "flicker+", True),
+    (
+        r"camera shake|shake|shaking|wobbl(?:e|es|ing)|jitters?|jitter|jerks?|judder|trembling|jerkiness|"
+        r"shakiness|unsteadiness",
+        "stability-",
+        True,
+    ),
+    (
+        r"flicker(?:s|ing)?|strob(?:e|es|ing)|pulsing light|pulsation|brightness (?:pumping|hunting|changes|jumps)",
+        "flicker+",
+        True,
+    ),
     (r"head ?room|space above|air above", "framing+", False),
-    (r"(?:black )?(?:bars|stripes|borders|bands|edges (?:top|at))|letter-?box(?:ing|es)?|pillar-?box(?:ing|es)?|mattes?|"
-     r"(?:cinema|cinematic|widescreen|scope) bars", "bars+", False),
+    (
+        r"(?:black )?(?:bars|stripes|borders|bands|edges (?:top|at))|letter-?box(?:ing|es)?|pillar-?box(?:ing|"
+        r"es)?|mattes?|"
+        r"(?:cinema|cinematic|widescreen|scope) bars",
+        "bars+",
+        False,
+    ),
     (r"slow[- ]?mo(?:tion)?", "speed-", False),
     (r"time[- ]?lapse|fast motion|fast forward", "speed+", False),
     (r"pace|pacing|tempo|rhythm|momentum|drive|swing", "pace+", False),
@@ -333,24 +370,51 @@ _NOUNS: tuple[tuple[str, str, bool], ...] = (
     (r"hook", "start+", False),
     (r"(?:jump ?|jumpy )cuts?", "jump_cuts+", True),
     (r"cuts|cutting|edits", "shot_length-", False),
-    (r"silences?|pauses?|dead air|gaps?|(?:awkward|empty) moments?|breathing room|quiet bits|lulls?|dead (?:space|time|spots)|breaths|breaks between", "silence+", True),
-    (r"u[hm]+s?|ahs?|er+m?s|filler(?: words?|s)?|stammer\w*|stutter\w*|hesitations?|verbal tics|you knows|likes and", "fillers+", True),
+    (
+        r"silences?|pauses?|dead air|gaps?|(?:awkward|empty) moments?|breathing room|quiet bits|lulls?|"
+        r"dead (?:space|time|spots)|breaths|breaks between",
+        "silence+",
+        True,
+    ),
+    (
+        r"u[hm]+s?|ahs?|er+m?s|filler(?: words?|s)?|stammer\w*|stutter\w*|hesitations?|verbal tics|you knows|likes and",
+        "fillers+",
+        True,
+    ),
     (r"ducking", "ducking+", False),
     (r"sibilan(?:ce|ts?)|hissing s(?:es)?|s sounds?|s's|ss sounds?|esses", "sibilance+", True),
     (r"clicks?|pops?|popping|crackl(?:e|es|ing)|plosives?|ticks?|thumps?|thuds?|glitch(?:es)?", "clicks+", True),
-    (r"(?:background )?music(?: bed)?|(?:the|music) bed|guitars?|piano|songs?|soundtrack|score|tune|bgm|(?:background|backing|music) track", "music+", False),
-    (r"voices?|voice-?overs?|dialog(?:ue)?|speech|narrat(?:ion|or)|vocals?|speakers?|vo|interviewees?|presenters?|reporters?|commentary", "speech+", False),
+    (
+        r"(?:background )?music(?: bed)?|(?:the|music) bed|guitars?|piano|songs?|soundtrack|score|tune|bgm|"
+        r"(?:background|backing|music) track",
+        "music+",
+        False,
+    ),
+    (
+        r"voices?|voice-?overs?|dialog(?:ue)?|speech|narrat(?:ion|or)|vocals?|speakers?|vo|interviewees?|presenters?|reporters?|commentary",
+        "speech+",
+        False,
+    ),
     (r"volume|loudness|audio level|sound level|level|gain|sound|audio", "loudness+", False),
-    (r"dissolves?|cross-?fades?|wipes?|fades?|fad(?:es|ing)|fancy transitions|transitions?|"
-     r"effects between|blends?|(?:page|star) ?\w* (?:turns?|wipes?)", "transitions+", False),
-    (r"titles?|captions?|subtitles?|text|lettering|letters|fonts?|lower thirds?|straps?(?:line)?|supers?|chyrons?|name tags?",
-     "titles+", False),
+    (
+        r"dissolves?|cross-?fades?|wipes?|fades?|fad(?:es|ing)|fancy transitions|transitions?|"
+        r"effects between|blends?|(?:page|star) ?\w* (?:turns?|wipes?)",
+        "transitions+",
+        False,
+    ),
+    (
+        r"titles?|captions?|subtitles?|text|lettering|letters|fonts?|lower thirds?|straps?(?:line)?|supers?|"
+        r"chyrons?|name tags?",
+        "titles+",
+        False,
+    ),
 )
 NOUNS = tuple((re.compile(rf"\b(?:{words})\b"), axis, fault) for words, axis, fault in _NOUNS)
 
 #: Verbs that ask for a change by themselves: pattern, wish, and what another topic makes of it.
 _VERBS: tuple[Adjective, ...] = (
-    (r"brighten(?:ed|ing)?|lighten(?:ed)?|illuminate|relight|open up the (?:exposure|iris|picture|image)|lift the mids\w*", "exposure+", {}),
+    (r"brighten(?:ed|ing)?|lighten(?:ed)?|illuminate|relight|open up the (?:exposure|iris|picture|image)|"
+     r"lift the mids\w*", "exposure+", {}),
     (r"darken(?:ed|ing)?|dim it|underexpose", "exposure-", {}),
     (r"desaturate|mute the colou?rs?|bleach", "saturation-", {}),
     (r"saturate(?! less)", "saturation+", {}),
@@ -384,10 +448,12 @@ _VERBS: tuple[Adjective, ...] = (
      {"sound": "loudness-", "music": "music-", "look": "punch-", "speech": "speech-", "contrast": "contrast-",
       "saturation": "saturation-", "colours": "saturation-", "sharpness": "sharpness-", "blur": "blur-"}),
     (r"zoom in|punch in|push in", "framing-", {}),
-    (r"normali[sz]e|level out|even out|equali[sz]e|compress|ride the (?:levels?|faders?)|smooth out the (?:level|volume|sound)\w*",
+    (r"normali[sz]e|level out|even out|equali[sz]e|compress|ride the (?:levels?|faders?)|smooth out the (?:level|"
+     r"volume|sound)\w*",
      "evenness+", {"colours": "match+", "look": "match+"}),
     (r"de-?ess", "sibilance-", {}),
-    (r"liven (?:it|things|this) up|energi[sz]e|amp (?:it|this|things) up|spice (?:it|things|this) up|rev (?:it|things) up|"
+    (r"liven (?:it|things|this) up|energi[sz]e|amp (?:it|this|things) up|spice (?:it|things|this) up|rev (?:it|"
+     r"things) up|"
      r"invigorate", "energy+", {"start": "start+"}),
 )  # fmt: skip
 VERBS = tuple((re.compile(rf"\b(?:{words})\b"), plain, by_topic) for words, plain, by_topic in _VERBS)

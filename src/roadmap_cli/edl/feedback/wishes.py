@@ -68,8 +68,12 @@ _JOINED = (
     ),
     (re.compile(r"\b(cant|dont|isnt|doesnt|wasnt|arent|couldnt|wont|didnt|shouldnt)\b"), lambda m: m[1][:-1] + "'t"),
     (re.compile(r"\bcutted\b"), "cut"),
-    (re.compile(r"\b(?:(?:doesn't|does not|don't|do not) (?:need|have) to|needn't|need not) be (?:quite )?(?:so|as|that)\b"),
-     "should be less"),
+    (
+        re.compile(
+            r"\b(?:(?:doesn't|does not|don't|do not) (?:need|have) to|needn't|need not) be (?:quite )?(?:so|as|that)\b"
+        ),
+        "should be less",
+    ),
     (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
     (re.compile(r"\bnot that (?=\w+ (?:please|pls)\b)"), "less "),
     (re.compile(r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "), "less "),
@@ -99,7 +103,8 @@ _PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just
                      r"with|spot on|wonderful|works|amazing|"
                      r"fantastic|gorgeous|superb|ok|okay)\b")  # fmt: skip
 _NO_PRAISE = re.compile(
-    r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|could|can|should|too|needs?|more|less|if|for my taste)\b"
+    r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|could|can|should|too|needs?|more|less|if|"
+    r"for my taste)\b"
     r"|n't\b|\b(?:bright|dark|warm|cold|loud|quiet|fast|slow|short|long|sharp|soft|clear|steadi|punchi|snappi)er\b"
 )
 _LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alter|modify)\b|\bleave (?:the |this |"
@@ -107,7 +112,9 @@ _LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alte
                     r"(?:as (?:it|they) (?:is|are)|alone|unchanged)\b|\bkeep (?:the |this |that )?[\w ]+? as "
                     r"(?:it|they) (?:is|are)\b")  # fmt: skip
 _QUESTION = re.compile(r"^(?:who|what|when|where|which|how (?:many|much|long|old|did)|did|is this|was|do you)\b")
-_WISHING_QUESTION = re.compile(r"^(?:what|who|where) (?:\w+ ){0,3}(?:is|are) (?:he|she|they) saying|^why\b|\b(?:too|so|more|less)\b")
+_WISHING_QUESTION = re.compile(
+    r"^(?:what|who|where) (?:\w+ ){0,3}(?:is|are) (?:he|she|they) saying|^why\b|\b(?:too|so|more|less)\b"
+)
 _WANT = re.compile(r"\b(?:make|making|turn|want|wants?|give|get|like (?:it|this|the|to)|should|could|would|needs?|"
                    r"needed|let's|try|set|go|"
                    r"prefer|wish|i'd like|how about|can (?:you|we|it)|render|deserves)\b")  # fmt: skip
@@ -304,8 +311,10 @@ def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[s
         for match in pattern.finditer(rest):
             wish = by_topic.get(topic, plain)
             polarity = _said(rest, match)
-            if polarity == -1 and wish in {"drama+", "energy+"} and not re.search(
-                r"\b(?:too|so|less|quite|over\w*|on the \w+ side)\b", rest
+            if (
+                polarity == -1
+                and wish in {"drama+", "energy+"}
+                and not re.search(r"\b(?:too|so|less|quite|over\w*|on the \w+ side)\b", rest)
             ):
                 polarity = 1  # a bare "dramatic" asks for it
             if polarity is None:
