@@ -19,7 +19,8 @@ from roadmap_cli.edl import timecode
 TRANSITIONS = ("dissolve", "fade_black", "fade_white", "wipe_left", "wipe_right", "wipe_up", "wipe_down")
 
 #: Picture effects by name: each one's single number, its bounds, and the value that changes nothing.
-#: `denoise` strength of hqdn3d; `sharpen` amount of unsharp; `stabilise` the share of the frame that may be cropped;
+#: `denoise` strength of hqdn3d, from 3 on after fftdnoiz; `sharpen` amount of unsharp; `stabilise` the share of the
+#: frame that may be cropped;
 #: `rotate` degrees clockwise; `deflicker` frames of its window; `vignette` strength; `grain` strength; `bloom` share;
 #: `letterbox` width by height of the picture between bars (0 for none); `shadows` lift of dark parts; `gamma` the power
 #: of luma's inverse (2 brightens); `highlights` roll-off of bright parts; `vibrance` colour where there is little;
@@ -47,7 +48,11 @@ COLOUR_EFFECTS = frozenset({"shadows", "gamma", "highlights", "vibrance", "tint"
 TEMPORAL_EFFECTS = frozenset({"denoise", "stabilise", "deflicker"})
 
 GAIN_DB = (-60.0, 24.0)
+#: How far a cut's sound may be moved against its picture: more is another recording, not one out of step.
+OFFSET_MS = (-1000.0, 1000.0)
 BLUR_SIGMA = (0.0, 20.0)
+#: More light than this on a subject alone is seen as a patch.
+LIFT_STOPS = (0.0, 1.0)
 #: The most a picture may be enlarged by its framing: by its longer share, so that another shape of frame is no zoom.
 MOST_ZOOM = 4.0
 #: Sounds that are made when there is no music file: see `edl.cue`.
@@ -70,7 +75,9 @@ class Transition:
 @dataclass(frozen=True, slots=True)
 class Sound:
     """A cut's own sound. `lead_frames` (J cut) lets it begin so many programme frames before its picture, `lag_frames`
-    (L cut) end so many after it; at one joint only one of the two. `steps` are further filters by name and number.
+    (L cut) end so many after it; at one joint only one of the two. `offset_ms` moves the sound against the picture
+    (later if positive) and leaves its edges where they are. `noise_db` is the level of the noise that `denoise_db`
+    takes out, in dB of full scale; 0 if it is to be followed instead. The rest are filters by name and number.
     """
 
     gain_db: float = 0.0
@@ -81,6 +88,8 @@ class Sound:
     denoise_db: float = 0.0
     deess: float = 0.0
     presence_db: float = 0.0
+    offset_ms: float = 0.0
+    noise_db: float = 0.0
 
     def record(self) -> dict[str, Any]:
         """Only what differs from no change."""
@@ -133,6 +142,20 @@ class Blur:
     person: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """More light on the subject alone: `stops` inside `subject` (softly), and there inside the person mask if asked."""
+
+    stops: float
+    subject: Box
+    person: bool = False
+
+    @property
+    def factor(self) -> float:
+        """What code values are multiplied with: light by two for each stop, seen through a gamma of 2.2."""
+        return float(2 ** (self.stops / 2.2))
+
+
 def transition(cut: Mapping[str, Any]) -> Transition | None:
     """How a cut takes over from the one before. Raises DataError."""
     value = cut.get("transition")
@@ -181,6 +204,16 @@ def blur(cut: Mapping[str, Any]) -> Blur | None:
     return Blur(float(value["sigma"]), subject, value.get("person") is True)
 
 
+def lift(cut: Mapping[str, Any]) -> Lift | None:
+    """A cut's light on its subject: `{"stops": 0.6, "subject": box}`, may have `"person": true`. Raises DataError."""
+    value = cut.get("lift")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not _number(value.get("stops")) or "subject" not in value:
+        raise DataError(f"field 'lift' needs stops and a subject: {value!r}", code="bad_lift")
+    return Lift(float(value["stops"]), Box.read(value["subject"], "lift.subject"), value.get("person") is True)
+
+
 def effects(cut: Mapping[str, Any]) -> dict[str, float]:
     """A cut's effects by name, in the order of `EFFECTS`. Raises DataError for a name or value it cannot hold."""
     value = cut.get("effects")
@@ -194,6 +227,28 @@ def effects(cut: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value[name]) for name in EFFECTS if name in value and float(value[name]) != EFFECTS[name][2]}
 
 
+def denoising(strength: float) -> list[tuple[str, dict[str, str | int]]]:
+    """The filters of the effect `denoise`, by name and numbers: strong noise is beyond hqdn3d alone.
+
+    From 3 on fftdnoiz goes before it, of a deviation that rises to 24 code values at 6: at equal noise left it keeps
+    1 to 5 dB more of the picture than a stronger hqdn3d (measured against the clean pictures).
+    """
+    shares = {"luma_spatial": 1, "chroma_spatial": 0.75, "luma_tmp": 1.5, "chroma_tmp": 1.125}
+    smooth: dict[str, str | int] = {name: f"{strength * share:.3f}" for name, share in shares.items()}
+    made = [("hqdn3d", smooth)]
+    strong = (strength - 3) * 8
+    return [("fftdnoiz", {"sigma": f"{strong:.3f}"}), *made] if strong > 0 else made
+
+
+def hiss_filter(denoise_db: float, noise_db: float) -> tuple[str, dict[str, str | int]]:
+    """The filter of `denoise_db`. With the level of the noise known it is not followed: 5 dB better at strong hiss.
+
+    (afftdn's own tracking takes speech for noise, and takes out 1.5 dB of 12 at a level of -38.)
+    """
+    level = {"nf": f"{min(max(noise_db, -80.0), -20.0):g}"} if noise_db else {"nf": "-45", "tn": "1"}
+    return "afftdn", {"nr": f"{denoise_db:g}", **level}
+
+
 def beyond(cut: Mapping[str, Any]) -> list[tuple[str, float, tuple[float, float]]]:
     """The numbers of a cut that are out of bounds: field, value, bounds. Raises DataError as the readers above."""
     said = sound(cut)
@@ -201,12 +256,14 @@ def beyond(cut: Mapping[str, Any]) -> list[tuple[str, float, tuple[float, float]
         (f"sound.{name}", getattr(said, name), bounds)
         for name, bounds in (
             ("gain_db", GAIN_DB), ("hum_hz", (0.0, 60.0)), ("denoise_db", (0.0, 12.0)), ("deess", (0.0, 1.0)),
-            ("presence_db", (-6.0, 6.0)),
+            ("presence_db", (-6.0, 6.0)), ("offset_ms", OFFSET_MS), ("noise_db", (-80.0, 0.0)),
         )
     ]  # fmt: skip
     found += [(f"effects.{name}", value, EFFECTS[name][:2]) for name, value in effects(cut).items()]
     if background := blur(cut):
         found.append(("blur.sigma", background.sigma, BLUR_SIGMA))
+    if light := lift(cut):
+        found.append(("lift.stops", light.stops, LIFT_STOPS))
     frame = framing(cut)
     for name, box in (("start", frame.start), ("end", frame.end)):
         found.append((f"framing.{name} zoom", 1 / max(box.width, box.height), (1.0, MOST_ZOOM)))

@@ -116,7 +116,7 @@ def _told(record: Record, names: Sequence[str]) -> Record:
 _PLAN_DECISIVE = ("fps", "width", "height", "length_frames", "loudness_lufs", "true_peak_dbtp")
 _CUT_DECISIVE = (
     "source_id", "in_frame", "out_frame", "fps", "speed", "timeline_in_frame", "timeline_out_frame", "grade",
-    "fade_in_frames", "fade_out_frames", "transition", "sound", "framing", "blur", "effects",
+    "fade_in_frames", "fade_out_frames", "transition", "sound", "framing", "blur", "lift", "effects",
 )  # fmt: skip
 _TITLE_DECISIVE = (
     "text", "timeline_in_frame", "timeline_out_frame", "place", "size_ratio", "fade_frames",

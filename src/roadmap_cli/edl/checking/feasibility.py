@@ -80,7 +80,7 @@ def _cut_shape(cut: Record, sources: Mapping[str, Record]) -> None:
     timecode.rational(source.get("fps"), field="fps")
     if source.get("has_picture") is False:
         raise DataError(f"its source {cut['source_id']} has no picture")
-    for read in (saying.transition, saying.sound, saying.framing, saying.blur, saying.effects):
+    for read in (saying.transition, saying.sound, saying.framing, saying.blur, saying.lift, saying.effects):
         read(cut)
     sound = saying.sound(cut)
     if sound.lead_frames < 0 or sound.lag_frames < 0:

@@ -217,6 +217,9 @@ class Footage:
             speed = rational(cut["speed"])
             first -= int(sound.lead_frames / self.fps * speed * 1000)
             end += int(sound.lag_frames / self.fps * speed * 1000)
+        if sound.offset_ms:
+            moved = round(sound.offset_ms * float(rational(cut["speed"])))
+            first, end = first - moved, end - moved
         return first, end
 
     def goes_on(self, left: Record, right: Record) -> bool:

@@ -161,7 +161,7 @@ def _reels(timeline: Timeline) -> dict[str, str]:
 
 
 def _lost(clip: Clip, timeline: Timeline, losses: Losses) -> None:
-    for field in ("grade", "effects", "framing", "blur", "sound"):
+    for field in ("grade", "effects", "framing", "blur", "lift", "sound"):
         if clip.record.get(field):
             losses.add(field, f"{field} cannot be held", clip.id)
     for field in ("fade_in_frames", "fade_out_frames"):

@@ -214,7 +214,7 @@ def _marks(node: Element, clip: Clip, timeline: Timeline) -> None:
 
 
 def _lost(clip: Clip, losses: Losses) -> None:
-    for name in ("grade", "effects", "blur"):
+    for name in ("grade", "effects", "blur", "lift"):
         if clip.record.get(name):
             losses.add(name, f"{name} cannot be held", clip.id)
     if clip.framing.start != clip.framing.end:

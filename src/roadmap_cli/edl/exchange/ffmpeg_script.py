@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from roadmap_cli.edl import timecode
-from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE
+from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, denoising, hiss_filter
 from roadmap_cli.edl.exchange import drawn, mlt_filters
 from roadmap_cli.edl.exchange.export import Export, Losses
 from roadmap_cli.edl.exchange.mlt_filters import Files
@@ -116,9 +116,12 @@ def _picture(graph: _Graph, clip: Clip) -> None:
         ]
     filters += ["tpad=stop=-1:stop_mode=clone", f"trim=end_frame={count}", "setpts=PTS-STARTPTS"]
     effects = dict(clip.effects)
+    if clip.record.get("lift"):
+        graph.losses.add("lift", "light on the subject alone is not in the script", clip.id)
     filters += _framed(graph, clip, effects.pop("rotate", 0.0))
     if strength := effects.pop("denoise", 0.0):
-        filters.append(f"hqdn3d=luma_spatial={strength:g}")
+        for name, numbers in denoising(strength):
+            filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     if window := effects.pop("deflicker", 0.0):
         filters.append(f"deflicker=size={max(2, round(window))}")
     if "stabilise" in effects:
@@ -337,8 +340,10 @@ def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
     fps = timeline.fps
     run_on = clip.tail if stop == clip.stop else 0
     step = clip.speed / fps
-    first = max(Fraction(0), clip.first / clip.rate + (start - clip.start) * step)
-    last = clip.first / clip.rate + (stop + run_on - clip.start) * step
+    late = Fraction(clip.sound.offset_ms).limit_denominator(1_000_000) / 1000 * clip.speed
+    begins = clip.first / clip.rate + (start - clip.start) * step - late
+    first = max(Fraction(0), begins)
+    last = clip.first / clip.rate + (stop + run_on - clip.start) * step - late
     number = graph.input(str(clip.path))
     filters = [
         f"aresample={RATE}:async=1",
@@ -346,13 +351,16 @@ def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
         "asetpts=PTS-STARTPTS",
         "aformat=sample_fmts=flt:channel_layouts=stereo",
     ]
+    if late > 0 and begins < 0:
+        filters.append(f"adelay={timecode.round_half_up(min(late, -begins) * RATE)}S:all=1")
     if clip.speed != 1:
         filters.append(f"atempo={float(clip.speed):.9f}")
     said = clip.sound
     if said.hum_hz:
         filters += [f"bandreject=f={said.hum_hz * times:g}:t=q:w=30" for times in (1, 2, 3, 4)]
     if said.denoise_db:
-        filters.append(f"afftdn=nr={said.denoise_db:g}")
+        name, numbers = hiss_filter(said.denoise_db, said.noise_db)
+        filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     if said.deess:
         filters.append(f"deesser=i={said.deess:g}")
     if said.presence_db:

@@ -53,6 +53,10 @@ def picture(clip: Clip, timeline: Timeline, files: Files, losses: Losses) -> lis
 def _picture(clip: Clip, timeline: Timeline, files: Files, losses: Losses) -> Iterator[Filter]:
     width, height = timeline.width, timeline.height
     effects = dict(clip.effects)
+    if clip.record.get("lift"):
+        losses.add("lift", "light on the subject alone is not held there", clip.id)
+    if clip.sound.offset_ms:
+        losses.add("sound.offset_ms", "its sound is not moved against its picture there", clip.id)
     turn = effects.pop("rotate", 0.0)
     if clip.framing.start != WHOLE or clip.framing.end != WHOLE or turn:
         yield _affine(clip, width, height, turn)

@@ -17,7 +17,18 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.checking import checks
-from roadmap_cli.edl.feedback import matching, mixing, phrasing, recutting, refining, tastes, toning, when
+from roadmap_cli.edl.feedback import (
+    facing,
+    matching,
+    mixing,
+    phrasing,
+    recutting,
+    refining,
+    syncing,
+    tastes,
+    toning,
+    when,
+)
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
 from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number
 from roadmap_cli.edl.feedback.relaying import origin
@@ -95,7 +106,7 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
             far,
         )
     wanted = Wanted(
-        wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words, wish.target_s,
+        wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words, _target_s(wish, edit),
         when.frames(wish.place, edit.cuts, edit.fps) if placed else None,
     )  # fmt: skip
     try:
@@ -109,9 +120,16 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
     return Told(wish, CHANGED, _proof(done), done.measured, where, far, done.what, taste, done.notes)
 
 
+def _target_s(wish: Wish, edit: Edit) -> float | None:
+    """The seconds that were said, or those of the frames that were."""
+    return wish.target_s if wish.target_frames is None else wish.target_frames / float(edit.fps)
+
+
 def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) -> Corrected:
     """Fulfil one wish. Raises Refused with the reason and the numbers."""
     axis = wanted.axis
+    if axis == "exposure" and face and wanted.sign > 0:
+        return facing.correct(edit, footage, wanted)
     if axis in toning.AXES:
         return toning.correct(edit, footage, wanted, face)
     if axis in refining.AXES:
@@ -120,6 +138,8 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) ->
         return mixing.correct(edit, footage, wanted)
     if axis in phrasing.AXES:
         return phrasing.correct(edit, footage, wanted)
+    if axis in syncing.AXES:
+        return syncing.correct(edit, footage, wanted)
     if axis == "match":
         return matching.correct(edit, footage, wanted)
     return recutting.correct(edit, wanted)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,18 @@ def cut_samples(footage: Footage, cut: Record, filters: Chain | None = None) -> 
         import numpy
 
         return numpy.zeros((0, 2), numpy.float32)
-    start = media.video_start_s + cut["in_frame"] / media.fps
-    end = media.video_start_s + cut["out_frame"] / media.fps
-    return samples(footage.found, media.path, str(media.audio_index), float(start), float(end), filters or [])
+    import numpy
+
+    late = Fraction(fields.sound(cut).offset_ms).limit_denominator(1000) / 1000 * timecode.rational(cut["speed"])
+    start = media.video_start_s + cut["in_frame"] / media.fps - late
+    end = media.video_start_s + cut["out_frame"] / media.fps - late
+    begins = max(start, media.audio_start_s, Fraction(0))
+    length = round(float(end - start) * RATE)
+    if begins >= end:
+        return numpy.zeros((length, 2), numpy.float32)
+    found = samples(footage.found, media.path, str(media.audio_index), float(begins), float(end), filters or [])
+    silence = round(float(begins - start) * RATE)
+    return numpy.concatenate([numpy.zeros((silence, 2), numpy.float32), found]) if silence > 0 else found
 
 
 def samples(found: Programs, path: Path, stream: str, start_s: float, end_s: float, filters: Chain) -> Any:
@@ -131,7 +141,7 @@ def samples(found: Programs, path: Path, stream: str, start_s: float, end_s: flo
 
 def cut_levels(footage: Footage, cut: Record) -> Levels | None:
     """The levels of a cut's own sound; None if its source has none."""
-    key = ("levels", cut["source_id"], cut["in_frame"], cut["out_frame"])
+    key = ("levels", cut["source_id"], cut["in_frame"], cut["out_frame"], fields.sound(cut).offset_ms)
     if key not in footage._kept:
         found = cut_samples(footage, cut)
         footage._kept[key] = measure(found) if len(found) else None

@@ -27,16 +27,15 @@ PEAK_DBTP = -1.0
 STEP_DB, LOUDNESS_STEP, MOST_LIFT = 3.0, 4.0, 12.0
 #: Cuts may differ by this much in loudness; hum and hiss above these are heard.
 EVEN_LU, HUM_DB, HISS_DB, SHARP_S_DB = 4.0, 12.0, -60.0, -6.0
-_CHANGED = "gain changed"
+#: The level of the noise is taken so much above the measured floor, which is that of its quietest tenth.
+ABOVE_FLOOR_DB = 2.0
 AXES = frozenset(
-    {"music", "ducking", "speech", "loudness", "evenness", "hum", "sibilance", "clicks", "sync"}
+    {"music", "ducking", "speech", "loudness", "evenness", "hum", "sibilance", "clicks"}
 )  # fmt: skip
 
 
 def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     """Correct the sound along an axis. Raises Refused with the reason and the numbers."""
-    if wanted.axis == "sync":
-        raise Refused("a plan holds no shift between picture and sound of one source: mend the source, then scan it")
     if wanted.axis == "clicks":
         return _clicks(edit, footage, wanted)
     if wanted.axis in {"hum", "sibilance"}:
@@ -379,14 +378,16 @@ def _hum(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Mea
     if before < HISS_DB and not wanted.insist:
         return first, {}
     target = before - min(9.0, 6.0 * wanted.strength)
+    level = round(before + ABOVE_FLOOR_DB, 1)
     best, after = 0.0, before
     for strength in (4.0, 6.0, 8.0, 10.0, 12.0):
         if strength <= has.denoise_db:
             continue
-        best, after = strength, heard.floor_db(heard.cut_samples(footage, cut, hiss_filters(strength)))
+        best, after = strength, heard.floor_db(heard.cut_samples(footage, cut, hiss_filters(strength, level)))
         if after <= target:
             break
-    return Measured("noise floor", "dB", before, target, after, cut), {"denoise_db": best} if best else {}
+    changed = {"denoise_db": best, "noise_db": level}
+    return Measured("noise floor", "dB", before, target, after, cut), changed if best else {}
 
 
 def hum_filters(base: float) -> Chain:
@@ -394,9 +395,9 @@ def hum_filters(base: float) -> Chain:
     return [("bandreject", {"f": f"{base * n:g}", "width_type": "h", "w": str(2 + n)}) for n in range(1, 6)]
 
 
-def hiss_filters(strength: float) -> Chain:
-    """Noise reduction by a number of dB, as the render has it."""
-    return [("afftdn", {"nr": f"{strength:g}", "nf": "-45", "tn": 1})]
+def hiss_filters(strength: float, level: float) -> Chain:
+    """Noise of a level reduced by a number of dB, as the render has it."""
+    return [fields.hiss_filter(strength, level)]
 
 
 def _sharp_s(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Measured, dict[str, Any]]:

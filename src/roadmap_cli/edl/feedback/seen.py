@@ -18,6 +18,8 @@ from roadmap_cli.edl.programs import Chain, Programs
 
 #: Lines shorter than this share of the width say nothing of a horizon, nor do those further from level, in degrees.
 LINE, LEVEL_DEGREES = 0.2, 12.0
+#: Share of points that must move alike for a move of the camera.
+AGREE = 0.3
 
 
 def filtered(found: Programs, pictures: Any, effects: Mapping[str, float], fps: float = 25.0) -> Any:
@@ -54,8 +56,7 @@ def filters(effects: Mapping[str, float]) -> Chain:
     """The filters of those effects that change fine detail or go from picture to picture, as the render has them."""
     chain: Chain = []
     if strength := effects.get("denoise", 0.0):
-        times = {"luma_spatial": 1, "chroma_spatial": 0.75, "luma_tmp": 1.5, "chroma_tmp": 1.125}
-        chain.append(("hqdn3d", {name: f"{strength * share:.3f}" for name, share in times.items()}))
+        chain += fields.denoising(strength)
     if size := round(effects.get("deflicker", 0.0)):
         chain.append(("deflicker", {"size": max(2, size), "mode": "pm"}))
     if amount := effects.get("sharpen", 0.0):
@@ -156,8 +157,9 @@ def path(pictures: Any) -> Any:
             moved, found, _ = cv2.calcOpticalFlowPyrLK(before, picture, corners, None)
             kept = found.ravel() == 1
             if kept.sum() >= 8:
-                matrix, _ = cv2.estimateAffinePartial2D(corners[kept], moved[kept], method=cv2.RANSAC)
-                if matrix is not None:
+                matrix, agree = cv2.estimateAffinePartial2D(corners[kept], moved[kept], method=cv2.RANSAC)
+                # Where few points agree the picture is another one: a cut is no move of the camera.
+                if matrix is not None and agree.mean() >= AGREE:
                     high = pictures.shape[1]
                     centre = numpy.array([wide / 2, high / 2, 1.0])
                     x, y = matrix @ centre - centre[:2]

@@ -41,6 +41,8 @@ def _right(word: str) -> str:
         return word
     if any(word.endswith(end) and word[: -len(end)] in known for end in ("s", "es", "ed", "d", "ing", "er", "ly", "y")):
         return word
+    if word.endswith("ing") and word[:-3] + "e" in known:
+        return word
     most = 2 if len(word) >= _LONG else 1
     near = [
         (distance(word, other, most), other)

@@ -10,7 +10,7 @@ generated pictures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from roadmap_cli.core.records import Record
@@ -154,6 +154,9 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) ->
     Raises Refused with the reason and the numbers.
     """
     axis = AXES[wanted.axis]
+    if face and wanted.axis == "exposure":
+        # For a face alone the whole picture may not become another one.
+        axis = replace(axis, moves=axis.moves - {"light"})
     chosen = [_Case.of(edit, footage, position, axis, face) for position in wanted.chosen]
     chosen = [case for case in chosen if case.mask.any()]
     if not chosen:

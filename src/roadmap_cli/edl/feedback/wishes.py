@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.feedback import likeness, spelling
+from roadmap_cli.edl.feedback import likeness, offsets, spelling
 from roadmap_cli.edl.feedback.idioms import idioms
 from roadmap_cli.edl.feedback.when import EVERYWHERE, Place
 from roadmap_cli.edl.feedback.when import read as read_place
@@ -26,7 +26,8 @@ class Wish:
     """One wish: along `axis`, `sign` +1 or -1 as `wish_words.AXES` says, `strength` in steps, and where.
 
     `complaint`: something is said to be wrong ("too dark"), which can be held against a measurement; a plain request
-    ("brighter") cannot. `face`: what counts is a face. `target_s`: seconds that were said, of a length.
+    ("brighter") cannot. `face`: what counts is a face. `target_s`: seconds that were said, of a length or of a move of
+    sound; `target_frames`: frames that were said.
     """
 
     axis: str
@@ -37,6 +38,7 @@ class Wish:
     complaint: bool = False
     face: bool = False
     target_s: float | None = None
+    target_frames: float | None = None
 
     @property
     def meaning(self) -> str:
@@ -66,6 +68,12 @@ _JOINED = (
     ),
     (re.compile(r"\b(cant|dont|isnt|doesnt|wasnt|arent|couldnt|wont|didnt|shouldnt)\b"), lambda m: m[1][:-1] + "'t"),
     (re.compile(r"\bcutted\b"), "cut"),
+    (
+        re.compile(
+            r"\b(?:(?:doesn't|does not|don't|do not) (?:need|have) to|needn't|need not) be (?:quite )?(?:so|as|that)\b"
+        ),
+        "should be less",
+    ),
     (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
     (re.compile(r"\bnot that (?=\w+ (?:please|pls)\b)"), "less "),
     (re.compile(r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "), "less "),
@@ -73,9 +81,11 @@ _JOINED = (
     (re.compile(r"\b(top|up|in|over|on|back|more) and (bottom|down|out|over|on|forth|more)\b"), r"\1 & \2"),
     (re.compile(r"\b(u[hm]+s?) and (ahs?|u[hm]+s?|er+s?)\b"), r"\1 & \2"),
     (re.compile(r"\b(between \S+(?: seconds?)?) and (?=[\d:]+)"), r"\1 to "),
-    (re.compile(r"\b(parts|bits|shots|scenes) are (\w+) and (others)\b"), r"\1 are \2 & \3"),
+    (re.compile(r"\b(parts|bits|shots|scenes) are (\w+) and (others|some|the rest)\b"), r"\1 are \2 & \3"),
     (re.compile(r"\bhum and hiss\b"), "hum & hiss"),
 )
+#: "Not loud enough, the music": what is meant comes after what is said of it.
+_LATE_SUBJECT = re.compile(r"^((?:\w+(?:'\w+)? ){0,3}\w+), ((?:the|his|her|my|your|this|that) \w+(?: \w+)?)$")
 _THEN = re.compile(r", (?:and )?then\b")
 _CLAUSES = re.compile(
     r"\s*(?:[.;!?]+(?=\s|$)|,(?:\s*(?:and|but))?\s|\s+(?:and|but|yet|although|though|plus|also)\s)\s*"
@@ -93,14 +103,18 @@ _PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just
                      r"with|spot on|wonderful|works|amazing|"
                      r"fantastic|gorgeous|superb|ok|okay)\b")  # fmt: skip
 _NO_PRAISE = re.compile(
-    r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|too|needs?|more|less|if|for my taste)\b|n't\b"
+    r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|could|can|should|too|needs?|more|less|if|"
+    r"for my taste)\b"
+    r"|n't\b|\b(?:bright|dark|warm|cold|loud|quiet|fast|slow|short|long|sharp|soft|clear|steadi|punchi|snappi)er\b"
 )
 _LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alter|modify)\b|\bleave (?:the |this |"
                     r"that |her |his )?[\w ]+? "
                     r"(?:as (?:it|they) (?:is|are)|alone|unchanged)\b|\bkeep (?:the |this |that )?[\w ]+? as "
                     r"(?:it|they) (?:is|are)\b")  # fmt: skip
 _QUESTION = re.compile(r"^(?:who|what|when|where|which|how (?:many|much|long|old|did)|did|is this|was|do you)\b")
-_WISHING_QUESTION = re.compile(r"^(?:what|who|where) (?:is|are) (?:he|she|they) saying|\b(?:too|so|more|less)\b")
+_WISHING_QUESTION = re.compile(
+    r"^(?:what|who|where) (?:\w+ ){0,3}(?:is|are) (?:he|she|they) saying|^why\b|\b(?:too|so|more|less)\b"
+)
 _WANT = re.compile(r"\b(?:make|making|turn|want|wants?|give|get|like (?:it|this|the|to)|should|could|would|needs?|"
                    r"needed|let's|try|set|go|"
                    r"prefer|wish|i'd like|how about|can (?:you|we|it)|render|deserves)\b")  # fmt: skip
@@ -141,9 +155,19 @@ def read(text: str) -> tuple[Wish, ...]:
     found: dict[str, Wish] = {}
     topic = ""
     taken = 0
-    whole = read_place(phrase)[0]
+    whole = read_place(offsets.without_amount(phrase) if offsets.read(phrase, "") else phrase)[0]
     for clause in _CLAUSES.split(phrase):
         if not clause:
+            continue
+        if moved := offsets.read(clause, topic):
+            place = read_place(offsets.without_amount(clause))[0]
+            complaint = _complaint(clause)
+            found.setdefault(
+                "shift",
+                Wish("shift", moved.sign, PLAIN, place, clause, complaint, target_s=moved.seconds,
+                 target_frames=moved.frames),
+            )  # fmt: skip
+            topic = _topic(clause) or topic
             continue
         place, rest = read_place(clause)
         topic = _topic(rest) or _topic(clause) or topic
@@ -158,10 +182,14 @@ def read(text: str) -> tuple[Wish, ...]:
                 found[f"{axis} again"] = wish
             else:
                 found.setdefault(axis, wish)
-    if not found and not _content(phrase):
-        found = {axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase),
-         bool(_FACE.search(phrase)))
-                 for axis, sign in likeness.nearest(read_place(phrase)[1])}  # fmt: skip
+    if len(found) <= 1 and not found.keys() & _SURE and (found or not _content(phrase)):
+        read = tuple((wish.axis, wish.sign) for wish in found.values())
+        likely = likeness.meant(read_place(phrase)[1], read)
+        if likely != read:
+            found = {
+                axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase), bool(_FACE.search(phrase)))
+                for axis, sign in likely
+            }
     if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
         found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
     for special in ("start", "end"):
@@ -170,6 +198,8 @@ def read(text: str) -> tuple[Wish, ...]:
     return tuple(found.values())
 
 
+#: Wishes whose words say them without a doubt.
+_SURE = frozenset({"shift", "undo"})
 _FACE = re.compile(r"\b(?:faces?|(?:see|make out) (?:him|her|them|his|people))\b")
 _COMPLAINT = re.compile(r"\b(?:too|isn't|not|is|are|looks?|feels?|sounds?|can't|cannot|hardly|barely|it's|there's|"
                         r"so|seems?|overly|"
@@ -206,6 +236,8 @@ def plain(text: str) -> str:
     phrase = spelling.mended(" ".join(text.lower().replace("’", "'").split()))
     for pattern, other in _JOINED:
         phrase = pattern.sub(other, phrase)
+    if late := _LATE_SUBJECT.search(phrase):
+        phrase = f"{late[2]} is {late[1]}"
     return _THEN.sub(" then", phrase)
 
 
@@ -279,7 +311,11 @@ def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[s
         for match in pattern.finditer(rest):
             wish = by_topic.get(topic, plain)
             polarity = _said(rest, match)
-            if polarity == -1 and wish in {"drama+", "energy+"} and not re.search(r"\b(?:too|so|less|over\w*)\b", rest):
+            if (
+                polarity == -1
+                and wish in {"drama+", "energy+"}
+                and not re.search(r"\b(?:too|so|less|quite|over\w*|on the \w+ side)\b", rest)
+            ):
                 polarity = 1  # a bare "dramatic" asks for it
             if polarity is None:
                 return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
 _FIELDS = {
-    "look": ("grade", "effects", "blur"),
+    "look": ("grade", "effects", "blur", "lift"),
     "speed": ("speed",),
     "framing": ("framing",),
     "transition": ("transition", "fade_in_frames", "fade_out_frames"),

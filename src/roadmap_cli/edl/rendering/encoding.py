@@ -57,7 +57,7 @@ class Workshop:
     def key(self, piece: Piece) -> str:
         """The piece's name in the cache. Raises Unavailable if it has titles and there is no font."""
         further: dict[str, Any] = titles.identity(piece.titles)
-        if any(layer.blur and layer.blur.person for layer in piece.layers):
+        if any(layer.masked for layer in piece.layers):
             further |= persons.identity(self.mask)
         if any("stabilise" in layer.effects for layer in piece.layers):
             further |= motion.identity(self.able)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from roadmap_cli.core.errors import CannotCreate
 from roadmap_cli.edl import grade, timecode
-from roadmap_cli.edl.edit import WHOLE, Box
+from roadmap_cli.edl.edit import WHOLE, Box, denoising
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.rendering import plates, titles
 from roadmap_cli.edl.rendering.pieces import Layer, Piece, Shape
@@ -128,7 +128,8 @@ def _layer(graph: Graph, layer: Layer, number: int) -> str:
     options, filters = entering(layer)
     effects = layer.effects
     if value := effects.get("denoise"):
-        filters.append(f"hqdn3d={value:.3f}:{value * 0.75:.3f}:{value * 1.5:.3f}:{value * 1.125:.3f}")
+        for name, numbers in denoising(value):
+            filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     if value := effects.get("deflicker"):
         filters.append(f"deflicker=size={max(2, round(value))}:mode=pm")
     if layer.seen != (layer.first, layer.end):
@@ -211,6 +212,8 @@ def _framed(graph: Graph, layer: Layer, stream: str, number: int) -> tuple[str, 
         width = min(wide, math.ceil(shape.width / least / 2) * 2)
         height = max(2, round(high * width / wide / 2) * 2)
         stream = graph.chain(stream, _coloured(width, height, matrix, table))
+        if layer.lift:
+            stream = _lifted(graph, layer, stream, width, height, None, number)
         if blur:
             stream = _blurred(graph, layer, stream, width, height, None, number)
         stream = graph.chain(stream, [_moving(boxes, layer), _scaled(shape.width, shape.height, "")])
@@ -224,6 +227,8 @@ def _framed(graph: Graph, layer: Layer, stream: str, number: int) -> tuple[str, 
         stream = graph.chain(stream, [f"crop=iw*{w}:ih*{h}:iw*{x}:ih*{y}"])
         width, height = shape.width, shape.height
     stream = graph.chain(stream, _coloured(width, height, matrix, table))
+    if layer.lift:
+        stream = _lifted(graph, layer, stream, width, height, box, number)
     if blur:
         stream = _blurred(graph, layer, stream, width, height, box, number)
     return stream, width, height
@@ -301,11 +306,31 @@ def _blurred(graph: Graph, layer: Layer, stream: str, width: int, height: int, b
     if subject is None:
         graph.chains.append(f"{sharp}nullsink")
         return blurred
-    if box:
-        subject = Box((subject.x - box.x) / box.width, (subject.y - box.y) / box.height,
-                      subject.width / box.width, subject.height / box.height)  # fmt: skip
-    mask = graph.plate(plates.outside(graph.cache, width, height, subject), width, height)
+    mask = graph.plate(plates.outside(graph.cache, width, height, _within(subject, box)), width, height)
     return graph.chain(sharp + blurred + mask, ["maskedmerge"])
+
+
+def _within(subject: Box, box: Box | None) -> Box:
+    """A box of the source picture as a box of the part of it that is shown."""
+    if box is None:
+        return subject
+    return Box((subject.x - box.x) / box.width, (subject.y - box.y) / box.height,
+               subject.width / box.width, subject.height / box.height)  # fmt: skip
+
+
+def _lifted(graph: Graph, layer: Layer, stream: str, width: int, height: int, box: Box | None, number: int) -> str:
+    """More light on the subject alone; with the masks of a person on what is both in its box and of the person."""
+    assert layer.lift
+    factor = layer.lift.factor
+    plain, light = graph.label(), graph.label()
+    graph.chains.append(f"{stream}split{plain}{light}")
+    colour = f"clip((val-128)*{factor:.5f}+128,16,240)"
+    lighter = graph.chain(light, [f"lutyuv=y='clip((val-16)*{factor:.5f}+16,16,235)':u='{colour}':v='{colour}'"])
+    where = _within(layer.lift.subject, box)
+    mask = graph.plate(plates.inside(graph.cache, width, height, where), width, height)
+    if layer.lift.person and (masks := graph.paths.get(f"mask{number}")):
+        mask = graph.chain(mask + _person(graph, layer, masks, box, width, height), ["blend=all_mode=multiply"])
+    return graph.chain(plain + lighter + mask, ["maskedmerge"])
 
 
 def _person(graph: Graph, layer: Layer, name: str, box: Box | None, width: int, height: int) -> str:

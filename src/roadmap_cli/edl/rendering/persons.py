@@ -68,7 +68,7 @@ def prepared(shop: Workshop, piece: Piece) -> dict[str, str]:
     """Files of masks for layers with a person, by ``mask`` and the layer's number: ``WIDTHxHEIGHT:path``."""
     found = {}
     for number, layer in enumerate(piece.layers):
-        if layer.blur and layer.blur.sigma and layer.blur.person and shop.mask:
+        if layer.masked and shop.mask:
             name = _masks(shop, layer, shop.mask)
             if name:
                 found[f"mask{number}"] = f"{_WIDTH}x{_HEIGHT}:{name}"

@@ -19,7 +19,7 @@ from roadmap_cli.core import records
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as said
 from roadmap_cli.edl import grade, timecode
-from roadmap_cli.edl.edit import Blur, Framing
+from roadmap_cli.edl.edit import Blur, Framing, Lift
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.rendering.edits import Edit
@@ -77,10 +77,16 @@ class Layer:
     effects: Mapping[str, float]
     framing: Framing
     blur: Blur | None
+    lift: Lift | None
     offset: int
     total: int
     tick: int
     around: tuple[int, int]
+
+    @property
+    def masked(self) -> bool:
+        """Whether a mask of the person is asked for."""
+        return bool((self.blur and self.blur.sigma and self.blur.person) or (self.lift and self.lift.person))
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -108,11 +114,15 @@ class Layer:
             told["moves"] = [self.offset, self.total]
         if "grain" in self.effects:
             told["tick"] = self.tick
+        if self.effects.get("denoise", 0.0) > 3:
+            told["denoise"] = [name for name, _ in said.denoising(self.effects["denoise"])]
         if "stabilise" in self.effects:
             told["around"] = list(self.around)
         if self.blur and self.blur.sigma:
             box = self.blur.subject.record() if self.blur.subject else None
             told["blur"] = [round(self.blur.sigma, 3), box, self.blur.person]
+        if self.lift:
+            told["lift"] = [round(self.lift.stops, 3), self.lift.subject.record(), self.lift.person]
         return told
 
 
@@ -207,7 +217,7 @@ class _Cut:
         others = {name: value for name, value in said.effects(cut).items() if name not in said.COLOUR_EFFECTS}
         layer = Layer(
             media, first, end, Fraction(first), speed, frames, grade.of(cut), others,
-            said.framing(cut), said.blur(cut), 0, frames, 0, around,
+            said.framing(cut), said.blur(cut), said.lift(cut), 0, frames, 0, around,
         )  # fmt: skip
         return cls(cut, layer, fps)
 

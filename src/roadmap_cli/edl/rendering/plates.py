@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core.errors import CannotCreate
+from roadmap_cli.edl import masks
 from roadmap_cli.edl.edit import Box
 
 METHOD = "plates-1"
@@ -46,30 +47,16 @@ def _planes(mask: Any) -> bytes:
     return b"".join(planes)
 
 
-def _smooth(value: Any) -> Any:
-    return value * value * (3 - 2 * value)
-
-
 def outside(folder: Path, width: int, height: int, box: Box) -> str:
     """1 where the background is, 0 in a box with round corners (shares of the picture), feathered in between."""
+    words = f"outside {width}x{height} {box.record()}"
+    return _kept(folder, words, lambda: _planes(masks.outside(width, height, box)))
 
-    def make() -> bytes:
-        import numpy
 
-        y, x = numpy.mgrid[0:height, 0:width].astype(numpy.float32)
-        x, y = (x + 0.5) / width, (y + 0.5) / height
-        feather = 0.06
-        aspect = width / height
-        # Distance to the box with rounded corners, in shares of the height.
-        radius = 0.35 * min(box.width * aspect, box.height)
-        dx = numpy.abs(x - box.x - box.width / 2) * aspect - box.width * aspect / 2 + radius
-        dy = numpy.abs(y - box.y - box.height / 2) - box.height / 2 + radius
-        away = (
-            numpy.hypot(numpy.maximum(dx, 0), numpy.maximum(dy, 0)) + numpy.minimum(numpy.maximum(dx, dy), 0) - radius
-        )
-        return _planes(_smooth(numpy.clip(away / feather, 0, 1)))
-
-    return _kept(folder, f"outside {width}x{height} {box.record()}", make)
+def inside(folder: Path, width: int, height: int, box: Box) -> str:
+    """1 in a box with round corners, 0 where the background is."""
+    words = f"inside {width}x{height} {box.record()}"
+    return _kept(folder, words, lambda: _planes(1 - masks.outside(width, height, box)))
 
 
 def vignette(folder: Path, width: int, height: int, strength: float) -> str:

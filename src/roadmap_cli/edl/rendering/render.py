@@ -89,6 +89,8 @@ class Work:
         layers = [layer for piece in self.pieces for layer in piece.layers]
         if any(layer.blur and layer.blur.person for layer in layers) and self.shop.mask is None:
             said.append("no person mask here: the subject's box stays sharp instead")
+        if any(layer.lift and layer.lift.person for layer in layers) and self.shop.mask is None:
+            said.append("no person mask here: the subject's box as a whole gets more light")
         if any("stabilise" in layer.effects for layer in layers) and "vidstabtransform" not in self.shop.able.filters:
             said.append("this ffmpeg has no vidstabtransform: nothing is steadied")
         high = any(layer.media.transfer in ("smpte2084", "arib-std-b67") for layer in layers)

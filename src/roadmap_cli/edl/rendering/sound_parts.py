@@ -55,7 +55,8 @@ class Wanted:
 
     def key(self, tempo: str, version: str) -> str:
         """SHA-256 over all that decides the samples."""
-        steps = {k: v for k, v in self.steps.record().items() if k in ("hum_hz", "denoise_db", "deess", "presence_db")}
+        heard = ("hum_hz", "denoise_db", "noise_db", "deess", "presence_db")
+        steps = {k: v for k, v in self.steps.record().items() if k in heard}
         told = {
             "format": FORMAT, "source": [self.sha256, self.index], "first": self.first, "blocks": self.blocks,
             "speed": timecode.spell(self.speed), "tempo": tempo if self.speed != 1 else "", "steps": steps,
@@ -145,7 +146,8 @@ def _stretch(cut: Record, own: Sound, media: Media, fps: Fraction, comes: _Side,
     wanted = None
     if media.audio_index is not None and not own.mute:
         moved = Fraction(comes.frame - cut["timeline_in_frame"]) / fps * speed
-        at = media.video_start_s + cut["in_frame"] / media.fps + moved
+        late = Fraction(own.offset_ms).limit_denominator(1_000_000) / 1000 * speed
+        at = media.video_start_s + cut["in_frame"] / media.fps + moved - late
         wanted = Wanted(
             media.path, media.sha256, media.audio_index, media.audio_start_s,
             timecode.round_half_up(at * RATE), stop - start, speed, own,
@@ -252,7 +254,9 @@ def _warm(part: Wanted) -> int:
 def _cleaning(steps: Sound) -> list[str]:
     """The filters of a cut's own sound that change its samples."""
     found = [f"bandreject=f={steps.hum_hz * n:g}:width_type=h:w={2 + n}" for n in range(1, 6)] if steps.hum_hz else []
-    found += [f"afftdn=nr={steps.denoise_db:g}:nf=-45:tn=1"] if steps.denoise_db else []
+    if steps.denoise_db:
+        name, numbers = said.hiss_filter(steps.denoise_db, steps.noise_db)
+        found.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
     found += [f"deesser=i={steps.deess:g}"] if steps.deess else []
     found += [f"equalizer=f=2800:width_type=o:width=1:gain={steps.presence_db:g}"] if steps.presence_db else []
     return found
