@@ -20,7 +20,7 @@ if not shutil.which("ffmpeg"):
     pytest.skip("ffmpeg is not installed: apt-get install ffmpeg", allow_module_level=True)
 
 from roadmap_cli.core import clock
-from roadmap_cli.edl import probe, programs, scanning
+from roadmap_cli.edl import gathering, probe, programs, scanning
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.planning import intent, planner
 from roadmap_cli.edl.rendering import edits, render
@@ -139,7 +139,7 @@ def edit(found: programs.Programs) -> SimpleNamespace:
         findings = checks.check(header, cuts, sources, probe.content_hash)
         return checks.marked(header, cuts, sources, findings), findings
 
-    def edited(made: tuple[Any, Any, Any], *more: dict[str, Any]) -> edits.Edit:
+    def edited(made: tuple[Any, Any, Any], *more: dict[str, Any]) -> gathering.Edit:
         """A checked edit; `more` are titles, cues, spans and shots."""
         header, cuts, sources = made
         titles, cues = ([each for each in more if each["kind"] == kind] for kind in ("edl.title", "edl.cue"))

@@ -10,7 +10,7 @@ import pytest
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import CannotCreate, DataError, UsageError
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import gathering, timecode
 from roadmap_cli.edl.rendering import edits, keeping, render
 
 ROOT = Path(__file__).parents[3]
@@ -202,9 +202,9 @@ def test_a_plan_changed_after_the_check_is_refused(edit, numbered, found, tmp_pa
     marked, findings = edit.check(header, cuts, sources)
     assert not [finding for finding in findings if finding.severity == "error"]
     with pytest.raises(DataError, match="changed after it was checked"):
-        edits.admit(edits.Edit(marked, [{**cuts[0], **change}], sources))
+        edits.admit(gathering.Edit(marked, [{**cuts[0], **change}], sources=sources))
     with pytest.raises(DataError, match="has not been checked"):
-        edits.admit(edits.Edit(header, cuts, sources))
+        edits.admit(gathering.Edit(header, cuts, sources=sources))
 
 
 def test_a_source_that_changed_between_check_and_render_is_refused(edit, clips, found, tmp_path):
@@ -221,7 +221,7 @@ def test_a_source_that_changed_between_check_and_render_is_refused(edit, clips, 
     marked["checked_digest"] = checks.digest(marked, cuts, sources)
     shutil.copy(clips / "three.mp4", clip)
     with pytest.raises(DataError, match="file has changed since it was scanned"):
-        list(render.render(found, edits.Edit(marked, cuts, sources), tmp_path / "o.mp4", tmp_path / "c",
+        list(render.render(found, gathering.Edit(marked, cuts, sources=sources), tmp_path / "o.mp4", tmp_path / "c",
                            render.Settings(), datetime(2026, 1, 1, tzinfo=UTC), None))  # fmt: skip
 
 

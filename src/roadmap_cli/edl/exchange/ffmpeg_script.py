@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import cleaning, timecode
 from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE
 from roadmap_cli.edl.exchange import drawn, mlt_filters
 from roadmap_cli.edl.exchange.export import Export, Losses
@@ -349,14 +349,7 @@ def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
     if clip.speed != 1:
         filters.append(f"atempo={float(clip.speed):.9f}")
     said = clip.sound
-    if said.hum_hz:
-        filters += [f"bandreject=f={said.hum_hz * times:g}:t=q:w=30" for times in (1, 2, 3, 4)]
-    if said.denoise_db:
-        filters.append(f"afftdn=nr={said.denoise_db:g}")
-    if said.deess:
-        filters.append(f"deesser=i={said.deess:g}")
-    if said.presence_db:
-        filters.append(f"equalizer=f=2828:t=o:w=1:g={said.presence_db:g}")
+    filters += cleaning.spelled(cleaning.chain(said))
     if said.gain_db:
         filters.append(f"volume={said.gain_db:g}dB")
     begin = timecode.sample_at(start, fps, RATE)
