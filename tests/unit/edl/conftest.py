@@ -23,7 +23,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.edl import gathering, probe, programs, scanning
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.planning import intent, planner
-from roadmap_cli.edl.rendering import edits, render
+from roadmap_cli.edl.rendering import able, edits, render
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -101,8 +101,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def edit(found: programs.Programs) -> SimpleNamespace:
+def edit(found: programs.Programs, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The whole pipeline as functions, for tests that measure what comes out."""
+    asked = tmp_path_factory.mktemp("asked")
 
     def scan(*paths: Path) -> list[dict[str, Any]]:
         return [record for path in paths for record in scanning.scan(found, path, NOW, show)]
@@ -150,6 +151,10 @@ def edit(found: programs.Programs) -> SimpleNamespace:
     def rendered(
         made: tuple[Any, Any, Any], output: Path, cache: Path, *more: dict[str, Any], **settings: Any
     ) -> list[dict[str, Any]]:
+        if not (cache / "programs.json").exists():  # what ffmpeg can do is asked once, not for each test's own cache
+            able.able(found, asked)
+            cache.mkdir(parents=True, exist_ok=True)
+            shutil.copy(asked / "programs.json", cache)
         chosen = render.Settings(**{"preset": "ultrafast", "jobs": 2, **settings})
         return list(render.render(found, edited(made, *more), output, cache, chosen, NOW, show))
 

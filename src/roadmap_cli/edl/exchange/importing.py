@@ -15,6 +15,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import gathering
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.exchange import adopting, reading_mlt, shotcut, timeline
+from roadmap_cli.edl.exchange import project as projects
 from roadmap_cli.edl.exchange.adopting import Revision
 from roadmap_cli.edl.exchange.seen import Seen
 from roadmap_cli.edl.exchange.timeline import Timeline
@@ -56,7 +57,7 @@ def take(state: State, project: Path, given: Sequence[Record], command: str, at:
         _by_path(tx, now, known)
     then = _shown(suffix, base, folder, project) if base else Seen(now.fps)
     moment = clock.stamp(at)
-    revision = adopting.adopt(base, then, now, known, str(project), moment, shotcut.file_hash)
+    revision = adopting.adopt(base, then, now, known, str(project), moment, projects.file_hash)
     record = _record(revision, base, project, moment)
     with state.write() as tx:
         from roadmap_cli.state import records

@@ -47,9 +47,9 @@ def made(sound: str, seed: int, length: int) -> Any:
 def _voices(random: Any, frequencies: Any, gains: Any, length: int, drift: float) -> Any:
     """Partials with a slow random drift of pitch and level of their own, spread over the stereo field.
 
-    Over a short block a partial is its phasor at the block's start, turned at its frequency, times one plus what drifts,
-    which is a straight line there: for all partials together two products of small matrices instead of a sine for each
-    sample. What a straight line leaves out is 120 dB below the partial.
+    Over a short block a partial is its phasor at the block's start, turned at its frequency; what drifts is a straight
+    line there. So all partials together are products of small matrices instead of a sine for each sample. What a
+    straight line leaves out is 100 dB below the partial.
     """
     import numpy
 
