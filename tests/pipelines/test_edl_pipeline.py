@@ -42,10 +42,23 @@ def checked(tmp_path_factory) -> bytes:
     return stream
 
 
-def test_the_pipeline_as_written_gives_a_playable_file(world, tmp_path):
+@pytest.fixture(scope="module")
+def short(checked, tmp_path_factory) -> bytes:
+    """The first cut of it alone: a second and a half that does not fit on a very small disk."""
+    stream = records(checked)
+    cut = of_kind("edl.cut", stream)[0]
+    plan = of_kind("edl.plan", stream)[0] | {"length_frames": cut["timeline_out_frame"], "cut_count": 1}
+    kept = b"".join(json.dumps(record).encode() + b"\n" for record in (*of_kind("edl.source", stream), plan, cut))
+    home = tmp_path_factory.mktemp("checker")
+    (home / "tmp").mkdir()
+    world = transcripts.world(home)
+    return subprocess.run([ROOT / "bin/edl-check"], input=kept, env=world, capture_output=True, check=True).stdout
+
+
+def test_the_pipeline_gives_a_playable_file_and_records_that_hold(world, tmp_path):
     line = (
-        f"edl-scan {CLIP} | edl-plan --intent 'make it cinematic' | edl-check | edl-render -o out.mp4"
-        " | roadmap-schema validate"
+        f"edl-scan {CLIP} | edl-plan --intent 'make it cinematic, 5 seconds' | edl-check"
+        " | edl-render --preset ultrafast -o out.mp4 | roadmap-schema validate"
     )
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line], env=world, cwd=tmp_path, capture_output=True, check=False, timeout=200
@@ -172,10 +185,10 @@ def test_terminated_it_leaves_nothing_half(world, checked, tmp_path):
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_a_full_disk_is_one_line_and_no_half_file(world, checked, tmp_path):
+def test_a_full_disk_is_one_line_and_no_half_file(world, short, tmp_path):
     place = tmp_path / "small"
     place.mkdir()
-    (tmp_path / "plan.jsonl").write_bytes(checked)
+    (tmp_path / "plan.jsonl").write_bytes(short)
     mounted = f"mount -t tmpfs -o size=200k none {place}"
     if subprocess.run(["unshare", "-rm", "sh", "-c", mounted], capture_output=True, check=False).returncode:
         pytest.skip("no user namespaces: cannot make a small disk")

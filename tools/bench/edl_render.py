@@ -4,8 +4,9 @@ usage: tools/bench/edl_render.py [--cuts 60] [--height 360] [--runs 5] [--qualit
 
 The source is examples/bigbuckbunny.mp4 played over and over (copied, with its sound). Cuts differ in length, speed,
 grade, blur, grain, vignette and framing; every sixth joint is a dissolve or a wipe, some are fades through black. Both
-sides render it from nothing in turn; figures are medians, CPU is user and system time of all processes. Then one cut's
-grade is changed, one cut is trimmed, nothing is changed, and the change is taken back.
+sides render it from nothing in turn; figures are medians, CPU is user and system time of all processes. Then both
+render it without loss: the pictures must be the same, and what each side's encoder loses is told against the graph's
+lossless pictures. Last, one cut's grade is changed, one is trimmed, nothing is changed, and the change is taken back.
 Prints bench.figure records. Wall time means nothing on a busy machine: compare CPU.
 """
 
@@ -102,7 +103,13 @@ def stream(plan: dict[str, Any], cuts: list[dict[str, Any]], source: dict[str, A
 
 
 def by_hand(
-    plan: dict[str, Any], cuts: list[dict[str, Any]], source: dict[str, Any], folder: Path, output: Path, quality: int
+    plan: dict[str, Any],
+    cuts: list[dict[str, Any]],
+    source: dict[str, Any],
+    folder: Path,
+    output: Path,
+    quality: int,
+    preset: str = "veryfast",
 ) -> list[str]:
     """One ffmpeg command for the whole edit, as somebody who knows ffmpeg would write it."""
     width, height = plan["width"], plan["height"]
@@ -187,7 +194,7 @@ def by_hand(
             bar = max(0, int((height - width / effects["letterbox"]) / 4) * 2)
             chains.append(f"{label}drawbox=0:0:iw:{bar}:black:fill,drawbox=0:ih-{bar}:iw:{bar}:black:fill[x{n}]")
             label = f"[x{n}]"
-        chains.append(f"{label}setsar=1,trim=end_frame={frames},setpts=N/25/TB,fps=25[y{n}]")
+        chains.append(f"{label}setsar=1,trim=end_frame={frames},settb=1/25,setpts=N[y{n}]")
         return f"[y{n}]"
 
     order: list[str] = []
@@ -198,8 +205,9 @@ def by_hand(
         if change and change["sort"] != "fade_black":
             before = cuts[n - 1]
             head = change["frames"]
-            left = picture(before, before["timeline_out_frame"] - before["timeline_in_frame"], head)
-            right = picture(cut, 0, head)
+            # One picture more than is shown: xfade stops mixing when a side ends.
+            left = picture(before, before["timeline_out_frame"] - before["timeline_in_frame"], head + 1)
+            right = picture(cut, 0, head + 1)
             sort = {"dissolve": "fade", "wipe_left": "wipeleft"}[change["sort"]]
             chains.append(f"{left}{right}xfade=transition={sort}:duration={(head + 1) / 25}:offset=-0.04,"
                           f"trim=end_frame={head}[t{n}]")  # fmt: skip
@@ -232,7 +240,7 @@ def by_hand(
     chains.append(f"{''.join(sounds)}concat=n={len(sounds)}:v=0:a=1[sound]")
     return [
         "ffmpeg", "-v", "error", "-y", *inputs, "-filter_complex", ";".join(chains), "-map", "[video]", "-map", "[sound]",
-        "-c:v", "libx264", "-preset", "veryfast", "-crf", str(quality), "-g", "50", "-bf", "2",
+        "-c:v", "libx264", "-preset", preset, "-crf", str(quality), "-g", "50", "-bf", "2",
         "-x264-params", "open-gop=0:repeat-headers=1", "-fps_mode", "passthrough", "-colorspace", "bt709",
         "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-c:a", "aac", "-b:a", "192k",
         "-movflags", "+faststart", str(output),
@@ -248,12 +256,20 @@ def _which(paths: list[Path], what: str) -> int:
     sys.exit(f"no plate for {what}")
 
 
-def similarity(one: Path, two: Path, pieces: list[dict[str, Any]]) -> list[float]:
-    """SSIM of each piece (ffmpeg's ssim, all planes), from that of its frames."""
+def similarity(one: Path, two: Path, pieces: list[dict[str, Any]]) -> dict[str, Any]:
+    """SSIM (ffmpeg's ssim, all planes) of two films: mean of the frames, least of the pieces, and frames not equal."""
     command = ["ffmpeg", "-v", "error", "-i", str(one), "-i", str(two), "-lavfi", "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]ssim=stats_file=-", "-f", "null", "-"]  # fmt: skip
     told = subprocess.run(command, capture_output=True, check=True).stdout.decode()
     frames = [float(value) for value in re.findall(r"All:([0-9.]+)", told)]
-    return [statistics.fmean(frames[piece["timeline_in_frame"] : piece["timeline_out_frame"]]) for piece in pieces]
+    if len(frames) != pieces[-1]["timeline_out_frame"]:
+        sys.exit(f"{one} and {two} have {len(frames)} frames in common")
+    each = [statistics.fmean(frames[piece["timeline_in_frame"] : piece["timeline_out_frame"]]) for piece in pieces]
+    worst = min(range(len(each)), key=each.__getitem__)
+    return {
+        "mean": round(statistics.fmean(frames), 5), "least_piece": round(each[worst], 5),
+        "least_part": pieces[worst]["part"], "least_cut": pieces[worst]["cut_id"],
+        "frames_unequal": sum(score < 1 for score in frames),
+    }  # fmt: skip
 
 
 def figure(name: str, **values: Any) -> None:
@@ -299,10 +315,17 @@ def main() -> None:
     figure("full render", frames=plan["length_frames"], pieces=len(pieces), ours_cpu_s=round(cpus[0], 2),
            hand_cpu_s=round(cpus[1], 2), cpu_ratio=round(cpus[0] / cpus[1], 3), ours_wall_s=round(walls[0], 2),
            hand_wall_s=round(walls[1], 2), wall_ratio=round(walls[0] / walls[1], 3))  # fmt: skip
-    scores = similarity(ours, theirs, pieces)
-    worst = min(range(len(scores)), key=scores.__getitem__)
-    figure("similarity", mean=round(statistics.fmean(scores), 5), least=round(scores[worst], 5),
-           least_part=pieces[worst]["part"], least_cut=pieces[worst]["cut_id"])  # fmt: skip
+    exact, truth = folder / "ours-lossless.mp4", folder / "truth.mp4"
+    lossless = ["--quality", "0", "--preset", "ultrafast", "--cache", str(folder / "lossless"), "-o", str(exact)]
+    timed([command[0], *lossless], data, env=world)
+    timed(by_hand(plan, cuts, source, folder, truth, 0, "ultrafast"))
+    figure("without loss: ours and the graph's", **similarity(exact, truth, pieces))
+    figure("ours and the graph's lossless", bytes=ours.stat().st_size, **similarity(ours, truth, pieces))
+    figure("the graph's and its own lossless", bytes=theirs.stat().st_size, **similarity(theirs, truth, pieces))
+    figure("ours and the graph's", **similarity(ours, theirs, pieces))
+    for path in (exact, truth):
+        path.unlink()
+    shutil.rmtree(folder / "lossless")
 
     def again(name: str, records: list[dict[str, Any]], header: dict[str, Any], changed: int) -> None:
         wall, cpu, output = timed(command, stream(header, records, source), env=world)

@@ -240,15 +240,6 @@ def denoising(strength: float) -> list[tuple[str, dict[str, str | int]]]:
     return [("fftdnoiz", {"sigma": f"{strong:.3f}"}), *made] if strong > 0 else made
 
 
-def hiss_filter(denoise_db: float, noise_db: float) -> tuple[str, dict[str, str | int]]:
-    """The filter of `denoise_db`. With the level of the noise known it is not followed: 5 dB better at strong hiss.
-
-    (afftdn's own tracking takes speech for noise, and takes out 1.5 dB of 12 at a level of -38.)
-    """
-    level = {"nf": f"{min(max(noise_db, -80.0), -20.0):g}"} if noise_db else {"nf": "-45", "tn": "1"}
-    return "afftdn", {"nr": f"{denoise_db:g}", **level}
-
-
 def beyond(cut: Mapping[str, Any]) -> list[tuple[str, float, tuple[float, float]]]:
     """The numbers of a cut that are out of bounds: field, value, bounds. Raises DataError as the readers above."""
     said = sound(cut)

@@ -22,7 +22,7 @@ KINDS = ("edl.source", *MEASURED, "edl.plan", *PARTS)
 class Edit:
     """A plan with its parts, its sources by id, and what was measured on them, by kind, each in the order it came."""
 
-    plan: Record | None = None
+    plan: Record
     cuts: list[Record] = field(default_factory=list)
     titles: list[Record] = field(default_factory=list)
     cues: list[Record] = field(default_factory=list)
@@ -38,14 +38,19 @@ class Edit:
         """The records of a kind that was measured."""
         return self.measured.get(kind, [])
 
+    @property
+    def shots(self) -> dict[str, Record]:
+        """The shots of its sources by id."""
+        return {str(shot["id"]): shot for shot in self.of("edl.shot") if "id" in shot}
+
     def evidence(self) -> Iterator[Record]:
         """All that was measured, in the order of the stream."""
         for kind in MEASURED:
             yield from self.of(kind)
 
 
-def read(stream: Iterable[Record]) -> Edit:
-    """Gather a stream; other kinds are left out. Nothing at all gives an edit without a plan.
+def read(stream: Iterable[Record]) -> Edit | None:
+    """Gather a stream; other kinds are left out. None if there is nothing of an edit in it.
 
     Raises DataError if there are parts or sources and no plan, more than one plan, or parts of another plan.
     """
@@ -65,13 +70,26 @@ def read(stream: Iterable[Record]) -> Edit:
             sources[require(record, "id", str)] = record
         elif kind in MEASURED:
             measured.setdefault(kind, []).append(record)
-    if plan is None and (sources or measured or any(parts.values())):
-        raise DataError("no edl.plan record in the input", hint="edl-plan makes one", code="no_plan")
-    if plan is not None:
-        require(plan, "id", str)
-        for each in (part for kind in PARTS for part in parts[kind] if part.get("plan_id") != plan["id"]):
-            raise DataError(f"a {each['kind'].partition('.')[2]} of another plan: {each.get('id')}", code="two_plans")
+    if plan is None:
+        if sources or measured or any(parts.values()):
+            raise _planless()
+        return None
+    require(plan, "id", str)
+    for each in (part for kind in PARTS for part in parts[kind] if part.get("plan_id") != plan["id"]):
+        raise DataError(f"a {each['kind'].partition('.')[2]} of another plan: {each.get('id')}", code="two_plans")
     return Edit(plan, parts["edl.cut"], parts["edl.title"], parts["edl.cue"], sources, measured)
+
+
+def needed(stream: Iterable[Record]) -> Edit:
+    """As `read`, where nothing can be done without an edit. Raises DataError if there is none, too."""
+    edit = read(stream)
+    if edit is None:
+        raise _planless()
+    return edit
+
+
+def _planless() -> DataError:
+    return DataError("no edl.plan record in the input", hint="edl-plan makes one", code="no_plan")
 
 
 def recalled(tx: Connection, edit: Edit) -> Edit:
@@ -97,7 +115,7 @@ def recalled(tx: Connection, edit: Edit) -> Edit:
             if kind in MEASURED and method == newest[kind][1]:
                 measured.setdefault(kind, []).append(orjson.loads(body))
     have = {record["id"] for kind in measured for record in measured[kind]}
-    named = [*(edit.plan or {}).get("beat_ids", ()), *(edit.plan or {}).get("dropped_beat_ids", ())]
+    named = [*edit.plan.get("beat_ids", ()), *edit.plan.get("dropped_beat_ids", ())]
     for name in named:
         row = tx.execute("SELECT body FROM record WHERE id = ? AND kind = 'edl.beat'", (name,)).fetchone()
         if row and name not in have:

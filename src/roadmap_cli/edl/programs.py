@@ -44,10 +44,11 @@ class Programs:
         done = subprocess.run([self.ffmpeg, "-version"], capture_output=True, check=False)
         return done.stdout.decode(errors="replace").partition("\n")[0]
 
-    def has_filter(self, name: str) -> bool:
-        """Whether this ffmpeg was built with a filter."""
-        done = subprocess.run([self.ffmpeg, "-hide_banner", "-h", f"filter={name}"], capture_output=True, check=False)
-        return done.stdout.startswith(b"Filter ")
+    def filters(self) -> frozenset[str]:
+        """The filters this ffmpeg was built with."""
+        done = subprocess.run([self.ffmpeg, "-hide_banner", "-filters"], capture_output=True, check=False)
+        lines = (line.split() for line in done.stdout.decode(errors="replace").splitlines())
+        return frozenset(words[1] for words in lines if len(words) > 2 and "->" in words[2])
 
 
 def find(path: str | None) -> Programs:

@@ -20,10 +20,10 @@ if not shutil.which("ffmpeg"):
     pytest.skip("ffmpeg is not installed: apt-get install ffmpeg", allow_module_level=True)
 
 from roadmap_cli.core import clock
-from roadmap_cli.edl import probe, programs, scanning
+from roadmap_cli.edl import gathering, probe, programs, scanning
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.planning import intent, planner
-from roadmap_cli.edl.rendering import edits, render
+from roadmap_cli.edl.rendering import able, edits, render
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -101,8 +101,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def edit(found: programs.Programs) -> SimpleNamespace:
+def edit(found: programs.Programs, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The whole pipeline as functions, for tests that measure what comes out."""
+    asked = tmp_path_factory.mktemp("asked")
 
     def scan(*paths: Path) -> list[dict[str, Any]]:
         return [record for path in paths for record in scanning.scan(found, path, NOW, show)]
@@ -139,7 +140,7 @@ def edit(found: programs.Programs) -> SimpleNamespace:
         findings = checks.check(header, cuts, sources, probe.content_hash)
         return checks.marked(header, cuts, sources, findings), findings
 
-    def edited(made: tuple[Any, Any, Any], *more: dict[str, Any]) -> edits.Edit:
+    def edited(made: tuple[Any, Any, Any], *more: dict[str, Any]) -> gathering.Edit:
         """A checked edit; `more` are titles, cues, spans and shots."""
         header, cuts, sources = made
         titles, cues = ([each for each in more if each["kind"] == kind] for kind in ("edl.title", "edl.cue"))
@@ -150,6 +151,10 @@ def edit(found: programs.Programs) -> SimpleNamespace:
     def rendered(
         made: tuple[Any, Any, Any], output: Path, cache: Path, *more: dict[str, Any], **settings: Any
     ) -> list[dict[str, Any]]:
+        if not (cache / "programs.json").exists():  # what ffmpeg can do is asked once, not for each test's own cache
+            able.able(found, asked)
+            cache.mkdir(parents=True, exist_ok=True)
+            shutil.copy(asked / "programs.json", cache)
         chosen = render.Settings(**{"preset": "ultrafast", "jobs": 2, **settings})
         return list(render.render(found, edited(made, *more), output, cache, chosen, NOW, show))
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import gathering, timecode
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.exchange import (
     adopting,
@@ -71,7 +71,7 @@ def edit(
 
 
 def read(records: list[dict[str, Any]]) -> timeline.Timeline:
-    return timeline.read(timeline.gather(records))
+    return timeline.read(gathering.needed(records))
 
 
 RICH = edit(

@@ -148,7 +148,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool) -> Iterable[Record]:
         elif record["kind"] not in {"edl.finding", "edl.murch"}:
             yield record
     edit = gathering.read(kept)
-    if edit.plan is None:
+    if edit is None:
         return
     measured, free = _recalled(run, edit).measured, _free_bytes(run)
     parts = (edit.plan, edit.cuts)
@@ -164,7 +164,6 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool) -> Iterable[Record]:
             *parts, edit.sources, probe.content_hash, titles=edit.titles, cues=edit.cues, measured=measured,
             free_bytes=free,
         )  # fmt: skip
-    assert edit.plan is not None
     told: list[Record] = []
     if (pictures or scores) and not _is_broken(found):
         footage = Footage(edit.plan, edit.cuts, edit.sources, edit.titles, edit.cues, measured)
@@ -227,7 +226,7 @@ def _recorded(run: Run, edit: Edit, mended: Mended) -> tuple[Edit, Mended]:
     from roadmap_cli.edl.history.changes import origin
     from roadmap_cli.why import decisions
 
-    if not mended.mends or edit.plan is None:
+    if not mended.mends:
         return edit, mended
     whys = list(dict.fromkeys(f"{each.finding.message}: {each.words}" for each in mended.mends))
     rules = sorted({each.finding.rule for each in mended.mends})

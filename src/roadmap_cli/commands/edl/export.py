@@ -62,7 +62,7 @@ def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
     if prove and name not in {"shotcut", "kdenlive"}:
         raise UsageError(f"--prove is for Shotcut and Kdenlive projects, not {name}")
     melt = melting.find(run.environ.get("PATH")) if prove else None
-    edit = timeline.read(timeline.gather(run.records()))
+    edit = timeline.read(gathering.needed(run.records()))
     writing.admit(output, edit.sources)
     if prove:
         writing.refuse_missing(edit)

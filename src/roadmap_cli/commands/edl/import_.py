@@ -17,7 +17,7 @@ from roadmap_cli.core.records import Record
     columns=("kind", "position", "source", "in_frame", "out_frame", "timeline_in_frame", "change_count", "path"),
     examples={
         "Go on from what was changed in Shotcut": (
-            'edl-import "$HOME/bikes.mlt" | edl-check | edl-render -o "$HOME/bikes.mp4"'
+            'edl-import "$HOME/bikes.mlt" | edl-check | edl-preview -o "$HOME/bikes.mp4"'
         ),
     },
     see=("edl-export", "edl-check", "edl-render"),

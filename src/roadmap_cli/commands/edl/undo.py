@@ -18,7 +18,8 @@ from roadmap_cli.core.records import Record
     columns=("kind", "at", "what", "why", "position", "source", "in_frame", "out_frame", "timeline_in_frame", "id"),
     examples={
         "Take back the last edit and render what was before": (
-            'edl-undo | edl-check | edl-render -o "$HOME/out.mp4" | jq -r .frames_encoded | tail -n 1'
+            'edl-undo | edl-check | edl-render --preset ultrafast -o "$HOME/out.mp4" '
+            "| jq -r .frames_encoded | tail -n 1"
         ),
         "List what can be undone": "edl-undo --list | jq -r .what",
     },

@@ -15,7 +15,7 @@ from roadmap_cli.edl.edit import WHOLE
 from roadmap_cli.edl.exchange import mlt
 from roadmap_cli.edl.exchange.export import Export, Losses
 from roadmap_cli.edl.exchange.mlt import Element
-from roadmap_cli.edl.exchange.shotcut import lanes
+from roadmap_cli.edl.exchange.project import lanes
 from roadmap_cli.edl.exchange.timeline import Clip, Timeline
 
 

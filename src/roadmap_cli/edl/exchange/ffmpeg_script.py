@@ -6,55 +6,30 @@ concat and xfade in one graph, sound by acrossfade and amix. The script takes th
 
 from __future__ import annotations
 
-import itertools
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from roadmap_cli.edl import timecode
-from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, denoising, hiss_filter
-from roadmap_cli.edl.exchange import drawn, mlt_filters
+from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, denoising
+from roadmap_cli.edl.exchange import drawn, mlt_filters, script_sound
 from roadmap_cli.edl.exchange.export import Export, Losses
 from roadmap_cli.edl.exchange.mlt_filters import Files
-from roadmap_cli.edl.exchange.shotcut import streams
+from roadmap_cli.edl.exchange.project import streams
+from roadmap_cli.edl.exchange.script_graph import Graph
 from roadmap_cli.edl.exchange.timeline import Clip, Timeline
 
-RATE = 48_000
 _WIPES = {"wipe_left": "wipeleft", "wipe_right": "wiperight", "wipe_up": "wipeup", "wipe_down": "wipedown"}
-#: A joint of sound that is not continuous dips for this long, so that it does not click.
-_DIP_SAMPLES = RATE // 100
-
-
-@dataclass(slots=True)
-class _Graph:
-    """The graph in the making."""
-
-    timeline: Timeline
-    files: Files
-    losses: Losses
-    inputs: list[list[str]] = field(default_factory=list)
-    chains: list[str] = field(default_factory=list)
-    known: dict[str, int] = field(default_factory=dict)
-    matrices: dict[str, str] = field(default_factory=dict)
-
-    def input(self, path: str, *options: str) -> int:
-        name = "\0".join([path, *options])
-        if name not in self.known:
-            self.known[name] = len(self.inputs)
-            self.inputs.append([*options, "-i", path])
-        return self.known[name]
 
 
 def export(timeline: Timeline, folder: str, matrices: dict[str, str] | None = None) -> Export:
     """The script. `matrices` are the colour matrices of the sources by id; without one, the size decides."""
-    graph = _Graph(timeline, Files(folder), Losses(), matrices=matrices or {})
+    graph = Graph(timeline, Files(folder), Losses(), matrices=matrices or {})
     fps = timeline.fps
     for clip in timeline.clips:
         _picture(graph, clip)
     picture = _joined(graph)
     picture = _titled(graph, picture)
-    sound = _sound(graph)
+    sound = script_sound.sound(graph)
     lines = ["#!/bin/sh", f"# {_line(str(timeline.plan.get('intent') or timeline.plan['id']))}"]
     lines += [f"# {len(timeline.clips)} cuts, {timeline.length} frames at {timecode.spell(fps)} a second"]
     lines += [f"# {clip.position + 1}: {_line(clip.reason)}" for clip in timeline.clips if clip.reason]
@@ -86,7 +61,7 @@ def _line(words: str) -> str:
     return "".join(char if char.isprintable() else " " for char in " ".join(words.split()))
 
 
-def _picture(graph: _Graph, clip: Clip) -> None:
+def _picture(graph: Graph, clip: Clip) -> None:
     """A clip's pictures from decoding to the programme's frames, its tail included, labelled ``vN``."""
     timeline = graph.timeline
     fps, width, height = timeline.fps, timeline.width, timeline.height
@@ -160,7 +135,7 @@ def _picture(graph: _Graph, clip: Clip) -> None:
     graph.chains.append(f"{opened}{glue}{','.join(after)}[{label}]")
 
 
-def _framed(graph: _Graph, clip: Clip, turn: float) -> list[str]:
+def _framed(graph: Graph, clip: Clip, turn: float) -> list[str]:
     """The box that fills the frame, moving if its start is not its end; the whole picture if there is none."""
     timeline = graph.timeline
     width, height = int(clip.source.get("width", timeline.width)), int(clip.source.get("height", timeline.height))
@@ -190,7 +165,7 @@ def _framed(graph: _Graph, clip: Clip, turn: float) -> list[str]:
     return [*filters, f"perspective={corners}:sense=source:eval=frame:interpolation=cubic"]
 
 
-def _coloured(graph: _Graph, clip: Clip) -> list[str]:
+def _coloured(graph: Graph, clip: Clip) -> list[str]:
     """Fit into the frame, through the colour table if there is one, out as 8-bit BT.709."""
     from roadmap_cli.edl.rendering.graph import fit
 
@@ -223,7 +198,7 @@ def _quoted(path: str) -> str:
     return "".join(f"\\{char}" if char in "\\':,[];= " else char for char in path)
 
 
-def _blurred(graph: _Graph, clip: Clip, opened: str, label: str) -> str:
+def _blurred(graph: Graph, clip: Clip, opened: str, label: str) -> str:
     assert clip.blur is not None
     timeline = graph.timeline
     sigma = clip.blur.sigma * timeline.height / 1080
@@ -233,19 +208,19 @@ def _blurred(graph: _Graph, clip: Clip, opened: str, label: str) -> str:
     if clip.blur.subject is None:
         return f"{opened},gblur=sigma={sigma:.4f}"
     name, data = drawn.subject_mask(clip.blur.subject, timeline.width, timeline.height)
-    mask = graph.input(graph.files.add(name, data), "-loop", "1", "-framerate", timecode.spell(timeline.fps))
-    count = clip.frames + clip.tail
+    mask = graph.input(graph.files.add(name, data))
+    rate = timecode.spell(timeline.fps)
     graph.chains += [
         f"{opened},split[{label}s][{label}c]",
         f"[{label}c]gblur=sigma={sigma:.4f}[{label}b]",
         # The mask's grey is spread over full range: format keeps its values as they are.
         f"[{mask}:v]scale={timeline.width}:{timeline.height}:out_range=pc,format=gray,setrange=tv,format=yuv420p,"
-        f"geq=lum='lum(X,Y)':cb='lum(X*2,Y*2)':cr='lum(X*2,Y*2)',trim=end_frame={count},setpts=PTS-STARTPTS[{label}m]",
+        f"geq=lum='lum(X,Y)':cb='lum(X*2,Y*2)':cr='lum(X*2,Y*2)',loop=loop=-1:size=1,settb=1/({rate}),setpts=N[{label}m]",
     ]
     return f"[{label}s][{label}b][{label}m]maskedmerge"
 
 
-def _joined(graph: _Graph) -> str:
+def _joined(graph: Graph) -> str:
     """All clips in one stream: runs of hard cuts by concat, crossing joints by xfade. Gives its label."""
     clips = graph.timeline.clips
     runs: list[list[Clip]] = [[]]
@@ -287,7 +262,7 @@ def _joined(graph: _Graph) -> str:
     return "picture"
 
 
-def _titled(graph: _Graph, label: str) -> str:
+def _titled(graph: Graph, label: str) -> str:
     """Titles over the picture."""
     timeline = graph.timeline
     for number, title in enumerate(timeline.titles):
@@ -306,120 +281,3 @@ def _titled(graph: _Graph, label: str) -> str:
         )
         label = f"title{number}"
     return label
-
-
-# -- sound -----------------------------------------------------------------------------------------------------------
-
-
-def _sound(graph: _Graph) -> str:
-    """The sound of clips and cues, as long as the picture. Empty if there is none."""
-    timeline = graph.timeline
-    total = timecode.sample_at(timeline.length, timeline.fps, RATE)
-    labels = []
-    for heard in timeline.heard:
-        clip = heard.clip
-        audio, _ = streams(clip.source)
-        if clip.has_sound and audio >= 0:
-            labels.append(_own(graph, clip, audio, heard.start, heard.stop))
-    for number, cue in enumerate(timeline.cues):
-        source = timeline.sources.get(str(cue.get("source_id")))
-        if source is None:
-            graph.losses.add("cue.sound", "made sounds have no file: not in the script", str(cue.get("id")))
-            continue
-        labels.append(_music(graph, number, cue, source))
-    if not labels:
-        return ""
-    mixed = "".join(f"[{label}]" for label in labels)
-    mix = f"amix=inputs={len(labels)}:normalize=0:dropout_transition=0," if len(labels) > 1 else ""
-    graph.chains.append(f"{mixed}{mix}apad,atrim=end_sample={total}[sound]")
-    return "sound"
-
-
-def _own(graph: _Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
-    timeline = graph.timeline
-    fps = timeline.fps
-    run_on = clip.tail if stop == clip.stop else 0
-    step = clip.speed / fps
-    late = Fraction(clip.sound.offset_ms).limit_denominator(1_000_000) / 1000 * clip.speed
-    begins = clip.first / clip.rate + (start - clip.start) * step - late
-    first = max(Fraction(0), begins)
-    last = clip.first / clip.rate + (stop + run_on - clip.start) * step - late
-    number = graph.input(str(clip.path))
-    filters = [
-        f"aresample={RATE}:async=1",
-        f"atrim=start_sample={timecode.round_half_up(first * RATE)}:end_sample={timecode.round_half_up(last * RATE)}",
-        "asetpts=PTS-STARTPTS",
-        "aformat=sample_fmts=flt:channel_layouts=stereo",
-    ]
-    if late > 0 and begins < 0:
-        filters.append(f"adelay={timecode.round_half_up(min(late, -begins) * RATE)}S:all=1")
-    if clip.speed != 1:
-        filters.append(f"atempo={float(clip.speed):.9f}")
-    said = clip.sound
-    if said.hum_hz:
-        filters += [f"bandreject=f={said.hum_hz * times:g}:t=q:w=30" for times in (1, 2, 3, 4)]
-    if said.denoise_db:
-        name, numbers = hiss_filter(said.denoise_db, said.noise_db)
-        filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
-    if said.deess:
-        filters.append(f"deesser=i={said.deess:g}")
-    if said.presence_db:
-        filters.append(f"equalizer=f=2828:t=o:w=1:g={said.presence_db:g}")
-    if said.gain_db:
-        filters.append(f"volume={said.gain_db:g}dB")
-    begin = timecode.sample_at(start, fps, RATE)
-    samples = timecode.sample_at(stop + run_on, fps, RATE) - begin
-    fades = [_fade(frames, fps) for frames in (clip.overlap if start == clip.start else 0, run_on)]
-    (dark_in, _), (dark_out, _) = clip.dips
-    fades = [max(fades[0], _fade(dark_in, fps)), max(fades[1], _fade(dark_out, fps))]
-    fades = [min(max(fade, _DIP_SAMPLES), samples // 2) for fade in fades]
-    filters += [
-        "apad", f"atrim=end_sample={samples}",
-        f"afade=type=in:start_sample=0:nb_samples={max(1, fades[0])}",
-        f"afade=type=out:start_sample={samples - fades[1]}:nb_samples={max(1, fades[1])}",
-        f"adelay=delays={begin}S:all=1",
-    ]  # fmt: skip
-    graph.chains.append(f"[{number}:{audio}]{','.join(filters)}[a{clip.position}]")
-    return f"a{clip.position}"
-
-
-def _fade(frames: int, fps: Fraction) -> int:
-    return timecode.sample_at(frames, fps, RATE)
-
-
-def _music(graph: _Graph, number: int, cue: dict[str, object], source: dict[str, object]) -> str:
-    timeline = graph.timeline
-    fps = timeline.fps
-    audio, _ = streams(source)
-    start, stop = int(str(cue["timeline_in_frame"])), min(int(str(cue["timeline_out_frame"])), timeline.length)
-    begin = timecode.sample_at(start, fps, RATE)
-    samples = timecode.sample_at(stop, fps, RATE) - begin
-    first = timecode.round_half_up(Fraction(int(str(cue.get("source_start_ms", 0))) * RATE, 1000))
-    filters = [
-        f"aresample={RATE}:async=1", f"atrim=start_sample={first}", "asetpts=PTS-STARTPTS",
-        "aformat=sample_fmts=flt:channel_layouts=stereo", "apad", f"atrim=end_sample={samples}",
-    ]  # fmt: skip
-    points = mlt_filters.duck_points(cue, timeline)
-    if len(points) == 1:
-        filters.append(f"volume={points[0][1]:g}dB")
-    else:
-        filters.append(f"volume=volume='pow(10,({_ramp(points, fps)})/20)':eval=frame")
-    for name, sort in (("fade_in_frames", "in"), ("fade_out_frames", "out")):
-        count = min(_fade(int(str(cue.get(name) or 0)), fps), samples)
-        if count:
-            at = 0 if sort == "in" else samples - count
-            filters.append(f"afade=type={sort}:start_sample={at}:nb_samples={count}")
-    filters.append(f"adelay=delays={begin}S:all=1")
-    index = graph.input(str(source["path"]))
-    graph.chains.append(f"[{index}:{max(audio, 0)}]{','.join(filters)}[cue{number}]")
-    return f"cue{number}"
-
-
-def _ramp(points: Sequence[tuple[int, float]], fps: Fraction) -> str:
-    """Straight lines between points, as an expression of the time t."""
-    text = f"{points[-1][1]:g}"
-    for (a, low), (b, high) in reversed(list(itertools.pairwise(points))):
-        start, end = float(a / fps), float(b / fps)
-        line = f"{low:g}+({high - low:g})*(t-{start:.6f})/{end - start:.6f}"
-        text = f"if(lt(t,{end:.6f}),{line},{text})"
-    return text

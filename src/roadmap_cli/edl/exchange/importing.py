@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, InputMissing, UsageError
 from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.edl import gathering
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.exchange import adopting, reading_mlt, shotcut, timeline
+from roadmap_cli.edl.exchange import project as projects
 from roadmap_cli.edl.exchange.adopting import Revision
 from roadmap_cli.edl.exchange.seen import Seen
 from roadmap_cli.edl.exchange.timeline import Timeline
@@ -45,18 +47,17 @@ def take(state: State, project: Path, given: Sequence[Record], command: str, at:
         now = _seen(suffix, data, folder)
     except DataError as error:
         raise DataError(error.message, where=str(project), hint=error.hint, code=error.code) from None
-    found = timeline.gather(given)
-    sources = {str(source["id"]): source for source in found["edl.source"]}
+    known = {str(record["id"]): record for record in given if record["kind"] == "edl.source"}
     with state.read() as tx:
-        if not found["edl.plan"]:
-            found |= _stored(tx, now.plan_id, project)
-        found["edl.source"] = [*found["edl.source"], *sources.values()]
-        base = timeline.read(found) if found["edl.plan"] else None
-        known = {**{str(source["id"]): source for source in found["edl.source"]}, **sources}
+        brought = any(record["kind"] == "edl.plan" for record in given)
+        stream = given if brought else [*_stored(tx, now.plan_id, project), *known.values()]
+        whole = gathering.read(stream) if brought or now.plan_id else None
+        base = timeline.read(whole) if whole else None
+        known = {**(whole.sources if whole else {}), **known}
         _by_path(tx, now, known)
     then = _shown(suffix, base, folder, project) if base else Seen(now.fps)
     moment = clock.stamp(at)
-    revision = adopting.adopt(base, then, now, known, str(project), moment, shotcut.file_hash)
+    revision = adopting.adopt(base, then, now, known, str(project), moment, projects.file_hash)
     record = _record(revision, base, project, moment)
     with state.write() as tx:
         from roadmap_cli.state import records
@@ -129,25 +130,25 @@ def _shown(suffix: str, base: Timeline, folder: Path, project: Path) -> Seen:
     return reading_otio.read(otio.export(base).data, folder)
 
 
-def _stored(tx: Connection, plan_id: str, project: Path) -> dict[str, list[Record]]:
+def _stored(tx: Connection, plan_id: str, project: Path) -> list[Record]:
     """The plan a project names, from the state; nothing if it names none."""
     from roadmap_cli.state import records
 
     if not plan_id:
-        return {}
+        return []
     plan = records.get(tx, plan_id)
     if plan is None or plan.get("kind") != "edl.plan":
         raise DataError(
             f"the plan it came from is not stored here: {plan_id}", where=str(project),
             hint="give its records with --plan", code="no_plan",
         )  # fmt: skip
-    found: dict[str, list[Record]] = {"edl.plan": [plan]}
-    for kind in ("edl.cut", "edl.title", "edl.cue"):
-        found[kind] = [each for each in records.find(tx, kind=kind) if each.get("plan_id") == plan_id]
-    used = {each.get("source_id") for kind in ("edl.cut", "edl.cue") for each in found[kind]}
-    found["edl.source"] = [source for name in used if name and (source := records.get(tx, str(name)))]
-    found["edl.span"] = [span for span in records.find(tx, kind="edl.span") if span.get("source_id") in used]
-    return found
+    things = [
+        each for kind in gathering.PARTS for each in records.find(tx, kind=kind) if each.get("plan_id") == plan_id
+    ]
+    used = {str(each["source_id"]) for each in things if each.get("source_id")}
+    sources = [source for name in used if (source := records.get(tx, name))]
+    spans = [span for span in records.find(tx, kind="edl.span") if span.get("source_id") in used]
+    return [*sources, *spans, plan, *things]
 
 
 def _by_path(tx: Connection, now: Seen, known: dict[str, Record]) -> None:

@@ -10,17 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.edl import timecode
-from roadmap_cli.edl.exchange import drawn, mlt, mlt_filters
-from roadmap_cli.edl.exchange.export import Export, Losses
-from roadmap_cli.edl.exchange.mlt import Element, Warp
+from roadmap_cli.edl.exchange import drawn, mlt, mlt_filters, project
+from roadmap_cli.edl.exchange.export import Export
+from roadmap_cli.edl.exchange.mlt import Warp
 from roadmap_cli.edl.exchange.mlt_filters import Files, Filter
-from roadmap_cli.edl.exchange.shotcut import file_hash, lanes, note, source_length, streams, warp_of
+from roadmap_cli.edl.exchange.project import Project
 from roadmap_cli.edl.exchange.timeline import Clip, Timeline
 
 #: Kdenlive's mark for what it adds by itself.
@@ -48,22 +46,11 @@ class _Placed:
 
 
 @dataclass(slots=True)
-class _Document:
-    """The project in the making."""
+class _Document(Project):
+    """The project in the making, with its bin: what lies in it, and the numbers of sources and titles there."""
 
-    root: Element
-    timeline: Timeline
-    files: Files
-    losses: Losses
     bin: list[tuple[str, int]] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
-    names: mlt.Names = field(default_factory=mlt.Names)
-
-    def name(self, tag: str) -> str:
-        return self.names.next(tag)
-
-    def clock(self, frame: int) -> str:
-        return mlt.clock(frame, self.timeline.fps)
 
     def identity(self, what: str) -> str:
         return "{" + str(uuid.uuid5(_SPACE, f"{self.timeline.plan['id']} {what}")) + "}"
@@ -74,14 +61,13 @@ def export(timeline: Timeline, folder: str, base: Path) -> Export:
     root = ElementTree.Element(
         "mlt", {"LC_NUMERIC": "C", "producer": "main_bin", "root": str(base), "version": "7.18.0"}
     )
-    mlt.profile(root, timeline.width, timeline.height, timeline.fps)
-    document = _Document(root, timeline, Files(folder), Losses())
+    document = _Document(root, timeline, Files(folder))
     _black(document)
     for source in timeline.sources.values():
         _bin_clip(document, source)
     tracks = [
         _track(document, _cue_clips(document, lane), f"Music {n + 1}", sound=True)
-        for n, lane in enumerate(reversed(lanes(_playable(document))))
+        for n, lane in enumerate(reversed(project.lanes(project.playable(document))))
     ]
     if any(clip.has_sound for clip in timeline.clips):
         tracks.append(_track(document, _own_sound(document), "Sound", sound=True))
@@ -89,7 +75,7 @@ def export(timeline: Timeline, folder: str, base: Path) -> Export:
     tracks.append(_track(document, _pictures(document), "Picture", sound=False))
     tracks += [
         _track(document, _title_clips(document, lane), f"Titles {n + 1}", sound=False)
-        for n, lane in enumerate(lanes(timeline.titles))
+        for n, lane in enumerate(project.lanes(timeline.titles))
     ]
     sequence = _sequence(document, tracks, sounds)
     _main_bin(document, sequence)
@@ -98,11 +84,7 @@ def export(timeline: Timeline, folder: str, base: Path) -> Export:
         root, "tractor", {"kdenlive:projectTractor": 1}, id="tractor_project", in_=document.clock(0), out=last
     )
     mlt.sub(node, "track", producer=sequence, in_=document.clock(0), out=last)
-    if timeline.plan.get("loudness_lufs") is not None:
-        document.losses.add(
-            "plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export"
-        )
-    return Export(mlt.serialise(root), document.losses, document.files.held)
+    return document.export()
 
 
 def _black(document: _Document) -> None:
@@ -118,38 +100,14 @@ def _black(document: _Document) -> None:
 def _producer(
     document: _Document, source: Mapping[str, object], warp: Warp, reach: int, more: Mapping[str, object]
 ) -> str:
-    timeline = document.timeline
-    path = str(source.get("path", ""))
-    audio, video = streams(source)
-    length = max(source_length(source, timeline, warp.speed or 1), reach + 1)
-    common: dict[str, object] = {"length": length, "eof": "pause"}
-    told: dict[str, object] = {
-        "seekable": 1, "audio_index": audio, "video_index": video, "mute_on_pause": 0,
-        "kdenlive:id": document.ids.get(str(source.get("id")), ""), "kdenlive:clipname": Path(path).name,
-    }  # fmt: skip
-    out = document.clock(length - 1)
-    if warp.speed is None:
-        name = document.name("chain")
-        service: dict[str, object] = {"resource": path, "mlt_service": "avformat-novalidate"}
-        mlt.sub(document.root, "chain", common | service | told | dict(more), id=name, out=out)
-    else:
-        name = document.name("producer")
-        service = {
-            "resource": f"{warp.spelled}:{path}",
-            "mlt_service": "timewarp",
-            "warp_speed": warp.spelled,
-            "warp_resource": path,
-            "warp_pitch": 1,
-        }
-        mlt.sub(
-            document.root, "producer", common | service | told | dict(more), id=name, in_=document.clock(0), out=out
-        )
-    return name
+    number, name = document.ids.get(str(source.get("id")), ""), Path(str(source.get("path", ""))).name
+    told = {"kdenlive:id": number, "kdenlive:clipname": name, **more}
+    return str(project.producer(document, source, warp, reach, told, clocked=False).get("id"))
 
 
 def _bin_clip(document: _Document, source: Mapping[str, object]) -> None:
     """A source in the bin, with the number its uses refer to it by."""
-    length = source_length(source, document.timeline)
+    length = project.source_length(source, document.timeline)
     if not source.get("path") or not length:
         return
     number = _FIRST_ID + len(document.ids)
@@ -157,7 +115,8 @@ def _bin_clip(document: _Document, source: Mapping[str, object]) -> None:
     path = Path(str(source["path"]))
     more = {
         "kdenlive:control_uuid": document.identity(f"clip {number}"), "kdenlive:clip_type": 0, "kdenlive:folderid": -1,
-        "kdenlive:file_size": path.stat().st_size if path.is_file() else None, "kdenlive:file_hash": file_hash(path),
+        "kdenlive:file_size": path.stat().st_size if path.is_file() else None,
+        "kdenlive:file_hash": project.file_hash(path),
     }  # fmt: skip
     document.bin.append((_producer(document, source, Warp(0, None), length - 1, more), length))
 
@@ -166,13 +125,8 @@ def _bin_clip(document: _Document, source: Mapping[str, object]) -> None:
 
 
 def _pictures(document: _Document) -> list[_Placed]:
-    timeline = document.timeline
     placed: list[_Placed] = []
-    for clip in timeline.clips:
-        warp = warp_of(clip, timeline)
-        if not warp.exact:
-            document.losses.add("cut.range", "a few pictures differ: its range is shorter than its place", clip.id)
-        filters = mlt_filters.picture(clip, timeline, document.files, document.losses)
+    for clip, warp, filters in project.pictures(document):
         filters += _fades(document, clip)
         reach = warp.start + clip.frames + clip.tail - 1
         name = _producer(document, clip.source, warp, reach, {"set.test_audio": 1})
@@ -223,9 +177,8 @@ def _own_sound(document: _Document) -> list[_Placed]:
         clip = heard.clip
         if not clip.has_sound:
             continue
-        warp = warp_of(clip, timeline)
-        first = max(0, warp.start + heard.start - clip.start)
-        start = heard.start + first - (warp.start + heard.start - clip.start)
+        warp = project.warp_of(clip, timeline)
+        start, first = project.sound_place(heard, timeline)
         tail = clip.tail if heard.stop == clip.stop else 0
         frames = heard.stop - start + tail
         (begins, _), (ends, _) = clip.dips
@@ -242,31 +195,12 @@ def _own_sound(document: _Document) -> list[_Placed]:
     return placed
 
 
-def _playable(document: _Document) -> list[Record]:
-    found = []
-    for cue in document.timeline.cues:
-        if cue.get("source_id") in document.timeline.sources:
-            found.append(cue)
-        else:
-            document.losses.add("cue.sound", "made sounds have no file: not exported", str(cue.get("id")))
-    return found
-
-
 def _cue_clips(document: _Document, cues: Sequence[Record]) -> list[_Placed]:
     timeline = document.timeline
     placed: list[_Placed] = []
-    for cue in cues:
-        start = cue["timeline_in_frame"]
-        frames = min(cue["timeline_out_frame"], timeline.length) - start
-        if frames <= 0:
-            document.losses.add("cue", "a cue lies past the end: not exported", str(cue.get("id")))
-            continue
-        first = timecode.round_half_up(Fraction(int(cue.get("source_start_ms", 0)), 1000) * timeline.fps)
+    for cue, start, frames in project.placed(document, cues):
         source = timeline.sources[cue["source_id"]]
-        level = mlt_filters.ducked(cue, timeline)
-        filters = [Filter("volume", {"level": level}, "", "volume")] if level != "0" else []
-        fades = [min(int(cue.get(name) or 0), frames) for name in ("fade_in_frames", "fade_out_frames")]
-        filters += mlt_filters.sound_fades(fades[0], fades[1], frames, timeline)
+        first, filters = project.cue_sound(cue, frames, timeline)
         name = _producer(document, source, Warp(first, None), first + frames - 1, {"set.test_image": 1})
         number = document.ids.get(str(source.get("id")), _FIRST_ID)
         placed.append(_Placed(name, number, start, first, frames, filters))
@@ -276,19 +210,13 @@ def _cue_clips(document: _Document, cues: Sequence[Record]) -> list[_Placed]:
 def _title_clips(document: _Document, titles: Sequence[Record]) -> list[_Placed]:
     timeline = document.timeline
     placed: list[_Placed] = []
-    for record in titles:
-        start = record["timeline_in_frame"]
-        frames = min(record["timeline_out_frame"], timeline.length) - start
-        if frames <= 0:
-            document.losses.add("title", "a title lies past the end: not exported", str(record.get("id")))
-            continue
+    for record, start, frames in project.placed(document, titles):
         number = _FIRST_ID + len(document.ids)
         document.ids[str(record["id"])] = number
-        words = str(record["text"]).partition("\n")[0][:60]
         told = {
             "length": frames, "eof": "pause", "resource": "#00000000", "aspect_ratio": 1, "mlt_service": "color",
-            "mlt_image_format": "rgba", "kdenlive:id": number, "kdenlive:clipname": words, "kdenlive:clip_type": 3,
-            "kdenlive:folderid": -1,
+            "mlt_image_format": "rgba", "kdenlive:id": number, "kdenlive:clipname": project.caption(record),
+            "kdenlive:clip_type": 3, "kdenlive:folderid": -1,
         }  # fmt: skip
         names = []
         for what in ("bin", "track"):
@@ -327,10 +255,9 @@ def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound:
         node = mlt.sub(document.root, "playlist", told, id=name)
         at = 0
         for clip in entries:
-            if clip.start > at:
-                mlt.sub(node, "blank", length=document.clock(clip.start - at))
-            ends = {"in_": document.clock(clip.first), "out": document.clock(clip.first + clip.frames - 1)}
-            entry = mlt.sub(node, "entry", {"kdenlive:id": clip.bin_id}, producer=clip.producer, **ends)
+            told_of = {"kdenlive:id": clip.bin_id}
+            entry = project.lay(document, node, at, clip.start, clip.frames, clip.first, clip.producer, told_of)
+            ends = document.ends(clip.first, clip.frames)
             for filtered in clip.filters:
                 named = {"kdenlive_id": filtered.kdenlive or filtered.service}
                 held = {key: value for key, value in filtered.properties.items() if not key.startswith("shotcut:")}
@@ -390,7 +317,7 @@ def _sequence(document: _Document, tracks: Sequence[str], sounds: int) -> str:
         "kdenlive:producer_type": 17,
         "kdenlive:id": _FIRST_ID - 1, "kdenlive:clip_type": 0, "kdenlive:folderid": _FOLDER,
         "kdenlive:duration": document.clock(timeline.length), "kdenlive:maxduration": timeline.length,
-        "kdenlive:description": note(timeline), "kdenlive:sequenceproperties.hasAudio": int(sounds > 0),
+        "kdenlive:description": project.note(timeline), "kdenlive:sequenceproperties.hasAudio": int(sounds > 0),
         "kdenlive:sequenceproperties.hasVideo": 1, "kdenlive:sequenceproperties.activeTrack": sounds,
         "kdenlive:sequenceproperties.tracksCount": len(tracks),
         "kdenlive:sequenceproperties.documentuuid": document.identity("document"),
@@ -413,19 +340,9 @@ def _guides(document: _Document) -> str:
     """A guide with its reason at each cut, and one at each beat, as Kdenlive keeps them: JSON."""
     import json
 
-    timeline = document.timeline
     found = [
-        {
-            "comment": f"{clip.position + 1}: {clip.reason}" if clip.reason else str(clip.position + 1),
-            "pos": clip.start,
-            "type": 0,
-        }
-        for clip in timeline.clips
+        {"comment": text, "pos": at, "type": int(is_beat)} for at, text, is_beat in project.labels(document.timeline)
     ]
-    for beat in timeline.beats:
-        at = timeline.at_source(beat.get("source_id"), int(beat.get("in_frame", -1)))
-        if at is not None:
-            found.append({"comment": f"{beat.get('role', 'beat')}: {beat.get('why', '')}", "pos": at, "type": 1})
     return json.dumps(found)
 
 
@@ -443,7 +360,7 @@ def _main_bin(document: _Document, sequence: str) -> None:
         "kdenlive:docproperties.audioChannels": 2,
         "kdenlive:docproperties.decimalPoint": ".",
         "kdenlive:docproperties.seekOffset": 30000,
-        "kdenlive:documentnotes": note(timeline),
+        "kdenlive:documentnotes": project.note(timeline),
         "xml_retain": 1,
     }
     node = mlt.sub(document.root, "playlist", told, id="main_bin")

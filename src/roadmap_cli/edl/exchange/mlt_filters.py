@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.edl import edit
+from roadmap_cli.edl import cleaning, edit, speaking
 from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, Box
 from roadmap_cli.edl.exchange import drawn, mlt
 from roadmap_cli.edl.exchange.export import Losses
@@ -221,24 +221,28 @@ def sound(clip: Clip, fade_in: int, fade_out: int, length: int, timeline: Timeli
     if said.mute:
         made.append(Filter("volume", {"gain": 0}, "muteVolume", "mute"))
         return made
-    if said.hum_hz:
-        for times in (1, 2, 3, 4):
-            hum = {"av.frequency": f"{said.hum_hz * times:g}", "av.f": f"{said.hum_hz * times:g}", "av.width_type": "q"}
-            made.append(Filter("avfilter.bandreject", hum | {"av.t": "q", "av.width": 30, "av.w": 30}))
-    if said.denoise_db:
-        made.append(
-            Filter("avfilter.afftdn", {"av.noise_reduction": f"{said.denoise_db:g}", "av.nr": f"{said.denoise_db:g}"})
-        )
-    if said.deess:
-        made.append(Filter("avfilter.deesser", {"av.i": f"{said.deess:g}"}))
-    if said.presence_db:
-        lift = {"av.frequency": 2828, "av.f": 2828, "av.width_type": "o", "av.t": "o", "av.width": 1, "av.w": 1}
-        gain = {"av.gain": f"{said.presence_db:g}", "av.g": f"{said.presence_db:g}"}
-        made.append(Filter("avfilter.equalizer", lift | gain))
+    made += [_filtered(name, told) for name, told in cleaning.chain(said)]
     if said.gain_db:
         made.append(Filter("volume", {"level": f"{said.gain_db:g}"}, "audioGain", "volume"))
     made += sound_fades(fade_in, fade_out, length, timeline)
     return made
+
+
+#: Options of ffmpeg's filters by their short and their long names: versions of MLT know them by one or the other.
+_LONG = {
+    "f": "frequency", "t": "width_type", "w": "width", "g": "gain", "nr": "noise_reduction", "nf": "noise_floor",
+    "tn": "track_noise",
+}  # fmt: skip
+_SHORT = {long: short for short, long in _LONG.items()}
+
+
+def _filtered(name: str, told: Mapping[str, str | int]) -> Filter:
+    """A filter of ffmpeg's as MLT holds it."""
+    held: dict[str, object] = {}
+    for option, value in told.items():
+        for spelled in dict.fromkeys((_LONG.get(option, option), _SHORT.get(option, option))):
+            held[f"av.{spelled}"] = value
+    return Filter(f"avfilter.{name}", held)
 
 
 def sound_fades(fade_in: int, fade_out: int, length: int, timeline: Timeline) -> list[Filter]:
@@ -298,22 +302,14 @@ def ducked(cue: Mapping[str, Any], timeline: Timeline) -> str:
 def duck_points(cue: Mapping[str, Any], timeline: Timeline) -> list[tuple[int, float]]:
     """A cue's level in decibels at frames from its start: back under speech, at its gain elsewhere.
 
-    It steps back over a fifth of a second before speech and comes back over a second after it. One point if there is
-    nothing to step back for.
+    One point if there is nothing to step back for.
     """
     gain, depth = float(cue.get("gain_db", 0.0)), float(cue.get("duck_db", 0.0))
     start, stop = cue["timeline_in_frame"], cue["timeline_out_frame"]
-    fps = timeline.fps
-    down, up = max(1, round(fps / 5)), max(1, round(fps))
-    stretches = [(max(a, start), min(b, stop)) for a, b in timeline.speech() if a < stop and b > start]
-    if not depth or not stretches:
+    down, up = (max(1, round(seconds * timeline.fps)) for seconds in (speaking.ATTACK_S, speaking.RELEASE_S))
+    joined = [(max(a, start), min(b, stop)) for a, b in timeline.speech() if a < stop and b > start]
+    if not depth or not joined:
         return [(0, gain)]
-    joined: list[tuple[int, int]] = []
-    for a, b in stretches:
-        if joined and a - joined[-1][1] <= down + up:
-            joined[-1] = (joined[-1][0], b)
-        else:
-            joined.append((a, b))
     points: dict[int, float] = {0: gain}
     for a, b in joined:
         points[max(0, a - down - start)] = gain if a - down > start else gain - depth

@@ -189,7 +189,7 @@ def _told(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lanes(things: Any) -> list[list[Record]]:
-    from roadmap_cli.edl.exchange.shotcut import lanes
+    from roadmap_cli.edl.exchange.project import lanes
 
     return lanes(things)
 

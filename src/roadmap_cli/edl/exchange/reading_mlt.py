@@ -16,8 +16,8 @@ from pathlib import Path
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl.exchange import mlt
 from roadmap_cli.edl.exchange.mlt import Element
+from roadmap_cli.edl.exchange.project import ORIGIN, PLAN
 from roadmap_cli.edl.exchange.seen import Seen, SeenClip, SeenFilter, SeenSound, SeenTitle
-from roadmap_cli.edl.exchange.shotcut import ORIGIN, PLAN
 
 #: A project larger than this is none.
 LARGEST_BYTES = 64 * 1024 * 1024

@@ -8,116 +8,54 @@ the playlist. Shotcut numbers ids anew when it saves, so that what must come bac
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.edl import timecode
-from roadmap_cli.edl.exchange import drawn, mlt, mlt_filters
-from roadmap_cli.edl.exchange.export import Export, Losses
+from roadmap_cli.edl.exchange import drawn, mlt, mlt_filters, project
+from roadmap_cli.edl.exchange.export import Export
 from roadmap_cli.edl.exchange.mlt import Element, Warp
 from roadmap_cli.edl.exchange.mlt_filters import Files, Filter
+from roadmap_cli.edl.exchange.project import ORIGIN, PLAN, Project
 from roadmap_cli.edl.exchange.timeline import Clip, Heard, Timeline
 
 #: The MLT and Shotcut versions whose way of writing this follows: older ones would be refused by nobody.
 _MLT_VERSION, _TITLE = "7.12.0", "Shotcut version 22.12.21"
-#: Properties that bring ids back: of MLT's, Shotcut drops none it does not know.
-ORIGIN, PLAN = "edl:origin", "edl:plan"
-_HASHED_BYTES = 1_000_000
-
 #: Gives Shotcut's hash of a file; "" for one that cannot be read.
 Hash = Callable[[Path], str]
 
 
 @dataclass(slots=True)
-class _Document:
-    """The project in the making."""
+class _Document(Project):
+    """The project in the making. `hash_of` names the content of files."""
 
-    root: Element
-    timeline: Timeline
-    files: Files
-    losses: Losses
-    hash_of: Hash
-    names: mlt.Names = field(default_factory=mlt.Names)
-
-    def name(self, tag: str) -> str:
-        return self.names.next(tag)
-
-    def clock(self, frame: int) -> str:
-        return mlt.clock(frame, self.timeline.fps)
+    hash_of: Hash = project.file_hash
 
 
-def file_hash(path: Path) -> str:
-    """Shotcut's name for a file's content: MD5 of all of it, or of its first and last million bytes if it is large."""
-    digest = hashlib.md5(usedforsecurity=False)
-    try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            if size > 2 * _HASHED_BYTES:
-                digest.update(file.read(_HASHED_BYTES))
-                file.seek(size - _HASHED_BYTES)
-            digest.update(file.read())
-    except OSError:
-        return ""
-    return digest.hexdigest()
-
-
-def export(timeline: Timeline, folder: str, hash_of: Hash = file_hash) -> Export:
+def export(timeline: Timeline, folder: str, hash_of: Hash = project.file_hash) -> Export:
     """The project. `folder` is the name of the directory beside it that holds the files it needs."""
-    losses = Losses()
     root = ElementTree.Element(
         "mlt", {"LC_NUMERIC": "C", "version": _MLT_VERSION, "title": _TITLE, "producer": "main_bin"}
     )
-    mlt.profile(root, timeline.width, timeline.height, timeline.fps)
-    document = _Document(root, timeline, Files(folder), losses, hash_of)
+    document = _Document(root, timeline, Files(folder), hash_of=hash_of)
     _bin(document)
     _background(document)
     detached = _detached(timeline)
     heard = {entry.clip.position: entry for entry in timeline.heard}
     tracks = [_picture_track(document, detached)]
-    tracks += [_title_track(document, lane, n) for n, lane in enumerate(lanes(timeline.titles))]
+    tracks += [_title_track(document, lane, n) for n, lane in enumerate(project.lanes(timeline.titles))]
     pictures = len(tracks)
     if detached:
         tracks.append(_sound_track(document, [heard[position] for position in sorted(detached)]))
-    tracks += [_cue_track(document, lane, n, bool(detached)) for n, lane in enumerate(lanes(_playable(document)))]
+    music = project.lanes(project.playable(document))
+    tracks += [_cue_track(document, lane, n, bool(detached)) for n, lane in enumerate(music)]
     _tractor(document, tracks, pictures)
-    if timeline.plan.get("loudness_lufs") is not None:
-        losses.add("plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export")
-    return Export(mlt.serialise(root), losses, document.files.held)
+    return document.export()
 
 
 # -- producers -------------------------------------------------------------------------------------------------------
-
-
-def streams(source: Mapping[str, object]) -> tuple[int, int]:
-    """The numbers of the first sound and the first picture stream of a source; -1 for none."""
-    listed = source.get("streams")
-    kinds = (
-        [stream.get("type") if isinstance(stream, dict) else None for stream in listed]
-        if isinstance(listed, list)
-        else []
-    )
-    picture = source.get("has_picture", True) is not False
-    if not kinds:
-        return (1 if picture else 0) if source.get("has_sound") else -1, 0 if picture else -1
-    sound = kinds.index("audio") if "audio" in kinds and source.get("has_sound", True) else -1
-    return sound, kinds.index("video") if picture and "video" in kinds else -1
-
-
-def source_length(source: Mapping[str, object], timeline: Timeline, speed: object = 1) -> int:
-    """How many programme frames a source lasts at a speed."""
-    try:
-        if source.get("frames"):
-            seconds = int(str(source["frames"])) / timecode.rational(source.get("fps"))
-        else:
-            seconds = timecode.rational(source.get("duration"))
-    except Exception:  # noqa: BLE001 - a source without a length is as long as it is used
-        return 0
-    return max(1, timecode.round_half_up(seconds * timeline.fps / Fraction(str(speed))))
 
 
 def _producer(
@@ -133,45 +71,17 @@ def _producer(
     picture: bool = True,
 ) -> str:
     """One copy of a clip with its filters; `reach` is the last frame it must have, `window` the filters' in and out."""
-    timeline = document.timeline
-    path = str(source.get("path", ""))
-    audio, video = streams(source)
-    audio, video = audio if sound else -1, video if picture else -1
-    length = max(source_length(source, timeline, warp.speed or 1), reach + 1)
-    common: dict[str, object] = {
-        "length": document.clock(length),
-        "eof": "pause",
-    }
-    streamed: dict[str, object] = {
-        "seekable": 1,
-        "audio_index": audio,
-        "video_index": video,
-        "mute_on_pause": 0,
-        "shotcut:hash": document.hash_of(Path(path)),
-    }
-    out = document.clock(length - 1)
+    path = Path(str(source.get("path", "")))
+    told: dict[str, object] = {"shotcut:hash": document.hash_of(path)}
     if warp.speed is None:
-        name = document.name("chain")
-        node = mlt.sub(
-            document.root, "chain",
-            common | {"resource": path, "mlt_service": "avformat-novalidate"} | streamed
-            | {"shotcut:caption": Path(path).name},
-            id=name, out=out,
-        )  # fmt: skip
+        told["shotcut:caption"] = path.name
     else:
-        name = document.name("producer")
-        caption = f"{Path(path).name} ({warp.spelled}x)"
-        node = mlt.sub(
-            document.root, "producer",
-            common | {"resource": f"{warp.spelled}:{path}", "mlt_service": "timewarp"} | streamed
-            | {"warp_speed": warp.spelled, "warp_resource": path, "warp_pitch": 1, "shotcut:producer": "avformat",
-               "shotcut:caption": caption},
-            id=name, in_=document.clock(0), out=out,
-        )  # fmt: skip
-    mlt.put(node, dict(more))
+        told |= {"shotcut:producer": "avformat", "shotcut:caption": f"{path.name} ({warp.spelled}x)"}
+    told |= dict(more)
+    node = project.producer(document, source, warp, reach, told, clocked=True, sound=sound, picture=picture)
     for filtered in filters:
         _filter(document, node, filtered, window)
-    return name
+    return str(node.get("id"))
 
 
 def _filter(document: _Document, node: Element, filtered: Filter, window: tuple[int, int] | None) -> None:
@@ -203,7 +113,7 @@ def _bin(document: _Document) -> None:
     entries = []
     for source in document.timeline.sources.values():
         if source.get("path"):
-            length = source_length(source, document.timeline)
+            length = project.source_length(source, document.timeline)
             if length:
                 entries.append((_producer(document, source, Warp(0, None), length - 1, {}), length))
     node = mlt.sub(document.root, "playlist", {"xml_retain": 1}, id="main_bin", title=_TITLE)
@@ -226,14 +136,6 @@ def _background(document: _Document) -> None:
 # -- tracks ----------------------------------------------------------------------------------------------------------
 
 
-def warp_of(clip: Clip, timeline: Timeline) -> Warp:
-    """Where a clip begins in its producer so that no picture of another shot is seen, its tail included."""
-    tail = 0
-    if clip.tail:
-        tail = -int(-(clip.tail / timeline.fps * clip.speed * clip.rate) // 1)
-    return mlt.place(clip.first, clip.end + tail, clip.rate, clip.speed, timeline.fps, clip.frames + clip.tail)
-
-
 @dataclass(frozen=True, slots=True)
 class _Part:
     """An element of a playlist."""
@@ -246,12 +148,8 @@ class _Part:
 def _picture_track(document: _Document, detached: set[int]) -> tuple[str, str]:
     timeline = document.timeline
     warps, filters = [], []
-    for clip in timeline.clips:
-        warp = warp_of(clip, timeline)
-        if not warp.exact:
-            document.losses.add("cut.range", "a few pictures differ: its range is shorter than its place", clip.id)
+    for clip, warp, made in project.pictures(document):
         warps.append(warp)
-        made = mlt_filters.picture(clip, timeline, document.files, document.losses)
         if clip.position not in detached and clip.source.get("has_sound"):
             made += mlt_filters.sound(clip, 0, 0, clip.frames + clip.tail, timeline)
         filters.append(made + mlt_filters.picture_fades(clip, timeline))
@@ -352,9 +250,8 @@ def _sound_track(document: _Document, heard: Sequence[Heard]) -> tuple[str, str]
     entries: list[tuple[int, int, int, str]] = []
     for entry in heard:
         clip = entry.clip
-        warp = warp_of(clip, timeline)
-        first = max(0, warp.start + entry.start - clip.start)
-        start = entry.start + (first - (warp.start + entry.start - clip.start))
+        warp = project.warp_of(clip, timeline)
+        start, first = project.sound_place(entry, timeline)
         frames = entry.stop - start
         filters = mlt_filters.sound(clip, clip.fade_in, clip.fade_out, frames, timeline)
         told = {"shotcut:comment": clip.reason, ORIGIN: clip.id}
@@ -367,14 +264,9 @@ def _sound_track(document: _Document, heard: Sequence[Heard]) -> tuple[str, str]
 def _title_track(document: _Document, titles: Sequence[Record], number: int) -> tuple[str, str]:
     timeline = document.timeline
     entries = []
-    for record in titles:
-        start = record["timeline_in_frame"]
-        frames = min(record["timeline_out_frame"], timeline.length) - start
-        if frames <= 0:
-            document.losses.add("title", "a title lies past the end: not exported", str(record.get("id")))
-            continue
+    for record, start, frames in project.placed(document, titles):
         told = {
-            "shotcut:caption": str(record["text"]).partition("\n")[0][:60],
+            "shotcut:caption": project.caption(record),
             "shotcut:comment": record.get("reason", ""),
             ORIGIN: record.get("origin_id") or record["id"],
         }
@@ -394,34 +286,12 @@ def _title_track(document: _Document, titles: Sequence[Record], number: int) -> 
     return _playlist(document, entries, {"shotcut:video": 1, "shotcut:name": f"V{number + 2}"}), ""
 
 
-def _playable(document: _Document) -> list[Record]:
-    """The cues that are a stretch of a file; a made sound has none."""
-    found = []
-    for cue in document.timeline.cues:
-        if cue.get("source_id") in document.timeline.sources:
-            found.append(cue)
-        elif cue.get("source_id"):
-            document.losses.add("cue.source", "its source is not in the stream: not exported", str(cue.get("id")))
-        else:
-            document.losses.add("cue.sound", "made sounds have no file: not exported", str(cue.get("id")))
-    return found
-
-
 def _cue_track(document: _Document, cues: Sequence[Record], number: int, detached: bool) -> tuple[str, str]:
     timeline = document.timeline
     entries = []
-    for cue in cues:
-        start = cue["timeline_in_frame"]
-        frames = min(cue["timeline_out_frame"], timeline.length) - start
-        if frames <= 0:
-            document.losses.add("cue", "a cue lies past the end: not exported", str(cue.get("id")))
-            continue
-        first = timecode.round_half_up(Fraction(int(cue.get("source_start_ms", 0)), 1000) * timeline.fps)
+    for cue, start, frames in project.placed(document, cues):
+        first, filters = project.cue_sound(cue, frames, timeline)
         window = (first, first + frames - 1)
-        level = mlt_filters.ducked(cue, timeline)
-        filters = [Filter("volume", {"level": level}, "audioGain", "volume")] if level != "0" else []
-        fades = [min(int(cue.get(name) or 0), frames) for name in ("fade_in_frames", "fade_out_frames")]
-        filters += mlt_filters.sound_fades(fades[0], fades[1], frames, timeline)
         told = {"shotcut:comment": cue.get("reason", ""), ORIGIN: cue.get("origin_id") or cue["id"]}
         source = timeline.sources[cue["source_id"]]
         name = _producer(document, source, Warp(first, None), window[1], told, filters, window, picture=False)
@@ -436,25 +306,9 @@ def _playlist(document: _Document, entries: Sequence[tuple[int, int, int, str]],
     node = mlt.sub(document.root, "playlist", properties, id=name)
     at = 0
     for start, frames, first, producer in entries:
-        if start > at:
-            mlt.sub(node, "blank", length=document.clock(start - at))
-        ends = {"in_": document.clock(first), "out": document.clock(first + frames - 1)}
-        mlt.sub(node, "entry", producer=producer, **ends)
+        project.lay(document, node, at, start, frames, first, producer)
         at = start + frames
     return name
-
-
-def lanes(things: Sequence[Record]) -> list[list[Record]]:
-    """Things in order of their start, on as few tracks as hold them without overlap."""
-    lanes: list[list[Record]] = []
-    for thing in things:
-        for lane in lanes:
-            if lane[-1]["timeline_out_frame"] <= thing["timeline_in_frame"]:
-                lane.append(thing)
-                break
-        else:
-            lanes.append([thing])
-    return lanes
 
 
 def _tractor(document: _Document, tracks: Sequence[tuple[str, str]], pictures: int) -> None:
@@ -462,7 +316,7 @@ def _tractor(document: _Document, tracks: Sequence[tuple[str, str]], pictures: i
     node = mlt.sub(
         document.root, "tractor",
         {"shotcut": 1, "shotcut:projectAudioChannels": 2, "shotcut:projectFolder": 0,
-         "shotcut:projectNote": note(timeline), PLAN: timeline.plan["id"]},
+         "shotcut:projectNote": project.note(timeline), PLAN: timeline.plan["id"]},
         id=document.name("tractor"), title=_TITLE, in_=document.clock(0), out=document.clock(timeline.length - 1),
     )  # fmt: skip
     _markers(document, node)
@@ -480,36 +334,14 @@ def _tractor(document: _Document, tracks: Sequence[tuple[str, str]], pictures: i
             mlt.sub(node, "transition", blend, id=document.name("transition"))
 
 
-def note(timeline: Timeline) -> str:
-    """What the plan is, in words, for the project's notes."""
-    plan = timeline.plan
-    lines = [f"intent: {plan['intent']}"] if plan.get("intent") else []
-    lines += [f"style: {plan['style']}"] if plan.get("style") else []
-    lines.append(f"{len(timeline.clips)} cuts, {timecode.clock(timeline.length, timeline.fps)}")
-    lines += [f"- {reason}" for reason in plan.get("reasons", []) if isinstance(reason, str)]
-    lines.append(f"{PLAN} {plan['id']}")
-    return "\n".join(lines)
-
-
 def _markers(document: _Document, node: Element) -> None:
     """A marker with its reason at each cut, and one at each beat of the story."""
-    timeline = document.timeline
     markers = [
-        (
-            clip.start,
-            clip.start,
-            f"{clip.position + 1}: {clip.reason}" if clip.reason else f"{clip.position + 1}",
-            "#008080",
-        )
-        for clip in timeline.clips
+        (at, text, "#ff8000" if is_beat else "#008080") for at, text, is_beat in project.labels(document.timeline)
     ]
-    for beat in timeline.beats:
-        at = timeline.at_source(beat.get("source_id"), int(beat.get("in_frame", -1)))
-        if at is not None:
-            markers.append((at, at, f"{beat.get('role', 'beat')}: {beat.get('why', '')}", "#ff8000"))
     if not markers:
         return
     held = ElementTree.SubElement(node, "properties", {"name": "shotcut:markers"})
-    for number, (start, end, text, colour) in enumerate(sorted(markers)):
+    for number, (at, text, colour) in enumerate(sorted(markers)):
         marker = ElementTree.SubElement(held, "properties", {"name": str(number)})
-        mlt.put(marker, {"text": text, "start": document.clock(start), "end": document.clock(end), "color": colour})
+        mlt.put(marker, {"text": text, "start": document.clock(at), "end": document.clock(at), "color": colour})

@@ -6,7 +6,7 @@ same in every format.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -14,15 +14,10 @@ from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, require
-from roadmap_cli.edl import edit, grade, timecode
+from roadmap_cli.edl import edit, grade, speaking, timecode
 from roadmap_cli.edl.edit import Blur, Framing, Sound, Transition
+from roadmap_cli.edl.gathering import Edit
 from roadmap_cli.edl.grade import Grade
-
-#: Records an export reads; everything else passes by.
-KINDS = (
-    "edl.source", "edl.shot", "edl.scene", "edl.span", "edl.word", "edl.beat", "edl.plan", "edl.cut", "edl.title",
-    "edl.cue",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +118,7 @@ class Timeline:
     spans: Sequence[Record] = ()
     words: Sequence[Record] = ()
     scenes: Sequence[Record] = ()
+    shots: Mapping[str, Record] = field(default_factory=dict)
 
     @property
     def heard(self) -> list[Heard]:
@@ -146,32 +142,13 @@ class Timeline:
         return None
 
     def speech(self) -> list[tuple[int, int]]:
-        """Programme frames in which a source's speech is heard, from its edl.span records, in order and merged."""
-        found: list[tuple[int, int]] = []
-        for heard in self.heard:
-            clip = heard.clip
-            if not clip.has_sound:
-                continue
-            for span in self.spans:
-                if span.get("source_id") != clip.source.get("id") or span.get("sort") != "speech":
-                    continue
-                ends = [
-                    clip.start
-                    + timecode.round_half_up(
-                        (Fraction(int(span[name]), 1000) - clip.first / clip.rate) / clip.speed * self.fps
-                    )
-                    for name in ("start_ms", "end_ms")
-                ]
-                start, stop = max(ends[0], heard.start), min(ends[1], heard.stop)
-                if start < stop:
-                    found.append((start, stop))
-        merged: list[tuple[int, int]] = []
-        for start, stop in sorted(found):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-            else:
-                merged.append((start, stop))
-        return merged
+        """Programme frames in which a source's speech is heard, in order, short pauses bridged."""
+        heard = [(entry.clip.record, entry.start, entry.stop) for entry in self.heard if entry.clip.has_sound]
+        stretches = speaking.in_programme(heard, self.spans, self.shots, self.fps)
+        found = [
+            (timecode.round_half_up(low * self.fps), timecode.round_half_up(high * self.fps)) for low, high in stretches
+        ]
+        return [(low, high) for low, high in found if low < high]
 
 
 def crosses(change: Transition) -> bool:
@@ -179,35 +156,17 @@ def crosses(change: Transition) -> bool:
     return change.sort not in {"fade_black", "fade_white"}
 
 
-def gather(stream: Iterable[Record]) -> dict[str, list[Record]]:
-    """The records of one edit by kind. Raises DataError if there is more than one plan."""
-    found: dict[str, list[Record]] = {kind: [] for kind in KINDS}
-    for record in stream:
-        if record["kind"] in found:
-            found[record["kind"]].append(record)
-    if len(found["edl.plan"]) > 1:
-        raise DataError("more than one edl.plan record: one plan at a time", code="two_plans")
-    return found
-
-
-def read(found: Mapping[str, Sequence[Record]]) -> Timeline:
-    """The timeline of the records of one edit. Raises DataError for what is missing or does not fit together."""
-    if not found.get("edl.plan"):
-        raise DataError("no plan in the input", hint="edl-scan, edl-plan and edl-check come before", code="no_plan")
-    plan = found["edl.plan"][0]
-    name = require(plan, "id", str)
+def read(found: Edit) -> Timeline:
+    """The timeline of an edit. Raises DataError for what is missing or does not fit together."""
+    plan, sources = found.plan, found.sources
     fps = timecode.rational(plan.get("fps"), field="fps")
     width, height = require(plan, "width", int), require(plan, "height", int)
-    sources = {require(source, "id", str): source for source in found.get("edl.source", ())}
-    cuts = list(found.get("edl.cut", ()))
+    cuts = list(found.cuts)
     if not cuts:
         raise DataError("plan has no cuts", code="empty_plan")
     if not 2 <= width <= 16384 or not 2 <= height <= 16384:
         raise DataError(f"plan has no size that can be: {width} by {height}", code="bad_size")
-    things = [*cuts, *found.get("edl.title", ()), *found.get("edl.cue", ())]
-    for thing in things:
-        if thing.get("plan_id") != name:
-            raise DataError(f"{thing['kind']} {thing.get('id')} belongs to another plan", code="two_plans")
+    for thing in found.things:
         if (
             require(thing, "timeline_in_frame", int) < 0
             or require(thing, "timeline_out_frame", int) <= thing["timeline_in_frame"]
@@ -222,13 +181,14 @@ def read(found: Mapping[str, Sequence[Record]]) -> Timeline:
         height,
         clips[-1].stop,
         clips,
-        tuple(sorted(found.get("edl.title", ()), key=lambda title: title["timeline_in_frame"])),
-        tuple(sorted(found.get("edl.cue", ()), key=lambda cue: cue["timeline_in_frame"])),
+        tuple(sorted(found.titles, key=lambda title: title["timeline_in_frame"])),
+        tuple(sorted(found.cues, key=lambda cue: cue["timeline_in_frame"])),
         sources,
-        tuple(found.get("edl.beat", ())),
-        tuple(found.get("edl.span", ())),
-        tuple(found.get("edl.word", ())),
-        tuple(found.get("edl.scene", ())),
+        tuple(found.of("edl.beat")),
+        tuple(found.of("edl.span")),
+        tuple(found.of("edl.word")),
+        tuple(found.of("edl.scene")),
+        found.shots,
     )
 
 

@@ -11,12 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from roadmap_cli.core.records import Record
+from roadmap_cli.edl import cleaning, timecode
 from roadmap_cli.edl import edit as fields
-from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback import heard
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, number
-from roadmap_cli.edl.programs import Chain
 
 #: Speech should stand this far over music in LU, and no further.
 LEAST_OVER, MOST_OVER = 12.0, 20.0
@@ -371,7 +370,7 @@ def _hum(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Mea
     if (stands > HUM_DB or (wanted.insist and not says_hiss)) and not has.hum_hz and not (says_hiss and stands < 20):
         before = heard.line_level(sound, base)
         target = before - min(12.0, stands)
-        after = heard.line_level(heard.cut_samples(footage, cut, hum_filters(base)), base)
+        after = heard.line_level(heard.cut_samples(footage, cut, cleaning.hum(base)), base)
         return Measured("hum", "dB", before, target, after, cut), {"hum_hz": float(base)}
     before = heard.floor_db(sound)
     first = Measured("noise floor", "dB", before, thing=cut)
@@ -383,21 +382,12 @@ def _hum(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Mea
     for strength in (4.0, 6.0, 8.0, 10.0, 12.0):
         if strength <= has.denoise_db:
             continue
-        best, after = strength, heard.floor_db(heard.cut_samples(footage, cut, hiss_filters(strength, level)))
+        found = heard.cut_samples(footage, cut, cleaning.hiss(strength, level))
+        best, after = strength, heard.floor_db(found)
         if after <= target:
             break
     changed = {"denoise_db": best, "noise_db": level}
     return Measured("noise floor", "dB", before, target, after, cut), changed if best else {}
-
-
-def hum_filters(base: float) -> Chain:
-    """Notches at mains hum and its harmonics, as the render has them."""
-    return [("bandreject", {"f": f"{base * n:g}", "width_type": "h", "w": str(2 + n)}) for n in range(1, 6)]
-
-
-def hiss_filters(strength: float, level: float) -> Chain:
-    """Noise of a level reduced by a number of dB, as the render has it."""
-    return [fields.hiss_filter(strength, level)]
 
 
 def _sharp_s(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple[Measured, dict[str, Any]]:
@@ -411,7 +401,7 @@ def _sharp_s(footage: Footage, cut: Record, sound: Any, wanted: Wanted) -> tuple
             continue
         best, after = (
             strength,
-            heard.sibilance_db(heard.cut_samples(footage, cut, [("deesser", {"i": f"{strength:g}"})])),
+            heard.sibilance_db(heard.cut_samples(footage, cut, cleaning.sharp_s(strength))),
         )
         if after <= target:
             break

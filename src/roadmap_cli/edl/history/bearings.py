@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ _SPOKEN = frozenset({"edl.finding", "edl.murch"})
 class Bearings:
     """The stream that came in, sifted: an edit's own records are kept, the others go on."""
 
-    edit: Edit = field(default_factory=Edit)
+    edit: Edit | None = None
 
     def sift(self, stream: Iterable[Record]) -> Iterator[Record]:
         """Take in a stream, giving what is not part of an edit. Raises DataError as `gathering.read`."""
@@ -40,25 +40,25 @@ class Bearings:
 
     def settle(self, tx: Connection, command: str, at: datetime) -> Revision | None:
         """The revision to start from, stored if the stream's plan was not; None if there is no edit at all."""
-        if self.edit.plan is None:
+        if self.edit is None:
             return self._current(tx)
         sources = list(self.edit.sources.values())
         return revisions.adopt(tx, self.edit.plan, self.edit.things, sources, at, command)
 
     def look(self, tx: Connection) -> tuple[Revision, Head] | None:
         """The revision to look at and what it holds, without storing anything; None if there is no edit at all."""
-        plan = self.edit.plan
-        if plan is None:
+        if self.edit is None:
             found = self._current(tx)
             return None if found is None else (found, revisions.whole(tx, found))
+        plan = self.edit.plan
         found = revisions.find(tx, plan["id"]) or Revision(plan["id"], root_of(plan), None, None)
         return found, Head(plan, self.edit.things, list(self.edit.sources.values()))
 
     def stream(self, found: Head) -> list[Record]:
         """A revision as a stream: with the sources and measurements that came in, where some did."""
-        sources = {source["id"]: source for source in found.sources} | self.edit.sources
+        sources = {source["id"]: source for source in found.sources} | (self.edit.sources if self.edit else {})
         rest = revisions.stream(Head(found.plan, found.things, []))
-        return [*sources.values(), *self.edit.evidence(), *rest]
+        return [*sources.values(), *(self.edit.evidence() if self.edit else ()), *rest]
 
     @staticmethod
     def _current(tx: Connection) -> Revision | None:

@@ -34,7 +34,8 @@ def able(found: Programs, cache: Path, *, write: bool = True) -> Able:
     if known and known.get("identity") == identity and known.get("asked") == list(_FILTERS):
         return Able(found, str(known["version"]), frozenset(known["filters"]), int(known.get("denoise_delay", 0)))
     version = found.version()
-    filters = [name for name in _FILTERS if found.has_filter(name)]
+    has = found.filters()
+    filters = [name for name in _FILTERS if name in has]
     delay = _delay(found)
     if write:
         with suppress(CannotCreate):

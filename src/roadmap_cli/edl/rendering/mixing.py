@@ -12,17 +12,13 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as said
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import speaking, timecode
+from roadmap_cli.edl.gathering import Edit
 from roadmap_cli.edl.rendering import sound_parts
-from roadmap_cli.edl.rendering.edits import Edit
 from roadmap_cli.edl.rendering.sound_parts import DIP_SAMPLES, RATE, Stretch
 
-#: Music goes down in so long before a word, and comes back in so long after one; shorter pauses are bridged. Seconds.
-ATTACK_S, RELEASE_S, BRIDGE_S = 0.2, 0.8, 1.0
 #: How many samples are mixed at a time: memory does not grow with the programme.
 BLOCK = 20 * RATE
-#: A cut without speech spans counts as spoken if so much of its shot sounds like speech.
-_SPOKEN_RATIO = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +74,9 @@ class Mix:
 
         at = numpy.arange(first, end)
         share = numpy.zeros(len(at))
-        attack, release = ATTACK_S * RATE, RELEASE_S * RATE
+        attack, release = int(speaking.ATTACK_S * RATE), int(speaking.RELEASE_S * RATE)
         # No two stretches of speech are nearer than the bridge, so only those around the block can matter.
-        near = bisect.bisect_left(self.speech, (first - int(release) - 1,))
+        near = bisect.bisect_left(self.speech, (first - release - 1,))
         for start, stop in self.speech[max(0, near - 1) :]:
             if start - attack > end:
                 break
@@ -122,41 +118,15 @@ def _ramps(start: int, stop: int, fade_in: int, fade_out: int, low: int, high: i
 
 
 def speech_in(edit: Edit, fps: Fraction) -> list[tuple[int, int]]:
-    """Where somebody speaks in the programme, in samples: from the speech spans of the sources, else from the shots."""
-    spans: dict[str, list[tuple[int, int]]] = {}
-    for span in edit.spans:
-        if (
-            span.get("sort") == "speech"
-            and isinstance(span.get("start_ms"), int)
-            and isinstance(span.get("end_ms"), int)
-        ):
-            spans.setdefault(str(span.get("source_id")), []).append((span["start_ms"], span["end_ms"]))
-    heard: list[tuple[int, int]] = []
+    """Where somebody speaks in the programme, in samples."""
+    heard = []
     for cut in edit.cuts:
         own = said.sound(cut)
-        start, stop = (timecode.sample_at(cut[f"timeline_{side}_frame"], fps, RATE) for side in ("in", "out"))
-        if own.mute or not edit.sources[cut["source_id"]].get("has_sound"):
-            continue
-        if cut["source_id"] not in spans:
-            shot = edit.shots.get(str(cut.get("shot_id")))
-            if not edit.spans and shot and float(shot.get("speech_ratio", 0)) > _SPOKEN_RATIO:
-                heard.append((start, stop))
-            continue
-        rate, speed = timecode.rational(cut["fps"], field="fps"), timecode.rational(cut["speed"], field="speed")
-        origin_ms = cut["in_frame"] * 1000 / rate
-        lead, lag = (timecode.sample_at(count, fps, RATE) for count in (own.lead_frames, own.lag_frames))
-        for begin, end in spans[cut["source_id"]]:
-            low, high = (start + round((at - origin_ms) / 1000 / speed * RATE) for at in (begin, end))
-            low, high = max(low, start - lead), min(high, stop + lag)
-            if low < high:
-                heard.append((low, high))
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(heard):
-        if merged and low - merged[-1][1] < BRIDGE_S * RATE:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
-        else:
-            merged.append((low, high))
-    return merged
+        if not own.mute and edit.sources[cut["source_id"]].get("has_sound"):
+            start, stop = cut["timeline_in_frame"], cut["timeline_out_frame"]
+            heard.append((cut, start - own.lead_frames, stop + own.lag_frames))
+    stretches = speaking.in_programme(heard, edit.of("edl.span"), edit.shots, fps)
+    return [(round(low * RATE), round(high * RATE)) for low, high in stretches]
 
 
 def read_cue(record: Record, fps: Fraction, heard: Any) -> Cue:

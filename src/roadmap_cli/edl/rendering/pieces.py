@@ -1,9 +1,9 @@
 """An edit's picture as pieces to be encoded one by one: which source frames each shows, with which look.
 
 A piece is a run of programme frames that look after themselves: the body of a cut or a part of it, a transition, a
-fade. Long cuts are split where a source frame's number is a multiple of a fixed step, so that trimming one end of a cut
-leaves the pieces of its other end as they are. Where a cut plays at another speed or rate, each piece begins on a whole
-source frame; the picture is then at most half a frame off its exact time, and never more.
+fade. Long cuts are split near multiples of a fixed step in source frames, so that trimming one end of a cut leaves the
+pieces of its other end as they are. Where a cut plays at another speed or rate, its pieces show exactly what it would
+show in one: trimmed at its head by a length that moves which frames are doubled or left out, all of it is new.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as said
 from roadmap_cli.edl import grade, timecode
 from roadmap_cli.edl.edit import Blur, Framing, Lift
+from roadmap_cli.edl.gathering import Edit
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.probe import Media
-from roadmap_cli.edl.rendering.edits import Edit
 
 #: Part of each key: a change of the filters or the encoder's settings is a new number.
 FORMAT = 2
@@ -191,7 +191,8 @@ def of_edit(edit: Edit, media: Mapping[str, Media]) -> list[Piece]:
     """All pieces of an edit in order. `media` is by source id. Raises DataError for what cannot be understood."""
     fps = timecode.rational(edit.plan["fps"], field="fps")
     found: list[Piece] = []
-    cuts = [_Cut.read(cut, media[cut["source_id"]], edit.shots.get(str(cut.get("shot_id"))), fps) for cut in edit.cuts]
+    shots = edit.shots
+    cuts = [_Cut.read(cut, media[cut["source_id"]], shots.get(str(cut.get("shot_id"))), fps) for cut in edit.cuts]
     for number, cut in enumerate(cuts):
         before = cuts[number - 1] if number else None
         after = cuts[number + 1] if number + 1 < len(cuts) else None
@@ -243,13 +244,10 @@ class _Cut:
         """The programme frame a source frame lies at, counted from the source's frame 0."""
         return timecode.round_half_up(source_frame / self.step)
 
-    def part(self, start: int, stop: int, first: int | None = None, last: int | None = None) -> Layer:
-        """Programme frames `start` to `stop` of the cut.
-
-        `first` is its first source frame where that is fixed; `last` the source frame it must not reach.
-        """
+    def part(self, start: int, stop: int, last: int | None = None) -> Layer:
+        """Programme frames `start` to `stop` of the cut; `last` is the source frame it must not reach."""
         layer = self.layer
-        at = Fraction(first) if first is not None else layer.first + start * self.step
+        at = layer.first + start * self.step
         if at.denominator > _FINEST:
             at = Fraction(timecode.round_half_up(at))
         limit = layer.end if last is None else last
@@ -282,8 +280,8 @@ def _pieces(cut: _Cut, before: _Cut | None, after: _Cut | None, position: int) -
     marks = _split(cut, sorted(edges))
     found: list[Piece] = []
     start_of_cut = cut.record["timeline_in_frame"]
-    for (start, first), (stop, _) in pairwise(marks):
-        layers: tuple[Layer, ...] = (cut.part(start, stop, first),)
+    for start, stop in pairwise(marks):
+        layers: tuple[Layer, ...] = (cut.part(start, stop),)
         sort = None
         if before and start < mixes:
             change = said.transition(cut.record)
@@ -291,7 +289,7 @@ def _pieces(cut: _Cut, before: _Cut | None, after: _Cut | None, position: int) -
             sort = change.sort
             handle = max(1, said.handle_frames(before.record, cut.record, cut.fps))
             last = before.layer
-            layers = (before.part(last.frames, last.frames + stop, None, last.end + handle), *layers)
+            layers = (before.part(last.frames, last.frames + stop, last.end + handle), *layers)
         own = tuple(
             replace(fade, start=fade.start - start) for fade in fades if start <= fade.start < stop and fade.frames
         )
@@ -301,23 +299,24 @@ def _pieces(cut: _Cut, before: _Cut | None, after: _Cut | None, position: int) -
     return found
 
 
-def _split(cut: _Cut, edges: Sequence[int]) -> list[tuple[int, int | None]]:
-    """The programme frames at which pieces begin, each with its source frame where that is fixed, and the end.
+def _split(cut: _Cut, edges: Sequence[int]) -> list[int]:
+    """The programme frames at which pieces begin, and the end.
 
-    Between edges that must be, marks lie at multiples of the step in source frames, far enough from both.
+    Between edges that must be, marks lie at multiples of the step in source frames, far enough from both; where whole
+    source frames come often, at the next one, so that as many trims as can be leave the piece as it is.
     """
     every = max(1, timecode.round_half_up(STEP_S * cut.fps * cut.step))
     least = timecode.round_half_up(LEAST_S * cut.fps)
-    marks: list[tuple[int, int | None]] = []
-    base = cut.tick(cut.layer.first)
+    period = cut.step.denominator if cut.step.denominator <= cut.fps else 1
+    marks: list[int] = []
     for start, stop in pairwise(edges):
-        marks.append((start, None))
+        marks.append(start)
         number = cut.layer.first // every
-        while (at := cut.tick(number * every) - base) < stop - least:
+        while (at := -int((cut.layer.first - number * every) / cut.step / period // 1) * period) < stop - least:
             if at >= start + least:
-                marks.append((at, number * every))
+                marks.append(at)
             number += 1
-    return [*marks, (edges[-1], None)]
+    return [*marks, edges[-1]]
 
 
 def _titled(piece: Piece, titles: Sequence[Record]) -> Piece:

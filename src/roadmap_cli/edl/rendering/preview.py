@@ -20,9 +20,10 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import Negative, UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import probe, programs, timecode
+from roadmap_cli.edl.gathering import Edit
+from roadmap_cli.edl.history.changes import root_of
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.rendering import encoding, filmstrip, joining, keeping, render, sound_programme, versions
-from roadmap_cli.edl.rendering.edits import Edit
 from roadmap_cli.edl.rendering.encoding import Encoded
 from roadmap_cli.edl.rendering.pieces import Piece
 from roadmap_cli.edl.rendering.render import Settings, Work
@@ -83,7 +84,7 @@ def preview(
         yield from render.finish(work, done, sound, output, settings, at, began)
     else:
         yield from _finish_spans(work, parts, done, sound, output, settings, at, began)
-    versions.remember(work.shop.cache, edit.project, work.pieces, work.shop.shape.fps)
+    versions.remember(work.shop.cache, root_of(edit.plan), work.pieces, work.shop.shape.fps)
     yield _sheet(work, parts, output, sheet, at)
 
 
@@ -99,7 +100,7 @@ def _chosen(work: Work, times: Sequence[str], changed: bool) -> list[Piece]:
         around = int(AROUND_S * fps)
         wanted |= {p.position for p in work.pieces if p.start < at + around and p.start + p.frames > at - around}
     if changed:
-        fresh = versions.changes(work.shop.cache, work.edit.project, work.pieces, fps)
+        fresh = versions.changes(work.shop.cache, root_of(work.edit.plan), work.pieces, fps)
         if not fresh and not times:
             raise Negative("nothing has changed since the version before", code="unchanged")
         wanted |= {piece.position for piece in fresh}

@@ -23,6 +23,8 @@ from roadmap_cli.core import clock, records
 from roadmap_cli.core.errors import CannotCreate, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
 from roadmap_cli.edl import probe, timecode
+from roadmap_cli.edl.gathering import Edit
+from roadmap_cli.edl.history.changes import root_of
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.rendering import (
@@ -36,7 +38,6 @@ from roadmap_cli.edl.rendering import (
     sound_programme,
     versions,
 )
-from roadmap_cli.edl.rendering.edits import Edit
 from roadmap_cli.edl.rendering.encoding import Encoded, Workshop
 from roadmap_cli.edl.rendering.pieces import Piece, Shape
 from roadmap_cli.edl.rendering.sound_programme import Programme
@@ -157,7 +158,7 @@ def render(
             work.shop.stop()
             raise
     yield from finish(work, done, sound, output, settings, at, began)
-    versions.remember(work.shop.cache, edit.project, work.pieces, work.shop.shape.fps)
+    versions.remember(work.shop.cache, root_of(edit.plan), work.pieces, work.shop.shape.fps)
 
 
 def finish(

@@ -17,8 +17,8 @@ from typing import Any
 from roadmap_cli.core import records
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
+from roadmap_cli.edl import cleaning, programs, timecode
 from roadmap_cli.edl import edit as said
-from roadmap_cli.edl import programs, timecode
 from roadmap_cli.edl.edit import PLAIN, Sound
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.rendering import keeping
@@ -248,30 +248,19 @@ def _entering(part: Wanted) -> list[str]:
 
 
 def _warm(part: Wanted) -> int:
-    return _WARM_SAMPLES if _cleaning(part.steps) else 0
-
-
-def _cleaning(steps: Sound) -> list[str]:
-    """The filters of a cut's own sound that change its samples."""
-    found = [f"bandreject=f={steps.hum_hz * n:g}:width_type=h:w={2 + n}" for n in range(1, 6)] if steps.hum_hz else []
-    if steps.denoise_db:
-        name, numbers = said.hiss_filter(steps.denoise_db, steps.noise_db)
-        found.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
-    found += [f"deesser=i={steps.deess:g}"] if steps.deess else []
-    found += [f"equalizer=f=2800:width_type=o:width=1:gain={steps.presence_db:g}"] if steps.presence_db else []
-    return found
+    return _WARM_SAMPLES if cleaning.chain(part.steps) else 0
 
 
 def _filters(part: Wanted, tempo: str, delay: int) -> list[str]:
     """Sample-exact cutting by time stamps, cleaning with a run-up, speed with the pitch kept, exact length."""
     length = part.blocks * _BLOCK
     end = part.first + int(length * part.speed) + _BLOCK
-    warm, cleaning = _warm(part), _cleaning(part.steps)
+    warm, cleaned = _warm(part), cleaning.spelled(cleaning.chain(part.steps))
     begins = timecode.round_half_up(part.start_s * RATE)
     late = min(end - part.first, max(0, begins - part.first))
     filters = [f"aresample={RATE}:async=1", f"atrim=start_pts={part.first - warm}:end_pts={end}"]
-    if cleaning:
-        filters += [*cleaning, f"atrim=start_pts={part.first + delay}"]
+    if cleaned:
+        filters += [*cleaned, f"atrim=start_pts={part.first + delay}"]
     filters += ["asetpts=PTS-STARTPTS", "aformat=sample_fmts=flt:channel_layouts=stereo"]
     if late:
         filters.append(f"adelay={late}S:all=1")

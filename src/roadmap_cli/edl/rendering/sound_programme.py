@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import records
 from roadmap_cli.core.errors import DataError, TryLater
 from roadmap_cli.edl import programs, timecode
+from roadmap_cli.edl.gathering import Edit
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.rendering import keeping, loudness, made_sounds, mixing, sound_parts
-from roadmap_cli.edl.rendering.edits import Edit
 from roadmap_cli.edl.rendering.found_sources import Looking
 from roadmap_cli.edl.rendering.loudness import Level
 from roadmap_cli.edl.rendering.mixing import BLOCK, Mix
