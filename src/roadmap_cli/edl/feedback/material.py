@@ -15,7 +15,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.core.records import Record, require
 from roadmap_cli.edl import edit as fields
-from roadmap_cli.edl import probe, programs, timecode
+from roadmap_cli.edl import high_range, probe, programs, timecode
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Chain, Programs
 
@@ -193,6 +193,10 @@ class Footage:
         shape: Chain = [("scale", size)]
         if crop:
             shape.append(("crop", {"w": wide, "h": high}))
+        if standard := high_range.measured(self.found, media):
+            size |= {"in_color_matrix": high_range.matrix(media, high_range.can(self.found))}
+            first_size: Chain = [("scale", {"w": size["w"], "h": size["h"], "flags": "area"}), *shape[1:]]
+            shape = [*first_size, *standard, ("scale", size | {"w": wide, "h": high})]
         filters = [*filters, *chosen, *shape, ("format", {"pix_fmts": pixel})]
         node = programs.source(media.path, media.video_index, options, filters)
         node = node.output("pipe:1", format="rawvideo", fps_mode="passthrough")
