@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import hearing, high_range, probe, shots, timecode
+from roadmap_cli.edl import hearing, high_range, moved, probe, shots, timecode
 from roadmap_cli.edl.cuts.finding import DEFAULT
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
@@ -153,7 +153,9 @@ def media_of(found: Programs, source: Record) -> Media:
     path = Path(str(source["path"]))
     sha256 = probe.content_hash(path)
     if sha256 != source.get("sha256"):
-        raise DataError("file has changed since it was scanned", where=str(path), code="source_changed")
+        raise DataError(
+            "file has changed since it was scanned", where=str(path), hint=moved.CHANGED_HINT, code="source_changed"
+        )
     return probe.examine(found, path, sha256)
 
 

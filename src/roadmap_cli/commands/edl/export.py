@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.options import looking_option
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import gathering
 
@@ -36,7 +38,8 @@ from roadmap_cli.edl import gathering
     help="The format; without it, by the file's suffix.",
 )
 @click.option("--prove", is_flag=True, help="Let melt play the project, and count its frames.")
-def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
+@looking_option()
+def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> Iterable[Record]:
     """Write an edit as a file for another program.
 
     The format goes by --to or by the file's suffix: a Shotcut project (.mlt), a Kdenlive project (.kdenlive),
@@ -55,6 +58,7 @@ def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
     All input is read first.
     """
     from roadmap_cli.core.errors import DataError, UsageError
+    from roadmap_cli.edl import moved
     from roadmap_cli.edl.exchange import melting, timeline, writing
 
     output = run.output_path
@@ -62,7 +66,11 @@ def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
     if prove and name not in {"shotcut", "kdenlive"}:
         raise UsageError(f"--prove is for Shotcut and Kdenlive projects, not {name}")
     melt = melting.find(run.environ.get("PATH")) if prove else None
-    edit = timeline.read(timeline.gather(run.records()))
+    found = timeline.gather(run.records())
+    sources, told = moved.again({str(each.get("id")): each for each in found["edl.source"]}, run.environ.get("PATH"), look_in)
+    for line in told:
+        run.warn(line)
+    edit = timeline.read({**found, "edl.source": list(sources.values())})
     writing.admit(output, edit.sources)
     if prove:
         writing.refuse_missing(edit)

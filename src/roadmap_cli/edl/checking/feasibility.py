@@ -127,9 +127,12 @@ def files(footage: Footage, content: Hash) -> Iterator[Finding]:
     for name in dict.fromkeys(used):
         source = footage.sources[name]
         path = Path(str(source.get("path", "")))
+        if not path.exists():
+            yield error("source_missing", f"{path} is missing: --look-in DIRECTORY finds it by its content")
+            continue
         try:
             if content(path) != source.get("sha256"):
-                yield error("source_changed", f"{path} has changed since it was scanned: scan it again")
+                yield error("source_changed", f"{path} has changed since it was scanned: scan and plan it again")
         except (InputMissing, DataError) as problem:
             yield error("source_missing", f"{path}: {problem.message}")
         if source.get("high_dynamic_range"):
