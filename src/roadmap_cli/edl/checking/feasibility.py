@@ -127,13 +127,13 @@ def files(footage: Footage, content: Hash) -> Iterator[Finding]:
     for name in dict.fromkeys(used):
         source = footage.sources[name]
         path = Path(str(source.get("path", "")))
-        if not path.exists():
-            yield error("source_missing", f"{path} is missing: --look-in DIRECTORY finds it by its content")
-            continue
         try:
             if content(path) != source.get("sha256"):
                 yield error("source_changed", f"{path} has changed since it was scanned: scan and plan it again")
-        except (InputMissing, DataError) as problem:
+        except InputMissing as problem:
+            what = f"{path}: {problem.message}; if it was moved, --look-in DIRECTORY finds it by its content"
+            yield error("source_missing", what)
+        except DataError as problem:
             yield error("source_missing", f"{path}: {problem.message}")
         if source.get("high_dynamic_range"):
             yield warning("dynamic_range", f"{path} has high dynamic range: it will be shown as standard")

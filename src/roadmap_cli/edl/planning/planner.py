@@ -27,7 +27,7 @@ from roadmap_cli.edl.planning.units import Left, Unit
 from roadmap_cli.edl.planning.wishes import Reading
 
 #: Part of each plan's identity: a change of the rules of this package is a new name.
-METHOD = "plan-2"
+METHOD = "plan-3"
 #: How often pieces are chosen anew so that their usual lengths add up to the length asked for.
 _ATTEMPTS = 4
 #: A style without lengths of its own is cut to this median when a length is asked for.
