@@ -1,9 +1,9 @@
 """High dynamic range as standard: pictures in PQ or HLG (ITU-R BT.2100) brought to BT.709, to measure and to render.
 
-White is 203 nits (ITU-R BT.2408, which is also how standard pictures are put into such films, so that they come out as
-they were). Up to half of that light nothing changes; what is brighter goes along a Mobius curve that ends at ten whites,
-2030 nits. Display light on both sides: the SMPTE ST 2084 and ARIB STD-B67 curves, the latter with its system gamma of
-1.2, and the gamma of 2.4 of BT.1886. ffmpeg's zscale does this in linear light with the primaries of BT.709. Where it is
+White is 203 nits (ITU-R BT.2408), as it is where standard pictures are put into such films, so that these come out as
+they were. Up to half of that light nothing changes; what is brighter goes along a Mobius curve that ends at ten whites,
+2030 nits. Light is that of displays on both sides: by SMPTE ST 2084, by ARIB STD-B67 with its system gamma of 1.2, and
+by BT.1886 with its gamma of 2.4. ffmpeg's zscale does this in linear light with the primaries of BT.709. Where it is
 missing, the same curves are applied to luma as if it were grey, and chroma is spread by a constant: hues are then those
 of BT.2020, a little pale.
 """
@@ -79,7 +79,7 @@ def _by_luma(transfer: str) -> dict[str, str | int]:
             "pow(if(lte(ld(0),0.5),ld(0)*ld(0)/3,(exp((ld(0)-0.55991073)/0.17883277)+0.28466892)/12),1.2));"
         )
     # ffmpeg's Mobius curve: (x + a) / (x + b), scaled so that it meets x at `_KEPT` with the same slope.
-    a = -_KEPT**2 * (_PEAK - 1) / (_KEPT**2 - 2 * _KEPT + _PEAK)
+    a = -(_KEPT**2) * (_PEAK - 1) / (_KEPT**2 - 2 * _KEPT + _PEAK)
     b = (_KEPT**2 - 2 * _KEPT * _PEAK + _PEAK) / (_PEAK - 1)
     scale = (b * b + 2 * b * _KEPT + _KEPT**2) / (b - a)
     curve = f"if(lte(ld(1),{_KEPT}),ld(1),{scale:.8f}*(ld(1)+{a:.8f})/(ld(1)+{b:.8f}))"

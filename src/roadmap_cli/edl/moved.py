@@ -1,4 +1,4 @@
-"""Sources that are not where they were scanned, found again by their content: beside, in folders named, where seen last.
+"""Sources that are not where they were scanned, found again by content: beside, in named folders, where seen last.
 
 A candidate must have the source's streams before it is read: far cheaper than hashing a folder of films.
 """
@@ -38,13 +38,13 @@ Hash = Callable[[Path], str]
 def find(
     found: Programs, source: Record, content: Hash, folders: Sequence[Path] = (), seen: Iterable[Path] = ()
 ) -> Path | None:
-    """Where the content of a source is now: at one of the places where it was seen, beside its place, or in `folders`."""
+    """Where the content of a source is now: where it was `seen`, beside its old place, or in `folders`; else None."""
     path, sha256 = Path(str(source.get("path", ""))), source.get("sha256")
     for candidate in (*seen, *_candidates(path, folders)):
         with suppress(InputMissing, DataError, OSError):
-            if candidate != path and candidate.is_file() and _alike(found, candidate, source):
-                if content(candidate) == sha256:
-                    return candidate
+            is_new = candidate != path and candidate.is_file()
+            if is_new and _alike(found, candidate, source) and content(candidate) == sha256:
+                return candidate
     return None
 
 

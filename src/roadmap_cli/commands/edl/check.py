@@ -10,7 +10,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.options import looking_option
-from roadmap_cli.cli.terminal import visible
+from roadmap_cli.cli.terminal import counted, visible
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
             line.append(piece, style=colour)
             console.print(line)
     verdict = "may be rendered" if plan["checked"] else "must not be rendered"
-    counts = f"{plan['error_count']} errors, {plan['warning_count']} warnings"
-    console.print(Text(f"{len(cuts)} cuts, {counts}: {verdict}", style="bold"))
+    counts = [(len(cuts), "cut"), (plan["error_count"], "error"), (plan["warning_count"], "warning")]
+    console.print(Text(f"{', '.join(counted(*each) for each in counts)}: {verdict}", style="bold"))
 
 
 def _wrapped(text: str, console: Any) -> list[str]:
@@ -299,5 +299,6 @@ def _say(run: Run, edit: Edit, found: Sequence[Finding], mended: Mended | None) 
     for each in mended.mends if mended else ():
         run.detail(f"mended: {each.finding.message}: {each.words}")
     fixed = f"{len(mended.mends)} mended, " if mended else ""
-    run.note(f"{len(edit.cuts)} cuts checked, {fixed}{len(errors)} errors, {len(found) - len(errors)} warnings")
+    counts = f"{counted(len(errors), 'error')}, {counted(len(found) - len(errors), 'warning')}"
+    run.note(f"{counted(len(edit.cuts), 'cut')} checked, {fixed}{counts}")
     run.exit_code = 1 if errors else 0

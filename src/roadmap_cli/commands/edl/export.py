@@ -9,6 +9,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.options import looking_option
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import gathering
 
@@ -67,7 +68,9 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
         raise UsageError(f"--prove is for Shotcut and Kdenlive projects, not {name}")
     melt = melting.find(run.environ.get("PATH")) if prove else None
     found = timeline.gather(run.records())
-    sources, told = moved.again({str(each.get("id")): each for each in found["edl.source"]}, run.environ.get("PATH"), look_in)
+    sources, told = moved.again(
+        {str(each.get("id")): each for each in found["edl.source"]}, run.environ.get("PATH"), look_in
+    )
     for line in told:
         run.warn(line)
     edit = timeline.read({**found, "edl.source": list(sources.values())})
@@ -91,5 +94,6 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
             raise DataError(wrong[0], where=str(output), code="bad_project")
         proof = melting.prove(melt, output, edit.length)
         record |= {"proved_frames": proof.frames, "proved_by": proof.melt}
-    run.note(f"{output}: {len(edit.clips)} cuts, {edit.length} frames" + (", all given by melt" if melt else ""))
+    counts = f"{counted(len(edit.clips), 'cut')}, {counted(edit.length, 'frame')}"
+    run.note(f"{output}: {counts}" + (", all given by melt" if melt else ""))
     yield record

@@ -181,7 +181,7 @@ def cut_range(footage: Footage, cut: Record) -> Iterator[Finding]:
 def _length_of(footage: Footage, cut: Record, shown: int) -> Iterator[Finding]:
     fps = footage.fps
     if shown < LEAST_FRAMES:
-        yield error("flash", f"a flash of {shown} frames: the least is {LEAST_FRAMES}", cut)
+        yield error("flash", f"a flash of {shown} frame{'s' * (shown != 1)}: the least is {LEAST_FRAMES}", cut)
     elif shown * MISTAKE_S.denominator < MISTAKE_S.numerator * fps and not footage.is_montage:
         yield warning("short", f"short: {float(shown / fps):.2f} s looks like a mistake outside a montage", cut)
     elif shown < HARD_TO_READ_S * fps:

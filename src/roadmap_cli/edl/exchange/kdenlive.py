@@ -1,4 +1,4 @@
-"""An edit as a Kdenlive project of document version 1.04, which every Kdenlive since 20.08 opens (23.04 brings it up to date).
+"""An edit as a Kdenlive project of document version 1.04: 20.12 to 22.12 open it, later ones bring it up to date.
 
 Each track is a tractor of two playlists, so that clips may overlap in a mix; sound and picture of a clip lie on tracks
 of their own; effects stand in the entry and carry `kdenlive_id`; the bin must be the first playlist of the file (22.12
@@ -96,6 +96,7 @@ def export(timeline: Timeline, folder: str, base: Path) -> Export:
         for n, lane in enumerate(lanes(timeline.titles))
     ]
     _tractor(document, tracks, sounds)
+    document.losses.unmapped(timeline.sources.values())
     if timeline.plan.get("loudness_lufs") is not None:
         document.losses.add(
             "plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export"

@@ -85,6 +85,7 @@ def export(timeline: Timeline, folder: str, hash_of: Hash = file_hash) -> Export
         tracks.append(_sound_track(document, [heard[position] for position in sorted(detached)]))
     tracks += [_cue_track(document, lane, n, bool(detached)) for n, lane in enumerate(lanes(_playable(document)))]
     _tractor(document, tracks, pictures)
+    losses.unmapped(timeline.sources.values())
     if timeline.plan.get("loudness_lufs") is not None:
         losses.add("plan.loudness_lufs", "the loudness of the whole programme is not set there: normalise on export")
     return Export(mlt.serialise(root), losses, document.files.held)

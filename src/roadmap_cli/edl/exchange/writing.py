@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core import clock
-from roadmap_cli.core.errors import CannotCreate, DataError, InputMissing, RoadmapError, UsageError
+from roadmap_cli.core.errors import CannotCreate, InputMissing, RoadmapError, UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import moved, timecode
 from roadmap_cli.edl.exchange.export import Export

@@ -2,7 +2,8 @@
 
 How likely speech is comes from Silero VAD at each 32 ms, or else from the signal (`likely_by_signal`: weaker, see
 there). Its frames are coarse and it lets go of soft endings, so each edge is then moved outwards on the level of the
-voice band until that has fallen to the pause, a soft consonant at a word's end included. Numbers were set on generated speech with known words.
+voice band until that has fallen to the pause, past a soft consonant at a word's end. Numbers were set on generated
+speech with known words.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ def _bar(level: Samples, spoken: Any, start: float, end: float, way: int, middle
     quiet = level[around][~spoken[around]]
     near = level[side][~spoken[side]]
     near = near[-_NEXT:] if way < 0 else near[:_NEXT]
-    # Where the place changes, at a cut for one, only what is next to the phrase tells of the pause: the lower bar counts.
+    # Where the place changes, at a cut for one, only what is next to the phrase tells of the pause: the lower bar.
     found = []
     for pause in (quiet, near):
         if len(pause) >= 10:
@@ -161,9 +162,7 @@ def _bar(level: Samples, spoken: Any, start: float, end: float, way: int, middle
     return best if best and best.below >= _LEAST_DB else None
 
 
-def _edge(
-    level: Samples, parted: _Pause | None, edge: float, limit: float, way: int, middle_ms: int
-) -> float:
+def _edge(level: Samples, parted: _Pause | None, edge: float, limit: float, way: int, middle_ms: int) -> float:
     """An edge moved to the last of the voice on its way outwards, and its margin; never beyond `limit`."""
     margin, blind = (_MARGIN_AFTER_MS, _BLIND_AFTER_MS) if way > 0 else (_MARGIN_BEFORE_MS, _BLIND_BEFORE_MS)
     if parted is None:

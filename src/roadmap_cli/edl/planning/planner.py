@@ -110,6 +110,9 @@ def plan(
     from roadmap_cli.edl.planning import writing
 
     if not shots:
+        if heard := next((source for source in sources if source.get("has_picture") is False), None):
+            words = "only sound to plan with: no source has a picture"
+            raise DataError(words, where=str(heard.get("path")), hint="edl-scan a film beside it", code="no_shots")
         raise DataError("no edl.shot record to plan with", hint="edl-scan finds the shots of a film", code="no_shots")
     material = Material.of([*sources, *shots, *others])
     found_music, limits = music.find(material, reading)

@@ -21,7 +21,7 @@ from roadmap_cli.edl.planning.wishes import Reading
 BEFORE_MS, AFTER_MS = 50, 80
 #: Phrases are parted where nobody speaks for so long; a pause longer than the second is shortened when pauses are cut.
 PHRASE_GAP_MS, LONG_PAUSE_MS = 500, 600
-#: What a cut of the footage leaves of speech before a pause would flash by if it were shorter: it keeps some of the pause.
+#: What a cut of the footage leaves of speech before a pause would flash by if it were shorter: it keeps some pause.
 SEEN_MS = 500
 #: A shot in which more than this share of seconds sounds like speech stays whole, where no spans of speech are known.
 SPEECH_RATIO = 0.3

@@ -1,7 +1,8 @@
 """One decode of a source's pictures: every one small, and now and then a strip of one as it was stored.
 
 Both come out of one ffmpeg, through two pipes. Small pictures are planar Y, U and V in studio range by BT.601, whatever
-the source is; strips are luma alone, unscaled, because scaling takes noise away. High dynamic range is shown as standard.
+the source is; strips are luma alone, unscaled, because scaling takes noise away. High dynamic range is brought to
+standard before.
 """
 
 from __future__ import annotations
