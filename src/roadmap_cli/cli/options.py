@@ -35,6 +35,14 @@ def reply_options(max_tokens: int) -> Callable[[Function], Function]:
     return _together(declared)
 
 
+def looking_option() -> Callable[[Function], Function]:
+    """The option of a command that looks for sources that were moved: look_in."""
+    return click.option(
+        "--look-in", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
+        metavar="DIRECTORY", help="Look here, too, for sources that were moved or renamed, by their content.",
+    )  # fmt: skip
+
+
 def encoding_options() -> Callable[[Function], Function]:
     """The options of a command that encodes the pieces of an edit: cache, look_in, jobs."""
     folder = click.Path(path_type=Path, file_okay=False)
@@ -44,10 +52,7 @@ def encoding_options() -> Callable[[Function], Function]:
                 "--cache", type=folder, metavar="DIRECTORY",
                 help="Keep encoded pieces here; without it, in the user's cache directory.",
             ),
-            click.option(
-                "--look-in", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
-                metavar="DIRECTORY", help="Look here, too, for sources that were moved or renamed, by their content.",
-            ),
+            looking_option(),
             click.option(
                 "--jobs", type=click.IntRange(1, 64), metavar="N", help="How many pieces to encode at a time."
             ),

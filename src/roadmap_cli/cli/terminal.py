@@ -26,6 +26,11 @@ def visible(text: str) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: 1 cut, 2 cuts."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def wants_colour(choice: str, environ: Mapping[str, str], is_terminal: bool) -> bool:
     """--color, then NO_COLOR, then FORCE_COLOR, then TERM=dumb, then whether the stream is a terminal."""
     if choice != "auto":

@@ -78,7 +78,7 @@ def content_hash(path: Path, tell: Callable[[int], None] | None = None) -> str:
     except OSError as error:
         raise InputMissing(f"cannot read: {error.strerror}", where=str(path)) from None
     if not size:
-        raise DataError("file is empty", where=str(path), code="empty_file")
+        raise DataError("file is empty", where=str(path), hint="copy it again from where it came", code="empty_file")
     return digest.hexdigest()
 
 
@@ -87,16 +87,18 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
     try:
         told = json.loads(programs.probe(found, path, "-show_streams", "-show_format"))
     except DataError as error:
-        reason = error.message.removeprefix(f"{path}: ")
+        reason, hint = error.message.removeprefix(f"{path}: "), None
         if "moov atom not found" in reason:
             with path.open("rb") as file:
                 boxed = file.read(8)[4:] in {b"ftyp", b"mdat", b"free", b"wide", b"skip"}
             reason = "file is truncated: its index (moov) is missing" if boxed else "not a media file"
+            hint = "copy it again: its end did not come along" if boxed else None
         elif "invalid data found" in reason:
             reason = "not a media file"
-        raise DataError(reason, where=str(path), code="bad_media") from None
+        raise DataError(reason, where=str(path), hint=hint, code="bad_media") from None
     if frozenset(str(told.get("format", {}).get("format_name", "")).split(",")) & _STILLS:
-        raise DataError("a still picture, not a video", where=str(path), code="no_video")
+        hint = "ffmpeg -loop 1 -i PICTURE -t 3 -r 25 -pix_fmt yuv420p film.mp4 makes it one"
+        raise DataError("a still picture, not a video", where=str(path), hint=hint, code="no_video")
     streams = told.get("streams", [])
     pictures = [s for s in streams if s.get("codec_type") == "video" and not _cover(s) and s.get("width")]
     sound = next((s for s in streams if s.get("codec_type") == "audio" and s.get("sample_rate", "0") != "0"), None)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import hearing, probe, shots, timecode
+from roadmap_cli.edl import hearing, high_range, moved, probe, shots, timecode
 from roadmap_cli.edl.cuts.finding import DEFAULT
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
@@ -144,7 +144,7 @@ def warnings(source: Record, name: str) -> list[str]:
     if source.get("varying_rate"):
         found.append(f"{name}: varying frame rate: frames are counted at {source['fps']} a second")
     if source.get("high_dynamic_range"):
-        found.append(f"{name}: high dynamic range: brightness and colour are measured as they are stored")
+        found.append(f"{name}: high dynamic range: measured, and rendered, as the standard range it is mapped to")
     return found
 
 
@@ -153,7 +153,9 @@ def media_of(found: Programs, source: Record) -> Media:
     path = Path(str(source["path"]))
     sha256 = probe.content_hash(path)
     if sha256 != source.get("sha256"):
-        raise DataError("file has changed since it was scanned", where=str(path), code="source_changed")
+        raise DataError(
+            "file has changed since it was scanned", where=str(path), hint=moved.CHANGED_HINT, code="source_changed"
+        )
     return probe.examine(found, path, sha256)
 
 
@@ -246,7 +248,7 @@ def _source_record(media: Media, frames: int, method: str, at: datetime) -> Reco
     }
     if media.declared_frames:
         record["declared_frames"] = media.declared_frames
-    if media.transfer in {"smpte2084", "arib-std-b67"}:
+    if high_range.is_high(media):
         record["high_dynamic_range"] = True
     return record
 

@@ -27,7 +27,7 @@ from roadmap_cli.edl.seeing.motion import Camera
 from roadmap_cli.edl.seeing.samples import Samples
 
 #: Names what measured the shots; part of every shot's identity. A change of method is a new name.
-METHOD = "cuts-1-w320-seen-1"
+METHOD = "cuts-1-w320-seen-2"
 
 
 def method(detector: str = DEFAULT) -> str:

@@ -503,6 +503,46 @@ def test_what_cannot_be_held_is_said() -> None:
     assert "transition" in said["kdenlive"]
 
 
+def test_a_kdenlive_project_is_one_that_kdenlive_opens_without_a_word() -> None:
+    """Kdenlive 22.12 reads the version in the first playlist only, has clips off a mix on the first of a track's two
+    playlists and says that the project is damaged if not, and shows notes as HTML.
+    """
+    more = {1: {"transition": {"sort": "dissolve", "frames": 10}}, 2: {"transition": {"sort": "dissolve", "frames": 8}}}
+    records = edit([(100, 150), (200, 260), (300, 340), (400, 440), (500, 540)], more=more, things=[
+        {"kind": "edl.title", "id": "edl_t", "at": AT, "plan_id": "edl_plan", "text": "A & B", "timeline_in_frame": 5,
+         "timeline_out_frame": 30},
+    ])  # fmt: skip
+    base = read(records)
+    root = ElementTree.fromstring(kdenlive.export(base, "f", Path("/")).data)
+    first = root.find("playlist")
+    told = {node.get("name"): node.text for node in first.findall("property")}
+    assert (first.get("id"), told["kdenlive:docproperties.version"]) == ("main_bin", "1.04")
+    assert told["kdenlive:documentnotes"].count("<br/>") == shotcut.note(base).count("\n")
+    assert len(json.loads(told["kdenlive:docproperties.guides"])) == 5
+    lists = {node.get("id"): node for node in root.findall("playlist")}
+    bin_ids = {node.get("producer") for node in first.findall("entry")}
+    for tractor in root.findall("tractor")[:-1]:
+        sides = [
+            [entry.findtext("property") for entry in lists[track.get("producer")].findall("entry")]
+            for track in tractor.findall("track")
+        ]
+        mixes = len(tractor.findall("transition"))
+        assert len(sides) == 2
+        assert len(sides[1]) <= -(-mixes // 2), "only clips that a mix joins lie on the second playlist"
+    last = root.findall("tractor")[-1]
+    assert last is list(root)[-1]
+    defined = {node.get("id") for node in root}
+    assert {track.get("producer") for track in last.findall("track")} <= defined
+    assert bin_ids <= defined
+    assert melting.faults(kdenlive.export(base, "f", Path("/")).data, Path("/"))[0].endswith("is missing")
+
+
+def test_sources_of_high_dynamic_range_are_said_to_stay_so_there() -> None:
+    base = read(edit([(0, 50)], sources=[source(high_dynamic_range=True)]))
+    for made in (shotcut.export(base, "f", lambda path: ""), kdenlive.export(base, "f", Path("/"))):
+        assert "source.high_dynamic_range" in {loss["field"] for loss in made.losses.grouped()}
+
+
 def test_chapters_and_subtitles() -> None:
     words = [
         {"kind": "edl.word", "id": f"edl_w{n}", "at": AT, "source_id": "edl_a", "text": text, "start_ms": start, "end_ms": start + 300}

@@ -163,6 +163,37 @@ def test_an_edge_goes_on_to_the_soft_end_that_the_model_let_go():
     assert 1640 < phrase.end_ms < 1800
 
 
+def test_a_consonant_after_a_closure_still_belongs_to_its_word_in_noise():
+    """A t at the end: the voice stops, the mouth is shut for 30 ms, and what comes stands 4 dB out of the noise."""
+    rng = numpy.random.default_rng(3)
+    level = voice([(500, 1500)], 4000, floor=-32) + rng.normal(0, 0.5, 400).astype(numpy.float32)
+    level[153:159] += 4
+    likely = numpy.zeros(125, numpy.float32)
+    likely[16:46] = 0.97  # to 1472 ms
+    (phrase,) = speech.phrases(likely, 32.0, level, 0, 4000)
+    assert 1590 <= phrase.end_ms < 1720
+
+
+def test_in_noise_the_level_does_not_move_an_edge_into_what_the_model_hears():
+    level = voice([(500, 1400)], 4000, floor=-24)
+    likely = numpy.zeros(125, numpy.float32)
+    likely[12:52] = 0.97  # 384 to 1664 ms: a soft start and end that the noise hides
+    (phrase,) = speech.phrases(likely, 32.0, level, 0, 4000)
+    assert phrase.start_ms <= 384
+    assert phrase.end_ms >= 1664
+
+
+def test_a_place_that_changes_before_somebody_speaks_does_not_hide_the_first_sound():
+    """Loud noise until 1 s, then a quiet room in which a word begins softly at 1.5 s."""
+    level = voice([(1600, 2500)], 4000)
+    level[:100] = -14
+    level[150:160] = -35
+    likely = numpy.zeros(125, numpy.float32)
+    likely[51:78] = 0.97  # from 1632 ms
+    (phrase,) = speech.phrases(likely, 32.0, level, 0, 4000)
+    assert 1380 < phrase.start_ms < 1500
+
+
 def test_a_short_pause_does_not_part_a_phrase_and_a_long_one_does():
     likely = numpy.zeros(200, numpy.float32)
     likely[20:50] = likely[56:80] = likely[110:140] = 0.98

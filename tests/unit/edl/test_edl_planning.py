@@ -224,6 +224,15 @@ def test_talk_keeps_its_speed_and_what_nobody_speaks_in_does_not():
     assert [cut["speed"] for cut in older.cuts] == ["1/1", "1/1"]
 
 
+def test_what_a_cut_of_the_footage_leaves_of_speech_before_a_pause_does_not_flash_by():
+    """The last 0.1 s of a phrase lie in the next shot, and a pause follows: half a second of that shot is shown."""
+    talk = [span("speech", 1000, 8100), span("silence", 8100, 11000), span("speech", 11000, 15900)]
+    made = planned("cut the silences", [0, 200, 400], talk)
+    shown = [(cut["in_frame"], cut["out_frame"]) for cut in made.cuts]
+    assert all(end - first >= 12 for first, end in shown), shown
+    assert any(first == 200 and 212 <= end <= 214 for first, end in shown), shown
+
+
 def test_pauses_shrink_to_a_quarter_of_a_second_and_laughter_keeps_them():
     talk = [span("speech", 1000, 4000), span("speech", 8000, 12_000), span("silence", 4050, 7950)]
     made = planned("cut the silences", [0, 400], talk)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from roadmap_cli.cli import Run, command
-from roadmap_cli.cli.terminal import visible
+from roadmap_cli.cli.options import looking_option
+from roadmap_cli.cli.terminal import counted, visible
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -69,8 +71,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
             line.append(piece, style=colour)
             console.print(line)
     verdict = "may be rendered" if plan["checked"] else "must not be rendered"
-    counts = f"{plan['error_count']} errors, {plan['warning_count']} warnings"
-    console.print(Text(f"{len(cuts)} cuts, {counts}: {verdict}", style="bold"))
+    counts = [(len(cuts), "cut"), (plan["error_count"], "error"), (plan["warning_count"], "warning")]
+    console.print(Text(f"{', '.join(counted(*each) for each in counts)}: {verdict}", style="bold"))
 
 
 def _wrapped(text: str, console: Any) -> list[str]:
@@ -106,7 +108,8 @@ def _mark(record: Record) -> tuple[str, str]:
 @click.option("--fix", is_flag=True, help="Mend what can be mended, as one edit that edl-undo takes back.")
 @click.option("--pictures", is_flag=True, help="Decode the planned pictures small and look for flashes that can harm.")
 @click.option("--scores", is_flag=True, help="Write an edl.murch record for each joint, too.")
-def main(run: Run, fix: bool, pictures: bool, scores: bool) -> Iterable[Record]:
+@looking_option()
+def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path, ...]) -> Iterable[Record]:
     """Check a plan before it is rendered.
 
     Each rule that finds something writes an edl.finding record, after the plan.
@@ -122,6 +125,9 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool) -> Iterable[Record]:
 
     Story: order of time inside a scene, questions with their answers, a view of the place when a scene begins, shots of
     varying length, the peak at 65 to 90 % of the programme; each story beat that is left out is told.
+
+    A source that is not where it was is looked for in the same folder, in those named with --look-in and where
+    edl-scan saw it last, by its content; its path is then mended in what goes on.
 
     A rule needs what edl-scan measured for it; what is missing in the input is taken from the state.
     With --scores each joint is scored by Murch's rule of six: emotion 51, story 23, rhythm 10, eye-trace 7, plane 5,
@@ -150,6 +156,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool) -> Iterable[Record]:
     edit = gathering.read(kept)
     if edit is None:
         return
+    edit = _found_again(run, edit, look_in)
     measured, free = _recalled(run, edit).measured, _free_bytes(run)
     parts = (edit.plan, edit.cuts)
     mended: Mended | None = None
@@ -179,6 +186,19 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool) -> Iterable[Record]:
         yield finding.record(edit.plan, run.stamp())
     yield from told
     _say(run, edit, found, mended)
+
+
+def _found_again(run: Run, edit: Edit, look_in: Sequence[Path]) -> Edit:
+    """With the paths of sources that were moved."""
+    from dataclasses import replace
+
+    from roadmap_cli.edl import moved
+
+    state = run.state if run.state_path.exists() else None
+    sources, told = moved.again(edit.sources, run.environ.get("PATH"), look_in, state)
+    for line in told:
+        run.warn(line)
+    return replace(edit, sources=sources)
 
 
 def _is_broken(found: Sequence[Finding]) -> bool:
@@ -278,5 +298,6 @@ def _say(run: Run, edit: Edit, found: Sequence[Finding], mended: Mended | None) 
     for each in mended.mends if mended else ():
         run.detail(f"mended: {each.finding.message}: {each.words}")
     fixed = f"{len(mended.mends)} mended, " if mended else ""
-    run.note(f"{len(edit.cuts)} cuts checked, {fixed}{len(errors)} errors, {len(found) - len(errors)} warnings")
+    counts = f"{counted(len(errors), 'error')}, {counted(len(found) - len(errors), 'warning')}"
+    run.note(f"{counted(len(edit.cuts), 'cut')} checked, {fixed}{counts}")
     run.exit_code = 1 if errors else 0

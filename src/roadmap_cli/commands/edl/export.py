@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.options import looking_option
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import gathering
 
@@ -36,7 +40,8 @@ from roadmap_cli.edl import gathering
     help="The format; without it, by the file's suffix.",
 )
 @click.option("--prove", is_flag=True, help="Let melt play the project, and count its frames.")
-def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
+@looking_option()
+def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> Iterable[Record]:
     """Write an edit as a file for another program.
 
     The format goes by --to or by the file's suffix: a Shotcut project (.mlt), a Kdenlive project (.kdenlive),
@@ -55,6 +60,7 @@ def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
     All input is read first.
     """
     from roadmap_cli.core.errors import DataError, UsageError
+    from roadmap_cli.edl import moved
     from roadmap_cli.edl.exchange import melting, timeline, writing
 
     output = run.output_path
@@ -62,7 +68,11 @@ def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
     if prove and name not in {"shotcut", "kdenlive"}:
         raise UsageError(f"--prove is for Shotcut and Kdenlive projects, not {name}")
     melt = melting.find(run.environ.get("PATH")) if prove else None
-    edit = timeline.read(gathering.needed(run.records()))
+    found = gathering.needed(run.records())
+    sources, told = moved.again(found.sources, run.environ.get("PATH"), look_in)
+    for line in told:
+        run.warn(line)
+    edit = timeline.read(replace(found, sources=sources))
     writing.admit(output, edit.sources)
     if prove:
         writing.refuse_missing(edit)
@@ -83,5 +93,6 @@ def main(run: Run, to: str | None, prove: bool) -> Iterable[Record]:
             raise DataError(wrong[0], where=str(output), code="bad_project")
         proof = melting.prove(melt, output, edit.length)
         record |= {"proved_frames": proof.frames, "proved_by": proof.melt}
-    run.note(f"{output}: {len(edit.clips)} cuts, {edit.length} frames" + (", all given by melt" if melt else ""))
+    counts = f"{counted(len(edit.clips), 'cut')}, {counted(edit.length, 'frame')}"
+    run.note(f"{output}: {counts}" + (", all given by melt" if melt else ""))
     yield record

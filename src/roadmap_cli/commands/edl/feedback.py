@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.options import looking_option
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
@@ -70,7 +72,10 @@ def _number(value: float | None) -> str:
 @click.option("--anyway", is_flag=True, help="Do as the words say even if the measurement contradicts them.")
 @click.option("--llm", is_flag=True, help="Let a language model read what the rules cannot; it chooses from the axes.")
 @click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
-def main(run: Run, words: str, anyway: bool, llm: bool, model: str | None) -> Iterable[Record]:
+@looking_option()
+def main(
+    run: Run, words: str, anyway: bool, llm: bool, model: str | None, look_in: tuple[Path, ...]
+) -> Iterable[Record]:
     """Correct an edit by what a person says of it.
 
     WORDS such as 'too dark', 'the third shot is too short', 'skin looks orange from 0:10 to 0:20' or 'warmer, and the
@@ -121,6 +126,7 @@ def main(run: Run, words: str, anyway: bool, llm: bool, model: str | None) -> It
             "the change is made again" if forward else "back to the revision before; edl-redo makes the change again"
         )
         return
+    edit = _found_again(run, edit, look_in)
     made = _answered(run, words, wished, edit, anyway)
     plan, things = answering.settle(run.state, made, tastes.person(run.environ), run.command, run.now())
     yield from _stream(edit, plan, things)
@@ -158,15 +164,31 @@ def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
         return answering.with_shots(tx, edit)
 
 
+def _found_again(run: Run, edit: Edit, look_in: Sequence[Path]) -> Edit:
+    """With the paths of sources that were moved."""
+    from dataclasses import replace
+
+    from roadmap_cli.edl import moved
+
+    sources, told = moved.again(edit.sources, run.environ.get("PATH"), look_in, run.state)
+    for line in told:
+        run.warn(line)
+    return replace(edit, sources=sources)
+
+
 def _answered(run: Run, words: str, wished: Sequence[Wish], edit: Edit, anyway: bool) -> Answer:
-    from roadmap_cli.edl import programs
+    from roadmap_cli.edl import programs, scanning
     from roadmap_cli.edl.feedback import answering, material, tastes
 
     with run.state.read() as tx:
         far = answering.strengths(tx, tastes.person(run.environ), wished)
     found = programs.find(run.environ.get("PATH"))
+
+    def content(path: Path) -> str:
+        return scanning.content_hash(run.state, path, run.now(), run.progress)
+
     with run.progress("measuring", float(len(edit.cuts))) as bar:
-        footage = material.Footage(found, edit.sources, lambda _: bar.advance())
+        footage = material.Footage(found, edit.sources, lambda _: bar.advance(), content)
         return answering.answer(words, wished, edit, footage, far, anyway)
 
 

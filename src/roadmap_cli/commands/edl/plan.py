@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
 
@@ -152,7 +153,8 @@ def main(
     for limit in made.limits:
         run.warn(limit)
     records = deciding.settle(run.state, made, scanned, run.command, run.now())
-    run.note(f"{made.header['cut_count']} cuts, {made.header['dropped_count']} shots left out")
+    counts = [(made.header["cut_count"], "cut"), (made.header["dropped_count"], "shot")]
+    run.note(f"{', '.join(counted(*each) for each in counts)} left out")
     yield from records
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.core.errors import Negative
 from roadmap_cli.core.records import Record
 
 
@@ -42,6 +43,8 @@ def main(run: Run, to: str | None) -> Iterable[Record]:
     with run.state.write() as tx:
         base = here.settle(tx, run.command, run.now())
         if base is None:
+            if run.is_typed:
+                raise Negative("no edit in the history yet", hint="edl-plan makes one")
             run.detail("no edit in the history yet")
             return
         found = walking.redo(tx, base, to, run.command, run.now())

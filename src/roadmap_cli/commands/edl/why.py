@@ -10,6 +10,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.terminal import visible
+from roadmap_cli.core.errors import Negative
 from roadmap_cli.core.records import Record
 
 
@@ -83,6 +84,8 @@ def main(run: Run, question: str | None, at: str | None, source: Path | None) ->
     with run.state.read() as tx:
         found = here.look(tx)
         if found is None:
+            if run.is_typed:
+                raise Negative("no edit in the history yet", hint="edl-plan makes one")
             run.detail("no edit in the history yet")
             return
         revision, head = found

@@ -129,8 +129,11 @@ def files(footage: Footage, content: Hash) -> Iterator[Finding]:
         path = Path(str(source.get("path", "")))
         try:
             if content(path) != source.get("sha256"):
-                yield error("source_changed", f"{path} has changed since it was scanned: scan it again")
-        except (InputMissing, DataError) as problem:
+                yield error("source_changed", f"{path} has changed since it was scanned: scan and plan it again")
+        except InputMissing as problem:
+            what = f"{path}: {problem.message}; if it was moved, --look-in DIRECTORY finds it by its content"
+            yield error("source_missing", what)
+        except DataError as problem:
             yield error("source_missing", f"{path}: {problem.message}")
         if source.get("high_dynamic_range"):
             yield warning("dynamic_range", f"{path} has high dynamic range: it will be shown as standard")
@@ -178,7 +181,7 @@ def cut_range(footage: Footage, cut: Record) -> Iterator[Finding]:
 def _length_of(footage: Footage, cut: Record, shown: int) -> Iterator[Finding]:
     fps = footage.fps
     if shown < LEAST_FRAMES:
-        yield error("flash", f"a flash of {shown} frames: the least is {LEAST_FRAMES}", cut)
+        yield error("flash", f"a flash of {shown} frame{'s' * (shown != 1)}: the least is {LEAST_FRAMES}", cut)
     elif shown * MISTAKE_S.denominator < MISTAKE_S.numerator * fps and not footage.is_montage:
         yield warning("short", f"short: {float(shown / fps):.2f} s looks like a mistake outside a montage", cut)
     elif shown < HARD_TO_READ_S * fps:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.edl import probe, programs, scanning, timecode
+from roadmap_cli.edl import high_range, probe, programs, scanning, timecode
 from roadmap_cli.edl.checking.findings import Finding, error
 from roadmap_cli.edl.checking.footage import Footage, rational
 from roadmap_cli.edl.programs import Programs
@@ -110,7 +110,7 @@ def _pictures(found: Programs, media: probe.Media, cut: Record) -> Iterator[byte
     """The source frames of a cut, 32 by 18 in grey, one after the other."""
     options, filters = probe.pictures(media, cut["in_frame"], cut["out_frame"])
     small: programs.Chain = [("scale", {"width": WIDTH, "height": HEIGHT, "flags": "area"})]
-    filters = [*filters, *small, ("format", {"pix_fmts": "gray"})]
+    filters = [*filters, *small, *high_range.measured(found, media), ("format", {"pix_fmts": "gray"})]
     node = programs.source(media.path, media.video_index, options, filters)
     command = programs.arguments(found, node.output("pipe:1", format="rawvideo"))
     with programs.drained(command, str(media.path)) as decoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -23,6 +24,13 @@ class Losses:
     def add(self, name: str, what: str, thing_id: str | None = None) -> None:
         """Note a loss."""
         self.found.append(Loss(name, what, thing_id))
+
+    def unmapped(self, sources: Iterable[Mapping[str, object]]) -> None:
+        """Note the sources of high dynamic range, for a program that shows them as they are stored."""
+        for source in sources:
+            if source.get("high_dynamic_range"):
+                words = "high dynamic range is not mapped to standard there: it will look pale"
+                self.add("source.high_dynamic_range", words, str(source.get("id")))
 
     def grouped(self) -> list[dict[str, object]]:
         """By field and words: `{field, what, count, ids}`."""

@@ -52,6 +52,7 @@ def export(timeline: Timeline, folder: str, matrices: dict[str, str] | None = No
         "  -colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv -movflags +faststart \\",
         '  "$output"',
     ]
+    graph.losses.unmapped(timeline.sources.values())
     if timeline.plan.get("loudness_lufs") is not None:
         graph.losses.add("plan.loudness_lufs", "the loudness of the whole programme is not set by the script")
     return Export(("\n".join(lines) + "\n").encode(), graph.losses, graph.files.held, executable=True)

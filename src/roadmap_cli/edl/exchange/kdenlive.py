@@ -1,12 +1,14 @@
-"""An edit as a Kdenlive project of document version 1.1 (23.04 and later): a sequence inside a project.
+"""An edit as a Kdenlive project of document version 1.04: 20.12 to 22.12 open it, later ones bring it up to date.
 
 Each track is a tractor of two playlists, so that clips may overlap in a mix; sound and picture of a clip lie on tracks
-of their own; effects stand in the entry and carry `kdenlive_id`; the bin holds each source and the sequence itself, and
-a last tractor around the sequence is what plays. Layout as described in Kdenlive's `dev-docs/fileformat.md` (CC0).
+of their own; effects stand in the entry and carry `kdenlive_id`; the bin must be the first playlist of the file (22.12
+looks for the document's version there and nowhere else); the last tractor, of the tracks, is what plays. Layout as
+described in Kdenlive's `dev-docs/fileformat.md` (CC0), held against Kdenlive 22.12.
 """
 
 from __future__ import annotations
 
+import html
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +27,6 @@ from roadmap_cli.edl.exchange.timeline import Clip, Timeline
 _OWN = 237
 #: Ids of bin clips begin after the folders'.
 _FIRST_ID = 4
-_FOLDER = 2
 #: A namespace for identifiers made from a plan's id, so that the same plan gives the same file.
 _SPACE = uuid.UUID("5f2a3c1e-9d4b-4b7e-8a70-6f1d2c3b4a59")
 
@@ -65,6 +66,8 @@ def export(timeline: Timeline, folder: str, base: Path) -> Export:
     _black(document)
     for source in timeline.sources.values():
         _bin_clip(document, source)
+    _bin_titles(document)
+    _main_bin(document)
     tracks = [
         _track(document, _cue_clips(document, lane), f"Music {n + 1}", sound=True)
         for n, lane in enumerate(reversed(project.lanes(project.playable(document))))
@@ -77,13 +80,7 @@ def export(timeline: Timeline, folder: str, base: Path) -> Export:
         _track(document, _title_clips(document, lane), f"Titles {n + 1}", sound=False)
         for n, lane in enumerate(project.lanes(timeline.titles))
     ]
-    sequence = _sequence(document, tracks, sounds)
-    _main_bin(document, sequence)
-    last = document.clock(timeline.length - 1)
-    node = mlt.sub(
-        root, "tractor", {"kdenlive:projectTractor": 1}, id="tractor_project", in_=document.clock(0), out=last
-    )
-    mlt.sub(node, "track", producer=sequence, in_=document.clock(0), out=last)
+    _tractor(document, tracks, sounds)
     return document.export()
 
 
@@ -91,9 +88,9 @@ def _black(document: _Document) -> None:
     length = document.timeline.length
     mlt.sub(
         document.root, "producer",
-        {"length": length + 1, "eof": "continue", "resource": "black", "aspect_ratio": 1, "mlt_service": "color",
+        {"length": length, "eof": "continue", "resource": "black", "aspect_ratio": 1, "mlt_service": "color",
          "kdenlive:playlistid": "black_track", "mlt_image_format": "rgba", "set.test_audio": 0},
-        id="black_track", in_=document.clock(0), out=document.clock(length),
+        id="black_track", in_=document.clock(0), out=document.clock(length - 1),
     )  # fmt: skip
 
 
@@ -207,33 +204,38 @@ def _cue_clips(document: _Document, cues: Sequence[Record]) -> list[_Placed]:
     return placed
 
 
+def _title_producer(document: _Document, record: Record, frames: int, what: str) -> str:
+    number = document.ids[str(record["id"])]
+    name = document.name("producer")
+    told = {
+        "length": frames, "eof": "pause", "resource": "#00000000", "aspect_ratio": 1, "mlt_service": "color",
+        "mlt_image_format": "rgba", "kdenlive:id": number, "kdenlive:clip_type": 3, "kdenlive:folderid": -1,
+        "kdenlive:clipname": project.caption(record),
+        "kdenlive:control_uuid": document.identity(f"title {number} {what}"),
+    }  # fmt: skip
+    mlt.sub(document.root, "producer", told, id=name, in_=document.clock(0), out=document.clock(frames - 1))
+    return name
+
+
+def _bin_titles(document: _Document) -> None:
+    for record, _, frames in project.placed(document, document.timeline.titles):
+        document.ids[str(record["id"])] = _FIRST_ID + len(document.ids)
+        document.bin.append((_title_producer(document, record, frames, "bin"), frames))
+
+
 def _title_clips(document: _Document, titles: Sequence[Record]) -> list[_Placed]:
-    timeline = document.timeline
     placed: list[_Placed] = []
-    for record, start, frames in project.placed(document, titles):
-        number = _FIRST_ID + len(document.ids)
-        document.ids[str(record["id"])] = number
-        told = {
-            "length": frames, "eof": "pause", "resource": "#00000000", "aspect_ratio": 1, "mlt_service": "color",
-            "mlt_image_format": "rgba", "kdenlive:id": number, "kdenlive:clipname": project.caption(record),
-            "kdenlive:clip_type": 3, "kdenlive:folderid": -1,
-        }  # fmt: skip
-        names = []
-        for what in ("bin", "track"):
-            name = document.name("producer")
-            names.append(name)
-            more = {"kdenlive:control_uuid": document.identity(f"title {number} {what}")}
-            mlt.sub(
-                document.root, "producer", told | more, id=name, in_=document.clock(0), out=document.clock(frames - 1)
-            )
-        document.bin.append((names[0], frames))
-        filters = [mlt_filters.title(record, timeline)]
+    shown = [each for each in titles if str(each["id"]) in document.ids]
+    for record, start, frames in project.placed(document, shown):
+        number = document.ids[str(record["id"])]
+        filters = [mlt_filters.title(record, document.timeline)]
         if fade := min(int(record.get("fade_frames") or 0), frames // 2):
             level = f"0=0;{fade}=1"
             filters.append(Filter("brightness", {"start": 1, "level": 1, "alpha": level}, "", "fade_from_black"))
             level = f"{frames - fade}=1;{frames}=0"
             filters.append(Filter("brightness", {"start": 1, "level": 1, "alpha": level}, "", "fade_to_black"))
-        placed.append(_Placed(names[1], number, start, 0, frames, filters))
+        name = _title_producer(document, record, frames, "track")
+        placed.append(_Placed(name, number, start, 0, frames, filters))
     return placed
 
 
@@ -244,8 +246,9 @@ def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound:
     mixes: list[tuple[_Placed, int]] = []
     side = 0
     for clip in placed:
+        # Off a mix, Kdenlive has clips on the first playlist, and says that a project is damaged if they are not.
+        side = 1 - side if clip.mix else 0
         if clip.mix:
-            side = 1 - side
             mixes.append((clip, side))
         sides[side].append(clip)
     names = []
@@ -305,25 +308,13 @@ def _track(document: _Document, placed: Sequence[_Placed], label: str, *, sound:
     return name
 
 
-# -- the sequence and the bin ----------------------------------------------------------------------------------------
+# -- the whole and the bin -------------------------------------------------------------------------------------------
 
 
-def _sequence(document: _Document, tracks: Sequence[str], sounds: int) -> str:
-    timeline = document.timeline
-    name = document.identity("sequence")
-    last = document.clock(timeline.length - 1)
-    told = {
-        "kdenlive:uuid": name, "kdenlive:clipname": str(timeline.plan.get("style") or "Edit"),
-        "kdenlive:producer_type": 17,
-        "kdenlive:id": _FIRST_ID - 1, "kdenlive:clip_type": 0, "kdenlive:folderid": _FOLDER,
-        "kdenlive:duration": document.clock(timeline.length), "kdenlive:maxduration": timeline.length,
-        "kdenlive:description": project.note(timeline), "kdenlive:sequenceproperties.hasAudio": int(sounds > 0),
-        "kdenlive:sequenceproperties.hasVideo": 1, "kdenlive:sequenceproperties.activeTrack": sounds,
-        "kdenlive:sequenceproperties.tracksCount": len(tracks),
-        "kdenlive:sequenceproperties.documentuuid": document.identity("document"),
-        "kdenlive:sequenceproperties.guides": _guides(document),
-    }  # fmt: skip
-    node = mlt.sub(document.root, "tractor", told, id=name, in_=document.clock(0), out=last)
+def _tractor(document: _Document, tracks: Sequence[str], sounds: int) -> None:
+    """What plays: the tracks, mixed and laid over one another."""
+    last = document.clock(document.timeline.length - 1)
+    node = mlt.sub(document.root, "tractor", {}, id="maintractor", in_=document.clock(0), out=last, global_feed=1)
     for track in ("black_track", *tracks):
         mlt.sub(node, "track", producer=track)
     for number in range(1, len(tracks) + 1):
@@ -333,7 +324,6 @@ def _sequence(document: _Document, tracks: Sequence[str], sounds: int) -> str:
         else:
             mix = {"mlt_service": "frei0r.cairoblend", "kdenlive_id": "frei0r.cairoblend", "version": 0.1}
         mlt.sub(node, "transition", common | mix, id=document.name("transition"))
-    return name
 
 
 def _guides(document: _Document) -> str:
@@ -346,24 +336,19 @@ def _guides(document: _Document) -> str:
     return json.dumps(found)
 
 
-def _main_bin(document: _Document, sequence: str) -> None:
+def _main_bin(document: _Document) -> None:
     timeline = document.timeline
     told = {
-        f"kdenlive:folder.-1.{_FOLDER}": "Sequences",
-        "kdenlive:sequenceFolder": _FOLDER,
-        "kdenlive:docproperties.version": "1.1",
-        "kdenlive:docproperties.kdenliveversion": "23.08.0",
-        "kdenlive:docproperties.uuid": document.identity("document"),
-        "kdenlive:docproperties.activetimeline": sequence,
-        "kdenlive:docproperties.opensequences": sequence,
+        "kdenlive:docproperties.version": "1.04",
+        "kdenlive:docproperties.kdenliveversion": "22.12.3",
         "kdenlive:docproperties.documentid": int(document.identity("document").replace("-", "")[1:13], 16) % 10**13,
         "kdenlive:docproperties.audioChannels": 2,
         "kdenlive:docproperties.decimalPoint": ".",
         "kdenlive:docproperties.seekOffset": 30000,
-        "kdenlive:documentnotes": project.note(timeline),
+        "kdenlive:docproperties.guides": _guides(document),
+        "kdenlive:documentnotes": html.escape(project.note(timeline)).replace("\n", "<br/>"),
         "xml_retain": 1,
     }
     node = mlt.sub(document.root, "playlist", told, id="main_bin")
-    mlt.sub(node, "entry", producer=sequence, in_=document.clock(0), out=document.clock(timeline.length - 1))
     for name, length in document.bin:
         mlt.sub(node, "entry", producer=name, in_=document.clock(0), out=document.clock(length - 1))

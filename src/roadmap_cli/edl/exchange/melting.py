@@ -7,13 +7,14 @@ have; and the frames it really gives are counted.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from roadmap_cli.core.errors import DataError, Unavailable
+from roadmap_cli.core.errors import DataError, TryLater, Unavailable
 from roadmap_cli.edl.exchange.mlt import Element
 from roadmap_cli.edl.exchange.reading_mlt import parse
 
@@ -76,7 +77,8 @@ def _missing(root: Element, base: Path) -> Iterator[str]:
 def prove(melt: str, project: Path, length: int) -> Proof:
     """Let melt give every frame of a project that is in place, and count them.
 
-    Raises DataError for a service melt does not have, or another number of frames than `length`.
+    Raises DataError for a service melt does not have, or another number of frames than `length`; TryLater if melt
+    crashes twice.
     """
     root = parse(project.read_bytes())
     services = _services(root)
@@ -89,6 +91,11 @@ def prove(melt: str, project: Path, length: int) -> Proof:
         command = [melt, "-silent", str(project), "-consumer", f"avformat:{counted}", "f=framecrc", "vcodec=rawvideo",
                    "pix_fmt=gray", "s=64x64", "an=1", "real_time=-1", "terminate_on_pause=1"]  # fmt: skip
         done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode < 0:  # melt crashes now and then as its Qt module is unloaded: no word about the project
+            done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode < 0:
+            ended = signal.Signals(-done.returncode).name
+            raise TryLater(f"melt was ended by {ended}", where=str(project), code="ended")
         lines = counted.read_bytes().splitlines() if counted.exists() else []
     frames = sum(1 for line in lines if line and not line.startswith(b"#"))
     if done.returncode or frames != length:

@@ -197,7 +197,7 @@ def _lanes(things: Any) -> list[list[Record]]:
 def _lost(clip: Clip, timeline: Timeline, losses: Losses) -> None:
     for name in ("grade", "effects", "framing", "blur", "sound"):
         if clip.record.get(name):
-            losses.add(name, f"{name} stands in metadata only: other programs do not apply it", clip.id)
+            losses.add(name, f"only metadata tell of {name}: other programs do not apply it", clip.id)
     for name in ("fade_in_frames", "fade_out_frames"):
         if clip.record.get(name):
-            losses.add(name, "fades stand in metadata only: other programs do not apply them", clip.id)
+            losses.add(name, "only metadata tell of fades: other programs do not apply them", clip.id)

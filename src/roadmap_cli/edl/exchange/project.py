@@ -52,6 +52,7 @@ class Project:
 
     def export(self) -> Export:
         """The whole, done."""
+        self.losses.unmapped(self.timeline.sources.values())
         if self.timeline.plan.get("loudness_lufs") is not None:
             words = "the loudness of the whole programme is not set there: normalise on export"
             self.losses.add("plan.loudness_lufs", words)

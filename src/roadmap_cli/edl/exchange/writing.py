@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core import clock
-from roadmap_cli.core.errors import CannotCreate, DataError, RoadmapError, UsageError
+from roadmap_cli.core.errors import CannotCreate, InputMissing, RoadmapError, UsageError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import moved, timecode
 from roadmap_cli.edl.exchange.export import Export
 from roadmap_cli.edl.exchange.timeline import Timeline
 
@@ -151,6 +151,6 @@ def missing(timeline: Timeline) -> list[str]:
 
 
 def refuse_missing(timeline: Timeline) -> None:
-    """Raise DataError if the file of a source is not there."""
+    """Raise InputMissing if the file of a source is not there."""
     if gone := missing(timeline):
-        raise DataError(f"{gone[0]} is missing", hint="scan it where it lies now", code="source_missing")
+        raise InputMissing("source is missing", where=gone[0], hint=moved.HINT, code="source_missing")

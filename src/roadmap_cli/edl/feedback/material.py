@@ -15,7 +15,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.core.records import Record, require
 from roadmap_cli.edl import edit as fields
-from roadmap_cli.edl import probe, programs, timecode
+from roadmap_cli.edl import high_range, moved, probe, programs, timecode
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Chain, Programs
 
@@ -121,11 +121,15 @@ def gather(stream: Iterable[Record]) -> Edit | None:
 
 @dataclass(slots=True)
 class Footage:
-    """The files behind an edit, each looked at once; `tell` hears of each cut that is measured."""
+    """The files behind an edit, each looked at once; `tell` hears of each cut that is measured.
+
+    `content` gives a file's SHA-256; without it a file is taken to be what was scanned.
+    """
 
     found: Programs
     sources: Mapping[str, Record]
     tell: Callable[[str], None] = lambda _: None
+    content: moved.Hash | None = None
     _media: dict[str, Media] = field(default_factory=dict)
     _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
@@ -135,7 +139,10 @@ class Footage:
             source = self.sources[source_id]
             path = Path(str(source.get("path", "")))
             if not path.is_file():
-                raise InputMissing("source is missing", where=str(path), hint="edl-scan it where it is now")
+                raise InputMissing("source is missing", where=str(path), hint=moved.HINT)
+            if self.content is not None and self.content(path) != source.get("sha256"):
+                changed = "file has changed since it was scanned"
+                raise DataError(changed, where=str(path), hint=moved.CHANGED_HINT, code="source_changed")
             media = probe.examine(self.found, path, str(source.get("sha256", "")))
             rate = source.get("fps")
             self._media[source_id] = replace(media, fps=timecode.rational(rate, field="fps")) if rate else media
@@ -193,6 +200,10 @@ class Footage:
         shape: Chain = [("scale", size)]
         if crop:
             shape.append(("crop", {"w": wide, "h": high}))
+        if standard := high_range.measured(self.found, media):
+            size |= {"in_color_matrix": high_range.matrix(media, high_range.can(self.found))}
+            first_size: Chain = [("scale", {"w": size["w"], "h": size["h"], "flags": "area"}), *shape[1:]]
+            shape = [*first_size, *standard, ("scale", size | {"w": wide, "h": high})]
         filters = [*filters, *chosen, *shape, ("format", {"pix_fmts": pixel})]
         node = programs.source(media.path, media.video_index, options, filters)
         node = node.output("pipe:1", format="rawvideo", fps_mode="passthrough")

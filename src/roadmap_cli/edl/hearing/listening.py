@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Samples = numpy.ndarray[Any, Any]
 
 #: Part of the name of what measured: a change of any number here is a new name.
-METHOD = "hearing-1"
+METHOD = "hearing-2"
 _CLIPPED = 0.9995
 #: How far partials stand out where notes are held, in dB: speech alone has half a dB of it, over music 2.
 _HELD_NOTES_DB, _SOME_NOTES_DB = 3.0, 1.5

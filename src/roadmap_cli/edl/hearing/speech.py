@@ -2,7 +2,8 @@
 
 How likely speech is comes from Silero VAD at each 32 ms, or else from the signal (`likely_by_signal`: weaker, see
 there). Its frames are coarse and it lets go of soft endings, so each edge is then moved outwards on the level of the
-voice band until that has fallen to the pause. Numbers were set on generated speech with known words.
+voice band until that has fallen to the pause, past a soft consonant at a word's end. Numbers were set on generated
+speech with known words.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ _REACH_BACK_MS, _REACH_ON_MS, _INWARDS_MS, _HOLD_MS = 450, 600, 160, 130
 _MARGIN_BEFORE_MS, _MARGIN_AFTER_MS = 45, 55
 #: What noise hides of a word's soft end, in ms for each dB that the bar is nearer to the voice than 30.
 _HIDDEN_MS = 2.5
+#: The soft end of a word stands this far out of the pause, lasts no longer, and may follow a closure as short as that.
+_ABOVE_DB, _BREATH_MS, _CLOSURE_MS = 1.5, 80, 30
+#: What lies next to a phrase, in steps of 10 ms; how far the voice must stand out of the pause to be parted by level;
+#: and how far for the level to know an edge better than the model.
+_NEXT, _LEAST_DB, _CLEAR_DB = 20, 7, 20
 _BLIND_BEFORE_MS, _BLIND_AFTER_MS = 90, 30
 
 
@@ -122,34 +128,46 @@ def _at(time_ms: float, middle_ms: int, count: int) -> int:
     return min(max(0, round((time_ms - middle_ms) / 10)), max(0, count - 1))
 
 
-def _bar(level: Samples, spoken: Any, start: float, end: float, way: int, middle_ms: int) -> tuple[float, float] | None:
-    """The level that divides a run of speech from the pause before (-1) or after it, and how far below the voice it is.
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """A pause beside speech: the level that parts it from the voice, how far below the voice that is, and its top."""
 
-    None if they are about as loud.
-    """
+    bar: float
+    below: float
+    top: float
+
+
+def _bar(level: Samples, spoken: Any, start: float, end: float, way: int, middle_ms: int) -> _Pause | None:
+    """The pause before (-1) or after a run of speech; None if they are about as loud."""
     import numpy
 
     first, last = _at(start, middle_ms, len(level)), _at(end, middle_ms, len(level)) + 1
     side = slice(max(0, first - 150), first) if way < 0 else slice(last, last + 150)
     around = side if int((~spoken[side]).sum()) >= 20 else slice(max(0, first - 300), last + 300)
-    quiet = level[around][~spoken[around]]
-    if len(quiet) < 10 or last - first < 3:
+    if last - first < 3:
         return None
     loud = float(numpy.percentile(level[first:last], 90))
-    floor, unrest = (float(value) for value in numpy.percentile(quiet, (50, 85)))
-    bar = max(floor + 5.0, floor + 0.1 * (loud - floor), min(unrest + 2.0, loud - 14))
-    return (bar, loud - bar) if bar <= loud - 9 else None
+    quiet = level[around][~spoken[around]]
+    near = level[side][~spoken[side]]
+    near = near[-_NEXT:] if way < 0 else near[:_NEXT]
+    # Where the place changes, at a cut for one, only what is next to the phrase tells of the pause: the lower bar.
+    found = []
+    for pause in (quiet, near):
+        if len(pause) >= 10:
+            floor, unrest = (float(value) for value in numpy.percentile(pause, (50, 85)))
+            bar = max(floor + 5.0, floor + 0.1 * (loud - floor), min(unrest + 2.0, loud - 14))
+            top = floor + min(max(_ABOVE_DB, unrest + 0.5 - floor), 3.0)
+            found.append(_Pause(bar, loud - bar, min(bar, top)))
+    best = min(found, key=lambda pause: pause.bar, default=None)
+    return best if best and best.below >= _LEAST_DB else None
 
 
-def _edge(
-    level: Samples, parted: tuple[float, float] | None, edge: float, limit: float, way: int, middle_ms: int
-) -> float:
+def _edge(level: Samples, parted: _Pause | None, edge: float, limit: float, way: int, middle_ms: int) -> float:
     """An edge moved to the last of the voice on its way outwards, and its margin; never beyond `limit`."""
     margin, blind = (_MARGIN_AFTER_MS, _BLIND_AFTER_MS) if way > 0 else (_MARGIN_BEFORE_MS, _BLIND_BEFORE_MS)
     if parted is None:
         return edge + way * blind
-    bar, below = parted
-    margin += round(_HIDDEN_MS * max(0.0, 30.0 - below))
+    margin += round(_HIDDEN_MS * max(0.0, 30.0 - parted.below))
     hold = _HOLD_MS // 10
     here = _at(edge, middle_ms, len(level))
     place = here - way * (_INWARDS_MS // 10)
@@ -157,12 +175,28 @@ def _edge(
     voice = -1
     since = place
     while 0 <= place < len(level) and (place - end) * way <= 0:
-        if level[place] >= bar:
+        if level[place] >= parted.bar:
             voice = since = place
         elif (place - since) * way > hold and (place - here) * way > 0:
             break
         place += way
-    return voice * 10.0 + middle_ms + way * margin if voice >= 0 else edge
+    if voice < 0:
+        return edge
+    # In noise the level says less than the model does: it may move an edge outwards only.
+    noisy = parted.below < _CLEAR_DB
+    if way < 0:
+        start = voice * 10.0 + middle_ms - margin
+        return min(start, edge) if noisy else start
+    # A consonant that ends a word, or its breath, still stands out of the pause, if not by much.
+    place = since = voice
+    while place < len(level) and place <= min(end, voice + _BREATH_MS // 10):
+        if level[place] > parted.top:
+            since = place
+        elif place - since > _CLOSURE_MS // 10:
+            break
+        place += 1
+    stop = since * 10.0 + middle_ms + margin
+    return max(stop, edge) if noisy else stop
 
 
 def _apart(edges: list[tuple[float, float]], length_ms: float) -> list[tuple[float, float]]:

@@ -27,7 +27,7 @@ from roadmap_cli.edl.planning.units import Left, Unit
 from roadmap_cli.edl.planning.wishes import Reading
 
 #: Part of each plan's identity: a change of the rules of this package is a new name.
-METHOD = "plan-2"
+METHOD = "plan-3"
 #: How often pieces are chosen anew so that their usual lengths add up to the length asked for.
 _ATTEMPTS = 4
 #: A style without lengths of its own is cut to this median when a length is asked for.
@@ -110,6 +110,9 @@ def plan(
     from roadmap_cli.edl.planning import writing
 
     if not shots:
+        if heard := next((source for source in sources if source.get("has_picture") is False), None):
+            words = "only sound to plan with: no source has a picture"
+            raise DataError(words, where=str(heard.get("path")), hint="edl-scan a film beside it", code="no_shots")
         raise DataError("no edl.shot record to plan with", hint="edl-scan finds the shots of a film", code="no_shots")
     material = Material.of([*sources, *shots, *others])
     found_music, limits = music.find(material, reading)

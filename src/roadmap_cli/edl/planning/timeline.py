@@ -76,8 +76,9 @@ def listed(plan: Record, things: Sequence[Record]) -> list[str]:
 def _head(plan: Record, cuts: Sequence[Record], fps: Fraction) -> str:
     lengths = sorted(cut["timeline_out_frame"] - cut["timeline_in_frame"] for cut in cuts)
     median = f", median shot {float(lengths[len(lengths) // 2] / fps):.1f} s" if lengths else ""
+    count = f"{len(cuts)} cut{'s' * (len(cuts) != 1)}"
     return (
-        f"{plan.get('style', '')}: {timecode.clock(int(plan['length_frames']), fps)[:-2]} s, {len(cuts)} cuts{median}, "
+        f"{plan.get('style', '')}: {timecode.clock(int(plan['length_frames']), fps)[:-2]}, {count}{median}, "
         f"{plan['width']}x{plan['height']}, {float(fps):.5g} frames a second"
     )
 

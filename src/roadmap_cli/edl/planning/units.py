@@ -21,6 +21,8 @@ from roadmap_cli.edl.planning.wishes import Reading
 BEFORE_MS, AFTER_MS = 50, 80
 #: Phrases are parted where nobody speaks for so long; a pause longer than the second is shortened when pauses are cut.
 PHRASE_GAP_MS, LONG_PAUSE_MS = 500, 600
+#: What a cut of the footage leaves of speech before a pause would flash by if it were shorter: it keeps some pause.
+SEEN_MS = 500
 #: A shot in which more than this share of seconds sounds like speech stays whole, where no spans of speech are known.
 SPEECH_RATIO = 0.3
 #: A shot silent for more than this share is a pause, when pauses are cut.
@@ -281,7 +283,23 @@ def _spoken(
         if units and unit.first < units[-1].end:  # phrases closer than the air around them share it
             units[-1].end = unit.first = max(unit.first, units[-1].core[1] if units[-1].core else unit.first)
         units.append(unit)
+    _lengthen(units, first, end)
     return units
+
+
+def _lengthen(units: list[Unit], first: int, end: int) -> None:
+    """Give units that would only flash by some of the pauses around them, those after them first."""
+    for index, unit in enumerate(units):
+        lacking = frame_after(SEEN_MS, unit.fps) - (unit.end - unit.first)
+        if lacking <= 0:
+            continue
+        after = units[index + 1].first if index + 1 < len(units) else end
+        before = units[index - 1].end if index else first
+        on = min(lacking, after - unit.end)
+        back = min(lacking - on, unit.first - before)
+        unit.first, unit.end = unit.first - back, unit.end + on
+        unit.paused_ms = max(0, unit.paused_ms - int(ms_of(on + back, unit.fps)))
+        unit.pauses = unit.pauses if unit.paused_ms else 0
 
 
 def _is_pause(heard: Heard, start: float, end: float, reading: Reading) -> bool:

@@ -28,7 +28,7 @@ def admit(edit: Edit) -> None:
     plan = edit.plan
     if plan.get("checked") is not True:
         count = plan.get("error_count")
-        words = f"plan has {count} errors" if count else "plan has not been checked"
+        words = f"plan has {count} error{'s' * (count != 1)}" if count else "plan has not been checked"
         raise DataError(words, hint="edl-check names what is wrong; pipe the plan through it", code="not_checked")
     if checks.digest(plan, edit.cuts, edit.sources, edit.titles, edit.cues) != plan.get("checked_digest"):
         raise DataError("plan was changed after it was checked", hint="pipe it through edl-check", code="not_checked")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core.errors import DataError, TryLater, Unavailable
-from roadmap_cli.edl import programs, timecode
+from roadmap_cli.edl import high_range, programs, timecode
 from roadmap_cli.edl.rendering import graph, keeping, motion, persons, pieces, titles
 from roadmap_cli.edl.rendering.able import Able
 from roadmap_cli.edl.rendering.pieces import Piece, Shape
@@ -61,8 +61,8 @@ class Workshop:
             further |= persons.identity(self.mask)
         if any("stabilise" in layer.effects for layer in piece.layers):
             further |= motion.identity(self.able)
-        if any(layer.media.transfer in graph._HIGH_RANGE for layer in piece.layers):
-            further |= {"zscale": "zscale" in self.able.filters}
+        if any(high_range.is_high(layer.media) for layer in piece.layers):
+            further |= {"high_range": high_range.METHOD, "zscale": "zscale" in self.able.filters}
         return pieces.key(piece, self.shape, self.able.version, further)
 
     def find(self, key: str, frames: int) -> Encoded | None:

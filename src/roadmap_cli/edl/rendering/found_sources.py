@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -12,15 +12,13 @@ from typing import Any
 
 from roadmap_cli.core.errors import CannotCreate, DataError, InputMissing
 from roadmap_cli.core.records import Record
-from roadmap_cli.edl import probe, programs, timecode
+from roadmap_cli.edl import moved, probe, programs, timecode
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.rendering import keeping
 
 #: A change of what is remembered of a file is a new number.
 _FORMAT = 1
-#: How many files a search by content looks at before it gives up.
-_MOST_FILES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,53 +81,24 @@ class Looking:
         try:
             if self._hash(path) == sha256:
                 return path
-            changed = DataError("file has changed since it was scanned", where=str(path), code="source_changed")
+            changed = DataError(
+                "file has changed since it was scanned", where=str(path), hint=moved.CHANGED_HINT, code="source_changed"
+            )
         except (InputMissing, DataError) as error:
             missing = error
-        for candidate in self._candidates(path):
-            with suppress(InputMissing, DataError, OSError):
-                if self._alike(candidate, source) and (self._hash(candidate) == sha256):
-                    return candidate
+        if (now := moved.find(self.found, source, self._hash, self.folders)) is not None:
+            return now
         if changed:
             raise changed
         raise InputMissing(
             missing.message,
             where=str(path),
-            hint="if it was moved, --look-in DIRECTORY finds it by its content",
+            hint=moved.HINT,
             code="source_missing",
         )
 
     def _hash(self, path: Path) -> str:
         return keeping.known_hash(path, self.notes / "hashes", write=self.write)
-
-    def _candidates(self, path: Path) -> Iterator[Path]:
-        """Files that may be the one sought: those of the same suffix first, beside it, then below the folders named."""
-        count = 0
-        for folder, deep in [(path.parent, False), *((folder, True) for folder in self.folders)]:
-            with suppress(OSError):
-                files = [each for each in (folder.rglob("*") if deep else folder.iterdir()) if each.is_file()]
-                for each in sorted(files, key=lambda file: (file.suffix.lower() != path.suffix.lower(), str(file))):
-                    count += 1
-                    if count > _MOST_FILES:
-                        return
-                    if each.suffix.lower() in _MEDIA and each != path:
-                        yield each
-
-    def _alike(self, path: Path, source: Record) -> bool:
-        """Whether a file could be the source, from its header: far cheaper than reading it all."""
-        told = json.loads(
-            programs.probe(self.found, path, "-show_entries", "stream=codec_type,codec_name:format=duration")
-        )
-        codecs = [stream.get("codec_name") for stream in told.get("streams", [])]
-        wanted = source.get("streams")
-        return not isinstance(wanted, list) or codecs == [each.get("codec") for each in wanted]
-
-
-_SUFFIXES = """
-mp4 m4v mov mkv webm avi mts m2ts ts mpg mpeg vob mxf wmv flv 3gp ogv dv y4m
-wav mp3 m4a aac flac ogg opus aif aiff wma
-"""
-_MEDIA = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 
 
 def _written(media: Media) -> dict[str, Any]:

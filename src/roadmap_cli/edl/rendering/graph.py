@@ -7,13 +7,13 @@ letters and digits alone, so no filter ever holds a text that would have to be e
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from roadmap_cli.core.errors import CannotCreate
-from roadmap_cli.edl import grade, timecode
+from roadmap_cli.edl import grade, high_range, timecode
 from roadmap_cli.edl.edit import WHOLE, Box, denoising
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.rendering import plates, titles
@@ -22,7 +22,6 @@ from roadmap_cli.edl.rendering.pieces import Layer, Piece, Shape
 _SCALER = "bicubic+accurate_rnd+full_chroma_int"
 #: How far before the first frame wanted a source is entered, and how far where its container has no exact index.
 _NEAR_S, _FAR_S = Fraction(1, 4), Fraction(15)
-_HIGH_RANGE = frozenset({"smpte2084", "arib-std-b67"})
 
 
 @dataclass(slots=True)
@@ -144,8 +143,8 @@ def _layer(graph: Graph, layer: Layer, number: int) -> str:
         filters += _upright(value, media.width / media.height)
     filters += _retime(layer, shape)
     stream = graph.chain(graph.file(options, str(media.path), str(media.video_index)), filters)
-    if media.transfer in _HIGH_RANGE and graph.zscale:
-        stream = graph.chain(stream, _standard_range(layer))
+    if standard := high_range.to_standard(media, graph.zscale):
+        stream = graph.chain(stream, [_spelled(name, options) for name, options in standard])
     stream, width, height = _framed(graph, layer, stream, number)
     stream = _finished(graph, layer, stream, width, height)
     return graph.chain(stream, ["setsar=1", f"trim=end_frame={layer.frames}", "setpts=N"])
@@ -178,14 +177,9 @@ def _retime(layer: Layer, shape: Shape) -> list[str]:
     ]
 
 
-def _standard_range(layer: Layer) -> list[str]:
-    """High dynamic range to BT.709 by way of linear light and the Hable curve (as players show it), at 100 nits."""
-    hlg = layer.media.transfer == "arib-std-b67"
-    told = f"tin={'arib-std-b67' if hlg else 'smpte2084'}:min=bt2020nc:pin=bt2020"
-    return [
-        f"zscale={told}:t=linear:npl=100", "format=gbrpf32le", "zscale=p=bt709", "tonemap=hable:desat=0",
-        "zscale=t=bt709:m=bt709:r=tv", "format=yuv420p",
-    ]  # fmt: skip
+def _spelled(name: str, options: Mapping[str, str | int]) -> str:
+    """A filter and its options in ffmpeg's own words; expressions are quoted."""
+    return f"{name}=" + ":".join(f"{key}='{value}'" for key, value in options.items())
 
 
 def _table(look: Grade, directory: Path) -> str | None:
@@ -201,8 +195,7 @@ def _table(look: Grade, directory: Path) -> str | None:
 def _framed(graph: Graph, layer: Layer, stream: str, number: int) -> tuple[str, int, int]:
     """Its part of the source picture at its size in the frame, through the colour table, 8-bit BT.709 video range."""
     media, shape, framing = layer.media, graph.shape, layer.framing
-    tone_mapped = media.transfer in _HIGH_RANGE and graph.zscale
-    matrix = "bt709" if tone_mapped else media.matrix
+    matrix = high_range.matrix(media, graph.zscale)
     wide, high = media.width, media.height
     table = _table(layer.look, graph.cache / "looks")
     blur = layer.blur if layer.blur and layer.blur.sigma else None

@@ -22,7 +22,7 @@ from typing import Any
 from roadmap_cli.core import clock, records
 from roadmap_cli.core.errors import CannotCreate, UsageError
 from roadmap_cli.core.records import Record, content_id, run_id
-from roadmap_cli.edl import probe, timecode
+from roadmap_cli.edl import high_range, probe, timecode
 from roadmap_cli.edl.gathering import Edit
 from roadmap_cli.edl.history.changes import root_of
 from roadmap_cli.edl.probe import Media
@@ -94,9 +94,9 @@ class Work:
             said.append("no person mask here: the subject's box as a whole gets more light")
         if any("stabilise" in layer.effects for layer in layers) and "vidstabtransform" not in self.shop.able.filters:
             said.append("this ffmpeg has no vidstabtransform: nothing is steadied")
-        high = any(layer.media.transfer in ("smpte2084", "arib-std-b67") for layer in layers)
+        high = any(high_range.is_high(layer.media) for layer in layers)
         if high and "zscale" not in self.shop.able.filters:
-            said.append("this ffmpeg has no zscale: high dynamic range is not mapped to standard")
+            said.append("this ffmpeg has no zscale: of high dynamic range only brightness is mapped well")
         return said
 
 

@@ -1,7 +1,8 @@
 """One decode of a source's pictures: every one small, and now and then a strip of one as it was stored.
 
 Both come out of one ffmpeg, through two pipes. Small pictures are planar Y, U and V in studio range by BT.601, whatever
-the source is; strips are luma alone, unscaled, because scaling takes noise away.
+the source is; strips are luma alone, unscaled, because scaling takes noise away. High dynamic range is brought to
+standard before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from roadmap_cli.edl import programs, timecode
+from roadmap_cli.edl import high_range, programs, timecode
 from roadmap_cli.edl.probe import Media, pictures
 from roadmap_cli.edl.programs import Programs
 
@@ -124,7 +125,10 @@ def _command(found: Programs, media: Media, geometry: Geometry, strips_to: int |
     if media.width * media.height <= _ONE_THREAD_PIXELS:
         options |= {"threads": 1}
     scaled: dict[str, str | int] = {"w": geometry.width, "h": geometry.height, "flags": "area", "out_range": "tv"}
+    standard = high_range.measured(found, media)
     small: programs.Chain = [("scale", scaled | {"out_color_matrix": "bt601"}), ("format", {"pix_fmts": "yuv420p"})]
+    if standard:
+        small = [("scale", {"w": geometry.width, "h": geometry.height, "flags": "area"}), *standard, *small]
     node = programs.source(media.path, media.video_index, options, filters)
     raw = {"format": "rawvideo", "fps_mode": "passthrough"}
     if strips_to is None:
@@ -133,6 +137,7 @@ def _command(found: Programs, media: Media, geometry: Geometry, strips_to: int |
     wanted: programs.Chain = [
         ("select", {"expr": f"not(mod(n,{geometry.strip_step}))"}),
         ("crop", {"w": geometry.strip_width, "h": geometry.strip_height, "y": "(ih-oh)*0.4"}),
+        *standard,
         ("scale", {"out_range": "tv", "flags": "neighbor"}),
         ("format", {"pix_fmts": "yuv420p"}),
     ]
