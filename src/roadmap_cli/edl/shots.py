@@ -113,8 +113,8 @@ class _Measure:
 
         from roadmap_cli.edl.cuts import smaller
 
-        halves = [_halved(one.luma) for one in pictures]
-        moved = self._camera.follow([cv2.GaussianBlur(_halved(half), (3, 3), 0) for half in halves])
+        halves = [halved(one.luma) for one in pictures]
+        moved = self._camera.follow([cv2.GaussianBlur(halved(half), (3, 3), 0) for half in halves])
         for one, half, move in zip(pictures, halves, moved.tolist(), strict=True):
             mean, deviation = cv2.meanStdDev(half)
             flat = one.luma.reshape(-1)
@@ -134,7 +134,7 @@ class _Measure:
             yield frame, smaller.stack(half, one.blue, one.red)
 
 
-def _halved(plane: Any) -> Any:
+def halved(plane: Any) -> Any:
     """A plane [height, width] at half its size, at least 4 by 4."""
     import cv2
 

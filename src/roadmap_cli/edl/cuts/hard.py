@@ -39,6 +39,9 @@ class Limits:
     white: float = 0.6
     alike: float = 0.4
     burns: float = 40.0
+    black: float = 12.0
+    dimmed: float = 0.93
+    dimmed_unlike: float = 0.3
 
 
 def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
@@ -75,7 +78,38 @@ def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
             return False
     elif left < limits.against_both * max([*sides, 1.0]):
         return False
-    return not (_flashes(pictures, at, limits) or _burns_out(pictures, at, limits))
+    return not (
+        _flashes(pictures, at, limits) or _burns_out(pictures, at, limits) or _fades(pictures, steps, at, limits)
+    )
+
+
+def _fades(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
+    """Whether the step at `at` is one of a steep fade: the same picture darker, or to black from one that was darkened."""
+    before, after = pictures[at - 1], pictures[at]
+    if _dimmed(before, after, limits) or _dimmed(after, before, limits):
+        return True
+    ahead = at - 2 - _held(steps, at)
+    if ahead >= 0 and float(after[0].mean()) < limits.black:
+        return _dimmed(pictures[ahead], before, limits)
+    later = next((n for n in range(at + 1, len(pictures)) if steps[n] > _REPEATED), len(pictures))
+    return later < len(pictures) and float(before[0].mean()) < limits.black and _dimmed(pictures[later], after, limits)
+
+
+def _dimmed(bright: Any, dark: Any, limits: Limits) -> bool:
+    """Whether of two pictures each is the other with less light, or with more, and little else."""
+    import numpy
+
+    zero = numpy.array([0, 128, 128], numpy.float32)[:, None, None]
+    full, less = bright - zero, dark - zero
+    both, whole = float((full * less).sum()), limits.dimmed_unlike * unlike(bright, dark)
+    down, up = both / (float((full * full).sum()) + 1.0), both / (float((less * less).sum()) + 1.0)
+    if not 0.1 < down < limits.dimmed:
+        return False
+    tries = ((down * full, dark), (up * less, bright))
+    return all(
+        unlike(numpy.clip(numpy.rint(scaled + zero), 0, 255).astype(numpy.uint8), other) < whole
+        for scaled, other in tries
+    )
 
 
 def _waited(usual: float, held: int) -> float:
