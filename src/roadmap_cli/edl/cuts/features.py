@@ -18,7 +18,7 @@ from roadmap_cli.edl.cuts.likeness import step, unlike
 #: Frames from end to end that are tried.
 SPANS = (6, 8, 12, 18, 26, 38, 54)
 #: Ends differ by so much, in code values, nearly everywhere; what is worth less is not looked at.
-_DIFFER, _CHANGED, _WORTH = 22.0, 0.7, 12.0
+_DIFFER, _CHANGED, _WORTH = 22.0, 0.8, 12.0
 #: What two stretches have in common, as a share of both, when they are the same one.
 _SAME = 0.4
 #: Names of what is measured, in order: what the pictures' change tells, and what must be looked for in them.
@@ -64,7 +64,7 @@ class Stretch:
 
 
 def stretches(coarse: Any, low: int, high: int) -> list[Stretch]:
-    """Where a transition may lie, the likeliest first, of each that overlap the best.
+    """Where a transition may lie, the likeliest first, of those that overlap the best.
 
     `coarse` is float32 [n, 3, h, w]; the middle lies in `low` to `high`.
     """

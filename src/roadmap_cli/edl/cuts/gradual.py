@@ -22,6 +22,8 @@ AROUND = 48
 DARK = 24
 #: How likely a stretch must be to be looked at closely, and to be a transition.
 OPEN, LIKELY = 0.05, 0.45
+#: A transition has at least so many frames; what is shorter is a flash that dies down.
+SHORTEST = 3
 #: Share of a mixture, in the middle, below which each place is one picture or the other: a wipe.
 _UNMIXED = 0.16
 
@@ -63,7 +65,7 @@ def find(coarse: Any, pictures: Any, low: int, high: int, second: Second | None 
         likely = trees.read("looked").likely([*first, *features.looked(pictures, one)])
         if second is not None:
             likely = second(one.first, one.end, likely)
-        if likely >= LIKELY:
+        if likely >= LIKELY and one.end - one.first >= SHORTEST:
             told.append((likely, one))
     # A part of a transition is as likely as all of it, and worth less.
     told.sort(key=lambda each: -each[0] * each[1].worth)

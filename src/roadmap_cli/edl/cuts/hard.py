@@ -17,8 +17,10 @@ from roadmap_cli.edl.cuts.likeness import unlike
 AROUND = 12
 _FLASH_FRAMES = 9
 #: A step of at most so much is the same picture again.
-_REPEATED = 0.05
+_REPEATED = 0.12
 _STILL = 7
+#: One that stands for at least so long may be a shot of its own, if so much greater a step than others led to it.
+_LONG, _LED = 4, 4.0
 #: What waiting adds at most to the step a movement makes, in code values.
 _SATURATED = 25.0
 
@@ -41,7 +43,7 @@ class Limits:
     burns: float = 40.0
     black: float = 12.0
     dimmed: float = 0.93
-    dimmed_unlike: float = 0.3
+    dimmed_unlike: float = 0.4
 
 
 def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
@@ -134,11 +136,16 @@ def _burns_out(pictures: Any, at: int, limits: Limits) -> bool:
 def _held(steps: Any, at: int) -> int:
     """How often the picture before `at` was repeated: in a source of varying rate a longer wait makes a greater step.
 
-    A picture that stands for longer is a still.
+    A picture that stands for longer is a still, and so is one that a cut led to: it stood out from what moves around.
     """
     for count in range(_STILL):
-        if at - 1 - count < 1 or steps[at - 1 - count] > _REPEATED:
+        start = at - 1 - count
+        if start < 1:
             return count
+        if steps[start] > _REPEATED:
+            others = sorted(step for n, step in enumerate(steps) if step > _REPEATED and n not in (start, at))
+            usual = others[len(others) // 2] if others else 0.0
+            return 0 if count >= _LONG and steps[start] > _LED * (usual + 0.8) else count
     return 0
 
 
