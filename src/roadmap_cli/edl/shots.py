@@ -17,6 +17,8 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl.cuts.detector import Boundary
+from roadmap_cli.edl.cuts.doubt import MODEL as DOUBTS_MODEL
+from roadmap_cli.edl.cuts.doubt import Doubts
 from roadmap_cli.edl.cuts.finding import DEFAULT, finder
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
@@ -27,12 +29,14 @@ from roadmap_cli.edl.seeing.motion import Camera
 from roadmap_cli.edl.seeing.samples import Samples
 
 #: Names what measured the shots; part of every shot's identity. A change of method is a new name.
-METHOD = "cuts-1-w320-seen-1"
+METHOD = "cuts-2-w320-seen-2"
 
 
-def method(detector: str = DEFAULT) -> str:
+def method(detector: str = DEFAULT, doubts: Doubts | None = None) -> str:
     """What a scan with a detector is known by."""
-    return METHOD if detector == DEFAULT else f"{METHOD}-{detector}"
+    if detector != DEFAULT:
+        return f"{METHOD}-{detector}"
+    return METHOD if doubts is None else f"{METHOD}+{DOUBTS_MODEL}"
 
 
 def find(
@@ -41,12 +45,14 @@ def find(
     tell: Callable[[float], None],
     *,
     detector: str = DEFAULT,
+    doubts: Doubts | None = None,
     samples: Samples | None = None,
 ) -> Iterator[Look]:
     """Decode a source once and yield its shots in order; together they cover every frame.
 
-    A gradual transition is parted in its middle. `tell` hears of frames done. `samples` is given small pictures: one
-    after each cut, and two a second. Raises DataError if no picture can be decoded.
+    A gradual transition is parted in its middle. `tell` hears of frames done, `doubts` helps our own detector.
+    `samples` is given small pictures: one after each cut, and two a second. Raises DataError if no picture can be
+    decoded.
     """
     import cv2
 
@@ -56,7 +62,7 @@ def find(
     strips = _Strips()
     shots = _Shots(Look(first=0), geometry.strip_step, samples)
     measure = _Measure()
-    finding = finder(detector, media)
+    finding = finder(detector, media, doubts)
     for pictures in small_pictures(found, media, geometry, strips.add):
         for frame, small in measure.frames(pictures):
             shots.waiting.append(frame)

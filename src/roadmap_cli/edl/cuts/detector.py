@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roadmap_cli.edl.cuts import gradual, hard
-from roadmap_cli.edl.cuts.likeness import HEIGHT, WIDTH, step
+from roadmap_cli.edl.cuts.doubt import Doubts
+from roadmap_cli.edl.cuts.likeness import step
 
 #: Pictures judged at a time, and those kept on both sides of them.
 STRETCH, MARGIN = 128, 96
@@ -40,6 +41,7 @@ class Detector:
     """Feeds on stacks uint8 [3, HEIGHT, WIDTH] in order of presentation."""
 
     hard_limits: hard.Limits = field(default_factory=hard.Limits)
+    doubts: Doubts | None = None
     _kept: list[Any] = field(default_factory=list)
     _steps: list[float] = field(default_factory=list)
     _first: int = 0
@@ -79,7 +81,7 @@ class Detector:
             start, stop = judged - first - gradual.AROUND // 2 - low, end - first + gradual.AROUND // 2 - low
             if stop <= 0 or start >= high - low:
                 continue
-            blends = _joined(gradual.find(coarse[low:high], pictures[low:high], start, stop))
+            blends = _joined(gradual.find(coarse[low:high], pictures[low:high], start, stop, self.doubts))
             light = coarse[low:high, 0].mean(axis=(1, 2))
             # The fade a film begins or ends with leads from or to nothing: it parts no shots.
             if blends and low + first == 0 and light[: blends[0].first + 1].max() < gradual.DARK:

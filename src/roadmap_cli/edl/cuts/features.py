@@ -27,7 +27,9 @@ COURSE = (
     "sweep", "spread", "mixed", "dark", "bright", "first_light", "end_light", "sudden", "sweep_plane", "sweep_curve",
     "sweep_spread", "peak", "greatest_step",
 )  # fmt: skip
-LOOKED = ("unlike", "unlike_ratio", "by_one_ratio", "by_both_ratio", "both_over_one", "by_one", "by_both", "returns", "dip")  # fmt: skip
+LOOKED = (
+    "unlike", "unlike_ratio", "by_one_ratio", "by_both_ratio", "both_over_one", "by_one", "by_both", "returns", "dip",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

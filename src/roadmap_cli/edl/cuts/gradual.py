@@ -8,11 +8,11 @@ generated corpus (tools/train_cuts.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from roadmap_cli.edl.cuts import features, trees
+from roadmap_cli.edl.cuts import doubt, features, trees
+from roadmap_cli.edl.cuts.doubt import Doubts
 from roadmap_cli.edl.cuts.features import Stretch
 from roadmap_cli.edl.cuts.likeness import HEIGHT, WIDTH
 
@@ -26,9 +26,6 @@ OPEN, LIKELY = 0.05, 0.45
 SHORTEST = 3
 #: Share of a mixture, in the middle, below which each place is one picture or the other: a wipe.
 _UNMIXED = 0.16
-
-#: Judges a stretch that is in doubt: given its first and last picture and its likelihood, another likelihood.
-Second = Callable[[int, int, float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +49,30 @@ def coarser(pictures: Any) -> Any:
     return numpy.add.reduce([blocks[:, :, :, y, :, x] for y in range(3) for x in range(3)], dtype=numpy.float32) / 9
 
 
-def find(coarse: Any, pictures: Any, low: int, high: int, second: Second | None = None) -> list[Gradual]:
+def find(coarse: Any, pictures: Any, low: int, high: int, doubts: Doubts | None = None) -> list[Gradual]:
     """The transitions with their middle in `low` to `high`, the best where they overlap, in order of time.
 
-    `pictures` is [n, 3, HEIGHT, WIDTH] uint8, `coarse` the same as `coarser` makes it.
+    `pictures` is [n, 3, HEIGHT, WIDTH] uint8, `coarse` the same as `coarser` makes it; `doubts` has a
+    word where it is left open.
     """
+    least = LIKELY if doubts is None else doubt.OPEN[0]
     told = []
     for one in features.stretches(coarse, low, high):
         first = features.course(coarse, pictures, one)
-        if trees.read("course").likely(first) < OPEN:
+        if one.end - one.first < SHORTEST or trees.read("course").likely(first) < OPEN:
             continue
         likely = trees.read("looked").likely([*first, *features.looked(pictures, one)])
-        if second is not None:
-            likely = second(one.first, one.end, likely)
-        if likely >= LIKELY and one.end - one.first >= SHORTEST:
+        if likely >= least:
             told.append((likely, one))
     # A part of a transition is as likely as all of it, and worth less.
     told.sort(key=lambda each: -each[0] * each[1].worth)
     kept: list[Gradual] = []
     for likely, one in told:
-        if not any(one.end > other.first and one.first < other.end for other in kept):
-            kept.append(_described(coarse, one, likely))
+        if any(one.end > other.first and one.first < other.end for other in kept):
+            continue
+        sure = likely if doubts is None else doubts.gradual(pictures, one.first, one.end, likely)
+        if sure >= LIKELY:
+            kept.append(_described(coarse, one, sure))
     return sorted(kept, key=lambda one: one.first)
 
 

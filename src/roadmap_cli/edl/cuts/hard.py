@@ -86,7 +86,7 @@ def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
 
 
 def _fades(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
-    """Whether the step at `at` is one of a steep fade: the same picture darker, or to black from one that was darkened."""
+    """Whether the step at `at` is of a steep fade: the same picture with less light, or black after such a one."""
     before, after = pictures[at - 1], pictures[at]
     if _dimmed(before, after, limits) or _dimmed(after, before, limits):
         return True

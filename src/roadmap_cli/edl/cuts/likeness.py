@@ -43,9 +43,7 @@ def explained(before: Any, after: Any, between: Any, gone: float) -> tuple[float
     """
     import numpy
 
-    first, second, middle = (
-        numpy.ascontiguousarray(one.transpose(1, 2, 0), numpy.float32) for one in (before, after, between)
-    )
+    second, middle = (numpy.ascontiguousarray(one.transpose(1, 2, 0), numpy.float32) for one in (after, between))
     wide_first, wide_second = _widened(before).astype(numpy.float32), _widened(after).astype(numpy.float32)
     alone = mixed = 0.0
     for y, x in _PLACES:

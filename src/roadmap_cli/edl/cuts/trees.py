@@ -1,4 +1,4 @@
-"""Gradient-boosted trees of even depth (Friedman 2001), read from a file of numbers: how likely a row of features is."""
+"""Gradient-boosted trees of even depth (Friedman 2001), read from a file of numbers: how likely it is."""
 
 from __future__ import annotations
 
