@@ -3,7 +3,8 @@
 usage: tools/bench/cuts.py [--corpus FOLDER] [--films N] [--from SEED] [--clip VIDEO=LABELS.json ...] [--misses]
 
 Compared on the same files in the same run: edl-scan's detector, and PySceneDetect's AdaptiveDetector and ContentDetector
-at their defaults and with min_scene_len=3. Every one is given frames counted by presentation time. Files: the report half
+at their defaults and with min_scene_len=3;
+with TransNetV2's weights (ROADMAP_MODELS) also TransNetV2 at its authors' threshold, and edl-scan that asks it. Every one is given frames counted by presentation time. Files: the report half
 (odd seeds) of tools/make_cut_corpus.py, on which no threshold was chosen (a seed that was
 looked at once is no longer held out: give --from a number nobody used, and say it with the figure); bikes.mp4 and bigbuckbunny.mp4, labelled below
 by looking at every frame; and clips of yours with a JSON list of the first frames of their shots. cuts_transnet.json is
@@ -31,6 +32,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,10 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
 import make_cut_corpus  # noqa: E402
 from roadmap_cli.edl import probe, programs, shots  # noqa: E402
+from roadmap_cli.edl.cuts import doubt, smaller  # noqa: E402
 from roadmap_cli.edl.probe import Media  # noqa: E402
+from roadmap_cli.edl.seeing.decoding import Geometry, small_pictures  # noqa: E402
+from roadmap_cli.edl.subjects import transitions  # noqa: E402
 
 #: First frames of the shots after a cut, seen by eye; neither clip has a gradual transition.
 LABELS = {"bikes": [30, 76, 137, 187, 242], "bigbuckbunny": []}
@@ -57,6 +62,30 @@ def figure(name: str, value: float, unit: str, **more: object) -> None:
 def ours(media: Media) -> Told:
     looks = list(shots.find(FOUND, media, lambda _: None))
     return [(look.first, look.entered_by) for look in looks[1:]]
+
+
+def with_doubts(media: Media) -> Told:
+    """Ours, with TransNetV2 asked about spans in doubt."""
+    looks = list(shots.find(FOUND, media, lambda _: None, doubts=doubt.Doubts(transnet())))
+    return [(look.first, look.entered_by) for look in looks[1:]]
+
+
+@cache
+def transnet() -> Any:
+    return transitions.open_transitions(os.environ)
+
+
+def transnet_alone(media: Media) -> Told:
+    """TransNetV2 over every frame, at its authors' threshold: a boundary in the middle of each run above it."""
+    import numpy
+
+    runs = small_pictures(FOUND, media, Geometry.of(media), lambda number, strip: None)
+    stacks = [smaller.stack(shots.halved(one.luma), one.blue, one.red) for run in runs for one in run]
+    single, _ = transnet().find(doubt.rgb(numpy.stack(stacks)))
+    edges = numpy.flatnonzero(numpy.diff(numpy.concatenate([[0], (single > 0.5).astype(int), [0]])))
+    return [
+        ((first + end - 1) // 2 + 1, None) for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    ]
 
 
 def peer(name: str, **options: Any) -> Callable[[Media], Told]:
@@ -201,7 +230,7 @@ def compare(group: str, files: list[tuple[Media, Truth]], misses: bool) -> None:
         if score.gradual:
             counted = {"detector": name, "group": group, "gradual": score.gradual, "hit": score.gradual_hit}
             figure("cuts.gradual_recall", score.gradual_hit / score.gradual, "ratio", **counted)
-            if name == "edl-scan":
+            if name.startswith("edl-scan"):
                 value = f1(score.gradual_hit, score.gradual, score.false_gradual)
                 figure("cuts.gradual_f1", value, "ratio", **counted, false=score.false_gradual)
         if any(truth.flashes for _, truth in files):
@@ -224,7 +253,7 @@ def cost(folder: Path) -> None:
     media = media_of(long)
     plain = [FOUND.ffmpeg, "-v", "error", "-i", long, "-an", "-f", "null", "-"]
     for name, detect in DETECTORS.items():
-        if name.endswith("min3"):
+        if name.endswith(("min3", "hash")):
             continue
         ratios = []
         for _ in range(3):
@@ -244,6 +273,8 @@ def main() -> None:
     parser.add_argument("--clip", action="append", default=[], metavar="VIDEO=LABELS.json")
     parser.add_argument("--misses", action="store_true", help="tell on standard error what edl-scan got wrong")
     given = parser.parse_args()
+    if transnet():
+        DETECTORS.update({"edl-scan+transnet": with_doubts, "transnet": transnet_alone})
     with tempfile.TemporaryDirectory() as made:
         compare("corpus", list(corpus(given.corpus or Path(made) / "corpus", given.films, given.start)), given.misses)
         for name, cuts in LABELS.items():

@@ -18,6 +18,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import hearing, high_range, moved, probe, shots, timecode
+from roadmap_cli.edl.cuts.doubt import Doubts
 from roadmap_cli.edl.cuts.finding import DEFAULT
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
@@ -53,11 +54,12 @@ class Ways:
     #: Names the subtitles: the hash of their file.
     words_mark: str = ""
     teller: Teller | None = None
+    doubts: Doubts | None = None
 
     @property
     def method(self) -> str:
         """What a scan in these ways is called: part of the identity of its records. Another name is another scan."""
-        parts = [shots.method(self.detector), hearing.METHOD, *(self.ears.names if self.ears else ())]
+        parts = [shots.method(self.detector, self.doubts), hearing.METHOD, *(self.ears.names if self.ears else ())]
         parts += [f"words-{self.words_mark[:16]}"] if self.words_mark else []
         return "+".join([*parts, *([self.teller.method] if self.teller else [])])
 
@@ -86,7 +88,7 @@ def scan(
         return
     samples = Samples() if ways.teller else None
     with show(f"pictures of {path.name}", media.declared_frames or None) as bar:
-        seen = shots.find(found, media, bar.advance, detector=ways.detector, samples=samples)
+        seen = shots.find(found, media, bar.advance, detector=ways.detector, doubts=ways.doubts, samples=samples)
         looks = [(look.first, look.frames, look.record(float(media.fps))) for look in seen]
     source = _source_record(media, looks[-1][0] + looks[-1][1], ways.method, at)
     source |= heard.source_fields() if heard else {}

@@ -17,6 +17,8 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl.cuts.detector import Boundary
+from roadmap_cli.edl.cuts.doubt import MODEL as DOUBTS_MODEL
+from roadmap_cli.edl.cuts.doubt import Doubts
 from roadmap_cli.edl.cuts.finding import DEFAULT, finder
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
@@ -27,12 +29,14 @@ from roadmap_cli.edl.seeing.motion import Camera
 from roadmap_cli.edl.seeing.samples import Samples
 
 #: Names what measured the shots; part of every shot's identity. A change of method is a new name.
-METHOD = "cuts-1-w320-seen-2"
+METHOD = "cuts-2-w320-seen-3"
 
 
-def method(detector: str = DEFAULT) -> str:
+def method(detector: str = DEFAULT, doubts: Doubts | None = None) -> str:
     """What a scan with a detector is known by."""
-    return METHOD if detector == DEFAULT else f"{METHOD}-{detector}"
+    if detector != DEFAULT:
+        return f"{METHOD}-{detector}"
+    return METHOD if doubts is None else f"{METHOD}+{DOUBTS_MODEL}"
 
 
 def find(
@@ -41,12 +45,14 @@ def find(
     tell: Callable[[float], None],
     *,
     detector: str = DEFAULT,
+    doubts: Doubts | None = None,
     samples: Samples | None = None,
 ) -> Iterator[Look]:
     """Decode a source once and yield its shots in order; together they cover every frame.
 
-    A gradual transition is parted in its middle. `tell` hears of frames done. `samples` is given small pictures: one
-    after each cut, and two a second. Raises DataError if no picture can be decoded.
+    A gradual transition is parted in its middle. `tell` hears of frames done, `doubts` helps our own detector.
+    `samples` is given small pictures: one after each cut, and two a second. Raises DataError if no picture can be
+    decoded.
     """
     import cv2
 
@@ -56,7 +62,7 @@ def find(
     strips = _Strips()
     shots = _Shots(Look(first=0), geometry.strip_step, samples)
     measure = _Measure()
-    finding = finder(detector, media)
+    finding = finder(detector, media, doubts)
     for pictures in small_pictures(found, media, geometry, strips.add):
         for frame, small in measure.frames(pictures):
             shots.waiting.append(frame)
@@ -113,8 +119,8 @@ class _Measure:
 
         from roadmap_cli.edl.cuts import smaller
 
-        halves = [_halved(one.luma) for one in pictures]
-        moved = self._camera.follow([cv2.GaussianBlur(_halved(half), (3, 3), 0) for half in halves])
+        halves = [halved(one.luma) for one in pictures]
+        moved = self._camera.follow([cv2.GaussianBlur(halved(half), (3, 3), 0) for half in halves])
         for one, half, move in zip(pictures, halves, moved.tolist(), strict=True):
             mean, deviation = cv2.meanStdDev(half)
             flat = one.luma.reshape(-1)
@@ -134,7 +140,7 @@ class _Measure:
             yield frame, smaller.stack(half, one.blue, one.red)
 
 
-def _halved(plane: Any) -> Any:
+def halved(plane: Any) -> Any:
     """A plane [height, width] at half its size, at least 4 by 4."""
     import cv2
 

@@ -94,7 +94,7 @@ def main(run: Run, files: tuple[Path, ...], detector: str, words: str) -> Iterab
     records where its story is set up, turns, peaks and is resolved, each with the numbers it rests on.
 
     Small models, which slm-models pull fetches, do this better: speech-activity, yamnet and whisper-base hear;
-    face-detection, person-mask and efficientnet-lite0 see.
+    face-detection, person-mask and efficientnet-lite0 see, and transnet-v2 is asked about transitions in doubt.
     Without them the scan goes by the signal: speech is told by its rhythm and missed over music, music by held notes
     and beats, ambient sound has no name, only the salient place of a picture is told, and shots are compared by colour.
     Words are heard if their model is pulled and ctranslate2 is installed (the extra "speech"), or read from subtitles.
@@ -112,8 +112,10 @@ def main(run: Run, files: tuple[Path, ...], detector: str, words: str) -> Iterab
     """
     from roadmap_cli.core.errors import UsageError
     from roadmap_cli.edl import hearing, probe, programs, scanning
+    from roadmap_cli.edl.cuts import doubt, finding
     from roadmap_cli.edl.hearing import words as subtitles
     from roadmap_cli.edl.story.teller import Teller
+    from roadmap_cli.edl.subjects import transitions
 
     found = programs.find(run.environ.get("PATH"))
     read = None
@@ -130,7 +132,13 @@ def main(run: Run, files: tuple[Path, ...], detector: str, words: str) -> Iterab
         say(f"without {name} {hearing.LACKS[name]}: slm-models pull {name}")
     if teller.lacking:
         run.detail(f"{teller.lacking} (slm-models pull {' '.join(teller.missing)})")
-    ways = scanning.Ways(detector, ears, read, mark, teller)
+    seer = transitions.open_transitions(run.environ) if detector == finding.DEFAULT else None
+    if seer is None and detector == finding.DEFAULT:
+        run.detail(
+            f"without {doubt.MODEL} transitions in doubt are judged by the signal: slm-models pull {doubt.MODEL}"
+        )
+    doubts = doubt.Doubts(seer) if seer else None
+    ways = scanning.Ways(detector, ears, read, mark, teller, doubts)
     for path in files:
         with run.item():
             sha256 = scanning.content_hash(run.state, path, run.now(), run.progress)
@@ -140,6 +148,8 @@ def main(run: Run, files: tuple[Path, ...], detector: str, words: str) -> Iterab
             else:
                 records = list(scanning.scan(found, path, run.now(), run.progress, sha256, ways))
                 scanning.remember(run.state, records, ways)
+            if doubts and doubts.spans:
+                run.detail(doubts.told())
             for warning in scanning.warnings(records[0], str(path)):
                 run.warn(warning)
             yield from records

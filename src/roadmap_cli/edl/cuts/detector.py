@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roadmap_cli.edl.cuts import gradual, hard
-from roadmap_cli.edl.cuts.likeness import HEIGHT, WIDTH, step
+from roadmap_cli.edl.cuts.doubt import Doubts
+from roadmap_cli.edl.cuts.likeness import step
 
 #: Pictures judged at a time, and those kept on both sides of them.
 STRETCH, MARGIN = 128, 96
@@ -40,7 +41,7 @@ class Detector:
     """Feeds on stacks uint8 [3, HEIGHT, WIDTH] in order of presentation."""
 
     hard_limits: hard.Limits = field(default_factory=hard.Limits)
-    gradual_limits: gradual.Limits = field(default_factory=gradual.Limits)
+    doubts: Doubts | None = None
     _kept: list[Any] = field(default_factory=list)
     _steps: list[float] = field(default_factory=list)
     _first: int = 0
@@ -73,19 +74,14 @@ class Detector:
             return []
         pictures, steps = numpy.stack(self._kept), numpy.array(self._steps)
         first, judged = self._first, self._judged
-        steep = [int(at) for at in numpy.flatnonzero(steps >= self.hard_limits.floor)]
-        cuts = _apart([at for at in steep if self._cuts_at(at)], steps)
-        # Means of 3 by 3 pixels.
-        blocks = pictures.reshape(-1, 3, HEIGHT // 3, 3, WIDTH // 3, 3)
-        coarse = (
-            numpy.add.reduce([blocks[:, :, :, y, :, x] for y in range(3) for x in range(3)], dtype=numpy.float32) / 9
-        )
+        cuts = self._steep(steps)
+        coarse = gradual.coarser(pictures)
         found = [Boundary(at + first, at + first, "cut") for at in cuts]
-        parts = [0, *cuts, len(pictures)]
-        for low, high in itertools.pairwise(parts):
-            if high + first <= judged - gradual.AROUND or low + first >= end + gradual.AROUND:
+        for low, high in itertools.pairwise([0, *cuts, len(pictures)]):
+            start, stop = judged - first - gradual.AROUND // 2 - low, end - first + gradual.AROUND // 2 - low
+            if stop <= 0 or start >= high - low:
                 continue
-            blends = _joined(gradual.find(coarse[low:high], pictures[low:high], self.gradual_limits))
+            blends = _joined(gradual.find(coarse[low:high], pictures[low:high], start, stop, self.doubts))
             light = coarse[low:high, 0].mean(axis=(1, 2))
             # The fade a film begins or ends with leads from or to nothing: it parts no shots.
             if blends and low + first == 0 and light[: blends[0].first + 1].max() < gradual.DARK:
@@ -102,6 +98,19 @@ class Detector:
         self._first += gone
         self._known = {at: answer for at, answer in self._known.items() if at >= self._first}
         return found
+
+    def cuts(self, pictures: Any) -> list[int]:
+        """The hard cuts in a whole film [n, 3, HEIGHT, WIDTH]; for a detector that is fed nothing else."""
+        self._kept = list(pictures)
+        self._steps = [0.0, *(step(before, after) for before, after in itertools.pairwise(self._kept))]
+        return self._steep(self._steps)
+
+    def _steep(self, steps: Any) -> list[int]:
+        """Places of hard cuts among the kept pictures."""
+        import numpy
+
+        steep = numpy.flatnonzero(numpy.asarray(steps) >= self.hard_limits.floor)
+        return _apart([at for at in map(int, steep) if self._cuts_at(at)], steps)
 
     def _cuts_at(self, place: int) -> bool:
         """Whether a cut is at a kept picture, remembered once enough is known around it."""
@@ -135,8 +144,10 @@ def _joined(found: list[gradual.Gradual]) -> list[gradual.Gradual]:
     """A fade to black and the fade from it are one transition, and so are two with no time for a shot between."""
     kept: list[gradual.Gradual] = []
     for one in found:
-        if kept and one.first - kept[-1].end <= (_HOLD if "fade" in {one.kind, kept[-1].kind} else SHORTEST):
-            kept[-1] = replace(kept[-1], end=one.end, kind="fade" if one.kind == "fade" else kept[-1].kind)
+        dark = bool(kept) and kept[-1].to_dark and one.from_dark
+        if kept and one.first - kept[-1].end <= (_HOLD if dark else SHORTEST):
+            kind = "fade" if dark else max(kept[-1], one, key=lambda each: each.likely).kind
+            kept[-1] = replace(kept[-1], end=one.end, kind=kind, to_dark=one.to_dark)
         else:
             kept.append(one)
     return kept

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.edl.cuts.detector import SHORTEST, Boundary, Detector
+from roadmap_cli.edl.cuts.doubt import Doubts
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.seeing.decoding import Picture
 
@@ -38,10 +39,10 @@ class Finder(Protocol):
         """The rest, after the last picture."""
 
 
-def finder(name: str, media: Media) -> Finder:
-    """A detector by its name. Raises UsageError if there is none of that name."""
+def finder(name: str, media: Media, doubts: Doubts | None = None) -> Finder:
+    """A detector by its name; ours asks `doubts` where it is of two minds. Raises UsageError if none has that name."""
     if name == DEFAULT:
-        return _Ours()
+        return _Ours(Detector(doubts=doubts))
     if name not in PEERS:
         raise UsageError(f"no detector {name!r}: one of {', '.join(NAMES)}")
     return _Peer(PEERS[name], media)

@@ -17,8 +17,10 @@ from roadmap_cli.edl.cuts.likeness import unlike
 AROUND = 12
 _FLASH_FRAMES = 9
 #: A step of at most so much is the same picture again.
-_REPEATED = 0.05
+_REPEATED = 0.12
 _STILL = 7
+#: One that stands for at least so long may be a shot of its own, if so much greater a step than others led to it.
+_LONG, _LED = 4, 4.0
 #: What waiting adds at most to the step a movement makes, in code values.
 _SATURATED = 25.0
 
@@ -39,6 +41,9 @@ class Limits:
     white: float = 0.6
     alike: float = 0.4
     burns: float = 40.0
+    black: float = 12.0
+    dimmed: float = 0.93
+    dimmed_unlike: float = 0.4
 
 
 def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
@@ -75,7 +80,38 @@ def is_cut(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
             return False
     elif left < limits.against_both * max([*sides, 1.0]):
         return False
-    return not (_flashes(pictures, at, limits) or _burns_out(pictures, at, limits))
+    return not (
+        _flashes(pictures, at, limits) or _burns_out(pictures, at, limits) or _fades(pictures, steps, at, limits)
+    )
+
+
+def _fades(pictures: Any, steps: Any, at: int, limits: Limits) -> bool:
+    """Whether the step at `at` is of a steep fade: the same picture with less light, or black after such a one."""
+    before, after = pictures[at - 1], pictures[at]
+    if _dimmed(before, after, limits) or _dimmed(after, before, limits):
+        return True
+    ahead = at - 2 - _held(steps, at)
+    if ahead >= 0 and float(after[0].mean()) < limits.black:
+        return _dimmed(pictures[ahead], before, limits)
+    later = next((n for n in range(at + 1, len(pictures)) if steps[n] > _REPEATED), len(pictures))
+    return later < len(pictures) and float(before[0].mean()) < limits.black and _dimmed(pictures[later], after, limits)
+
+
+def _dimmed(bright: Any, dark: Any, limits: Limits) -> bool:
+    """Whether of two pictures each is the other with less light, or with more, and little else."""
+    import numpy
+
+    zero = numpy.array([0, 128, 128], numpy.float32)[:, None, None]
+    full, less = bright - zero, dark - zero
+    both, whole = float((full * less).sum()), limits.dimmed_unlike * unlike(bright, dark)
+    down, up = both / (float((full * full).sum()) + 1.0), both / (float((less * less).sum()) + 1.0)
+    if not 0.1 < down < limits.dimmed:
+        return False
+    tries = ((down * full, dark), (up * less, bright))
+    return all(
+        unlike(numpy.clip(numpy.rint(scaled + zero), 0, 255).astype(numpy.uint8), other) < whole
+        for scaled, other in tries
+    )
 
 
 def _waited(usual: float, held: int) -> float:
@@ -100,11 +136,16 @@ def _burns_out(pictures: Any, at: int, limits: Limits) -> bool:
 def _held(steps: Any, at: int) -> int:
     """How often the picture before `at` was repeated: in a source of varying rate a longer wait makes a greater step.
 
-    A picture that stands for longer is a still.
+    A picture that stands for longer is a still, and so is one that a cut led to: it stood out from what moves around.
     """
     for count in range(_STILL):
-        if at - 1 - count < 1 or steps[at - 1 - count] > _REPEATED:
+        start = at - 1 - count
+        if start < 1:
             return count
+        if steps[start] > _REPEATED:
+            others = sorted(step for n, step in enumerate(steps) if step > _REPEATED and n not in (start, at))
+            usual = others[len(others) // 2] if others else 0.0
+            return 0 if count >= _LONG and steps[start] > _LED * (usual + 0.8) else count
     return 0
 
 

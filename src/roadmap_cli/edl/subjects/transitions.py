@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.edl.cuts.doubt import MODEL
+
 if TYPE_CHECKING:
     import numpy
 
-WIDTH, HEIGHT = 48, 27
 _WINDOW, _STEP, _EDGE = 100, 50, 25
 
 
@@ -54,7 +55,7 @@ def open_transitions(environ: Mapping[str, str]) -> Transitions | None:
     """The model if it was pulled, else None. Raises ConfigError if it is damaged, Unavailable without onnxruntime."""
     from roadmap_cli.models import sessions
 
-    files = sessions.paths(environ, "transnet-v2")
+    files = sessions.paths(environ, MODEL)
     return Transitions(next(iter(files.values()))) if files else None
 
 
