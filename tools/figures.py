@@ -210,12 +210,12 @@ def measure(bench: Bench, everything: bool, now: str) -> Iterator[dict[str, Any]
 
 def known(bench: Bench, everything: bool, past: Iterable[Mapping[str, Any]]) -> bool:
     """Whether all figures of a bench were measured already: by the same command, of the same code, on this machine."""
+    now = {"command": bench.command(everything), "code": code(), "machine": machine()}
     same = {
         record["name"]
         for record in past
-        if "problem" not in record and record["command"] == bench.command(everything)
-        and record["code"] == code() and record["machine"] == machine()
-    }  # fmt: skip
+        if "problem" not in record and all(record[key] == value for key, value in now.items())
+    }
     return all(f"{bench.family}.{bench.name}: {figure.what}" in same for figure in bench.figure)
 
 
@@ -291,6 +291,12 @@ def _peer(record: Mapping[str, Any]) -> str:
     return f"{_number(record['peer_value'])} ({peer})" if known else peer
 
 
+def _busy(record: Mapping[str, Any]) -> str:
+    """The load, where others used the machine at the same time: then times are too long, and ratios scatter."""
+    load = max(record["load"])
+    return f", load {load:.0f}" if load > 2 * record["machine"]["cores"] else ""
+
+
 def table() -> str:
     """BENCHMARKS.md: every declared figure, by family, the missed bars named first."""
     kept = latest()
@@ -302,8 +308,8 @@ def table() -> str:
         "<!-- Made by tools/gen_readme.py from tools/bench/history.jsonl and tools/bench/figures.toml; do not edit. -->", "",
         "Each figure comes from the command beside it, its peer from the same run. `make bench` measures the quick set",
         "(about 20 minutes), `make bench-all` everything; both go on where they were stopped, and append to",
-        "[the history](tools/bench/history.jsonl). Compare ratios rather than times: times are those of the machine below,",
-        "and of what else it was doing (the load before and after is in the history).", "",
+        "[the history](tools/bench/history.jsonl). Compare ratios rather than times: times are those of the machine below.",
+        "Where it was busy with other work the load stands beside the date: measure those again on a quiet one.", "",
         *(f"- Machine {number + 1}: {told['cpu']}, {told['cores']} cores, {told['kernel']}, Python {told['python']}"
           for number, told in enumerate(map(json.loads, machines))), "",
         f"{len(bars) - len(missed)} of {len(bars)} bars are met.", "",
@@ -321,7 +327,7 @@ def table() -> str:
                 when = ""
                 if record:
                     place = machines.index(json.dumps(record["machine"], sort_keys=True)) + 1
-                    when = record["at"][:10] + (f" ({place})" if len(machines) > 1 else "")
+                    when = record["at"][:10] + (f" ({place})" if len(machines) > 1 else "") + _busy(record)
                 shown = (_value(record), _peer(record)) if record else ("not measured yet", "")
                 lines.append(
                     f"| {figure.what} | {shown[0]} | {shown[1]} | {_bar(figure, record)} | `{command}` | {when} |"
@@ -349,9 +355,10 @@ def summary() -> str:
     places = dict.fromkeys(
         f"{r['machine']['cpu']}, {r['machine']['cores']} cores, Python {r['machine']['python']}" for r in shown
     )
+    busy = [_busy(record) for record in shown if _busy(record)]
     lines += [
         "",
-        f"Measured on {'; '.join(places) or 'nothing yet'}. {len(bars) - len(missed)} of {len(bars)} bars are met"
+        f"Measured on {'; '.join(places) or 'nothing yet'}{' while it did other work, too' if busy else ''}. {len(bars) - len(missed)} of {len(bars)} bars are met"
         + (f"; missed: {', '.join(missed)}." if missed else "."),
     ]
     return "\n".join(lines) + "\n"
