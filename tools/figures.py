@@ -10,8 +10,8 @@ machine}``. A bench that fails, or prints no such record, gives a record with ``
 measured already with the same code, command and machine is not run again: a run that was stopped goes on when it is
 started again. BENCHMARKS.md and the figures of README.md are made of the history by tools/gen_readme.py.
 
-Where data are needed that are no part of the project, ROADMAP_BENCH_DATA names their folder; without them a bench is
-left out, and that is said.
+Where data are needed that are no part of the project, ROADMAP_BENCH_DATA names their folder, else it is
+.cache/bench-data; without them a bench is left out, and that is said.
 """
 
 from __future__ import annotations
@@ -127,9 +127,9 @@ def machine() -> dict[str, Any]:
 
 def output_of(command: str, minutes: float) -> tuple[list[dict[str, Any]], str]:
     """The records that a bench prints, and what went wrong, if anything did."""
-    data = os.environ.get("ROADMAP_BENCH_DATA", "")
+    data = os.environ.get("ROADMAP_BENCH_DATA") or str(ROOT / ".cache" / "bench-data")
     needed = re.findall(r"\{data\}(\S*)", command)
-    if missing := [name for name in needed if not data or not Path(data + name).exists()]:
+    if missing := [name for name in needed if not Path(data + name).exists()]:
         return [], f"left out: ROADMAP_BENCH_DATA has no {missing[0].lstrip('/')}"
     words = [word.replace("{data}", data) for word in command.split()]
     environ = {
