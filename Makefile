@@ -55,7 +55,7 @@ fmt: ## Format the code
 	$(PY) -m ruff check --quiet --fix src tests tools
 
 .PHONY: surface
-surface: ## Make links, man pages, completions and the README table from the commands
+surface: ## Make links, man pages, completions and the tables of the README
 	$(PY) tools/gen_links.py $(CHECK)
 	$(PY) tools/gen_man.py $(CHECK)
 	$(PY) tools/gen_completions.py $(CHECK)
@@ -65,9 +65,11 @@ surface: ## Make links, man pages, completions and the README table from the com
 transcripts: ## Rewrite what the commands in tests/transcripts print (then read git diff)
 	$(PY) tools/transcripts.py $(COMMAND)
 
-.PHONY: bench
-bench: setup-dev ## Measure against peers; one JSON record for each figure
-	@for file in tools/bench/*.py; do $(PY) "$$file" || exit 1; done
+.PHONY: bench bench-all
+bench: setup-dev ## Measure against peers, quickly (20 minutes), and write BENCHMARKS.md
+	$(PY) tools/figures.py run $(FIGURES); failed=$$?; $(PY) tools/gen_readme.py; exit $$failed
+bench-all: setup-dev ## Measure everything at full size (hours; goes on where it was stopped)
+	$(PY) tools/figures.py run --all $(FIGURES); failed=$$?; $(PY) tools/gen_readme.py; exit $$failed
 
 .PHONY: fuzz
 fuzz: setup-dev ## Fuzz the parsers for SECONDS (3600)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import transcripts
 from generated import ROOT, settle
+from mdoc import escape, literal
 from roadmap_cli.cli import surface
 from roadmap_cli.cli.help import folded
 from roadmap_cli.cli.surface import Entry, Option
@@ -33,17 +34,6 @@ def release_date() -> str:
     found = re.search(r"^## .*(\d{4}-\d{2}-\d{2})", (ROOT / "CHANGELOG.md").read_text(), re.M)
     date = datetime.date.fromisoformat(found[1]) if found else datetime.date(2026, 11, 23)
     return f"{date:%B} {date.day}, {date.year}"
-
-
-def escape(text: str) -> str:
-    """Text that roff leaves alone."""
-    text = text.replace("\\", "\\e")
-    return "\n".join(f"\\&{line}" if line[:1] in (".", "'") else line for line in text.split("\n"))
-
-
-def literal(text: str) -> str:
-    """Text to be typed: its hyphens stay hyphens."""
-    return escape(text).replace("-", "\\-").replace("`", "\\(ga").replace("~", "\\(ti").replace("^", "\\(ha")
 
 
 def sentences(text: str) -> str:

@@ -1,9 +1,12 @@
-"""The table of commands in README.md."""
+"""What README.md shows of the commands, of their sessions and of their figures."""
 
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 
+import figures
+import transcripts
 from generated import ROOT, replace_block, settle
 from roadmap_cli.cli import surface
 
@@ -37,9 +40,23 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def tour() -> str:
+    """The sessions of the tour in roadmap(7), one block for each system."""
+    blocks = []
+    for _, steps in groupby(transcripts.read(transcripts.named("roadmap")), key=lambda step: step.lender):
+        lines = []
+        for step in steps:
+            lines += ["$ " + step.shell.replace("\n", "\n> "), *step.output.splitlines()]
+        blocks.append("\n".join(["```console", *lines, "```", ""]))
+    return "\n".join(blocks)
+
+
 def main() -> int:
     readme = ROOT / "README.md"
-    return settle({readme: replace_block(readme.read_text(), "tools/gen_readme.py", table(), "<!--")})
+    text = readme.read_text()
+    for name, body in {"tour": tour(), "commands": table(), "figures": figures.summary()}.items():
+        text = replace_block(text, f"tools/gen_readme.py: {name}", body, "<!--")
+    return settle({readme: text, figures.TABLE: figures.table()})
 
 
 if __name__ == "__main__":

@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import outside
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
-DATA = ROOT.parent / "shared" / "data" / "nab"
 FOLDS = 5
+DATA = outside.FOLDER / "nab"
 
 from roadmap_cli.life.streaming import Stream  # noqa: E402
 

@@ -9,6 +9,7 @@ Peers: none does this without a person or a model; the bar is 60 % of the way, n
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import subprocess
@@ -587,6 +588,13 @@ def main() -> int:
         f"{'all':12} {len(everything):6} {sum(r for _, r, _ in everything):12} "
         f"{sum(s for s, _, _ in everything) / max(1, len(everything)):22.0%} {sum(c for _, _, c in everything):16}"
     )
+    count = max(1, len(everything))
+    for name, right in (
+        ("as_expected", sum(r for _, r, _ in everything)),
+        ("within_limits", sum(c for _, _, c in everything)),
+    ):
+        print(json.dumps({"kind": "bench.figure", "name": f"edl_corrections.{name}", "value": round(right / count, 4),
+                          "unit": "ratio", "count": count}))  # fmt: skip
     return 0
 
 

@@ -299,4 +299,4 @@ if __name__ == "__main__":
         told = cost(Path(options.which))
     else:
         told = reading(options.work)
-    print(json.dumps(told, indent=1))
+    print(json.dumps({"kind": "bench.figure", "name": f"edl_hearing.{options.what}"} | told))

@@ -9,6 +9,7 @@ changed no rule; a phrase counts only if all its wishes are right and no other i
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def main() -> int:
         missed = ", ".join(f"{axis} {total[axis] - right[axis]}" for axis in total if total[axis] != right[axis])
         print(
             f"{name:8} {sum(right.values())} of {count} right: {sum(right.values()) / count:.1%}; missed: {missed or 'none'}"
+        )
+        share = round(sum(right.values()) / count, 4)
+        print(
+            json.dumps(
+                {"kind": "bench.figure", "name": f"feedback.{name}", "value": share, "unit": "ratio", "count": count}
+            )
         )
     return 0
 

@@ -323,7 +323,7 @@ def payees(tx: Any, life: Life) -> tuple[float, float, float]:
 def tell(what: str, value: float, unit: str, **more: Any) -> None:
     """One record for a figure."""
     record = {"kind": "bench.figure", "id": f"bench_graph_{what.replace(' ', '_')}", "at": "2026-11-28T00:00:00.000Z",
-              "what": f"life-graph: {what}", "value": round(value, 4), "unit": unit}  # fmt: skip
+              "name": f"life-graph: {what}", "value": round(value, 4), "unit": unit}  # fmt: skip
     print(json.dumps(record | more), flush=True)
 
 

@@ -27,12 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import outside
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
-DATA = ROOT.parent / "shared" / "data" / "locomo-dev.json"
 DEPTHS = (5, 10, 20)
+DATA = outside.FOLDER / "locomo-dev.json"
 
 from fit_window import fitted  # noqa: E402
 from roadmap_cli.retrieval import dates, evidence, late  # noqa: E402

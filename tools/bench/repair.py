@@ -35,6 +35,7 @@ def figure(name, value, unit, peer="", peer_value=None, **more):
     record = {"kind": "bench.figure", "name": name, "value": round(value, 3), "unit": unit}
     if peer:
         record |= {"peer": peer, "peer_value": round(peer_value, 3)}
+        record |= {"ratio": round(value / peer_value, 3)} if peer_value else {}
     print(json.dumps(record | more), flush=True)
 
 

@@ -133,8 +133,8 @@ def library_mt940(data: bytes) -> int:
     return len(found)
 
 
-def say(figure: str, **values: object) -> None:
-    print(json.dumps({"kind": "bench.figure", "figure": figure, **values}), flush=True)
+def say(name: str, **values: object) -> None:
+    print(json.dumps({"kind": "bench.figure", "name": name, **values}), flush=True)
 
 
 def main() -> None:

@@ -26,10 +26,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import outside
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
-DATA = ROOT.parent / "shared" / "data" / "locomo-dev.json"
+DATA = outside.FOLDER / "locomo-dev.json"
 BUDGETS = (800, 1500, 3000)
 
 from roadmap_cli.slm.window.conversation import Message, sittings  # noqa: E402

@@ -14,7 +14,6 @@ import ast
 import csv
 import hashlib
 import json
-import os
 import random
 import shutil
 import sys
@@ -27,8 +26,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import outside
+
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("WORKBENCH", ROOT.parent / "shared" / "data" / "workbench")) / "data" / "processed"
+DATA = outside.FOLDER / "workbench" / "data" / "processed"
 NOW = datetime(2023, 11, 30, tzinfo=UTC)
 SENT = "2023-11-30 00:00:00"
 TABLES = {

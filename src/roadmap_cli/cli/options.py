@@ -60,6 +60,25 @@ def encoding_options() -> Callable[[Function], Function]:
     )  # fmt: skip
 
 
+def running_options() -> Callable[[Function], Function]:
+    """The options of a command that does the steps of runs: database, parallel, park_after."""
+    declared = (
+        click.option(
+            "--database", type=click.File("r"), metavar="FILE", envvar="ROADMAP_DATABASE",
+            help="Share the runs with other machines through the Postgres whose URL is in FILE.",
+        ),
+        click.option(
+            "--parallel", type=click.IntRange(1, 256), default=8, show_default=True, metavar="N",
+            help="Steps done at a time.",
+        ),
+        click.option(
+            "--park-after", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
+            help="Let go of a run that waits for longer than this.",
+        ),
+    )  # fmt: skip
+    return _together(declared)
+
+
 def _together(declared: Sequence[Callable[[Any], Any]]) -> Callable[[Function], Function]:
     """One decorator for several options, in the order in which help shows them."""
 

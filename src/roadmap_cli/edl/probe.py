@@ -37,7 +37,6 @@ class Media:
     varying: bool
     interlaced: bool
     matrix: str
-    pixel_format: str
     transfer: str
     video_index: int
     video_start: int
@@ -120,7 +119,6 @@ def examine(found: Programs, path: Path, sha256: str) -> Media:
         varying=varying,
         interlaced=video.get("field_order", "progressive") in {"tt", "bb", "tb", "bt"},
         matrix=_matrix(video),
-        pixel_format=str(video.get("pix_fmt", "")),
         transfer=str(video.get("color_transfer", "")),
         video_index=int(video["index"]),
         video_start=int(video.get("start_pts", 0)),
@@ -161,7 +159,7 @@ def _only_sound(path: Path, sha256: str, sound: Mapping[str, Any], told: Mapping
     """A file of sound alone: a song, a recording."""
     return Media(
         path=path, sha256=sha256, fps=Fraction(0), width=0, height=0, rotation=0, varying=False, interlaced=False,
-        matrix="", pixel_format="", transfer="", video_index=-1, video_start=0, video_time_base=Fraction(1),
+        matrix="", transfer="", video_index=-1, video_start=0, video_time_base=Fraction(1),
         declared_frames=0, audio_index=int(sound["index"]), audio_start_s=Fraction(0),
         streams=tuple(_summary(s) for s in told.get("streams", [])),
         duration_s=_fraction(told.get("format", {}).get("duration")) or Fraction(0),

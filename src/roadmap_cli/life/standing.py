@@ -86,7 +86,6 @@ class Standing:
     """None if it has ended: it was due and did not come."""
     anchor: int
     """Day of the month it is due on."""
-    account_id: str
     ids: tuple[str, ...]
     """The transactions it is told from, by day."""
 
@@ -257,7 +256,6 @@ def _standing(paid: Sequence[Paid], unit: str, until: date, *, varies: bool) -> 
         last=last.day,
         next_due=None if ended else due,
         anchor=anchor,
-        account_id=last.account,
         ids=tuple(each.id for each in paid),
     )
 

@@ -6,7 +6,6 @@ Radford et al. 2022 (arXiv 2212.04356). Word times come from aligning the tokens
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +78,6 @@ class Transcriber:
         try:
             held = _joined(weights.files)
             self._tokenizer = Tokenizer.from_str(held["tokenizer.json"].decode())
-            self._config = json.loads(held["config.json"])
             self._model = ctranslate2.models.Whisper(
                 weights.name, device="cpu", compute_type="int8", intra_threads=threads or processors.available(),
                 inter_threads=1, files=held,

@@ -79,13 +79,6 @@ def remove(state: str | PathLike[str], source: KeySource, name: str, *, wait_s: 
         return found[0]
 
 
-def rewrap(state: str | PathLike[str], source: KeySource, *, wait_s: float = 30.0) -> None:
-    """Wrap the data key anew to the same recipients. Raises ConfigError, TryLater, CannotCreate."""
-    path = os.path.realpath(state)
-    with failures.guarding(path), _changing(path, wait_s):
-        keys.write(path, keys.read(path, source))
-
-
 def rotate(state: str | PathLike[str], source: KeySource, *, now: Clock, wait_s: float = 30.0) -> tuple[str, str]:
     """Make a new identity in the user's identity file and let it open the state in place of the old one.
 

@@ -12,7 +12,7 @@ import pytest
 
 from roadmap_cli.agent.sandbox import Grant
 from roadmap_cli.agent.scan import capabilities, files, grant, places, programs, python, ruff, sarif, shell
-from roadmap_cli.agent.scan.finding import SEVERITIES, Finding, of_record
+from roadmap_cli.agent.scan.finding import SEVERITIES, Finding
 from roadmap_cli.agent.scan.places import Ground
 from roadmap_cli.agent.scan.survey import Granted, Survey
 from roadmap_cli.core import schemas
@@ -197,7 +197,7 @@ def test_findings_decide_the_sandboxs_grant(tmp_path):
     data = Path("/var/lib")
     base = Grant(tmp_path / "project")
     text = f"open({str(data / 'x')!r})\nopen('/srv/y', 'w')\nimport requests\nrequests.get('http://example.org')\n"
-    found = [of_record(each.record(AT)) for each in python.scan(text, grant.ground_of(base))]
+    found = list(python.scan(text, grant.ground_of(base)))
     before = grant.decide(found, base)
     assert (before.grant, before.beyond) == (base, ())
     assert [(each.capability, each.group) for each in before.asks] == [

@@ -57,7 +57,6 @@ class Go:
     """The language."""
 
     name = "go"
-    endings: tuple[str, ...] = (".go",)
 
     def __init__(self) -> None:
         self._parser: Parser | None = None

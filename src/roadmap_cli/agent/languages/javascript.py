@@ -71,8 +71,6 @@ _SIZED = ("list", "string")
 class JavaScript:
     """The language, and its dialects: javascript, typescript, tsx."""
 
-    endings: tuple[str, ...] = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
-
     def __init__(self, name: str = "javascript") -> None:
         self.name = name
         self._parser: Parser | None = None

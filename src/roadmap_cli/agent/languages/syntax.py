@@ -45,7 +45,6 @@ class Language(Protocol):
     """What the tree-sitter driver needs of a language."""
 
     name: str
-    endings: tuple[str, ...]
 
     def parse(self, name: str, content: bytes) -> Tree:
         """The file as a tree. Raises Unavailable if the grammar is not installed, DataError if it is not UTF-8."""

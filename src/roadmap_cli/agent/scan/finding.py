@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from roadmap_cli.core.records import Record
 
 SEVERITIES = ("low", "medium", "high")
-#: Where a path leads: into the project, the temporary folder, the system's read-only part, elsewhere; or whose choice
-#: it is: the caller's (a parameter, an argument of the command line), or not known.
-SCOPES = ("project", "temporary", "system", "outside", "caller", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,7 @@ class Finding:
     why: tuple[str, ...] = ()
     target: str | None = None
     scope: str | None = None
+    """Where a path leads (project, temporary, system, outside), or whose choice it is (caller, unknown)."""
     access: str | None = None
     tool: str = "agent-scan"
     rule: str = ""
@@ -72,25 +70,6 @@ class Finding:
         if self.end_line is not None:
             record["end_line"] = self.end_line
         return record
-
-
-def of_record(record: Mapping[str, object]) -> Finding:
-    """A finding from its record, as far as a grant needs it."""
-
-    def text(name: str, default: str | None = None) -> str | None:
-        value = record.get(name)
-        return value if isinstance(value, str) else default
-
-    def number(name: str) -> int:
-        value = record.get(name)
-        return value if isinstance(value, int) else 1
-
-    return Finding(
-        text("capability") or "unknown", text("severity") or "high", text("confidence") or "low", text("what") or "",
-        number("line"), number("column"), record.get("needs_approval") is not False, target=text("target"),
-        scope=text("scope"), access=text("access"), tool=text("tool") or "agent-scan", rule=text("rule") or "",
-        file=text("file") or "",
-    )  # fmt: skip
 
 
 def ordered(findings: Sequence[Finding]) -> list[Finding]:

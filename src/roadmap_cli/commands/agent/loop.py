@@ -56,7 +56,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
                 first = record["lines"][0]
                 say(f"most suspect: {first['file']}:{first['line']} ({first['suspicion_ratio']:.2f})")
             case "agent.fix":
-                say(f"{record['driver']} ({record['template']}), {record['verdict']}: {record['verdict_reason']}\n")
+                say(f"{record['driver']} ({record['template']}), {record['verdict']}: {record['verdict_reason']}")
+                say("")
                 draw(record["diff"], console)
             case "agent.run_finished":
                 say(f"{record['status']} after {record['candidate_count']} candidates")

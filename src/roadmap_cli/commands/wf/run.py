@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli.command import command
+from roadmap_cli.cli.options import running_options
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
@@ -47,17 +48,7 @@ def _progress(console: Any) -> Any:
     help="Use the templates in this file or folder; may be repeated. Default: yours and those that come along.",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Also begin plans approved and never begun; read no input.")
-@click.option(
-    "--database", type=click.File("r"), metavar="FILE", envvar="ROADMAP_DATABASE",
-    help="Share the runs with other machines through the Postgres whose URL is in FILE.",
-)  # fmt: skip
-@click.option(
-    "--parallel", type=click.IntRange(1, 256), default=8, show_default=True, metavar="N", help="Steps done at a time."
-)
-@click.option(
-    "--park-after", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
-    help="Let go of a run that waits for longer than this.",
-)  # fmt: skip
+@running_options()
 @click.option("--cancel", metavar="RUN", help="Stop this run and undo what it did; read no input.")
 @click.option("--pause", metavar="RUN", help="Begin no more steps of this run; read no input.")
 @click.option("--unpause", metavar="RUN", help="Let this run go on; read no input.")

@@ -8,6 +8,7 @@ from typing import IO, Any
 import click
 
 from roadmap_cli.cli.command import command
+from roadmap_cli.cli.options import running_options
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
@@ -31,17 +32,7 @@ def _progress(console: Any) -> Any:
     see=("wf-run", "wf-approve"),
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Do what there is now, and end.")
-@click.option(
-    "--database", type=click.File("r"), metavar="FILE", envvar="ROADMAP_DATABASE",
-    help="Share the runs with other machines through the Postgres whose URL is in FILE.",
-)  # fmt: skip
-@click.option(
-    "--parallel", type=click.IntRange(1, 256), default=8, show_default=True, metavar="N", help="Steps done at a time."
-)
-@click.option(
-    "--park-after", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
-    help="Let go of a run that waits for longer than this.",
-)  # fmt: skip
+@running_options()
 @click.option("--grace", type=click.FloatRange(0), default=20, show_default=True, help="Seconds to finish at the end.")
 def main(
     run: Run, once: bool, database: IO[str] | None, parallel: int, park_after: float, grace: float

@@ -86,7 +86,6 @@ class Option:
     place: str
     flows: list[Flow] = field(default_factory=list)
     hours_week: float = 0.0
-    hours_range: tuple[float, float] | None = None
     area: str = ""
     slots: list[Slot] = field(default_factory=list)
     events: list[Record] = field(default_factory=list)
@@ -131,7 +130,7 @@ def _option(told: Any, place: str) -> Option:
             raise DataError(f"{place}/flows/{number} is not an object", code="bad_choice")
         made.flows.append(_flow(each, f"{place}/flows/{number}", currency, 1, str(each.get("every", "month"))))
     if "hours_week" in told:
-        made.hours_week, made.hours_range = _hours(told["hours_week"], f"{place}/hours_week")
+        made.hours_week = _hours(told["hours_week"], f"{place}/hours_week")
     made.area = str(told.get("area", "")).lower()
     made.slots = [_slot(each, f"{place}/slots/{n}", made.name) for n, each in enumerate(_items(told, "slots", place))]
     made.events = [_event(each, f"{place}/events/{n}") for n, each in enumerate(_items(told, "events", place))]
@@ -178,16 +177,14 @@ def _flow(told: Mapping[str, Any], place: str, currency: str, sign: int, every: 
     )
 
 
-def _hours(value: Any, place: str) -> tuple[float, tuple[float, float] | None]:
-    bounds: tuple[float, float] | None = None
+def _hours(value: Any, place: str) -> float:
     if isinstance(value, dict):
         low, high = (float(_decimal(value.get(name), place)) for name in ("low", "high"))
-        bounds = (low, high)
         value = value.get("amount", (low + high) / 2)
     hours = float(_decimal(value, place))
     if not -168 <= hours <= 168:
         raise DataError(f"{place}: a week has 168 hours", code="bad_choice")
-    return hours, bounds
+    return hours
 
 
 def _slot(told: Any, place: str, name: str) -> Slot:

@@ -35,7 +35,6 @@ class Observance:
     start: datetime
     before: timedelta
     after: timedelta
-    is_daylight: bool
     rules: tuple[recurrence.Rule, ...]
     extra: tuple[datetime, ...]
 
@@ -138,7 +137,6 @@ def _observance(component: Component) -> Observance:
         max(moment, datetime(1, 1, 3)),  # so that it can be brought to UTC
         _offset(before.value) if before else _offset(after.value),
         _offset(after.value),
-        component.name == "DAYLIGHT",
         tuple(recurrence.parse(item.value) for item in component.every("RRULE") if item.value.strip()),
         tuple(
             _local(piece)

@@ -26,7 +26,6 @@ class Held:
 
     id: str
     version: int
-    set_at: str
     rule: Rule
 
     def cite(self) -> Record:
@@ -54,10 +53,8 @@ def held(tx: Connection, at: str | None = None) -> list[Held]:
     else:
         where = "set_at <= ?1 AND (removed_at IS NULL OR removed_at > ?1)"
         values = (stamp(parse(f"{at}T23:59:59.999Z" if len(at) == 10 else at)),)
-    rows = tx.execute(
-        f"SELECT id, from_version, set_at, rule FROM life_value WHERE {where} ORDER BY from_version, id", values
-    )
-    return [Held(name, number, when, grammar.parse(rule)) for name, number, when, rule in rows.fetchall()]
+    rows = tx.execute(f"SELECT id, from_version, rule FROM life_value WHERE {where} ORDER BY from_version, id", values)
+    return [Held(name, number, grammar.parse(rule)) for name, number, rule in rows.fetchall()]
 
 
 def order(rules: Sequence[Held]) -> Order:

@@ -80,11 +80,6 @@ class Header:
     file_bytes: int
 
     @property
-    def data_offset(self) -> int:
-        """Where the tensors' data begins."""
-        return -(-self.header_bytes // self.alignment) * self.alignment
-
-    @property
     def architecture(self) -> str:
         """``llama``, ``qwen2`` and so on; empty if the file does not say."""
         value = self.values.get("general.architecture")

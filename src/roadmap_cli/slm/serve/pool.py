@@ -198,7 +198,7 @@ class Pool:
             slot.state = "ready"
             slot.loads += 1
             slot.load_ms = (time.monotonic() - started) * 1000
-            slot.loaded_at = slot.last_used = time.monotonic()
+            slot.last_used = time.monotonic()
             slot.context_size, slot.sequences = opened["context_size"], opened["sequences"]
             slot.dimensions, slot.restored = opened.get("dimensions"), opened.get("restored_tokens", 0)
             slot.size = memory.of_process(process.pid) or slot.need(self.settings.engine)

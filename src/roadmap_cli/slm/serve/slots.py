@@ -48,7 +48,6 @@ class Slot:
     load_ms: float = 0.0
     size: int = 0
     last_used: float = 0.0
-    loaded_at: float = 0.0
     crashes: list[float] = field(default_factory=list)
     problem: str | None = None
     loads: int = 0

@@ -8,7 +8,6 @@ other was used within a quarter of an hour. Nothing is foreseen from less than `
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,8 +135,3 @@ def _within(others: Sequence[Use], place: int, end: datetime) -> list[Use]:
             break
         found.append((at, name))
     return found
-
-
-def seconds_until(moment: datetime, now: datetime) -> float:
-    """Seconds from `now` to `moment`, at least one."""
-    return max(1.0, math.ceil((moment - now).total_seconds()))

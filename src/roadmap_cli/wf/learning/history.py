@@ -41,7 +41,6 @@ class Past:
 
     run_id: str
     status: str
-    started_at: str
     steps: Mapping[str, Record]
     units: Mapping[str, tuple[Attempt, ...]] = field(default_factory=dict)
 
@@ -49,13 +48,11 @@ class Past:
 def of(tx: Connection, workflow: str, most: int = MOST_RUNS) -> list[Past]:
     """The last runs of a workflow that ended by themselves, oldest first."""
     rows = tx.execute(
-        "SELECT r.run_id, r.status, r.started_at, r.plan_id FROM wf_run r JOIN wf_plan p USING (plan_id)"
+        "SELECT r.run_id, r.status, r.plan_id FROM wf_run r JOIN wf_plan p USING (plan_id)"
         " WHERE p.workflow = ? AND r.status IN ('succeeded', 'failed') ORDER BY r.started_at DESC, r.run_id LIMIT ?",
         (workflow, most),
     ).fetchall()
-    return [
-        Past(run_id, status, at, _steps(tx, plan_id), _units(tx, run_id)) for run_id, status, at, plan_id in rows[::-1]
-    ]
+    return [Past(run_id, status, _steps(tx, plan_id), _units(tx, run_id)) for run_id, status, plan_id in rows[::-1]]
 
 
 def workflows(tx: Connection) -> list[str]:

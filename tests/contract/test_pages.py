@@ -1,0 +1,60 @@
+"""The manual pages that are written by hand: every command they show is run, or is run elsewhere and says the same."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import mdoc
+import transcripts
+from roadmap_cli.cli import surface
+
+ROOT = Path(__file__).parents[2]
+PAGES = transcripts.pages()
+#: A line that somebody could type: it begins with one of our commands.
+TYPED = re.compile(rf"(?:\$ )?(?:{'|'.join(surface.names())}) ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_sessions_of_a_page_print_what_it_shows(page):
+    transcripts.hold(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_a_page_shows_no_command_that_is_not_run(page):
+    steps = list(transcripts.read(page))
+    run = {number for step in steps for number in range(step.first, step.last)}
+    readme = re.search(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    shown = [
+        mdoc.plain(line.removeprefix(".Dl "))
+        for number, line in enumerate(page.read_text().split("\n"))
+        if (line[:1] != "." or line.startswith(".Dl ")) and number not in run
+    ]
+    assert readme
+    # The five pipelines that README.md begins with are run by tests/pipelines/test_readme.py.
+    assert [line for line in shown if TYPED.match(line) and line not in readme[1]] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_what_a_page_shows_fits_a_terminal_and_what_it_refers_to_is_there(page):
+    for step in transcripts.read(page):
+        assert [line for line in [*step.shell.split("\n"), *step.output.split("\n")] if len(line) > 76] == []
+    ours = {(path.stem, path.suffix[1:]) for path in ROOT.glob("man/man[157]/*")}
+    named = set(re.findall(r"^\.Xr (\S+) (\d)", page.read_text(), re.M))
+    families = ("slm-", "agent-", "edl-", "life-", "wf-", "roadmap")
+    assert {name for name in named - ours if name[0].startswith(families)} == set()
+    if shutil.which("mandoc"):
+        done = subprocess.run(["mandoc", "-T", "utf8", page], capture_output=True, text=True, check=True)
+        flat = re.sub(r".\x08", "", done.stdout)
+        assert all(f"$ {step.shell.split(chr(10))[0]}" in flat for step in transcripts.read(page))
+
+
+def test_every_system_has_a_tutorial_that_shows_many_commands():
+    for family in ("slm", "agent", "edl", "life", "wf"):
+        path = transcripts.named(f"roadmap-{family}-tutorial")
+        shown = " ".join(step.shell for step in transcripts.read(path))
+        assert len({name for name in surface.names() if name.startswith(f"{family}-") and f"{name} " in shown}) >= 5
