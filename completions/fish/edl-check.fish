@@ -4,6 +4,7 @@ complete -c edl-check -f
 complete -c edl-check -l fix -d 'Mend what can be mended, as one edit that edl-undo takes back'
 complete -c edl-check -l pictures -d 'Decode the planned pictures small and look for flashes that can harm'
 complete -c edl-check -l scores -d 'Write an edl.murch record for each joint, too'
+complete -c edl-check -l look-in -r -F -d 'Look here, too, for sources that were moved or renamed, by their content'
 complete -c edl-check -s i -l input -r -F -d 'Read records from FILE'
 complete -c edl-check -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c edl-check -l json -d 'Write JSON Lines, the default in a pipe'

@@ -3,6 +3,7 @@
 complete -c edl-export -f
 complete -c edl-export -l to -x -a 'shotcut kdenlive otio edl fcpxml ffmpeg chapters srt' -d 'The format'
 complete -c edl-export -l prove -d 'Let melt play the project, and count its frames'
+complete -c edl-export -l look-in -r -F -d 'Look here, too, for sources that were moved or renamed, by their content'
 complete -c edl-export -s i -l input -r -F -d 'Read records from FILE'
 complete -c edl-export -s o -l output -r -F -d 'Write the file it makes to FILE, complete or not at all'
 complete -c edl-export -l json -d 'Write JSON Lines, the default in a pipe'

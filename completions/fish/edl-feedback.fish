@@ -4,6 +4,7 @@ complete -c edl-feedback -f
 complete -c edl-feedback -l anyway -d 'Do as the words say even if the measurement contradicts them'
 complete -c edl-feedback -l llm -d 'Let a language model read what the rules cannot'
 complete -c edl-feedback -l model -x -d 'Name of the model'
+complete -c edl-feedback -l look-in -r -F -d 'Look here, too, for sources that were moved or renamed, by their content'
 complete -c edl-feedback -s i -l input -r -F -d 'Read records from FILE'
 complete -c edl-feedback -s o -l output -r -F -d 'Write records to FILE, complete or not at all'
 complete -c edl-feedback -l json -d 'Write JSON Lines, the default in a pipe'
