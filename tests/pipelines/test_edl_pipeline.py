@@ -233,10 +233,84 @@ def test_bad_files_are_one_line_each_and_the_good_ones_go_on(shell, tmp_path):
     assert len(of_kind("edl.shot", records(done.stdout))) == 6
     assert done.stderr.decode().splitlines() == [
         f"edl-scan: error: {names[0]}: file is empty",
+        "edl-scan: hint: copy it again from where it came",
         f"edl-scan: error: {names[2]}: not a media file",
     ]
     done = shell(["edl-scan", str(tmp_path / "no.mp4")])
     assert done.returncode == 66
+
+
+def test_a_renamed_source_is_found_at_the_check_and_goes_on_under_its_new_name(shell, tmp_path):
+    film = tmp_path / "film.mp4"
+    shutil.copy(CLIP, film)
+    planned = shell(["edl-plan", "--intent", "noir"], shell(["edl-scan", str(film)]).stdout).stdout
+    now = film.rename(tmp_path / "renamed.mp4")
+    done = shell(["edl-check"], planned)
+    assert done.returncode == 0, done.stderr
+    assert f"warning: {film} is now {now}: found by its content".encode() in done.stderr
+    assert of_kind("edl.source", records(done.stdout))[0]["path"] == str(now)
+    now.unlink()
+    gone = shell(["edl-check"], planned)
+    assert gone.returncode == 1
+    assert b"if it was moved, --look-in DIRECTORY finds it by its content" in gone.stderr
+
+
+def test_with_sound_alone_there_is_nothing_to_plan_and_that_is_said(shell, tmp_path):
+    song = tmp_path / "song.flac"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=2", str(song)], check=True)
+    done = shell(["edl-plan", "--intent", "noir"], shell(["edl-scan", str(song)]).stdout)
+    assert (done.returncode, of_kind("edl.plan", records(done.stdout))) == (65, [])
+    assert done.stderr.startswith(f"edl-plan: error: {song}: only sound to plan with".encode())
+
+
+@pytest.mark.parametrize("words", [["edl-undo"], ["edl-redo"], ["edl-log"], ["edl-why", "0"]])
+def test_at_a_terminal_it_is_said_that_there_is_no_edit_yet(world, tmp_path, words):
+    import pty
+
+    master, terminal = pty.openpty()
+    done = subprocess.run(
+        [ROOT / "bin" / words[0], *words[1:]], stdin=terminal, env=world, cwd=tmp_path, capture_output=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    os.close(master)
+    os.close(terminal)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"error: no edit in the history yet" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["edl-preview", "--cache", "cache", "-o", "made.mp4"],
+        ["edl-export", "-o", "made.mlt"],
+        ["edl-feedback", "--anyway", "too dark", "-o", "made.jsonl"],
+        ["edl-check", "--pictures", "-o", "made.jsonl"],
+    ],
+)
+def test_killed_at_any_moment_no_half_file_is_left_and_the_next_run_succeeds(world, shell, checked, tmp_path, words):
+    import random
+
+    draw = random.Random(words[0])
+    for _ in range(8):
+        with subprocess.Popen(
+            [ROOT / "bin" / words[0], *words[1:]], env=world, cwd=tmp_path, stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            process.stdin.write(checked)
+            process.stdin.close()
+            try:
+                process.wait(draw.uniform(0.1, 2.0))
+            except subprocess.TimeoutExpired:
+                process.kill()
+    done = shell([*words], checked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = tmp_path / words[-1]
+    assert made.stat().st_size
+    if made.suffix == ".mp4":
+        subprocess.run(["ffmpeg", "-v", "error", "-xerror", "-i", made, "-f", "null", "-"], check=True)
+    elif made.suffix == ".jsonl":
+        assert of_kind("edl.plan", records(made.read_bytes()))
 
 
 def test_without_ffmpeg_the_way_to_get_it_is_said(shell, world, tmp_path):

@@ -157,6 +157,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
     if edit is None:
         return
     edit = _found_again(run, edit, look_in)
+    assert edit.plan is not None
     measured, free = _recalled(run, edit).measured, _free_bytes(run)
     parts = (edit.plan, edit.cuts)
     mended: Mended | None = None

@@ -53,6 +53,9 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
     notes hold the plan.
     What is changed there comes back with edl-import.
 
+    A Kdenlive project is for Kdenlive 20.12 and later, with a guide at each cut.
+
+    A source that is not where it was is looked for in the same folder and in those named with --look-in.
     What a format cannot hold is said in a warning and listed in the edl.export record: nothing is dropped in silence.
     With --prove, melt plays a Shotcut or Kdenlive project before it is done: every service must be known and every
     frame must come.

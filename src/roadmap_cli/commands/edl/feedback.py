@@ -95,6 +95,9 @@ def main(
     What a person keeps moves later plain wishes half-way towards it, see edl-taste.
     The exit code is 1 if no wish was fulfilled, or none is in the words; the edit goes on as it was.
 
+    A source that is not where it was is looked for in the same folder, in those named with --look-in and where edl-scan
+    saw it last.
+
     All input is read first.
     """
     from roadmap_cli.edl.feedback import answering, tastes, wishes

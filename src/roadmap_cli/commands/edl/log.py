@@ -7,6 +7,7 @@ from typing import Any
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.terminal import visible
+from roadmap_cli.core.errors import Negative
 from roadmap_cli.core.records import Record
 
 
@@ -71,5 +72,7 @@ def main(run: Run) -> Iterable[Record]:
         found = here.look(tx)
         records = log.records(tx, found[0]) if found else []
     if not found:
+        if run.is_typed:
+            raise Negative("no edit in the history yet", hint="edl-plan makes one")
         run.detail("no edit in the history yet")
     yield from records

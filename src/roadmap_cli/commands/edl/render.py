@@ -64,6 +64,9 @@ def main(
     The file appears complete or not at all; a render that was killed goes on where it stopped.
     Nothing is joined again if the file is there already, made of the same pieces and untouched since.
 
+    A source of high dynamic range (PQ or HLG) is mapped to standard, just as edl-scan measured it: white at 203 nits,
+    what is brighter rolled off, the colours of BT.709.
+
     A source that is not where it was is looked for in the same folder by its content.
 
     All input is read first.

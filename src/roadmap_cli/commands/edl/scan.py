@@ -105,6 +105,9 @@ def main(run: Run, files: tuple[Path, ...], detector: str, words: str) -> Iterab
     Frame n is the picture shown n/fps seconds after the first one; a file of varying rate is counted at the standard
     rate nearest to its usual step, which is said in a warning.
 
+    A film of high dynamic range (PQ or HLG) is measured as the standard film that edl-render makes of it: BT.709 with
+    white at 203 nits and what is brighter rolled off.
+
     What was measured is remembered by the file's content: the same bytes are not decoded a second time, wherever they
     lie, and a file that was not touched is not even read.
     Of several files each is stored when it is done, so that an interrupted run goes on where it was.
