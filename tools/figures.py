@@ -371,7 +371,7 @@ def main() -> int:
     parser.add_argument("chosen", nargs="*", metavar="NAME or FAMILY")
     parser.add_argument("--all", action="store_true", help="the full set, at full sizes")
     parser.add_argument("--again", action="store_true", help="measure again what was measured already")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if given.what == "run":
         return run(given.all, given.again, given.chosen)
     for bench in declared():

@@ -99,6 +99,7 @@ def test_what_was_measured_is_not_measured_again_and_what_failed_is(made):
 
 def test_data_that_are_not_here_leave_a_bench_out(made, monkeypatch):
     monkeypatch.delenv("ROADMAP_BENCH_DATA", raising=False)
-    assert figures.run(everything=True, again=False, chosen=["of data"]) == 0
+    monkeypatch.setattr("sys.argv", ["figures.py", "run", "--all", "of data"])
+    assert figures.main() == 0
     assert figures.history()[-1]["problem"] == "left out: ROADMAP_BENCH_DATA has no nothing.json"
     assert json.loads(json.dumps(figures.history()[-1]))["set"] == "full"
