@@ -29,7 +29,7 @@ from roadmap_cli.edl.seeing.motion import Camera
 from roadmap_cli.edl.seeing.samples import Samples
 
 #: Names what measured the shots; part of every shot's identity. A change of method is a new name.
-METHOD = "cuts-2-w320-seen-3"
+METHOD = "cuts-2-w320-seen-2"
 
 
 def method(detector: str = DEFAULT, doubts: Doubts | None = None) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from roadmap_cli.edl.cuts import features, trees
 from roadmap_cli.edl.cuts.detector import MARGIN, SHORTEST, STRETCH, Boundary, Detector
+from roadmap_cli.edl.cuts.doubt import Doubts, rgb
 from roadmap_cli.edl.cuts.likeness import HEIGHT, WIDTH
 from roadmap_cli.edl.cuts.smaller import stack
 
@@ -127,3 +129,75 @@ def test_studio_range_becomes_full_range():
     white = numpy.full((90, 160), 235, numpy.uint8)
     assert [int(plane.max()) for plane in stack(black, grey, grey)] == [0, 128, 128]
     assert int(stack(white, grey, grey)[0].min()) == 255
+
+
+@pytest.mark.parametrize("frames", [4, 6])
+def test_the_steps_of_a_steep_fade_are_no_cuts(frames):
+    dark = numpy.array([0, 128, 128])[:, None, None]
+    down = (1 - (numpy.arange(frames) + 1) / frames)[:, None, None, None]
+    before, after = scene(7, 40 + frames, 0), scene(8, 40 + frames, 0)
+    film = [
+        before[:40],
+        dark + (before[40:] - dark) * down,
+        dark + (after[:frames] - dark) * (1 - down),
+        after[frames:],
+    ]
+    told = found(numpy.concatenate(film))
+    assert [one.kind for one in told] == ["fade"]
+    assert 40 <= told[0].at <= 40 + 2 * frames
+
+
+def test_a_cut_to_black_is_a_cut():
+    black = numpy.broadcast_to(numpy.array([0, 128, 128])[:, None, None], (30, 3, HEIGHT, WIDTH))
+    told = found(numpy.concatenate([scene(7, 40), black, scene(8, 40)]))
+    assert [(one.at, one.kind) for one in told] == [(40, "cut"), (70, "cut")]
+
+
+def test_a_wipe_over_moving_pictures_is_found():
+    before, after = scene(7, 60, 0.4), scene(8, 60, 0.4)
+    swept = numpy.arange(WIDTH) / WIDTH < ((numpy.arange(16) + 1) / 17)[:, None]
+    mixed = numpy.where(swept[:, None, None, :], after[:16], before[44:])
+    (one,) = found(numpy.concatenate([before[:44], mixed, after[16:]]))
+    assert one.kind == "wipe"
+    assert 44 <= one.at <= 60
+
+
+class Seen:
+    """A model that says the same of every picture."""
+
+    def __init__(self, likely):
+        self.likely = likely
+        self.shown = 0
+
+    def find(self, pictures):
+        assert pictures.shape[1:] == (HEIGHT, WIDTH, 3)
+        self.shown += len(pictures)
+        told = numpy.full(len(pictures), self.likely, numpy.float32)
+        return told, told
+
+
+@pytest.mark.parametrize(("likely", "told"), [(0.9, 0.65), (0.0, 0.3), (0.2, 0.5)])
+def test_a_model_has_a_word_only_in_doubt(likely, told):
+    pictures, seer = scene(1, 80).astype(numpy.uint8), Seen(likely)
+    doubts = Doubts(seer)
+    assert doubts.gradual(pictures, 30, 40, 0.5) == told
+    assert (doubts.spans, doubts.frames) == (1, seer.shown)
+    assert [doubts.gradual(pictures, 30, 40, sure) for sure in (0.1, 0.9)] == [0.1, 0.9]
+    assert doubts.spans == 1
+    assert doubts.told().startswith(f"transnet-v2 looked at {seer.shown} frames of 1 spans")
+
+
+def test_colours_of_stacks_are_those_of_the_standard():
+    pictures = numpy.array([[0, 128, 128], [255, 128, 128], [76, 85, 255]], numpy.uint8)[:, :, None, None]
+    assert rgb(pictures)[:, 0, 0].tolist() == [[0, 0, 0], [255, 255, 255], [254, 0, 0]]
+
+
+@pytest.mark.parametrize("name", ["course", "looked"])
+def test_trees_ask_for_what_is_measured(name):
+    known = trees.read(name)
+    width = len(features.COURSE) + (len(features.LOOKED) if name == "looked" else 0)
+    assert known.features.max() < width
+    assert known.limits.shape == known.features.shape == (len(known.leaves), known.leaves.shape[1] - 1)
+    low, high = (known.likely([value] * width) for value in (-1e6, 1e6))
+    by_hand = [known.base + known.leaves[:, place].sum() for place in (0, -1)]
+    assert [low, high] == pytest.approx([1 / (1 + numpy.exp(-value)) for value in by_hand])

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.edl import programs
+from roadmap_cli.edl.hearing import transform
 from roadmap_cli.edl.hearing.meter import RATE, SIZE, STEP
 from roadmap_cli.edl.programs import Chain
 
@@ -56,14 +57,12 @@ class Stepped:
 
     def step(self, sound: Samples) -> None:
         """Take the next samples [channels, at most STEP]."""
-        import numpy
-
         self._past[:, : SIZE - STEP] = self._past[:, STEP:]
         self.count = sound.shape[1]
         self.samples[:, : self.count] = sound
         self.samples[:, self.count :] = 0
         self._heard += self.count
-        self.spectrum = numpy.fft.rfft(self._past)
+        self.spectrum = transform.forward(self._past)
 
     def mono(self) -> Samples:
         """The mono sound at 16 kHz that is now complete: float32 [n]; it lags 32 ms behind the step."""

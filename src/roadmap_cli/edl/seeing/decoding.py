@@ -26,7 +26,6 @@ LONG_SIDE = 320
 BATCH = 16
 #: Up to this size one thread decodes as fast as pictures are made small, and threads only cost more in all.
 _ONE_THREAD_PIXELS = 1920 * 1088
-_UNFILTERED = "noref"
 #: Size of a strip, at most.
 _STRIP = (1920, 112)
 _BLOCK = 16
@@ -122,7 +121,7 @@ def _command(found: Programs, media: Media, geometry: Geometry, strips_to: int |
 
     options, filters = pictures(media)
     # Deblocking a picture that no other is made from shows only at full size: a twentieth of decoding is saved.
-    options |= {"skip_loop_filter": _UNFILTERED}
+    options |= {"skip_loop_filter": "noref"}
     if media.width * media.height <= _ONE_THREAD_PIXELS:
         options |= {"threads": 1}
     scaled: dict[str, str | int] = {"w": geometry.width, "h": geometry.height, "flags": "area", "out_range": "tv"}
