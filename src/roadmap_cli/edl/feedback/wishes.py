@@ -76,8 +76,13 @@ _JOINED = (
     ),
     (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
     (re.compile(r"\bnot that (?=\w+ (?:please|pls)\b)"), "less "),
-    (re.compile(r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "
-                r"(?!.*\bas (?:i|we|it|you|one|expected|hoped|wanted)\b)"), "less "),  # fmt: skip
+    (
+        re.compile(
+            r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "
+            r"(?!.*\bas (?:i|we|it|you|one|expected|hoped|wanted)\b)"
+        ),
+        "less ",
+    ),
     (re.compile(r"\bblack (?:and|&) white\b|\bb ?& ?w\b|\bb/w\b"), "black-and-white"),
     (re.compile(r"\b(top|up|in|over|on|back|more) and (bottom|down|out|over|on|forth|more)\b"), r"\1 & \2"),
     (re.compile(r"\b(u[hm]+s?) and (ahs?|u[hm]+s?|er+s?)\b"), r"\1 & \2"),
@@ -139,7 +144,8 @@ _TAKE = re.compile(r"\b(?:less|fewer|reduce|lower|cut|remove|get rid of|drop|tur
                    r"overdone|enough (?:with|of)|lose|kill|clean up|hate|without|decrease|shorten|soften|"
                    r"excessive|delete|ditch|eliminate|minimi[sz]e|trim|fix|denoise|annoying|distracting|terrible|"
                    r"ugly|awful|too harsh|overpower\w*|"
-                   r"smooth out|knock back|ease off|edge off|strip|filter|skip|don't like|do not like|rid of|too big|too "
+                   r"smooth out|knock back|ease off|edge off|strip|filter|skip|don't like|do not like|rid of|"
+                   r"too big|too "
                    r"large|dislike|harsh|cheesy|down)\b")  # fmt: skip
 _DOWN = re.compile(r"\b(?:down|off|back|out)\b")
 _GIVE = re.compile(r"\b(?:more|add|increase|raise|bump|boost|turn(?:ed)? up|crank|push|lift|needs?|lacks?|lacking|"
