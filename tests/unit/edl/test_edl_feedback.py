@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,27 @@ def test_degrees_lengths_and_complaints() -> None:
     assert wishes.read("too dark")[0].complaint
     assert not wishes.read("make it brighter")[0].complaint
     assert wishes.read("can't see her face")[0].face
+
+
+@pytest.mark.parametrize(
+    ("text", "sign", "frames", "seconds"),
+    [
+        ("the sound is late by 3 frames", -1, 3, None),
+        ("audio is two frames early", 1, 2, None),
+        ("delay the audio by 80 ms", 1, None, 0.08),
+        ("the voice lags behind the lips", -1, None, None),
+        ("the lips come after the sound", 1, None, None),
+        ("move the sound half a second later at 0:10", 1, None, 0.5),
+    ],
+)
+def test_moves_of_sound(text: str, sign: int, frames: float | None, seconds: float | None) -> None:
+    (wish,) = wishes.read(text)
+    assert (wish.axis, wish.sign, wish.target_frames, wish.target_s) == ("shift", sign, frames, seconds)
+
+
+def test_common_words_are_no_slips() -> None:
+    words = "distance string black palm stop surprise march present king moon rate"
+    assert spelling.mended(words) == words
 
 
 @given(some.text(max_size=120))
@@ -294,11 +316,62 @@ def test_a_place_outside_and_a_wish_that_cannot_be(found: programs.Programs) -> 
     edit = edit_of(Path("/nowhere.mp4"), [(0, 50), (60, 100)])
     assert said(found, edit, "the tenth shot is too dark").told[0].outcome == answering.REFUSED
     assert "outside" in said(found, edit, "too dark at 9:59").told[0].reason
-    for words in ("out of sync", "transitions are cheesy", "the title is too small", "cut the ums", "cut on the beat"):
+    for words in ("transitions are cheesy", "the title is too small", "cut the ums", "cut on the beat"):
         (told,) = said(found, edit, words).told
         assert told.outcome == answering.REFUSED, words
     made = said(found, edit, "smoother transitions")
     assert made.edit.cuts[1]["transition"]["frames"] >= 4
+
+
+def test_sound_out_of_step_is_measured_and_moved(found: programs.Programs, tmp_path: Path) -> None:
+    """The picture changes at known times for good, each heard 160 ms later; then in step; then nothing tells."""
+    times = (0.6, 1.4, 2.0, 3.1, 3.7, 4.9, 5.6)
+    lit = "+".join(
+        f"between(t,{a},{b})" for a, b in zip(times, (*times[1:], 7), strict=True) if times.index(a) % 2 == 0
+    )
+
+    def edit_with(late: float, name: str) -> Edit:
+        beeps = "+".join(f"between(t,{t + late},{t + late + 0.08})" for t in times)
+        sound = f"aevalsrc=0.5*sin(2*PI*900*t)*({beeps}):s=48000:d=6.6".replace(",", "\\,")
+        chain = f"eq=brightness='0.25*({lit})':eval=frame"
+        place = clip(tmp_path / name, "testsrc2=s=160x90:r=25:d=6.6", chain, sound)
+        return edit_of(place, [(0, 75), (75, 160)])
+
+    late = edit_with(0.16, "late.mkv")
+    made = said(found, late, "it is out of sync")
+    assert made.told[0].outcome == answering.CHANGED
+    assert all(abs(cut["sound"]["offset_ms"] + 160) < 20 for cut in made.edit.cuts)
+    assert abs(made.told[0].measured[0].after or 99) < 20
+    assert said(found, edit_with(0.0, "good.mkv"), "it is out of sync").told[0].outcome == answering.ASKED
+    against = said(found, late, "the sound is too early")
+    assert against.told[0].outcome == answering.ASKED
+    asked = said(found, late, "the sound is late by 3 frames")
+    assert [cut["sound"]["offset_ms"] for cut in asked.edit.cuts] == [-120, -120]
+
+
+def test_a_dark_face_in_a_light_picture_gets_light_alone(found: programs.Programs, tmp_path: Path) -> None:
+    face = "drawbox=x=iw*0.35:y=ih*0.2:w=iw*0.3:h=ih*0.6:c={}:t=fill"
+    edit = edit_of(clip(tmp_path / "f.mkv", "color=0x909090:s=160x90:r=25:d=1", face.format("0x50352a")), [(0, 24)])
+    shot = {"kind": "edl.shot", "id": "s", "subject": "face", "subject_box": [0.35, 0.2, 0.3, 0.6]}
+    known = replace(edit, cuts=({**edit.cuts[0], "shot_id": "s"},), shots={"s": shot})
+    made = said(found, known, "I can't see her face")
+    (told,) = made.told
+    assert told.outcome == answering.CHANGED
+    assert 0.3 < made.edit.cuts[0]["lift"]["stops"] <= 1
+    assert abs(told.measured[0].limits["luma_shift"]) < 1
+    assert told.measured[0].moved >= 0.6
+    (alone,) = said(found, edit, "I can't see her face").told
+    assert alone.outcome == answering.ASKED
+    assert "face-detection" in alone.reason
+
+
+def test_strong_hiss_goes_most_of_the_way(found: programs.Programs, tmp_path: Path) -> None:
+    sound = "anoisesrc=a=0.03:r=48000:d=3:seed=3"
+    edit = edit_of(clip(tmp_path / "h.mkv", "color=gray:s=160x90:r=25:d=3", sound=sound), [(0, 70)])
+    made = said(found, edit, "there is background hiss")
+    assert made.told[0].outcome == answering.CHANGED
+    assert made.told[0].measured[0].moved >= 0.6
+    assert made.edit.cuts[0]["sound"]["noise_db"] < -20
 
 
 def test_half_an_edit_is_told() -> None:

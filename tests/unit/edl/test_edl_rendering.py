@@ -205,6 +205,22 @@ def test_blur_leaves_the_subject_sharp(edit, bikes, tmp_path, measure):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("framing", [None, {"start": [0.1, 0.1, 0.8, 0.8]}])
+def test_a_lift_gives_light_to_its_subject_alone(edit, bikes, tmp_path, measure, framing):
+    def shown(**fields):
+        fields |= {"framing": framing} if framing else {}
+        edit.render(made(edit, bikes, [(200, 206)], c0=fields), tmp_path / "o.mp4", tmp_path / "c", quality=6)
+        raw = numpy.frombuffer(measure.decoded(tmp_path / "o.mp4", "-f", "rawvideo", "-pix_fmt", "gray"), "u1")
+        return raw.reshape(-1, 272, 640)[2].astype(float)
+
+    plain, lifted = shown(), shown(lift={"stops": 0.8, "subject": [0.4, 0.3, 0.2, 0.4]})
+    middle = (slice(115, 160), slice(290, 350))
+    # 2 ** (0.8 / 2.2) of what lies above video black, as full range shows it.
+    assert lifted[middle].mean() / plain[middle].mean() == pytest.approx(2 ** (0.8 / 2.2), abs=0.08)
+    assert numpy.abs(lifted[:, :120] - plain[:, :120]).mean() < 1
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("effect", "value"),
     [("denoise", 4.0), ("sharpen", 0.8), ("rotate", 3.0), ("deflicker", 6.0), ("vignette", 0.6), ("grain", 12.0),

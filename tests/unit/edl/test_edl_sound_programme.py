@@ -81,6 +81,19 @@ def test_cleaning_does_not_move_the_sound(edit, clicking, measure, tmp_path, ste
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("late_ms", [-120.0, 80.0, 333.0])
+def test_sound_is_moved_against_its_picture_to_the_sample(edit, clicking, measure, tmp_path, late_ms):
+    fps = timecode.rational(clicking["fps"])
+    header, cuts, sources = edit.by_hand(clicking, [(100, 190)])
+    edit.render((header, [{**cuts[0], "sound": {"offset_ms": late_ms}}], sources), tmp_path / "o.mp4", tmp_path / "c")
+    start = timecode.sample_at(100, fps, RATE) - round(late_ms * RATE / 1000)
+    expected = [second * RATE - start for second in range(1, 14) if 480 < second * RATE - start < 3 * RATE]
+    clicks = measure.clicks(tmp_path / "o.mp4")
+    assert len(clicks) == len(expected) > 1
+    assert max(abs(a - b) for a, b in zip(clicks, expected, strict=True)) <= RATE // 1000
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "bound"), [(-23.0, -1.0), (-14.0, -1.0), (-16.0, -2.0)])
 def test_a_programme_comes_out_as_loud_as_planned(edit, clips, found, tmp_path, target, bound):
     """The tone is steady: gain alone is enough for it; the clicks on top need the limiter."""

@@ -23,6 +23,7 @@ Meaning = tuple[tuple[str, int], ...]
 #: nats), how clear the best must be of the next where they read none, the weights of pairs and of runs of letters, what
 #: is added to each count, and the weight of how often a wish is heard at all.
 RULES, CLEAR = 8.0, 2.0
+SHORT = 4
 _PAIRS, _RUNS, _ADDED, _PRIOR = 0.6, 0.3, 0.03, 0.3
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|&")
 _EMPTY = frozenset(
@@ -130,6 +131,8 @@ def meant(phrase: str, read: Meaning) -> Meaning:
 
     Where the rules read nothing it is the likeliest, if it stands out. Several wishes are left as the rules read them.
     """
+    if read and len(set(_WORD.findall(phrase)) - _EMPTY) < SHORT:
+        return read
     ranked = likely(phrase)
     if not read:
         return ranked[0][1] if ranked[0][0] - ranked[1][0] >= CLEAR else ()

@@ -142,7 +142,7 @@ TOPICS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("pace", r"pac(?:e|ing)|rhythm|story|storytelling|editing"),
         ("middle", r"middle|mid-?section|second half|first half|halfway|centre part"),
         ("playback", r"playback|footage|clip speed|motion|movements?|playing speed"),
-        ("colours", r"colou?rs?|hues?|greens?|reds?|blues|yellows|tones?|palette|grade|grading"),
+        ("colours", r"colou?rs?|hues?|greens?|reds?|blues|yellows|tones?|palette"),
         ("length", r"video|edit|film|movie|whole thing|run(?:ning)? ?time|duration|piece|cut down"),
     )
 )  # fmt: skip
@@ -420,6 +420,8 @@ _VERBS: tuple[Adjective, ...] = (
     (r"saturate(?! less)", "saturation+", {}),
     (r"warm (?:it|this|them|that|things|everything|the [\w ]+?|her [\w ]+?|his [\w "
         r"]+?)?\s?up", "temperature+", {"skin": "skin+", "face": "skin+"}),
+    (r"^cool (?:the|it|this|them|that|off)\b", "temperature-", {}),
+    (r"^warm (?:the|it|this|them|that|up)\b", "temperature+", {"skin": "skin+"}),
     (r"cool (?:it|this|them|that|things|everything|the [\w ]+?)?\s?(?:down|off)", "temperature-", {}),
     (r"sharpen(?:ed|ing)?|refocus", "sharpness+", {}),
     (r"de-?noise|noise reduction", "noise-", {"sound": "hum-", "speech": "hum-"}),

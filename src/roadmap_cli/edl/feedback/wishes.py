@@ -76,7 +76,13 @@ _JOINED = (
     ),
     (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
     (re.compile(r"\bnot that (?=\w+ (?:please|pls)\b)"), "less "),
-    (re.compile(r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "), "less "),
+    (
+        re.compile(
+            r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "
+            r"(?!.*\bas (?:i|we|it|you|one|expected|hoped|wanted)\b)"
+        ),
+        "less ",
+    ),
     (re.compile(r"\bblack (?:and|&) white\b|\bb ?& ?w\b|\bb/w\b"), "black-and-white"),
     (re.compile(r"\b(top|up|in|over|on|back|more) and (bottom|down|out|over|on|forth|more)\b"), r"\1 & \2"),
     (re.compile(r"\b(u[hm]+s?) and (ahs?|u[hm]+s?|er+s?)\b"), r"\1 & \2"),
@@ -84,6 +90,8 @@ _JOINED = (
     (re.compile(r"\b(parts|bits|shots|scenes) are (\w+) and (others|some|the rest)\b"), r"\1 are \2 & \3"),
     (re.compile(r"\bhum and hiss\b"), "hum & hiss"),
 )
+#: What is not wanted any more says nothing of what is.
+_INSTEAD = re.compile(r"(?<=\w) (?:instead of|rather than|in place of) [^,.;]*")
 #: "Not loud enough, the music": what is meant comes after what is said of it.
 _LATE_SUBJECT = re.compile(r"^((?:\w+(?:'\w+)? ){0,3}\w+), ((?:the|his|her|my|your|this|that) \w+(?: \w+)?)$")
 _THEN = re.compile(r", (?:and )?then\b")
@@ -101,7 +109,7 @@ _PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just
                      r"awesome|brilliant|"
                      r"excellent|(?<!'d )(?<!would )like (?:the|it|how|this|that)|well done|thank|thanks|happy "
                      r"with|spot on|wonderful|works|amazing|"
-                     r"fantastic|gorgeous|superb|ok|okay)\b")  # fmt: skip
+                     r"fantastic|gorgeous|superb|ok|okay|ship it|epic work|very much)\b")  # fmt: skip
 _NO_PRAISE = re.compile(
     r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|could|can|should|too|needs?|more|less|if|"
     r"for my taste)\b"
@@ -136,7 +144,8 @@ _TAKE = re.compile(r"\b(?:less|fewer|reduce|lower|cut|remove|get rid of|drop|tur
                    r"overdone|enough (?:with|of)|lose|kill|clean up|hate|without|decrease|shorten|soften|"
                    r"excessive|delete|ditch|eliminate|minimi[sz]e|trim|fix|denoise|annoying|distracting|terrible|"
                    r"ugly|awful|too harsh|overpower\w*|"
-                   r"smooth out|knock back|ease off|strip|filter|skip|don't like|do not like|rid of|too big|too "
+                   r"smooth out|knock back|ease off|edge off|strip|filter|skip|don't like|do not like|rid of|"
+                   r"too big|too "
                    r"large|dislike|harsh|cheesy|down)\b")  # fmt: skip
 _DOWN = re.compile(r"\b(?:down|off|back|out)\b")
 _GIVE = re.compile(r"\b(?:more|add|increase|raise|bump|boost|turn(?:ed)? up|crank|push|lift|needs?|lacks?|lacking|"
@@ -167,7 +176,7 @@ def read(text: str) -> tuple[Wish, ...]:
                 Wish("shift", moved.sign, PLAIN, place, clause, complaint, target_s=moved.seconds,
                  target_frames=moved.frames),
             )  # fmt: skip
-            topic = _topic(clause) or topic
+            topic = "sound"
             continue
         place, rest = read_place(clause)
         topic = _topic(rest) or _topic(clause) or topic
@@ -199,7 +208,7 @@ def read(text: str) -> tuple[Wish, ...]:
 
 
 #: Wishes whose words say them without a doubt.
-_SURE = frozenset({"shift", "undo"})
+_SURE = frozenset({"shift", "undo", "bars", "vignette", "glow", "ducking"})
 _FACE = re.compile(r"\b(?:faces?|(?:see|make out) (?:him|her|them|his|people))\b")
 _COMPLAINT = re.compile(r"\b(?:too|isn't|not|is|are|looks?|feels?|sounds?|can't|cannot|hardly|barely|it's|there's|"
                         r"so|seems?|overly|"
@@ -236,6 +245,7 @@ def plain(text: str) -> str:
     phrase = spelling.mended(" ".join(text.lower().replace("’", "'").split()))
     for pattern, other in _JOINED:
         phrase = pattern.sub(other, phrase)
+    phrase = _INSTEAD.sub("", phrase)
     if late := _LATE_SUBJECT.search(phrase):
         phrase = f"{late[2]} is {late[1]}"
     return _THEN.sub(" then", phrase)
