@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,20 @@ def test_what_a_dead_process_left_is_swept_and_a_living_one_s_is_not(tmp_path):
             other.path.write_bytes(b"newer")
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
     assert place.read_bytes() == b"whole"
+
+
+def test_pruning_takes_what_dead_processes_left_under_any_name(tmp_path):
+    for name, age in (("segments/aa/.a.mp4.aaaaaaaaaaaa.part", 90), ("sound/bb/.b.7.part.m4a", 90), ("plates/.c.yuv.1.2.part", 90),
+                      ("plates/.d.yuv.1.2.part", 0)):  # fmt: skip
+        left = tmp_path / name
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    with keeping.whole_file(tmp_path / "segments/aa/living.mp4") as living:
+        living.path.write_bytes(b"whole")
+        os.utime(living.path, (0, 0))
+        keeping.prune([tmp_path / each for each in ("segments", "sound", "plates")], set(), 1000)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".d.yuv.1.2.part", "living.mp4"]
 
 
 def test_a_failure_leaves_no_file(tmp_path):
