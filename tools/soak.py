@@ -77,7 +77,7 @@ class Chaos:
         left = self.chance.choice((0, 0, 4096, 65536, 1 << 20))
         self.state = "full"
         self.disturb("full")
-        with ballast.open("wb") as file:
+        with ballast.open("wb", buffering=0) as file:
             free = shutil.disk_usage(self.place.home).free
             try:
                 os.posix_fallocate(file.fileno(), 0, max(4096, free - left))
@@ -85,7 +85,6 @@ class Chaos:
                 try:
                     while True:
                         file.write(bytes(4096))
-                        file.flush()
                 except OSError:
                     pass
         self.counts["full_disks"] += 1
