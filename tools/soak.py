@@ -165,14 +165,14 @@ def run(place: Place, chaos: Chaos, turn: Work, chance: random.Random) -> None:
     limit, words = chaos.limits()
     if limit:
         work.disturbed.add(limit)
-    if chaos.state != "calm":
-        work.disturbed.add(chaos.state)
     process = subprocess.Popen(
         ["bash", "-o", "pipefail", "-c", words + line], env=place.world(), cwd=place.work, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     with chaos.lock:
         chaos.running[process.pid] = work
+        if chaos.state != "calm":
+            work.disturbed.add(chaos.state)
     late = False
     try:
         out, err = process.communicate(timeout=180)  # what a killed command has started must end by itself

@@ -205,7 +205,10 @@ def prepare(folder: Path, count: int) -> None:
     for sort, work in WORK.items():
         head = f"workflow: {sort}\nversion: 1\ntrigger: {{type: farm.{sort}}}\ninputs:\n  number: {{from: data.number, pattern: '[0-9]+'}}\n"
         (folder / f"templates/{sort}.yaml").write_text(head + STEPS % (work, sort))
-        events += [{"id": f"{sort}{n}", "source": "farm", "type": f"farm.{sort}", "data": {"number": str(n)}} for n in range(count)]
+        events += [
+            {"id": f"{sort}{n}", "source": "farm", "type": f"farm.{sort}", "data": {"number": str(n)}}
+            for n in range(count)
+        ]
     for number in range(count):
         project = folder / "projects" / str(number)
         project.mkdir()
@@ -222,7 +225,9 @@ def test_a_machine_is_switched_off_and_every_job_is_done_once(
 ) -> None:
     if not Path(MODELS, "smollm2-135m-instruct").exists():
         pytest.skip("no model: slm-models pull")
-    if subprocess.run(["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "true"], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "true"], capture_output=True, check=False
+    ).returncode:
         pytest.skip("bubblewrap cannot work here")
     prepare(tmp_path, count)
     first, second, third = machines

@@ -177,9 +177,7 @@ def _answer(error: BaseException, words: Words) -> int:
         case OSError():
             return _system_error(error, words)
         case MemoryError():
-            words.error("not enough memory", "free some, or allow it more (ulimit -v), and run it again")
-            _trace(words)
-            return Exit.TEMPFAIL
+            return _no_memory(words)
     raise AssertionError(error)
 
 
@@ -209,7 +207,15 @@ def _system_error(error: OSError, words: Words) -> int:
     return Exit.CANTCREATE if unwritable or not name else Exit.NOINPUT
 
 
+def _no_memory(words: Words) -> int:
+    words.error("not enough memory", "free some, or allow it more (ulimit -v), and run it again")
+    _trace(words)
+    return Exit.TEMPFAIL
+
+
 def _internal(error: Exception, words: Words) -> int:
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):  # there is no room for its stack
+        return _no_memory(words)
     words.error(
         f"internal error: {type(error).__name__}: {error}".splitlines()[0], "run it again with -vv and report it"
     )

@@ -50,6 +50,14 @@ def test_many_short_cuts_do_not_drift(edit, numbered, measure, tmp_path):
     assert measure.numbers(tmp_path / "out.mp4") == [n % 7 + k for n in range(70) for k in range(4)]
 
 
+@pytest.mark.parametrize(("suffix", "between"), [("mp4", 1), ("mov", 1), ("mov", 2)])
+def test_a_piece_of_one_or_two_pictures_may_stand_between_longer_ones(edit, numbered, tmp_path, suffix, between):
+    """As between two fades: it is decoded as it is shown, while what follows is decoded ahead."""
+    made = edit.by_hand(numbered, [(0, 14 + between)], fade_in_frames=7, fade_out_frames=7)
+    records = edit.render(made, tmp_path / f"out.{suffix}", tmp_path / "cache")
+    assert [record["frames"] for record in records] == [7, between, 7, 14 + between]
+
+
 def test_speed_shows_the_nearest_picture(edit, numbered, measure, tmp_path):
     """Each picture goes to the frame nearest to its time, so what is shown is at most 0.6 pictures off at 4/5."""
     made = edit.by_hand(numbered, [(90, 130)], speed="4/5")
