@@ -22,8 +22,8 @@ from roadmap_cli.edl.rendering.sound_programme import Programme
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 #: How much longer or shorter than the picture the encoded sound may be: one AAC frame.
 _SOUND_SLACK_S = Fraction(1024, RATE)
-#: Pictures by which decoding runs ahead of showing, at most: B-frames of libx264 may refer to others. A segment of one or
-#: two pictures has none of its own, and would be decoded after what follows it.
+#: Pictures by which decoding runs ahead of showing, at most: B-frames of libx264 may refer to others. A segment of one
+#: or two pictures has none of its own, and would be decoded after what follows it.
 _DELAY = 2
 
 
