@@ -286,14 +286,18 @@ def _signals() -> Generator[None]:
         if not isinstance(unraisable.exc_value, Terminated | KeyboardInterrupt):
             sys.__unraisablehook__(unraisable)
             return
-        import threading
+        import _thread  # starting one of these waits for nothing, so that nothing more is interrupted here
+        import time
 
         number = signal.SIGTERM if isinstance(unraisable.exc_value, Terminated) else signal.SIGINT
         if number == signal.SIGINT:
             signal.signal(number, interrupt)
-        late = threading.Timer(0.01, os.kill, (os.getpid(), number))
-        late.daemon = True
-        late.start()
+
+        def later() -> None:
+            time.sleep(0.05)
+            os.kill(os.getpid(), number)
+
+        _thread.start_new_thread(later, ())
 
     previous: dict[int, Any] = {}
     try:
