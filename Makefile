@@ -75,6 +75,10 @@ bench-all: setup-dev ## Measure everything at full size (hours; goes on where it
 fuzz: setup-dev ## Fuzz the parsers for SECONDS (3600)
 	$(PY) tools/fuzz.py $(or $(SECONDS),3600)
 
+.PHONY: soak
+soak: setup-dev ## Let everything go wrong for SECONDS (3600), then look whether anything was lost
+	$(PY) tools/soak.py $(or $(SECONDS),3600)
+
 .PHONY: lock
 lock: ## Pin the newest versions of all packages
 	tools/lock.sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -51,3 +52,16 @@ def test_a_failed_build_leads_to_a_repair_through_a_kill(
     assert [each["status"] for each in told if each["kind"] == "agent.run_finished"] == ["fixed"]
     (fix,) = [each for each in told if each["kind"] == "agent.fix"]
     assert fix["diff"].startswith("diff --git a/formula.py")
+
+
+def test_tests_run_where_no_control_group_can_be_made(world: Mapping[str, str], tmp_path: Path) -> None:
+    """As for most who are not root: limits are for each process, and memory that nobody counts is refused."""
+    hidden = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
+    if subprocess.run([*hidden, "mount -t tmpfs none /sys/fs/cgroup"], capture_output=True, check=False).returncode:
+        pytest.skip("control groups cannot be hidden here")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "test_sum.py").write_text("def test_sum():\n    assert sum([1, 2]) == 3\n")
+    line = f"mount -t tmpfs none /sys/fs/cgroup; agent-loop --test 'pytest -q' {tmp_path}/p"
+    done = subprocess.run([*hidden, line], env=dict(world), cwd=ROOT, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "already_green"

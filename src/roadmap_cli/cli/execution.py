@@ -43,7 +43,7 @@ def execute(name: str, parser: Callable[..., click.Command], arguments: Sequence
                 code = _invoke(parser(words, _start), name, list(arguments))
             finally:
                 _flush_stdout()
-    except (KeyboardInterrupt, Terminated, BrokenPipeError, RoadmapError, click.ClickException, OSError) as error:
+    except (KeyboardInterrupt, Terminated, RoadmapError, click.ClickException, OSError, MemoryError) as error:
         code = _answer(error, words)
     except Exception as error:  # noqa: BLE001  the one place where a bug becomes words
         code = _internal(error, words)
@@ -176,6 +176,8 @@ def _answer(error: BaseException, words: Words) -> int:
             return Exit.USAGE
         case OSError():
             return _system_error(error, words)
+        case MemoryError():
+            return _no_memory(words)
     raise AssertionError(error)
 
 
@@ -193,18 +195,27 @@ def _reader_is_gone() -> bool:
 
 def _system_error(error: OSError, words: Words) -> int:
     """What nobody nearer to it put into words. Places that are written to say so themselves where they open them."""
-    place = f"{error.filename}: " if error.filename else ""
+    name = error.filename2 or error.filename  # of a copy the second is the one that is written
+    place = f"{name}: " if name else ""
     reason = (error.strerror or str(error)).lower()
     unwritable = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EPIPE)
-    if unwritable or not error.filename:
+    if unwritable or not name:
         words.error(f"{place}cannot write: {reason}")
     else:
         words.error(f"{place}cannot be opened: {reason}")
     _trace(words)
-    return Exit.CANTCREATE if unwritable or not error.filename else Exit.NOINPUT
+    return Exit.CANTCREATE if unwritable or not name else Exit.NOINPUT
+
+
+def _no_memory(words: Words) -> int:
+    words.error("not enough memory", "free some, or allow it more (ulimit -v), and run it again")
+    _trace(words)
+    return Exit.TEMPFAIL
 
 
 def _internal(error: Exception, words: Words) -> int:
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):  # there is no room for its stack
+        return _no_memory(words)
     words.error(
         f"internal error: {type(error).__name__}: {error}".splitlines()[0], "run it again with -vv and report it"
     )
@@ -270,15 +281,36 @@ def _signals() -> Generator[None]:
     def terminate(number: int, frame: FrameType | None) -> None:
         raise Terminated
 
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        """What arrives in a callback of C code, a finalizer or the like is dropped there: let it come once more."""
+        if not isinstance(unraisable.exc_value, Terminated | KeyboardInterrupt):
+            sys.__unraisablehook__(unraisable)
+            return
+        import _thread  # starting one of these waits for nothing, so that nothing more is interrupted here
+        import time
+
+        number = signal.SIGTERM if isinstance(unraisable.exc_value, Terminated) else signal.SIGINT
+        if number == signal.SIGINT:
+            signal.signal(number, interrupt)
+
+        def later() -> None:
+            time.sleep(0.05)
+            os.kill(os.getpid(), number)
+
+        _thread.start_new_thread(later, ())
+
     previous: dict[int, Any] = {}
     try:
         for number, handler in ((signal.SIGINT, interrupt), (signal.SIGTERM, terminate)):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 previous[number] = signal.signal(number, handler)
+        sys.unraisablehook = again
     except ValueError:  # not in the main thread: the embedder handles signals
         previous = {}
     try:
         yield
     finally:
+        if sys.unraisablehook is again:
+            sys.unraisablehook = sys.__unraisablehook__
         for restored, handler in previous.items():
             signal.signal(restored, handler)

@@ -69,6 +69,8 @@ def find(series: Mapping[str, Days], until: date, *, budget: float, count: int, 
     """
     looked: dict[str, Look] = {}
     for name, days in series.items():
+        if not days.values:  # a calendar of a weekend alone has no workday to measure
+            continue
         last = max(days.values)
         own = name in MEASURES and name not in WORK  # the others' gaps are told where calendar and bank are read
         if (until - last).days > 3:

@@ -20,6 +20,8 @@ def onnx(model: str | bytes, where: Path, threads: int, *, outside: Mapping[str,
 
     Raises Unavailable without onnxruntime, DataError if it is no graph that it can load.
     """
+    # Its wheels for Linux keep an id of the device and report to their makers, unless told in time.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
     except ImportError:

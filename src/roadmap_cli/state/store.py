@@ -84,13 +84,15 @@ class State:
 
         Raises TryLater, ConfigError (damaged), CannotCreate (the disk failed).
         """
+        connection = self._connection
+        own = not connection.in_transaction
         with failures.guarding(os.fspath(self.path)):
-            self._connection.execute("BEGIN")
             try:
-                yield self._connection
+                connection.execute("BEGIN")  # in here: a signal may come as soon as it has begun
+                yield connection
             finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if own and connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -102,13 +104,14 @@ class State:
         if self.mode == "read":
             raise ValueError("the state was opened for reading")
         connection = self._connection
+        own = not connection.in_transaction
         with failures.guarding(os.fspath(self.path)):
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("ROLLBACK" if self.dry_run else "COMMIT")
             except BaseException:
-                if connection.in_transaction:
+                if own and connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
 

@@ -274,3 +274,32 @@ def test_another_pipe_that_breaks_is_not_taken_for_standard_output():
     code, _, err = run(item(1), "--fail", "BrokenPipeError(32, 'Broken pipe')")
     assert code == 73
     assert "broken pipe" in err
+
+
+def ended(fail: str, first: bytes = item(1)) -> tuple[int, str]:
+    process = start("--fail", fail)
+    _, err = process.communicate(first, timeout=30)
+    return process.returncode, err.decode()
+
+
+def test_too_little_memory_is_no_bug_and_a_copy_that_fails_names_what_is_written() -> None:
+    for fail in ("MemoryError()", 'RuntimeError("can\'t start new thread")'):
+        code, words = ended(fail)
+        assert (code, "not enough memory" in words, "internal" in words) == (75, True, False)
+    code, words = ended("OSError(28, 'No space left on device', 'from', None, 'to')")
+    assert (code, "error: to: cannot write: no space" in words) == (73, True), words
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_comes_in_a_callback_of_c_code_is_not_lost(number: int, code: int) -> None:
+    """An exception there goes nowhere: the command would work on as if nobody had asked it to end."""
+    slow = FILTER.replace("if fail:", "if fail:\n                    called(fail)\n                if False:").replace(
+        "@command(", """
+import ctypes, os, signal, time
+def called(number):
+    ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), int(number)))()
+    time.sleep(20)
+@command(""", 1)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", slow, "--fail", str(int(number))], input=item(1), capture_output=True, timeout=15,
+                          check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, b"cleaned up\n")

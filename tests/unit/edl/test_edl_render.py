@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_many_short_cuts_do_not_drift(edit, numbered, measure, tmp_path):
     made = edit.by_hand(numbered, [(n % 7, n % 7 + 4) for n in range(70)])
     assert edit.render(made, tmp_path / "out.mp4", tmp_path / "cache")[-1]["frames"] == 280
     assert measure.numbers(tmp_path / "out.mp4") == [n % 7 + k for n in range(70) for k in range(4)]
+
+
+@pytest.mark.parametrize(("suffix", "between"), [("mp4", 1), ("mov", 1), ("mov", 2)])
+def test_a_piece_of_one_or_two_pictures_may_stand_between_longer_ones(edit, numbered, tmp_path, suffix, between):
+    """As between two fades: it is decoded as it is shown, while what follows is decoded ahead."""
+    made = edit.by_hand(numbered, [(0, 14 + between)], fade_in_frames=7, fade_out_frames=7)
+    records = edit.render(made, tmp_path / f"out.{suffix}", tmp_path / "cache")
+    assert [record["frames"] for record in records] == [7, between, 7, 14 + between]
 
 
 def test_speed_shows_the_nearest_picture(edit, numbered, measure, tmp_path):
@@ -249,6 +258,20 @@ def test_what_a_dead_process_left_is_swept_and_a_living_one_s_is_not(tmp_path):
             other.path.write_bytes(b"newer")
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
     assert place.read_bytes() == b"whole"
+
+
+def test_pruning_takes_what_dead_processes_left_under_any_name(tmp_path):
+    for name, age in (("segments/aa/.a.mp4.aaaaaaaaaaaa.part", 90), ("sound/bb/.b.7.part.m4a", 90), ("plates/.c.yuv.1.2.part", 90),
+                      ("plates/.d.yuv.1.2.part", 0)):  # fmt: skip
+        left = tmp_path / name
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    with keeping.whole_file(tmp_path / "segments/aa/living.mp4") as living:
+        living.path.write_bytes(b"whole")
+        os.utime(living.path, (0, 0))
+        keeping.prune([tmp_path / each for each in ("segments", "sound", "plates")], set(), 1000)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".d.yuv.1.2.part", "living.mp4"]
 
 
 def test_a_failure_leaves_no_file(tmp_path):

@@ -316,3 +316,28 @@ def test_opening_imports_little():
     heavy = {"orjson", "numpy", "sqlite_utils", "sqlite_vec", "hashlib", "asyncio", "logging", "subprocess", "inspect"}
     heavy |= {"dataclasses", "roadmap_cli.state.migrate", "roadmap_cli.state.rekey", "roadmap_cli.core.records"}
     assert heavy & set(loaded) == set()
+
+
+@pytest.mark.parametrize("way", ["read", "write"])
+def test_a_signal_that_comes_as_a_transaction_begins_leaves_none_open(home, event, way):
+    """Else what tidies up afterwards could begin none of its own."""
+    import sys
+
+    with home.open() as state:
+
+        def interrupt(frame, what, argument):
+            if frame.f_code.co_filename.endswith("state/store.py") and frame.f_code.co_name == way:
+                if what == "line" and state._connection.in_transaction:
+                    sys.settrace(None)
+                    raise KeyboardInterrupt
+                return interrupt
+            return None
+
+        sys.settrace(interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt), getattr(state, way)():
+                pass
+        finally:
+            sys.settrace(None)
+        with state.write() as tx:
+            records.put(tx, event(1))

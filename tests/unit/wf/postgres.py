@@ -20,6 +20,9 @@ BIN = next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin
 class Postgres:
     """A cluster in a temporary folder."""
 
+    #: The addresses it listens on.
+    listen = "127.0.0.1"
+
     def __init__(self, folder: Path):
         self.folder = folder
         with socket.socket() as probe:
@@ -41,7 +44,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it."""
-        options = f"-p {self.port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=60"
+        options = f"-p {self.port} -k '' -c listen_addresses={self.listen} -c max_connections=60"
         self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-o", options, "-l", f"{self.folder}/log", "start")
 
     def stop(self, how: str = "immediate") -> None:

@@ -296,6 +296,7 @@ def _many(ask: _Ask, goals: Iterable[tuple[Record | None, Goal]], jobs: int) -> 
     waiting: deque[_Job] = deque()
     try:
         for record, goal in goals:
+            _ = ask.run.state  # a state that cannot be opened is no fault of the goal
             waiting.append(_Job(ask, record, goal))
             if len(waiting) >= jobs:
                 yield from _drain(ask, waiting.popleft())

@@ -116,7 +116,7 @@ def _understood(path: Path) -> _Track:
         raise Unfit("samples do not lie in one run")
     offsets = _unrolled(boxes[b"ctts"], signed=boxes[b"ctts"][0] == 1) if b"ctts" in boxes else [0] * count
     durations = _unrolled(boxes[b"stts"], signed=False)
-    keys = None
+    keys = list(range(1, count + 1)) if b"vmhd" in boxes else None  # without a table every picture is one
     if b"stss" in boxes:
         number = struct.unpack_from(">L", boxes[b"stss"], 4)[0]
         keys = list(struct.unpack_from(f">{number}L", boxes[b"stss"], 8))

@@ -22,6 +22,9 @@ from roadmap_cli.edl.rendering.sound_programme import Programme
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 #: How much longer or shorter than the picture the encoded sound may be: one AAC frame.
 _SOUND_SLACK_S = Fraction(1024, RATE)
+#: Pictures by which decoding runs ahead of showing, at most: B-frames of libx264 may refer to others. A segment of one
+#: or two pictures has none of its own, and would be decoded after what follows it.
+_DELAY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def join(
         command += [*local, "-i", programs.local(sound.path)]
     whole = f"round(PTS/{shape.ticks})*{shape.ticks}"
     command += ["-map", "0:v:0", *(["-map", "1:a:0"] if sound else []), "-f", container, "-c", "copy"]
-    command += ["-bsf:v", f"setts=pts={whole}:dts={whole.replace('PTS', 'DTS')}"]
+    command += ["-bsf:v", f"setts=pts={whole}:dts=(N-{_DELAY})*{shape.ticks}"]
     command += ["-video_track_timescale", str(shape.timescale), "-movflags", "+faststart", "-map_metadata", "-1"]
     command += ["-fflags", "+bitexact", programs.local(part.absolute())]
     programs.run(command, str(part), "\n".join([*listing, ""]).encode())

@@ -26,6 +26,8 @@ from roadmap_cli.edl import probe
 PATIENCE_S = 900.0
 #: A file changed so shortly before it was read could have changed again unnoticed: its hash is not remembered.
 _SETTLED_NS = 2_000_000_000
+#: An unfinished file that nobody has locked or written to for so long is a killed process's.
+_LEFT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,14 @@ def whole_file(place: Path) -> Iterator[Part]:
 def sweep(place: Path) -> None:
     """Remove unfinished files of the same name whose process is gone."""
     for left in place.parent.glob(f".{place.name}.*.part"):
-        with suppress(OSError), left.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _drop(left)
+
+
+def _drop(left: Path, older_s: float = 0.0) -> None:
+    """Remove an unfinished file that nobody has locked, if it was not written to for so long."""
+    with suppress(OSError), left.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if time.time() - os.fstat(file.fileno()).st_mtime >= older_s:
             left.unlink(missing_ok=True)
 
 
@@ -185,11 +193,16 @@ def known_hash(path: Path, notes: Path, *, write: bool = True) -> str:
 
 
 def prune(folders: list[Path], keep: set[Path], limit_bytes: int) -> int:
-    """Remove the files longest unused until the cache fits; never one of `keep`. Returns how many bytes went."""
+    """Remove the files longest unused until the cache fits; never one of `keep`. Returns how many bytes went.
+
+    What killed processes left unfinished goes in any case.
+    """
     found = []
     for folder in folders:
-        for path in folder.glob("*/*"):
-            if path.name.startswith(".") or path.suffix == ".json":
+        for path in (*folder.glob("*"), *folder.glob("*/*")):
+            if path.name.startswith(".") and ".part" in path.suffixes:
+                _drop(path, _LEFT_S)  # small ones are written without a lock
+            if path.name.startswith(".") or path.suffix == ".json" or path.parent == folder:
                 continue
             with suppress(OSError):
                 used = note_of(path).stat().st_mtime_ns if note_of(path).exists() else path.stat().st_mtime_ns

@@ -426,8 +426,13 @@ class Engine:
             self._todo.put(launch)
         while len(self._threads) < min(self._jobs, len(self._flying)):
             thread = threading.Thread(target=self._do, name="wf-step", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # there is no room for another: those there are do it one after the other
+                if not self._threads:
+                    raise MemoryError from None
+                break
             self._threads.append(thread)
-            thread.start()
 
     def _do(self) -> None:
         while (launch := self._todo.get()) is not None:
