@@ -24,6 +24,9 @@ KINDS = (
     "edl.cue",
 )  # fmt: skip
 
+#: Longer than any film: more frames are a mistake, or meant to take up time and memory.
+_MOST_FRAMES = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -199,6 +202,11 @@ def read(found: Mapping[str, Sequence[Record]]) -> Timeline:
     fps = timecode.rational(plan.get("fps"), field="fps")
     width, height = require(plan, "width", int), require(plan, "height", int)
     sources = {require(source, "id", str): source for source in found.get("edl.source", ())}
+    for source in sources.values():
+        require(source, "path", str)
+        timecode.rational(source.get("fps"), field="fps")
+        if not 0 < require(source, "frames", int) < _MOST_FRAMES:
+            raise DataError(f"edl.source {source['id']} has no length", code="bad_range")
     cuts = list(found.get("edl.cut", ()))
     if not cuts:
         raise DataError("plan has no cuts", code="empty_plan")
@@ -210,7 +218,7 @@ def read(found: Mapping[str, Sequence[Record]]) -> Timeline:
             raise DataError(f"{thing['kind']} {thing.get('id')} belongs to another plan", code="two_plans")
         if (
             require(thing, "timeline_in_frame", int) < 0
-            or require(thing, "timeline_out_frame", int) <= thing["timeline_in_frame"]
+            or not thing["timeline_in_frame"] < require(thing, "timeline_out_frame", int) < _MOST_FRAMES
         ):
             raise DataError(f"{thing['kind']} {thing.get('id')} has no length", code="bad_range")
     cuts.sort(key=lambda cut: cut["timeline_in_frame"])
