@@ -15,6 +15,7 @@ import gzip
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -90,7 +91,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--output", type=Path, default=ROOT / "dist")
     parser.add_argument("--python", default="/usr/bin/python3")
-    parser.add_argument("--llama", type=Path)
+    parser.add_argument("--llama", type=Path, default=install.llama())
     parser.add_argument("--lock", type=Path, default=ROOT / "requirements-run.lock")
     asked = parser.parse_args()
     os.umask(0o022)
@@ -98,6 +99,8 @@ def main() -> int:
         root = Path(folder) / "root"
         install.install(root / "usr", Path("/usr"), os.path.realpath(asked.python), asked.llama, asked.lock)
         (root / "usr/lib" / NAME / "MANIFEST").unlink()  # dpkg has a better one
+        for plugins in (root / "usr/lib" / NAME).glob("lib/python*/site-packages/ai_edge_litert/vendors"):
+            shutil.rmtree(plugins)  # for the accelerators of phones; they would look for libraries where one stands
         about(root, asked.python)
         print(package(root, asked.output))
     return 0
@@ -112,6 +115,8 @@ def about(root: Path, python: str) -> None:
     changes = f"{NAME} ({version[1]}) unstable; urgency=medium\n\n  * See the upstream changelog.\n\n -- {MAINTAINER}  {formatdate(install.epoch(), usegmt=False)}\n"
     _packed(documents / "changelog.gz", changes.encode())
     _packed(documents / "NEWS.upstream.gz", (ROOT / "CHANGELOG.md").read_bytes())
+    for name in ("sbom.cdx.json", "LICENCES.md"):
+        (documents / name).write_bytes((ROOT / name).read_bytes())
     (documents / "copyright").write_text(_copyright())
     for page in sorted((root / "usr/share/man").rglob("*.[0-9]")):
         _packed(page.with_name(f"{page.name}.gz"), page.read_bytes())
@@ -130,11 +135,13 @@ def about(root: Path, python: str) -> None:
     for path in sorted((root / "usr").rglob("*")):
         if path.is_symlink():
             continue
-        path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and _is_program(path) else 0o644)
+        path.chmod(0o755 if path.is_dir() or (os.access(path, os.X_OK) and _is_program(path)) else 0o644)
     control = root / "DEBIAN"
     control.mkdir()
     files = sorted(path for path in (root / "usr").rglob("*") if path.is_file() and not path.is_symlink())
-    minor = subprocess.run([python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=True)
+    minor = subprocess.run(
+        [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=True
+    )
     major, number = map(int, minor.stdout.split())
     libc = os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.36"
     told = {
@@ -143,7 +150,7 @@ def about(root: Path, python: str) -> None:
         "below": f"{major}.{number + 1}", "libc": libc.split()[-1],
     }  # fmt: skip
     (control / "control").write_text(CONTROL.format(**told))
-    sums = (f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files)  # noqa: S324
+    sums = (f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files)
     (control / "md5sums").write_text("".join(sums))
     for name, text in (("postinst", POSTINST), ("prerm", PRERM)):
         (control / name).write_text(text)

@@ -1,6 +1,7 @@
 """Install below a prefix, and take it away again: a private environment, links to its commands, pages, completions.
 
 usage: tools/install.py install|uninstall --prefix /usr/local [--destdir DIR] [--python PROGRAM] [--llama WHEEL]
+       tools/install.py wheel                            the wheel alone, into dist/
 
 Below the prefix there are then lib/roadmap-cli (a virtual environment with what requirements-run.lock pins by hash),
 links in bin, and share. What was put outside of lib/roadmap-cli stands in its file MANIFEST, and nothing else is ever
@@ -27,13 +28,18 @@ NAME = "roadmap-cli"
 def main() -> int:
     """Do what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("action", choices=("install", "uninstall"))
+    parser.add_argument("action", choices=("install", "uninstall", "wheel"))
     parser.add_argument("--prefix", type=Path, default=Path("/usr/local"))
     parser.add_argument("--destdir", default="", help="stands before the prefix while files are written")
     parser.add_argument("--python", default=sys.executable, help="the interpreter the environment is made of")
-    parser.add_argument("--llama", type=Path, help="a wheel of llama-cpp-python; without it slm-* ask servers only")
+    parser.add_argument(
+        "--llama", type=Path, default=llama(), help="a wheel of llama-cpp-python, else what setup.sh built"
+    )
     parser.add_argument("--lock", type=Path, default=ROOT / "requirements-run.lock", help="what is installed with it")
     asked = parser.parse_args()
+    if asked.action == "wheel":
+        print(wheel(ROOT / "dist"))
+        return 0
     prefix = Path(os.path.abspath(asked.prefix.expanduser()))
     there = Path(f"{os.path.abspath(asked.destdir) if asked.destdir else ''}{prefix}")
     if asked.action == "uninstall":
@@ -127,7 +133,15 @@ def wheel(folder: Path) -> Path:
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder], cwd=ROOT, env=environ, check=True,
         capture_output=True,
     )  # fmt: skip
-    return next(folder.glob("*.whl"))
+    return max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+
+
+def llama() -> Path | None:
+    """The wheel of llama.cpp that tools/setup.sh built for this environment; without one slm-* can only ask servers."""
+    stamp = ROOT / ".venv/.ready-llama"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadmap/wheels"
+    wheels = cache.glob(f"llama-cpp-python-{stamp.read_text().strip()}/*.whl") if stamp.is_file() else iter(())
+    return next(wheels, None)
 
 
 def epoch() -> int:

@@ -73,7 +73,11 @@ def licence(name: str) -> str:
         return word
     if word.lower() in NAMES:
         return NAMES[word.lower()]
-    names = [NAMES.get(each.rpartition(" :: ")[2].lower(), "") for each in told.get_all("Classifier") or [] if each.startswith("License ::")]
+    names = [
+        NAMES.get(each.rpartition(" :: ")[2].lower(), "")
+        for each in told.get_all("Classifier") or []
+        if each.startswith("License ::")
+    ]
     return " AND ".join(dict.fromkeys(filter(None, names)))
 
 
@@ -90,6 +94,7 @@ def refused(package: Package) -> str:
 
 def document(packages: list[Package], version: str) -> str:
     """The bill of materials as CycloneDX JSON."""
+
     def component(package: Package) -> dict[str, object]:
         made: dict[str, object] = {
             "type": "library", "bom-ref": f"pkg:pypi/{package.name}@{package.version}", "name": package.name,
@@ -120,7 +125,10 @@ def document(packages: list[Package], version: str) -> str:
 
 def table(packages: list[Package]) -> str:
     """The licences as a page."""
-    rows = "".join(f"| {each.name} | {each.version} | {each.licence} |{f' {each.marker}' if each.marker else ''} |\n" for each in packages)
+    rows = "".join(
+        f"| {each.name} | {each.version} | {each.licence} |{f' {each.marker}' if each.marker else ''} |\n"
+        for each in packages
+    )
     return f"""\
 # Licences
 
@@ -141,10 +149,15 @@ def main() -> int:
     assert version
     assert llama
     once = {(each.name, each.version): each for each in pinned(LOCK.read_text())}
-    packages = sorted((*once.values(), Package("llama-cpp-python", llama[1], "", licence("llama-cpp-python"))), key=lambda each: (each.name, each.version))
+    packages = sorted(
+        (*once.values(), Package("llama-cpp-python", llama[1], "", licence("llama-cpp-python"))),
+        key=lambda each: (each.name, each.version),
+    )
     wrong = [f"sbom: {each.name} {each.version} {why}" for each in packages if (why := refused(each))]
     print(*wrong, sep="\n", end="\n" if wrong else "", file=sys.stderr)
-    return settle({ROOT / "sbom.cdx.json": document(packages, version[1]), ROOT / "LICENCES.md": table(packages)}) or bool(wrong)
+    return settle(
+        {ROOT / "sbom.cdx.json": document(packages, version[1]), ROOT / "LICENCES.md": table(packages)}
+    ) or bool(wrong)
 
 
 if __name__ == "__main__":

@@ -72,13 +72,17 @@ def test_data_steers_no_terminal(text: str) -> None:
 
 
 def test_a_kind_longer_than_a_file_name_has_no_schema() -> None:
-    assert [problem.field for problem in schemas.problems({"kind": f"a.{'b' * 5000}", "id": "x", "at": "y"})] == ["kind"]
+    assert [problem.field for problem in schemas.problems({"kind": f"a.{'b' * 5000}", "id": "x", "at": "y"})] == [
+        "kind"
+    ]
 
 
 def test_what_is_called_a_film_brings_in_no_other_file(tmp_path: Path) -> None:
     found = programs.find("/usr/bin:/bin")
     piece = tmp_path / "piece.ts"
-    subprocess.run([found.ffmpeg, "-loglevel", "error", "-i", EXAMPLES / "bikes.mp4", "-t", "0.5", "-c", "copy", piece], check=True)
+    subprocess.run(
+        [found.ffmpeg, "-loglevel", "error", "-i", EXAMPLES / "bikes.mp4", "-t", "0.5", "-c", "copy", piece], check=True
+    )
     lists = {
         "hls.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npiece.ts\n#EXT-X-ENDLIST\n",
         "concat.mp4": "ffconcat version 1.0\nfile piece.ts\n",
@@ -123,7 +127,10 @@ def test_a_pickle_of_five_bytes_takes_no_memory(tmp_path: Path) -> None:
 def test_a_timeline_that_breaks_the_library_breaks_nothing_else(tmp_path: Path) -> None:
     broken = {"OTIO_SCHEMA": "SerializableObjectRef.1", "id": "Timeline-1"}
     deep = b'{"a":' * 50_000
-    cyclic = {"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.1", "children": [broken, {"OTIO_SCHEMA": "Track.1", "children": [broken]}]}}
+    cyclic = {
+        "OTIO_SCHEMA": "Timeline.1",
+        "tracks": {"OTIO_SCHEMA": "Stack.1", "children": [broken, {"OTIO_SCHEMA": "Track.1", "children": [broken]}]},
+    }
     for data in (json.dumps(broken).encode(), deep, json.dumps(cyclic).encode(), b"\xff"):
         with pytest.raises(DataError) as found:
             reading_otio.read(data, tmp_path)
@@ -188,7 +195,9 @@ def test_no_dress_of_a_record_steers_a_terminal() -> None:
             made = {
                 "json": lambda stream: render.JsonOutput(stream),
                 "plain": lambda stream: render.PlainOutput(stream, ("id", "text")),
-                "pretty": lambda stream: render.PrettyOutput(stream, {"COLUMNS": "200"}, "never", ("text",), True, None),
+                "pretty": lambda stream: render.PrettyOutput(
+                    stream, {"COLUMNS": "200"}, "never", ("text",), True, None
+                ),
             }[dress](stream)
             made.write(record)
             made.raw(line)

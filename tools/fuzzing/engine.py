@@ -98,7 +98,9 @@ def apart(name: str, made: Callable[[], Target], seconds: float, chance: random.
         if child == 0:
             code = 1
             try:
-                outcome = fuzz(name, made(), seconds, chance, lambda data: last.truncate(os.pwrite(last.fileno(), data, 0)))
+                outcome = fuzz(
+                    name, made(), seconds, chance, lambda data: last.truncate(os.pwrite(last.fileno(), data, 0))
+                )
                 os.write(sink, repr((outcome.runs, outcome.lines, outcome.problem)).encode())
                 code = 0
             except BaseException:

@@ -27,7 +27,9 @@ def records_of_an_edit() -> list[dict[str, object]]:
     sys.path.insert(0, str(ROOT / "tests/unit/edl"))
     import test_edl_exchange
 
-    made: list[dict[str, object]] = test_edl_exchange.edit([(0, 100), (200, 300)], more={1: {"transition": {"sort": "dissolve", "frames": 12}}})
+    made: list[dict[str, object]] = test_edl_exchange.edit(
+        [(0, 100), (200, 300)], more={1: {"transition": {"sort": "dissolve", "frames": 12}}}
+    )
     return made
 
 
@@ -43,7 +45,10 @@ def mlt_reader(folder: Path) -> Target:
             seen = reading_mlt.read(data, folder)
             adopting.adopt(base, Seen(seen.fps), seen, {}, "x.mlt", "2026-11-23T09:00:00.000Z", lambda path: "")
 
-    seeds = [shotcut.export(base, str(folder), lambda path: "0" * 32).data, kdenlive.export(base, str(folder), folder).data]
+    seeds = [
+        shotcut.export(base, str(folder), lambda path: "0" * 32).data,
+        kdenlive.export(base, str(folder), folder).data,
+    ]
     return Target(read, seeds, XML)
 
 
@@ -57,7 +62,11 @@ def otio_reader(folder: Path) -> Target:
         with contextlib.suppress(DataError):
             reading_otio.read(data, folder)
 
-    return Target(read, [made], [*JSON, b'"OTIO_SCHEMA":', b'"RationalTime.1"', b'"rate":', b'"value":', b'"children":', b'"Stack.1"'])
+    return Target(
+        read,
+        [made],
+        [*JSON, b'"OTIO_SCHEMA":', b'"RationalTime.1"', b'"rate":', b'"value":', b'"children":', b'"Stack.1"'],
+    )
 
 
 def edit_reader() -> Target:
@@ -82,7 +91,19 @@ def edit_reader() -> Target:
                     export(made)
 
     seed = b"".join(orjson.dumps(record) + b"\n" for record in records_of_an_edit())
-    return Target(read, [seed], [*JSON, b'"in_frame":', b'"out_frame":', b'"speed":"1/2"', b'"fps":"30000/1001"', b'"framing":{"start":[0,0,1,1]}', b'"effects":'])
+    return Target(
+        read,
+        [seed],
+        [
+            *JSON,
+            b'"in_frame":',
+            b'"out_frame":',
+            b'"speed":"1/2"',
+            b'"fps":"30000/1001"',
+            b'"framing":{"start":[0,0,1,1]}',
+            b'"effects":',
+        ],
+    )
 
 
 def read_phrases(data: bytes) -> None:

@@ -88,7 +88,23 @@ def read_webhooks(data: bytes) -> None:
     orjson.dumps(events.named([mailbox.from_mail(data, "INBOX", None, at)])[0])
 
 
-YAML = [b"${inputs.a}", b"${", b"&a ", b"*a", b"<<: *a", b"!!python/object:os.system ", b"- {", b"each: ", b"when: ", b"|\n", b"? ", b"---\n", b"matches: '(a+)+$'", b"steps:", b"  "]
+YAML = [
+    b"${inputs.a}",
+    b"${",
+    b"&a ",
+    b"*a",
+    b"<<: *a",
+    b"!!python/object:os.system ",
+    b"- {",
+    b"each: ",
+    b"when: ",
+    b"|\n",
+    b"? ",
+    b"---\n",
+    b"matches: '(a+)+$'",
+    b"steps:",
+    b"  ",
+]
 POLICIES = [
     b'@id("mine")\n@why("a reason")\npermit (principal == User::"ana", action == Action::"run", resource);\n',
     b'@id("no-nights") forbid (principal, action, resource) when { context.hour > 22 && !(resource in Group::"x") };\n',
@@ -106,7 +122,14 @@ def read_policies(data: bytes) -> None:
     with contextlib.suppress(DataError):
         cedar.checked(text)
     short = text[:2000]
-    for read in (cedar.quoted, grants.spelled_group, grants.spelled_subject, people.spelled, rights.spelled, rights.widened):
+    for read in (
+        cedar.quoted,
+        grants.spelled_group,
+        grants.spelled_subject,
+        people.spelled,
+        rights.spelled,
+        rights.widened,
+    ):
         with contextlib.suppress(RoadmapError):
             read(short)
     people.are_same(short, short[::-1])
@@ -142,7 +165,10 @@ def read_servers(data: bytes) -> None:
     with contextlib.suppress(BlockingIOError):
         theirs.send(b"* OK [CAPABILITY IMAP4rev1 IDLE CONDSTORE]\r\n" + data[:60_000])
     theirs.shutdown(socket.SHUT_WR)
-    with Stream(ours, "x.example", ssl.create_default_context(), lambda *_, **__: None, 1.0) as stream, contextlib.suppress(RoadmapError):
+    with (
+        Stream(ours, "x.example", ssl.create_default_context(), lambda *_, **__: None, 1.0) as stream,
+        contextlib.suppress(RoadmapError),
+    ):
         client = Client(stream)
         client.greet()
         client.folders()
@@ -175,4 +201,3 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
         "patterns": lambda: Target(read_patterns, [b"(a+)+$\naaaa", b"[a-z]{1,9}(x|y)*\nabcxy", b"(?:a|a)*b\naaa"], [b"+", b"*", b"{1,99}", b"(", b")", b"|", b"[^", b"]", b"\\d", b"(?=", b"(?P<n>", b"\\1", b"$", b"a" * 500]),
         "servers": lambda: Target(read_servers, [imap, dav, listing], [*tags, b"{5}\r\n", b"{99999999999}\r\n", b"<D:href>", b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"* ", b"FETCH (", b"BODY[] ", b"UID "]),
     }  # fmt: skip
-

@@ -94,11 +94,21 @@ def schema_seeds() -> list[bytes]:
 
     from roadmap_cli.core import schemas
 
-    samples: dict[object, object] = {"string": "x", "integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
+    samples: dict[object, object] = {
+        "string": "x",
+        "integer": 1,
+        "number": 1.5,
+        "boolean": True,
+        "array": [],
+        "object": {},
+    }
     seeds = []
     for kind in schemas.kinds()[::5]:
         fields = schemas.load(kind)["properties"]
-        made = {name: samples.get(about.get("type") if isinstance(about.get("type"), str) else "string") for name, about in fields.items()}
+        made = {
+            name: samples.get(about.get("type") if isinstance(about.get("type"), str) else "string")
+            for name, about in fields.items()
+        }
         seeds.append(orjson.dumps({**made, "kind": kind, "id": "x_1", "at": "2026-11-23T09:00:00.000Z"}) + b"\n")
     return seeds
 
@@ -144,7 +154,9 @@ def read_terminal(data: bytes) -> None:
     common = {"kind": text, "id": text, "at": text}
     tree.draw([{**common, **said, "depth": 0}, {**common, "text": text, "depth": 1}], console)
     drawn = out.getvalue()
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", drawn), ascii(drawn)[:200]
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", drawn), ascii(
+        drawn
+    )[:200]
 
 
 def targets(folder: Path) -> dict[str, Callable[[], Target]]:

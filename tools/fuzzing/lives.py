@@ -32,7 +32,9 @@ def format_reader(name: str, folder: Path) -> Target:
     from roadmap_cli.life.opened import Opened
     from roadmap_cli.life.settings import Settings
 
-    settings = Settings("Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=60), most=50), None, {"currency": "EUR"})
+    settings = Settings(
+        "Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=60), most=50), None, {"currency": "EUR"}
+    )
 
     def read(data: bytes) -> None:
         opened = Opened.of("f", data)
@@ -76,7 +78,11 @@ def archive_reader() -> Target:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("../../a.ics", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
         archive.writestr("Takeout/b.json", '{"timelineObjects": []}')
-    return Target(read, [gzip.compress(b"BEGIN:VCARD\r\nEND:VCARD\r\n"), packed.getvalue()], [b"PK\x03\x04", b"PK\x05\x06", b"PK\x01\x02", b"\x1f\x8b", b"BZh9"])
+    return Target(
+        read,
+        [gzip.compress(b"BEGIN:VCARD\r\nEND:VCARD\r\n"), packed.getvalue()],
+        [b"PK\x03\x04", b"PK\x05\x06", b"PK\x01\x02", b"\x1f\x8b", b"BZh9"],
+    )
 
 
 def read_mail(data: bytes) -> None:
@@ -139,5 +145,3 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
             [b"no ", b"at least ", b"at most ", b"EUR", b" a month", b"hours", b" or ", b" > ", b"18:00", b"every ", b"2026-11-23", b"1,000.00", b"half "],
         ),
     }  # fmt: skip
-
-

@@ -108,7 +108,11 @@ def torch_reader(folder: Path) -> Target:
         with contextlib.suppress(DataError):
             torchfile.read(path)
 
-    return Target(read, [packed.getvalue(), pickle.dumps({"a": [1, 2]}, protocol=2), evil], [b"cos\nsystem\n", b"R", b".", b"ctorch._utils\n_rebuild_tensor_v2\n"])
+    return Target(
+        read,
+        [packed.getvalue(), pickle.dumps({"a": [1, 2]}, protocol=2), evil],
+        [b"cos\nsystem\n", b"R", b".", b"ctorch._utils\n_rebuild_tensor_v2\n"],
+    )
 
 
 def read_requests(data: bytes) -> None:

@@ -93,7 +93,9 @@ class WebDav:
         try:
             return entries(data, base, folder)
         except ValueError as error:
-            raise Unavailable(f"{self._host()!r} does not answer as WebDAV does: it {error}", code="not_webdav") from None
+            raise Unavailable(
+                f"{self._host()!r} does not answer as WebDAV does: it {error}", code="not_webdav"
+            ) from None
 
     def _ask(
         self,
