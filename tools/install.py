@@ -40,8 +40,8 @@ def main() -> int:
     if asked.action == "wheel":
         print(wheel(ROOT / "dist"))
         return 0
-    prefix = Path(os.path.abspath(asked.prefix.expanduser()))
-    there = Path(f"{os.path.abspath(asked.destdir) if asked.destdir else ''}{prefix}")
+    prefix = Path.cwd() / asked.prefix.expanduser()
+    there = Path(f"{Path.cwd() / asked.destdir if asked.destdir else ''}{prefix}")
     if asked.action == "uninstall":
         return uninstall(there)
     base = subprocess.run(

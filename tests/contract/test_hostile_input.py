@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import pickle
 import subprocess
 import zipfile
@@ -91,7 +92,7 @@ def test_what_is_called_a_film_brings_in_no_other_file(tmp_path: Path) -> None:
     assert programs.probe(found, piece, "-show_streams")
     for name, text in lists.items():
         (tmp_path / name).write_text(text)
-        with pytest.raises(DataError, match="list of files|not on whitelist"):
+        with pytest.raises(DataError, match=r"list of files|not on whitelist"):
             programs.probe(found, tmp_path / name, "-show_streams")
 
 
@@ -151,6 +152,19 @@ def test_records_that_are_no_edit_are_told_and_not_stumbled_over(tmp_path: Path)
             timeline.read(timeline.gather([plan, cut, {**source, **wrong}]))
 
 
+def test_a_film_that_never_ends_is_none(tmp_path: Path) -> None:
+    from roadmap_cli.core.errors import InputMissing
+    from roadmap_cli.edl import probe
+    from roadmap_cli.edl.exchange import shotcut
+
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for path in (Path("/dev/zero"), tmp_path / "pipe.mp4"):
+        with pytest.raises(InputMissing, match="no plain file"):
+            probe.content_hash(path)
+        assert shotcut.file_hash(path) == ""
+    assert probe.content_hash(EXAMPLES / "bikes.mp4")
+
+
 def test_code_that_is_tried_says_what_it_likes_to_the_one_who_tries_it() -> None:
     for line in (b"[" * 100_000, b"no", b"3", b"\xff"):
         assert bench.answered(line) is None
@@ -181,8 +195,8 @@ def test_a_journal_includes_nothing_at_all() -> None:
 
 def test_no_dress_of_a_record_steers_a_terminal() -> None:
     """A record that passes through and one that is read, in each dress, on a terminal; in a pipe they are untouched."""
-    import os
     import pty
+    import select
 
     from roadmap_cli.cli import render
 
@@ -203,7 +217,10 @@ def test_no_dress_of_a_record_steers_a_terminal() -> None:
             made.raw(line)
             made.write({"kind": evil, "other": evil})
             made.close()
-            shown = os.read(leader, 65536).decode()
+            data = b""
+            while select.select([leader], [], [], 0.1)[0]:
+                data += os.read(leader, 65536)
+            shown = data.decode()
         os.close(leader)
         assert shown.replace("\r\n", "").replace("\t", "").isprintable(), dress
         assert "[red]x[/red]" in shown

@@ -103,7 +103,7 @@ def test_an_installation_lies_where_it_should_and_knows_its_last_place(installed
     prefix = installed
     for name in install.commands():
         link = prefix / "bin" / name
-        assert os.readlink(link) == f"../lib/roadmap-cli/bin/{name}"
+        assert str(link.readlink()) == f"../lib/roadmap-cli/bin/{name}"
         assert link.resolve().read_text().startswith("#!/opt/x/lib/roadmap-cli/bin/python")
         for page in (f"man/man1/{name}.1", f"bash-completion/completions/{name}", f"zsh/site-functions/_{name}"):
             assert (prefix / "share" / page).is_file()

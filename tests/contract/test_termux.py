@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -71,7 +70,7 @@ def test_a_life_is_read_without_proc_or_system_programs(phone: dict[str, str]) -
     done = said(["life-ingest", str(ROOT / "examples/life/bank.csv")], phone)
     assert done.returncode == 0, done.stderr
     assert b'"life.transaction"' in done.stdout
-    assert os.listdir(phone["TMPDIR"]) == []
+    assert list(Path(phone["TMPDIR"]).iterdir()) == []
 
 
 def test_the_server_that_the_page_names_is_found(tmp_path: Path) -> None:

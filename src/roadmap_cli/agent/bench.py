@@ -292,7 +292,7 @@ class Bench:
 
 
 def answered(line: bytes) -> Any:
-    """What a worker said; None for what is no JSON object: the code that is tried runs beside it and may say anything."""
+    """What a worker said; None for what is no JSON object: the code that is tried may say anything in its name."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
