@@ -152,6 +152,23 @@ def test_records_that_are_no_edit_are_told_and_not_stumbled_over(tmp_path: Path)
             timeline.read(timeline.gather([plan, cut, {**source, **wrong}]))
 
 
+def test_a_script_of_an_edit_opens_files_only_and_runs_nothing() -> None:
+    from roadmap_cli.edl.exchange import ffmpeg_script
+
+    plan = {"kind": "edl.plan", "id": "p", "fps": "25/1", "width": 64, "height": 36, "intent": "x\n touch owned\n"}
+    cut = {"kind": "edl.cut", "id": "c", "plan_id": "p", "source_id": "s", "in_frame": 0, "out_frame": 9, "fps": "25/1",
+           "speed": "1/1", "timeline_in_frame": 0, "timeline_out_frame": 9, "reason": "$(touch owned)\rtouch owned"}  # fmt: skip
+    for name in ("http://127.0.0.1/x.mp4", "concat:/etc/passwd|/etc/group", "-version", "$(touch owned)';touch owned;'"):
+        source = {"kind": "edl.source", "id": "s", "path": name, "fps": "25/1", "frames": 10, "streams": [{"type": "video"}]}
+        script = ffmpeg_script.export(timeline.read(timeline.gather([plan, cut, source])), "held").data.decode()
+        found = subprocess.run(["sh", "-s", "out.mp4"], input=script.replace("exec ", "printf '%s\\n' "), text=True, capture_output=True, check=False)  # fmt: skip
+        assert found.returncode == 0, found.stderr
+        words = found.stdout.split("\n")
+        assert words[words.index("-i") + 1] == f"file:{Path(name)}"
+        assert words[words.index("-i") - 2] == "-protocol_whitelist"
+        assert not Path("owned").exists()
+
+
 def test_a_film_that_never_ends_is_none(tmp_path: Path) -> None:
     from roadmap_cli.core.errors import InputMissing
     from roadmap_cli.edl import probe

@@ -235,6 +235,7 @@ def test_the_wheel_installs_with(tool: str, wheel: Path, tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("dpkg-deb") or not Path("/usr/bin/python3").exists(), reason="no Debian here")
+@pytest.mark.timeout(1800)
 def test_the_debian_package(tmp_path: Path) -> None:
     words = [sys.executable, ROOT / "tools/debian.py", "--lock", locked(tmp_path)]
     environ = {**os.environ, "HOME": str(tmp_path)}  # without llama.cpp: it takes long to pack

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import programs, timecode
 from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE
 from roadmap_cli.edl.exchange import drawn, mlt_filters
 from roadmap_cli.edl.exchange.export import Export, Losses
@@ -24,6 +24,9 @@ RATE = 48_000
 _WIPES = {"wipe_left": "wipeleft", "wipe_right": "wiperight", "wipe_up": "wipeup", "wipe_down": "wipedown"}
 #: A joint of sound that is not continuous dips for this long, so that it does not click.
 _DIP_SAMPLES = RATE // 100
+
+#: A name in a record is a file's, whatever it looks like: the script must not bring in what lies elsewhere.
+_LOCAL_ONLY = ["-protocol_whitelist", str(programs.LOCAL_ONLY["protocol_whitelist"])]
 
 
 @dataclass(slots=True)
@@ -42,7 +45,7 @@ class _Graph:
         name = "\0".join([path, *options])
         if name not in self.known:
             self.known[name] = len(self.inputs)
-            self.inputs.append([*options, "-i", path])
+            self.inputs.append([*options, *_LOCAL_ONLY, "-i", programs.local(path)])
         return self.known[name]
 
 
