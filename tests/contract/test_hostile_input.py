@@ -158,8 +158,20 @@ def test_a_script_of_an_edit_opens_files_only_and_runs_nothing() -> None:
     plan = {"kind": "edl.plan", "id": "p", "fps": "25/1", "width": 64, "height": 36, "intent": "x\n touch owned\n"}
     cut = {"kind": "edl.cut", "id": "c", "plan_id": "p", "source_id": "s", "in_frame": 0, "out_frame": 9, "fps": "25/1",
            "speed": "1/1", "timeline_in_frame": 0, "timeline_out_frame": 9, "reason": "$(touch owned)\rtouch owned"}  # fmt: skip
-    for name in ("http://127.0.0.1/x.mp4", "concat:/etc/passwd|/etc/group", "-version", "$(touch owned)';touch owned;'"):
-        source = {"kind": "edl.source", "id": "s", "path": name, "fps": "25/1", "frames": 10, "streams": [{"type": "video"}]}
+    for name in (
+        "http://127.0.0.1/x.mp4",
+        "concat:/etc/passwd|/etc/group",
+        "-version",
+        "$(touch owned)';touch owned;'",
+    ):
+        source = {
+            "kind": "edl.source",
+            "id": "s",
+            "path": name,
+            "fps": "25/1",
+            "frames": 10,
+            "streams": [{"type": "video"}],
+        }
         script = ffmpeg_script.export(timeline.read(timeline.gather([plan, cut, source])), "held").data.decode()
         found = subprocess.run(["sh", "-s", "out.mp4"], input=script.replace("exec ", "printf '%s\\n' "), text=True, capture_output=True, check=False)  # fmt: skip
         assert found.returncode == 0, found.stderr
@@ -186,6 +198,28 @@ def test_code_that_is_tried_says_what_it_likes_to_the_one_who_tries_it() -> None
     for line in (b"[" * 100_000, b"no", b"3", b"\xff"):
         assert bench.answered(line) is None
     assert bench.answered(b'{"exit":0}') == {"exit": 0}
+
+
+def test_a_pattern_of_many_stars_is_judged_in_time() -> None:
+    import random
+    import re
+    import time
+
+    from roadmap_cli.wf.actions import scope
+    from roadmap_cli.wf.rights import scope as rights
+
+    begin = time.process_time()
+    for sort in scope.SORTS:
+        assert not scope.covers(f"{sort}:{'*a' * 40}", f"{sort}:{'a' * 200}b")
+        assert scope.covers(f"{sort}:{'**' * 90}", f"{sort}:{'a' * 200}")
+    assert not rights.within(f"run:{'a' * 200}b", [f"run:{'*a' * 40}"])
+    assert time.process_time() - begin < 5
+    chance = random.Random(7)
+    for _ in range(3000):  # the same as the regular expression it stands for
+        pattern = "".join(chance.choice(("a", "/", "*", "**")) for _ in range(chance.randrange(6)))
+        text = "".join(chance.choice("a/*") for _ in range(chance.randrange(6)))
+        made = "".join({"*": "[^/]*", "**": ".*"}.get(part, re.escape(part)) for part in re.split(r"(\*\*?)", pattern))
+        assert scope.matches(pattern, text, stops="/") == bool(re.fullmatch(made, text, re.DOTALL)), (pattern, text)
 
 
 def test_a_template_names_a_file_that_cannot_be(tmp_path: Path) -> None:
