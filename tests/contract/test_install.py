@@ -238,7 +238,11 @@ def test_the_wheel_installs_with(tool: str, wheel: Path, tmp_path: Path) -> None
 @pytest.mark.timeout(1800)
 def test_the_debian_package(tmp_path: Path) -> None:
     words = [sys.executable, ROOT / "tools/debian.py", "--lock", locked(tmp_path)]
-    environ = {**os.environ, "HOME": str(tmp_path)}  # without llama.cpp: it takes long to pack
+    environ = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "SOURCE_DATE_EPOCH": "1795864000",
+    }  # without llama.cpp: it takes long to pack
     made = []
     for number in range(2):
         subprocess.run([*words, "--output", tmp_path / str(number)], check=True, capture_output=True, env=environ)
