@@ -48,6 +48,7 @@ lint: lint-fast ## Check style, types, layers, pages, completions, shell scripts
 	for file in completions/zsh/_*; do zsh -n "$$file" || exit 1; done
 	for file in completions/fish/*.fish; do fish -n "$$file" || exit 1; done
 	$(MAKE) --no-print-directory surface CHECK=--check
+	$(PY) tools/sbom.py --check
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -72,8 +73,29 @@ bench-all: setup-dev ## Measure everything at full size (hours; goes on where it
 	$(PY) tools/figures.py run --all $(FIGURES); failed=$$?; $(PY) tools/gen_readme.py; exit $$failed
 
 .PHONY: fuzz
-fuzz: setup-dev ## Fuzz the parsers for SECONDS (3600)
-	$(PY) tools/fuzz.py $(or $(SECONDS),3600)
+fuzz: setup-dev ## Fuzz the parsers for SECONDS=3600, all or TARGETS=
+	$(PY) tools/fuzz.py $(or $(SECONDS),3600) $(TARGETS)
+
+# What `make install` and `make deb` put together; DESTDIR stands before the prefix while files are written.
+prefix ?= /usr/local
+DESTDIR ?=
+
+.PHONY: wheel install uninstall deb
+wheel: ## Build the wheel into dist/, the same bytes for the same commit
+	@tools/setup.sh build
+	$(PY) tools/install.py wheel
+install: ## Install below prefix=/usr/local (what is yours stays yours)
+	@tools/setup.sh build
+	$(PY) tools/install.py install --prefix "$(prefix)" --destdir "$(DESTDIR)" --python "$(or $(PYTHON),python3)"
+uninstall: ## Take it away from prefix= again, but nothing you made with it
+	@python3 tools/install.py uninstall --prefix "$(prefix)" --destdir "$(DESTDIR)"
+deb: ## Build a Debian package into dist/ (llama.cpp for any processor with AVX2)
+	@ROADMAP_PORTABLE=1 tools/setup.sh build
+	$(PY) tools/debian.py
+
+.PHONY: sbom
+sbom: setup-dev ## List what is installed with it and under which licences: sbom.cdx.json, LICENCES.md
+	$(PY) tools/sbom.py
 
 .PHONY: soak
 soak: setup-dev ## Let everything go wrong for SECONDS (3600), then look whether anything was lost

@@ -27,8 +27,9 @@ make surface
 make test-all
 
 rm -rf dist
-.venv/bin/python -m pip install --quiet build
-.venv/bin/python -m build --outdir dist
+.venv/bin/python tools/sbom.py # the version stands in it
+make wheel
+.venv/bin/python -m hatchling build -t sdist -d dist
 trial=$(mktemp -d)
 trap 'rm -rf "$trial"' EXIT
 python3 -m venv "$trial/venv"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make everything that `make demo` and `make test` need: system programs, the Python environment, llama.cpp, models.
-# usage: tools/setup.sh run|dev        Run it as often as you like: what is there already costs nothing.
+# usage: tools/setup.sh run|dev|build        Run it as often as you like: what is there already costs nothing.
 set -eu
 
 profile=${1:-run}
@@ -108,6 +108,8 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$tag" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$wheels"/*.whl
     echo "$tag" >"$stamp"
 fi
+
+[ "$profile" = build ] && exit 0
 
 # -- models: kept in a folder of the checkout's that tests and examples share ------------------------------------------------
 

@@ -24,6 +24,8 @@ from roadmap_cli.agent.sandbox import Grant, Limits, Process, Sandbox
 from roadmap_cli.agent.toolchain import TestCommand
 from roadmap_cli.core.errors import Unavailable
 
+#: A worker's answer has at most the output and the report of one run in it, each of which is bounded.
+_MOST_ANSWER_BYTES = 256 << 20
 _WORKER = Path(__file__).with_name("inside") / "worker.py"
 _START_S = 60.0
 
@@ -275,17 +277,27 @@ class Bench:
         assert process.popen.stdout
         descriptor = process.popen.stdout.fileno()
         deadline = time.monotonic() + seconds
-        parts = [self._buffer]
+        parts, size = [self._buffer], len(self._buffer)
         while b"\n" not in parts[-1]:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            if left <= 0 or size > _MOST_ANSWER_BYTES or not select.select([descriptor], [], [], left)[0]:
                 return None
             data = process.popen.stdout.read1(1 << 20)  # type: ignore[attr-defined]
             if not data:
                 return None
             parts.append(data)
+            size += len(data)
         line, _, self._buffer = b"".join(parts).partition(b"\n")
-        return json.loads(line)
+        return answered(line)
+
+
+def answered(line: bytes) -> Any:
+    """What a worker said; None for what is no JSON object: the code that is tried may say anything in its name."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 _FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (.+)$')

@@ -159,7 +159,7 @@ def _probe(bench: Bench, changed: Mapping[str, str], mode: str, spec: Mapping[st
                          seconds=4 + 2 * _SECONDS)  # fmt: skip
     try:
         answer = json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

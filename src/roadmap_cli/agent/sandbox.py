@@ -16,6 +16,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -360,7 +361,12 @@ def _counts_memory(grouped: tuple[str, ...]) -> bool:
 def _program(name: str, search: str) -> str:
     found = shutil.which(name, path=search)
     if found is None:
-        raise Unavailable(f"{name} is not installed, and nothing runs outside a sandbox", hint=INSTALL_HINT)
+        hint = (
+            "run it on a Linux machine: Android has no user namespaces"
+            if "com.termux" in sys.base_prefix
+            else INSTALL_HINT
+        )
+        raise Unavailable(f"{name} is not installed, and nothing runs outside a sandbox", hint=hint)
     return found
 
 

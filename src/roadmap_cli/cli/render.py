@@ -1,15 +1,17 @@
 """The three dresses of a record: a JSON line, tab-separated columns, a table or drawing for people.
 
-Rendering changes only the dress. Records, their order and the exit code are the same in each.
+Rendering changes only the dress. Records, their order and the exit code are the same in each. Whatever the dress,
+nothing in data steers a terminal: there, control characters are written as escapes.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from io import TextIOWrapper
 from typing import Any, BinaryIO, Protocol
 
-from roadmap_cli.cli.terminal import console, visible
+from roadmap_cli.cli.terminal import CONTROLS, console, visible
 from roadmap_cli.core.records import Record
 from roadmap_cli.core.stream import Writer, parse
 
@@ -45,12 +47,20 @@ class JsonOutput:
         writer = Writer(stream, at_once)
         self.write = writer.write
         self._raw = writer.raw
+        if os.isatty(stream.fileno()):
+            self.write = self._shown
+            self._raw = lambda line: writer.raw(harmless(line))
         self.rest = writer.rest
         self.deliver = self.close = writer.close
 
     def raw(self, line: bytes) -> None:
         """Write a line as it came."""
         self._raw(line + b"\n")
+
+    def _shown(self, record: Record) -> None:
+        import orjson
+
+        self.raw(orjson.dumps(record))
 
 
 class PlainOutput:
@@ -59,12 +69,14 @@ class PlainOutput:
     def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
         self._writer = Writer(stream)
         self._columns = tuple(columns) or _DEFAULT_COLUMNS
+        self._is_terminal = os.isatty(stream.fileno())
         self.rest = self._writer.rest
         self.deliver = self.close = self._writer.close
 
     def write(self, record: Record) -> None:
         """Write a record's columns; tab, newline and backslash inside a field are escaped."""
-        row = "\t".join(_escape(cell(record.get(name))) for name in self._columns)
+        cells = [_escape(cell(record.get(name))) for name in self._columns]
+        row = "\t".join(map(visible, cells) if self._is_terminal else cells)
         self._writer.raw(row.encode(errors="replace") + b"\n")
 
     def raw(self, line: bytes) -> None:
@@ -127,7 +139,7 @@ class PrettyOutput:
         if declared and not declared & record.keys():  # of another kind than the table is for
             told = {name: value for name, value in record.items() if name not in _DEFAULT_COLUMNS}
             pairs = (f"{name} {one_line(value)}" for name, value in told.items())
-            self._line(f"{record.get('kind', '')}  {', '.join(pairs)}")
+            self._line(f"{one_line(record.get('kind', ''))}  {', '.join(pairs)}")
             return
         cells = [one_line(record.get(name)) for name in self._columns]
         if not self._widths:
@@ -189,6 +201,15 @@ class DrawnOutput:
         self.rest()
         self._text.flush()
         self._text.detach()
+
+
+def harmless(line: bytes) -> bytes:
+    """A JSON line with the same meaning, in which no character that a terminal obeys stands as itself.
+
+    JSON escapes those below U+0020 by itself; the others can stand in strings only, where an escape means the same.
+    """
+    text = CONTROLS.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", line.decode())
+    return text.encode()
 
 
 def cell(value: Any) -> str:

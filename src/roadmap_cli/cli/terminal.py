@@ -15,13 +15,13 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 _COLOURS = {"error": "31", "warning": "33", "hint": "36", "note": "", "detail": "2"}
-#: C0, DEL, C1 and the bidirectional overrides: none may reach a terminal from data.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: C0, DEL, C1, line separators and what changes the direction of text: none may reach a terminal from data.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def visible(text: str) -> str:
     """The text with control characters made visible, so that data cannot steer a terminal."""
-    return _CONTROLS.sub(
+    return CONTROLS.sub(
         lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else f"\\u{ord(match[0]):04x}", text
     )
 

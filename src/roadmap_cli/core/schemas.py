@@ -24,6 +24,10 @@ class Problem:
     message: str
 
 
+#: A kind is a file's name here, and a file system refuses to look for longer ones.
+_LONGEST_KIND = 128
+
+
 def _folder() -> Traversable:
     return resources.files("roadmap_cli") / "schemas"
 
@@ -37,7 +41,7 @@ def kinds() -> list[str]:
 def load(kind: str) -> dict[str, Any]:
     """The schema of a kind. Raises DataError if there is none."""
     path = _folder() / f"{kind}.json"
-    if not KIND.match(kind) or not path.is_file():
+    if not KIND.match(kind) or len(kind) > _LONGEST_KIND or not path.is_file():
         raise DataError(f"no schema for kind {kind!r}", hint="roadmap-schema list --plain", code="unknown_kind")
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -62,13 +64,18 @@ class Media:
 
 
 def content_hash(path: Path, tell: Callable[[int], None] | None = None) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal. Raises InputMissing if it cannot be read, DataError if it is empty."""
+    """SHA-256 of a file's bytes, in hexadecimal. Raises InputMissing if it cannot be read, DataError if it is empty.
+
+    A device or a pipe is no film: records from elsewhere may name one, and it would be read for ever.
+    """
     digest = hashlib.sha256()
     size = 0
     try:
         if path.is_dir():
             raise InputMissing("is a directory", where=str(path))
-        with path.open("rb", buffering=0) as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputMissing("is no plain file", where=str(path))
             while block := file.read(_BLOCK_BYTES):
                 digest.update(block)
                 size += len(block)

@@ -27,6 +27,9 @@ Chain = list[tuple[str, dict[str, str | int]]]
 _PROTOCOLS = "file,pipe,crypto,data"
 #: Options of every ffmpeg input.
 LOCAL_ONLY: Options = {"protocol_whitelist": _PROTOCOLS}
+#: Formats that name other files to be opened, so that what is called a film could bring in anything that lies here.
+_LISTS = frozenset({"hls", "applehttp", "concat", "dash", "sdp", "rtsp", "imf", "webm_dash_manifest", "lavfi"})
+_FORMAT = re.compile(rb'"format_name": "([^"]{1,200})"')
 _QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
 _KEPT_BYTES = 64 * 1024
 _TAG = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")
@@ -90,7 +93,15 @@ def arguments(programs: Programs, stream: Any, *options: str) -> list[str]:
 def probe(programs: Programs, path: Path, *entries: str) -> bytes:
     """What ffprobe says of a file in JSON. Raises DataError with its reason if it cannot read it."""
     command = [programs.ffprobe, "-v", "error", "-protocol_whitelist", _PROTOCOLS, "-of", "json"]
-    return run([*command, *entries, local(path)], f"{path}")
+    told = run([*command, *entries, "-show_entries", "format=format_name", local(path)], f"{path}")
+    found = _FORMAT.search(told)
+    if found and _LISTS & set(found[1].decode(errors="replace").split(",")):
+        raise DataError(
+            f"{path}: no film, but a list of files: {found[1].decode(errors='replace')}",
+            hint="name the files themselves",
+            code="a_list",
+        )
+    return told
 
 
 def stamps(programs: Programs, path: Path, index: int) -> Iterator[int]:

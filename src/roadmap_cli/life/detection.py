@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import formats
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.opened import Opened, refuse_bomb
 
 if TYPE_CHECKING:
     from roadmap_cli.life.items import Item, Source
@@ -60,7 +60,12 @@ def named(name: str) -> Format:
 
 
 def detect(opened: Opened) -> Format:
-    """The format of a source. Raises DataError (unknown_format) that says what it is instead, if that can be told."""
+    """The format of a source. Raises DataError (unknown_format) that says what it is instead, if that can be told.
+
+    Raises DataError (too_large) for an archive made to fill the machine.
+    """
+    if opened.members:
+        refuse_bomb(opened.unpacked_bytes, opened.size_bytes, opened.name)
     if not opened.text_head and not opened.is_folder:
         raise _unknown("the file is empty", opened)
     for each in known():

@@ -21,6 +21,19 @@ HEAD_BYTES = 64 * 1024
 #: What is read whole may not be larger.
 LARGEST_BYTES = 256 * 1024**2
 _CHUNK_BYTES = 1024**2
+#: What is packed may come to so much in any case, and beyond that to so many times its size: exports of text come to
+#: some 40 times, what was made to fill a machine to a thousand and more.
+SMALLEST_BOMB_BYTES = 4 * 1024**3
+MOST_TIMES = 200
+
+
+def refuse_bomb(size_bytes: int, packed_bytes: int, where: str) -> None:
+    """Raise DataError (too_large) if what is packed comes to far more than any export does."""
+    if size_bytes > max(SMALLEST_BOMB_BYTES, MOST_TIMES * packed_bytes):
+        raise DataError(
+            f"is packed to a {MOST_TIMES}th of its size or less, as no export is", where=where, code="too_large",
+            hint="unpack it and look, if it is meant",
+        )  # fmt: skip
 
 
 @dataclass
@@ -36,6 +49,8 @@ class Opened:
     """How far it was read the last time, as its format left it under `place` (`life.cursors`); empty if never."""
     head: bytes = field(init=False)
     """Its first bytes, as they are."""
+    unpacked_bytes: int = field(default=0, init=False)
+    """What the files inside come to by the archive's own word, once `members` were looked at."""
 
     def __post_init__(self) -> None:
         self.stream.seek(0)
@@ -71,6 +86,7 @@ class Opened:
             return ()
         try:
             with zipfile.ZipFile(self.stream) as archive:
+                self.unpacked_bytes = sum(each.file_size for each in archive.infolist())
                 return tuple(archive.namelist())
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, EOFError):
             return ()

@@ -17,7 +17,7 @@ from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.life import detection
 from roadmap_cli.life.folders import files_below
 from roadmap_cli.life.items import Item, Source
-from roadmap_cli.life.opened import LARGEST_BYTES, Opened
+from roadmap_cli.life.opened import LARGEST_BYTES, Opened, refuse_bomb
 from roadmap_cli.life.settings import Settings
 
 #: What begins so is compressed; the module that undoes it.
@@ -81,6 +81,7 @@ def unpacked(packed: Opened) -> Opened | None:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
             size += len(chunk)
+            refuse_bomb(size, packed.size_bytes, packed.name)
         inner = Opened(packed.name, stream, size)
     except _broken():
         raise DataError("is compressed, but broken or cut off", where=packed.name, code="bad_compression") from None

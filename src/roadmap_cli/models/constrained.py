@@ -21,7 +21,7 @@ def load(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise InputMissing(f"cannot read: {error.strerror}", where=str(path)) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"not JSON: {error}", where=str(path)) from None
     if not isinstance(found, dict):
         raise UsageError("not an object", where=str(path))
@@ -51,7 +51,7 @@ def judge(text: str, schema: Schema, *, cut_off: bool) -> Any:
 
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         if cut_off:
             raise DataError(
                 "the reply was cut off before it fitted the schema",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _TYPES = {"FloatStorage": "<f4", "LongStorage": "<i8", "IntStorage": "<i4"}
 #: More than any tensor here: a damaged length must not ask for the machine's memory.
 _MOST_VALUES = 1 << 28
+_MOST_MEMO = 1 << 20
 
 
 def read(path: Path) -> dict[str, numpy.ndarray[Any, Any]]:
@@ -96,16 +98,29 @@ class _Reader(pickle.Unpickler):
         return self.storages.setdefault(str(key), _Storage(kind, str(key), int(count)))
 
 
+def _next(stream: IO[bytes], reader: _Reader | None = None) -> Any:
+    """The next pickle of a stream. Raises DataError if it asks for a memo table larger than any weights need.
+
+    One opcode of five bytes can make the table of the C reader 64 GiB large, so the opcodes are looked at first.
+    """
+    start = stream.tell()
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > _MOST_MEMO:
+            raise DataError("the weights' table of names is too large", code="bad_weights")
+    stream.seek(start)
+    return (reader or _Reader(stream)).load()
+
+
 def _in_a_row(file: IO[bytes]) -> dict[str, numpy.ndarray[Any, Any]]:
     import numpy
 
-    if _Reader(file).load() != _MAGIC:
+    if _next(file) != _MAGIC:
         raise DataError("not a PyTorch weights file", code="bad_weights")
-    _Reader(file).load()  # protocol
-    _Reader(file).load()  # byte order and sizes of the machine that wrote it
+    _next(file)  # protocol
+    _next(file)  # byte order and sizes of the machine that wrote it
     reader = _Reader(file)
-    state = reader.load()
-    for key in _Reader(file).load():
+    state = _next(file, reader)
+    for key in _next(file):
         storage = reader.storages[str(key)]
         kind = numpy.dtype(_TYPES[storage.kind])
         (count,) = numpy.frombuffer(file.read(8), "<i8")
@@ -120,8 +135,9 @@ def _zipped(path: Path) -> dict[str, numpy.ndarray[Any, Any]]:
 
     with zipfile.ZipFile(path) as archive:
         (index,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-        reader = _Reader(io.BytesIO(archive.read(index)))
-        state = reader.load()
+        names = io.BytesIO(archive.read(index))
+        reader = _Reader(names)
+        state = _next(names, reader)
         for storage in reader.storages.values():
             data = archive.read(f"{index.removesuffix('data.pkl')}data/{storage.key}")
             storage.values = numpy.frombuffer(data, _TYPES[storage.kind])

@@ -57,6 +57,9 @@ PROGRAMS: Mapping[str, Mapping[str, str]] = {
     "wf": {},
 }
 
+#: What to do where there can be no sandbox.
+_NO_SANDBOX = "run agent-* and wf steps with a scope on a Linux machine; here they refuse, and the rest works"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -86,7 +89,7 @@ def examine(
     if "slm" in named:
         yield from _models(environ)
     if "life" in named:
-        yield _zones()
+        yield _zones(environ)
         if "slm" not in named:
             yield from _models(environ, of="embed")
     if "agent" in named:
@@ -110,7 +113,18 @@ def _package(module: str, package: str) -> Finding:
 
 def _program(program: str, package: str, environ: Mapping[str, str]) -> Finding:
     found = shutil.which(program, path=environ.get("PATH"))
-    return Finding(f"program.{program}", bool(found), found or "not found", f"sudo apt-get install {package}")
+    if program == "bwrap" and not found and _is_phone(environ):
+        return Finding("program.bwrap", False, "not found, and Android has no user namespaces for it", _NO_SANDBOX)
+    return Finding(f"program.{program}", bool(found), found or "not found", _install(package, environ))
+
+
+def _is_phone(environ: Mapping[str, str]) -> bool:
+    """Whether this is Termux on Android: its packages have a command of their own, and there is no sudo."""
+    return "TERMUX_VERSION" in environ or environ.get("PREFIX", "").startswith("/data/data/com.termux/")
+
+
+def _install(package: str, environ: Mapping[str, str]) -> str:
+    return f"pkg install {package}" if _is_phone(environ) else f"sudo apt-get install {package}"
 
 
 def _key_and_state(state: Path, keys: KeySource, wait_s: float) -> Iterator[Finding]:
@@ -156,13 +170,13 @@ def _space(state: Path) -> Finding:
     )
 
 
-def _zones() -> Finding:
+def _zones(environ: Mapping[str, str]) -> Finding:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
         ZoneInfo("Europe/Berlin")
     except (ZoneInfoNotFoundError, OSError):
-        return Finding("data.zones", False, "no time zone data", "sudo apt-get install tzdata")
+        return Finding("data.zones", False, "no time zone data", _install("tzdata", environ))
     return Finding("data.zones", True, "time zone data is here")
 
 
@@ -201,7 +215,8 @@ def _sandbox(environ: Mapping[str, str]) -> Iterator[Finding]:
         for folder in ("/lib64", "/usr/lib64", "/usr/lib", *map(str, Path("/usr/lib").glob("*-linux-*")))
     )
     detail = "libseccomp.so.2" if library else "libseccomp.so.2 not found"
-    yield Finding("sandbox.seccomp", library, detail, "sudo apt-get install libseccomp2")
+    fix = _NO_SANDBOX if _is_phone(environ) else "sudo apt-get install libseccomp2"
+    yield Finding("sandbox.seccomp", library, detail, fix)
     groups = os.access("/sys/fs/cgroup/cgroup.procs", os.W_OK)
     detail = "control groups can be used" if groups else "control groups cannot be used; limits are per process only"
     yield Finding("sandbox.control_groups", groups, detail, "run it under systemd-run --user --scope", needed=False)

@@ -81,7 +81,7 @@ def lines(
     try:
         answer: Any = json.loads(text) if text else None
         found = dict(answer["lines"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         found = {}
     if any(found.values()):
         return found

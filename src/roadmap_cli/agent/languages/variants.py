@@ -86,7 +86,7 @@ class Variants:
             return None
         try:
             runs = json.loads(text)["runs"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             runs = None
         found = list(runs) if isinstance(runs, list) else []
         return [*found, *[None] * (count - len(found))][:count]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, InputMissing, UsageError
-from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.core.records import Record, content_id, require
 from roadmap_cli.edl import gathering
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.exchange import adopting, reading_mlt, shotcut, timeline
@@ -96,7 +96,9 @@ def records_of(file: Path) -> list[Record]:
     for number, line in enumerate(_bytes(file).splitlines(), 1):
         if line.strip():
             try:
-                found.append(parse(line))
+                record = parse(line)
+                require(record, "kind", str)
+                found.append(record)
             except DataError as error:
                 raise DataError(error.message, where=f"{file}:{number}", hint=error.hint, code=error.code) from None
     return found

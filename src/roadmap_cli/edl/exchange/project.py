@@ -6,6 +6,8 @@ How tracks, joints and bins are built differs, and is in `shotcut` and `kdenlive
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -63,15 +65,21 @@ class Project:
 
 
 def file_hash(path: Path) -> str:
-    """Their name for a file's content: MD5 of all of it, or of its first and last million bytes if it is large."""
+    """Their name for a file's content: MD5 of all of it, or of its first and last million bytes if it is large.
+
+    "" for what cannot be read or is no plain file: a project may name a device or a pipe, which would never end.
+    """
     digest = hashlib.md5(usedforsecurity=False)
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                return ""
+            size = found.st_size
             if size > 2 * _HASHED_BYTES:
                 digest.update(file.read(_HASHED_BYTES))
                 file.seek(size - _HASHED_BYTES)
-            digest.update(file.read())
+            digest.update(file.read(2 * _HASHED_BYTES))
     except OSError:
         return ""
     return digest.hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,20 @@ from roadmap_cli.edl.exchange import otio as writing
 from roadmap_cli.edl.exchange.reading_mlt import LARGEST_BYTES
 from roadmap_cli.edl.exchange.seen import Seen, SeenClip, SeenSound, SeenTitle
 
+_PATIENCE_S = 60
+#: What reads the file in a process of its own; its modules are those of this one.
+_TRIAL = (
+    "import sys; sys.path[:] = sys.argv[1:]; import opentimelineio; "
+    "opentimelineio.adapters.read_from_string(sys.stdin.buffer.read().decode(), 'otio_json').to_json_string()"
+)
+
 
 def read(data: bytes, base: Path) -> Seen:
     """The project; relative names start from `base`. Raises DataError."""
     otio = writing.library()
     if len(data) > LARGEST_BYTES:
         raise DataError("larger than 64 MiB: not a timeline", code="bad_project")
+    _try(data)
     try:
         made = otio.adapters.read_from_string(data.decode(), "otio_json")
     except (otio.exceptions.OTIOError, LookupError, ValueError, TypeError, RuntimeError) as error:
@@ -41,6 +51,28 @@ def read(data: bytes, base: Path) -> Seen:
     ) as error:
         words = " ".join(str(error).split())[:120]
         raise DataError(f"a timeline that does not fit together: {words}", code="bad_project") from None
+
+
+def _try(data: bytes) -> None:
+    """Read it in a process apart first: the library is C++, which a file that is wrong may crash or keep busy for ever.
+
+    Raises DataError for one that does; what else is wrong, the reading itself tells.
+    """
+    import orjson
+
+    try:
+        orjson.loads(data)  # and is not nested deeper than 1,024
+    except orjson.JSONDecodeError:
+        raise DataError("not an OpenTimelineIO file: it is not JSON", code="bad_project") from None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _TRIAL, *sys.path], input=data, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, timeout=_PATIENCE_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise DataError(f"not an OpenTimelineIO file: {_PATIENCE_S} s were not enough", code="bad_project") from None
+    if done.returncode < 0:
+        raise DataError("not an OpenTimelineIO file: the library breaks down over it", code="bad_project")
 
 
 class _Reader:

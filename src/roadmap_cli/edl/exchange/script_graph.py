@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from roadmap_cli.edl import programs
 from roadmap_cli.edl.exchange.export import Losses
 from roadmap_cli.edl.exchange.mlt_filters import Files
 from roadmap_cli.edl.exchange.timeline import Timeline
+
+#: A name in a record is a file's, whatever it looks like: the script must not bring in what lies elsewhere.
+_LOCAL_ONLY = ["-protocol_whitelist", str(programs.LOCAL_ONLY["protocol_whitelist"])]
 
 
 @dataclass(slots=True)
@@ -26,5 +30,5 @@ class Graph:
         name = "\0".join([path, *options])
         if name not in self.known:
             self.known[name] = len(self.inputs)
-            self.inputs.append([*options, "-i", path])
+            self.inputs.append([*options, *_LOCAL_ONLY, "-i", programs.local(path)])
         return self.known[name]

@@ -19,6 +19,9 @@ from roadmap_cli.edl.edit import Blur, Framing, Sound, Transition
 from roadmap_cli.edl.gathering import Edit
 from roadmap_cli.edl.grade import Grade
 
+#: Longer than any film: more frames are a mistake, or meant to take up time and memory.
+_MOST_FRAMES = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -161,6 +164,12 @@ def read(found: Edit) -> Timeline:
     plan, sources = found.plan, found.sources
     fps = timecode.rational(plan.get("fps"), field="fps")
     width, height = require(plan, "width", int), require(plan, "height", int)
+    for source in sources.values():
+        require(source, "path", str)
+        if source.get("has_picture", True) is not False:
+            timecode.rational(source.get("fps"), field="fps")
+            if not 0 < require(source, "frames", int) < _MOST_FRAMES:
+                raise DataError(f"edl.source {source['id']} has no length", code="bad_range")
     cuts = list(found.cuts)
     if not cuts:
         raise DataError("plan has no cuts", code="empty_plan")
@@ -169,7 +178,7 @@ def read(found: Edit) -> Timeline:
     for thing in found.things:
         if (
             require(thing, "timeline_in_frame", int) < 0
-            or require(thing, "timeline_out_frame", int) <= thing["timeline_in_frame"]
+            or not thing["timeline_in_frame"] < require(thing, "timeline_out_frame", int) < _MOST_FRAMES
         ):
             raise DataError(f"{thing['kind']} {thing.get('id')} has no length", code="bad_range")
     cuts.sort(key=lambda cut: cut["timeline_in_frame"])

@@ -113,7 +113,7 @@ class _Reader:
                 if any(len(each) > _LONGEST_LINE and len(_bare(each)) > _LONGEST_LINE for each in block):
                     raise DataError("a line is too long for a journal", code="bad_journal")
                 if re.match(r"!?include\s", head):
-                    for name, content in self._files.included(head.split(None, 1)[1], path):
+                    for name, content in self._files.included(head.partition("include")[2], path):
                         yield from self.read(content, replace(source, name=name), name)
                 elif head[0].isdigit():
                     yield from self._transaction(line, block, entries)

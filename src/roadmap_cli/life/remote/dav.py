@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
+from roadmap_cli.core import markup
 from roadmap_cli.core.errors import ConfigError, Unavailable
 from roadmap_cli.life.remote import Access, user_of
 from roadmap_cli.net.addresses import is_loopback
@@ -145,12 +146,11 @@ def answered(response: Response) -> Unavailable:
 def tree(data: bytes, url: str) -> ET.Element:
     """The root of an answer. Raises Unavailable if it is no XML, or declares a document type."""
     host = urlsplit(url).hostname
-    plain = data.replace(b"\0", b"").upper()
-    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
-        raise Unavailable(f"the answer of {host!r} declares a document type, which is not read", code="dtd_refused")
     try:
-        return ET.fromstring(data)
-    except (ET.ParseError, ValueError, LookupError):  # ValueError and LookupError: an encoding that there is not
+        return markup.root(data)
+    except markup.DocumentTypeError as error:
+        raise Unavailable(f"the answer of {host!r} {error}", code="dtd_refused") from None
+    except ValueError:
         raise Unavailable(f"the answer of {host!r} is not XML", code="bad_xml") from None
 
 

@@ -11,7 +11,6 @@ import importlib
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
@@ -56,7 +55,7 @@ def widened(pattern: str) -> tuple[str, ...]:
 
 def within(resource: str, patterns: Iterable[str]) -> bool:
     """Whether a spelled resource lies within one of some spelled patterns."""
-    return any(_pattern(each).match(resource) is not None for pattern in patterns for each in widened(pattern))
+    return any(reach.matches(each, resource) for pattern in patterns for each in widened(pattern))
 
 
 def includes(outer: Sequence[str], inner: Sequence[str]) -> bool:
@@ -128,11 +127,6 @@ def is_allowed_by(scope: Sequence[str] | None, resource: str) -> bool:
 def confines(scope: Sequence[str] | None) -> bool:
     """Whether a plan's scope says which files or programs may be used: then its programs see nothing else."""
     return scope is not None and any(each.startswith(("file:", "run:")) for each in scope)
-
-
-@lru_cache(maxsize=4096)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, text.split("*"))) + r"\Z", re.DOTALL)
 
 
 def _path(name: str, text: str) -> str:

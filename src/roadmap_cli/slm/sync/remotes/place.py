@@ -23,6 +23,11 @@ class Missing(DataError):
     default_code = "missing"
 
 
+def length(text: str) -> int:
+    """A size in bytes as servers write it; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
 class Place(Protocol):
     """Somewhere to put files. Names are as in ``v1/<device>/<segment>``; none is ever written with other bytes."""
 

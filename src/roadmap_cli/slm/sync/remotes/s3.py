@@ -8,14 +8,27 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from roadmap_cli.core import markup
 from roadmap_cli.core.errors import CannotCreate, ConfigError, Unavailable
 from roadmap_cli.slm.sync import segment
 from roadmap_cli.slm.sync.remotes import sigv4
-from roadmap_cli.slm.sync.remotes.place import PURPOSE, Missing
+from roadmap_cli.slm.sync.remotes.place import PURPOSE, Missing, length
 
 if TYPE_CHECKING:
     from roadmap_cli.net.response import Response
     from roadmap_cli.net.transport import Transport
+
+
+def listed(data: bytes) -> tuple[list[tuple[str, int]], str]:
+    """Keys and sizes of one page of a list, and the token of the next; "" if there is none. Raises ValueError."""
+    tree = markup.root(data)
+    space = tree.tag.partition("}")[0] + "}" if tree.tag.startswith("{") else ""
+    page = [
+        (each.findtext(f"{space}Key", ""), length(each.findtext(f"{space}Size", "")))
+        for each in tree.iter(f"{space}Contents")
+    ]
+    is_cut = tree.findtext(f"{space}IsTruncated") == "true"
+    return page, tree.findtext(f"{space}NextContinuationToken", "") if is_cut else ""
 
 
 class S3:
@@ -44,8 +57,6 @@ class S3:
 
     def files(self) -> dict[str, int]:
         """The segments that are there."""
-        from xml.etree import ElementTree
-
         found: dict[str, int] = {}
         token = ""
         while True:
@@ -55,18 +66,18 @@ class S3:
             answer, data = self._ask("GET", f"{self.base}/?{query}")
             self._expect(answer, data, 200)
             try:
-                tree = ElementTree.fromstring(data)
-            except ElementTree.ParseError as error:
-                raise Unavailable(f"{self._host()!r} does not answer as S3 does: {error}", code="not_s3") from None
-            space = tree.tag.partition("}")[0] + "}" if tree.tag.startswith("{") else ""
-            for each in tree.iter(f"{space}Contents"):
-                name = each.findtext(f"{space}Key", "").removeprefix(self.prefix)
-                size = each.findtext(f"{space}Size", "0")
+                page, following = listed(data)
+            except ValueError as error:
+                raise Unavailable(f"{self._host()!r} does not answer as S3 does: it {error}", code="not_s3") from None
+            for key, size in page:
+                name = key.removeprefix(self.prefix)
                 if segment.NAME.match(name):
-                    found[name] = int(size) if size.isdigit() else 0
-            token = tree.findtext(f"{space}NextContinuationToken", "")
-            if tree.findtext(f"{space}IsTruncated") != "true" or not token:
+                    found[name] = size
+            if not following:
                 return found
+            if following == token or not page:  # a server that turns in a circle is not followed
+                raise Unavailable(f"{self._host()!r} does not answer as S3 does: its list has no end", code="not_s3")
+            token = following
 
     def get(self, name: str) -> bytes:
         """The bytes of a segment."""

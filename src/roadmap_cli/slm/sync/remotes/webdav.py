@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from roadmap_cli.core import markup
 from roadmap_cli.core.errors import CannotCreate, ConfigError, Unavailable
 from roadmap_cli.slm.sync import segment
-from roadmap_cli.slm.sync.remotes.place import PURPOSE, Missing
+from roadmap_cli.slm.sync.remotes.place import PURPOSE, Missing, length
 
 if TYPE_CHECKING:
     from roadmap_cli.net.response import Response
@@ -88,23 +89,13 @@ class WebDav:
         if answer.status == 404:
             return []
         self._expect(answer, 207)
-        from xml.etree import ElementTree
-
-        try:
-            tree = ElementTree.fromstring(data)
-        except ElementTree.ParseError as error:
-            raise Unavailable(f"{self._host()!r} does not answer as WebDAV does: {error}", code="not_webdav") from None
         base = unquote(urlsplit(f"{self.address}/{folder}").path).strip("/")
-        entries = []
-        for each in tree.iter(f"{_DAV}response"):
-            path = unquote(urlsplit(each.findtext(f"{_DAV}href", "")).path).strip("/")
-            name = path.rpartition("/")[2]
-            if path == base or not path.endswith(f"{folder}/{name}"):
-                continue
-            size = each.findtext(f".//{_DAV}getcontentlength")
-            is_folder = each.find(f".//{_DAV}resourcetype/{_DAV}collection") is not None
-            entries.append((name, None if is_folder else int(size) if size and size.isdigit() else 0))
-        return entries
+        try:
+            return entries(data, base, folder)
+        except ValueError as error:
+            raise Unavailable(
+                f"{self._host()!r} does not answer as WebDAV does: it {error}", code="not_webdav"
+            ) from None
 
     def _ask(
         self,
@@ -145,6 +136,19 @@ class WebDav:
 
     def _host(self) -> str:
         return urlsplit(self.address).netloc
+
+
+def entries(data: bytes, base: str, folder: str) -> list[tuple[str, int | None]]:
+    """What a multi-status answer lists of `folder`, whose path is `base`: names and sizes. Raises ValueError."""
+    found: list[tuple[str, int | None]] = []
+    for each in markup.root(data).iter(f"{_DAV}response"):
+        path = unquote(urlsplit(each.findtext(f"{_DAV}href", "")).path).strip("/")
+        name = path.rpartition("/")[2]
+        if path == base or not path.endswith(f"{folder}/{name}"):
+            continue
+        is_folder = each.find(f".//{_DAV}resourcetype/{_DAV}collection") is not None
+        found.append((name, None if is_folder else length(each.findtext(f".//{_DAV}getcontentlength", ""))))
+    return found
 
 
 def _authorization(credentials: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The parsers as targets of `tools/fuzz.py`, and the fuzzer itself."""
