@@ -17,7 +17,7 @@ from roadmap_cli.agent import bench
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core import markup, schemas
 from roadmap_cli.core.errors import DataError, Unavailable
-from roadmap_cli.edl import programs
+from roadmap_cli.edl import gathering, programs
 from roadmap_cli.edl.exchange import importing, reading_otio, timeline
 from roadmap_cli.life import detection, opened, reading
 from roadmap_cli.models import torchfile
@@ -146,10 +146,10 @@ def test_records_that_are_no_edit_are_told_and_not_stumbled_over(tmp_path: Path)
     cut = {"kind": "edl.cut", "id": "c", "plan_id": "p", "source_id": "s", "in_frame": 0, "out_frame": 9, "fps": "25/1",
            "speed": "1/1", "timeline_in_frame": 0, "timeline_out_frame": 9}  # fmt: skip
     source = {"kind": "edl.source", "id": "s", "path": "/a.mp4", "fps": "25/1", "frames": 10}
-    assert timeline.read(timeline.gather([plan, cut, source])).clips
+    assert timeline.read(gathering.needed([plan, cut, source])).clips
     for wrong in ({"frames": None}, {"frames": 10**12}, {"fps": "x"}, {"path": 1}):
         with pytest.raises(DataError):
-            timeline.read(timeline.gather([plan, cut, {**source, **wrong}]))
+            timeline.read(gathering.needed([plan, cut, {**source, **wrong}]))
 
 
 def test_a_script_of_an_edit_opens_files_only_and_runs_nothing() -> None:
@@ -172,7 +172,7 @@ def test_a_script_of_an_edit_opens_files_only_and_runs_nothing() -> None:
             "frames": 10,
             "streams": [{"type": "video"}],
         }
-        script = ffmpeg_script.export(timeline.read(timeline.gather([plan, cut, source])), "held").data.decode()
+        script = ffmpeg_script.export(timeline.read(gathering.needed([plan, cut, source])), "held").data.decode()
         found = subprocess.run(["sh", "-s", "out.mp4"], input=script.replace("exec ", "printf '%s\\n' "), text=True, capture_output=True, check=False)  # fmt: skip
         assert found.returncode == 0, found.stderr
         words = found.stdout.split("\n")
@@ -184,13 +184,13 @@ def test_a_script_of_an_edit_opens_files_only_and_runs_nothing() -> None:
 def test_a_film_that_never_ends_is_none(tmp_path: Path) -> None:
     from roadmap_cli.core.errors import InputMissing
     from roadmap_cli.edl import probe
-    from roadmap_cli.edl.exchange import shotcut
+    from roadmap_cli.edl.exchange import project
 
     os.mkfifo(tmp_path / "pipe.mp4")
     for path in (Path("/dev/zero"), tmp_path / "pipe.mp4"):
         with pytest.raises(InputMissing, match="no plain file"):
             probe.content_hash(path)
-        assert shotcut.file_hash(path) == ""
+        assert project.file_hash(path) == ""
     assert probe.content_hash(EXAMPLES / "bikes.mp4")
 
 

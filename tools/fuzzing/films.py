@@ -35,10 +35,11 @@ def records_of_an_edit() -> list[dict[str, object]]:
 
 def mlt_reader(folder: Path) -> Target:
     """Shotcut and Kdenlive projects: read, and adopted into a plan."""
+    from roadmap_cli.edl import gathering
     from roadmap_cli.edl.exchange import adopting, kdenlive, reading_mlt, shotcut, timeline
     from roadmap_cli.edl.exchange.seen import Seen
 
-    base = timeline.read(timeline.gather(records_of_an_edit()))
+    base = timeline.read(gathering.needed(records_of_an_edit()))
 
     def read(data: bytes) -> None:
         with contextlib.suppress(DataError):
@@ -54,9 +55,10 @@ def mlt_reader(folder: Path) -> Target:
 
 def otio_reader(folder: Path) -> Target:
     """OpenTimelineIO timelines."""
+    from roadmap_cli.edl import gathering
     from roadmap_cli.edl.exchange import otio, reading_otio, timeline
 
-    made = otio.export(timeline.read(timeline.gather(records_of_an_edit()))).data
+    made = otio.export(timeline.read(gathering.needed(records_of_an_edit()))).data
 
     def read(data: bytes) -> None:
         with contextlib.suppress(DataError):
@@ -81,7 +83,7 @@ def edit_reader() -> Target:
         with contextlib.suppress(DataError):
             gathering.read(records)
         with contextlib.suppress(DataError):
-            made = timeline.read(timeline.gather(records))
+            made = timeline.read(gathering.needed(records))
             for export in (
                 cmx.export, fcpxml.export, otio.export, marks.metadata, marks.listing, marks.subtitles,
                 lambda edit: shotcut.export(edit, "/films", lambda path: ""),

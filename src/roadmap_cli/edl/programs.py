@@ -93,7 +93,7 @@ def arguments(programs: Programs, stream: Any, *options: str) -> list[str]:
 def probe(programs: Programs, path: Path, *entries: str) -> bytes:
     """What ffprobe says of a file in JSON. Raises DataError with its reason if it cannot read it."""
     command = [programs.ffprobe, "-v", "error", "-protocol_whitelist", _PROTOCOLS, "-of", "json"]
-    told = run([*command, *entries, "-show_entries", "format=format_name", local(path)], f"{path}")
+    told = run([*command, *entries, "-show_format", local(path)], f"{path}")
     found = _FORMAT.search(told)
     if found and _LISTS & set(found[1].decode(errors="replace").split(",")):
         raise DataError(

@@ -34,6 +34,7 @@ from roadmap_cli.edl.exchange import (
     shotcut,
     timeline,
 )  # fmt: skip
+from roadmap_cli.edl.exchange import project as projects
 
 AT = "2026-11-23T09:00:00.000Z"
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -517,7 +518,7 @@ def test_a_kdenlive_project_is_one_that_kdenlive_opens_without_a_word() -> None:
     first = root.find("playlist")
     told = {node.get("name"): node.text for node in first.findall("property")}
     assert (first.get("id"), told["kdenlive:docproperties.version"]) == ("main_bin", "1.04")
-    assert told["kdenlive:documentnotes"].count("<br/>") == shotcut.note(base).count("\n")
+    assert told["kdenlive:documentnotes"].count("<br/>") == projects.note(base).count("\n")
     assert len(json.loads(told["kdenlive:docproperties.guides"])) == 5
     lists = {node.get("id"): node for node in root.findall("playlist")}
     bin_ids = {node.get("producer") for node in first.findall("entry")}
