@@ -205,6 +205,28 @@ def test_blur_leaves_the_subject_sharp(edit, bikes, tmp_path, measure):
 
 
 @pytest.mark.slow
+def test_light_on_a_person_falls_on_the_person_and_on_nothing_where_nobody_is(edit, bikes, tmp_path, measure):
+    def shown(mask, **fields):
+        cuts = made(edit, bikes, [(200, 206)], c0=fields)
+        edit.render(cuts, tmp_path / "o.mp4", tmp_path / str(id(mask)), quality=6, mask=mask)
+        raw = numpy.frombuffer(measure.decoded(tmp_path / "o.mp4", "-f", "rawvideo", "-pix_fmt", "gray"), "u1")
+        return raw.reshape(-1, 272, 640)[2].astype(float)
+
+    def left(rgb):
+        found = numpy.zeros(rgb.shape[:2], numpy.float32)
+        found[:, : rgb.shape[1] // 2] = 1
+        return found
+
+    lift = {"stops": 0.8, "subject": [0.3, 0.2, 0.4, 0.6], "person": True}
+    plain, half = shown(None), shown(left, lift=lift)
+    nobody = shown(lambda rgb: numpy.zeros(rgb.shape[:2], numpy.float32), lift=lift)
+    inside, beside = (slice(100, 180), slice(220, 300)), (slice(100, 180), slice(340, 420))
+    assert half[inside].mean() / plain[inside].mean() == pytest.approx(2 ** (0.8 / 2.2), abs=0.08)
+    assert numpy.abs(half[beside] - plain[beside]).mean() < 2
+    assert numpy.abs(nobody - plain).mean() < 1
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", [None, {"start": [0.1, 0.1, 0.8, 0.8]}])
 def test_a_lift_gives_light_to_its_subject_alone(edit, bikes, tmp_path, measure, framing):
     def shown(**fields):

@@ -312,8 +312,13 @@ def _within(subject: Box, box: Box | None) -> Box:
 
 
 def _lifted(graph: Graph, layer: Layer, stream: str, width: int, height: int, box: Box | None, number: int) -> str:
-    """More light on the subject alone; with the masks of a person on what is both in its box and of the person."""
+    """More light on the subject alone; with the masks of a person on what is both in its box and of the person.
+
+    Where the masks show nobody, as when they have left, nothing gets light: the box alone would light what is behind.
+    """
     assert layer.lift
+    if layer.lift.person and graph.paths.get(f"mask{number}") == "":
+        return stream
     factor = layer.lift.factor
     plain, light = graph.label(), graph.label()
     graph.chains.append(f"{stream}split{plain}{light}")

@@ -65,13 +65,16 @@ def identity(mask: Mask | None) -> dict[str, Any]:
 
 
 def prepared(shop: Workshop, piece: Piece) -> dict[str, str]:
-    """Files of masks for layers with a person, by ``mask`` and the layer's number: ``WIDTHxHEIGHT:path``."""
+    """Files of masks for layers with a person, by ``mask`` and the layer's number: ``WIDTHxHEIGHT:path``.
+
+    "" where nobody is to be seen; none where the model is unsure.
+    """
     found = {}
     for number, layer in enumerate(piece.layers):
         if layer.masked and shop.mask:
             name = _masks(shop, layer, shop.mask)
-            if name:
-                found[f"mask{number}"] = f"{_WIDTH}x{_HEIGHT}:{name}"
+            if name is not None:
+                found[f"mask{number}"] = f"{_WIDTH}x{_HEIGHT}:{name}" if name else ""
     return found
 
 
@@ -96,7 +99,9 @@ def _masks(shop: Workshop, layer: Layer, mask: Mask) -> str | None:
             sure = bool(len(made)) and _is_sure(made)
             with keeping.whole_file(place) as part:
                 part.path.write_bytes((_steadied(made) * 255 + 0.5).astype(numpy.uint8).tobytes() if sure else b"-")
-            note = keeping.write_note(place, {"sure": sure})
+            note = keeping.write_note(place, {"sure": sure, "nobody": bool(made.size and made.mean() < _LEAST)})
+    if note.get("nobody"):
+        return ""
     return f"masks/{name[:2]}/{place.name}" if note.get("sure") else None
 
 
