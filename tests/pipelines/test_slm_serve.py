@@ -433,18 +433,22 @@ def test_a_second_server_is_refused_and_a_stop_lets_replies_finish(world, home, 
 
 
 def test_an_idle_server_does_nothing(world, home):
+    """Three seconds without one wake-up: what happens once, as when memory gets short elsewhere, may come before."""
+
+    def looked(server, child):
+        busy = cpu_seconds(server.process.pid) + cpu_seconds(child)
+        return switches(server.process.pid), switches(child), busy
+
     with running(world, home) as server:
         server.chat()
         child = server.model()["pid"]
-        time.sleep(2)
-        for _ in range(20):  # until the state is let go, which takes longer where others keep the processors busy
-            before = switches(server.process.pid)
-            time.sleep(2)
-            if switches(server.process.pid) == before:
+        time.sleep(4)  # until the state is let go
+        for _ in range(6):
+            before = looked(server, child)
+            time.sleep(3)
+            after = looked(server, child)
+            if after[:2] == before[:2]:
                 break
-        before = switches(server.process.pid), switches(child), cpu_seconds(server.process.pid) + cpu_seconds(child)
-        time.sleep(3)
-        after = switches(server.process.pid), switches(child), cpu_seconds(server.process.pid) + cpu_seconds(child)
     assert after[0] - before[0] == 0, "the server woke up"
     assert after[1] - before[1] == 0, "the model's process woke up"
     assert after[2] - before[2] <= 0.003
