@@ -62,6 +62,22 @@ def world(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def installed(world: dict[str, str]) -> Callable[..., dict[str, str]]:
+    """An environment as cron gives it, with some commands where pip puts them."""
+
+    def made(*names: str) -> dict[str, str]:
+        folder = Path(world["HOME"]) / ".local/bin"
+        folder.mkdir(parents=True)
+        for name in names:
+            program = folder / name
+            program.write_text(f'#!/bin/sh\nexec {ROOT}/bin/{name} "$@"\n')
+            program.chmod(0o755)
+        return {**world, "PATH": f"{folder}:/usr/local/bin:/usr/bin:/bin"}
+
+    return made
+
+
+@pytest.fixture
 def shell(world: dict[str, str]) -> Shell:
     """Run one command and wait for it."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -20,15 +21,8 @@ LOCKED = {"ROADMAP_IDENTITY": "/nonexistent/identity"}
 
 
 @pytest.fixture
-def place(world: dict[str, str]) -> dict[str, str]:
-    """An environment as cron gives it, with the commands where pip puts them."""
-    folder = Path(world["HOME"]) / ".local/bin"
-    folder.mkdir(parents=True)
-    for name in COMMANDS:
-        program = folder / name
-        program.write_text(f'#!/bin/sh\nexec {ROOT}/bin/{name} "$@"\n')
-        program.chmod(0o755)
-    return {**world, "PATH": f"{folder}:/usr/local/bin:/usr/bin:/bin", "ROADMAP_NOW": "2026-11-23T03:30:00Z"}
+def place(installed: Callable[..., dict[str, str]]) -> dict[str, str]:
+    return installed(*COMMANDS) | {"ROADMAP_NOW": "2026-11-23T03:30:00Z"}
 
 
 def cron_lines(name: str) -> list[str]:

@@ -41,8 +41,3 @@ def chain(sound: Sound) -> Chain:
     found += sharp_s(sound.deess) if sound.deess else []
     found += presence(sound.presence_db) if sound.presence_db else []
     return found
-
-
-def spelled(filters: Chain) -> list[str]:
-    """Filters as they are written in a graph."""
-    return [f"{name}={':'.join(f'{option}={value}' for option, value in told.items())}" for name, told in filters]

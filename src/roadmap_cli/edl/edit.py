@@ -91,6 +91,11 @@ class Sound:
     offset_ms: float = 0.0
     noise_db: float = 0.0
 
+    @property
+    def late_s(self) -> Fraction:
+        """By how many seconds the sound comes later than it was recorded."""
+        return Fraction(self.offset_ms).limit_denominator(1_000_000) / 1000
+
     def record(self) -> dict[str, Any]:
         """Only what differs from no change."""
         return {name: getattr(self, name) for name in self.__slots__ if getattr(self, name) != getattr(PLAIN, name)}

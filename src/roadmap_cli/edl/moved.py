@@ -91,7 +91,7 @@ def _candidates(path: Path, folders: Sequence[Path]) -> Iterator[Path]:
 
 def _alike(found: Programs, path: Path, source: Record) -> bool:
     """Whether a file could be the source, from its header."""
-    told = json.loads(programs.probe(found, path, "-show_entries", "stream=codec_type,codec_name:format=duration"))
+    told = json.loads(programs.probe(found, path, "-show_entries", "stream=codec_name"))
     codecs = [stream.get("codec_name") for stream in told.get("streams", [])]
     wanted = source.get("streams")
     return not isinstance(wanted, list) or codecs == [each.get("codec") for each in wanted]

@@ -91,7 +91,7 @@ def content_hash(path: Path, tell: Callable[[int], None] | None = None) -> str:
 def examine(found: Programs, path: Path, sha256: str) -> Media:
     """Ask ffprobe about a file. Raises DataError if it holds neither a moving picture nor sound that can be decoded."""
     try:
-        told = json.loads(programs.probe(found, path, "-show_streams", "-show_format"))
+        told = json.loads(programs.probe(found, path, "-show_streams"))
     except DataError as error:
         reason, hint = error.message.removeprefix(f"{path}: "), None
         if "moov atom not found" in reason:

@@ -75,6 +75,11 @@ def source(path: Path, index: int, options: Options, filters: Chain) -> Any:
     return through(ffmpeg.input(local(path), **options)[str(index)], filters)
 
 
+def spelled(filters: Chain) -> list[str]:
+    """Filters as they are written in a graph."""
+    return [f"{name}={':'.join(f'{option}={value}' for option, value in told.items())}" for name, told in filters]
+
+
 def through(stream: Any, filters: Chain) -> Any:
     """A node followed by filters."""
     for name, options in filters:
@@ -91,7 +96,7 @@ def arguments(programs: Programs, stream: Any, *options: str) -> list[str]:
 
 
 def probe(programs: Programs, path: Path, *entries: str) -> bytes:
-    """What ffprobe says of a file in JSON. Raises DataError with its reason if it cannot read it."""
+    """What ffprobe says of a file and its format, in JSON. Raises DataError with its reason if it cannot read it."""
     command = [programs.ffprobe, "-v", "error", "-protocol_whitelist", _PROTOCOLS, "-of", "json"]
     told = run([*command, *entries, "-show_format", local(path)], f"{path}")
     found = _FORMAT.search(told)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from fractions import Fraction
 
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import programs, timecode
 from roadmap_cli.edl.edit import COLOUR_EFFECTS, WHOLE, denoising
 from roadmap_cli.edl.exchange import drawn, mlt_filters, script_sound
 from roadmap_cli.edl.exchange.export import Export, Losses
@@ -96,8 +96,7 @@ def _picture(graph: Graph, clip: Clip) -> None:
         graph.losses.add("lift", "light on the subject alone is not in the script", clip.id)
     filters += _framed(graph, clip, effects.pop("rotate", 0.0))
     if strength := effects.pop("denoise", 0.0):
-        for name, numbers in denoising(strength):
-            filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
+        filters += programs.spelled(denoising(strength))
     if window := effects.pop("deflicker", 0.0):
         filters.append(f"deflicker=size={max(2, round(window))}")
     if "stabilise" in effects:

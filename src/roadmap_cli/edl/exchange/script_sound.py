@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
-from roadmap_cli.edl import cleaning, timecode
+from roadmap_cli.edl import cleaning, programs, timecode
 from roadmap_cli.edl.exchange import mlt_filters
 from roadmap_cli.edl.exchange.project import streams
 from roadmap_cli.edl.exchange.script_graph import Graph
@@ -46,7 +46,7 @@ def _own(graph: Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
     fps = timeline.fps
     run_on = clip.tail if stop == clip.stop else 0
     step = clip.speed / fps
-    late = Fraction(clip.sound.offset_ms).limit_denominator(1_000_000) / 1000 * clip.speed
+    late = clip.sound.late_s * clip.speed
     begins = clip.first / clip.rate + (start - clip.start) * step - late
     first = max(Fraction(0), begins)
     last = clip.first / clip.rate + (stop + run_on - clip.start) * step - late
@@ -62,7 +62,7 @@ def _own(graph: Graph, clip: Clip, audio: int, start: int, stop: int) -> str:
     if clip.speed != 1:
         filters.append(f"atempo={float(clip.speed):.9f}")
     said = clip.sound
-    filters += cleaning.spelled(cleaning.chain(said))
+    filters += programs.spelled(cleaning.chain(said))
     if said.gain_db:
         filters.append(f"volume={said.gain_db:g}dB")
     begin = timecode.sample_at(start, fps, RATE)

@@ -106,7 +106,7 @@ def cut_samples(footage: Footage, cut: Record, filters: Chain | None = None) -> 
         return numpy.zeros((0, 2), numpy.float32)
     import numpy
 
-    late = Fraction(fields.sound(cut).offset_ms).limit_denominator(1000) / 1000 * timecode.rational(cut["speed"])
+    late = fields.sound(cut).late_s * timecode.rational(cut["speed"])
     start = media.video_start_s + cut["in_frame"] / media.fps - late
     end = media.video_start_s + cut["out_frame"] / media.fps - late
     begins = max(start, media.audio_start_s, Fraction(0))

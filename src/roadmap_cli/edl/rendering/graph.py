@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from roadmap_cli.core.errors import CannotCreate
-from roadmap_cli.edl import grade, high_range, timecode
+from roadmap_cli.edl import grade, high_range, programs, timecode
 from roadmap_cli.edl.edit import WHOLE, Box, denoising
 from roadmap_cli.edl.grade import Grade
 from roadmap_cli.edl.rendering import plates, titles
@@ -127,8 +127,7 @@ def _layer(graph: Graph, layer: Layer, number: int) -> str:
     options, filters = entering(layer)
     effects = layer.effects
     if value := effects.get("denoise"):
-        for name, numbers in denoising(value):
-            filters.append(f"{name}=" + ":".join(f"{key}={number}" for key, number in numbers.items()))
+        filters += programs.spelled(denoising(value))
     if value := effects.get("deflicker"):
         filters.append(f"deflicker=size={max(2, round(value))}:mode=pm")
     if layer.seen != (layer.first, layer.end):

@@ -146,7 +146,7 @@ def _stretch(cut: Record, own: Sound, media: Media, fps: Fraction, comes: _Side,
     wanted = None
     if media.audio_index is not None and not own.mute:
         moved = Fraction(comes.frame - cut["timeline_in_frame"]) / fps * speed
-        late = Fraction(own.offset_ms).limit_denominator(1_000_000) / 1000 * speed
+        late = own.late_s * speed
         at = media.video_start_s + cut["in_frame"] / media.fps + moved - late
         wanted = Wanted(
             media.path, media.sha256, media.audio_index, media.audio_start_s,
@@ -255,7 +255,7 @@ def _filters(part: Wanted, tempo: str, delay: int) -> list[str]:
     """Sample-exact cutting by time stamps, cleaning with a run-up, speed with the pitch kept, exact length."""
     length = part.blocks * _BLOCK
     end = part.first + int(length * part.speed) + _BLOCK
-    warm, cleaned = _warm(part), cleaning.spelled(cleaning.chain(part.steps))
+    warm, cleaned = _warm(part), programs.spelled(cleaning.chain(part.steps))
     begins = timecode.round_half_up(part.start_s * RATE)
     late = min(end - part.first, max(0, begins - part.first))
     filters = [f"aresample={RATE}:async=1", f"atrim=start_pts={part.first - warm}:end_pts={end}"]

@@ -319,7 +319,6 @@ def load(tx: Tx, run_id: str, lease: int, token: int, now: datetime) -> Active |
 def _adopt(tx: Tx, run: Active, name: str, attempt: int, outcome: Record) -> None:
     if outcome["status"] == "succeeded":
         unit = Unit(name, "succeeded", attempt, attempt, position=run.next_position())
-        run.units[name] = unit
         keep(tx, run, unit)
 
 
