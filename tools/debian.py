@@ -111,7 +111,7 @@ def about(root: Path, python: str) -> None:
     version = re.search(r'__version__ = "(.+)"', (ROOT / "src/roadmap_cli/__init__.py").read_text())
     assert version
     documents = root / "usr/share/doc" / NAME
-    documents.mkdir(parents=True)
+    documents.mkdir(parents=True, exist_ok=True)
     changes = f"{NAME} ({version[1]}) unstable; urgency=medium\n\n  * See the upstream changelog.\n\n -- {MAINTAINER}  {formatdate(install.epoch(), usegmt=False)}\n"
     _packed(documents / "changelog.gz", changes.encode())
     _packed(documents / "NEWS.upstream.gz", (ROOT / "CHANGELOG.md").read_bytes())

@@ -6,7 +6,7 @@ Threads start real command lines (soak_works.py), two of a sort at once. Meanwhi
 pipelines, mostly with SIGKILL; the disk they write to, a small tmpfs, is filled to the last pages; the clock jumps by
 seconds to months, in running processes too; some may use little memory or write only short files; the state is copied
 and the copies are read. At the end all is finished undisturbed and judged (soak_judged.py): prints one JSON record of
-figures, and ends with 1 if anything is not as it must be.
+figures, a bench.figure of them, and ends with 1 if anything is not as it must be.
 
 The clock is soak_clock.c's where a C compiler is there, else ROADMAP_NOW of commands that begin during a jump. The disk is a tmpfs in a mount namespace of its own where that may be made, else a plain folder, and only
 limits on file size are left of a full disk. Which one it was stands in the record.
@@ -28,6 +28,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from soak_judged import judge
 from soak_works import Place, Work, calm, settle, works
@@ -186,7 +187,7 @@ def run(place: Place, chaos: Chaos, turn: Work, chance: random.Random) -> None:
     place.keep(turn.name, line, words, out, err, process.returncode, work.disturbed, late)
 
 
-def soak(place: Place, seconds: float, seed: int, disk_bytes: int) -> dict[str, object]:
+def soak(place: Place, seconds: float, seed: int, disk_bytes: int) -> dict[str, Any]:
     """Make, disturb, settle, judge."""
     turns = works(place)
     durable = calm(place)
@@ -243,6 +244,8 @@ def main() -> int:
     try:
         told = soak(Place(folder), chosen.seconds, chosen.seed, disk_bytes)
         print(json.dumps(told))
+        unit = f"in {told['elapsed_s']} s, {sum(told['mishaps'].values())} mishaps"
+        print(json.dumps({"kind": "bench.figure", "name": "soak", "value": len(told["faults"]), "unit": unit}))
     finally:
         if not chosen.folder:
             if chosen.inside:

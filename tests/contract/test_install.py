@@ -89,7 +89,7 @@ def test_the_wheel_is_the_same_bytes_in_another_folder_at_another_time(wheel: Pa
     other = tmp_path / "elsewhere"
     for name in listed.stdout.strip("\0").split("\0"):
         if (
-            name.startswith(("src/", "man/", "completions/", "share/", "pyproject", "README", "LICENSE"))
+            name.startswith(("src/", "man/", "completions/", "share/", "examples/", "pyproject", "README", "LICENSE"))
             and (ROOT / name).is_file()
         ):
             (other / name).parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +108,15 @@ def test_an_installation_lies_where_it_should_and_knows_its_last_place(installed
         for page in (f"man/man1/{name}.1", f"bash-completion/completions/{name}", f"zsh/site-functions/_{name}"):
             assert (prefix / "share" / page).is_file()
     assert list((prefix / "share/man/man7").iterdir())
+    kept = prefix / "share/doc/roadmap-cli/examples"
+    for name in (
+        "bikes.mp4",
+        "prompts.jsonl",
+        "fix-the-parser/formula.py",
+        "wf/alertmanager.json",
+        "life/calendar.ics",
+    ):
+        assert (kept / name).read_bytes() == (ROOT / "examples" / name).read_bytes()
     written = [path for path in prefix.rglob("*") if path.is_file() and not path.is_symlink()]
     assert [path for path in written if path.suffix == ".pyc"] == []
     assert [path for path in written if str(installed.parents[1]).encode() in path.read_bytes()] == []
@@ -251,7 +260,8 @@ def test_the_debian_package(tmp_path: Path) -> None:
     root = tmp_path / "root"
     subprocess.run(["dpkg-deb", "-x", made[0], root], check=True)
     for name in ("bin/slm-run", "share/man/man1/slm-run.1.gz", "share/bash-completion/completions/slm-run", "share/zsh/vendor-completions/_slm-run",
-                 "share/fish/vendor_completions.d/slm-run.fish", "lib/systemd/user/slm-queue.timer", "share/doc/roadmap-cli/copyright"):  # fmt: skip
+                 "share/fish/vendor_completions.d/slm-run.fish", "lib/systemd/user/slm-queue.timer", "share/doc/roadmap-cli/copyright",
+                 "share/doc/roadmap-cli/examples/bikes.mp4"):  # fmt: skip
         assert os.path.lexists(root / "usr" / name), name
     control = subprocess.run(["dpkg-deb", "-f", made[0]], capture_output=True, text=True, check=True).stdout
     assert re.search(r"^Depends: python3 \(>= 3\.\d+\), python3 \(<< 3\.\d+\)", control, re.M)

@@ -331,7 +331,8 @@ def main() -> None:
         wall, cpu, output = timed(command, stream(header, records, source), env=world)
         last = json.loads(output.splitlines()[-1])
         share = changed / header["length_frames"]
-        figure(name, frames_changed=changed, frames_encoded=last["frames_encoded"], wall_s=round(wall, 3),
+        figure(name, frames_changed=changed, frames_encoded=last["frames_encoded"],
+               frames_beyond=last["frames_encoded"] - changed, wall_s=round(wall, 3),
                cpu_s=round(cpu, 3), share_wall_s=round(walls[0] * share, 3), share_cpu_s=round(cpus[0] * share, 3),
                allowed_wall_s=round(1.2 * walls[0] * share + 0.3, 3), sound_cached=last.get("sound_cached"))  # fmt: skip
 
