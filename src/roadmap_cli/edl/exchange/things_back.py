@@ -47,12 +47,10 @@ def titles(work: Work, at: str) -> tuple[list[Record], list[Change]]:
         if old is not None and (old.comment or "") != (seen.comment or ""):
             record["reason"] = seen.comment or ""
         if old is None:
-            record["origin_id"] = content_id("edl.title", at=at, start=seen.at, text=seen.text)
-            changes.append(Change(record["origin_id"], "title", "", None, shown_of(record)))
+            changes.append(_new(record, "title", at=at, start=seen.at, text=seen.text))
         else:
-            record["origin_id"] = origin
             taken.add(origin)
-            changes += differences(origin, "title", base[origin], record, _TITLE_FIELDS)
+            changes += _kept(record, "title", base[origin], origin, _TITLE_FIELDS)
         made.append(record)
     changes += [
         Change(name, "title", "", shown_of(title), None)
@@ -60,6 +58,18 @@ def titles(work: Work, at: str) -> tuple[list[Record], list[Change]]:
         if name in shown and name not in taken
     ]
     return made, changes
+
+
+def _new(record: Record, sort: str, **named: Any) -> Change:
+    """A thing that was added in the project: it gets an id of its own."""
+    record["origin_id"] = content_id(f"edl.{sort}", **named)
+    return Change(record["origin_id"], sort, "", None, shown_of(record))
+
+
+def _kept(record: Record, sort: str, base: Record, origin: str, fields: Sequence[str]) -> list[Change]:
+    """A thing of the plan that is still there: what of it was changed."""
+    record["origin_id"] = origin
+    return differences(origin, sort, base, record, fields)
 
 
 def _near(seen: SeenTitle, titles: Sequence[SeenTitle], taken: set[str]) -> str:
@@ -115,12 +125,10 @@ def cues(work: Work, at: str, cuts: Sequence[Record]) -> tuple[list[Record], lis
             if was != is_now:
                 record[name] = is_now
         if old is None:
-            record["origin_id"] = content_id("edl.cue", at=at, start=seen.at, path=seen.path)
-            changes.append(Change(record["origin_id"], "cue", "", None, shown_of(record)))
+            changes.append(_new(record, "cue", at=at, start=seen.at, path=seen.path))
         else:
-            record["origin_id"] = origin
             taken.add(origin)
-            changes += differences(origin, "cue", base[origin], record, _CUE_FIELDS)
+            changes += _kept(record, "cue", base[origin], origin, _CUE_FIELDS)
         made.append(record)
     if changed_own:
         work.problems.append(

@@ -15,7 +15,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.core.records import Record, require
 from roadmap_cli.edl import edit as fields
-from roadmap_cli.edl import high_range, moved, probe, programs, timecode
+from roadmap_cli.edl import gathering, high_range, moved, probe, programs, timecode
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Chain, Programs
 
@@ -24,7 +24,7 @@ PICTURES, WIDTH = 6, 128
 #: The longest run of pictures that is measured in order, in seconds, and its width.
 RUN_S, RUN_WIDTH = 4, 480
 #: Kinds that say what is in the sources; they pass through, and corrections rest on them.
-FACTS = ("edl.scene", "edl.span", "edl.rhythm", "edl.word", "edl.beat", "edl.energy")
+FACTS = tuple(kind for kind in gathering.MEASURED if kind != "edl.shot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +74,13 @@ def whole(record: Record, name: str, otherwise: int) -> int:
 
 def gather(stream: Iterable[Record]) -> Edit | None:
     """The edit of a stream. None if there is no plan and no thing of one; raises DataError for half of one."""
-    kinds: dict[str, list[Record]] = {}
-    for record in stream:
-        kinds.setdefault(record["kind"], []).append(record)
-    plans = kinds.get("edl.plan", [])
-    if len(plans) > 1:
-        raise DataError("more than one edl.plan record: one plan at a time", code="two_plans")
-    if not plans:
-        if kinds:
-            raise DataError("no edl.plan record in the input", hint="edl-plan makes one", code="no_plan")
+    read = gathering.read(stream)
+    if read is None:
         return None
-    plan = plans[0]
-    require(plan, "id", str)
-    for kind in ("edl.cut", "edl.title", "edl.cue"):
-        for thing in kinds.get(kind, ()):
-            if thing.get("plan_id") != plan["id"]:
-                raise DataError(f"{kind.removeprefix('edl.')} of another plan: {thing.get('id')}", code="two_plans")
-            for name in ("timeline_in_frame", "timeline_out_frame"):
-                require(thing, name, int)
-    cuts = sorted(kinds.get("edl.cut", ()), key=lambda cut: int(cut["timeline_in_frame"]))
+    for thing in read.things:
+        for name in ("timeline_in_frame", "timeline_out_frame"):
+            require(thing, name, int)
+    cuts = sorted(read.cuts, key=lambda cut: int(cut["timeline_in_frame"]))
     for cut in cuts:
         for name in ("in_frame", "out_frame"):
             require(cut, name, int)
@@ -103,13 +91,13 @@ def gather(stream: Iterable[Record]) -> Edit | None:
     if not cuts:
         raise DataError("the plan has no cuts", hint="edl-plan makes them", code="no_cuts")
     made = Edit(
-        plan,
+        read.plan,
         tuple(cuts),
-        tuple(kinds.get("edl.title", ())),
-        tuple(kinds.get("edl.cue", ())),
-        {require(source, "id", str): source for source in kinds.get("edl.source", ())},
-        {require(shot, "id", str): shot for shot in kinds.get("edl.shot", ())},
-        {kind: tuple(kinds.get(kind, ())) for kind in FACTS},
+        tuple(read.titles),
+        tuple(read.cues),
+        read.sources,
+        {require(shot, "id", str): shot for shot in read.of("edl.shot")},
+        {kind: tuple(read.of(kind)) for kind in FACTS},
     )
     _ = made.fps
     for thing in [*cuts, *made.cues]:
