@@ -30,7 +30,14 @@ Start = Callable[[Spec, Function, Words, Mapping[str, Any]], int]
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived."""
+    """SIGTERM arrived. If it is dropped on its way up, by C code that clears errors, it says so when it dies."""
+
+    def __init__(self, dropped: Callable[[], None]) -> None:
+        super().__init__()
+        self._dropped = dropped
+
+    def __del__(self) -> None:
+        self._dropped()
 
 
 def execute(name: str, parser: Callable[..., click.Command], arguments: Sequence[str]) -> int:
@@ -274,30 +281,36 @@ def _abandon_stdout() -> None:
 def _signals() -> Generator[None]:
     """SIGINT and SIGTERM raise, so that `finally` runs; a second SIGINT ends at once."""
 
+    over = False
+
     def interrupt(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         raise KeyboardInterrupt
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+        raise Terminated(lambda: once_more(signal.SIGTERM))
 
-    def again(unraisable: sys.UnraisableHookArgs) -> None:
-        """What arrives in a callback of C code, a finalizer or the like is dropped there: let it come once more."""
-        if not isinstance(unraisable.exc_value, Terminated | KeyboardInterrupt):
-            sys.__unraisablehook__(unraisable)
+    def once_more(number: int) -> None:
+        """Send a signal again, a little later, unless the command has ended by now."""
+        if over:
             return
         import _thread  # starting one of these waits for nothing, so that nothing more is interrupted here
         import time
 
-        number = signal.SIGTERM if isinstance(unraisable.exc_value, Terminated) else signal.SIGINT
-        if number == signal.SIGINT:
-            signal.signal(number, interrupt)
-
         def later() -> None:
             time.sleep(0.05)
-            os.kill(os.getpid(), number)
+            if not over:
+                os.kill(os.getpid(), number)
 
         _thread.start_new_thread(later, ())
+
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        """What arrives in a callback of C code, a finalizer or the like is dropped there: let it come once more."""
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, interrupt)
+            once_more(signal.SIGINT)
+        elif not isinstance(unraisable.exc_value, Terminated):  # that one cares for itself
+            sys.__unraisablehook__(unraisable)
 
     previous: dict[int, Any] = {}
     try:
@@ -310,6 +323,7 @@ def _signals() -> Generator[None]:
     try:
         yield
     finally:
+        over = True
         if sys.unraisablehook is again:
             sys.unraisablehook = sys.__unraisablehook__
         for restored, handler in previous.items():
