@@ -20,8 +20,14 @@ TITLES = {
 }
 
 
+#: So many kinds stand in a cell of the table at most; the page of the command has them all.
+SHOWN = 4
+
+
 def _cell(kinds: tuple[str, ...]) -> str:
-    return ", ".join(f"`{kind}`" if kind != "*" else "any" for kind in kinds)
+    kept = kinds if len(kinds) <= SHOWN else kinds[: SHOWN - 1]
+    shown = [f"`{kind}`" if kind != "*" else "any" for kind in kept]
+    return ", ".join([*shown, f"{len(kinds) - len(kept)} more"] if len(kept) < len(kinds) else shown)
 
 
 def table() -> str:
