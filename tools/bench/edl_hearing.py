@@ -248,7 +248,7 @@ def reading(work: Path) -> dict[str, Any]:
         subprocess.run(["pip", "download", "--no-deps", "-q", "-d", str(work), "moonshine-voice==0.1.5"], check=True)
         with zipfile.ZipFile(next(work.glob("moonshine_voice*.whl"))) as wheel:
             place.write_bytes(wheel.read("moonshine_voice/assets/two_cities.wav"))
-    from roadmap_cli.edl.hearing.words import Word
+    from roadmap_cli.edl.hearing.heard import Word
     from roadmap_cli.models import speech_text
 
     # The words are heard in plain windows of 22 s, knowing nothing of the phrases.

@@ -25,7 +25,7 @@ from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.seeing.samples import Samples
 
 if TYPE_CHECKING:
-    from roadmap_cli.edl.hearing.words import Word
+    from roadmap_cli.edl.hearing.heard import Word
     from roadmap_cli.edl.story.teller import Teller
     from roadmap_cli.state.store import State
 
@@ -84,20 +84,20 @@ def scan(
     if not media.has_picture:
         source = _sound_record(media, heard, ways.method, at)
         yield source
-        yield from heard.records(source) if heard else ()
+        yield from hearing.records(heard, source) if heard else ()
         return
     samples = Samples() if ways.teller else None
     with show(f"pictures of {path.name}", media.declared_frames or None) as bar:
         seen = shots.find(found, media, bar.advance, detector=ways.detector, doubts=ways.doubts, samples=samples)
         looks = [(look.first, look.frames, look.record(float(media.fps))) for look in seen]
     source = _source_record(media, looks[-1][0] + looks[-1][1], ways.method, at)
-    source |= heard.source_fields() if heard else {}
+    source |= hearing.source_fields(heard) if heard else {}
     yield source
     found_shots = [
         _shot_record(media, source, position, (first, first + frames), measures, heard, at)
         for position, (first, frames, measures) in enumerate(looks)
     ]
-    sounds = heard.records(source) if heard else []
+    sounds = hearing.records(heard, source) if heard else []
     if ways.teller is None or samples is None:
         yield from found_shots
         yield from sounds
@@ -270,7 +270,7 @@ def _sound_record(media: Media, heard: hearing.Heard | None, method: str, at: da
         "duration": timecode.spell(Fraction(heard.length_ms, 1000)),
         "streams": list(media.streams),
         "method": method,
-        **heard.source_fields(),
+        **hearing.source_fields(heard),
     }
 
 

@@ -23,7 +23,7 @@ from roadmap_cli.edl.cuts.finding import DEFAULT, finder
 from roadmap_cli.edl.probe import Media
 from roadmap_cli.edl.programs import Programs
 from roadmap_cli.edl.seeing import noise
-from roadmap_cli.edl.seeing.decoding import Geometry, Picture, small_pictures
+from roadmap_cli.edl.seeing.decoding import LUMA_GAIN, Geometry, Picture, small_pictures
 from roadmap_cli.edl.seeing.look import SHARP_STEP, Frame, Look, sharpness
 from roadmap_cli.edl.seeing.motion import Camera
 from roadmap_cli.edl.seeing.samples import Samples
@@ -130,9 +130,9 @@ class _Measure:
                 number=self.count,
                 picture=one,
                 half=half,
-                mean=min(255.0, max(0.0, (float(mean[0, 0]) - 16) * smaller.LUMA_GAIN)),
-                deviation=float(deviation[0, 0]) * smaller.LUMA_GAIN,
-                change=change * smaller.LUMA_GAIN,
+                mean=min(255.0, max(0.0, (float(mean[0, 0]) - 16) * LUMA_GAIN)),
+                deviation=float(deviation[0, 0]) * LUMA_GAIN,
+                change=change * LUMA_GAIN,
                 sharpness=sharpness(one.luma) if self.count % SHARP_STEP == 0 else None,
                 moved=(move[0], move[1], move[2]),
             )

@@ -17,10 +17,10 @@ from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.edl import hearing, probe, scanning
 from roadmap_cli.edl.hearing import ears, listening, meter, rhythm, sorts, speech, stream, words
+from roadmap_cli.edl.hearing.heard import Word
 from roadmap_cli.edl.hearing.hum import Hum
 from roadmap_cli.edl.hearing.sorts import Span
 from roadmap_cli.edl.hearing.spectrum import Spectra
-from roadmap_cli.edl.hearing.words import Word
 
 RATE = 48_000
 ROOT = Path(__file__).parents[3]
@@ -111,13 +111,13 @@ def test_a_meter_for_other_rates_or_channels_is_refused():
         hearing.loudness(numpy.zeros((5, 10)))
 
 
-@pytest.mark.parametrize("length", [1, 480, meter.STEP - 1, meter.STEP, meter.STEP + 1, 100_001])
+@pytest.mark.parametrize("length", [1, 480, stream.STEP - 1, stream.STEP, stream.STEP + 1, 100_001])
 def test_mono_is_whole_and_in_place_whatever_the_length(length):
     sound = tone(1000, -6, length / RATE)[:length]
     stepped = stream.Stepped(1)
     parts = []
-    for start in range(0, length, meter.STEP):
-        stepped.step(sound[None, start : start + meter.STEP])
+    for start in range(0, length, stream.STEP):
+        stepped.step(sound[None, start : start + stream.STEP])
         parts.append(stepped.mono())
     stepped.step(numpy.zeros((1, 0), numpy.float32))
     mono = numpy.concatenate([*parts, stepped.mono()])
@@ -416,13 +416,13 @@ def test_odd_rates_and_channels_are_heard(found, tmp_path, rate, channels, more)
 def test_silence_clipping_and_offset_are_measured(found, tmp_path):
     silent = heard(found, wav(tmp_path / "s.wav", numpy.zeros((2, RATE * 2))))
     assert [(span.sort, span.start_ms, span.end_ms) for span in silent.spans] == [("silence", 0, 2000)]
-    fields = silent.source_fields()
+    fields = hearing.source_fields(silent)
     assert "loudness_lufs" not in fields
     assert fields["true_peak_db"] == meter.FLOOR_DB
     loud = heard(found, wav(tmp_path / "c.wav", numpy.clip(tone(300, 6, 2), -1, 1) * 0.999 + 0.001))
-    assert loud.source_fields()["clipped_ratio"] > 0.15
+    assert hearing.source_fields(loud)["clipped_ratio"] > 0.15
     shifted = heard(found, wav(tmp_path / "d.wav", tone(300, -20, 2) + 0.05))
-    assert shifted.source_fields()["dc_offset"] == pytest.approx(0.05, abs=0.002)
+    assert hearing.source_fields(shifted)["dc_offset"] == pytest.approx(0.05, abs=0.002)
 
 
 def test_no_sound_and_empty_sound_are_no_failure(found, tmp_path, clips):
@@ -430,7 +430,7 @@ def test_no_sound_and_empty_sound_are_no_failure(found, tmp_path, clips):
     empty = wav(tmp_path / "e.wav", numpy.zeros((1, 0)))
     result = heard(found, empty)
     assert result.problem == "holds no sound"
-    assert result.records({"id": "s", "at": "2026-01-01T00:00:00.000Z"}) == []
+    assert hearing.records(result, {"id": "s", "at": "2026-01-01T00:00:00.000Z"}) == []
 
 
 def test_a_broken_file_of_sound_alone_is_one_clear_line(edit, tmp_path):
@@ -458,7 +458,7 @@ def test_sound_that_is_late_or_early_is_placed_by_the_picture(found, tmp_path, c
         )  # fmt: skip
         media = probe.examine(found, path, "0" * 64)
         result = hearing.listen(found, media)
-        records = result.records({"id": "edl_s", "at": "2026-01-01T00:00:00.000Z"})
+        records = hearing.records(result, {"id": "edl_s", "at": "2026-01-01T00:00:00.000Z"})
         loud = next(r for r in records if r["sort"] != "silence")
         if shift < 0:
             # The picture is later by 0.4 s: the sound before it is before time 0.
@@ -484,7 +484,9 @@ def test_a_song_is_a_source_of_its_own_and_its_records_are_valid(edit, tmp_path)
 def test_records_of_words_are_valid_and_keep_their_times(found, tmp_path):
     path = wav(tmp_path / "t.wav", tone(300, -20, 2))
     result = heard(found, path, subtitles=words.parse(SRT))
-    records = [r for r in result.records({"id": "edl_s", "at": "2026-01-01T00:00:00.000Z"}) if r["kind"] == "edl.word"]
+    records = [
+        r for r in hearing.records(result, {"id": "edl_s", "at": "2026-01-01T00:00:00.000Z"}) if r["kind"] == "edl.word"
+    ]
     assert [(r["text"], r["start_ms"]) for r in records][::6] == [("It", 1000), ("yes", 3500)]
     assert records[0]["estimated"] is True
     assert not [problem for record in records for problem in schemas.problems(record)]

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.edl import probe, shots
-from roadmap_cli.edl.cuts.smaller import LUMA_GAIN
 from roadmap_cli.edl.seeing import composition, light, motion, noise, strip
 from roadmap_cli.edl.seeing.colour import Colours
-from roadmap_cli.edl.seeing.decoding import Geometry, small_pictures
+from roadmap_cli.edl.seeing.decoding import LUMA_GAIN, Geometry, small_pictures
 from roadmap_cli.edl.seeing.samples import Samples
 
 numpy = pytest.importorskip("numpy")

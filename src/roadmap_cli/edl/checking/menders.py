@@ -10,7 +10,7 @@ from roadmap_cli.edl import planning, timecode
 from roadmap_cli.edl.checking import hearing, narrative
 from roadmap_cli.edl.checking.findings import Finding
 from roadmap_cli.edl.checking.footage import Timed, box_of, number, rational
-from roadmap_cli.edl.checking.mending import Mender, Work
+from roadmap_cli.edl.checking.mends import Mender, Work
 from roadmap_cli.edl.checking.seeing import PUNCH_IN
 from roadmap_cli.edl.grade import Grade
 

@@ -6,9 +6,7 @@ from functools import cache
 from typing import Any
 
 from roadmap_cli.edl.cuts.likeness import HEIGHT, WIDTH
-
-#: From studio range, as video is stored, to full range.
-LUMA_GAIN, CHROMA_GAIN = 255 / 219, 255 / 224
+from roadmap_cli.edl.seeing.decoding import CHROMA_GAIN, LUMA_GAIN
 
 
 def stack(luma: Any, blue: Any, red: Any) -> Any:

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.core.records import Record
 from roadmap_cli.edl.hearing import ears as ears_
 from roadmap_cli.edl.hearing import rhythm, sorts, speech, stream
 from roadmap_cli.edl.hearing import words as words_
 from roadmap_cli.edl.hearing.ears import Ears
+from roadmap_cli.edl.hearing.heard import Heard
 from roadmap_cli.edl.hearing.hum import Hum
-from roadmap_cli.edl.hearing.levels import Levels
-from roadmap_cli.edl.hearing.meter import FLOOR_DB, RATE, Loudness, Meter
-from roadmap_cli.edl.hearing.sorts import Patches, Span
+from roadmap_cli.edl.hearing.meter import FLOOR_DB, Meter
+from roadmap_cli.edl.hearing.sorts import Span
 from roadmap_cli.edl.hearing.spectrum import FRAME_MIDDLE_MS, Spectra
+from roadmap_cli.edl.hearing.stream import RATE
 
 if TYPE_CHECKING:
     import numpy
 
-    from roadmap_cli.edl.hearing.words import Word
+    from roadmap_cli.edl.hearing.heard import Word
     from roadmap_cli.edl.probe import Media
     from roadmap_cli.edl.programs import Programs
 
@@ -39,60 +39,6 @@ _CLIPPED = 0.9995
 #: How far partials stand out where notes are held, in dB: speech alone has half a dB of it, over music 2.
 _HELD_NOTES_DB, _SOME_NOTES_DB = 3.0, 1.5
 _ORDER = ("speech", "music", "ambient", "silence")
-
-
-@dataclass(slots=True)
-class Heard:
-    """The sound of one source. Without a sound stream, or one that cannot be decoded, `length_ms` is 0."""
-
-    levels: Levels = field(default_factory=Levels)
-    loudness: Loudness | None = None
-    length_ms: int = 0
-    #: What the first sample's time is after the first picture's, in ms: positive when the sound comes late.
-    late_ms: Fraction = Fraction(0)
-    spectra: Spectra | None = None
-    #: How likely speech is at each `voice_step_ms`.
-    voice: Samples | None = None
-    voice_step_ms: float = 32.0
-    patches: Patches = field(default_factory=Patches)
-    class_names: Sequence[str] = ()
-    spans: list[Span] = field(default_factory=list)
-    rhythms: list[rhythm.Rhythm] = field(default_factory=list)
-    hum: tuple[int, float] | None = None
-    clipped_ratio: float = 0.0
-    offset: float = 0.0
-    models: tuple[str, ...] = ()
-    #: Words in ms from the first picture, if there are any.
-    words: list[Word] = field(default_factory=list)
-    #: Why nothing was heard although there is a stream.
-    problem: str = ""
-
-    def between(self, start_s: Fraction, end_s: Fraction) -> dict[str, float]:
-        """What a shot has of the sound, from time to time of the stream: loudness, level, silence, speech, music."""
-        found = self.levels.between(start_s, end_s)
-        for sort in ("speech", "music"):
-            found[f"{sort}_ratio"] = self._share(sort, start_s * 1000, end_s * 1000)
-        return found
-
-    def _share(self, sort: str, start_ms: Fraction, end_ms: Fraction) -> float:
-        covered = sum(
-            max(0.0, min(float(span.end_ms), float(end_ms)) - max(float(span.start_ms), float(start_ms)))
-            for span in self.spans
-            if span.sort == sort
-        )
-        return round(min(1.0, covered / max(1e-9, float(end_ms - start_ms))), 4)
-
-    def source_fields(self) -> dict[str, Any]:
-        """What an edl.source says of its sound as a whole."""
-        from roadmap_cli.edl.hearing import telling
-
-        return telling.source_fields(self)
-
-    def records(self, source: Record) -> list[Record]:
-        """The edl.span, edl.rhythm and edl.word records of a source."""
-        from roadmap_cli.edl.hearing import telling
-
-        return telling.records(self, source, self.words)
 
 
 def listen(

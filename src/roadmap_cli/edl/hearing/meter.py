@@ -12,15 +12,13 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.edl.hearing.stream import RATE, SIZE, STEP, Stepped
+
 if TYPE_CHECKING:
     import numpy
 
     Samples = numpy.ndarray[Any, Any]
 
-RATE = 48_000
-#: Samples of one step, and of one transform: 400 ms and 512 ms.
-STEP = 19_200
-SIZE = 24_576
 BLOCK = RATE // 10
 ABSOLUTE_GATE_LUFS = -70.0
 FLOOR_DB = -120.0
@@ -119,8 +117,6 @@ def loudness(samples: Samples, rate: int = RATE) -> Loudness:
     Raises ValueError for another number of channels, or for a rate other than 48,000.
     """
     import numpy
-
-    from roadmap_cli.edl.hearing.stream import Stepped
 
     if rate != RATE:
         raise ValueError(f"the meter works at {RATE} samples a second, not {rate}")

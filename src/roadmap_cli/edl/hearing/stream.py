@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.edl import programs
 from roadmap_cli.edl.hearing import transform
-from roadmap_cli.edl.hearing.meter import RATE, SIZE, STEP
 from roadmap_cli.edl.programs import Chain
 
 if TYPE_CHECKING:
@@ -22,6 +21,11 @@ if TYPE_CHECKING:
 
     Samples = numpy.ndarray[Any, Any]
 
+#: Samples a second.
+RATE = 48_000
+#: Samples of one step, and of one transform: 400 ms and 512 ms.
+STEP = 19_200
+SIZE = 24_576
 #: Samples a second of the mono sound, and of its level.
 MONO_RATE = 16_000
 LEVEL_RATE = 100

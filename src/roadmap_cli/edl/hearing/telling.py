@@ -6,7 +6,6 @@ Times of the stream become times from the first picture; what lies before it is 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl.hearing.sorts import Span
 
 if TYPE_CHECKING:
-    from roadmap_cli.edl.hearing.listening import Heard
-    from roadmap_cli.edl.hearing.words import Word
+    from roadmap_cli.edl.hearing.heard import Heard
 
 
 def source_fields(heard: Heard) -> dict[str, Any]:
@@ -49,10 +47,10 @@ def source_fields(heard: Heard) -> dict[str, Any]:
     return found
 
 
-def records(heard: Heard, source: Record, words: Sequence[Word] = ()) -> list[Record]:
+def records(heard: Heard, source: Record) -> list[Record]:
     """The edl.span, edl.rhythm and edl.word records of a source, in this order, each by time.
 
-    `words` are in ms from the first picture. Ids are made from the source's and the content.
+    Ids are made from the source's and the content.
     """
     shared = {"at": source["at"], "source_id": source["id"]}
     found: list[Record] = []
@@ -78,7 +76,7 @@ def records(heard: Heard, source: Record, words: Sequence[Word] = ()) -> list[Re
                 downbeats_ms=[shown(heard, time) for time in rhythm.downbeats_ms if time + heard.late_ms >= 0],
                 confidence_ratio=rhythm.confidence,
             )
-    for word in words:
+    for word in heard.words:
         add(
             "edl.word",
             text=word.text,

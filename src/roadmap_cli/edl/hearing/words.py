@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.edl.hearing import stream
+from roadmap_cli.edl.hearing.heard import Heard, Word
 from roadmap_cli.models import speech_text
 from roadmap_cli.models.speech_text import Weights
 
 if TYPE_CHECKING:
     import numpy
 
-    from roadmap_cli.edl.hearing.listening import Heard
     from roadmap_cli.edl.probe import Media
     from roadmap_cli.edl.programs import Programs
 
@@ -34,19 +34,6 @@ _TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})")
 _ARROW = re.compile(rf"^\s*{_TIME.pattern}\s*-->\s*{_TIME.pattern}")
 _INNER = re.compile(r"<((?:\d{1,4}:)?\d{1,2}:\d{1,2}\.\d{1,3})>")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word in ms: of the stream if it was heard, from the first picture if it was read. `exact` tells a time that
-    was given for this word from one that was spread over a line.
-    """
-
-    text: str
-    start_ms: int
-    end_ms: int
-    confidence: float
-    exact: bool = True
 
 
 def find(environ: Mapping[str, str]) -> Weights | None:

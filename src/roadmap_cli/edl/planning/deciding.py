@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.edl.planning.planner import Choice, Plan
+from roadmap_cli.edl.planning.planned import Choice, Plan
 
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from roadmap_cli.edl import timecode
 
 if TYPE_CHECKING:
-    from roadmap_cli.edl.planning.planner import Layout, Setting
+    from roadmap_cli.edl.planning.planned import Layout, Setting
 
 #: Reading takes a second and a third of one for each word; a title stands for so long at least and at most.
 _START_S, _WORD_S, _LEAST_S, _MOST_S = Fraction(1), Fraction(1, 3), Fraction(2), Fraction(6)

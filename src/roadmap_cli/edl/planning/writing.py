@@ -17,7 +17,7 @@ from roadmap_cli.edl.planning.framing import Framer, subject_box
 from roadmap_cli.edl.planning.joints import Joint
 from roadmap_cli.edl.planning.material import Material, ms_of, number
 from roadmap_cli.edl.planning.music import Cue
-from roadmap_cli.edl.planning.planner import Choice, Layout, Plan, Setting
+from roadmap_cli.edl.planning.planned import Choice, Layout, Plan, Setting
 from roadmap_cli.edl.planning.titles import Title, placed
 from roadmap_cli.edl.planning.units import Left, Unit
 

@@ -78,7 +78,8 @@ class Workshop:
         with keeping.locked(place):
             if found := self.find(key, piece.frames):
                 return found
-            further = motion.prepared(self, piece) | persons.prepared(self, piece)
+            further = motion.prepared(self.able, self.cache, piece)
+            further |= persons.prepared(self.able, self.cache, self.mask, piece)
             inputs, filters, end = graph.build(piece, self.shape, self.cache, "zscale" in self.able.filters, further)
             with keeping.whole_file(place) as part:
                 command = [

@@ -9,16 +9,14 @@ jumps between them.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from roadmap_cli.core import records
 from roadmap_cli.edl import programs
 from roadmap_cli.edl.rendering import graph, keeping
+from roadmap_cli.edl.rendering.able import Able
 from roadmap_cli.edl.rendering.pieces import Layer, Piece
-
-if TYPE_CHECKING:
-    from roadmap_cli.edl.rendering.able import Able
-    from roadmap_cli.edl.rendering.encoding import Workshop
 
 METHOD = "motion-1"
 _WIDTH, _HEIGHT = 256, 144
@@ -29,34 +27,34 @@ def identity(able: Able) -> dict[str, Any]:
     return {"motion": METHOD, "can": "vidstabtransform" in able.filters}
 
 
-def prepared(shop: Workshop, piece: Piece) -> dict[str, str]:
+def prepared(able: Able, cache: Path, piece: Piece) -> dict[str, str]:
     """Files of shifts for the layers that are steadied, by ``motion`` and the layer's number."""
     found = {}
     for number, layer in enumerate(piece.layers):
-        if layer.effects.get("stabilise") and "vidstabtransform" in shop.able.filters:
-            found[f"motion{number}"] = _shifts(shop, layer)
+        if layer.effects.get("stabilise") and "vidstabtransform" in able.filters:
+            found[f"motion{number}"] = _shifts(able, cache, layer)
     return found
 
 
-def path_of(shop: Workshop, layer: Layer) -> Any:
+def path_of(able: Able, cache: Path, layer: Layer) -> Any:
     """Where the picture lies at each source frame of its shot, as shares of width and height: an array (frames, 2)."""
     import numpy
 
     first, end = layer.around
     told = {"method": METHOD, "source": layer.media.sha256, "stream": layer.media.video_index, "range": [first, end]}
     name = hashlib.sha256(records.canonical(told)).hexdigest()
-    place = shop.cache / "motion" / name[:2] / f"{name}.npy"
+    place = cache / "motion" / name[:2] / f"{name}.npy"
     with keeping.locked(place):
         if keeping.kept(place):
             return numpy.load(place)
-        path = _measured(shop, layer)
+        path = _measured(able, layer)
         with keeping.whole_file(place) as part, part.path.open("wb") as file:
             numpy.save(file, path)
         keeping.write_note(place, {})
     return path
 
 
-def _measured(shop: Workshop, layer: Layer) -> Any:
+def _measured(able: Able, layer: Layer) -> Any:
     from dataclasses import replace
 
     import numpy
@@ -65,7 +63,7 @@ def _measured(shop: Workshop, layer: Layer) -> Any:
     options, filters = graph.entering(whole)
     filters += [f"scale={_WIDTH}:{_HEIGHT}:flags=area", "format=gray"]
     command = [
-        shop.able.found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", *options,
+        able.found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", *options,
         "-protocol_whitelist", "file,pipe,crypto,data", "-i", f"file:{layer.media.path}",
         "-map", f"0:{layer.media.video_index}", "-vf", ",".join(filters), "-fps_mode", "passthrough",
         "-f", "rawvideo", "pipe:1",
@@ -129,9 +127,9 @@ def steadying(path: Any, fps: float, share: float) -> Any:
     return numpy.clip(smooth - path, -share / 2, share / 2)
 
 
-def _shifts(shop: Workshop, layer: Layer) -> str:
+def _shifts(able: Able, cache: Path, layer: Layer) -> str:
     """The file of shifts for a layer's source frames, in the form vidstabtransform reads, named from the cache."""
-    path = path_of(shop, layer)
+    path = path_of(able, cache, layer)
     moves = steadying(path, float(layer.media.fps), layer.effects["stabilise"])
     begin = layer.first - layer.around[0]
     rows = [moves[min(begin + n, len(moves) - 1)] if len(moves) else (0.0, 0.0) for n in range(layer.end - layer.first)]
@@ -139,7 +137,7 @@ def _shifts(shop: Workshop, layer: Layer) -> str:
         f"{n} {dx * layer.media.width:.4f} {dy * layer.media.height:.4f} 0 0 0\n" for n, (dx, dy) in enumerate(rows)
     )
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
-    place = shop.cache / "motion" / name[:2] / f"{name}.trf"
+    place = cache / "motion" / name[:2] / f"{name}.trf"
     if not place.exists():
         with keeping.whole_file(place) as part:
             part.path.write_text(text)

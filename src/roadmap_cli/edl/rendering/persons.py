@@ -9,16 +9,15 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from roadmap_cli.core import records
 from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.edl import programs
 from roadmap_cli.edl.rendering import graph, keeping
+from roadmap_cli.edl.rendering.able import Able
 from roadmap_cli.edl.rendering.pieces import Layer, Piece
-
-if TYPE_CHECKING:
-    from roadmap_cli.edl.rendering.encoding import Workshop
 
 METHOD = "persons-1"
 _WIDTH, _HEIGHT = 256, 144
@@ -64,21 +63,21 @@ def identity(mask: Mask | None) -> dict[str, Any]:
     return {"persons": METHOD if mask else "box"}
 
 
-def prepared(shop: Workshop, piece: Piece) -> dict[str, str]:
+def prepared(able: Able, cache: Path, mask: Mask | None, piece: Piece) -> dict[str, str]:
     """Files of masks for layers with a person, by ``mask`` and the layer's number: ``WIDTHxHEIGHT:path``.
 
     "" where nobody is to be seen; none where the model is unsure.
     """
     found = {}
     for number, layer in enumerate(piece.layers):
-        if layer.masked and shop.mask:
-            name = _masks(shop, layer, shop.mask)
+        if layer.masked and mask:
+            name = _masks(able, cache, layer, mask)
             if name is not None:
                 found[f"mask{number}"] = f"{_WIDTH}x{_HEIGHT}:{name}" if name else ""
     return found
 
 
-def _masks(shop: Workshop, layer: Layer, mask: Mask) -> str | None:
+def _masks(able: Able, cache: Path, layer: Layer, mask: Mask) -> str | None:
     import numpy
 
     told = {
@@ -86,12 +85,12 @@ def _masks(shop: Workshop, layer: Layer, mask: Mask) -> str | None:
         "range": [layer.first, layer.end],
     }  # fmt: skip
     name = hashlib.sha256(records.canonical(told)).hexdigest()
-    place = shop.cache / "masks" / name[:2] / f"{name}.gray"
+    place = cache / "masks" / name[:2] / f"{name}.gray"
     with keeping.locked(place):
         note = keeping.kept(place)
         if note is None:
             try:
-                made = numpy.array(list(_each(shop, layer, mask)), dtype=numpy.float32)
+                made = numpy.array(list(_each(able, layer, mask)), dtype=numpy.float32)
             except RoadmapError as error:
                 if error.exit.name != "UNAVAILABLE":
                     raise
@@ -105,7 +104,7 @@ def _masks(shop: Workshop, layer: Layer, mask: Mask) -> str | None:
     return f"masks/{name[:2]}/{place.name}" if note.get("sure") else None
 
 
-def _each(shop: Workshop, layer: Layer, mask: Mask) -> Any:
+def _each(able: Able, layer: Layer, mask: Mask) -> Any:
     import numpy
 
     media = layer.media
@@ -114,7 +113,7 @@ def _each(shop: Workshop, layer: Layer, mask: Mask) -> Any:
     options, filters = graph.entering(replace(layer, effects={}))
     filters += [f"scale={width}:{height}:flags=area", "format=rgb24"]
     command = [
-        shop.able.found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", *options,
+        able.found.ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", *options,
         "-protocol_whitelist", "file,pipe,crypto,data", "-i", f"file:{media.path}",
         "-map", f"0:{media.video_index}", "-vf", ",".join(filters), "-fps_mode", "passthrough",
         "-f", "rawvideo", "pipe:1",

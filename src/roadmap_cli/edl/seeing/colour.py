@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.edl.cuts.smaller import CHROMA_GAIN, LUMA_GAIN
+from roadmap_cli.edl.seeing.decoding import CHROMA_GAIN, LUMA_GAIN
 from roadmap_cli.edl.seeing.light import percentile
 
 #: Luma (0 to 255) between which a pixel's colour means something.

@@ -20,6 +20,8 @@ from roadmap_cli.edl import high_range, programs, timecode
 from roadmap_cli.edl.probe import Media, pictures
 from roadmap_cli.edl.programs import Programs
 
+#: From studio range, as video is stored, to full range.
+LUMA_GAIN, CHROMA_GAIN = 255 / 219, 255 / 224
 #: The longer side of a small picture.
 LONG_SIDE = 320
 #: Pictures handed on at a time: 2 MB.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from roadmap_cli.edl.cuts.smaller import LUMA_GAIN
+from roadmap_cli.edl.seeing.decoding import LUMA_GAIN
 from roadmap_cli.edl.seeing.motion import quick
 
 #: Full-range code values below which a pixel is black to the eye, and above which it is burnt out.

@@ -12,11 +12,10 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.edl.cuts.smaller import LUMA_GAIN
 from roadmap_cli.edl.seeing import light, motion
 from roadmap_cli.edl.seeing.colour import Colours
 from roadmap_cli.edl.seeing.composition import Layout
-from roadmap_cli.edl.seeing.decoding import Picture
+from roadmap_cli.edl.seeing.decoding import LUMA_GAIN, Picture
 
 #: Every so many frames sharpness and the histogram are looked at.
 SHARP_STEP = 3

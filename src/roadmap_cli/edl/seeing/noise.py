@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from roadmap_cli.edl.cuts.smaller import LUMA_GAIN
+from roadmap_cli.edl.seeing.decoding import LUMA_GAIN
 
 _BLOCK = 16
 #: Mean luma in studio range between which noise is not cut off at black or white.
