@@ -85,6 +85,16 @@ if [ ! -f "$stamp" ] || ! cmp -s "$lock" "$stamp"; then
     cp "$lock" "$stamp"
 fi
 
+# -- models: kept in a folder of the checkout's that tests and examples share; most systems need no more ---------------
+
+if [ "$profile" != build ]; then
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    (umask 077 && "$venv/bin/python" -c 'from pyrage import x25519; print(x25519.Identity.generate())' >"$scratch/identity")
+    ROADMAP_STATE=$scratch/state.db ROADMAP_IDENTITY=$scratch/identity ROADMAP_MODELS=${ROADMAP_MODELS:-$root/.cache/models} \
+        "$root/bin/slm-models" pull --quiet >/dev/null
+fi
+
 # -- llama.cpp: built once, kept as a wheel under its version, flags and processor -----------------------------------------
 
 tag=$("$venv/bin/python" -c 'import sys, hashlib, platform; print("%s-cp%d%d-%s-%s" % (sys.argv[1], *sys.version_info[:2], platform.machine(), hashlib.sha256("\n".join(sys.argv[2:]).encode()).hexdigest()[:12]))' "$llama" "$flags" "$processor")
@@ -92,12 +102,25 @@ stamp=$venv/.ready-llama
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$tag" ]; then
     wheels=$cache/wheels/llama-cpp-python-$tag
     if [ -z "$(find "$wheels" -name '*.whl' 2>/dev/null)" ]; then
-        say "building llama.cpp once (about six minutes on two cores)"
-        mkdir -p "$wheels.part.$$"
         log=$cache/wheels/build.log
+        say "building llama.cpp once, about six minutes on two quiet cores; all but slm-run, slm-chat and slm-serve works by now"
+        say "what it says goes to $log"
+        mkdir -p "$wheels.part.$$"
         CMAKE_BUILD_PARALLEL_LEVEL=$(nproc 2>/dev/null || echo 2) CMAKE_ARGS="$flags" \
-            "$venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-cache-dir \
-            -w "$wheels.part.$$" "llama-cpp-python==$llama" >"$log" 2>&1 || {
+            setsid "$venv/bin/python" -m pip wheel --verbose --disable-pip-version-check --no-deps --no-cache-dir \
+            -w "$wheels.part.$$" "llama-cpp-python==$llama" >"$log" 2>&1 &
+        builder=$!
+        trap 'kill -- "-$builder" 2>/dev/null; exit 130' INT TERM
+        waited=0
+        while kill -0 "$builder" 2>/dev/null; do
+            sleep 2
+            waited=$((waited + 2))
+            # shellcheck disable=SC2015  # a step that is not told yet is no failure
+            [ $((waited % 30)) = 0 ] && told=$(sed -n 's/^ *\[ *\([0-9]*%\|[0-9]*\/[0-9]*\)\].*/\1/p' "$log" | tail -n 1) &&
+                [ -n "$told" ] && say "llama.cpp: $told" || :
+        done
+        trap - INT TERM
+        wait "$builder" || {
             tail -n 20 "$log" >&2
             say "the build failed; the whole log is $log"
             exit 69
@@ -108,13 +131,3 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$tag" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$wheels"/*.whl
     echo "$tag" >"$stamp"
 fi
-
-[ "$profile" = build ] && exit 0
-
-# -- models: kept in a folder of the checkout's that tests and examples share ------------------------------------------------
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-(umask 077 && "$venv/bin/python" -c 'from pyrage import x25519; print(x25519.Identity.generate())' >"$scratch/identity")
-ROADMAP_STATE=$scratch/state.db ROADMAP_IDENTITY=$scratch/identity ROADMAP_MODELS=${ROADMAP_MODELS:-$root/.cache/models} \
-    "$root/bin/slm-models" pull --quiet >/dev/null

@@ -7,6 +7,7 @@ import keyword
 import sys
 from collections.abc import Sequence
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import Exit
 
 
@@ -23,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name and module.startswith(error.name):
             return _unknown(name)
-        return _say(Exit.UNAVAILABLE, f"{name}: error: the Python package {error.name!r} is missing", "make setup")
+        missing = error.name or "of its own"
+        words = f"{name}: error: the Python package {missing!r} is missing"
+        return _say(Exit.UNAVAILABLE, words, packages.mend(missing))
     code: int = command.main(rest)
     return code
 

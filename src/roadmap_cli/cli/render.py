@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from roadmap_cli.cli.terminal import CONTROLS, console, visible
 from roadmap_cli.core.records import Record
 from roadmap_cli.core.stream import Writer, parse
 
+if TYPE_CHECKING:
+    from threading import Timer
+
 #: Draws records on a terminal: takes them all, and a rich console.
 Picture = Callable[[Sequence[Record], Any], None]
 _DEFAULT_COLUMNS = ("kind", "id", "at")
 _HELD_ROWS = 1000
+#: The first rows of a stream wait for one another so long, in seconds, and are at most so many: columns fit them all.
+_TOGETHER_S, _TOGETHER_ROWS = 0.15, 50
 
 
 class Output(Protocol):
@@ -85,7 +91,10 @@ class PlainOutput:
 
 
 class PrettyOutput:
-    """For a person's eyes: a table, or the command's own picture. Rows appear as they come when the command streams."""
+    """For a person's eyes: a table, or the command's own picture. Rows appear as they come when the command streams.
+
+    What comes of a stream in the first moment is shown together, so that its columns are wide enough for all of it.
+    """
 
     def __init__(
         self,
@@ -96,6 +105,8 @@ class PrettyOutput:
         streams: bool,
         picture: Picture | None,
     ) -> None:
+        from threading import RLock
+
         self._text = TextIOWrapper(stream, encoding="utf-8", errors="replace", write_through=True)
         self._console = console(self._text, environ, colour)
         self._columns = tuple(columns) or _DEFAULT_COLUMNS
@@ -103,11 +114,14 @@ class PrettyOutput:
         self._picture = picture
         self._held: list[Record] = []
         self._widths: list[int] = []
+        self._first: Timer | None = None
+        self._lock = RLock()
 
     def write(self, record: Record) -> None:
         """Show a record now, or hold it for the table or picture."""
         if self._streams:
-            self._row(record)
+            with self._lock:
+                self._stream(record)
             return
         self._held.append(record)
         if len(self._held) >= _HELD_ROWS and self._picture is None:
@@ -118,13 +132,17 @@ class PrettyOutput:
         self.write(parse(line))
 
     def rest(self) -> None:
-        """A table is shown when it is whole."""
+        """A table is shown when it is whole; of a stream everything is shown before a wait."""
+        if self._streams:
+            self._begin()
 
     def deliver(self) -> None:
         """A table is shown when it is whole."""
 
     def close(self) -> None:
         """Show what is held."""
+        if self._streams:
+            self._begin()
         if self._held:
             if self._picture:
                 self._picture(self._held, self._console)
@@ -133,20 +151,58 @@ class PrettyOutput:
         self._text.flush()
         self._text.detach()
 
+    def _stream(self, record: Record) -> None:
+        """Show a row, or hold it for a moment if it is among the first."""
+        if self._widths:
+            self._row(record)
+            return
+        self._held.append(record)
+        if len(self._held) >= _TOGETHER_ROWS:
+            self._begin()
+        elif self._first is None:
+            from threading import Timer
+
+            self._first = Timer(_TOGETHER_S, self._in_time)
+            self._first.daemon = True
+            self._first.start()
+
+    def _in_time(self) -> None:
+        """The moment is over. A terminal that is gone is met by the next row."""
+        with suppress(OSError, ValueError):
+            self._begin()
+
+    def _begin(self) -> None:
+        """Show the first rows of a stream."""
+        with self._lock:
+            if self._first is not None:
+                self._first.cancel()
+                self._first = None
+            held, self._held = self._held, []
+            rows = [self._cells(record) for record in held if not self._foreign(record)]
+            if rows and not self._widths:
+                self._widths = [max(map(len, column)) for column in zip(self._columns, *rows, strict=True)]
+                self._line(
+                    "  ".join(name.ljust(wide) for name, wide in zip(self._columns, self._widths, strict=True)), "bold"
+                )
+            for record in held:
+                self._row(record)
+
+    def _foreign(self, record: Record) -> bool:
+        """Whether it is of another kind than the table is for."""
+        declared = set(self._columns) - set(_DEFAULT_COLUMNS)
+        return bool(declared) and not declared & record.keys()
+
+    def _cells(self, record: Record) -> list[str]:
+        return [one_line(record.get(name)) for name in self._columns]
+
     def _row(self, record: Record) -> None:
         """One line at once: columns as wide as anything in them so far, the last one cut at the terminal's edge."""
-        declared = set(self._columns) - set(_DEFAULT_COLUMNS)
-        if declared and not declared & record.keys():  # of another kind than the table is for
+        if self._foreign(record):
             told = {name: value for name, value in record.items() if name not in _DEFAULT_COLUMNS}
             pairs = (f"{name} {one_line(value)}" for name, value in told.items())
             self._line(f"{one_line(record.get('kind', ''))}  {', '.join(pairs)}")
             return
-        cells = [one_line(record.get(name)) for name in self._columns]
-        if not self._widths:
-            self._widths = [max(len(name), len(text)) for name, text in zip(self._columns, cells, strict=True)]
-            self._line(
-                "  ".join(name.ljust(wide) for name, wide in zip(self._columns, self._widths, strict=True)), "bold"
-            )
+        cells = self._cells(record)
         self._widths = [max(wide, len(text)) for wide, text in zip(self._widths, cells, strict=True)]
         self._line("  ".join(text.ljust(wide) for text, wide in zip(cells, self._widths, strict=True)).rstrip())
 

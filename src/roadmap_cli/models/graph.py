@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import CannotCreate, DataError, Unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def build(recipe: str, weights: Path, target: Path) -> None:
     try:
         import onnx
     except ImportError:
-        raise Unavailable("the package onnx is needed once, to build the model", hint="pip install onnx") from None
+        raise Unavailable("the package onnx is needed once, to build the model", hint=packages.mend("onnx")) from None
     model = _made(recipe, weights)
     onnx.checker.check_model(model)
     try:

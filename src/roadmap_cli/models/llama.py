@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import DataError, InputMissing, Unavailable, UsageError
 from roadmap_cli.models.chat import Infill, Options
 
@@ -36,7 +37,9 @@ def library() -> Any:
     try:
         import llama_cpp
     except (ImportError, OSError, RuntimeError) as error:
-        raise Unavailable(f"llama-cpp-python does not load: {error}", hint="make install", code="no_llama") from error
+        raise Unavailable(
+            f"llama-cpp-python does not load: {error}", hint=packages.mend("llama-cpp-python"), code="no_llama"
+        ) from error
     if _Log.callback is None:
         _Log.callback = llama_cpp.llama_log_callback(_Log.take)
         llama_cpp.llama_log_set(_Log.callback, ctypes.c_void_p(0))

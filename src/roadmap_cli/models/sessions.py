@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import DataError, RoadmapError, Unavailable
 from roadmap_cli.models import registry
 
@@ -25,7 +26,7 @@ def onnx(model: str | bytes, where: Path, threads: int, *, outside: Mapping[str,
     try:
         import onnxruntime
     except ImportError:
-        raise Unavailable("onnxruntime is missing", hint="make install", code="no_onnxruntime") from None
+        raise Unavailable("onnxruntime is missing", hint=packages.mend("onnxruntime"), code="no_onnxruntime") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -52,7 +53,7 @@ def litert(path: Path, threads: int = 1) -> Callable[[Any], list[Any]]:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
-        raise Unavailable("ai-edge-litert is missing", hint="make install", code="no_litert") from None
+        raise Unavailable("ai-edge-litert is missing", hint=packages.mend("ai-edge-litert"), code="no_litert") from None
     with _silent():
         try:
             interpreter = Interpreter(str(path), num_threads=threads)

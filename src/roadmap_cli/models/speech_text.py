@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import ConfigError, DataError, Unavailable
 from roadmap_cli.models import processors, registry
 
@@ -74,7 +75,9 @@ class Transcriber:
             import ctranslate2
             from tokenizers import Tokenizer
         except ImportError:
-            raise Unavailable("ctranslate2 is missing", hint="pip install ctranslate2", code="no_ctranslate2") from None
+            raise Unavailable(
+                "ctranslate2 is missing", hint=packages.mend("ctranslate2"), code="no_ctranslate2"
+            ) from None
         try:
             held = _joined(weights.files)
             self._tokenizer = Tokenizer.from_str(held["tokenizer.json"].decode())

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.state.keys import KeySource
 
@@ -78,9 +79,10 @@ def examine(
     """Look at what all families share, then at what each of these needs. Never raises a RoadmapError."""
     named = list(families)
     yield _python()
+    modules = {module: package for family in ("", *named) for module, package in PACKAGES[family].items()}
+    for module, package in modules.items():
+        yield _package(module, package)
     for family in ("", *named):
-        for module, package in PACKAGES[family].items():
-            yield _package(module, package)
         for program, package in PROGRAMS[family].items():
             yield _program(program, package, environ)
     yield from _key_and_state(state, keys, wait_s)
@@ -103,7 +105,7 @@ def _python() -> Finding:
 
 def _package(module: str, package: str) -> Finding:
     if importlib.util.find_spec(module) is None:
-        return Finding(f"package.{package}", False, "not installed", f"{sys.executable} -m pip install {package}")
+        return Finding(f"package.{package}", False, "not installed", packages.mend(package))
     try:
         version = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

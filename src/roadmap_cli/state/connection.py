@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import ConfigError, Unavailable
 from roadmap_cli.state import failures, files
 
@@ -195,7 +196,7 @@ def load_vectors(connection: Connection) -> None:
     found = find_spec("sqlite_vec")
     place = next(iter(found.submodule_search_locations or ()), None) if found else None
     if place is None:
-        raise Unavailable("sqlite-vec is not installed", hint="python -m pip install sqlite-vec")
+        raise Unavailable("sqlite-vec is not installed", hint=packages.mend("sqlite-vec"))
     library = os.path.join(place, "vec0" + {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so"))
     connection.enable_load_extension(True)
     try:

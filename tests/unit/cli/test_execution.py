@@ -324,3 +324,48 @@ def called():
     done = subprocess.run([sys.executable, "-c", slow, "--fail", "yes"], input=item(1), capture_output=True, timeout=15,
                           check=False)  # fmt: skip
     assert (done.returncode, done.stderr, b"not cleared" in done.stdout) == (143, b"cleaned up\n", False)
+
+
+LISTED = FILTER.replace('effects=("files",))', 'columns=("name", "size"))')
+
+
+def test_a_table_of_a_stream_is_in_line_whatever_its_first_row_is() -> None:
+    items = b"".join(
+        json.dumps({"kind": "t.item", "id": str(n), "name": "x" * n, "size": n}).encode() + b"\n" for n in (1, 30, 4)
+    )
+    done = subprocess.run([sys.executable, "-c", LISTED, "--pretty"], input=items, capture_output=True, check=True)
+    lines = done.stdout.decode().splitlines()
+    assert [len(line) - len(line.split()[1]) for line in lines] == [32] * 4
+
+
+def test_a_row_of_a_stream_is_shown_though_no_other_comes() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTED, "--pretty"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b'{"kind":"t.item","id":"1","name":"alone","size":1}\n')
+    process.stdin.flush()
+    assert process.stdout.readline().split() == [b"name", b"size"]
+    assert process.stdout.readline().split() == [b"alone", b"1"]
+    process.stdin.close()
+    assert process.wait(timeout=30) == 0
+
+
+def test_replies_are_whole_on_a_terminal_and_harmless() -> None:
+    """What was asked, the text with its lines, what it took; an error record is one line."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    from roadmap_cli.cli.replies import Replies
+
+    shown = StringIO()
+    replies = Replies(Console(file=shown, width=40, highlight=False))
+    replies.add({"kind": "slm.reply", "prompt": "Say [bold]hi[/bold]", "text": "one two three four five six seven eight nine\n\x1b[2J", "completion_tokens": 1, "latency_ms": 1500,
+                 "model": "m", "finish": "length"})  # fmt: skip
+    replies.add({"kind": "error", "message": "no"})
+    assert shown.getvalue().splitlines() == [
+        "Say [bold]hi[/bold]", "one two three four five six seven eight ", "nine", "\\x1b[2J",
+        "1 token, 1.5 s, m, cut off: --max-tokens", "", "kind error, message no",
+    ]  # fmt: skip

@@ -71,8 +71,12 @@ def talk(run: Run, fresh: str | None, resume: str | None, system: str | None, **
         return
     from itertools import chain
 
+    from roadmap_cli.slm.chat import orders
+
     with _opened(run, fresh, resume, system, options) as talking:
         for line in chain([first], lines):
+            if line.split()[0] in orders.NAMES:
+                run.warn(f"{line.split()[0]} is an order on a terminal only: here the model is told it")
             with run.item():
                 yield talking.answer(line)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from roadmap_cli.slm.resume import Answered
 
 
+def _replies(console: Any) -> Any:
+    from roadmap_cli.cli.replies import Replies
+
+    return Replies(console)
+
+
 @command(
     reads="slm.prompt",
     writes="slm.reply",
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     state="write",
     effects="network",
     columns=("prompt_tokens", "completion_tokens", "latency_ms", "text"),
+    drawing=_replies,
     examples={
         "Answer a file of prompts": (
             "head -n 2 examples/prompts.jsonl | slm-run --max-tokens 8 | jq -r '.custom_id, .model, has(\"text\")'"

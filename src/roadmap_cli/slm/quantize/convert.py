@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import CannotCreate, DataError, InputMissing, Unavailable
 from roadmap_cli.slm.quantize import place, safetensors
 from roadmap_cli.slm.quantize.safetensors import Entry
@@ -88,7 +89,7 @@ def _write(
     try:
         import gguf
     except ImportError as error:
-        raise Unavailable(f"gguf does not load: {error}", hint="pip install gguf", code="no_gguf") from error
+        raise Unavailable(f"gguf does not load: {error}", hint=packages.mend("gguf"), code="no_gguf") from error
     writer = gguf.GGUFWriter(part, architecture)
     heads, kv_heads = _settings(writer, folder, config)
     factors = _stretch(writer, config, folder)

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from roadmap_cli.core import packages
 from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
 
@@ -136,5 +137,5 @@ def _engine() -> Any:
     try:
         import cedarpy
     except ImportError:
-        raise Unavailable("the policy engine is not installed", hint="pip install cedarpy") from None
+        raise Unavailable("the policy engine is not installed", hint=packages.mend("cedarpy")) from None
     return cedarpy
