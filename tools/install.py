@@ -74,7 +74,20 @@ def install(there: Path, prefix: Path, python: str, llama: Path | None, lock: Pa
         link.symlink_to(f"../lib/{NAME}/bin/{name}")
         made.append(link)
     (home / "MANIFEST").write_text("".join(f"{path.relative_to(there)}\n" for path in sorted(made)))
+    print(installed(prefix, os.environ.get("PATH", "")))
     return 0
+
+
+def installed(prefix: Path, path: str) -> str:
+    """What to do next, for a person who has just installed it."""
+    ready = str(prefix / "bin") in path.split(os.pathsep)
+    return "\n".join([
+        f"installed below {prefix}.",
+        *([] if ready else [f"  PATH={prefix}/bin:$PATH   finds the commands: put it into your shell's profile"]),
+        "  roadmap-doctor           tells what is missing, and the command that brings it",
+        "  slm-models pull          fetches the models, once",
+        f"  man roadmap              is the way in; examples are in {prefix}/share/doc/{NAME}/examples",
+    ])  # fmt: skip
 
 
 def environment(place: Path, known: Path, python: str, llama: Path | None, lock: Path) -> None:

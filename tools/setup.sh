@@ -97,6 +97,10 @@ fi
 
 # -- llama.cpp: built once, kept as a wheel under its version, flags and processor -----------------------------------------
 
+if [ "${ROADMAP_LLAMA:-}" = no ]; then
+    say "without llama.cpp, as ROADMAP_LLAMA=no says: slm-run and slm-chat can ask servers only"
+    exit 0
+fi
 tag=$("$venv/bin/python" -c 'import sys, hashlib, platform; print("%s-cp%d%d-%s-%s" % (sys.argv[1], *sys.version_info[:2], platform.machine(), hashlib.sha256("\n".join(sys.argv[2:]).encode()).hexdigest()[:12]))' "$llama" "$flags" "$processor")
 stamp=$venv/.ready-llama
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$tag" ]; then

@@ -133,6 +133,13 @@ def test_uninstall_takes_what_it_brought_and_nothing_else(prefix: Path, capsys: 
     assert install.uninstall(prefix) == 1
 
 
+def test_what_to_do_next_is_said_and_the_path_only_where_it_is_needed() -> None:
+    said = install.installed(Path("/opt/x"), "/usr/bin:/bin")
+    assert "PATH=/opt/x/bin:$PATH" in said
+    assert "/opt/x/share/doc/roadmap-cli/examples" in said
+    assert "PATH=" not in install.installed(Path("/opt/x"), "/opt/x/bin:/bin")
+
+
 def test_nothing_is_removed_by_a_manifest_that_was_changed(prefix: Path) -> None:
     (prefix.parent / "precious").write_text("x")
     manifest = prefix / "lib/roadmap-cli/MANIFEST"
