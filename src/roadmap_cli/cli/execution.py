@@ -36,8 +36,17 @@ class Terminated(BaseException):
         super().__init__()
         self._dropped = dropped
 
+    def drop(self) -> None:
+        """Say that it goes no further, once."""
+        dropped, self._dropped = self._dropped, _nothing
+        dropped()
+
     def __del__(self) -> None:
-        self._dropped()
+        self.drop()
+
+
+def _nothing() -> None:
+    """What a Terminated has left to say that has said it."""
 
 
 def execute(name: str, parser: Callable[..., click.Command], arguments: Sequence[str]) -> int:
@@ -281,14 +290,19 @@ def _abandon_stdout() -> None:
 def _signals() -> Generator[None]:
     """SIGINT and SIGTERM raise, so that `finally` runs; a second SIGINT ends at once."""
 
-    over = False
+    over = dropped = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         raise KeyboardInterrupt
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated(lambda: once_more(signal.SIGTERM))
+        raise Terminated(lost)
+
+    def lost() -> None:
+        nonlocal dropped
+        dropped = True
+        once_more(signal.SIGTERM)
 
     def once_more(number: int) -> None:
         """Send a signal again, a little later, unless the command has ended by now."""
@@ -309,22 +323,35 @@ def _signals() -> Generator[None]:
         if isinstance(unraisable.exc_value, KeyboardInterrupt):
             signal.signal(signal.SIGINT, interrupt)
             once_more(signal.SIGINT)
-        elif not isinstance(unraisable.exc_value, Terminated):  # that one cares for itself
+        elif isinstance(unraisable.exc_value, Terminated):
+            unraisable.exc_value.drop()
+        else:
             sys.__unraisablehook__(unraisable)
+
+    def printed(kind: type[BaseException], error: BaseException, place: Any) -> None:
+        """C code that prints an error instead of handing it on keeps it, too: it does not die."""
+        if isinstance(error, Terminated):
+            error.drop()
+        else:
+            sys.__excepthook__(kind, error, place)
 
     previous: dict[int, Any] = {}
     try:
         for number, handler in ((signal.SIGINT, interrupt), (signal.SIGTERM, terminate)):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 previous[number] = signal.signal(number, handler)
-        sys.unraisablehook = again
+        sys.unraisablehook, sys.excepthook = again, printed
     except ValueError:  # not in the main thread: the embedder handles signals
         previous = {}
     try:
         yield
+    except Exception as error:
+        if dropped:  # what was being imported or called was cut short by it, and failed for that
+            raise Terminated(_nothing) from error
+        raise
     finally:
         over = True
         if sys.unraisablehook is again:
-            sys.unraisablehook = sys.__unraisablehook__
+            sys.unraisablehook, sys.excepthook = sys.__unraisablehook__, sys.__excepthook__
         for restored, handler in previous.items():
             signal.signal(restored, handler)
