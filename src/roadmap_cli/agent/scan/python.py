@@ -65,7 +65,7 @@ def scan(text: str | bytes, ground: Ground, *, file: str = "", depth: int = 0) -
 
 def look(text: str | bytes, ground: Ground, *, file: str = "", depth: int = 0, links: Links | None = None) -> Looked:
     """The same, with what ties it to the project's other files. `links` is what those give."""
-    judge = Judge(ground, [])
+    judge = Judge(ground, scan, [])
     if len(text) > SIZE_LIMIT:
         judge.add("unknown", "medium", "the file is too long to be read", Spot(1, 1, "it"), asks=True)
         return Looked(judge.found)
