@@ -162,7 +162,7 @@ class Reader:
         if known is None and name.startswith("mkfs"):
             known = (("control", "-"),)
         if known is None:
-            self._unknown_program(path, name, words, spot, line)
+            self._unknown_program(path, words, spot, line)
             return
         operands = operands_of(name, words[1:])
         for verb, which in known:
@@ -173,7 +173,7 @@ class Reader:
             elif verb != "none":
                 self._use(verb, which, name, operands, spot, line)
 
-    def _unknown_program(self, path: str, name: str, words: list[Value], spot: Spot, line: str) -> None:
+    def _unknown_program(self, path: str, words: list[Value], spot: Spot, line: str) -> None:
         if path.startswith(("./", "../", self.judge.ground.project + "/")) or (
             "/" in path and self.judge.ground.scope(path) == "project"
         ):
