@@ -39,19 +39,13 @@ class Attempt:
     before: Record
     signatures: list[Signature]
     excluded: set[str]
-    judge: Judge | None = None
+    judge: Judge
     arms: list[Arm] = field(default_factory=list)
     suspicion: Record | None = None
     lines: Mapping[str, Any] = field(default_factory=dict)
     plausible: list[Plausible] = field(default_factory=list)
     searched_on: bool = False
     hypotheses: Sequence[Hypothesis] = ()
-
-    @property
-    def judged(self) -> Judge:
-        """The judge."""
-        assert self.judge is not None
-        return self.judge
 
 
 def construct_of(project: Project, candidate: Candidate) -> str:

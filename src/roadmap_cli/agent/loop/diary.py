@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.agent import journal
-from roadmap_cli.agent.report import Report
+from roadmap_cli.agent.loop.report import Report
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record
 
