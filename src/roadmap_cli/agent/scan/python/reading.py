@@ -145,14 +145,14 @@ class Reader:
         methods = capabilities.method_names()
         if self.flow.links.uses:
             methods |= {name.rpartition(".")[2] for name in self.flow.links.uses}
-        aliases = self.aliases
+        aliases, reaching = self.aliases, self.reaching
         for call, scope in self.program.calls:
             function = call.func
             if isinstance(function, ast.Name):
                 if function.id not in aliases and function.id not in methods:
                     continue
             elif isinstance(function, ast.Attribute) and not (
-                function.attr in methods or self.reaching.from_import(function)
+                function.attr in methods or reaching.from_import(function)
             ):
                 continue
             for value in self.flow.of(function, scope):
@@ -164,16 +164,16 @@ class Reader:
         for node, scope, parent in self.program.loads:
             if isinstance(node, ast.Name):
                 if node.id in self.carriers:
-                    self.reaching.handed_on(node, scope, parent)
+                    reaching.handed_on(node, scope, parent)
             elif isinstance(node, ast.Attribute):
-                self.reaching.reached(node, scope, parent)
+                reaching.reached(node, scope, parent)
             else:
-                self.reaching.looked_up(node, scope, parent)
+                reaching.looked_up(node, scope, parent)
         for statement, scope in self.program.statements:
             if isinstance(statement, ast.For | ast.AsyncFor):
                 for known in self.flow.names(statement.iter, scope) if isinstance(statement.iter, ast.Name) else ():
                     if known.name == "os.environ":
-                        self.judge.plain("environment", self.reaching.spot(statement.iter, "os.environ"))
+                        self.judge.plain("environment", reaching.spot(statement.iter, "os.environ"))
         if self.flow.exhausted:
             self.judge.add("unknown", "medium", "the file is too involved to be followed", Spot(1, 1, "it"), asks=True)
 

@@ -12,7 +12,7 @@ from roadmap_cli.agent.scan.program import Scope
 from roadmap_cli.agent.scan.values import Const, Name, Text, Unknown, Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Site:
     """A place in a program where `value` is called; `depth` is how deeply the program is nested in another text."""
 
