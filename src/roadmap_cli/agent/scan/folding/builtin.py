@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
+from roadmap_cli.agent.scan.evaluation import Evaluation
 from roadmap_cli.agent.scan.folding.encodings import decoded_text
-from roadmap_cli.agent.scan.folding.evaluation import FAILURES, Evaluation, Work, first
+from roadmap_cli.agent.scan.folding.work import FAILURES, Work, first
 from roadmap_cli.agent.scan.program import Scope
 from roadmap_cli.agent.scan.values import Const, Mapping, Name, Sequence, Text, Unknown, Value, at_key
 

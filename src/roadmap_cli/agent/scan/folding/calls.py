@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
+from roadmap_cli.agent.scan.evaluation import Evaluation
 from roadmap_cli.agent.scan.folding import builtin, encodings, paths, texts
 from roadmap_cli.agent.scan.folding.builtin import dict_method
 from roadmap_cli.agent.scan.folding.encodings import DECODERS, ENCODERS, bytes_method, decoded
-from roadmap_cli.agent.scan.folding.evaluation import Evaluation, Work, first, given_back
 from roadmap_cli.agent.scan.folding.paths import path_method
 from roadmap_cli.agent.scan.folding.texts import STRING_METHODS, string_method
+from roadmap_cli.agent.scan.folding.work import Work, first, given_back
 from roadmap_cli.agent.scan.program import Scope
 from roadmap_cli.agent.scan.values import Const, Made, Name, Sequence, Text, Unknown, Value
 

@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from roadmap_cli.agent.scan.folding.evaluation import FAILURES, LIMIT, Evaluation, Work, first
+from roadmap_cli.agent.scan.evaluation import Evaluation
+from roadmap_cli.agent.scan.folding.work import FAILURES, LIMIT, Work, first
 from roadmap_cli.agent.scan.program import Scope
 from roadmap_cli.agent.scan.values import Const, Name, Text, Unknown, Value
 

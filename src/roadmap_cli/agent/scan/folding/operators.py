@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from roadmap_cli.agent.scan.folding.evaluation import FAILURES, LIMIT
 from roadmap_cli.agent.scan.folding.paths import path_join
 from roadmap_cli.agent.scan.folding.texts import joined
+from roadmap_cli.agent.scan.folding.work import FAILURES, LIMIT
 from roadmap_cli.agent.scan.values import Const, Sequence, Text, Unknown, Value
 
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from roadmap_cli.agent.scan.folding.evaluation import Evaluation, Work, first, given_back
+from roadmap_cli.agent.scan.evaluation import Evaluation
+from roadmap_cli.agent.scan.folding.work import Work, first, given_back
 from roadmap_cli.agent.scan.program import Scope
 from roadmap_cli.agent.scan.values import Const, Made, Name, Sequence, Text, Unknown, Value
 

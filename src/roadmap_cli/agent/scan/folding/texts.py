@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from roadmap_cli.agent.scan.folding.evaluation import FAILURES, LIMIT, Evaluation, Work, first
+from roadmap_cli.agent.scan.evaluation import Evaluation
+from roadmap_cli.agent.scan.folding.work import FAILURES, LIMIT, Work, first
 from roadmap_cli.agent.scan.program import Scope
 from roadmap_cli.agent.scan.values import Const, Name, Sequence, Text, Unknown, Value
 

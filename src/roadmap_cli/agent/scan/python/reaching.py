@@ -6,8 +6,9 @@ import ast
 
 from roadmap_cli.agent.scan import capabilities
 from roadmap_cli.agent.scan.capabilities import VERBS
-from roadmap_cli.agent.scan.dataflow import GRAVE_MODULES, Flow
+from roadmap_cli.agent.scan.dataflow import Flow
 from roadmap_cli.agent.scan.judge import Judge, Spot
+from roadmap_cli.agent.scan.names import GRAVE_MODULES
 from roadmap_cli.agent.scan.program import Program, Scope
 from roadmap_cli.agent.scan.python.site import last_name, shown
 from roadmap_cli.agent.scan.values import Name, Text, Unknown, Value

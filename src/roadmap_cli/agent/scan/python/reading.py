@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from roadmap_cli.agent.scan import capabilities
 from roadmap_cli.agent.scan.capabilities import SPECIAL, VERBS, Use
-from roadmap_cli.agent.scan.dataflow import GRAVE_MODULES, Flow, Links
+from roadmap_cli.agent.scan.dataflow import Flow, Links
 from roadmap_cli.agent.scan.finding import Finding, ordered
 from roadmap_cli.agent.scan.judge import Judge, Spot
+from roadmap_cli.agent.scan.names import GRAVE_MODULES
 from roadmap_cli.agent.scan.places import Ground
 from roadmap_cli.agent.scan.program import Program, Scope, read
 from roadmap_cli.agent.scan.python.code import code, module, unpickle

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from roadmap_cli.agent.scan import capabilities
 from roadmap_cli.agent.scan.capabilities import VERBS, Use
-from roadmap_cli.agent.scan.dataflow import GRAVE_MODULES
+from roadmap_cli.agent.scan.names import GRAVE_MODULES
 from roadmap_cli.agent.scan.python.running import subprocess
 from roadmap_cli.agent.scan.python.site import Site, as_text
 from roadmap_cli.agent.scan.values import Name, Text, Unknown, Value, flat

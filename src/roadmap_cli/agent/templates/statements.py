@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from roadmap_cli.agent.source import Edit, Scope, Source
-from roadmap_cli.agent.templates import expressions
+from roadmap_cli.agent.templates.expressions import expressions
 
 _AUGMENTED = {
     "+=": ("-=", "=", "*=", "//=", "|="), "-=": ("+=", "=", "//=", "*=", "%=", "/="),

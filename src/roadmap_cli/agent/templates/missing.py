@@ -14,47 +14,11 @@ import string
 from collections.abc import Iterator, Sequence
 
 from roadmap_cli.agent.source import Edit, Source
-from roadmap_cli.agent.vocabulary import NUMBERS, ROWS, TEXTS, Vocabulary, enclosing_targets
+from roadmap_cli.agent.templates.usual import USUAL_ARGUMENTS, calls_around
+from roadmap_cli.agent.templates.vocabulary import NUMBERS, ROWS, TEXTS, Vocabulary, enclosing_targets
 
 _SIMPLE = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Dict, ast.JoinedStr,
            ast.ListComp, ast.Set, ast.SetComp, ast.DictComp, ast.GeneratorExp)  # fmt: skip
-_WRAP_NUMBER = (("abs({})", 1.6), ("int({})", 0.7), ("str({})", 0.7), ("round({})", 0.6), ("float({})", 0.2),
-                ("math.ceil({})", 0.15), ("math.floor({})", 0.1), ("bin({})", 0.12), ("chr({})", 0.1),
-                ("range({})", 0.15), ("bool({})", 0.1), ("[{}]", 0.15), ("round({}, 2)", 0.2))  # fmt: skip
-_WRAP_TEXT = (("{}.lower()", 1.2), ("{}.upper()", 0.7), ("{}.strip()", 0.6), ("int({})", 0.8), ("len({})", 0.6),
-              ("set({})", 0.6), ("list({})", 0.5), ("sorted({})", 0.5), ("{}[::-1]", 0.6), ("{}.split()", 0.6),
-              ("''.join({})", 0.3), ("ord({})", 0.3), ("{}.swapcase()", 0.3), ("{}.title()", 0.15), ("float({})", 0.3),
-              ("{}.capitalize()", 0.15), ("{}[0]", 0.3), ("{}[-1]", 0.3), ("{}[1:]", 0.4), ("{}[:-1]", 0.4),
-              ("{}.replace(' ', '')", 0.25), ("{}.isdigit()", 0.1), ("[{}]", 0.15), ("{}[2:]", 0.2),
-              ("''.join(sorted({}))", 0.2), ("''.join(reversed({}))", 0.15), ("repr({})", 0.1), ("{}.isalpha()", 0.1),
-              ("{}.rstrip()", 0.1), ("{}.lstrip()", 0.1), ("{}.split(',')", 0.1), ("eval({})", 0.02))  # fmt: skip
-_WRAP_ROW = (("sorted({})", 1.3), ("len({})", 0.9), ("set({})", 0.9), ("list({})", 0.6), ("sum({})", 0.7),
-             ("max({})", 0.6), ("min({})", 0.6), ("{}[::-1]", 0.7), ("tuple({})", 0.5), ("{}[0]", 0.4),
-             ("{}[-1]", 0.4), ("{}[1:]", 0.6), ("{}[:-1]", 0.6), ("sorted(set({}))", 0.6), ("list(set({}))", 0.3),
-             ("sorted({}, reverse=True)", 0.5), ("reversed({})", 0.2), ("enumerate({})", 0.3), ("''.join({})", 0.4),
-             ("' '.join({})", 0.3), ("any({})", 0.2), ("all({})", 0.2), ("{}[::2]", 0.3), ("{}[1::2]", 0.3),
-             ("str({})", 0.15), ("[{}]", 0.2), ("list(dict.fromkeys({}))", 0.15), ("sorted({}, key=abs)", 0.1),
-             ("sorted({}, key=len)", 0.15), ("{}.copy()", 0.25), ("range({})", 0.1), ("range(len({}))", 0.3),
-             ("list(reversed({}))", 0.1), ("[abs(x) for x in {}]", 0.1), ("[x for x in {} if x]", 0.15))  # fmt: skip
-_WRAP_HOLDER = (("list({})", 0.7), ("sorted({})", 0.9), ("len({})", 0.9), ("tuple({})", 0.3), ("max({})", 0.3),
-                ("min({})", 0.3), ("sum({})", 0.3), ("{}.items()", 0.5), ("{}.keys()", 0.3), ("{}.values()", 0.5),
-                ("set({})", 0.3), ("reversed({})", 0.2))  # fmt: skip
-_WRAP_UNKNOWN = (("sorted({})", 0.6), ("abs({})", 0.6), ("len({})", 0.5), ("list({})", 0.6), ("set({})", 0.4),
-                 ("str({})", 0.5), ("int({})", 0.5), ("sum({})", 0.4), ("{}[::-1]", 0.3), ("tuple({})", 0.3),
-                 ("{}.lower()", 0.3), ("max({})", 0.2), ("min({})", 0.2), ("{}[0]", 0.2), ("{}[1]", 0.15),
-                 ("{}[-1]", 0.2), ("{}.strip()", 0.2), ("round({})", 0.2))  # fmt: skip
-_ARGUMENTS = {
-    "sorted": ("reverse=True", "key=len", "key=abs", "key=str", "key=int", "key=lambda x: (len(x), x)",
-               "key=lambda x: x[1]", "key=lambda x: x[0]", "key=lambda x: -x", "key=str.lower",
-               "key=lambda x: (-x[1], x[0])"),
-    "sort": ("reverse=True", "key=len", "key=abs", "key=str", "key=lambda x: x[1]", "key=lambda x: (len(x), x)"),
-    "max": ("default=0", "default=None", "key=len", "key=abs", "key=lambda x: x[1]", "0"),
-    "min": ("default=0", "default=None", "key=len", "key=abs", "key=lambda x: x[1]"), "enumerate": ("1", "start=1"),
-    "split": ("' '", "','", "', '", "'\\n'"), "int": ("2", "10", "16"), "round": ("1", "2", "4"),
-    "zip": ("strict=True",),
-    "sum": ("[]", "1", "()"), "get": ("0", "[]", "''", "{}"), "pop": ("0", "-1", "None"), "dict": (), "next": ("None",),
-    "replace": ("1",), "getattr": ("None",), "strip": ("' '", "'\\n'"),
-}  # fmt: skip
 
 
 def expressions(source: Source, words: dict[int, Vocabulary]) -> Iterator[Edit]:
@@ -172,9 +136,9 @@ class _Site:
                 if one == two or (self.words.kinds(one) and not self.words.kinds(one) & self.words.kinds(two)):
                     continue
                 if two not in own:
-                    yield _rename(value, text, self.source, {one: two})
+                    yield renamed(value, text, self.source, {one: two})
                 elif own.index(two) > at:
-                    yield _rename(value, text, self.source, {one: two, two: one})
+                    yield renamed(value, text, self.source, {one: two, two: one})
 
     def _wrapped(self, kinds: frozenset[str]) -> Iterator[Edit]:
         """A call around it. Not around what such a call already is."""
@@ -186,7 +150,7 @@ class _Site:
         called = isinstance(self.node, ast.Call) and isinstance(self.node.func, ast.Name) and self.node.func.id
         light = 0.4 if isinstance(self.parent, ast.Subscript | ast.Attribute) else 1.0
         light *= 0.5 if isinstance(self.node, ast.Constant) else 1.0
-        for form, weight in self._forms(kinds):
+        for form, weight in calls_around(kinds):
             head = form.partition("(")[0]
             if head and head in (inner, called):
                 continue
@@ -213,22 +177,10 @@ class _Site:
         kinds = self.words.kind_of(inner)
         text = self.words.segment(inner)
         grouped = text if isinstance(inner, _SIMPLE) and not isinstance(inner, ast.Constant) else f"({text})"
-        for form, weight in self._forms(kinds):
+        for form, weight in calls_around(kinds):
             made = form.format(grouped if form.startswith("{") else text)
             if made != self.text and ("math." not in form or "import math" in self.source.text):
                 yield self._replace(made, "rewrap/" + form.replace("{}", "_"), 0.4 * weight)
-
-    @staticmethod
-    def _forms(kinds: frozenset[str]) -> list[tuple[str, float]]:
-        """The calls that suit a type."""
-        table: dict[str, float] = {}
-        for wanted, forms in (
-            (frozenset({"int", "float"}), _WRAP_NUMBER), (TEXTS, _WRAP_TEXT), (ROWS, _WRAP_ROW),
-            (frozenset({"set", "dict", "frozenset", "map", "filter", "range"}), _WRAP_HOLDER),
-        ):  # fmt: skip
-            if kinds & wanted:
-                table |= dict(forms)
-        return list((table or ({} if kinds else dict(_WRAP_UNKNOWN))).items())
 
     def _operands(self, kinds: frozenset[str]) -> Iterator[Edit]:
         """One operand more: a number, a string or a list added to it."""
@@ -324,11 +276,11 @@ class _Site:
         single = len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp)
         if single and not self.words.segment(node.args[0]).startswith("("):
             return
-        for at, text in enumerate(_ARGUMENTS.get(name, ())):
+        for at, text in enumerate(USUAL_ARGUMENTS.get(name, ())):
             if text.partition("=")[0] not in given:
                 weight = (0.15 if name in ("int", "sum", "replace", "strip") else 0.6) / (1 + 0.4 * at)
                 yield Edit(closing, closing, comma + text, "add_argument", weight, node.end_lineno or node.lineno)
-        if name not in _ARGUMENTS and name not in (
+        if name not in USUAL_ARGUMENTS and name not in (
             "len",
             "abs",
             "str",
@@ -474,7 +426,7 @@ def _parts(node: ast.expr, depth: int, weight: float = 1.0) -> Iterator[tuple[fl
             yield from _parts(child, depth - 1, weight * 0.4)
 
 
-def _rename(node: ast.expr | ast.stmt, text: str, source: Source, names: dict[str, str]) -> str:
+def renamed(node: ast.expr | ast.stmt, text: str, source: Source, names: dict[str, str]) -> str:
     """The text of a node with names exchanged."""
     start = source.span(node)[0]
     data = text.encode()
@@ -485,9 +437,6 @@ def _rename(node: ast.expr | ast.stmt, text: str, source: Source, names: dict[st
     return data.decode()
 
 
-renamed = _rename
-
-
 def substitutions(source: Source, node: ast.stmt, words: Vocabulary, names: Sequence[str]) -> Iterator[str]:
     """Copies of a statement with one of its names exchanged for another of the same type."""
     text = source.segment(node)
@@ -495,4 +444,4 @@ def substitutions(source: Source, node: ast.stmt, words: Vocabulary, names: Sequ
     for one in own:
         for two in names:
             if one != two and (not words.kinds(one) or words.kinds(one) & words.kinds(two)):
-                yield _rename(node, text, source, {one: two})
+                yield renamed(node, text, source, {one: two})

@@ -11,9 +11,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from roadmap_cli.agent.missing import renamed, substitutions
 from roadmap_cli.agent.source import Edit, Source
-from roadmap_cli.agent.vocabulary import NUMBERS, ROWS, TEXTS, Vocabulary
+from roadmap_cli.agent.templates.missing import renamed, substitutions
+from roadmap_cli.agent.templates.vocabulary import NUMBERS, ROWS, TEXTS, Vocabulary
 
 _Compound = ast.If | ast.For | ast.While | ast.With | ast.Try
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
