@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from roadmap_cli.agent.scan import capabilities
 from roadmap_cli.agent.scan.capabilities import VERBS, Use
 from roadmap_cli.agent.scan.names import GRAVE_MODULES
+from roadmap_cli.agent.scan.python.code import unpickle
 from roadmap_cli.agent.scan.python.running import subprocess
 from roadmap_cli.agent.scan.python.site import Site, as_text
 from roadmap_cli.agent.scan.values import Name, Text, Unknown, Value, flat
@@ -152,4 +153,5 @@ LOOKS: dict[str, Callable[[Site], None]] = {
     "setattr": _nothing,
     "getattr": _getattr,
     "subprocess": subprocess,
+    "unpickle": unpickle,
 }
