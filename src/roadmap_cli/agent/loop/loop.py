@@ -10,7 +10,7 @@ from roadmap_cli.agent import git, goal_checks, journal, memory, signature
 from roadmap_cli.agent.bench import Bench
 from roadmap_cli.agent.loop import effects, planning, settling
 from roadmap_cli.agent.loop.attempt import suite_of
-from roadmap_cli.agent.loop.beginning import begin, job_of
+from roadmap_cli.agent.loop.beginning import begin
 from roadmap_cli.agent.loop.diary import Diary, Seen
 from roadmap_cli.agent.loop.report import Report
 from roadmap_cli.agent.loop.searching import Search
@@ -21,7 +21,7 @@ from roadmap_cli.agent.sandbox import Limits
 from roadmap_cli.core.records import Record, run_id
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.outlet import Outlet
+    from roadmap_cli.agent.sandbox.outlet import Outlet
 
 #: Read by agents as instructions; here they are text like any other, and named so that it can be seen.
 _CONTEXT = ("AGENTS.md", "CONTRIBUTING.md", ".cursorrules")
@@ -77,11 +77,6 @@ class Loop:
         return self._session.id
 
     @property
-    def goal(self) -> str | None:
-        """What it is asked for in words, beside green tests."""
-        return self._session.goal
-
-    @property
     def status(self) -> str:
         """How it ended, or ``running``."""
         return self._session.status
@@ -120,11 +115,6 @@ class Loop:
     def left_out(self) -> tuple[str, ...]:
         """In words, what of the project is not in the copy."""
         return self._session.project.left_out
-
-    @property
-    def job(self) -> str:
-        """What its lock is named after."""
-        return job_of(self.project)
 
     def told(self, record: Record) -> None:
         """Note that a record has reached the output."""
@@ -196,7 +186,7 @@ class Loop:
             session.reason = f"{', '.join(kinds)}: {gate.request.status} as {gate.request.id}"
             return False
         if gate.hosts and world.transport:
-            from roadmap_cli.agent.outlet import Outlet
+            from roadmap_cli.agent.sandbox.outlet import Outlet
 
             self._outlet = Outlet(world.transport, gate.hosts, world.environ)
         session.bench.sandbox.widen(gate.grant.readable, self._outlet)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from roadmap_cli.agent.cgroup import Use
 from roadmap_cli.agent.sandbox import Process, Sandbox
-from roadmap_cli.agent.tame import Tamed
+from roadmap_cli.agent.sandbox.cgroup import Use
+from roadmap_cli.agent.sandbox.tame import Tamed
 
 _CHUNK = 1 << 16
 _LOOK_S = 0.1
