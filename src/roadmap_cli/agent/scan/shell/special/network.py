@@ -10,29 +10,24 @@ from roadmap_cli.agent.scan.shell.call import Call
 from roadmap_cli.agent.scan.shell.operands import shown, text_of, url_of
 from roadmap_cli.agent.scan.values import Text, Unknown
 
+#: Options of curl and wget with data to send, which may come from a file behind an @; and with a file itself.
+_SENT = ("d", "F", "data", "data-binary", "data-raw", "form")
+_SENT_FILES = ("T", "upload-file", "post-file", "body-file", "K")
+
 
 def transfer(call: Call) -> None:
     """curl, wget: hosts, and the files that go or come."""
     targets = [v for v in call.operands.words if not isinstance(v, Text) or v.text]
     call.judge.hosts("connect", [url_of(v) for v in targets] or [Unknown()], call.spot)
-    for option in (
-        "d",
-        "F",
-        "T",
-        "data",
-        "data-binary",
-        "data-raw",
-        "form",
-        "upload-file",
-        "post-file",
-        "body-file",
-        "K",
-    ):
+    for option in _SENT:
         for value in call.operands.values.get(option, ()):
-            if isinstance(value, Text):
-                at = value.text.find("@") if option not in ("T", "upload-file", "post-file", "body-file", "K") else -1
-                if at >= 0 or option in ("T", "upload-file", "post-file", "body-file", "K"):
-                    call.judge.paths("read", [replace(value, text=value.text[at + 1 :])], call.spot)
+            at = value.text.find("@") if isinstance(value, Text) else -1
+            if isinstance(value, Text) and at >= 0:
+                call.judge.paths("read", [replace(value, text=value.text[at + 1 :])], call.spot)
+    for option in _SENT_FILES:
+        files = [value for value in call.operands.values.get(option, ()) if isinstance(value, Text)]
+        if files:
+            call.judge.paths("read", files, call.spot)
     for option in ("o", "O", "output", "output-document", "P", "directory-prefix"):
         if not (call.name == "curl" and option == "O"):
             values = [v for v in call.operands.values.get(option, ()) if text_of(v) not in ("-", "")]
