@@ -240,8 +240,7 @@ def solve(task, chosen, preference):
 def agreement(bench, task, found, case):
     """On how many inputs like those of the tests the repair and the reference differ."""
     from roadmap_cli.agent import voting
-    from roadmap_cli.agent.drivers.ranking import trimmed
-    from roadmap_cli.agent.source import Edit
+    from roadmap_cli.agent.source import Edit, trimmed
 
     before = task["files"][task["file"]].encode()
     place = voting.outermost(bench.project, found.candidate)

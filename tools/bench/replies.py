@@ -294,8 +294,8 @@ def bench_single() -> None:
     llama, prompt = engine._llama, engine._weights.prompt(conversation)
     settings = llama.llama_context_default_params()
     settings.n_ctx, settings.n_batch, settings.n_ubatch, settings.no_perf = 1024, 512, 512, True
-    settings.n_threads = llama.llama_n_threads(engine._context)
-    settings.n_threads_batch = llama.llama_n_threads_batch(engine._context)
+    settings.n_threads = llama.llama_n_threads(engine._context.handle)
+    settings.n_threads_batch = llama.llama_n_threads_batch(engine._context.handle)
     bare = llama.llama_init_from_model(engine._weights.model, settings)
     memory = llama.llama_get_memory(bare)
 

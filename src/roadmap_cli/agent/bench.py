@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Any
 
 from roadmap_cli.agent import adapters
-from roadmap_cli.agent.driver import Probes
 from roadmap_cli.agent.project import Project
 from roadmap_cli.agent.sandbox import Grant, Limits, Process, Sandbox
 from roadmap_cli.agent.toolchain import TestCommand
@@ -59,8 +58,26 @@ class TestRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Probes:
+    """Tests taken apart: one for each assertion where that is possible, and what was seen while they ran.
+
+    `overlay` holds the test files that have been split. `failing` and `passing` are ids in them; `limit` is processor
+    time that a candidate may take for all of them, in seconds. `types` says which types a function's variables have
+    had: file:line:name of the function → variable → names of types; "return" is what it returned. `endless` are
+    those of the failing ones that did not end by themselves.
+    """
+
+    overlay: Mapping[str, str]
+    failing: tuple[str, ...]
+    passing: tuple[str, ...]
+    limit: float
+    types: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    endless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """How a candidate did on the probes: failing ones that pass now, those left, passing ones that fail now.
+    """How a candidate did in a quick run: failing tests that pass now, those left, passing ones that fail now.
 
     `word` says why there is no result: unloadable (it needs a new session), invalid, hung, died, late (not run).
     """

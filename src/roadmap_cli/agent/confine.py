@@ -10,9 +10,8 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from roadmap_cli.agent import relay
-from roadmap_cli.agent.outlet import Outlet
-from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox
+from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox, relay
+from roadmap_cli.agent.sandbox.outlet import Outlet
 from roadmap_cli.agent.snapshot import Snapshot, Store
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record, run_id

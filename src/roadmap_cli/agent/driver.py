@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.bench import TestRun
+    from roadmap_cli.agent.bench import Probes, TestRun
     from roadmap_cli.agent.localise import Suspicion
     from roadmap_cli.agent.preference import Lesson
     from roadmap_cli.agent.project import Project
@@ -49,24 +49,6 @@ class Verdict:
     outcome: str
     failing: int
     run: TestRun
-
-
-@dataclass(frozen=True, slots=True)
-class Probes:
-    """Tests taken apart: one for each assertion where that is possible, and what was seen while they ran.
-
-    `overlay` holds the test files that have been split. `failing` and `passing` are ids in them; `limit` is processor
-    time that a candidate may take for all of them, in seconds. `types` says which types a function's variables have
-    had: file:line:name of the function → variable → names of types; "return" is what it returned. `endless` are
-    those of the failing ones that did not end by themselves.
-    """
-
-    overlay: Mapping[str, str]
-    failing: tuple[str, ...]
-    passing: tuple[str, ...]
-    limit: float
-    types: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-    endless: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from math import sqrt
 from typing import Any
 
 from roadmap_cli.agent import asserts, localise
-from roadmap_cli.agent.bench import Bench
-from roadmap_cli.agent.driver import Case, Probes
+from roadmap_cli.agent.bench import Bench, Probes
+from roadmap_cli.agent.driver import Case
 from roadmap_cli.agent.project import Project, is_test
 
 _FAILING, _PASSING = 40, 120

@@ -22,6 +22,24 @@ class Edit:
     line: int
 
 
+def trimmed(data: bytes, edit: Edit) -> tuple[int, int, str]:
+    """The smallest replacement that does the same: equal edits of different templates become one."""
+    start, end, new = edit.start, edit.end, edit.text.encode()
+    old = data[start:end]
+    limit = min(len(old), len(new))
+    head = 0
+    while head < limit and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    while head and (new[head : head + 1] or b"a")[0] & 0xC0 == 0x80:
+        head -= 1  # never inside a character of several bytes
+    while tail and new[len(new) - tail] & 0xC0 == 0x80:
+        tail -= 1
+    return start + head, end - tail, new[head : len(new) - tail].decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A function (or the module) that an edit stands in, by qualified name and span in bytes."""

@@ -498,8 +498,7 @@ for name, code in work["attempts"]:
 
 def greedy(folder: Path, greed: Greed) -> dict[str, Any]:
     """Run one attempt in a sandbox of its own: what it said and how it ended, as text, and the process's use."""
-    from roadmap_cli.agent import relay
-    from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox
+    from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox, relay
 
     root = folder / greed.name
     root.mkdir()
@@ -558,8 +557,7 @@ def prepared(folder: Path) -> Path:
 
 def run(folder: Path, attempts: tuple[Attempt, ...] = TABLE) -> dict[str, Any]:
     """Run attempts in one sandbox: what each said, how it ended, and what is in the folder and beside it afterwards."""
-    from roadmap_cli.agent import relay
-    from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox
+    from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox, relay
 
     root = prepared(folder)
     kept = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent import asserts, enumeration, examples, preference
-from roadmap_cli.agent.bench import TestRun
-from roadmap_cli.agent.driver import Case, Probes, Problem, Verdict
+from roadmap_cli.agent.bench import Probes, TestRun
+from roadmap_cli.agent.driver import Case, Problem, Verdict
 from roadmap_cli.agent.drivers.synthesis import Synthesis, is_missing
 from roadmap_cli.agent.drivers.templates import Templates, spliced
 from roadmap_cli.agent.examples import Example

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent import judge, languages
-from roadmap_cli.agent.bench import TestRun
+from roadmap_cli.agent.bench import TestRun, Trial
 from roadmap_cli.agent.driver import Case, Problem, Verdict
 from roadmap_cli.agent.drivers import treesitter
-from roadmap_cli.agent.drivers.treesitter import TreeSitter, Trial, trimmed
+from roadmap_cli.agent.drivers.treesitter import TreeSitter
 from roadmap_cli.agent.languages import spectra, syntax
 from roadmap_cli.agent.languages.variants import GoVariants
 from roadmap_cli.agent.preference import Preference
 from roadmap_cli.agent.project import Project
-from roadmap_cli.agent.source import Edit
+from roadmap_cli.agent.source import Edit, trimmed
 from roadmap_cli.agent.toolchain import TestCommand
 from roadmap_cli.core.errors import Unavailable
 
@@ -184,7 +184,7 @@ def test_a_screen_brings_forward_what_passes_and_counts() -> None:
 
     def screen(batch):
         seen.extend(candidate.changed["a.js"] for candidate in batch)
-        return [Trial(0, 0) if "w * h" in c.changed["a.js"] else Trial(2, 0) for c in batch]
+        return [Trial(left=0 if "w * h" in c.changed["a.js"] else 2) for c in batch]
 
     driver = TreeSitter(screens=lambda case: screen)
     found = [candidate.changed["a.js"] for candidate in driver.candidates(problem(TWO, {2: 1.0}))]

@@ -16,7 +16,7 @@ from roadmap_cli.agent.context import Contexts
 from roadmap_cli.agent.memory import lessons, repairs, sharing, vectors
 from roadmap_cli.agent.preference import Lesson, Traits
 from roadmap_cli.agent.source import Edit, Source, blocks
-from roadmap_cli.agent.statements import edits
+from roadmap_cli.agent.templates.statements import edits
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.state import records

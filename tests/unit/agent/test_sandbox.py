@@ -13,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import cgroup, place
 from roadmap_cli.agent.protected import protected_paths
-from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox
+from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox, cgroup, place
 from roadmap_cli.core.errors import DataError, Unavailable, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_ground import confined
 
-from roadmap_cli.agent.tame import Tamed
+from roadmap_cli.agent.sandbox.tame import Tamed
 
 _WORKS = subprocess.run(["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "true"], check=False, capture_output=True)
 pytestmark = pytest.mark.skipif(_WORKS.returncode != 0, reason=f"bubblewrap cannot work here: {_WORKS.stderr.decode()}")
@@ -254,7 +253,7 @@ def test_without_control_groups_there_is_none(tmp_path: Path) -> None:
 def test_without_the_filter_nothing_runs(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "pyseccomp.py").write_text("raise RuntimeError('Unable to find libseccomp')\n")
     script = (
-        "import sys; from pathlib import Path; from roadmap_cli.agent.sandbox import *\n"
+        "import sys; from pathlib import Path; from roadmap_cli.agent.sandbox import *; from roadmap_cli.core.errors import Unavailable\n"
         "try: Sandbox(Grant(Path(sys.argv[1])), Limits()).start(['touch', 'ran'])\n"
         "except Unavailable as error: print(error, '|', error.hint)"
     )
@@ -292,7 +291,7 @@ def test_a_terminal_is_not_commanded(text: bytes, shown: bytes) -> None:
 
 
 def test_a_terminal_gets_tamed_output_and_a_pipe_all_bytes(folder: Path) -> None:
-    from roadmap_cli.agent import relay
+    from roadmap_cli.agent.sandbox import relay
 
     ours, theirs = pty.openpty()
     sandbox = Sandbox(Grant(folder), Limits())

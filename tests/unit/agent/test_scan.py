@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent.sandbox import Grant
-from roadmap_cli.agent.scan import capabilities, files, grant, places, programs, python, ruff, sarif, shell
+from roadmap_cli.agent.scan import capabilities, files, grant, places, python, ruff, sarif, shell
 from roadmap_cli.agent.scan.finding import SEVERITIES, Finding
 from roadmap_cli.agent.scan.places import Ground
+from roadmap_cli.agent.scan.python import special as python_special
+from roadmap_cli.agent.scan.shell import programs, special
 from roadmap_cli.agent.scan.survey import Granted, Survey
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
@@ -45,12 +47,12 @@ def test_python_within_the_grant_asks_for_nothing(text):
 
 @pytest.mark.parametrize(("capability", "text"), scan_cases.SHELL)
 def test_a_capability_of_shell_is_found_and_asked_about(capability, text):
-    assert capability in asking(shell.scan(text, GROUND))
+    assert capability in asking(shell.scan(text, GROUND, python.scan))
 
 
 @pytest.mark.parametrize("text", scan_cases.HARMLESS_SHELL)
 def test_shell_within_the_grant_asks_for_nothing(text):
-    assert [each.what for each in shell.scan(text, GROUND) if each.asks] == []
+    assert [each.what for each in shell.scan(text, GROUND, python.scan) if each.asks] == []
 
 
 def test_a_finding_tells_the_lines_its_data_came_through():
@@ -121,12 +123,10 @@ def test_the_tables_are_whole():
     assert verbs <= set(capabilities.VERBS) | set(capabilities.LOOSE)
     assert {verb.capability for verb in capabilities.VERBS.values()} <= set(capabilities.CAPABILITIES)
     assert {verb.severity for verb in capabilities.VERBS.values()} <= set(SEVERITIES)
-    assert all(hasattr(python.Reader, f"_{name}") for name in capabilities.SPECIAL.values())
+    assert set(capabilities.SPECIAL.values()) == set(python_special.LOOKS)
     for name, uses in programs._read().items():
         for verb, _ in uses:
-            assert (
-                verb in ("none", "build") or verb in capabilities.VERBS or name in shell._SPECIAL or verb == "special"
-            )
+            assert verb in ("none", "build") or verb in capabilities.VERBS or name in special.LOOKS or verb == "special"
 
 
 def test_which_file_is_in_which_language():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from roadmap_cli.agent.scan import files, python, shell
 from roadmap_cli.agent.scan.places import Ground
-from roadmap_cli.agent.scan.shellparse import parse
+from roadmap_cli.agent.scan.shell.parsing import parse
 
 sys.path.insert(0, str(Path(__file__).parent))
 import scan_cases
@@ -40,7 +40,7 @@ PYTHON_PIECES = [
 def test_any_shell_text_is_taken_apart(text):
     script = parse(text)
     assert all(command.words or command.assigned or command.redirects for command in script.commands)
-    for found in shell.scan(text, GROUND):
+    for found in shell.scan(text, GROUND, python.scan):
         assert 1 <= found.line <= text.count("\n") + 2
 
 

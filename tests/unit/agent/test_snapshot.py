@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent import changes as told
-from roadmap_cli.agent import snapshot as snapshots
 from roadmap_cli.agent.snapshot import Store, scan
+from roadmap_cli.agent.snapshot.returning import remove
 from roadmap_cli.core.errors import DataError, InputMissing
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -89,7 +89,7 @@ def wreck(root: Path, seed: int) -> None:
                 with path.open("r+b") as file:  # in place: a hard-linked copy would change, too
                     file.write(b"Z")
             case 2:
-                snapshots.remove(path)
+                remove(path)
             case 3:
                 path.rename(new)
             case 4 if not path.is_symlink():
@@ -189,7 +189,7 @@ def test_links_are_not_followed(project: Path, store: Store, tmp_path: Path) -> 
     outside.mkdir()
     (outside / "file").write_text("theirs")
     taken = store.take(project, now=NOW)
-    snapshots.remove(project / "sub")
+    remove(project / "sub")
     (project / "sub").symlink_to(outside)
     (project / "a.txt").unlink()
     (project / "a.txt").symlink_to(outside / "file")

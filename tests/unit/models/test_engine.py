@@ -130,7 +130,7 @@ def test_when_the_room_is_short_all_are_answered_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch, exact: bool, believed: int
 ) -> None:
     """Four sequences of up to 256 tokens over 512 cells: once known beforehand, once found out by llama.cpp."""
-    monkeypatch.setattr("roadmap_cli.models.engine.FEWEST_CELLS", 0)
+    monkeypatch.setattr("roadmap_cli.models.engine.context.FEWEST_CELLS", 0)
     engine = Engine("small", path, EngineSettings(context_size=256, sequences=4, exact=exact))
     assert engine.cells == 512
     engine.cells = believed

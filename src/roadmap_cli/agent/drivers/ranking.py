@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roadmap_cli.agent.preference import Lesson, Traits
-from roadmap_cli.agent.source import Edit
 
 #: Replacements of bytes: start, end, new text.
 Spans = tuple[tuple[int, int, str], ...]
@@ -83,24 +82,6 @@ class Orders:
         second = self._ranked[at]
         self.begin(factor, first, at + 1)
         return second if first is None else _joined(first, second, factor * second.score)
-
-
-def trimmed(data: bytes, edit: Edit) -> tuple[int, int, str]:
-    """The smallest replacement that does the same: equal edits of different templates become one."""
-    start, end, new = edit.start, edit.end, edit.text.encode()
-    old = data[start:end]
-    limit = min(len(old), len(new))
-    head = 0
-    while head < limit and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    while head and (new[head : head + 1] or b"a")[0] & 0xC0 == 0x80:
-        head -= 1  # never inside a character of several bytes
-    while tail and new[len(new) - tail] & 0xC0 == 0x80:
-        tail -= 1
-    return start + head, end - tail, new[head : len(new) - tail].decode()
 
 
 def _joined(first: Ranked, second: Ranked, score: float) -> Ranked | None:

@@ -21,7 +21,7 @@ from roadmap_cli.agent.enumeration import Synthesiser
 from roadmap_cli.agent.preference import Lesson
 from roadmap_cli.agent.project import is_test
 from roadmap_cli.agent.source import Edit, Scope, Source
-from roadmap_cli.agent.vocabulary import literals
+from roadmap_cli.agent.templates.vocabulary import literals
 
 _SOLUTIONS, _DONORS = 10, 30
 _BASIC: tuple[object, ...] = (0, 1, 2, "", " ", True, False, -1, None, 10, 3)

@@ -11,17 +11,18 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, pairwise
 
 from roadmap_cli.agent import languages
+from roadmap_cli.agent.bench import Trial
 from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, rare, trimmed
+from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, rare
 from roadmap_cli.agent.languages.syntax import Tree
 from roadmap_cli.agent.localise import Suspicion
 from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
 from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.source import Edit
+from roadmap_cli.agent.source import Edit, trimmed
 from roadmap_cli.core.errors import DataError, Unavailable
 
 _BATCHES = (12, 24, 48)
@@ -31,20 +32,6 @@ _PAIR_FACTOR, _PARTIAL_FACTOR, _ALIKE_FACTOR = 0.004, 0.5, 0.4
 #: So many lines are looked at together; a weight hardly ever above.
 _LINES, _CEILING = 300, 3.0
 _EVERYWHERE = "everywhere_"
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What a quick run said of a candidate: how many failing tests are left or mended, how many passing ones broke."""
-
-    left: int
-    broken: int
-    mended: int = 0
-
-    @property
-    def passes(self) -> bool:
-        """Whether nothing is left to mend."""
-        return not self.left and not self.broken
 
 
 #: Tries candidates by the batch, in their order; None for one it can say nothing of.

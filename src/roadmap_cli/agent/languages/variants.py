@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.agent import adapters, languages
-from roadmap_cli.agent.bench import Bench
+from roadmap_cli.agent.bench import Bench, Trial
 from roadmap_cli.agent.driver import Candidate, Case
-from roadmap_cli.agent.drivers.ranking import trimmed
-from roadmap_cli.agent.drivers.treesitter import Trial
 from roadmap_cli.agent.languages import spectra
 from roadmap_cli.agent.languages.syntax import Tree, walk
 from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.source import Edit
+from roadmap_cli.agent.source import Edit, trimmed
 from roadmap_cli.agent.toolchain import TestCommand
 
 if TYPE_CHECKING:
@@ -95,8 +93,8 @@ class Variants:
         left = sum(status.get(test) != "passed" for test in self._tests)
         parents = {test[:at] for test in self._failing for at in range(len(test)) if test[at] == "/"}
         broken = [test for test, word in status.items() if word in ("failed", "error", "started")]
-        return Trial(left, sum(test not in self._failing and test not in parents for test in broken),
-                     len(self._tests) - left)  # fmt: skip
+        worse = sum(test not in self._failing and test not in parents for test in broken)
+        return Trial(mended=len(self._tests) - left, left=left, broken=worse)
 
 
 class NodeVariants(Variants):
@@ -145,7 +143,7 @@ class NodeVariants(Variants):
         if "command" in self._failing:
             status["command"] = "passed" if good else "failed"
         trial = self._trial(status)
-        return trial if good or not trial.passes else Trial(1, 0)
+        return trial if good or not trial.passes else Trial(left=1)
 
 
 class GoVariants(Variants):
@@ -183,7 +181,7 @@ class GoVariants(Variants):
 
     def _said(self, runs: Any) -> Trial:
         if runs == "refused":
-            return Trial(len(self._tests), 0)
+            return Trial(left=len(self._tests))
         status: dict[str, str] = {}
         good = True
         for run in runs:
@@ -191,7 +189,7 @@ class GoVariants(Variants):
             for word, test in _GO_ENDED.findall(run["output"]):
                 status[f"{run['package']}.{test}"] = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped"}[word]
         trial = self._trial(status)
-        return trial if good or not trial.passes else Trial(1, 0)
+        return trial if good or not trial.passes else Trial(left=1)
 
     def _body(self, candidate: Candidate) -> tuple[str, int, str] | None:
         """The one function a candidate changes: file, where its body begins, and the new body's text."""

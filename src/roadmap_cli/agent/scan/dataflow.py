@@ -8,12 +8,13 @@ expression has at most `WIDTH` values, and when the steps are used up all that i
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from roadmap_cli.agent.scan import capabilities, folding
+from roadmap_cli.agent.scan.arguments import CALLS, handed_in, handed_in_for
+from roadmap_cli.agent.scan.names import BUILTINS, GRAVE_MODULES, OWN_MODULES, REAL_PARTS, canonical_name
 from roadmap_cli.agent.scan.program import Binding, Program, Scope, parameters, reaching
 from roadmap_cli.agent.scan.values import (
     NOT_KNOWN,
@@ -38,15 +39,9 @@ from roadmap_cli.agent.scan.values import (
     passed,
 )
 
-DEPTH, CALLS = 36, 40
+DEPTH = 36
 #: Steps for one question, and for a whole file: its size, and something besides.
 FUEL, STEPS_A_NODE, STEPS = 2_000, 12, 5_000
-_BUILTINS = frozenset(dir(builtins)) | {"execfile", "unicode", "raw_input", "__builtins__"}
-_OWN_MODULES = frozenset({"os", "sys", "subprocess", "builtins", "socket", "shutil", "importlib", "ctypes", "pickle"})
-#: Modules of which nothing may be taken by a name that is made when the code runs.
-GRAVE_MODULES = frozenset({"os", "subprocess", "builtins", "posix", "pty", "ctypes", "importlib", "shutil"})
-#: Parts of packages that are called like a module of their own.
-_REAL_PARTS = frozenset({"asyncio.subprocess", "sh.subprocess", "socket.socket", "xonsh.builtins"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +167,7 @@ class Flow:
                 return (Name(f"{star}.{name}"),)
         if name == "__builtins__":
             return (Name("builtins"),)
-        if name in _BUILTINS:
+        if name in BUILTINS:
             return (Name(f"builtins.{name}"),)
         if self.loose and name in capabilities.modules():
             return (Name(name),)
@@ -239,79 +234,12 @@ class Flow:
         self._working.add(key)
         cuts = self._cuts
         try:
-            found = self._arguments(scope, binding, depth)
+            found = handed_in_for(self, self.program, scope, binding, depth)
         finally:
             self._working.discard(key)
         if not self._overlay:
             (self._parameter if cuts == self._cuts else self._argued)[key] = found
         return found
-
-    def _arguments(self, scope: Scope, binding: Binding, depth: int) -> Values:
-        node, owner = scope.node, scope.owner
-        position = binding.place[0]
-        is_static = isinstance(node, ast.FunctionDef) and any(
-            isinstance(each, ast.Name) and each.id == "staticmethod" for each in node.decorator_list
-        )
-        shift = 1 if owner is not None and not is_static else 0
-        if shift and position == 0 and owner is not None:
-            return (Instance(owner),)
-        name = owner.name if owner is not None and scope.name == "__init__" else scope.name
-        found: list[Value] = []
-        sites = self.program.by_name.get(name, ())[:CALLS] if name else ()
-        for call, where in sites:
-            direct = shift and owner is not None and scope.name != "__init__" and isinstance(call.func, ast.Name)
-            if direct:
-                continue
-            found += self._handed_in(call.args, call.keywords, position - shift, binding.name, where, depth)
-        for call, where, place in self.program.handed.get(name, ())[:CALLS] if name else ():
-            words = {word.arg: word.value for word in call.keywords}
-            if "args" in words or "kwargs" in words:
-                given = words.get("args")
-                if isinstance(given, ast.Tuple | ast.List):
-                    found += self._handed_in(given.elts, [], position - shift, binding.name, where, depth)
-                else:
-                    found.append(Unknown("caller"))
-            elif place >= 0:
-                callee = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-                if callee in ("map", "filter", "imap", "starmap", "imap_unordered", "map_async"):
-                    rest = call.args[place + 1 :]
-                    if 0 <= position - shift < len(rest):
-                        for each in self.of(rest[position - shift], where, depth):
-                            found += self.items_of(each)
-                else:
-                    found += self._handed_in(call.args[place + 1 :], call.keywords, position - shift, binding.name,
-                                             where, depth)  # fmt: skip
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            found += self._default(node.args, binding, scope.outer or scope, depth)
-        if found:
-            return merged(found)
-        whole = f"{owner.name}.{scope.name}" if owner is not None and scope.name != "__init__" else name
-        return (Unknown("caller", given=(whole, position - shift if position >= 0 else -1, binding.name)),)
-
-    def _handed_in(
-        self, args: list[ast.expr], words: list[ast.keyword], position: int, name: str, where: Scope, depth: int
-    ) -> Iterable[Value]:
-        for word in words:
-            if word.arg == name:
-                return passed(self.of(word.value, where, depth), word.value.lineno)
-        stars = next((number for number, each in enumerate(args) if isinstance(each, ast.Starred)), len(args))
-        if 0 <= position < min(len(args), stars):
-            return passed(self.of(args[position], where, depth), args[position].lineno)
-        if stars < len(args):
-            star = args[stars]
-            assert isinstance(star, ast.Starred)
-            return tuple(v for each in self.of(star.value, where, depth) for v in self.items_of(each))
-        return ()
-
-    def _default(self, arguments: ast.arguments, binding: Binding, scope: Scope, depth: int) -> Iterable[Value]:
-        every = [*arguments.posonlyargs, *arguments.args]
-        for each, value in zip(reversed(every), reversed(arguments.defaults), strict=False):
-            if each.arg == binding.name:
-                return self.of(value, scope, depth)
-        for each, chosen in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=False):
-            if each.arg == binding.name and chosen is not None:
-                return self.of(chosen, scope, depth)
-        return ()
 
     def _attribute(self, node: ast.Attribute, scope: Scope, depth: int) -> Iterable[Value]:
         found: list[Value] = []
@@ -346,7 +274,7 @@ class Flow:
             bare, whole = name.lstrip("_"), f"{base.name}.{name}"
             if name == "__self__" and base.name.startswith("builtins."):
                 return (Name("builtins", trail=base.trail),)
-            if bare in _OWN_MODULES and whole not in _REAL_PARTS and base.name not in (bare, "builtins", "<globals>"):
+            if bare in OWN_MODULES and whole not in REAL_PARTS and base.name not in (bare, "builtins", "<globals>"):
                 return (Name(bare, trail=base.trail),)
             linked = self.links.values.get(whole.lstrip("."))
             if linked:
@@ -409,7 +337,7 @@ class Flow:
         ]
         if name in declared:
             for call, where in self.program.by_name.get(scope.name, ())[:CALLS]:
-                yield from self._handed_in(call.args, call.keywords, declared.index(name), name, where, depth)
+                yield from handed_in(self, call.args, call.keywords, declared.index(name), name, where, depth)
 
     def _subscript(self, node: ast.Subscript, scope: Scope, depth: int) -> Iterable[Value]:
         found: list[Value] = []
@@ -449,7 +377,7 @@ class Flow:
                 yield Name("builtins", trail=base.trail)
             elif key.text in self.program.scope.bound:
                 yield from self.lookup(key.text, self.program.scope, depth)
-            elif key.text in _BUILTINS:
+            elif key.text in BUILTINS:
                 yield Name(f"builtins.{key.text}", trail=base.trail)
             else:
                 yield Name(canonical_name(key.text), trail=base.trail)
@@ -658,26 +586,4 @@ _EVALUATE: dict[type, Callable[..., Iterable[Value]]] = {
     ast.Dict: Flow._mapping, ast.ListComp: Flow._comprehension, ast.GeneratorExp: Flow._comprehension,
     ast.SetComp: Flow._comprehension, ast.UnaryOp: Flow._unary, ast.Await: Flow._inner, ast.Starred: Flow._inner,
     ast.NamedExpr: Flow._inner, ast.FormattedValue: Flow._inner, ast.Lambda: Flow._lambda,
-}  # fmt: skip
-
-
-def canonical_name(name: str) -> str:
-    """The one spelling of a name that has several."""
-    top, dot, rest = name.partition(".")
-    if top in ("posixpath", "ntpath", "genericpath"):
-        return f"os.path{dot}{rest}"
-    if top in ("__builtin__", "__builtins__"):
-        return f"builtins{dot}{rest}"
-    for was, now in _SPELLINGS.items():
-        if name.startswith(was):
-            return now + name[len(was) :]
-    return name
-
-
-_SPELLINGS = {
-    "pathlib.PosixPath": "pathlib.Path", "pathlib.PurePosixPath": "pathlib.Path", "pathlib.PurePath": "pathlib.Path",
-    "pathlib.WindowsPath": "pathlib.Path", "six.moves.urllib": "urllib", "six.moves.cPickle": "pickle",
-    "requests.sessions.Session": "requests.Session", "concurrent.futures.process": "concurrent.futures",
-    "posix.environ": "os.environ", "requests.Session.Session": "requests.Session",
-    "psutil._pslinux": "psutil",
 }  # fmt: skip

@@ -113,7 +113,7 @@ def scan_text(
             looked = python.look(text, ground, file=path, links=links)
         found, imports, gives = looked.findings, looked.imports, looked.gives
     elif language == "shell":
-        found = shell.scan(text.decode(errors="replace"), ground)
+        found = shell.scan(text.decode(errors="replace"), ground, python.scan)
     else:
         found = [_opaque(language)]
     named = tuple(replace(each, file=name) for each in found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from roadmap_cli.agent.scan.capabilities import VERBS
 from roadmap_cli.agent.scan.finding import Finding
@@ -31,11 +32,19 @@ class Spot:
     through: tuple[str, ...] = ()
 
 
+class Scan(Protocol):
+    """How a text of another language, or of the same, is read that stands inside of what is read."""
+
+    def __call__(self, text: str, ground: Ground, *, depth: int = 0) -> list[Finding]:
+        """Its findings; `depth` is how deeply it is nested."""
+
+
 @dataclass(slots=True)
 class Judge:
-    """Collects the findings of one file. `source` are its lines, for the words of `why`."""
+    """Collects the findings of one file. `source` are its lines, for the words of `why`; `python` reads Python."""
 
     ground: Ground
+    python: Scan
     source: list[str]
     found: list[Finding] = field(default_factory=list)
     #: What is done to parameters that a caller chooses: (function, position, name), and the verb.
@@ -65,9 +74,8 @@ class Judge:
         """A use that is about nothing in particular."""
         known = VERBS[verb]
         asks = known.asks and not (known.capability == "network" and self.ground.has_host(None))
-        self.add(
-            known.capability, known.severity, f"{spot.name} {known.words}", spot, asks=asks, access=verb, trail=trail
-        )
+        self.add(known.capability, known.severity, f"{spot.name} {known.words}", spot, asks=asks, access=verb,
+                 trail=trail)  # fmt: skip
 
     # -- paths ---------------------------------------------------------------------------------------------------------
 
@@ -111,8 +119,7 @@ class Judge:
                 return
             whole = risky and verb in ("clear", "delete", "move") and self.ground.is_whole_project(text) and value.whole
             self.add(known.capability, "high" if whole else "low", f"{what}: the project itself" if whole else what,
-                spot,
-                     asks=whole, confidence=confidence, target=target, scope=scope, access=verb,
+                     spot, asks=whole, confidence=confidence, target=target, scope=scope, access=verb,
                      trail=value.trail)  # fmt: skip
             return
         looked = self.ground.absolute(text)
@@ -164,8 +171,7 @@ class Judge:
             shown = host or "a host that is not known"
             asks = known.asks and not self.ground.has_host(host)
             self.add(known.capability, known.severity, f"{spot.name} {known.words} {shown}", spot, asks=asks,
-                target=host,
-                     confidence="high" if host else "medium", access=verb, trail=trail)  # fmt: skip
+                     target=host, confidence="high" if host else "medium", access=verb, trail=trail)  # fmt: skip
 
     # -- the environment -----------------------------------------------------------------------------------------------
 
@@ -200,6 +206,15 @@ class Judge:
                  asks=not self.ground.has_program(name), target=posixpath.basename(name) or name, access=verb,
                  trail=trail)  # fmt: skip
 
+    def builds(self, name: str, line: str, spot: Spot) -> None:
+        """A tool that runs the project's own code: told, not asked."""
+        self.add("process", "low", f"runs {line}", spot, asks=False, target=name, access="run")
+
+    def runs_own(self, path: str, spot: Spot) -> None:
+        """A file of the project itself is run: told, not asked."""
+        self.add("process", "low", f"runs the project's own {path}", spot, asks=False, target=path, access="run",
+                 scope="project")  # fmt: skip
+
 
 def _host(value: Value) -> tuple[str | None, tuple[int, ...]]:
     """The host of a URL, a name, or an address (host, port)."""
@@ -224,7 +239,7 @@ def _host(value: Value) -> tuple[str | None, tuple[int, ...]]:
 
 def through(judge: Judge, words: str, work: Callable[[Judge], None], spot: Spot) -> list[Finding]:
     """Findings of a text inside the file (a shell line, code in a string), put where the file uses it."""
-    inner = Judge(judge.ground, [])
+    inner = Judge(judge.ground, judge.python, [])
     work(inner)
     lines = sorted({*spot.trail, spot.line})
     why = tuple(judge._line(number) for number in lines[:6])

@@ -69,6 +69,7 @@ class Program:
 _CALLED_LATER = frozenset({"target", "func", "function", "fn", "callback", "command"})
 _FIELDS: dict[type, tuple[str, ...]] = {}
 _LOADS = (ast.Name, ast.Attribute, ast.Subscript)
+_YIELDS = (ast.Yield, ast.YieldFrom)  # as a union it would be made anew for each node
 _LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 
 
@@ -102,7 +103,7 @@ def read(tree: ast.Module) -> Program:
             scope.bind(node.target.id, Binding("value", node.lineno, node.value))
             stack.append((node.value, scope, node))
             continue
-        elif isinstance(node, ast.Yield | ast.YieldFrom):
+        elif isinstance(node, _YIELDS):
             if node.value is not None:
                 value = ast.Starred(node.value) if isinstance(node, ast.YieldFrom) else node.value
                 _function_of(scope).yields.append(value)

@@ -108,9 +108,8 @@ def main(
     """
     import signal
 
-    from roadmap_cli.agent import place
     from roadmap_cli.agent.confine import confine
-    from roadmap_cli.agent.sandbox import Grant, Limits
+    from roadmap_cli.agent.sandbox import Grant, Limits, place
     from roadmap_cli.agent.snapshot import Store
     from roadmap_cli.core import paths
     from roadmap_cli.core.errors import UsageError
@@ -140,7 +139,7 @@ def main(
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     outlet = None
     if hosts and not run.dry_run:
-        from roadmap_cli.agent.outlet import Outlet
+        from roadmap_cli.agent.sandbox.outlet import Outlet
         from roadmap_cli.net.permissions import host_name
 
         outlet = Outlet(run.transport, [host_name(host) for host in hosts], run.environ, run.warn)

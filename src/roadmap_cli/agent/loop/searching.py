@@ -1,0 +1,178 @@
+"""Execute and test: the driver that promises most is asked for proposals, and each is judged by the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from roadmap_cli.agent import journal, memory, portfolio, registry, signature
+from roadmap_cli.agent import judge as judges
+from roadmap_cli.agent.breaker import Move, left
+from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.languages import spectra, variants
+from roadmap_cli.agent.loop import planning
+from roadmap_cli.agent.loop.attempt import Attempt, Plausible, is_allowed
+from roadmap_cli.agent.loop.session import Session
+from roadmap_cli.agent.loop.tried import Tried
+from roadmap_cli.agent.portfolio import Arm
+from roadmap_cli.core.records import Record
+
+_RIVALS, _RIVAL_S = 3, 0.4
+#: Drivers whose proposals are not made of the project itself.
+_WRITTEN_BY_OTHERS = ("llm", "replay")
+
+
+class Search:
+    """Looks for candidates with which all tests pass; they are left in the attempt."""
+
+    def __init__(self, session: Session, attempt: Attempt, tried: Tried) -> None:
+        self._session, self._attempt, self._tried = session, attempt, tried
+        assert session.signature
+        with session.world.state.read() as tx:
+            tried.known_bad |= memory.refuted(tx, session.signature, session.suite)
+            experience = journal.drivers(tx)
+            self._rounds = sum(step.step == "execute" for step in journal.steps(tx, session.id))
+        drivers = registry.drivers_for(self._for_drivers(), session.project)
+        attempt.arms = [Arm(driver, (0, 0.0)) for driver in drivers]
+        for arm in attempt.arms:
+            arm.experience = experience.get(arm.name, (0, 0.0))
+
+    def _for_drivers(self) -> registry.World:
+        session, world = self._session, self._session.world
+        return registry.World(
+            world.state, session.id, world.environ, self._attempt.signatures, session.command.framework,
+            lambda: left(session.budget, session.spent), self._tried.known_bad, world.model,
+            world.ledger(session.id) if world.ledger else None, world.transport,
+            lambda: session.must_stop() is not None, world.detail,
+            self._screen if spectra.language(session.command) else None,
+        )  # fmt: skip
+
+    def _screen(self, case: Case) -> variants.Variants | None:
+        session = self._session
+        return variants.screen(session.bench, session.project, session.command, case, self._attempt.judge.held_out)
+
+    def records(self) -> Iterator[Record]:
+        """Search until something is plausible, and then on for rivals; else the session's status says what ended it."""
+        session, attempt = self._session, self._attempt
+        problem = Problem(session.project, attempt.case, session.goal or "", self._lessons(), attempt.hypotheses)
+        while not attempt.plausible:
+            arm = portfolio.best(attempt.arms)
+            stopped = session.must_stop()
+            if stopped or arm is None:
+                self._ended(stopped)
+                return
+            if arm.localises and attempt.suspicion is None:
+                yield from planning.locate(session, attempt)
+                if session.status != "running":
+                    return
+            yield from self._round(arm, problem, portfolio.round_seconds(arm, attempt.arms))
+        yield from self._rivals(attempt.plausible[-1].arm, problem)
+
+    def _lessons(self) -> list[str]:
+        """What is remembered of failures like this one; a model is told of it."""
+        session = self._session
+        if session.world.model is None:
+            return []
+        with session.world.state.read() as tx:
+            found = memory.recall(tx, self._attempt.signatures, session.goal or "", at=session.world.now())
+        return [lesson.text for lesson in found]
+
+    def _ended(self, stopped: str | None) -> None:
+        session = self._session
+        broken = [arm for arm in self._attempt.arms if arm.breaker.open]
+        if stopped == "broken":
+            session.status = "broken"
+        elif stopped:
+            session.status, session.reason = "paused", stopped
+        elif broken:
+            session.status, session.reason = "breaker", str(broken[0].breaker.open)
+        else:
+            session.status = "exhausted"
+        session.world.detail(f"{session.tried} candidates run, {session.skipped} skipped as refuted before")
+
+    def _rivals(self, arm: Arm, problem: Problem) -> Iterator[Record]:
+        """Other edits that pass as well, for a while: what is chosen among several is believed more."""
+        session, attempt = self._session, self._attempt
+        if arm.name == "replay":
+            return
+        until = session.world.timer() + min(session.bounds.rival_seconds, max(_RIVAL_S, arm.seconds))
+        while len(attempt.plausible) <= _RIVALS and not arm.done and not session.must_stop():
+            left_s = until - session.world.timer()
+            if left_s <= 0:
+                break
+            yield from self._round(arm, problem, left_s, rivals=True)
+        attempt.searched_on = True
+
+    def _round(self, arm: Arm, problem: Problem, seconds: float, *, rivals: bool = False) -> Iterator[Record]:
+        """Stay with one driver for some seconds, or until it has something plausible."""
+        session, attempt, world = self._session, self._attempt, self._session.world
+        self._rounds += 1
+        key, since = f"execute:{self._rounds}", world.timer()
+        session.begin("execute", key, arm.name)
+        tried, hits, step = arm.tried, 0, 0
+        while world.timer() - since < seconds and not arm.done and not session.must_stop():
+            at = world.timer()
+            room = max(1, session.bounds.candidates - session.tried)
+            some = self._some(arm, problem, min(judges.BATCHES[min(step, len(judges.BATCHES) - 1)], room))
+            arm.seconds += world.timer() - at
+            step += 1
+            world.progress("execute", session.spent_s(), f"{session.tried} candidates, {arm.name}")
+            yield from self._tried.records()
+            good = [Plausible(verdict, arm) for verdict in some if verdict.outcome == "confirmed"]
+            attempt.plausible += good
+            hits += len(good)
+            if hits and (not rivals or len(attempt.plausible) > _RIVALS):
+                break
+        self._tried.store()
+        yield from self._tried.records()
+        outcome = "plausible" if hits else arm.why_done or ("limit" if session.must_stop() else "nothing")
+        spent = world.timer() - since
+        session.diary.write(
+            lambda tx: journal.note_driver(tx, arm.name, arm.tried - tried, int(hits > 0 and not rivals), spent)
+        )
+        yield session.diary.end("execute", key, outcome, since, asked=arm.name, candidate_count=arm.tried - tried)
+
+    def _some(self, arm: Arm, problem: Problem, count: int) -> list[Verdict]:
+        """Ask for some proposals and judge them; those that are known to be no repair are left out."""
+        proposed = arm.propose(problem, count)
+        if not proposed:
+            self._session.world.detail(f"{arm.name}: {arm.why_done}")
+        fresh: list[Candidate] = []
+        known_bad = self._tried.known_bad
+        for candidate in proposed:
+            if candidate.patch in known_bad or not is_allowed(candidate) or self._reaches_further(arm, candidate):
+                self._session.skipped += 1
+                _watch(arm, Move(candidate.patch, new=False))
+            else:
+                known_bad.add(candidate.patch)
+                fresh.append(candidate)
+        judge, excluded = self._attempt.judge, self._attempt.excluded
+        judged = map(partial(judge.judge, at_once=True), fresh) if arm.name == "replay" else judge.judge_many(fresh)
+        found: list[Verdict] = []
+        for verdict in judged:
+            arm.tried += 1
+            self._tried.note(verdict, arm)
+            arm.driver.told(verdict)
+            failing = [t for t in verdict.run.failing if t not in excluded]
+            error = signature.of_all([signature.of(t, verdict.run.outcomes[t].get("error")) for t in failing])
+            _watch(arm, Move(verdict.candidate.patch, new=True, error=error if failing else ""))
+            found.append(verdict)
+        return found
+
+    def _reaches_further(self, arm: Arm, candidate: Candidate) -> bool:
+        """Whether what others wrote would do more than the project did when its run was let begin."""
+        session = self._session
+        if not session.scans or arm.name not in _WRITTEN_BY_OTHERS:
+            return False
+        from roadmap_cli.agent.gate import reaches_further
+
+        more = reaches_further(candidate.changed, session.project.files, session.bench.sandbox.grant)
+        if more:
+            self._tried.known_bad.add(candidate.patch)
+            session.world.detail(f"{arm.name}: a proposal is not run, for it would do more: {', '.join(more[:3])}")
+        return bool(more)
+
+
+def _watch(arm: Arm, move: Move) -> None:
+    if arm.iterates and arm.breaker.note(move):
+        arm.close(f"breaker: {arm.breaker.open}")

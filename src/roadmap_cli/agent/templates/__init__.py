@@ -1,0 +1,5 @@
+"""Repair templates for Python: small edits that undo common slips. Those of other languages are in `languages`.
+
+- `expressions`, `statements`: what is there is mended: operators, operands, bounds, nesting, jumps, returns.
+- `missing`, `insertions`: what is not there is put in, made of the `vocabulary` of a function and of the `usual` calls.
+"""
