@@ -205,7 +205,7 @@ def test_a_pattern_of_many_stars_is_judged_in_time() -> None:
     import re
     import time
 
-    from roadmap_cli.wf.actions import scope
+    from roadmap_cli.wf.language import scope
     from roadmap_cli.wf.rights import scope as rights
 
     begin = time.process_time()

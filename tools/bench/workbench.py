@@ -263,6 +263,7 @@ class Ours:
         """Ask for the right, do the step, log it; whether it was done."""
         from roadmap_cli.wf import actions, rights
         from roadmap_cli.wf.audit import log
+        from roadmap_cli.wf.running import performing
 
         with self.state.write() as tx:
             if not rights.may_perform(tx, plan, step, NOW).is_allowed:
@@ -272,7 +273,7 @@ class Ours:
             key=f"{plan['id']}{step['name']}", command="bench", now=lambda: NOW, stop=threading.Event(),
             scope=tuple(plan["scope"]),
         )  # fmt: skip
-        outcome = actions.perform(step, context)
+        outcome = performing.perform(step, context)
         with self.state.write() as tx:
             log.append(tx, action="step.done", user=f"user:{plan['requested_by']}", agent=step["role"],
                        resource=plan["id"], outcome="done" if outcome["status"] == "succeeded" else "failed",
@@ -382,14 +383,13 @@ def main() -> int:
     sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "unit" / "wf"), str(ROOT / "tools" / "bench")]
     from roadmap_cli.state.identity import KeySource
     from roadmap_cli.state.store import State
-    from roadmap_cli.wf import actions
 
     if not DATA.is_dir():
         print(f"workbench: skipped: {DATA} is not there", file=sys.stderr)
         return 0
     start = {name: rows(name) for name in TABLES}
     status = 0
-    if "sql" in actions.MODULES and "--rules" not in sys.argv:
+    if "--rules" not in sys.argv:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name).resolve()
             keys = KeySource({"HOME": name}, None)

@@ -98,7 +98,7 @@ class Doing:
             case "sleep":
                 launch.run.stop.wait(float(rest[0]))
                 if launch.run.stop.is_set():
-                    from roadmap_cli.wf.running.steps import Stopped
+                    from roadmap_cli.wf.actions import Stopped
 
                     raise Stopped
                 return {"status": "succeeded", "output": ""}

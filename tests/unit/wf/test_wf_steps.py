@@ -15,6 +15,7 @@ import pytest
 
 from roadmap_cli.core.errors import TryLater
 from roadmap_cli.core.records import Record
+from roadmap_cli.wf import actions
 from roadmap_cli.wf.running import leases, runs, steps
 
 PYTHON = sys.executable
@@ -97,7 +98,7 @@ def test_much_input_that_nobody_reads(around: steps.Surroundings, tmp_path: Path
 
 def test_asked_to_stop_it_stops(around: steps.Surroundings, tmp_path: Path) -> None:
     threading.Timer(0.2, around.stop.set).start()
-    with pytest.raises(steps.Stopped):
+    with pytest.raises(actions.Stopped):
         done(around, tmp_path, command=["sleep", "63.5"])
 
 

@@ -14,7 +14,8 @@ from roadmap_cli.core.errors import CannotCreate, DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.wf.agents import wording
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.agents.desk import Desk, Work
+from roadmap_cli.wf.evidence import evidence
 
 MOST_PARTS = 50
 
@@ -109,7 +110,7 @@ def _described(name: str, record: Record | None) -> str:
 
 def _write(desk: Desk, path: str, text: str) -> None:
     """Into a temporary name, then renamed; the folder must lie where the plan allows once links are followed."""
-    from roadmap_cli.wf.actions import scope
+    from roadmap_cli.wf.language import scope
 
     base = os.path.realpath(desk.context.directory)
     named = os.path.normpath(Path(base, path))
