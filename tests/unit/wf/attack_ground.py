@@ -738,7 +738,7 @@ def forged_proof(place: Company, tx: Any, rng: random.Random) -> bool:
             body = {"type": "event_callback", "team_id": "TCORP", "event_id": "E1", "proof": proof,
                     "event_time": NOW.timestamp(), "event": {"type": "message", "user": "UBOB1",
                                                              "text": f"approve {code}"}}  # fmt: skip
-            found = events.read_body("slack", json.dumps(body).encode(), NOW)
+            found = sources.read_body("slack", json.dumps(body).encode(), NOW)
             events.keep(tx, found)
         case 4:  # a command that stores records as they are, before and after wf-match has given it its row
             found = [own]

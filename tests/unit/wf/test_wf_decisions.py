@@ -15,7 +15,7 @@ from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import events
+from roadmap_cli.wf import events, sources
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.language import loading
 from roadmap_cli.wf.matching import matcher
@@ -97,7 +97,7 @@ def test_what_is_no_webhook_is_refused_whole(webhook: Record, change: Record) ->
 def test_giant_and_broken_bodies_are_refused() -> None:
     for body in (b"x" * (events.MOST_BYTES + 1), b"{", b"[]", b"\xff"):
         with pytest.raises(DataError):
-            events.read_body("alertmanager", body, NOW)
+            sources.read_body("alertmanager", body, NOW)
 
 
 def test_objects_have_one_identity_each() -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import events
+from roadmap_cli.wf import events, sources
 from roadmap_cli.wf.language import loading
 from roadmap_cli.wf.matching import matcher
 from roadmap_cli.wf.planning import boxes, estimates, graph, planner
@@ -39,7 +39,7 @@ def step(name: str, *needs: str, risk: str = "low", **more: Any) -> Record:
 
 def onboarding(folder: Path) -> Record:
     known = {each.workflow: each for each in loading.load_all([LIBRARY])}
-    [event] = events.read_body("jsonl", (ROOT / "examples/wf/onboarding.json").read_bytes(), NOW)
+    [event] = sources.read_body("jsonl", (ROOT / "examples/wf/onboarding.json").read_bytes(), NOW)
     template = known["onboarding"]
     match = {"id": "m", "template_sha256": template.sha256}
     return planner.plan(template, match, event, requested_by="a", directory=folder, at=NOW, known=known)

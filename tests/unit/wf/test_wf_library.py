@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import events
+from roadmap_cli.wf import sources
 from roadmap_cli.wf.language import clauses, conditions, loading, placeholders
 from roadmap_cli.wf.planning import planner, plansteps
 from roadmap_cli.wf.running import steps
@@ -50,7 +50,7 @@ SETTINGS = {
 def event_of(name: str) -> Record:
     if name == "incident":
         return alertmanager.from_body(json.loads((EXAMPLES / "alertmanager.json").read_bytes()), NOW)[0]
-    return events.read_body("jsonl", (EXAMPLES / f"{name}.json").read_bytes(), NOW)[-1]
+    return sources.read_body("jsonl", (EXAMPLES / f"{name}.json").read_bytes(), NOW)[-1]
 
 
 def plan_of(name: str, folder: Path, settings: Mapping[str, Any] | None = None, event: Record | None = None) -> Record:
