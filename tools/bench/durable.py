@@ -30,7 +30,7 @@ from roadmap_cli.state import records
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals
-from roadmap_cli.wf.planning import planner
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.running import journal, runs, working
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.exchange import Exchange
@@ -73,7 +73,7 @@ def plans(state: State, count: int, steps: int) -> list[Claim]:
                 for at in range(steps)
             ],
         }  # fmt: skip
-        plan["plan_hash"] = planner.plan_hash(plan)
+        plan["plan_hash"] = keeping.plan_hash(plan)
         plan["id"] = content_id("wf.plan", plan_hash=plan["plan_hash"])
         with state.write() as tx:
             records.put_many(tx, [event, match])
@@ -90,7 +90,7 @@ def plans(state: State, count: int, steps: int) -> list[Claim]:
                 "INSERT INTO wf_match(match_id, event_id, workflow, is_ambiguous) VALUES (?, ?, 'bench', 0)",
                 (match["id"], event["id"]),
             )
-            planner.keep(tx, plan, command="bench", at=NOW)
+            keeping.keep(tx, plan, command="bench", at=NOW)
             approvals.consider(tx, plan, is_strict=False, command="bench", at=NOW)
         found.append(Claim(runs.identity(plan["id"]), plan["id"]))
     return found

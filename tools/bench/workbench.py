@@ -1,7 +1,7 @@
 """WorkBench (olly-styles/WorkBench, MIT): its gold actions through our SQL steps, rights and audit; and rules alone.
 
 Each action of a gold answer becomes a planned step on one of five SQLite databases. The plan is approved by somebody
-else, every step asks `rights.may_perform` first, is done by the action ``sql``, and stands in the audit log; the tables
+else, every step asks `permission.may_perform` first, is done by the action ``sql``, and stands in the audit log; the tables
 are then compared with those that WorkBench's own tools make of the answer (src/tools and is_correct in
 src/evals/utils.py of the snapshot of 2024-07: case counts in status, list_name and board only). After each task an
 action outside the rights of its user is tried, too. Figures: tasks replayed right, forbidden actions done; then the
@@ -236,7 +236,7 @@ class Ours:
         from roadmap_cli.core import clock
         from roadmap_cli.core.records import content_id
         from roadmap_cli.wf.approving import approvals
-        from roadmap_cli.wf.planning import planner
+        from roadmap_cli.wf.planning import keeping
 
         self.number += 1
         steps = []
@@ -251,22 +251,22 @@ class Ours:
                  "directory": str(self.folder), "inputs": {"task": self.number}, "steps": steps, "permissions": [],
                  "risk": "high", "approval_needed": True, "high_risk_steps": [], "cost_usd": "0.0000",
                  "scope": sorted({f"database:{each['sql']['database']}" for each in steps})}  # fmt: skip
-        found["plan_hash"] = planner.plan_hash(found)
+        found["plan_hash"] = keeping.plan_hash(found)
         found["id"] = content_id("wf.plan", plan_hash=found["plan_hash"])
         with self.state.write() as tx:
-            kept = planner.keep(tx, found, command="bench", at=NOW)
+            kept = keeping.keep(tx, found, command="bench", at=NOW)
             approvals.decide_on(tx, kept["id"], approver="mia", is_approved=True, why="seen", valid_s=3600.0,
                                 expected_hash=kept["plan_hash"], command="bench", at=NOW)  # fmt: skip
         return kept
 
     def perform(self, plan: Row, step: Row) -> bool:
         """Ask for the right, do the step, log it; whether it was done."""
-        from roadmap_cli.wf import actions, rights
+        from roadmap_cli.wf import actions
         from roadmap_cli.wf.audit import log
-        from roadmap_cli.wf.running import performing
+        from roadmap_cli.wf.running import performing, permission
 
         with self.state.write() as tx:
-            if not rights.may_perform(tx, plan, step, NOW).is_allowed:
+            if not permission.may_perform(tx, plan, step, NOW).is_allowed:
                 return False
         context = actions.Context(
             state=self.state, plan=plan, lookup=lambda name: None, directory=self.folder, environ=self.environ,

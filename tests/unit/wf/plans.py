@@ -13,7 +13,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals
-from roadmap_cli.wf.planning import planner
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.running import journal, runs
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.scene import Launch
@@ -40,7 +40,7 @@ def approved(state: State, *steps: Record, name: str = "w", at: datetime = NOW, 
         "inputs": {"name": name}, "steps": list(steps), "permissions": [], "risk": "low", "approval_needed": False,
         "high_risk_steps": [], "cost_usd": "0", **more,
     }  # fmt: skip
-    plan["plan_hash"] = planner.plan_hash(plan)
+    plan["plan_hash"] = keeping.plan_hash(plan)
     plan["id"] = content_id("wf.plan", plan_hash=plan["plan_hash"])
     with state.write() as tx:
         records.put(tx, event)
@@ -50,7 +50,7 @@ def approved(state: State, *steps: Record, name: str = "w", at: datetime = NOW, 
             "INSERT INTO wf_match(match_id, event_id, workflow, is_ambiguous) VALUES (?, ?, 'w', 0)"
             " ON CONFLICT DO NOTHING", (match["id"], event["id"]),
         )  # fmt: skip
-        planner.keep(tx, plan, command="test", at=at)
+        keeping.keep(tx, plan, command="test", at=at)
         approvals.consider(tx, plan, is_strict=False, command="test", at=at)
     return str(plan["id"])
 
@@ -146,7 +146,7 @@ def all_done(
         with state.read() as tx:
             made.claim(runs.unfinished(tx, now()))
             made.claim(
-                [Claim(runs.identity(name), name, runs.priority(approvals.stored_plan(tx, name))) for name in plan_ids]
+                [Claim(runs.identity(name), name, runs.priority(keeping.stored_plan(tx, name))) for name in plan_ids]
             )
         began = time.monotonic()
         found = []

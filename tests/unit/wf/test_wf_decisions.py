@@ -18,8 +18,8 @@ from roadmap_cli.state.store import State
 from roadmap_cli.wf import events, sources
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.language import loading
-from roadmap_cli.wf.matching import matcher
-from roadmap_cli.wf.planning import planner
+from roadmap_cli.wf.matching import deciding, matcher
+from roadmap_cli.wf.planning import keeping, planner
 from roadmap_cli.wf.sources import alertmanager
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -33,9 +33,9 @@ def plan_of(state: State, webhook: Record, path: Path, requested_by: str = "alic
         [event] = events.keep(tx, alertmanager.from_body(webhook, NOW))
         match = matcher.match(event, [template], NOW)
         assert match
-        matcher.keep(tx, [(event, match)], command="test", at=NOW)
+        deciding.keep(tx, [(event, match)], command="test", at=NOW)
         found = planner.plan(template, match, event, requested_by=requested_by, directory=path.parent, at=NOW)
-        return planner.keep(tx, found, command="test", at=NOW)
+        return keeping.keep(tx, found, command="test", at=NOW)
 
 
 def answer(state: State, plan_id: str, **more: Any) -> Record:
@@ -155,10 +155,10 @@ def test_inputs_missing_or_refused_are_named(state: State, webhook: Record, simp
 
 def test_the_hash_covers_what_is_done_and_only_that(state: State, webhook: Record, simple: Simple) -> None:
     plan = plan_of(state, webhook, simple())
-    assert planner.plan_hash(plan) == plan["plan_hash"]
-    assert planner.plan_hash({**plan, "at": "x", "estimate": {}}) == plan["plan_hash"]
+    assert keeping.plan_hash(plan) == plan["plan_hash"]
+    assert keeping.plan_hash({**plan, "at": "x", "estimate": {}}) == plan["plan_hash"]
     for change in ({"directory": "/"}, {"requested_by": "bob"}, {"event_id": "e"}, {"steps": []}):
-        assert planner.plan_hash({**plan, **change}) != plan["plan_hash"]
+        assert keeping.plan_hash({**plan, **change}) != plan["plan_hash"]
 
 
 def test_low_risk_is_approved_by_the_policy_and_says_so(state: State, webhook: Record, simple: Simple) -> None:
@@ -212,7 +212,7 @@ def test_attacks_on_approvals_come_to_nothing(state: State, webhook: Record, sim
         body = {**plan, "steps": [{**plan["steps"][0], "command": ["rm", "-rf", "/"]}]}
         tx.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(body), plan["id"]))
     with state.read() as tx, pytest.raises(DataError):
-        approvals.stored_plan(tx, plan["id"])
+        keeping.stored_plan(tx, plan["id"])
 
 
 def test_a_denial_stands(state: State, webhook: Record, simple: Simple) -> None:

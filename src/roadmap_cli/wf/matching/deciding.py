@@ -81,7 +81,7 @@ def take(
 
 
 def keep(tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, command: str, at: datetime) -> list[Record]:
-    """Store events with matches that were made by `matching.match` (None: nothing matches); the matches to announce."""
+    """Store events with matches that were made by `matcher.match` (None: nothing matches); the matches to announce."""
     pairs = list(pairs)
     _store(tx, [event for event, _ in pairs])
     taken = Taken(matches=[found for _, found in pairs if found])

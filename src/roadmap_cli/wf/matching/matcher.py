@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
@@ -19,9 +19,6 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.wf.language import clauses, conditions
 from roadmap_cli.wf.language.templates import Clause, Template, Trigger
 from roadmap_cli.wf.matching.windows import Answer, Shape, Windows, grouping_of
-
-if TYPE_CHECKING:
-    from roadmap_cli.state.store import Connection
 
 #: A match less likely than this is a question to a person, and one less likely than `NOT` is none.
 SURE, NOT = 0.7, 0.3
@@ -144,13 +141,6 @@ def match(event: Record, templates: Sequence[Template], at: datetime, chosen: st
     if chosen is not None and chosen not in (each.ready.template.workflow for each in held):
         raise DataError(f"workflow {chosen!r} does not match event {event['id']!r}", code="no_match")
     return made(event, [Candidate(each, None, "") for each in held], at, chosen) if held else None
-
-
-def keep(tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, command: str, at: datetime) -> list[Record]:
-    """Store events with what `match` made of each; see `deciding.keep`."""
-    from roadmap_cli.wf.matching import deciding
-
-    return deciding.keep(tx, pairs, command=command, at=at)
 
 
 def made(event: Record, holding: Sequence[Candidate], at: datetime, chosen: str | None = None) -> Record:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import Negative, UsageError
 from roadmap_cli.core.records import Record, canonical
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.rights import grants, identities, judging, stored
 

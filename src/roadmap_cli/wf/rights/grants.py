@@ -16,7 +16,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.core.records import Record, run_id
 from roadmap_cli.state import records
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 from roadmap_cli.wf.rights import cedar, identities, scope
 from roadmap_cli.why.decisions import decide
 

@@ -21,6 +21,7 @@ from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals, tasks
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.running import journal, life, mirror, runs, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.place import away
@@ -109,7 +110,7 @@ class Exchange:
     def _insert(
         self, tx: Connection, connection: Any, run_id: str, plan_id: str, decision_id: str, priority: int
     ) -> None:
-        plan = approvals.stored_plan(tx, plan_id)
+        plan = keeping.stored_plan(tx, plan_id)
         event = records.get(tx, plan.get("event_id", ""))
         bundle = {"plan": plan, "event": event, "tables": mirror.of_plan(tx, plan_id)}
         most = plan.get("concurrency")

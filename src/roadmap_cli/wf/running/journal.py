@@ -19,11 +19,13 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import rights
-from roadmap_cli.wf.approving import approvals, tasks
+from roadmap_cli.wf.approving import tasks
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.running import leases
 from roadmap_cli.wf.running.gates import Breaker, Bucket
 from roadmap_cli.wf.running.graph import OVER, Active, Unit, due
+from roadmap_cli.wf.running.remembered import Remembered
 from roadmap_cli.why.decisions import decide, settle
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Tx(Protocol):
         """Nobody answered in time."""
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
-        """Whether a step may be done (see `rights.may_perform`), and nobody has denied its plan while it ran."""
+        """Whether a step may be done (see `permission.may_perform`), and nobody has denied its plan while it ran."""
 
     def event_cursor(self) -> int:
         """The place of the newest event."""
@@ -121,9 +123,9 @@ class Journal(Protocol):
 class LocalTx:
     """A transaction on the state."""
 
-    def __init__(self, tx: Connection, remembered: rights.Remembered | None = None):
+    def __init__(self, tx: Connection, remembered: Remembered | None = None):
         self.connection = tx
-        self._remembered = remembered or rights.Remembered()
+        self._remembered = remembered or Remembered()
         self.execute: Callable[..., Any] = tx.execute
         self.peek: Callable[[str], Any] = tx.execute
 
@@ -194,7 +196,7 @@ class LocalTx:
         ).fetchone()
         if row is None:
             return None
-        plan = approvals.stored_plan(self.connection, row[0])
+        plan = keeping.stored_plan(self.connection, row[0])
         event = records.get(self.connection, plan.get("event_id", ""))
         return {
             "plan": plan, "event": event, "status": row[1], "decision_id": row[2],
@@ -230,7 +232,7 @@ class Local:
         self._own = State(state.path, connection, mode="write", dry_run=False, key=None, held=None)
         self._connection = connection
         self._version = -1
-        self._remembered = rights.Remembered()
+        self._remembered = Remembered()
 
     @property
     def path(self) -> Any:

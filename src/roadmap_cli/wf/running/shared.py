@@ -31,6 +31,7 @@ from roadmap_cli.wf.running.graph import Active
 from roadmap_cli.wf.running.mirror import Mirror
 from roadmap_cli.wf.running.place import SCHEMA as SCHEMA
 from roadmap_cli.wf.running.place import Place, away, is_gone, prepare, process, processes
+from roadmap_cli.wf.running.remembered import Remembered
 
 if TYPE_CHECKING:
     import psycopg
@@ -223,7 +224,7 @@ class Shared:
         self.decisions: dict[str, str] = {}
         self.denials: dict[str, str] = {}
         self.homes: dict[str, str] = {}
-        self.remembered = rights.Remembered()
+        self.remembered = Remembered()
         self._state = state
         self._place = place
         self._connection: psycopg.Connection[Any] | None = None
