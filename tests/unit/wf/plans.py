@@ -1,9 +1,9 @@
-"""Plan records made and approved directly, and an engine whose steps are done by a function: for tests of running."""
+"""Events matched, plan records made and approved directly, and an engine whose steps are done by a function."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,14 +11,24 @@ from typing import Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
-from roadmap_cli.state.store import State
+from roadmap_cli.state.store import Connection, State
 from roadmap_cli.wf.approving import approvals
+from roadmap_cli.wf.language.templates import Template
+from roadmap_cli.wf.matching import deciding
+from roadmap_cli.wf.matching.matcher import Matcher
 from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.running import journal, runs
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.scene import Launch
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def matched(tx: Connection, event: Record, templates: Sequence[Template], chosen: str | None = None) -> Record | None:
+    """The wf.match that comes of an event, stored; None if there is none. `chosen` is a person's choice."""
+    ready = Matcher(templates)
+    taken = deciding.take(tx, ready, ready.judge([event]), command="test", at=NOW, chosen=chosen)
+    return taken.matches[0] if taken.matches else None
 
 
 def step(name: str, *words: str, needs: tuple[str, ...] = (), **more: Any) -> Record:

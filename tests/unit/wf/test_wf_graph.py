@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.wf.plans import matched
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import events, sources
 from roadmap_cli.wf.language import loading
-from roadmap_cli.wf.matching import deciding, matcher
 from roadmap_cli.wf.planning import boxes, estimates, graph, keeping, planner
 from roadmap_cli.wf.sources import alertmanager
 
@@ -197,9 +197,8 @@ def stored(state: State, webhook: Record, path: Path) -> tuple[Record, Record]:
     template = loading.load(path)
     with state.write() as tx:
         [event] = events.keep(tx, alertmanager.from_body(webhook, NOW))
-        match = matcher.match(event, [template], NOW)
+        match = matched(tx, event, [template])
         assert match
-        deciding.keep(tx, [(event, match)], command="test", at=NOW)
         plan = planner.plan(template, match, event, requested_by="alice", directory=path.parent, at=NOW)
         return keeping.keep(tx, plan, command="test", at=NOW), match
 

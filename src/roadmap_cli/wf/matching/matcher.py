@@ -131,18 +131,6 @@ class Matcher:
         return [held for each in ready if (held := _holding(each, event))]
 
 
-def match(event: Record, templates: Sequence[Template], at: datetime, chosen: str | None = None) -> Record | None:
-    """The wf.match of one event looked at by itself, or None if no template's trigger holds.
-
-    Triggers that ask of several events are for `take`, which keeps count. `chosen` is a person's choice among those
-    that hold. Raises DataError if the choice does not hold.
-    """
-    held = [each for each in Matcher(templates).judge([event])[0].held if not each.ready.is_stateful]
-    if chosen is not None and chosen not in (each.ready.template.workflow for each in held):
-        raise DataError(f"workflow {chosen!r} does not match event {event['id']!r}", code="no_match")
-    return made(event, [Candidate(each, None, "") for each in held], at, chosen) if held else None
-
-
 def made(event: Record, holding: Sequence[Candidate], at: datetime, chosen: str | None = None) -> Record:
     """The wf.match of an event and the templates that hold.
 
