@@ -31,11 +31,12 @@ from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.planning import keeping
-from roadmap_cli.wf.running import journal, runs, working
+from roadmap_cli.wf.running import local, runs, working
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.exchange import Exchange
+from roadmap_cli.wf.running.place import Place
 from roadmap_cli.wf.running.scene import Launch
-from roadmap_cli.wf.running.shared import Place, Shared
+from roadmap_cli.wf.running.shared import Shared
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 BIN = next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), "/usr/local/bin")
@@ -111,7 +112,7 @@ def ours(folder: Path, count: int, steps: int) -> float:
     """Steps a second of our engine on an encrypted state."""
     with opened(folder) as state:
         claims = plans(state, count, steps)
-        engine = Engine(journal.Local(state), nothing, begin=runs.begin, now=lambda: NOW, command="bench")
+        engine = Engine(local.Local(state), nothing, begin=runs.begin, now=lambda: NOW, command="bench")
         try:
             engine.claim(claims)
             began = time.perf_counter()

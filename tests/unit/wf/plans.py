@@ -17,7 +17,7 @@ from roadmap_cli.wf.language.templates import Template
 from roadmap_cli.wf.matching import deciding
 from roadmap_cli.wf.matching.matcher import Matcher
 from roadmap_cli.wf.planning import keeping
-from roadmap_cli.wf.running import journal, runs
+from roadmap_cli.wf.running import local, runs
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.scene import Launch
 
@@ -141,7 +141,7 @@ class Time:
 @contextmanager
 def engine(state: State, doing: Callable[[Launch], Record], now: Any = lambda: NOW, **more: Any) -> Iterator[Engine]:
     """An engine on the state."""
-    made = Engine(journal.Local(state), doing, begin=runs.begin, now=now, command="test", **more)
+    made = Engine(local.Local(state), doing, begin=runs.begin, now=now, command="test", **more)
     try:
         yield made
     finally:

@@ -140,13 +140,13 @@ class _Driver:
         """Do what is asked for. Raises Negative and TryLater for how it ended."""
         from roadmap_cli.core.errors import Negative, TryLater
         from roadmap_cli.wf import library
-        from roadmap_cli.wf.running import local, shared, working
+        from roadmap_cli.wf.running import opening, working
 
         run = self.run
-        words = local.Settings(library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after)
+        words = opening.Settings(library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after)
         place = (
-            shared.opened(run.state, self.database.read(), words, run.transport) if self.database
-            else local.opened(run.state, words)
+            opening.on_database(run.state, self.database.read(), words, run.transport) if self.database
+            else opening.on_state(run.state, words)
         )  # fmt: skip
         with place as engine, working.unheard(engine):
             found = engine.find(run.now(), run.warn, resume)

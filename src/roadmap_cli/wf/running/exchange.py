@@ -22,7 +22,7 @@ from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals, tasks
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.planning import keeping
-from roadmap_cli.wf.running import journal, life, mirror, runs, values
+from roadmap_cli.wf.running import journal, life, local, mirror, runs, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.place import away
 from roadmap_cli.wf.running.scene import Scene
@@ -56,7 +56,7 @@ class Exchange:
         if not fresh:
             return []
         with self._state.write() as tx:
-            scene = Scene(journal.LocalTx(tx), self._now(), self._command, 0)
+            scene = Scene(local.LocalTx(tx), self._now(), self._command, 0)
             for each in fresh:
                 if tx.execute("SELECT 1 FROM wf_run WHERE run_id = ?", (each.run_id,)).fetchone() is None:
                     # How many of a workflow run at a time is for the database to see.

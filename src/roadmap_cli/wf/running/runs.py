@@ -19,7 +19,7 @@ from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.measures import costs
 from roadmap_cli.wf.planning import keeping
-from roadmap_cli.wf.running import graph, journal, life, plans, values
+from roadmap_cli.wf.running import graph, journal, life, local, plans, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.graph import UNDO, Active, Unit
 from roadmap_cli.wf.running.life import retry_after as retry_after
@@ -117,12 +117,12 @@ def _is_answered(tx: Connection, run_id: str, at: datetime) -> bool:
     ).fetchall()
     if not waiting:
         return False
-    kept = journal.LocalTx(tx)
+    kept = local.LocalTx(tx)
     run = journal.load(kept, run_id, -1, 0, at)
     return run is not None and any(_has_come(kept, run, name, cursor) for name, cursor in waiting)
 
 
-def _has_come(kept: journal.LocalTx, run: Active, name: str, cursor: int) -> bool:
+def _has_come(kept: local.LocalTx, run: Active, name: str, cursor: int) -> bool:
     place = life.where(run, name)
     spec = values.filled(place.step, run.lookup(place))["event"]
     return any(life.matches(spec, event, run, place) for _, event in kept.events(cursor))
@@ -133,7 +133,7 @@ def begin(scene: Scene, claim: Claim, *, is_shared: bool = False) -> bool:
 
     A plan whose approval holds no longer is left alone. Raises DataError for one that is not what its hash says.
     """
-    assert isinstance(scene.tx, journal.LocalTx)
+    assert isinstance(scene.tx, local.LocalTx)
     assert claim.plan_id is not None
     tx = scene.tx.connection
     plan = keeping.stored_plan(tx, claim.plan_id)
@@ -251,7 +251,7 @@ def fork(state: State, run_id: str, step: str, *, by: str, command: str, at: dat
         if row is None:
             raise DataError(f"run {run_id!r} is not in this state", code="unknown_run")
         plan = keeping.stored_plan(tx, row[0])
-        run = journal.load(journal.LocalTx(tx), run_id, -1, 0, at)
+        run = journal.load(local.LocalTx(tx), run_id, -1, 0, at)
         names = [each["name"] for each in plan["steps"]]
         if step not in names:
             raise DataError(f"run {run_id!r} has no step {step!r}; it has {', '.join(names)}", code="unknown_step")
@@ -289,7 +289,7 @@ def _after(steps: Sequence[Record], step: str) -> set[str]:
     return found
 
 
-def _reuse(tx: journal.LocalTx, run: Active, spec: Record, before: Active) -> None:
+def _reuse(tx: local.LocalTx, run: Active, spec: Record, before: Active) -> None:
     """Give a forked run the outputs that its plan names."""
     for name in spec["reused"]:
         old = before.units[name]
@@ -304,7 +304,7 @@ def _reuse(tx: journal.LocalTx, run: Active, spec: Record, before: Active) -> No
                 journal.keep_outcome(tx, run, unit, {**journal.loads(row[0]), "duration_ms": 0})
 
 
-def _forked(tx: journal.LocalTx, spec: Record, at: datetime) -> Active:
+def _forked(tx: local.LocalTx, spec: Record, at: datetime) -> Active:
     """The run a plan was forked from. Raises DataError if its outputs are not what they were."""
     before = journal.load(tx, spec["run_id"], -1, 0, at)
     if before is None:
