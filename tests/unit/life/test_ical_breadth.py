@@ -13,9 +13,9 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import parts, store
 from roadmap_cli.life.formats import ical
 from roadmap_cli.life.formats.contentlines import components
-from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.formats.ical_zone import defined
 from roadmap_cli.life.items import Group, Part, Remark, Source
+from roadmap_cli.life.settings import Window
 
 WINDOW = Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
