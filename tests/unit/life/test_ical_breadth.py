@@ -256,5 +256,3 @@ def test_what_a_part_no_longer_holds_is_withdrawn_unless_another_does(tx: Any) -
     store.add(tx, [Part("s", "2", "m3", (), ahead_of="2026-02-01T00:00:00.000Z")], format_name="ical")
     assert current() == ["b"]  # it is over, and stays
     assert set(parts.of(tx, "s", "2")) == {"2"}
-    parts.forget(tx, "s")
-    assert parts.of(tx, "s") == {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core import clock
@@ -17,7 +19,7 @@ from roadmap_cli.wf.language.templates import Template
 from roadmap_cli.wf.matching import deciding
 from roadmap_cli.wf.matching.matcher import Matcher
 from roadmap_cli.wf.planning import keeping
-from roadmap_cli.wf.running import local, runs
+from roadmap_cli.wf.running import leases, local, runs
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.scene import Launch
 
@@ -29,6 +31,17 @@ def matched(tx: Connection, event: Record, templates: Sequence[Template], chosen
     ready = Matcher(templates)
     taken = deciding.take(tx, ready, ready.judge([event]), command="test", at=NOW, chosen=chosen)
     return taken.matches[0] if taken.matches else None
+
+
+@contextmanager
+def lease(path: Path, run_id: str) -> Iterator[int]:
+    """Hold a run for the time of the block."""
+    descriptor = leases.take(path, run_id)
+    assert descriptor is not None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def step(name: str, *words: str, needs: tuple[str, ...] = (), **more: Any) -> Record:
