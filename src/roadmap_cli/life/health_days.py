@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from itertools import groupby
 
+from roadmap_cli.life import nights
 from roadmap_cli.life.devices import Covered, DayValue, Rank, Reading, readings, seconds, union
 from roadmap_cli.life.metrics import METRICS
 
@@ -68,8 +69,6 @@ def daily(
     if metric == "activity":
         return _activity(tx, since, until)
     if metric == "sleep" or metric in DERIVED:
-        from roadmap_cli.life import nights
-
         return nights.daily(tx, metric, since=since, until=until, priority=priority)
     return of_readings(readings(tx, metric, since, until), metric, priority)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from roadmap_cli.core.clock import stamp
+from roadmap_cli.life import charsets
 
 #: Instances of one series taken from the window; a daily series fills 1,097 of the default window.
 MOST_INSTANCES = 5_000
@@ -61,7 +62,6 @@ class Settings:
         zone_is_chosen: bool = False,
     ) -> Settings:
         """From the options of life-ingest. Raises DataError (charset) and UsageError (zone)."""
-        from roadmap_cli.life import charsets
         from roadmap_cli.life.zones import chosen
 
         return cls(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
+from roadmap_cli.wf.language import placeholders
 from roadmap_cli.wf.language.templates import SERVICES
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def filled(step: Record, lookup: Callable[[str], Any]) -> Record:
 
     Once only: what looks like a placeholder in a value that was put in is text. Raises DataError.
     """
-    from roadmap_cli.wf.language import placeholders
 
     def given(name: str) -> Any:
         value = lookup(name)
