@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools" / "bench")]
 
+import locomo  # noqa: E402
 import recall as bench  # noqa: E402
 
 from roadmap_cli.retrieval import evidence  # noqa: E402
@@ -27,7 +28,7 @@ def main() -> int:
         return 2
     from roadmap_cli.models.embed import open_embedder
 
-    every, terms = list(bench.talks(Path(sys.argv[1]))), Terms()
+    every, terms = list(locomo.talks(Path(sys.argv[1]))), Terms()
     with open_embedder(None, environ=bench.ENVIRON, ledger=None, states=True) as embedder:
         fits = [
             bench.fit(every, terms, embedder, lambda name: False),

@@ -205,7 +205,7 @@ def test_a_pattern_of_many_stars_is_judged_in_time() -> None:
     import re
     import time
 
-    from roadmap_cli.wf.actions import scope
+    from roadmap_cli.wf.language import scope
     from roadmap_cli.wf.rights import scope as rights
 
     begin = time.process_time()
@@ -233,9 +233,8 @@ def test_a_template_names_a_file_that_cannot_be(tmp_path: Path) -> None:
 def test_a_journal_includes_nothing_at_all() -> None:
     from datetime import UTC, datetime
 
-    from roadmap_cli.life.formats.ical_series import Window
     from roadmap_cli.life.items import Source
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.settings import Settings, Window
 
     at = datetime(2026, 11, 23, tzinfo=UTC)
     settings = Settings("UTC", Window(at, at), None)

@@ -24,7 +24,7 @@ import pytest
 import transcripts
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import formats
-from roadmap_cli.life.formats.ical_series import Window
+from roadmap_cli.life.settings import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
 import life_samples

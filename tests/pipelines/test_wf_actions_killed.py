@@ -29,6 +29,7 @@ from pathlib import Path
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import actions
+from roadmap_cli.wf.running import performing
 home, asked = Path(sys.argv[1]), json.loads(sys.argv[2])
 environ = {"HOME": str(home), "TOKEN": "t"}
 now = lambda: datetime.now(UTC)
@@ -37,7 +38,7 @@ with State.open(home / "state.db", mode="write", keys=KeySource(environ, None), 
                               now, threading.Event(), tuple(asked["scope"]))
     step = {"name": "x", "role": asked["role"], "effects": asked["effects"], "timeout_s": 5.0, "action": asked["action"]}
     step[asked["action"]] = asked["spec"]
-    print(json.dumps(actions.perform(step, context)))
+    print(json.dumps(performing.perform(step, context)))
 """
 
 

@@ -21,10 +21,12 @@ from tests.unit.wf.postgres import Postgres, cluster
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record
+from roadmap_cli.net.transport import Transport
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
-from roadmap_cli.wf.running import journal, local, runs, shared, working
+from roadmap_cli.wf.running import local, membership, opening, runs, shared, working
 from roadmap_cli.wf.running.exchange import Exchange
+from roadmap_cli.wf.running.place import Place
 
 EFFECT = (
     'echo "$ROADMAP_RUN_ID $ROADMAP_STEP" >> {folder}/starts; mkdir {folder}/effects/$ROADMAP_IDEMPOTENCY_KEY'
@@ -61,9 +63,11 @@ class Bench:
 
     def work(self, url: str | None = None, name: str = "state") -> None:
         """What a process does: all there is to do."""
-        settings = local.Settings(ENVIRON, "test", clock.system, 4, 60.0)
+        settings = opening.Settings(ENVIRON, "test", clock.system, 4, 60.0)
         with self.opened(name) as state:
-            place = shared.opened(state, url, settings, no_transport) if url else local.opened(state, settings)
+            place = (
+                opening.on_database(state, url, settings, no_transport) if url else opening.on_state(state, settings)
+            )
             with place as engine:
                 for _ in working.work(engine, clock.system, print, once=True):
                     pass
@@ -90,7 +94,7 @@ class Bench:
         return starts
 
 
-def no_transport() -> shared.Transport:
+def no_transport() -> Transport:
     raise AssertionError("a database on this machine needs none")
 
 
@@ -183,9 +187,9 @@ def test_two_processes_do_a_thousand_runs_once_each(bench: Bench) -> None:
 @pytest.fixture
 def quick_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases of a second, so that the runs of a killed process are free at once."""
-    monkeypatch.setattr(shared, "LEASE_S", 1.2)
-    monkeypatch.setattr(shared, "RENEW_S", 0.2)
-    monkeypatch.setattr(shared, "LOST_S", 0.8)
+    monkeypatch.setattr(membership, "LEASE_S", 1.2)
+    monkeypatch.setattr(membership, "RENEW_S", 0.2)
+    monkeypatch.setattr(membership, "LOST_S", 0.8)
 
 
 @pytest.fixture
@@ -215,7 +219,7 @@ def test_processes_and_postgres_killed_every_effect_happens_once(bench: Bench, s
 @pytest.mark.usefixtures("quick_leases")
 def test_two_machines_on_one_postgres_do_nothing_twice(bench: Bench, server: Postgres) -> None:
     bench.plans(12)
-    place = shared.Place(server.url)
+    place = Place(server.url)
     with bench.opened() as state:
         kept = shared.Shared(state, place, clock.system)
         with state.read() as tx:
@@ -227,5 +231,5 @@ def test_two_machines_on_one_postgres_do_nothing_twice(bench: Bench, server: Pos
     bench.work(server.url)
     assert bench.judge(12, 0) == 48
     with bench.opened() as state:
-        assert journal.Local(state).path == state.path
+        assert local.Local(state).path == state.path
     assert NOW

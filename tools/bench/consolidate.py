@@ -29,6 +29,7 @@ import numpy
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools"), str(ROOT / "tools" / "bench")]
 
+import locomo  # noqa: E402
 import recall as bench  # noqa: E402
 
 from roadmap_cli.life.consolidate import gist  # noqa: E402
@@ -40,7 +41,7 @@ from roadmap_cli.retrieval.terms import Terms  # noqa: E402
 Lines = list[tuple[str, int, tuple[int, ...]]]  # text, place of the first source, all sources
 
 
-def remembered(talk: bench.Talk, embedder: Any) -> Lines:
+def remembered(talk: locomo.Talk, embedder: Any) -> Lines:
     """The lines that life-consolidate makes of a conversation."""
     vectors, tokens = embedder.tokens([_said(turn) for turn in talk.turns])
     central = [gist.centrality(one, vector) for one, vector in zip(tokens, vectors, strict=True)]
@@ -59,7 +60,7 @@ def remembered(talk: bench.Talk, embedder: Any) -> Lines:
     return found
 
 
-def centroid(talk: bench.Talk, terms: Terms) -> Lines:
+def centroid(talk: locomo.Talk, terms: Terms) -> Lines:
     """A tenth of the words as whole turns, those nearest to what the session is about."""
     found: Lines = []
     for session in dict.fromkeys(turn.session for turn in talk.turns):
@@ -76,11 +77,11 @@ def centroid(talk: bench.Talk, terms: Terms) -> Lines:
     return sorted(found, key=lambda one: one[1])
 
 
-def _said(turn: bench.Turn) -> str:
+def _said(turn: locomo.Turn) -> str:
     return turn.text.partition(": ")[2]
 
 
-def share(hits: Sequence[tuple[tuple[int, float], ...]], asked: bench.Asked, depth: int, how: str) -> float:
+def share(hits: Sequence[tuple[tuple[int, float], ...]], asked: locomo.Asked, depth: int, how: str) -> float:
     """How much of the evidence the first lines cite; of each line its sources with their scores, the best first."""
     if how == "k_turns":
         flat = sorted((each for hit in hits for each in hit), key=lambda one: -one[1])
@@ -90,7 +91,7 @@ def share(hits: Sequence[tuple[tuple[int, float], ...]], asked: bench.Asked, dep
     return len(cited & set(asked.evidence)) / len(asked.evidence)
 
 
-def _with_turns(corpus: Corpus, lines: Lines, talk: bench.Talk, embedder: Any) -> Corpus:
+def _with_turns(corpus: Corpus, lines: Lines, talk: locomo.Talk, embedder: Any) -> Corpus:
     """The lines with what life-recall keeps of the turns they cite."""
     given = [(text, [[talk.turns[place].text] for place in cited]) for text, _, cited in lines]
     made = list(remembering.meanings(embedder, given))
@@ -108,16 +109,16 @@ def _with_turns(corpus: Corpus, lines: Lines, talk: bench.Talk, embedder: Any) -
 
 
 def main() -> int:
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else bench.DATA
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else locomo.DATA
     if not path.exists():
         print(f"consolidate.py: no {path}: nothing measured", file=sys.stderr)
         return 0
     from roadmap_cli.models.embed import open_embedder
 
-    terms, every = Terms(), list(bench.talks(path))
+    terms, every = Terms(), list(locomo.talks(path))
     with open_embedder(None, environ=bench.ENVIRON, ledger=None, states=True) as embedder:
         whole = _whole(every, terms, embedder)
-        makers: dict[str, Callable[[bench.Talk], Lines]] = {
+        makers: dict[str, Callable[[locomo.Talk], Lines]] = {
             "consolidated": lambda talk: remembered(talk, embedder),
             "words_alone": lambda talk: remembered(talk, embedder),
             "centroid": lambda talk: centroid(talk, terms),
@@ -127,7 +128,7 @@ def main() -> int:
     return 0
 
 
-def _whole(every: Sequence[bench.Talk], terms: Terms, embedder: Any) -> dict[int, float]:
+def _whole(every: Sequence[locomo.Talk], terms: Terms, embedder: Any) -> dict[int, float]:
     """Recall over all turns."""
     shares: dict[int, list[float]] = {depth: [] for depth in bench.DEPTHS}
     for talk in every:
@@ -140,8 +141,8 @@ def _whole(every: Sequence[bench.Talk], terms: Terms, embedder: Any) -> dict[int
 
 def _measure(
     name: str,
-    make: Callable[[bench.Talk], Lines],
-    every: Sequence[bench.Talk],
+    make: Callable[[locomo.Talk], Lines],
+    every: Sequence[locomo.Talk],
     terms: Terms,
     embedder: Any,
     whole: dict[int, float],
@@ -157,7 +158,7 @@ def _measure(
         cited[0] += len({each for _, _, sources in lines for each in sources})
         cited[1] += len(talk.turns)
         turns = [
-            bench.Turn(text, talk.turns[place].speaker, talk.turns[place].at, talk.turns[place].session)
+            locomo.Turn(text, talk.turns[place].speaker, talk.turns[place].at, talk.turns[place].session)
             for text, place, _ in lines
         ]
         corpus = bench.corpus_of(turns, terms, embedder)

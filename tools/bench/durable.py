@@ -30,12 +30,13 @@ from roadmap_cli.state import records
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals
-from roadmap_cli.wf.planning import planner
-from roadmap_cli.wf.running import journal, runs, working
+from roadmap_cli.wf.planning import keeping
+from roadmap_cli.wf.running import local, runs, working
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.exchange import Exchange
+from roadmap_cli.wf.running.place import Place
 from roadmap_cli.wf.running.scene import Launch
-from roadmap_cli.wf.running.shared import Place, Shared
+from roadmap_cli.wf.running.shared import Shared
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 BIN = next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), "/usr/local/bin")
@@ -73,7 +74,7 @@ def plans(state: State, count: int, steps: int) -> list[Claim]:
                 for at in range(steps)
             ],
         }  # fmt: skip
-        plan["plan_hash"] = planner.plan_hash(plan)
+        plan["plan_hash"] = keeping.plan_hash(plan)
         plan["id"] = content_id("wf.plan", plan_hash=plan["plan_hash"])
         with state.write() as tx:
             records.put_many(tx, [event, match])
@@ -90,7 +91,7 @@ def plans(state: State, count: int, steps: int) -> list[Claim]:
                 "INSERT INTO wf_match(match_id, event_id, workflow, is_ambiguous) VALUES (?, ?, 'bench', 0)",
                 (match["id"], event["id"]),
             )
-            planner.keep(tx, plan, command="bench", at=NOW)
+            keeping.keep(tx, plan, command="bench", at=NOW)
             approvals.consider(tx, plan, is_strict=False, command="bench", at=NOW)
         found.append(Claim(runs.identity(plan["id"]), plan["id"]))
     return found
@@ -111,7 +112,7 @@ def ours(folder: Path, count: int, steps: int) -> float:
     """Steps a second of our engine on an encrypted state."""
     with opened(folder) as state:
         claims = plans(state, count, steps)
-        engine = Engine(journal.Local(state), nothing, begin=runs.begin, now=lambda: NOW, command="bench")
+        engine = Engine(local.Local(state), nothing, begin=runs.begin, now=lambda: NOW, command="bench")
         try:
             engine.claim(claims)
             began = time.perf_counter()

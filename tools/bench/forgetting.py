@@ -23,6 +23,7 @@ import numpy
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools"), str(ROOT / "tools" / "bench")]
 
+import locomo  # noqa: E402
 import recall as bench  # noqa: E402
 
 from roadmap_cli.life.recall import activation  # noqa: E402
@@ -33,7 +34,7 @@ SHARES = (0.25, 0.5, 0.75)
 WAYS = ("actr", "fsrs", "age", "uses", "length", "chance")
 
 
-def strengths(talk: bench.Talk, shown: list[list[float]]) -> dict[str, list[float]]:
+def strengths(talk: locomo.Talk, shown: list[list[float]]) -> dict[str, list[float]]:
     """What each way gives each turn, from the ages in days of its uses beside the first."""
     end = talk.turns[-1].at + timedelta(100)
     ages = [[(end - turn.at).total_seconds() / 86_400, *more] for turn, more in zip(talk.turns, shown, strict=True)]
@@ -49,7 +50,7 @@ def strengths(talk: bench.Talk, shown: list[list[float]]) -> dict[str, list[floa
 
 
 def main() -> int:
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else bench.DATA
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else locomo.DATA
     if not path.exists():
         print(f"forgetting.py: no {path}: nothing measured", file=sys.stderr)
         return 0
@@ -59,7 +60,7 @@ def main() -> int:
     whole: list[float] = []
     left: dict[tuple[str, float], list[float]] = {(way, share): [] for way in WAYS for share in SHARES}
     with open_embedder(None, environ=bench.ENVIRON, ledger=None, states=True) as embedder:
-        for talk in bench.talks(path):
+        for talk in locomo.talks(path):
             corpus = bench.corpus_of(talk.turns, terms, embedder)
             shown: list[list[float]] = [[] for _ in talk.turns]
             early, late = talk.asked[::2], talk.asked[1::2]

@@ -92,8 +92,7 @@ def ours(path: str) -> int:
     from datetime import UTC, datetime, timedelta
 
     from roadmap_cli.life import reading
-    from roadmap_cli.life.formats.ical_series import Window
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.settings import Settings, Window
 
     now = datetime(2026, 11, 23, tzinfo=UTC)
     settings = Settings("UTC", Window(now - timedelta(days=60), now + timedelta(days=60)))

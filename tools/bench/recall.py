@@ -15,25 +15,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import statistics
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy
-import outside
+from locomo import DATA, Asked, Talk, Turn, talks
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
 DEPTHS = (5, 10, 20)
-DATA = outside.FOLDER / "locomo-dev.json"
 
 from fit_window import fitted  # noqa: E402
 from roadmap_cli.retrieval import dates, evidence, late  # noqa: E402
@@ -42,57 +39,6 @@ from roadmap_cli.retrieval.ranking import bm25  # noqa: E402
 from roadmap_cli.retrieval.terms import Terms  # noqa: E402
 
 Array = numpy.ndarray[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What was said, by whom, on which day, in which session."""
-
-    text: str
-    speaker: str
-    at: datetime
-    session: int
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, its category, and the places of the turns it rests on."""
-
-    text: str
-    category: int
-    evidence: list[int]
-
-
-@dataclass(slots=True)
-class Talk:
-    """A conversation, and the questions about it."""
-
-    name: str
-    turns: list[Turn]
-    asked: list[Asked]
-
-
-def talks(path: Path) -> Iterator[Talk]:
-    """The conversations of a LoCoMo file."""
-    for sample in json.loads(path.read_text("utf-8")):
-        spoken = sample["conversation"]
-        turns: list[Turn] = []
-        places: dict[str, int] = {}
-        number = 1
-        while f"session_{number}_date_time" in spoken:
-            at = datetime.strptime(spoken[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y")
-            for turn in spoken.get(f"session_{number}", []):
-                places[turn["dia_id"]] = len(turns)
-                caption = f" [image: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
-                turns.append(Turn(f"{turn['speaker']}: {turn['text']}{caption}", turn["speaker"], at, number))
-            number += 1
-        asked = []
-        for each in sample["qa"]:
-            named = [name for text in each.get("evidence", []) for name in re.findall(r"D\d+:\d+", text)]
-            rests = sorted({places[name] for name in named if name in places})
-            if each["category"] != 5 and rests:
-                asked.append(Asked(str(each["question"]), int(each["category"]), rests))
-        yield Talk(str(sample["sample_id"]), turns, asked)
 
 
 def corpus_of(turns: Sequence[Turn], terms: Terms, embedder: Any) -> Corpus:

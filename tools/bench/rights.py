@@ -40,8 +40,8 @@ def main() -> None:
 
     from roadmap_cli.state.identity import KeySource
     from roadmap_cli.state.store import State
-    from roadmap_cli.wf import rights
     from roadmap_cli.wf.rights import giving
+    from roadmap_cli.wf.running import permission
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -58,13 +58,13 @@ def main() -> None:
                     for at in range(users - 8):
                         giving.role(tx, giver, f"user{at}", "operator", patterns=[f"database:d{at}", "run:*"])
                 with state.read() as tx:
-                    value = per_second(lambda: rights.weighed_step(tx, plan, step, NOW))
+                    value = per_second(lambda: permission.weighed_step(tx, plan, step, NOW))
                 print(json.dumps({
                     "kind": "bench.figure", "name": f"decisions on a step (user and role and approval), {users} users",
                     "unit": "1/s of CPU", "value": round(value),
                 }), flush=True)  # fmt: skip
             with state.write() as tx:
-                value = per_second(lambda: rights.may_perform(tx, plan, step, NOW))
+                value = per_second(lambda: permission.may_perform(tx, plan, step, NOW))
             print(json.dumps({"kind": "bench.figure", "name": "the same, written into the audit log", "unit": "1/s of CPU",
                               "value": round(value)}), flush=True)  # fmt: skip
         environ = {"HOME": name, "PATH": f"{ROOT / 'bin'}:/usr/bin:/bin"}

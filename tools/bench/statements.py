@@ -105,9 +105,8 @@ def cpu(action: Callable[[], int], rounds: int = 3) -> tuple[int, float]:
 
 def ours(data: bytes) -> Callable[[], int]:
     from roadmap_cli.life import reading
-    from roadmap_cli.life.formats.ical_series import Window
     from roadmap_cli.life.opened import Opened
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.settings import Settings, Window
 
     def run() -> int:
         opened = Opened.of("f", data)

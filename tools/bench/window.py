@@ -22,16 +22,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-import outside
+import locomo
+from locomo import DATA, Asked
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
-DATA = outside.FOLDER / "locomo-dev.json"
 BUDGETS = (800, 1500, 3000)
 
 from roadmap_cli.slm.window.conversation import Message, sittings  # noqa: E402
@@ -39,44 +39,23 @@ from roadmap_cli.slm.window.window import RECENT, Budget, Conversation  # noqa: 
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question, and the places of the turns it rests on."""
-
-    text: str
-    evidence: list[int]
-
-
-@dataclass(frozen=True, slots=True)
 class Talk:
-    """A conversation and the questions about it."""
+    """A conversation as a chat, its two speakers as user and assistant, and the questions about it."""
 
     name: str
     messages: list[Message]
-    questions: list[Question]
+    questions: list[Asked]
 
 
 def talks(path: Path) -> Iterator[Talk]:
-    """The conversations of a LoCoMo file, its two speakers as user and assistant."""
-    for sample in json.loads(path.read_text("utf-8")):
-        spoken = sample["conversation"]
-        messages: list[Message] = []
-        places: dict[str, int] = {}
-        number = 1
-        while f"session_{number}_date_time" in spoken:
-            at = datetime.strptime(spoken[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
-            for turn in spoken.get(f"session_{number}", []):
-                places[turn["dia_id"]] = len(messages)
-                role = "user" if turn["speaker"] == spoken["speaker_a"] else "assistant"
-                caption = f" [image: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
-                messages.append(Message(role, turn["text"] + caption, turn["speaker"], at, str(number)))
-            number += 1
-        questions = []
-        for asked in sample["qa"]:
-            named = [name for text in asked.get("evidence", []) for name in re.findall(r"D\d+:\d+", text)]
-            evidence = sorted({places[name] for name in named if name in places})
-            if asked["category"] != 5 and evidence:
-                questions.append(Question(str(asked["question"]), evidence))
-        yield Talk(str(sample["sample_id"]), messages, questions)
+    """The conversations of a LoCoMo file."""
+    for talk in locomo.talks(path):
+        messages = [
+            Message("user" if turn.speaker == talk.speaker else "assistant", turn.words, turn.speaker,
+                    turn.at.replace(tzinfo=UTC), str(turn.session))
+            for turn in talk.turns
+        ]  # fmt: skip
+        yield Talk(talk.name, messages, talk.asked)
 
 
 # -- the peers ---------------------------------------------------------------------------------------------------------
@@ -209,7 +188,7 @@ def _bare(talk: Talk) -> Talk:
     return Talk(talk.name, [Message(one.role, one.content) for one in talk.messages], talk.questions)
 
 
-def share(question: Question, kept: set[int]) -> float:
+def share(question: Asked, kept: set[int]) -> float:
     """How much of what a question rests on is among some turns."""
     return sum(place in kept for place in question.evidence) / len(question.evidence)
 

@@ -1,7 +1,7 @@
 """WorkBench (olly-styles/WorkBench, MIT): its gold actions through our SQL steps, rights and audit; and rules alone.
 
 Each action of a gold answer becomes a planned step on one of five SQLite databases. The plan is approved by somebody
-else, every step asks `rights.may_perform` first, is done by the action ``sql``, and stands in the audit log; the tables
+else, every step asks `permission.may_perform` first, is done by the action ``sql``, and stands in the audit log; the tables
 are then compared with those that WorkBench's own tools make of the answer (src/tools and is_correct in
 src/evals/utils.py of the snapshot of 2024-07: case counts in status, list_name and board only). After each task an
 action outside the rights of its user is tried, too. Figures: tasks replayed right, forbidden actions done; then the
@@ -236,7 +236,7 @@ class Ours:
         from roadmap_cli.core import clock
         from roadmap_cli.core.records import content_id
         from roadmap_cli.wf.approving import approvals
-        from roadmap_cli.wf.planning import planner
+        from roadmap_cli.wf.planning import keeping
 
         self.number += 1
         steps = []
@@ -251,28 +251,29 @@ class Ours:
                  "directory": str(self.folder), "inputs": {"task": self.number}, "steps": steps, "permissions": [],
                  "risk": "high", "approval_needed": True, "high_risk_steps": [], "cost_usd": "0.0000",
                  "scope": sorted({f"database:{each['sql']['database']}" for each in steps})}  # fmt: skip
-        found["plan_hash"] = planner.plan_hash(found)
+        found["plan_hash"] = keeping.plan_hash(found)
         found["id"] = content_id("wf.plan", plan_hash=found["plan_hash"])
         with self.state.write() as tx:
-            kept = planner.keep(tx, found, command="bench", at=NOW)
+            kept = keeping.keep(tx, found, command="bench", at=NOW)
             approvals.decide_on(tx, kept["id"], approver="mia", is_approved=True, why="seen", valid_s=3600.0,
                                 expected_hash=kept["plan_hash"], command="bench", at=NOW)  # fmt: skip
         return kept
 
     def perform(self, plan: Row, step: Row) -> bool:
         """Ask for the right, do the step, log it; whether it was done."""
-        from roadmap_cli.wf import actions, rights
+        from roadmap_cli.wf import actions
         from roadmap_cli.wf.audit import log
+        from roadmap_cli.wf.running import performing, permission
 
         with self.state.write() as tx:
-            if not rights.may_perform(tx, plan, step, NOW).is_allowed:
+            if not permission.may_perform(tx, plan, step, NOW).is_allowed:
                 return False
         context = actions.Context(
             state=self.state, plan=plan, lookup=lambda name: None, directory=self.folder, environ=self.environ,
             key=f"{plan['id']}{step['name']}", command="bench", now=lambda: NOW, stop=threading.Event(),
             scope=tuple(plan["scope"]),
         )  # fmt: skip
-        outcome = actions.perform(step, context)
+        outcome = performing.perform(step, context)
         with self.state.write() as tx:
             log.append(tx, action="step.done", user=f"user:{plan['requested_by']}", agent=step["role"],
                        resource=plan["id"], outcome="done" if outcome["status"] == "succeeded" else "failed",
@@ -382,14 +383,13 @@ def main() -> int:
     sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "unit" / "wf"), str(ROOT / "tools" / "bench")]
     from roadmap_cli.state.identity import KeySource
     from roadmap_cli.state.store import State
-    from roadmap_cli.wf import actions
 
     if not DATA.is_dir():
         print(f"workbench: skipped: {DATA} is not there", file=sys.stderr)
         return 0
     start = {name: rows(name) for name in TABLES}
     status = 0
-    if "sql" in actions.MODULES and "--rules" not in sys.argv:
+    if "--rules" not in sys.argv:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name).resolve()
             keys = KeySource({"HOME": name}, None)

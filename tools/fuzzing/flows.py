@@ -113,8 +113,8 @@ POLICIES = [
 
 def read_policies(data: bytes) -> None:
     """Policies as text, the patterns of a scope, the names of people and groups."""
-    from roadmap_cli.wf.actions import scope
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import people
+    from roadmap_cli.wf.language import scope
     from roadmap_cli.wf.rights import cedar, grants
     from roadmap_cli.wf.rights import scope as rights
 

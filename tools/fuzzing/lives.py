@@ -27,10 +27,9 @@ def format_reader(name: str, folder: Path) -> Target:
     import test_fuzz
 
     from roadmap_cli.life import detection, reading
-    from roadmap_cli.life.formats.ical_series import Window
     from roadmap_cli.life.items import Group, LeftOut, Position, Remark, Source
     from roadmap_cli.life.opened import Opened
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.settings import Settings, Window
 
     settings = Settings(
         "Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=60), most=50), None, {"currency": "EUR"}

@@ -7,16 +7,13 @@ zero; a day without a message from somebody close is zero, if messages came at a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from roadmap_cli.core.clock import parse, stamp
-from roadmap_cli.life import series
+from roadmap_cli.life import health_days, series
 from roadmap_cli.life.series import WorkingTime
 
 TYPE_CHECKING = False
@@ -66,49 +63,13 @@ class Days:
 def body(tx: Connection, since: date, until: date) -> dict[str, Days]:
     """The series of BODY that have values between two days, both included."""
     found: dict[str, Days] = {}
-    read = _health_days()
     for name, (metric, factor) in BODY.items():
         days = Days()
-        for day, value, ids in read(tx, metric, since, until):
-            days.put(day, value * factor, ids)
+        for each in health_days.daily(tx, metric, since=since, until=until):
+            days.put(each.day, each.value * factor, each.ids)
         if days.values:
             found[name] = days
     return found
-
-
-Read = Callable[..., Iterable[tuple[date, float, Sequence[str]]]]
-
-
-def _health_days() -> Read:
-    """How measurements become days: `life.health_days`, where several devices are told apart; else the plain table."""
-    name = "roadmap_cli.life.health_days"
-    if find_spec(name) is None:
-        return _plain
-    module: Any = import_module(name)
-
-    def read(tx: Connection, metric: str, since: date, until: date) -> Iterable[tuple[date, float, Sequence[str]]]:
-        for each in module.daily(tx, metric, since=since, until=until):
-            yield each.day, each.value, each.ids
-
-    return read
-
-
-_SUMMED = ("steps", "sleep")
-
-
-def _plain(tx: Connection, metric: str, since: date, until: date) -> Iterable[tuple[date, float, Sequence[str]]]:
-    """Sums of what is counted and means of what is measured, of the device that tells most of a day."""
-    by_day: dict[str, dict[str, list[tuple[str, float]]]] = defaultdict(lambda: defaultdict(list))
-    for name, day, value, device in tx.execute(
-        "SELECT id, date, value, device FROM life_measurement WHERE metric = ? AND date >= ? AND date <= ?"
-        " AND stage NOT IN ('in_bed', 'awake') ORDER BY date, start_at, id",
-        (metric, since.isoformat(), until.isoformat()),
-    ):
-        by_day[day][device].append((name, value))
-    for day, devices in by_day.items():
-        rows = max(devices.items(), key=lambda pair: (len(pair[1]), pair[0]))[1]
-        total = sum(value for _, value in rows)
-        yield date.fromisoformat(day), total if metric in _SUMMED else total / len(rows), [name for name, _ in rows]
 
 
 def close_contacts(tx: Connection, since: date, until: date, zone: ZoneInfo) -> tuple[Days, int]:

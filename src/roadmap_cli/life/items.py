@@ -6,7 +6,7 @@ An item that is malformed travels as a DataError in the place where its record w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -128,4 +128,3 @@ class LeftOut:
 
 
 Item = Group | Record | DataError | Position | Part | Remark | LeftOut
-Items = Iterator[Item]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from roadmap_cli.life.health_days import DayValue, Rank, Reading, readings, union
+from roadmap_cli.life.devices import DayValue, Rank, Reading, readings, union
 from roadmap_cli.life.wall_clock import zone_of
 
 TYPE_CHECKING = False

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.formats.text import as_utf8
+from roadmap_cli.life.charsets import as_utf8
 
 #: So much of a file is looked at to tell what it is.
 HEAD_BYTES = 64 * 1024

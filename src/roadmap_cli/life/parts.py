@@ -66,12 +66,6 @@ def put(tx: Connection, part: Part) -> int:
     return _withdraw(tx, sorted(had - has), part.ahead_of)
 
 
-def forget(tx: Connection, source: str) -> None:
-    """Read everything of a source again the next time."""
-    tx.execute("DELETE FROM life_part_uid WHERE source = ?", (source,))
-    tx.execute("DELETE FROM life_part WHERE source = ?", (source,))
-
-
 def _withdraw(tx: Connection, uids: Iterable[str], since: str) -> int:
     """Count no longer what no part holds any more, from `since` on."""
     count = 0

@@ -11,9 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from roadmap_cli.core.clock import parse, stamp
@@ -27,6 +24,7 @@ from roadmap_cli.why import decisions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from roadmap_cli.life.values.checking import Alignment
     from roadmap_cli.state.connection import Connection
 
 #: Weeks ahead for which changes are proposed: what is further away is not yet booked.
@@ -79,7 +77,7 @@ class Plan:
     limit: float
     forecast: Record
     changes: list[Change] = field(default_factory=list)
-    alignment: Any = None
+    alignment: Alignment | None = None
     history: str = ""
     tasks: tuple[str, ...] = ()
     booked_ids: tuple[str, ...] = ()
@@ -252,13 +250,10 @@ def _standing(tx: Connection, plan: Plan, taken: Sequence[Event]) -> Record | No
     return record
 
 
-def _values() -> Any:
-    """The module that knows the user's values; None where there is none."""
-    name = "roadmap_cli.life.values"
-    return import_module(f"{name}.checking") if find_spec(name) is not None else None
+def _alignment(tx: Connection, changes: Sequence[Change], now: datetime) -> Alignment:
+    """What the user's values say of the calendar with these changes."""
+    from roadmap_cli.life.values import checking
 
-
-def _planned(module: Any, changes: Sequence[Change]) -> Any:
     adds = [
         {
             "kind": "life.event",
@@ -271,18 +266,12 @@ def _planned(module: Any, changes: Sequence[Change]) -> Any:
         if change.action != "decline"
     ]
     removes = frozenset(str(change.event.record["id"]) for change in changes if change.event is not None)
-    return module.Change(adds=adds, removes=removes)
-
-
-def _alignment(tx: Connection, changes: Sequence[Change], now: datetime) -> Any:
-    module = _values()
-    return module.check(tx, _planned(module, changes), now=now) if module is not None else None
+    return checking.check(tx, checking.Change(adds=adds, removes=removes), now=now)
 
 
 def _agrees(tx: Connection, change: Change, now: datetime) -> bool:
     """Whether a change by itself goes against none of the user's values."""
-    alignment = _alignment(tx, [change], now)
-    return alignment is None or not alignment.fields().get("conflicts")
+    return not _alignment(tx, [change], now).fields().get("conflicts")
 
 
 def _store(tx: Connection, plan: Plan, working: WorkingTime, now: datetime, command: str) -> Record:

@@ -12,7 +12,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.formats.money import amount, currency
+from roadmap_cli.life.money import amount, currency
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from roadmap_cli.life.formats.ical_series import Window
+from roadmap_cli.core.clock import stamp
+from roadmap_cli.life import charsets
+
+#: Instances of one series taken from the window; a daily series fills 1,097 of the default window.
+MOST_INSTANCES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time that recurrences are written out for: from `since` to `until`, both aware and in UTC."""
+
+    since: datetime
+    until: datetime
+    most: int = MOST_INSTANCES
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """Its ends as stamps."""
+        return _span(self.since, self.until)
+
+
+@lru_cache(maxsize=8)
+def _span(since: datetime, until: datetime) -> tuple[str, str]:
+    return stamp(since), stamp(until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +58,17 @@ class Settings:
         past_days: int,
         future_days: int,
         charset: str | None,
-        mapping: Sequence[str],
+        mapping: Mapping[str, str],
         zone_is_chosen: bool = False,
     ) -> Settings:
-        """From the options of life-ingest. Raises DataError (charset) and UsageError (zone, mapping)."""
-        from roadmap_cli.life.formats import bank_csv, text
+        """From the options of life-ingest. Raises DataError (charset) and UsageError (zone)."""
         from roadmap_cli.life.zones import chosen
 
         return cls(
             chosen(zone),
             Window(now - timedelta(days=past_days), now + timedelta(days=future_days)),
-            text.known(charset) if charset else None,
-            bank_csv.mapping(mapping),
+            charsets.known(charset) if charset else None,
+            mapping,
             zone_is_chosen=zone_is_chosen,
             now=now,
         )

@@ -81,8 +81,3 @@ class Stamps:
             self._known.clear()
         self._known[key] = begin, shown
         return begin, shown
-
-
-def moments(at: str) -> datetime:
-    """The moment of a stamp."""
-    return datetime.fromisoformat(at)

@@ -176,17 +176,11 @@ def _clear(tx: Connection, pattern: str, now: datetime) -> None:
     tx.execute("UPDATE life_warning SET cleared_at = ? WHERE pattern = ? AND cleared_at IS NULL", (stamp(now), pattern))
 
 
-def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, zone: str, command: str) -> Record:
-    """Store one warning: the decision about what is usual, the decision to warn, the record; give the record."""
+def _usual(tx: Connection, finding: Finding, now: datetime, facts: Record, command: str) -> Record:
+    """Store the decision about what is usual."""
     earlier = finding.measures[0].comparison.earlier
     span = f"{earlier[-1].since} to {earlier[0].until}"
-    facts: Record = {
-        "zone": zone,
-        "working_hours": settings.working_hours,
-        "false_alarms_in_30_days": settings.false_alarms,
-        "threshold": round(finding.limit, 2),
-    }
-    usual = decisions.decide(
+    return decisions.decide(
         tx,
         kind="life.usual_measured",
         what="; ".join(
@@ -206,6 +200,17 @@ def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, z
             for seen in finding.measures
         },
     )
+
+
+def _give(tx: Connection, finding: Finding, now: datetime, settings: Settings, zone: str, command: str) -> Record:
+    """Store one warning: the decision about what is usual, the decision to warn, the record; give the record."""
+    facts: Record = {
+        "zone": zone,
+        "working_hours": settings.working_hours,
+        "false_alarms_in_30_days": settings.false_alarms,
+        "threshold": round(finding.limit, 2),
+    }
+    usual = _usual(tx, finding, now, facts, command)
     rises = spent_on.rises(tx, finding)
     text = finding.text() + spent_on.text(rises, finding.pattern.removeprefix("spending_"))
     if rises:

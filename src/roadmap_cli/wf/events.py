@@ -47,16 +47,6 @@ def parsed(text: bytes, line: int | None = None) -> Record:
     return value
 
 
-def read_body(source: str, body: bytes, at: datetime) -> list[Record]:
-    """The events in one delivery of a source that needs no headers (``alertmanager``, ``grafana``, ``jsonl`` …).
-
-    All of a body is read before any of it is used: a delivery is taken whole or refused whole. Raises DataError.
-    """
-    from roadmap_cli.wf import sources
-
-    return sources.webhook(source).read(body, {}, at)
-
-
 def from_object(body: Record, at: datetime) -> Record:
     """One event for a CloudEvent, for a record of this toolchain, or for any other JSON object.
 

@@ -11,10 +11,9 @@ import pytest
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import reading, store
-from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.items import Position
 from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings
+from roadmap_cli.life.settings import Settings, Window
 from roadmap_cli.state import connection, migrate
 from roadmap_cli.state.store import MIGRATIONS
 

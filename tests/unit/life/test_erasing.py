@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pyrage
 
-from roadmap_cli.life import erasing, exporting, grounds, holdings, watching
-from roadmap_cli.life.erasing import Wanted
+from roadmap_cli.life import exporting, grounds, holdings, watching
+from roadmap_cli.life.erasing import erasure, tables
+from roadmap_cli.life.erasing.doomed import Wanted
 from roadmap_cli.life.formats.jsonl import item
 from roadmap_cli.life.store import add
 from roadmap_cli.state import records
@@ -23,10 +24,10 @@ WORD = "zqsentinelword"
 
 
 def test_every_table_of_the_schema_is_in_the_list_and_no_other(tx):
-    in_schema = set(erasing._tables(tx))
+    in_schema = set(tables.names(tx))
     assert in_schema == set(holdings.BY_TABLE), "say in life/holdings.py how export and erase treat a new table"
     for each in holdings.HOLDINGS:
-        references = {parent for table, _, parent, _, _ in erasing._references(tx) if table == each.table}
+        references = {parent for table, _, parent, _, _ in tables.references(tx) if table == each.table}
         assert (each.how == "record") == ("record" in references), each
         assert each.how != "follows" or references or each.table in ("life_measurement", "life_item_words"), each
         if each.how == "place":
@@ -50,7 +51,7 @@ def fill(tx, ingest, example):
 def test_what_rested_on_erased_records_says_erased_and_the_rest_stays(tx, ingest, example):
     given = fill(tx, ingest, example)
     spending, overload = given["spending_EUR"], given["overload"]
-    found = erasing.erase(tx, Wanted(kinds=frozenset(["life.transaction"])), NOW)
+    found = erasure.erase(tx, Wanted(kinds=frozenset(["life.transaction"])), NOW)
     assert found.records == {"life.transaction": 456}
     assert found.outputs == {"life.warning": 1}
     shell = records.get(tx, spending["id"])
@@ -71,7 +72,7 @@ def test_a_person_goes_with_all_their_addresses(tx):
     message = {"kind": "life.message", "at": at, "channel": "mail", "sender": "priya@x.org", "text": "hello"}
     other = {"kind": "life.message", "at": at, "channel": "mail", "sender": "priyanka@x.org", "text": "hello"}
     add(tx, [item(contact), item(message), item(other)], format_name="jsonl")
-    found = erasing.erase(tx, Wanted(people=("priya raman",)), NOW)
+    found = erasure.erase(tx, Wanted(people=("priya raman",)), NOW)
     assert found.records == {"life.contact": 1, "life.message": 1}
     assert [record["sender"] for record in records.find(tx, kind="life.message")] == ["priyanka@x.org"]
     assert tx.execute("SELECT count(*) FROM life_message").fetchone() == (1,)
@@ -84,7 +85,7 @@ def test_a_twin_that_stays_is_counted_again(tx, ingest, example):
     assert twins > 400
     (first,) = tx.execute("SELECT id FROM life_transaction WHERE format = 'ofx' LIMIT 1").fetchone()
     source = records.get(tx, first)["source_id"]
-    erasing.erase(tx, Wanted(sources=(source,)), NOW)
+    erasure.erase(tx, Wanted(sources=(source,)), NOW)
     assert tx.execute("SELECT count(*) FROM life_transaction WHERE same_as IS NOT NULL").fetchone() == (0,)
     assert not any("same_as_id" in each for each in records.find(tx, kind="life.transaction"))
 
@@ -95,12 +96,12 @@ def test_records_of_a_file_of_records_know_their_line_and_go_with_it(tx, ingest)
     (message,) = records.find(tx, kind="life.message")
     assert (message["source"], message["source_line"]) == ("file", 2)
     assert next(grounds.chain(tx, message["id"]))["where"] == "file:2"
-    assert erasing.erase(tx, Wanted(sources=("file",)), NOW).records == {"life.message": 1}
+    assert erasure.erase(tx, Wanted(sources=("file",)), NOW).records == {"life.message": 1}
 
 
 def test_only_the_time_that_is_named_goes(tx, ingest, example):
     ingest(example["bank.ofx"])
-    erasing.erase(tx, Wanted(since="2026-03-01T00:00:00.000Z", until="2026-04-01T00:00:00.000Z"), NOW)
+    erasure.erase(tx, Wanted(since="2026-03-01T00:00:00.000Z", until="2026-04-01T00:00:00.000Z"), NOW)
     months = {each["date"][:7] for each in records.find(tx, kind="life.transaction")}
     assert "2026-03" not in months
     assert {"2026-02", "2026-04"} <= months
@@ -118,7 +119,7 @@ def test_tables_made_by_others_are_swept_by_their_references(tx, monkeypatch):
     tx.execute("INSERT INTO life_later VALUES (?, 'x')", (message["id"],))
     tx.execute("INSERT INTO life_below VALUES (1, ?)", (message["id"],))
     tx.execute("INSERT INTO life_words (text) VALUES (?)", (WORD,))
-    erasing.erase(tx, Wanted(ids=frozenset([message["id"]])), NOW)
+    erasure.erase(tx, Wanted(ids=frozenset([message["id"]])), NOW)
     for table in ("life_later", "life_below", "life_words"):
         assert tx.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     for (block,) in tx.execute("SELECT block FROM life_words_data").fetchall():
@@ -131,7 +132,7 @@ def test_copies_of_other_families_lose_their_body_and_what_names_it_is_counted(t
     add(tx, [message], format_name="jsonl")
     tx.execute("INSERT INTO slm_sync_revision VALUES (?, ?), ('other', 'stays')", (message["id"], WORD))
     records.put(tx, {"kind": "wf.event", "id": "wf_1", "at": "2026-11-20T10:00:00.000Z", "from_id": message["id"]})
-    found = erasing.erase(tx, Wanted(ids=frozenset([message["id"]])), NOW)
+    found = erasure.erase(tx, Wanted(ids=frozenset([message["id"]])), NOW)
     assert tx.execute("SELECT body FROM slm_sync_revision ORDER BY record_id = 'other'").fetchall() == [
         (None,),
         ("stays",),
@@ -164,8 +165,8 @@ def test_nothing_is_left_in_the_decrypted_pages(tmp_path, monkeypatch, decrypted
         state._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert WORD.encode() in decrypted(path, key), "the word was never there: the test would show nothing"
         with state.write() as tx:
-            erasing.erase(tx, Wanted(kinds=frozenset(["life.message"])), NOW)
-        erasing.compact(state, wait_s=1)
+            erasure.erase(tx, Wanted(kinds=frozenset(["life.message"])), NOW)
+        erasure.compact(state, wait_s=1)
         assert state._connection.execute("PRAGMA freelist_count").fetchone() == (0,)
     pages = decrypted(path, key)
     assert pages.count(b"it rested on records that were erased") == 1

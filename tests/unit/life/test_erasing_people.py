@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from roadmap_cli.life import erasing, exporting, store
+from roadmap_cli.life import exporting, store
 from roadmap_cli.life.consolidate import nightly, rarity
-from roadmap_cli.life.erasing import Wanted
+from roadmap_cli.life.erasing import erasure, tables
+from roadmap_cli.life.erasing.doomed import Wanted
 from roadmap_cli.life.formats import jsonl
 from roadmap_cli.life.graph import acting, acts, building, finding
 from roadmap_cli.life.graph.finding import Times
@@ -123,14 +124,14 @@ def test_every_name_of_a_person_goes_and_what_was_said_of_others_stays(state, de
     before = everything(state, decrypted)
     assert all(each.encode() in before for each in ("zqpriya", "p.work@zqcorp.example", "zqsecretville"))
     with state.write() as tx:
-        found = erasing.erase(tx, Wanted(people=("zqpriya@example.org",)), NOW)
+        found = erasure.erase(tx, Wanted(people=("zqpriya@example.org",)), NOW)
         assert found.records["life.contact"] == 1, "only theirs"
         assert found.records["life.message"] == 3, "the mail from and to their other address goes, too"
         assert found.records["life.memory"] >= 1
         assert dangling(tx) == []
         assert [act.said for act in acts.every(tx)] == [{"name": "Tom O."}]
         assert decisions.get(tx, acts.every(tx)[0].why_id)["why"] == "the user said so"
-    erasing.compact(state, wait_s=1)
+    erasure.compact(state, wait_s=1)
     after = everything(state, decrypted)
     assert {each: after.count(each.encode()) for each in TRACES} == dict.fromkeys(TRACES, 0)
     built, made = work(state)
@@ -157,7 +158,7 @@ def test_a_fact_that_an_erased_one_had_ended_holds_again(state):
     )
     with state.write() as tx:
         assert tx.execute(open_ended).fetchall() == [("utrecht",)]
-        erasing.erase(tx, Wanted(ids=frozenset(["life_m5"])), NOW)
+        erasure.erase(tx, Wanted(ids=frozenset(["life_m5"])), NOW)
         assert tx.execute(open_ended).fetchall() == [("lisbon",)]
         assert dangling(tx) == []
     later = message(7, "tom@example.org", [ME], "2026-11-01T19:00:00", "I moved to Porto.", sender_name="Thomas Okafor")
@@ -174,7 +175,7 @@ def test_the_end_of_a_fact_is_judged_again_by_those_that_stay(state):
         store.add(tx, ready([later]), format_name="jsonl")
     work(state)
     with state.write() as tx:
-        erasing.erase(tx, Wanted(ids=frozenset(["life_m5"])), NOW)
+        erasure.erase(tx, Wanted(ids=frozenset(["life_m5"])), NOW)
         rows = tx.execute("SELECT object, true_until FROM life_memory WHERE relation = 'lives_in' AND subject LIKE 'thomas%' ORDER BY 1").fetchall()  # fmt: skip
     assert [each[0] for each in rows if each[1] is None] == ["porto"]
     assert dict(rows)["lisbon"] is not None
@@ -185,7 +186,7 @@ def test_a_day_of_a_metric_goes_with_its_measurements(state):
         days = "SELECT day FROM life_item WHERE record_id IS NULL ORDER BY day"
         assert tx.execute(days).fetchall() == [("2026-10-03",), ("2026-10-04",)]
         since, until = "2026-10-03T11:00:00.000Z", "2026-10-04T00:00:00.000Z"
-        erasing.erase(tx, Wanted(kinds=frozenset(["life.measurement"]), since=since, until=until), NOW)
+        erasure.erase(tx, Wanted(kinds=frozenset(["life.measurement"]), since=since, until=until), NOW)
         assert tx.execute(days).fetchall() == [("2026-10-04",)]
     indexing.take_in(state, stop=lambda: False)
     with state.read() as tx:
@@ -195,7 +196,7 @@ def test_a_day_of_a_metric_goes_with_its_measurements(state):
 
 def test_an_organisation_stays_while_one_of_its_addresses_does(state):
     with state.write() as tx:
-        erasing.erase(tx, Wanted(ids=frozenset(["life_m1", "life_m2"])), NOW)
+        erasure.erase(tx, Wanted(ids=frozenset(["life_m1", "life_m2"])), NOW)
         domains = {key for (key,) in tx.execute("SELECT key FROM life_graph_atom WHERE key LIKE 'd:%'")}
     assert "d:halden.io" in domains
     assert "d:zqcorp.example" not in domains
@@ -203,7 +204,7 @@ def test_an_organisation_stays_while_one_of_its_addresses_does(state):
 
 def test_what_comes_anew_of_an_erased_person_is_new(state):
     with state.write() as tx:
-        erasing.erase(tx, Wanted(people=("Zqpriya Zqraman",)), NOW)
+        erasure.erase(tx, Wanted(people=("Zqpriya Zqraman",)), NOW)
     fresh = message(8, "zqpriya@example.org", [ME], "2026-11-10T08:00:00", "Hello again")
     with state.write() as tx:
         store.add(tx, ready([fresh]), format_name="jsonl")
@@ -217,7 +218,7 @@ def test_a_first_name_in_the_graph_is_nobodys_alone(state):
     other = message(9, "x@example.org", [ME], "2026-11-10T08:00:00", "Thomas Mann wrote The Magic Mountain")
     with state.write() as tx:
         store.add(tx, ready([other]), format_name="jsonl")
-        erasing.erase(tx, Wanted(people=("Thomas Okafor",)), NOW)
+        erasure.erase(tx, Wanted(people=("Thomas Okafor",)), NOW)
         assert records.get(tx, "life_m9") is not None
         assert records.get(tx, "life_m6") is None, "the graph knows this address to be his"
 
@@ -228,12 +229,12 @@ def test_all_goes_and_what_was_exported_comes_back(state, decrypted):
         exported = list(exporting.lines(tx))
         told = sorted(each for (each,) in tx.execute("SELECT id FROM record WHERE kind <> 'life.memory' AND kind <> 'life.fact'"))  # fmt: skip
     with state.write() as tx:
-        erasing.erase(tx, Wanted(everything=True), NOW)
-        for table in erasing._tables(tx):
+        erasure.erase(tx, Wanted(everything=True), NOW)
+        for table in tables.names(tx):
             assert tx.execute(f'SELECT count(*) FROM "{table}"').fetchone() == (0,), table
         assert tx.execute("SELECT count(*) FROM record").fetchone() == (0,)
         assert tx.execute("SELECT count(*) FROM decision").fetchone() == (0,)
-    erasing.compact(state, wait_s=1)
+    erasure.compact(state, wait_s=1)
     after = everything(state, decrypted)
     assert not any(each.encode() in after for each in (*TRACES, "lighthouse", "okafor"))
     import orjson

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import health_days, store
+from roadmap_cli.life import devices, health_days, store
 from roadmap_cli.life.formats import measured
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.nights import nights
@@ -145,9 +145,9 @@ SPAN = st.tuples(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(SPAN, max_size=12))
 def test_overlaps_never_add_and_one_device_is_never_changed(spans: list[tuple[int, int, int, str]]) -> None:
-    rank = health_days.Rank()
+    rank = devices.Rank()
     rows = [
-        health_days.Reading(str(place), 60.0 * start, 60.0 * (start + length), amount, device, "")
+        devices.Reading(str(place), 60.0 * start, 60.0 * (start + length), amount, device, "")
         for place, (start, length, amount, device) in enumerate(spans)
     ]
     if not rows:

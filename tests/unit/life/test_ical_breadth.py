@@ -13,9 +13,9 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import parts, store
 from roadmap_cli.life.formats import ical
 from roadmap_cli.life.formats.contentlines import components
-from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.formats.ical_zone import defined
 from roadmap_cli.life.items import Group, Part, Remark, Source
+from roadmap_cli.life.settings import Window
 
 WINDOW = Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
@@ -256,5 +256,3 @@ def test_what_a_part_no_longer_holds_is_withdrawn_unless_another_does(tx: Any) -
     store.add(tx, [Part("s", "2", "m3", (), ahead_of="2026-02-01T00:00:00.000Z")], format_name="ical")
     assert current() == ["b"]  # it is over, and stays
     assert set(parts.of(tx, "s", "2")) == {"2"}
-    parts.forget(tx, "s")
-    assert parts.of(tx, "s") == {}

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.life.formats import content_pieces, ical, ical_plain
+from roadmap_cli.life.formats.components import Component
 from roadmap_cli.life.formats.content_pieces import Block
-from roadmap_cli.life.formats.contentlines import Component
-from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.items import Group, Source
+from roadmap_cli.life.settings import Window
 from roadmap_cli.life.zones import Zones
 
 WINDOW = Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from roadmap_cli.life import ingestion
-from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.ingestion import Import, Tally
-from roadmap_cli.life.settings import Settings
+from roadmap_cli.life.settings import Settings, Window
 from roadmap_cli.life.sources import Reader
 from roadmap_cli.state.store import KeySource, State
 

@@ -18,10 +18,9 @@ from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import reading
 from roadmap_cli.life.formats import beancount, ledger
-from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.items import Position
 from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings
+from roadmap_cli.life.settings import Settings, Window
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -21,10 +21,9 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import reading, store
 from roadmap_cli.life.formats import mbox
-from roadmap_cli.life.formats.ical_series import Window
 from roadmap_cli.life.items import Group, Item, Position
 from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings
+from roadmap_cli.life.settings import Settings, Window
 from roadmap_cli.life.threads import base_subject
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

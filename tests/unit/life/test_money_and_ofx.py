@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import ofx
-from roadmap_cli.life.formats.money import account_fields, amount, currency
 from roadmap_cli.life.items import Source
+from roadmap_cli.life.money import account_fields, amount, currency
 from roadmap_cli.life.opened import Opened
 
 SGML = (

@@ -13,11 +13,10 @@ import pytest
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import reading
-from roadmap_cli.life.formats.ical_series import Window
-from roadmap_cli.life.formats.money import account_fields
 from roadmap_cli.life.items import Position
+from roadmap_cli.life.money import account_fields
 from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings
+from roadmap_cli.life.settings import Settings, Window
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 IBAN = "DE89370400440532013000"

@@ -11,7 +11,7 @@ import pytest
 
 from roadmap_cli.life import series, store
 from roadmap_cli.life.categories import Categories
-from roadmap_cli.life.formats.money import account_fields, named_account
+from roadmap_cli.life.money import account_fields, named_account
 from roadmap_cli.life.standing import standing
 
 Put = Callable[..., str]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.slm.device import facts, policy, years
-from roadmap_cli.slm.device.memory import memory
+from roadmap_cli.slm.device.memory import of_machine
 from roadmap_cli.slm.device.power import power
-from roadmap_cli.slm.device.probe import Fact, run_program
+from roadmap_cli.slm.device.probe import Fact, Machine, run_program
 
 GIB = 1 << 30
 
@@ -171,7 +171,7 @@ def test_a_container_with_a_limit(tmp_path, version):
                  "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712", "sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us": "150000",
                  "sys/fs/cgroup/cpu/docker/abc/cpu.cfs_period_us": "100000"}  # fmt: skip
     root = tree(tmp_path, LAPTOP | group | {".dockerenv": ""})
-    found = memory(root)
+    found = of_machine(Machine(root, {}))
     assert (found.limit_bytes, found.current_bytes, found.usable_bytes) == (2 * GIB, GIB, GIB + GIB // 4)
     assert found.ceiling_bytes == 2 * GIB
     device = facts.read(root, environ={})

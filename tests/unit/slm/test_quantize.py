@@ -16,7 +16,7 @@ import pytest
 from make_llama import TINY, publish, write_safetensors
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.slm.quantize import convert, estimate, formats, header, making, plan, target, work
-from roadmap_cli.slm.quantize.worker import summary
+from roadmap_cli.slm.quantize.verifying import summary
 
 ROOT = Path(__file__).parents[3]
 
@@ -151,9 +151,9 @@ def test_a_converted_model_computes_what_its_definition_says(tmp_path, kind):
     tokens = [72, 101, 108, 5, 17, 200, 256, 33] * 8
     program = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
-        "from roadmap_cli.slm.quantize import worker\n"
-        "llama, log = worker._library()\n"
-        "model = worker.Loaded(llama, log, sys.argv[2], threads=1)\n"
+        "from roadmap_cli.slm.quantize import computing\n"
+        "llama, log = computing.library()\n"
+        "model = computing.Loaded(llama, log, sys.argv[2], threads=1)\n"
         "print(json.dumps([model.tokens('the inner thing'), model.compute(json.loads(sys.argv[3]), 0).tolist()]))"
     )
     done = subprocess.run(

@@ -22,10 +22,12 @@ from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import events, rights, sources
-from roadmap_cli.wf.approving import answering, approvals, people, replies, tasks, tickets
-from roadmap_cli.wf.planning import planner
+from roadmap_cli.wf import events, people, sources
+from roadmap_cli.wf.approving import answering, approvals, replies, tasks, tickets
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.rights import giving, grants, identities, stored
+from roadmap_cli.wf.running import permission
+from roadmap_cli.wf.running.remembered import Remembered
 from roadmap_cli.wf.sources import mailbox
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -49,7 +51,7 @@ class Company:
     base: Record
     keys: dict[str, Path]
     ids: dict[str, str]
-    remembered: rights.Remembered = field(default_factory=rights.Remembered)
+    remembered: Remembered = field(default_factory=Remembered)
 
     def giver(self, name: str, at: datetime = NOW, key: Path | None = None) -> giving.Giver:
         return giving.Giver(name, "because", False, "test", at, key)
@@ -62,23 +64,23 @@ class Company:
         risk = "high" if set(effects) & {"change", "delete", "access", "money"} else "medium" if effects else "low"
         found = {**copy.deepcopy(self.base), "requested_by": by, "steps": [step], "risk": risk,
                  "scope": ["database:orders", "run:psql"], **more}  # fmt: skip
-        found["plan_hash"] = planner.plan_hash(found)
+        found["plan_hash"] = keeping.plan_hash(found)
         found["id"] = content_id("wf.plan", plan_hash=found["plan_hash"])
-        return planner.keep(tx, found, command="test", at=NOW)
+        return keeping.keep(tx, found, command="test", at=NOW)
 
     def decide(self, tx: Any, plan: Record, name: str, *, at: datetime = NOW, word: bool = True, **more: Any) -> Record:
         given = {"why": "seen", "valid_s": 3600.0, "expected_hash": None, "command": "test", "at": at, **more}
         return approvals.decide_on(tx, plan["id"], approver=people.user(name), is_approved=word, **given)
 
     def allowed(self, tx: Any, plan: Record, at: datetime = NOW, **step: Any) -> bool:
-        found = rights.weighed_step(tx, plan, {**plan["steps"][0], **step}, at)
+        found = permission.weighed_step(tx, plan, {**plan["steps"][0], **step}, at)
         assert self.remembered.weighed_step(tx, plan, {**plan["steps"][0], **step}, at) == found
         return found.is_allowed
 
     def approved(self, tx: Any, plan: Record, at: datetime = NOW) -> bool:
         """What an attack on an approval is after: the plan may begin, or its step be done."""
         with suppress(RoadmapError):
-            kept = approvals.stored_plan(tx, plan["id"])
+            kept = keeping.stored_plan(tx, plan["id"])
             if approvals.weighed(tx, kept, at) == "approved":
                 return True
             is_sensitive = bool(kept["steps"]) and bool(set(kept["steps"][0]["effects"]) & set(SENSITIVE))
@@ -310,7 +312,7 @@ def changed_plan(place: Company, tx: Any, rng: random.Random) -> bool:
     ]  # fmt: skip
     bad = {**plan, **rng.choice(changes)}
     if rng.random() < 0.7:
-        bad["plan_hash"] = planner.plan_hash(bad)
+        bad["plan_hash"] = keeping.plan_hash(bad)
     tx.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(bad), plan["id"]))
     if rng.random() < 0.6:
         tx.execute("UPDATE wf_plan SET plan_hash = ? WHERE plan_id = ?", (bad["plan_hash"], plan["id"]))
@@ -738,7 +740,7 @@ def forged_proof(place: Company, tx: Any, rng: random.Random) -> bool:
             body = {"type": "event_callback", "team_id": "TCORP", "event_id": "E1", "proof": proof,
                     "event_time": NOW.timestamp(), "event": {"type": "message", "user": "UBOB1",
                                                              "text": f"approve {code}"}}  # fmt: skip
-            found = events.read_body("slack", json.dumps(body).encode(), NOW)
+            found = sources.read_body("slack", json.dumps(body).encode(), NOW)
             events.keep(tx, found)
         case 4:  # a command that stores records as they are, before and after wf-match has given it its row
             found = [own]

@@ -1,24 +1,47 @@
-"""Plan records made and approved directly, and an engine whose steps are done by a function: for tests of running."""
+"""Events matched, plan records made and approved directly, and an engine whose steps are done by a function."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
-from roadmap_cli.state.store import State
+from roadmap_cli.state.store import Connection, State
 from roadmap_cli.wf.approving import approvals
-from roadmap_cli.wf.planning import planner
-from roadmap_cli.wf.running import journal, runs
+from roadmap_cli.wf.language.templates import Template
+from roadmap_cli.wf.matching import deciding
+from roadmap_cli.wf.matching.matcher import Matcher
+from roadmap_cli.wf.planning import keeping
+from roadmap_cli.wf.running import leases, local, runs
 from roadmap_cli.wf.running.engine import Claim, Engine
 from roadmap_cli.wf.running.scene import Launch
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def matched(tx: Connection, event: Record, templates: Sequence[Template], chosen: str | None = None) -> Record | None:
+    """The wf.match that comes of an event, stored; None if there is none. `chosen` is a person's choice."""
+    ready = Matcher(templates)
+    taken = deciding.take(tx, ready, ready.judge([event]), command="test", at=NOW, chosen=chosen)
+    return taken.matches[0] if taken.matches else None
+
+
+@contextmanager
+def lease(path: Path, run_id: str) -> Iterator[int]:
+    """Hold a run for the time of the block."""
+    descriptor = leases.take(path, run_id)
+    assert descriptor is not None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def step(name: str, *words: str, needs: tuple[str, ...] = (), **more: Any) -> Record:
@@ -40,7 +63,7 @@ def approved(state: State, *steps: Record, name: str = "w", at: datetime = NOW, 
         "inputs": {"name": name}, "steps": list(steps), "permissions": [], "risk": "low", "approval_needed": False,
         "high_risk_steps": [], "cost_usd": "0", **more,
     }  # fmt: skip
-    plan["plan_hash"] = planner.plan_hash(plan)
+    plan["plan_hash"] = keeping.plan_hash(plan)
     plan["id"] = content_id("wf.plan", plan_hash=plan["plan_hash"])
     with state.write() as tx:
         records.put(tx, event)
@@ -50,7 +73,7 @@ def approved(state: State, *steps: Record, name: str = "w", at: datetime = NOW, 
             "INSERT INTO wf_match(match_id, event_id, workflow, is_ambiguous) VALUES (?, ?, 'w', 0)"
             " ON CONFLICT DO NOTHING", (match["id"], event["id"]),
         )  # fmt: skip
-        planner.keep(tx, plan, command="test", at=at)
+        keeping.keep(tx, plan, command="test", at=at)
         approvals.consider(tx, plan, is_strict=False, command="test", at=at)
     return str(plan["id"])
 
@@ -98,7 +121,7 @@ class Doing:
             case "sleep":
                 launch.run.stop.wait(float(rest[0]))
                 if launch.run.stop.is_set():
-                    from roadmap_cli.wf.running.steps import Stopped
+                    from roadmap_cli.wf.actions import Stopped
 
                     raise Stopped
                 return {"status": "succeeded", "output": ""}
@@ -131,7 +154,7 @@ class Time:
 @contextmanager
 def engine(state: State, doing: Callable[[Launch], Record], now: Any = lambda: NOW, **more: Any) -> Iterator[Engine]:
     """An engine on the state."""
-    made = Engine(journal.Local(state), doing, begin=runs.begin, now=now, command="test", **more)
+    made = Engine(local.Local(state), doing, begin=runs.begin, now=now, command="test", **more)
     try:
         yield made
     finally:
@@ -146,7 +169,7 @@ def all_done(
         with state.read() as tx:
             made.claim(runs.unfinished(tx, now()))
             made.claim(
-                [Claim(runs.identity(name), name, runs.priority(approvals.stored_plan(tx, name))) for name in plan_ids]
+                [Claim(runs.identity(name), name, runs.priority(keeping.stored_plan(tx, name))) for name in plan_ids]
             )
         began = time.monotonic()
         found = []

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.wf.plans import matched
 
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import events
+from roadmap_cli.wf import events, sources
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.language import loading
-from roadmap_cli.wf.matching import matcher
-from roadmap_cli.wf.planning import planner
+from roadmap_cli.wf.planning import keeping, planner
 from roadmap_cli.wf.sources import alertmanager
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -31,11 +31,10 @@ def plan_of(state: State, webhook: Record, path: Path, requested_by: str = "alic
     template = loading.load(path)
     with state.write() as tx:
         [event] = events.keep(tx, alertmanager.from_body(webhook, NOW))
-        match = matcher.match(event, [template], NOW)
+        match = matched(tx, event, [template])
         assert match
-        matcher.keep(tx, [(event, match)], command="test", at=NOW)
         found = planner.plan(template, match, event, requested_by=requested_by, directory=path.parent, at=NOW)
-        return planner.keep(tx, found, command="test", at=NOW)
+        return keeping.keep(tx, found, command="test", at=NOW)
 
 
 def answer(state: State, plan_id: str, **more: Any) -> Record:
@@ -97,7 +96,7 @@ def test_what_is_no_webhook_is_refused_whole(webhook: Record, change: Record) ->
 def test_giant_and_broken_bodies_are_refused() -> None:
     for body in (b"x" * (events.MOST_BYTES + 1), b"{", b"[]", b"\xff"):
         with pytest.raises(DataError):
-            events.read_body("alertmanager", body, NOW)
+            sources.read_body("alertmanager", body, NOW)
 
 
 def test_objects_have_one_identity_each() -> None:
@@ -112,30 +111,32 @@ def test_objects_have_one_identity_each() -> None:
 def test_two_equal_templates_are_a_question_and_a_person_answers(state: State, webhook: Record, simple: Simple) -> None:
     [event] = alertmanager.from_body(webhook, NOW)
     known = [loading.load(simple(name)) for name in ("one", "two")]
-    found = matcher.match(event, known, NOW)
+    with state.write() as tx:
+        found = matched(tx, event, known)
+        chosen = matched(tx, event, known, "two")
+        with pytest.raises(DataError):
+            matched(tx, event, known, "three")
     assert found
     assert found["ambiguous"]
     assert [each["workflow"] for each in found["candidates"]] == ["one", "two"]
     assert "workflow" not in found
-    chosen = matcher.match(event, known, NOW, "two")
     assert chosen
     assert (chosen["workflow"], chosen["certainty_ratio"], chosen["ambiguous"]) == ("two", 1.0, False)
-    with pytest.raises(DataError):
-        matcher.match(event, known, NOW, "three")
 
 
-def test_the_template_with_more_conditions_wins(webhook: Record, simple: Simple) -> None:
+def test_the_template_with_more_conditions_wins(state: State, webhook: Record, simple: Simple) -> None:
     [event] = alertmanager.from_body(webhook, NOW)
     narrow = simple("narrow")
     clause = "trigger: {type: alertmanager.alert.firing, where: [{field: data.labels.service, matches: 'check.*'}]}"
     narrow.write_text(narrow.read_text().replace("trigger: {type: alertmanager.alert.firing}", clause))
-    found = matcher.match(event, [loading.load(simple("wide")), loading.load(narrow)], NOW)
+    with state.write() as tx:
+        found = matched(tx, event, [loading.load(simple("wide")), loading.load(narrow)])
     assert found
     assert (found["workflow"], found["certainty_ratio"]) == ("narrow", 0.6667)
     assert found["clauses"][1]["found"] == "checkout"
-    event["data"]["labels"]["service"] = "other"
-    found = matcher.match(event, [loading.load(narrow)], NOW)
-    assert found is None
+    other = {**event, "id": "wf_event_other", "data": {**event["data"], "labels": {"service": "other"}}}
+    with state.write() as tx:
+        assert matched(tx, other, [loading.load(narrow)]) is None
 
 
 @pytest.mark.parametrize("value", ["--delete", "-rf"])
@@ -155,10 +156,10 @@ def test_inputs_missing_or_refused_are_named(state: State, webhook: Record, simp
 
 def test_the_hash_covers_what_is_done_and_only_that(state: State, webhook: Record, simple: Simple) -> None:
     plan = plan_of(state, webhook, simple())
-    assert planner.plan_hash(plan) == plan["plan_hash"]
-    assert planner.plan_hash({**plan, "at": "x", "estimate": {}}) == plan["plan_hash"]
+    assert keeping.plan_hash(plan) == plan["plan_hash"]
+    assert keeping.plan_hash({**plan, "at": "x", "estimate": {}}) == plan["plan_hash"]
     for change in ({"directory": "/"}, {"requested_by": "bob"}, {"event_id": "e"}, {"steps": []}):
-        assert planner.plan_hash({**plan, **change}) != plan["plan_hash"]
+        assert keeping.plan_hash({**plan, **change}) != plan["plan_hash"]
 
 
 def test_low_risk_is_approved_by_the_policy_and_says_so(state: State, webhook: Record, simple: Simple) -> None:
@@ -212,7 +213,7 @@ def test_attacks_on_approvals_come_to_nothing(state: State, webhook: Record, sim
         body = {**plan, "steps": [{**plan["steps"][0], "command": ["rm", "-rf", "/"]}]}
         tx.execute("UPDATE record SET body = ? WHERE id = ?", (json.dumps(body), plan["id"]))
     with state.read() as tx, pytest.raises(DataError):
-        approvals.stored_plan(tx, plan["id"])
+        keeping.stored_plan(tx, plan["id"])
 
 
 def test_a_denial_stands(state: State, webhook: Record, simple: Simple) -> None:

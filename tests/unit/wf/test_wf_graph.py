@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.wf.plans import matched
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf import events
+from roadmap_cli.wf import events, sources
 from roadmap_cli.wf.language import loading
-from roadmap_cli.wf.matching import matcher
-from roadmap_cli.wf.planning import boxes, estimates, graph, planner
+from roadmap_cli.wf.planning import boxes, estimates, graph, keeping, planner
 from roadmap_cli.wf.sources import alertmanager
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def step(name: str, *needs: str, risk: str = "low", **more: Any) -> Record:
 
 def onboarding(folder: Path) -> Record:
     known = {each.workflow: each for each in loading.load_all([LIBRARY])}
-    [event] = events.read_body("jsonl", (ROOT / "examples/wf/onboarding.json").read_bytes(), NOW)
+    [event] = sources.read_body("jsonl", (ROOT / "examples/wf/onboarding.json").read_bytes(), NOW)
     template = known["onboarding"]
     match = {"id": "m", "template_sha256": template.sha256}
     return planner.plan(template, match, event, requested_by="a", directory=folder, at=NOW, known=known)
@@ -197,11 +197,10 @@ def stored(state: State, webhook: Record, path: Path) -> tuple[Record, Record]:
     template = loading.load(path)
     with state.write() as tx:
         [event] = events.keep(tx, alertmanager.from_body(webhook, NOW))
-        match = matcher.match(event, [template], NOW)
+        match = matched(tx, event, [template])
         assert match
-        matcher.keep(tx, [(event, match)], command="test", at=NOW)
         plan = planner.plan(template, match, event, requested_by="alice", directory=path.parent, at=NOW)
-        return planner.keep(tx, plan, command="test", at=NOW), match
+        return keeping.keep(tx, plan, command="test", at=NOW), match
 
 
 def past_run(tx: Any, plan: Record, number: int, outcome: str, duration_ms: int, price: int | None) -> None:
@@ -307,7 +306,7 @@ def test_an_estimate_is_no_part_of_what_is_approved(state: State, webhook: Recor
     with state.read() as tx:
         more = {"estimate": estimates.estimate(tx, plan), "confidence_ratio": 0.1, "confidence": []}
         assert records.get(tx, plan["id"])
-    assert planner.plan_hash({**plan, **more}) == plan["plan_hash"]
+    assert keeping.plan_hash({**plan, **more}) == plan["plan_hash"]
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.wf import library
 from roadmap_cli.wf.language import clauses, lint, loading, schema, templates, tomlfile, yamlfile
 from roadmap_cli.wf.language.lint import reach
-from roadmap_cli.wf.planning import planner, plansteps
+from roadmap_cli.wf.planning import keeping, planner, plansteps
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = sorted((ROOT / "src/roadmap_cli/wf/library").glob("*.yaml"))
@@ -554,7 +554,7 @@ def test_any_mutated_template_is_read_checked_and_planned_or_refused(data: st.Da
         )
     except (DataError, ConfigError):
         return
-    assert planner.plan_hash(plan) == plan["plan_hash"]
+    assert keeping.plan_hash(plan) == plan["plan_hash"]
 
 
 KNOWN = loading.load_all(LIBRARY)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import events
+from roadmap_cli.wf import sources
 from roadmap_cli.wf.language import clauses, conditions, loading, placeholders
-from roadmap_cli.wf.planning import planner, plansteps
+from roadmap_cli.wf.planning import keeping, planner, plansteps
 from roadmap_cli.wf.running import steps
 from roadmap_cli.wf.sources import alertmanager
 
@@ -50,7 +50,7 @@ SETTINGS = {
 def event_of(name: str) -> Record:
     if name == "incident":
         return alertmanager.from_body(json.loads((EXAMPLES / "alertmanager.json").read_bytes()), NOW)[0]
-    return events.read_body("jsonl", (EXAMPLES / f"{name}.json").read_bytes(), NOW)[-1]
+    return sources.read_body("jsonl", (EXAMPLES / f"{name}.json").read_bytes(), NOW)[-1]
 
 
 def plan_of(name: str, folder: Path, settings: Mapping[str, Any] | None = None, event: Record | None = None) -> Record:
@@ -162,7 +162,7 @@ def test_there_are_ten_and_two_for_news_of_the_toolchain_itself_and_no_fault_in_
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_planned_from_its_event_with_and_without_settings(name: str, tmp_path: Path) -> None:
     bare = plan_of(name, tmp_path)
-    assert planner.plan_hash(bare) == bare["plan_hash"]
+    assert keeping.plan_hash(bare) == bare["plan_hash"]
     everything = list(plansteps.walk(bare["steps"]))
     assert not any(step["action"] in ("slack", "jira", "mail", "http") for _, step in everything)
     full = plan_of(name, tmp_path, SETTINGS)

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.wf import plans
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.rights import scope
-from roadmap_cli.wf.running import leases, steps
+from roadmap_cli.wf.running import steps
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
@@ -37,7 +38,7 @@ def around(places: Path) -> Iterator[steps.Surroundings]:
     """Surroundings of a plan that may read one folder, with the state somewhere else."""
     (places / "state.db").write_text("state data")
     environ = {"PATH": "/usr/bin:/bin", "ROADMAP_STATE": str(places / "state.db"), "HOME": str(places / "secret")}
-    with leases.hold(places / "lease", "run", 0) as lease:
+    with plans.lease(places / "lease", "run") as lease:
         yield steps.Surroundings(environ, lease, scope=(f"file:{places}/allowed/*",))
 
 

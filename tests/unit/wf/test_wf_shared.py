@@ -18,11 +18,12 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import tasks
-from roadmap_cli.wf.running import runs, shared
+from roadmap_cli.wf.running import runs
 from roadmap_cli.wf.running.engine import Engine
 from roadmap_cli.wf.running.exchange import Exchange
+from roadmap_cli.wf.running.place import SCHEMA, Place
 from roadmap_cli.wf.running.sealing import Seal
-from roadmap_cli.wf.running.shared import Place, Shared
+from roadmap_cli.wf.running.shared import Shared
 
 KEY = base64.b64encode(b"k" * 32).decode()
 
@@ -38,7 +39,7 @@ def place(server: Postgres) -> Iterator[Place]:
     found = Place(f"{server.url}\n{KEY}\n")
     yield found
     with found.connect() as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {shared.SCHEMA} CASCADE")
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
 
 @contextmanager

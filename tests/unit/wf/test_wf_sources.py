@@ -22,8 +22,19 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import events, sources
-from roadmap_cli.wf.listening import dead, proofs
-from roadmap_cli.wf.sources import Access, Dead, cron, files, jira_poll, mailbox, prometheus, slack, slack_socket
+from roadmap_cli.wf.listening import dead
+from roadmap_cli.wf.sources import (
+    Access,
+    Dead,
+    cron,
+    files,
+    jira_poll,
+    mailbox,
+    prometheus,
+    proofs,
+    slack,
+    slack_socket,
+)
 from roadmap_cli.wf.sources import settings as configuration
 from roadmap_cli.wf.sources.settings import Setting
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.wf import plans
 
-from roadmap_cli.core.errors import TryLater
 from roadmap_cli.core.records import Record
+from roadmap_cli.wf import actions
 from roadmap_cli.wf.running import leases, runs, steps
 
 PYTHON = sys.executable
@@ -23,7 +24,7 @@ PYTHON = sys.executable
 @pytest.fixture
 def around(tmp_path: Path) -> Iterator[steps.Surroundings]:
     """Surroundings with a held lease."""
-    with leases.hold(tmp_path / "state.db", "run", 0) as lease:
+    with plans.lease(tmp_path / "state.db", "run") as lease:
         yield steps.Surroundings({"PATH": "/usr/bin:/bin", "SECRET": "x", "ROADMAP_STATE": "s"}, lease)
 
 
@@ -97,7 +98,7 @@ def test_much_input_that_nobody_reads(around: steps.Surroundings, tmp_path: Path
 
 def test_asked_to_stop_it_stops(around: steps.Surroundings, tmp_path: Path) -> None:
     threading.Timer(0.2, around.stop.set).start()
-    with pytest.raises(steps.Stopped):
+    with pytest.raises(actions.Stopped):
         done(around, tmp_path, command=["sleep", "63.5"])
 
 
@@ -114,16 +115,15 @@ def test_an_output_of_lines_is_a_list(around: steps.Surroundings, tmp_path: Path
 
 def test_a_run_is_held_by_one_and_by_its_programs(tmp_path: Path) -> None:
     state = tmp_path / "state.db"
-    with leases.hold(state, "r", 0) as lease:
-        with pytest.raises(TryLater), leases.hold(state, "r", 0.1):
-            raise AssertionError
-        with leases.hold(state, "other", 0):
+    with plans.lease(state, "r") as lease:
+        assert leases.take(state, "r") is None
+        with plans.lease(state, "other"):
             pass
         left = subprocess.Popen(["sleep", "1"], pass_fds=(lease,))
-    with pytest.raises(TryLater), leases.hold(state, "r", 0):
-        raise AssertionError
-    with leases.hold(state, "r", 5):
-        assert left.poll() is not None or left.wait(1) == 0
+    assert leases.take(state, "r") is None
+    assert left.wait(5) == 0
+    with plans.lease(state, "r"):
+        pass
     leases.forget(state, "r")
     leases.forget(state, "r")
     assert not list(tmp_path.glob("*.r.lock"))

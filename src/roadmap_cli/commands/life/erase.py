@@ -65,7 +65,7 @@ def main(
     The log of the network stays; it tells which hosts were spoken to.
     The exit code is 1 if nothing was found.
     """
-    from roadmap_cli.life import erasing
+    from roadmap_cli.life.erasing import doomed, erasure
 
     conditions = (ids, sources, people, kinds, since, until)
     if compact:
@@ -73,7 +73,7 @@ def main(
             raise UsageError("--compact erases nothing and takes no conditions")
         if not run.dry_run:
             _ = run.state
-            erasing.compact(run.state, wait_s=run.choices.wait)
+            erasure.compact(run.state, wait_s=run.choices.wait)
         return
     if everything and any(conditions):
         raise UsageError("--all and conditions contradict each other", hint="give one of them")
@@ -81,16 +81,16 @@ def main(
         raise UsageError("nothing says what to erase", hint="life-erase --dry-run --source FILE, or see --help")
     if not run.dry_run and not yes:
         raise UsageError("nothing is erased without --yes", hint="look first with --dry-run")
-    wanted = erasing.Wanted(
+    wanted = doomed.Wanted(
         everything, frozenset(ids), frozenset(kinds), sources, people, _moment(since), _moment(until)
     )  # fmt: skip
     with run.state.write() as tx:
-        found = erasing.erase(tx, wanted, run.now())
+        found = erasure.erase(tx, wanted, run.now())
     record: Record = {"kind": "life.erasure", "id": run.new_id("life.erasure"), "at": run.stamp()} | found.fields()
     if not found.records:
         run.exit_code = 1
     elif not run.dry_run:
-        erasing.compact(run.state, wait_s=run.choices.wait)
+        erasure.compact(run.state, wait_s=run.choices.wait)
         copies = sorted(run.state_path.parent.glob(f"{run.state_path.name}.bak-*"))
         if copies:
             run.warn(f"{len(copies)} older copies beside the state still hold it: {copies[0]} …")

@@ -17,7 +17,6 @@ BARS = "▁▂▃▄▅▆▇█"
 
 def draw(records: Sequence[Record], console: Any) -> None:
     """One line of bars for each measure, its months below, then the proposed changes as a diff."""
-    from rich.table import Table
     from rich.text import Text
 
     from roadmap_cli.life.proposals import diff
@@ -39,36 +38,9 @@ def draw(records: Sequence[Record], console: Any) -> None:
         if not months:
             continue
         if account:
-            lows = Table("month", "poorest day", "expected", "90 %", "", box=None, pad_edge=False)
-            for row in months:
-                words = "below zero" if row["value"] < 0 else "may fall below zero" if row["low"] < 0 else ""
-                span = f"{row['low']:.2f} to {row['high']:.2f}"
-                lows.add_row(
-                    row["period_name"], row["lowest_on"], f"{row['value']:.2f}", span, Text(words, style="bold")
-                )
-            console.print(lows)
-            for row in months:
-                for conflict in row.get("conflicts", []):
-                    console.print(Text(visible(f"  {row['period_name']} against your values: {conflict['text']}")))
-            console.print(
-                visible(f"  rests on {rows[0]['weeks_behind']} weeks: roadmap-why {rows[0]['why_id']}"), style="dim"
-            )
-            continue
-        table = Table("month", "expected", "90 %", "usually", "earlier years", "", box=None, pad_edge=False)
-        for row in months:
-            earlier = ", ".join(f"{value:.1f}" for value in row.get("earlier", []))
-            table.add_row(
-                row["period_name"],
-                f"{row['value']:.1f}",
-                f"{row['low']:.1f} to {row['high']:.1f}",
-                f"{row['usual']:.1f}",
-                f"{earlier} (n={row['earlier_count']})" if earlier else "none",
-                Text("strained", style="bold") if row.get("is_overcommitted") else "",
-            )
-        console.print(table)
-        for row in rows:
-            if row.get("pattern"):
-                console.print(Text(visible(f"  {row['text'].rpartition('; your ')[2]}").replace("  ", "  your ", 1)))
+            _balances(months, console)
+        else:
+            _months(months, rows, console)
         console.print(
             visible(f"  rests on {rows[0]['weeks_behind']} weeks: roadmap-why {rows[0]['why_id']}"), style="dim"
         )
@@ -80,6 +52,44 @@ def draw(records: Sequence[Record], console: Any) -> None:
             )
     for line in diff(proposed):
         console.print(Text(visible(line), style={"-": "red", "+": "green"}.get(line[0], "bold")))
+
+
+def _balances(months: Sequence[Record], console: Any) -> None:
+    """The poorest day of an account in each month, and what of it goes against the user's values."""
+    from rich.table import Table
+    from rich.text import Text
+
+    lows = Table("month", "poorest day", "expected", "90 %", "", box=None, pad_edge=False)
+    for row in months:
+        words = "below zero" if row["value"] < 0 else "may fall below zero" if row["low"] < 0 else ""
+        span = f"{row['low']:.2f} to {row['high']:.2f}"
+        lows.add_row(row["period_name"], row["lowest_on"], f"{row['value']:.2f}", span, Text(words, style="bold"))
+    console.print(lows)
+    for row in months:
+        for conflict in row.get("conflicts", []):
+            console.print(Text(visible(f"  {row['period_name']} against your values: {conflict['text']}")))
+
+
+def _months(months: Sequence[Record], rows: Sequence[Record], console: Any) -> None:
+    """A measure in each month beside what is usual and earlier years; below it the patterns found in its rows."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("month", "expected", "90 %", "usually", "earlier years", "", box=None, pad_edge=False)
+    for row in months:
+        earlier = ", ".join(f"{value:.1f}" for value in row.get("earlier", []))
+        table.add_row(
+            row["period_name"],
+            f"{row['value']:.1f}",
+            f"{row['low']:.1f} to {row['high']:.1f}",
+            f"{row['usual']:.1f}",
+            f"{earlier} (n={row['earlier_count']})" if earlier else "none",
+            Text("strained", style="bold") if row.get("is_overcommitted") else "",
+        )
+    console.print(table)
+    for row in rows:
+        if row.get("pattern"):
+            console.print(Text(visible(f"  {row['text'].rpartition('; your ')[2]}").replace("  ", "  your ", 1)))
 
 
 def bars(values: Sequence[float]) -> str:

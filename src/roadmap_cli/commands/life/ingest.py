@@ -164,6 +164,7 @@ def main(
     again: bool,
     mirror: bool,
     password_file: str | None,
+    mapping: tuple[str, ...],
     **how: Any,
 ) -> Iterable[Record]:
     """Read calendars, statements and other records of a life.
@@ -208,6 +209,7 @@ def main(
     A payment that comes in several formats, and in your own books, is counted once; one that was announced is replaced
     when it is booked, and both legs of a transfer between own accounts are no spending.
     """
+    from roadmap_cli.life.formats import bank_csv
     from roadmap_cli.life.ingestion import Tally
     from roadmap_cli.life.settings import Settings
     from roadmap_cli.life.sources import Reader
@@ -217,7 +219,8 @@ def main(
     zone = timezone or _machine_zone(run)
 
     def settings() -> Settings:
-        return Settings.of(run.now(), zone=zone, zone_is_chosen=timezone is not None, **how)
+        answers = bank_csv.mapping(mapping)
+        return Settings.of(run.now(), zone=zone, zone_is_chosen=timezone is not None, mapping=answers, **how)
 
     def failed(error: DataError) -> None:
         if watch and run.choices.on_error == "stop":

@@ -192,7 +192,8 @@ def _decided(
 ) -> Record:  # fmt: skip
     from pathlib import Path
 
-    from roadmap_cli.wf.approving import answering, approvals, people, refusals
+    from roadmap_cli.wf import people
+    from roadmap_cli.wf.approving import answering, approvals, refusals
 
     person, why = people.user(name), because or "no reason given"
     with refusals.logged(run.state, action="plan", user=person, resource=plan_id, at=run.now()) as tx:
@@ -212,7 +213,8 @@ def _answered(
 ) -> Record:
     from pathlib import Path
 
-    from roadmap_cli.wf.approving import answering, people, refusals
+    from roadmap_cli.wf import people
+    from roadmap_cli.wf.approving import answering, refusals
 
     person = people.user(name)
     with refusals.logged(run.state, action="task", user=person, resource=task_id, at=run.now()) as tx:
@@ -223,8 +225,7 @@ def _answered(
 def _shown(run: Run, plan_id: str, links: str | None, names: tuple[str, ...], valid_s: float) -> Iterator[Record]:
     from pathlib import Path
 
-    from roadmap_cli.wf.approving import answering
-    from roadmap_cli.wf.planning import showing
+    from roadmap_cli.wf.approving import answering, showing
 
     if links is None:
         with run.state.read() as tx:
@@ -259,7 +260,8 @@ def _write(folder: Path, files: list[tuple[str, bytes, bool]]) -> None:
 def _by_link(run: Run, token: str, is_approved: bool, because: str, valid_s: float, open_with: str | None) -> Record:
     from pathlib import Path
 
-    from roadmap_cli.wf.approving import answering, people, refusals
+    from roadmap_cli.wf import people
+    from roadmap_cli.wf.approving import answering, refusals
 
     if open_with:
         keys = [Path(open_with).read_bytes()]

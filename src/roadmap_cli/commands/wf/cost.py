@@ -69,7 +69,7 @@ def budget(
     """
     from roadmap_cli.core.errors import UsageError
     from roadmap_cli.models import budget as budgets
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import people
     from roadmap_cli.wf.audit import log
     from roadmap_cli.wf.measures import costs
 

@@ -192,7 +192,7 @@ def _giver(run: Run, name: str | None, because: str, key_file: str | None) -> Gi
     from pathlib import Path
 
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import people
     from roadmap_cli.wf.rights.giving import Giver
 
     if not because.strip():

@@ -157,7 +157,7 @@ def accept(run: Run, proposal: str, templates: tuple[str, ...], name: str | None
     files its steps name.
     """
     from roadmap_cli.core import paths
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import people
     from roadmap_cli.wf.learning import proposals
 
     known = _known(run, templates)
@@ -176,7 +176,7 @@ def accept(run: Run, proposal: str, templates: tuple[str, ...], name: str | None
 @_NAME
 def reject(run: Run, proposal: str, name: str | None) -> Iterable[Record]:
     """Leave the template as it is."""
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import people
     from roadmap_cli.wf.learning import proposals
 
     with run.state.write() as tx:
@@ -192,7 +192,7 @@ def rollback(run: Run, proposal: str, name: str | None) -> Iterable[Record]:
 
     Not if somebody has changed the file since.
     """
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import people
     from roadmap_cli.wf.learning import proposals
 
     with run.state.write() as tx:

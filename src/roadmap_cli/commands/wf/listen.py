@@ -156,7 +156,7 @@ def _objects(run: Run) -> Iterator[Record]:
 def _webhooks(run: Run, source: str) -> Iterator[Record]:
     """One body to a line, or bodies over several lines that end with a closing brace in the first column."""
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf import events, sources
+    from roadmap_cli.wf import sources
 
     if source not in sources.WEBHOOKS:
         raise UsageError(f"--from {source} needs --place", hint="see 'wf-listen --help'")
@@ -165,11 +165,11 @@ def _webhooks(run: Run, source: str) -> Iterator[Record]:
         body.append(line)
         if line.startswith("}") or (len(body) == 1 and line.rstrip().endswith("}")):
             with run.item():
-                yield from _kept(run, events.read_body(source, "\n".join(body).encode(), run.now()))
+                yield from _kept(run, sources.read_body(source, "\n".join(body).encode(), run.now()))
             body = []
     if any(line.strip() for line in body):
         with run.item():
-            yield from _kept(run, events.read_body(source, "\n".join(body).encode(), run.now()))
+            yield from _kept(run, sources.read_body(source, "\n".join(body).encode(), run.now()))
 
 
 def _kept(run: Run, found: list[Record]) -> list[Record]:

@@ -70,8 +70,7 @@ def main(
     Your own templates are the .yaml files in the folder workflows of the configuration directory.
     """
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf import library
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import library, people
     from roadmap_cli.wf.language.loading import load_all
     from roadmap_cli.wf.matching import deciding
     from roadmap_cli.wf.matching.matcher import Matcher

@@ -62,7 +62,7 @@ def write(run: Run) -> Iterable[Record]:
 def serve(run: Run, http: str, count: int | None) -> Iterator[Record]:
     """Let Prometheus scrape them, until it is terminated."""
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf.listening import loopback
+    from roadmap_cli.wf import loopback
     from roadmap_cli.wf.measures import metrics, serving
 
     if run.dry_run:

@@ -98,11 +98,11 @@ def main(
 
 
 def _shown(run: Run, names: Sequence[str]) -> Iterator[Record]:
-    from roadmap_cli.wf.approving import approvals
+    from roadmap_cli.wf.planning import keeping
 
     for name in names:
         with run.state.read() as tx:
-            found = approvals.stored_plan(tx, name)
+            found = keeping.stored_plan(tx, name)
         yield found
 
 

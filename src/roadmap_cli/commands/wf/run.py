@@ -95,7 +95,7 @@ def main(
     a run of the input for something else.
     """
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf.approving import people
+    from roadmap_cli.wf import people
     from roadmap_cli.wf.running import runs
 
     wishes = {"cancel": cancel, "pause": pause, "unpause": unpause, "fork": fork}
@@ -140,13 +140,13 @@ class _Driver:
         """Do what is asked for. Raises Negative and TryLater for how it ended."""
         from roadmap_cli.core.errors import Negative, TryLater
         from roadmap_cli.wf import library
-        from roadmap_cli.wf.running import local, shared, working
+        from roadmap_cli.wf.running import opening, working
 
         run = self.run
-        words = local.Settings(library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after)
+        words = opening.Settings(library.environ(run.environ), run.command, run.clock, self.parallel, self.park_after)
         place = (
-            shared.opened(run.state, self.database.read(), words, run.transport) if self.database
-            else local.opened(run.state, words)
+            opening.on_database(run.state, self.database.read(), words, run.transport) if self.database
+            else opening.on_state(run.state, words)
         )  # fmt: skip
         with place as engine, working.unheard(engine):
             found = engine.find(run.now(), run.warn, resume)
@@ -243,6 +243,7 @@ def _dry(run: Run, resume: bool) -> Iterator[Record]:
     """What would be run: each approval that holds, as it stands in the state."""
     from roadmap_cli.core.records import require
     from roadmap_cli.wf.approving import approvals
+    from roadmap_cli.wf.planning import keeping
     from roadmap_cli.wf.running import runs
 
     def plans() -> Iterator[str]:
@@ -259,6 +260,6 @@ def _dry(run: Run, resume: bool) -> Iterator[Record]:
     for plan_id in plans():
         with run.item():
             with run.state.read() as tx:
-                standing, record = approvals.standing(tx, approvals.stored_plan(tx, plan_id), run.now())
+                standing, record = approvals.standing(tx, keeping.stored_plan(tx, plan_id), run.now())
             if standing == "approved" and record:
                 yield record

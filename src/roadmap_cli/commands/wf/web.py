@@ -38,7 +38,7 @@ def main(run: Run, http: str, payloads: bool, count: int | None) -> Iterator[Rec
     It serves until it is terminated.
     """
     from roadmap_cli.core.errors import UsageError
-    from roadmap_cli.wf.listening import loopback
+    from roadmap_cli.wf import loopback
     from roadmap_cli.wf.web import pages, serving
 
     if run.dry_run:

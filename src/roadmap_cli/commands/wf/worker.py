@@ -61,15 +61,15 @@ def main(
     A Postgres that is away is waited for.
     """
     from roadmap_cli.wf import library
-    from roadmap_cli.wf.running import local, shared, working
+    from roadmap_cli.wf.running import opening, working
 
-    settings = local.Settings(library.environ(run.environ), run.command, run.clock, parallel, park_after)
+    settings = opening.Settings(library.environ(run.environ), run.command, run.clock, parallel, park_after)
     if run.dry_run:
         yield from working.ready(run.state, run.now(), run.warn)
         return
     place = (
-        shared.opened(run.state, database.read(), settings, run.transport) if database
-        else local.opened(run.state, settings)
+        opening.on_database(run.state, database.read(), settings, run.transport) if database
+        else opening.on_state(run.state, settings)
     )  # fmt: skip
     with place as engine, working.unheard(engine, grace), working.ended_by_signal(lambda: engine.drain(grace)):
         yield from working.work(engine, run.clock, run.warn, once=once)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +11,7 @@ from typing import Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import household, wording
-from roadmap_cli.life.choosing.words import Known
+from roadmap_cli.life.choosing.words import PAID_FOR, Known
 from roadmap_cli.life.household import Household, Payment, Standing
 from roadmap_cli.life.values import checking
 from roadmap_cli.why import decisions
@@ -22,18 +21,6 @@ if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
 KIND = "life.figure_measured"
-#: What people pay for, by the words of payees: for "or keep using the train".
-PAID_FOR: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(rf"\b(?:{words})", re.IGNORECASE)
-    for name, words in {
-        "train": "bahn|db |train|rail|sncf|amtrak|trenitalia|öbb|sbb",
-        "bus": "bus|bvg|transit|tfl|verkehrsbetriebe",
-        "taxi": "taxi|uber|lyft|bolt|cab ",
-        "gym": "gym|fitness|mcfit|sportstudio",
-        "phone": "phone|mobile|telekom|vodafone|telefonica",
-        "delivery": "lieferdienst|delivery|lieferando|deliveroo|doordash",
-    }.items()
-}
 
 
 @dataclass(slots=True)

@@ -243,69 +243,78 @@ class _Work:
         row["hours_week"] = made.hours_week
         sources: list[Any] = [{"fact": option.place}, *({"record_id": each["id"]} for each in dropped)]
         self.sheet.add(option.place, "hours_week", made.hours_week, "h/week", "hours_week", sources, weeks=hours.WEEKS)
+        self._collide(option, made, row, planned, evidence)
+        if (planned or dropped) and self.meetings:
+            self._meet(option, row, planned, dropped, evidence)
+        if planned and self.night is not None:
+            self._sleep(option, made, row, planned, evidence)
+        return planned, dropped
+
+    def _collide(self, option: Option, made: Weighed, row: Record, planned: list[Record], evidence: list[str]) -> None:
+        """What stands in the calendar already at the times of an option."""
         found = hours.collisions(self.tx, planned, option.drops)
         made.collisions = len({str(record["id"]) for record, _ in found})
-        if planned:
-            ids = list(dict.fromkeys(str(record["id"]) for record, _ in found))
-            evidence += ids
-            self.sheet.add(
-                option.place, "collisions", made.collisions, "events", "count", [{"record_id": each} for each in ids]
-            )
-            row["collisions"] = made.collisions
-            row["collides_with"] = [{"event_id": record["id"], "text": titled(record)} for record, _ in found[:SHOWN]]
-        if (planned or dropped) and self.meetings:
-            before = hours.free_block(self.meetings, [], (), self.span, self.working)
-            after = hours.free_block(self.meetings, planned, option.drops, self.span, self.working)
-            why = self._booked()
-            of = [{"why_id": why}]
-            row["free_block_h"] = after
-            row["free_block_now_h"] = before
-            how: dict[str, Any] = {
-                "since": self.span.days[0].isoformat(), "until": self.span.days[-1].isoformat(),
-                "zone": self.zone.key, "working_hours": self.settings.working_hours,
-            }  # fmt: skip
-            self.sheet.add(
-                option.place, "free_block_now_h", before, "h/workday", "free_block", of, planned=[], drops=[], **how
-            )
-            times = [[each["at"], each["ends_at"]] for each in planned]
-            self.sheet.add(
-                option.place,
-                "free_block_h",
-                after,
-                "h/workday",
-                "free_block",
-                of,
-                planned=times,
-                drops=option.drops,
-                **how,
-            )
-            evidence.append(why)
-            if dropped:
-                left = hours.booked(self.meetings, option.drops, self.span, self.working)
-                row["meeting_hours_week"] = left
-                self.sheet.add(
-                    option.place, "meeting_hours_week", left, "h/week", "booked_hours", of, drops=option.drops,
-                    weeks=hours.WEEKS, **how,
-                )  # fmt: skip
-                for each in self.measures:
-                    if each["measure"] == "meeting_hours":
-                        row["clear_at"] = each["clear_at"]
-                        row["would_clear"] = left <= each["clear_at"]
-        if planned and self.night is not None:
-            made.sleep_lost = hours.sleep_lost(planned, self.night, self.span)
-            if made.sleep_lost:
-                row["sleep_lost_h"] = made.sleep_lost
-                why = self.basis.cite(
-                    self.tx, "night", f"usually {self.night.hours:g} h of sleep",
-                    f"median of {self.night.nights} nights", self.night.ids,
-                    [{"name": "sleep_h", "value": self.night.hours, "unit": "h/night", "op": "median_night"}],
-                )["id"]  # fmt: skip
-                evidence.append(why)
-                self.sheet.add(
-                    option.place, "sleep_lost_h", made.sleep_lost, "h/night", "sleep_lost", [{"why_id": why}],
-                    planned=[[each["at"], each["ends_at"]] for each in planned], zone=self.zone.key, weeks=hours.WEEKS,
-                )  # fmt: skip
-        return planned, dropped
+        if not planned:
+            return
+        ids = list(dict.fromkeys(str(record["id"]) for record, _ in found))
+        evidence += ids
+        self.sheet.add(
+            option.place, "collisions", made.collisions, "events", "count", [{"record_id": each} for each in ids]
+        )
+        row["collisions"] = made.collisions
+        row["collides_with"] = [{"event_id": record["id"], "text": titled(record)} for record, _ in found[:SHOWN]]
+
+    def _meet(
+        self, option: Option, row: Record, planned: list[Record], dropped: list[Record], evidence: list[str]
+    ) -> None:
+        """The longest free time of a workday, and the hours of meetings, now and with an option."""
+        before = hours.free_block(self.meetings, [], (), self.span, self.working)
+        after = hours.free_block(self.meetings, planned, option.drops, self.span, self.working)
+        why = self._booked()
+        of = [{"why_id": why}]
+        row["free_block_h"] = after
+        row["free_block_now_h"] = before
+        how: dict[str, Any] = {
+            "since": self.span.days[0].isoformat(), "until": self.span.days[-1].isoformat(),
+            "zone": self.zone.key, "working_hours": self.settings.working_hours,
+        }  # fmt: skip
+        self.sheet.add(
+            option.place, "free_block_now_h", before, "h/workday", "free_block", of, planned=[], drops=[], **how
+        )
+        times = [[each["at"], each["ends_at"]] for each in planned]
+        self.sheet.add(
+            option.place, "free_block_h", after, "h/workday", "free_block", of, planned=times, drops=option.drops, **how
+        )
+        evidence.append(why)
+        if not dropped:
+            return
+        left = hours.booked(self.meetings, option.drops, self.span, self.working)
+        row["meeting_hours_week"] = left
+        self.sheet.add(
+            option.place, "meeting_hours_week", left, "h/week", "booked_hours", of, drops=option.drops,
+            weeks=hours.WEEKS, **how,
+        )  # fmt: skip
+        for each in self.measures:
+            if each["measure"] == "meeting_hours":
+                row["clear_at"] = each["clear_at"]
+                row["would_clear"] = left <= each["clear_at"]
+
+    def _sleep(self, option: Option, made: Weighed, row: Record, planned: list[Record], evidence: list[str]) -> None:
+        """How much of the usual night an option takes."""
+        assert self.night is not None
+        made.sleep_lost = hours.sleep_lost(planned, self.night, self.span)
+        if not made.sleep_lost:
+            return
+        row["sleep_lost_h"] = made.sleep_lost
+        why = self.basis.cite(
+            self.tx, "night", f"usually {self.night.hours:g} h of sleep", f"median of {self.night.nights} nights",
+            self.night.ids, [{"name": "sleep_h", "value": self.night.hours, "unit": "h/night", "op": "median_night"}],
+        )["id"]  # fmt: skip
+        evidence.append(why)
+        self.sheet.add(
+            option.place, "sleep_lost_h", made.sleep_lost, "h/night", "sleep_lost", [{"why_id": why}],
+            planned=[[each["at"], each["ends_at"]] for each in planned], zone=self.zone.key, weeks=hours.WEEKS,
+        )  # fmt: skip
 
     def _booked(self) -> str:
         ids = [each.id for each in self.meetings]

@@ -7,7 +7,7 @@ the stored records (the present pay, what the train costs) is looked up by `basi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -78,6 +78,18 @@ _JOB = re.compile(r"\b(?:job|position|offer)\b", re.IGNORECASE)
 _MEETS = re.compile(r"\b(?:meeting|class|course|lesson|call|choir|training|practice|seminar)\b", re.IGNORECASE)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST = 2000
+#: What people pay for, by the words of payees: for "or keep using the train".
+PAID_FOR: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(rf"\b(?:{words})", re.IGNORECASE)
+    for name, words in {
+        "train": "bahn|db |train|rail|sncf|amtrak|trenitalia|öbb|sbb",
+        "bus": "bus|bvg|transit|tfl|verkehrsbetriebe",
+        "taxi": "taxi|uber|lyft|bolt|cab ",
+        "gym": "gym|fitness|mcfit|sportstudio",
+        "phone": "phone|mobile|telekom|vodafone|telefonica",
+        "delivery": "lieferdienst|delivery|lieferando|deliveroo|doordash",
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +367,6 @@ def _signed(sign: int, amount: float) -> str:
 
 
 def _mentions(text: str) -> set[str]:
-    from roadmap_cli.life.choosing.basis import PAID_FOR
-
     return {name for name, pattern in PAID_FOR.items() if re.search(rf"\b{name}s?\b", text, re.IGNORECASE) and pattern}
 
 

@@ -12,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import BinaryIO
@@ -23,9 +23,11 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import apple_types as types
 from roadmap_cli.life.formats import measured
+from roadmap_cli.life.formats.apple_values import minutes, number, own_zone, plain
+from roadmap_cli.life.formats.apple_workout import Route, Workout
 from roadmap_cli.life.formats.xml_stream import Elements, root_name
 from roadmap_cli.life.items import LeftOut, Source
-from roadmap_cli.life.metrics import METRICS, conversion, convert, tidy
+from roadmap_cli.life.metrics import METRICS, conversion, tidy
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.wall_clock import Stamps, zone_of
 
@@ -38,7 +40,6 @@ NAME, WHAT = "apple_health", "an export of Apple Health"
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
 _DEVICE_NAME = re.compile(r"name:([^,>]{1,80})")
 _MOST_KNOWN = 10_000
-_QUANTITY, _CATEGORY = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier"
 _TOP = "Record|Correlation|Workout|ActivitySummary|ClinicalRecord"
 
 #: A Record as phones write it: these attributes in this order, with no children but metadata.
@@ -48,11 +49,6 @@ _RECORD = re.compile(
     r'(?: value="([^"<&]*)")?(?:/>|>((?:\s*<MetadataEntry key="[^"<]*" value="[^"<]*"/>)*)\s*</Record>)'
 )
 _TIME_ZONE = re.compile(r'key="HKTimeZone" value="([^"]*)"')
-_ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|&")
-_ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
-
-Route = Callable[[str], "tuple[tuple[float, float] | None, int, float | None]"]
-"""From the path of a route: where it begins, its points, metres climbed."""
 
 
 def matches(opened: Opened) -> bool:
@@ -129,8 +125,8 @@ class _Kind:
         """`name` is HealthKit's. Raises DataError for a unit that does not belong to the metric."""
         self.factor, self.plus = 1.0, 0.0
         self.stage = self.stand = self.span = False
-        if name.startswith(_QUANTITY):
-            bare = name.removeprefix(_QUANTITY)
+        if name.startswith(types.QUANTITY):
+            bare = name.removeprefix(types.QUANTITY)
             self.metric = types.QUANTITIES.get(bare) or types.snake(bare, "other")
             known = METRICS.get(self.metric)
             if known:
@@ -139,7 +135,7 @@ class _Kind:
             else:
                 self.unit = unit or "count"
         else:
-            bare = name.removeprefix(_CATEGORY).removeprefix("HKDataType")
+            bare = name.removeprefix(types.CATEGORY).removeprefix("HKDataType")
             self.stage = bare == "SleepAnalysis"
             self.stand = bare == "AppleStandHour"
             self.span = not self.stage and not self.stand
@@ -173,7 +169,7 @@ class _Reader:
         self._record: dict[str, str] | None = None
         self._record_line = 0
         self._zone_name = ""
-        self._workout: _Workout | None = None
+        self._workout: Workout | None = None
         self._depth = 0
         self._left: Counter[str] = Counter()
 
@@ -204,7 +200,7 @@ class _Reader:
         named = self._raw_devices.get((source, device))
         if named is None:
             try:
-                told = self._device((_plain(source), _plain(device or "")))
+                told = self._device((plain(source), plain(device or "")))
             except ValueError:
                 return False
             if len(self._raw_devices) > _MOST_KNOWN:
@@ -236,7 +232,7 @@ class _Reader:
             self._record_line = self.elements.line
         elif name == "Workout":
             self._close()
-            self._workout = _Workout(attributes, self.elements.line)
+            self._workout = Workout(attributes, self.elements.line)
             self._depth = 0
             self.elements.ask_for_ends(self._end)
         elif name in ("InstantaneousBeatsPerMinute", "HeartRateVariabilityMetadataList"):
@@ -320,25 +316,25 @@ class _Reader:
         if end < at:
             raise DataError("it ends before it begins", code="bad_time")
         stage = ""
-        number: float | int
+        value: float | int
         if kind.stage:
             stage = types.STAGES.get(text.removeprefix("HKCategoryValueSleepAnalysis"), "")
             if not stage:
                 raise DataError("stage of sleep is unknown", code="wrong_type")
-            number = _minutes(at, end)
+            value = minutes(at, end)
         elif kind.stand:
-            number = int(text.endswith("Stood"))
+            value = int(text.endswith("Stood"))
         elif kind.span:
-            number = _minutes(at, end)
+            value = minutes(at, end)
         else:
-            number = _number(text)
+            value = number(text)
             if kind.factor != 1.0 or kind.plus:
-                number = tidy(number * kind.factor + kind.plus)
+                value = tidy(value * kind.factor + kind.plus)
         day = began[:10]
         if kind.stage:
             day = measured.sleep_day(datetime.fromisoformat(f"{ended[:10]}T{ended[11:19]}")).isoformat()
         if zone:
-            day, offset = _own_zone(zone, at, end, day, offset, asleep=kind.stage)
+            day, offset = own_zone(zone, at, end, day, offset, asleep=kind.stage)
         device, app, quoted = named
         record: Record = {"kind": "life.measurement", "id": "", "at": at}
         if end != at:
@@ -346,7 +342,7 @@ class _Reader:
         record["date"] = day
         record["zone"] = offset
         record["metric"] = kind.metric
-        record["value"] = number
+        record["value"] = value
         record["unit"] = kind.unit
         if stage:
             record["stage"] = stage
@@ -361,7 +357,7 @@ class _Reader:
         record["source_id"] = self._source_id
         told = f',"stage":"{stage}"' if stage else ""
         self._identities.append(
-            f'["life.measurement",{{"at":"{at}","device":{quoted},"ends_at":"{end}"{kind.head}{told},"value":"{number!r}"}}]'.encode()
+            f'["life.measurement",{{"at":"{at}","device":{quoted},"ends_at":"{end}"{kind.head}{told},"value":"{value!r}"}}]'.encode()
         )
         self._fresh.append(record)
         self._out.append(record)
@@ -394,13 +390,13 @@ class _Reader:
                 ("appleStandHours", "stand_hours", "count"),
             ):
                 text = attributes.get(name)
-                if text and float(_number(text)) > 0:
+                if text and float(number(text)) > 0:
                     self._out.append(
                         measured.measurement(
                             self._source,
                             line,
                             metric,
-                            _number(text),
+                            number(text),
                             start,
                             end,
                             unit=unit,
@@ -410,148 +406,3 @@ class _Reader:
                     )
         except DataError as error:
             self._out.append(self._source.placed(error, line))
-
-
-class _Workout:
-    """A Workout while its children are read."""
-
-    def __init__(self, attributes: dict[str, str], line: int) -> None:
-        self.attributes, self.line = attributes, line
-        self.part = False
-        self.path = ""
-        self.points = 0
-        self.place: tuple[float, float] | None = None
-        self.ascent: float | None = None
-        self.sums: dict[str, float] = {}
-        self.title: str | None = None
-
-    def metadata(self, attributes: dict[str, str]) -> None:
-        key, value = attributes.get("key"), attributes.get("value", "")
-        if key == "HKElevationAscended":
-            number, _, unit = value.partition(" ")
-            try:
-                self.ascent = convert(_number(number), unit or "m", METRICS["elevation"])
-            except DataError:
-                self.ascent = None
-        elif key == "HKWorkoutBrandName":
-            self.title = " ".join(value.split())[:200]
-
-    def statistics(self, attributes: dict[str, str]) -> None:
-        bare = attributes.get("type", "").removeprefix(_QUANTITY)
-        unit = attributes.get("unit", "")
-        metric = METRICS.get(types.QUANTITIES.get(bare, ""))
-        if metric is None:
-            return
-        for name, field in (("sum", "sum"), ("average", "mean"), ("maximum", "max")):
-            if name in attributes:
-                try:
-                    self.sums[f"{metric.name} {field}"] = convert(_number(attributes[name]), unit, metric)
-                except DataError:
-                    continue
-
-    def location(self, attributes: dict[str, str]) -> None:
-        """A point of a route as exports of 2016 hold them."""
-        self.points += 1
-        if self.place is None:
-            try:
-                self.place = _number(attributes.get("latitude", "")), _number(attributes.get("longitude", ""))
-            except DataError:
-                self.place = None
-
-    def record(
-        self,
-        source: Source,
-        stamps: Stamps,
-        device_of: Callable[[tuple[str, str]], tuple[str, str, str]],
-        route: Route,
-        zone: str,
-    ) -> Record:
-        """The exercise. Raises DataError for times and numbers that are none."""
-        given = self.attributes
-        try:
-            at, offset = stamps(given["startDate"])
-            end, _ = stamps(given["endDate"])
-        except KeyError as error:
-            raise DataError(f"attribute {error.args[0]!r} is missing", code="missing_field") from None
-        own = zone_of(zone if zone and zone_of(zone) is not None and "/" in zone else offset)
-        start = datetime.fromisoformat(at).astimezone(own)
-        distance = next(
-            (value for name, value in self.sums.items() if name.startswith("distance") and name.endswith("sum")), None
-        )
-        if distance is None and "totalDistance" in given:
-            distance = convert(
-                _number(given["totalDistance"]), given.get("totalDistanceUnit", "km"), METRICS["distance"]
-            )
-        energy = self.sums.get("active_energy sum")
-        if energy is None and "totalEnergyBurned" in given:
-            energy = convert(
-                _number(given["totalEnergyBurned"]),
-                given.get("totalEnergyBurnedUnit", "kcal"),
-                METRICS["active_energy"],
-            )
-        duration = None
-        if "duration" in given:
-            duration = 60 * convert(
-                _number(given["duration"]), given.get("durationUnit", "min"), METRICS["exercise_time"]
-            )
-        place, points, climbed = self.place, self.points, self.ascent
-        if self.path:
-            found, count, ascent = route(self.path)
-            place, points = found or place, count or points
-            climbed = ascent if climbed is None else climbed
-        device, app, _ = device_of((given.get("sourceName", ""), given.get("device", "")))
-        return measured.activity(
-            source, self.line, types.sport(given.get("workoutActivityType", "")), start,
-            datetime.fromisoformat(end).astimezone(own), title=self.title, duration_s=duration,
-            distance_m=distance or None, energy_kcal=energy or None,
-            mean_heart_rate=self.sums.get("heart_rate mean"), max_heart_rate=self.sums.get("heart_rate max"),
-            ascent_m=climbed, points_count=points or None, device=device, app=app or None, start_place=place,
-        )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """An attribute without entities. Raises ValueError for one that XML does not have."""
-    if "&" not in text:
-        return text
-
-    def character(found: re.Match[str]) -> str:
-        if found[1]:
-            return _ENTITIES[found[1]]
-        code = int(found[2]) if found[2] else int(found[3], 16) if found[3] else 0
-        if code < 32 or not (code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code <= 0x10FFFF):
-            raise ValueError
-        return chr(code)
-
-    return _ENTITY.sub(character, text)
-
-
-def _minutes(at: str, end: str) -> float | int:
-    span = datetime.fromisoformat(end) - datetime.fromisoformat(at)
-    return tidy(round(span.total_seconds() / 60, 4))
-
-
-def _number(text: str) -> float | int:
-    """A number as exports write it, also with a decimal comma. Raises DataError (wrong_type) without showing it."""
-    try:
-        value = float(text)
-    except ValueError:
-        try:
-            value = float(text.replace(",", ".", 1))
-        except ValueError:
-            raise DataError("value is not a number", code="wrong_type") from None
-    if value - value != 0.0 or "_" in text:  # infinite, or not a number
-        raise DataError("value is not a number", code="wrong_type")
-    whole = int(value)
-    return whole if whole == value else value
-
-
-def _own_zone(zone: str, at: str, end: str, day: str, offset: str, *, asleep: bool) -> tuple[str, str]:
-    """Day and zone of a record that names its own zone; as they were if there is no such zone."""
-    if "/" not in zone or len(zone) > 60:
-        return day, offset
-    found = zone_of(zone)
-    if getattr(found, "key", None) != zone:
-        return day, offset
-    moment = datetime.fromisoformat(end if asleep else at).astimezone(found)
-    local = measured.sleep_day(moment) if asleep else moment.date()
-    return local.isoformat(), zone

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+#: What HealthKit begins the names of its quantities and categories with.
+QUANTITY, CATEGORY = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier"
 #: What follows HKQuantityTypeIdentifier → metric. What is not here keeps its name, in snake case, and its unit.
 QUANTITIES = {
     "StepCount": "steps",

@@ -14,8 +14,8 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import camt_entry
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.formats.money import account_fields
 from roadmap_cli.life.items import Source
+from roadmap_cli.life.money import account_fields
 from roadmap_cli.life.opened import Opened
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.formats.contentlines import Component
+    from roadmap_cli.life.formats.components import Component
 
 #: The longest line that is looked at, in bytes; and how much of a file is read at once.
 LONGEST_LINE, CHUNK_BYTES = 1 << 20, 1 << 18

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import BinaryIO
 
 from roadmap_cli.core.errors import DataError
+from roadmap_cli.life.charsets import as_utf8, decode_part, known
+from roadmap_cli.life.formats.components import Component, Property
 from roadmap_cli.life.formats.content_pieces import ENDING, LONGEST_LINE, Block, lines_of, physical, pieces
-from roadmap_cli.life.formats.text import as_utf8, decode_part, known
 
 #: The longest value kept, in bytes. Inline attachments are longer; nothing we read is.
 LONGEST = 1 << 16
@@ -31,52 +31,6 @@ _CHARSET = re.compile(rb";\s*CHARSET\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNOR
 _ENCODINGS = ("QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B", "Q")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _CARET = {"^n": "\n", "^'": '"', "^^": "^"}
-
-
-@dataclass(slots=True)  # not frozen, which makes it three times as slow: a calendar has a million lines
-class Property:
-    """One content line: name in capitals, parameters (names in capitals, quotes off), raw value, line number.
-
-    `group` is what stands before a dot and the name in a vCard, in lower case.
-    """
-
-    name: str
-    parameters: dict[str, str]
-    value: str
-    line: int
-    group: str = ""
-
-
-@dataclass(slots=True)
-class Component:
-    """What stands between BEGIN and END: its properties in order, its subcomponents."""
-
-    name: str
-    line: int
-    properties: list[Property] = field(default_factory=list)
-    children: list[Component] = field(default_factory=list)
-    broken: list[int] = field(default_factory=list)
-    """Numbers of lines that are no content lines."""
-    parent: Component | None = None
-    """What it stands in, if it came apart from that."""
-    _named: dict[str, list[Property]] = field(default_factory=dict)
-    _indexed: int = 0
-
-    def first(self, name: str) -> Property | None:
-        """The first property of that name."""
-        found = self.every(name)
-        return found[0] if found else None
-
-    def every(self, name: str) -> Sequence[Property]:
-        """All properties of that name."""
-        if self._indexed != len(self.properties):
-            self._indexed, self._named = len(self.properties), {}
-            for item in self.properties:
-                if item.name in self._named:
-                    self._named[item.name].append(item)
-                else:
-                    self._named[item.name] = [item]
-        return self._named.get(name, ())
 
 
 def begins(head: bytes, names: Iterable[str]) -> bool:

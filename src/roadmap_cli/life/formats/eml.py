@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from roadmap_cli.life import mails
-from roadmap_cli.life.formats.text import as_utf8
+from roadmap_cli.life.charsets import as_utf8
+from roadmap_cli.life.formats import mails
 from roadmap_cli.life.items import Item, Source
 from roadmap_cli.life.opened import Opened
 

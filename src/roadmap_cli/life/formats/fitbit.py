@@ -14,7 +14,8 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.formats import measured, text
+from roadmap_cli.life import charsets
+from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats import service_files as files
 from roadmap_cli.life.formats.apple_types import snake
 from roadmap_cli.life.formats.json_files import parsed
@@ -210,7 +211,7 @@ def _exercise(source: Source, item: files.Object, zone: tzinfo, line: int) -> Re
 
 def _table(source: Source, content: bytes, heading: bytes, zone: tzinfo) -> Iterator[Record | DataError]:
     column, values = _TABLES[heading]
-    for found in files.table(source, text.decode(content), lambda name: name.strip().lower()):
+    for found in files.table(source, charsets.decode(content), lambda name: name.strip().lower()):
         if isinstance(found, DataError):
             yield found
             continue

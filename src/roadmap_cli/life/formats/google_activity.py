@@ -15,8 +15,8 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import visits
+from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.formats.json_files import each_of, loaded, moment, text
-from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.mail import dates

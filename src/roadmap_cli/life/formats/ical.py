@@ -15,13 +15,15 @@ from typing import BinaryIO
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import ical_busy, ical_event, ical_plain, ical_task
+from roadmap_cli.life.formats.components import Component
 from roadmap_cli.life.formats.content_pieces import Block
-from roadmap_cli.life.formats.contentlines import Component, begins, looked_into, stream_parts, text
+from roadmap_cli.life.formats.contentlines import begins, looked_into, stream_parts, text
 from roadmap_cli.life.formats.ical_plain import Plain
-from roadmap_cli.life.formats.ical_series import Event, Instance, Window, in_force, instances, key, original_of
+from roadmap_cli.life.formats.ical_series import Event, Instance, in_force, instances, key, original_of
 from roadmap_cli.life.formats.ical_zone import defined
 from roadmap_cli.life.items import Group, Remark, Source
 from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.settings import Window
 from roadmap_cli.life.zones import Zones, named
 
 TYPE_CHECKING = False

@@ -8,10 +8,10 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.formats import ical_fields as fields
-from roadmap_cli.life.formats.contentlines import Component
-from roadmap_cli.life.formats.ical_series import Window
+from roadmap_cli.life.formats.components import Component
 from roadmap_cli.life.formats.ical_values import Span, When, several, when
 from roadmap_cli.life.items import Group, Source
+from roadmap_cli.life.settings import Window
 from roadmap_cli.life.zones import Zones
 
 _STATUS = {"BUSY": "confirmed", "BUSY-UNAVAILABLE": "confirmed", "BUSY-TENTATIVE": "tentative"}

@@ -11,7 +11,8 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.formats.contentlines import Component, Property, text
+from roadmap_cli.life.formats.components import Component, Property
+from roadmap_cli.life.formats.contentlines import text
 from roadmap_cli.life.formats.ical_series import Event
 from roadmap_cli.life.formats.ical_values import Span, When, span, when
 from roadmap_cli.life.zones import Zones

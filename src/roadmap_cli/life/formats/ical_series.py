@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -16,33 +15,13 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import recurrence
-from roadmap_cli.life.formats.contentlines import Component, Property
+from roadmap_cli.life.formats.components import Component, Property
 from roadmap_cli.life.formats.ical_values import Span, When, several, when
+from roadmap_cli.life.settings import Window
 from roadmap_cli.life.zones import Zones
 
-#: Instances of one series taken from the window; a daily series fills 1,097 of the default window.
-MOST_INSTANCES = 5_000
 #: An instance may be moved this far by THISANDFUTURE and still be found.
 FARTHEST_MOVE = timedelta(days=400)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The time that recurrences are written out for: from `since` to `until`, both aware and in UTC."""
-
-    since: datetime
-    until: datetime
-    most: int = MOST_INSTANCES
-
-    @property
-    def span(self) -> tuple[str, str]:
-        """Its ends as stamps."""
-        return _span(self.since, self.until)
-
-
-@lru_cache(maxsize=8)
-def _span(since: datetime, until: datetime) -> tuple[str, str]:
-    return stamp(since), stamp(until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.formats import ical_fields as fields
-from roadmap_cli.life.formats.contentlines import Component
+from roadmap_cli.life.formats.components import Component
 from roadmap_cli.life.formats.ical_series import Event, Instance
 from roadmap_cli.life.formats.ical_values import Span, when
 from roadmap_cli.life.items import Source

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.formats.contentlines import Property
+from roadmap_cli.life.formats.components import Property
 from roadmap_cli.life.zones import Zones, instant, shifted
 
 _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d):?(\d\d):?(\d\d)?(?:\.\d+)?([Zz])?)?\Z", re.ASCII)

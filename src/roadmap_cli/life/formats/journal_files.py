@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.formats.text import decode
+from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.opened import LARGEST_BYTES, Opened
 
 #: More included files than this are not followed.

@@ -10,7 +10,7 @@ from typing import Any
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.formats.text import as_utf8
+from roadmap_cli.life.charsets import as_utf8
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 

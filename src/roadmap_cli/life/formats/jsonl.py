@@ -10,8 +10,8 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.core.stream import parser
-from roadmap_cli.life.formats.money import amount, currency
 from roadmap_cli.life.items import Group, Source
+from roadmap_cli.life.money import amount, currency
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.rows import TABLES
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import mails
-from roadmap_cli.life.formats import eml
+from roadmap_cli.life.formats import eml, mails
 from roadmap_cli.life.items import Item, Position, Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.mail.foldernames import readable as folder_name

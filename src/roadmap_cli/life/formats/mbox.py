@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from roadmap_cli.life import mails
+from roadmap_cli.life.formats import mails
 from roadmap_cli.life.items import Item, Position, Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.mail import dates

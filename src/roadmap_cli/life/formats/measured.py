@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roadmap_cli.core.clock import stamp
@@ -139,14 +139,6 @@ def zone_name(moment: datetime) -> str:
     """The zone of an aware moment as records name it: IANA name, or offset."""
     key = getattr(moment.tzinfo, "key", None)
     return str(key) if key else "UTC" if moment.tzinfo is UTC else offset_of(moment)
-
-
-def local(seconds: float, zone: tzinfo) -> datetime:
-    """The local time of seconds since 1970. Raises DataError (bad_time) outside the calendar."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).astimezone(zone)
-    except (OverflowError, ValueError, OSError):
-        raise DataError("time is outside the calendar", code="bad_time") from None
 
 
 def placed(source: Source, found: Iterator[Record | DataError], line: int) -> Iterator[Record | DataError]:

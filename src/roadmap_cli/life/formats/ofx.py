@@ -10,13 +10,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
+from roadmap_cli.life.charsets import MARKS, decode, known
 from roadmap_cli.life.formats import ofx_records
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.formats.text import MARKS, decode, known
+from roadmap_cli.life.formats.ofx_records import Entry, Statement
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 
@@ -39,24 +40,6 @@ _STATEMENTS = ("STMTRS", "CCSTMTRS", "INVSTMTRS", "LOANSTMTRS", "BANKTRANLIST", 
 _LISTS = (*_STATEMENTS, "INVPOSLIST", "BALLIST", "BANKTRANLISTP", "SECLIST", "INVBANKTRAN")
 #: Aggregates whose presence means something, beside what stands in them.
 _MARKED = ("CURRENCY", "ORIGCURRENCY", "BANKACCTTO", "CCACCTTO")
-
-
-@dataclass(slots=True)
-class Statement:
-    """What holds for all entries that follow: the currency, the account, when the statement was drawn."""
-
-    currency: str = ""
-    account: dict[str, str] = field(default_factory=dict)
-    drawn: str = ""
-
-
-@dataclass(slots=True)
-class Entry:
-    """One aggregate while it is read: its name, the line it begins on, its elements by name."""
-
-    name: str
-    line: int
-    values: dict[str, str] = field(default_factory=dict)
 
 
 def matches(opened: Opened) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -11,11 +12,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats.entries import Entries, in_utc
-from roadmap_cli.life.formats.money import account_fields, amount, counterparty_fields, currency, plain
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from roadmap_cli.life.formats.ofx import Entry, Statement
+from roadmap_cli.life.money import account_fields, amount, counterparty_fields, currency, plain
 
 _DATE = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)?(?:[.,:]\d{0,9})?)?"
@@ -32,6 +29,24 @@ _NO_MONEY = ("REINVEST", "TRANSFER", "JRNLSEC", "SPLIT", "CLOSUREOPT")
 _OWN_WORDS = {"INCOME": "dividend", "INVEXPENSE": "fee", "MARGININTEREST": "interest", "JRNLFUND": "xfer"}
 _BALANCES = {"LEDGERBAL": "booked", "AVAILBAL": "available"}
 _POSITIONS = ("POSSTOCK", "POSMF", "POSDEBT", "POSOPT", "POSOTHER")
+
+
+@dataclass(slots=True)
+class Statement:
+    """What holds for all entries that follow: the currency, the account, when the statement was drawn."""
+
+    currency: str = ""
+    account: dict[str, str] = field(default_factory=dict)
+    drawn: str = ""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One aggregate while it is read: its name, the line it begins on, its elements by name."""
+
+    name: str
+    line: int
+    values: dict[str, str] = field(default_factory=dict)
 
 
 def record(
@@ -105,9 +120,9 @@ def _investment(
         "bank_reference": values.get("FITID", ""),
         "security": securities.get(name) or name,
     }
-    for field, tag in (("quantity", "UNITS"), ("price", "UNITPRICE")):
+    for what, tag in (("quantity", "UNITS"), ("price", "UNITPRICE")):
         if values.get(tag):
-            known[field] = _amount(values[tag], tag)
+            known[what] = _amount(values[tag], tag)
     if kind.startswith("SELL") and "quantity" in known:
         known["quantity"] = plain(-abs(Decimal(known["quantity"])))
     charges = [Decimal(_amount(values[tag], tag)) for tag in ("COMMISSION", "FEES", "TAXES", "LOAD") if values.get(tag)]
@@ -191,9 +206,9 @@ def _position(
         **_account(statement),
         "security": securities.get(name) or name,
     }
-    for field, tag in (("quantity", "UNITS"), ("price", "UNITPRICE")):
+    for what, tag in (("quantity", "UNITS"), ("price", "UNITPRICE")):
         if values.get(tag):
-            fields[field] = _amount(values[tag], tag)
+            fields[what] = _amount(values[tag], tag)
     return entries.balance(entry.line, fields, at=at)
 
 

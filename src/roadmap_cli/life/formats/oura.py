@@ -9,7 +9,8 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.formats import measured, text
+from roadmap_cli.life import charsets
+from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats import service_files as files
 from roadmap_cli.life.formats.apple_types import snake
 from roadmap_cli.life.formats.json_files import parsed
@@ -181,7 +182,7 @@ def _workout(source: Source, item: files.Object, zone: tzinfo, line: int) -> Rec
 
 def _table(opened: Opened, source: Source, zone: tzinfo) -> Iterator[Record | DataError]:
     """The CSV: a row a day. Durations are seconds."""
-    content = text.decode(opened.data())
+    content = charsets.decode(opened.data())
     first = content.split("\n", 1)[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     for found in files.table(source, content, lambda name: snake(name.replace("°", ""), "unknown"), delimiter):

@@ -14,11 +14,11 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
+from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.formats import dates, layouts
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.formats.money import amount, currency, decimal_mark, named_account, plain
-from roadmap_cli.life.formats.text import decode
 from roadmap_cli.life.items import Position, Source
+from roadmap_cli.life.money import amount, currency, decimal_mark, named_account, plain
 from roadmap_cli.life.opened import Opened
 
 TYPE_CHECKING = False

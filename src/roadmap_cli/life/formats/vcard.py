@@ -14,7 +14,8 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.formats.contentlines import Component, Property, begins, stream_components, text
+from roadmap_cli.life.formats.components import Component, Property
+from roadmap_cli.life.formats.contentlines import begins, stream_components, text
 from roadmap_cli.life.formats.ical_values import when
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import chats
-from roadmap_cli.life.formats.text import decode
+from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.items import Source
 from roadmap_cli.life.opened import Opened
 from roadmap_cli.life.zones import named

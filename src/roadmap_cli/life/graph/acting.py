@@ -17,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
-SORTS = ("person", "organization", "place", "project", "event", "account")
-
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.life.graph import acts, entities, evidence, extraction, relations, resolution, versions
+from roadmap_cli.life.graph import acts, assembling, evidence, extraction, relations, versions
 from roadmap_cli.life.graph.identities import organisation_domain
 from roadmap_cli.state import records
 
@@ -141,36 +141,13 @@ class _Reader:
         )
 
 
-@dataclass(slots=True)
-class Graph:
-    """The graph as it follows from records and acts, before it is stored."""
-
-    evidence: evidence.Evidence
-    outcome: resolution.Outcome
-    entities: dict[int, entities.Entity]
-    said: acts.Said
-
-
-def graph(tx: Connection, now: datetime) -> Graph:
-    """Resolve all that was read, as far as it has happened."""
-    gathered = evidence.gather(tx, stamp(now))
-    numbers = {atom.key: number for number, atom in gathered.atoms.items()}
-    said = acts.said(acts.every(tx), numbers)
-    if said.users:
-        gathered.users.clear()
-        gathered.users.update(said.users)
-    outcome = resolution.resolve(gathered, said.words)
-    found = entities.form(gathered, outcome, hidden=said.hidden, said=said.corrections, users=gathered.users)
-    return Graph(gathered, outcome, found, said)
-
-
 def resolve(tx: Connection, now: datetime, *, command: str, anew: bool = False) -> versions.Changed | None:
     """Bring entities and relations up to date; None if nothing they rest on has changed. The caller commits."""
     digest = _digest(tx, now)
     made = tx.execute("SELECT digest FROM life_graph_made").fetchone()
     if made and made[0] == digest and not anew:
         return None
-    built = graph(tx, now)
+    built = assembling.graph(tx, now)
     told = relations.derive(built.evidence, built.outcome.cluster, built.entities, evidence.stream(tx, stamp(now)))
     changed = versions.store(tx, built, told, now, command=command)
     tx.execute(
@@ -208,7 +185,7 @@ def _counted(tx: Connection, now: datetime) -> Iterator[str]:
 
 def records_of(tx: Connection, relation: tuple[str, str, str], now: datetime) -> list[str]:
     """The ids of all records that a present relation (ids of two entities around its name) rests on, by time."""
-    built = graph(tx, now)
+    built = assembling.graph(tx, now)
     clusters = {each.id: cluster for cluster, each in built.entities.items()}
     a, name, b = relation
     if a not in clusters or b not in clusters:

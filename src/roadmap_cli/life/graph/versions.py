@@ -22,7 +22,7 @@ from roadmap_cli.why import decisions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.graph.building import Graph
+    from roadmap_cli.life.graph.assembling import Graph
     from roadmap_cli.state.connection import Connection
 
 #: Pairs of atoms that the decision on an entity names.

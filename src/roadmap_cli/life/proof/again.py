@@ -10,8 +10,8 @@ from typing import Any
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import balances, habits, health_days, nights, series, warnings, weeks
-from roadmap_cli.life.health_days import Rank, Reading
+from roadmap_cli.life import balances, devices, habits, health_days, nights, series, warnings, weeks
+from roadmap_cli.life.devices import Rank, Reading
 from roadmap_cli.life.rows import TABLES
 from roadmap_cli.life.series import Meeting, WorkingTime
 from roadmap_cli.life.weeks import Movement
@@ -77,16 +77,16 @@ def days(
     raise DataError(f"no way to count {measure!r} again", code="unknown_measure")
 
 
-def _body(tx: Connection, cited: Sequence[Record], metric: str) -> list[health_days.DayValue]:
+def _body(tx: Connection, cited: Sequence[Record], metric: str) -> list[devices.DayValue]:
     """The days of a metric from the measurements among the cited records."""
     told: list[tuple[str, Reading]] = []
     source = "sleep" if metric in ("sleep", *health_days.DERIVED) else metric
     for each in cited:
         if each.get("kind") == "life.measurement" and each.get("metric") == source:
             name, _, stage, start, end, day, value, device = TABLES["life.measurement"].values(each)
-            begin = health_days.seconds(start)
+            begin = devices.seconds(start)
             told.append(
-                (day, Reading(name, begin, begin if end == start else health_days.seconds(end), value, device, stage))
+                (day, Reading(name, begin, begin if end == start else devices.seconds(end), value, device, stage))
             )
     if source == "sleep":
         rows = sorted((reading for _, reading in told), key=lambda each: (each.start, each.id))

@@ -12,14 +12,14 @@ from typing import Any
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.graph import building, evidence, extraction, finding, relations, versions
+from roadmap_cli.life.graph import assembling, evidence, extraction, finding, relations, versions
 from roadmap_cli.life.graph.verbs import sentence
 from roadmap_cli.state import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.graph.acts import Act
-    from roadmap_cli.life.graph.building import Graph
+    from roadmap_cli.life.graph.assembling import Graph
     from roadmap_cli.life.graph.counting import Relation
     from roadmap_cli.state.connection import Connection
 
@@ -55,7 +55,9 @@ class Again:
         if self._graph is None:
             row = self.tx.execute("SELECT at FROM life_graph_made").fetchone()
             self._made_at = str(row[0]) if row else ""
-            built = building.graph(self.tx, clock.parse(self._made_at) if row else clock.parse("1970-01-01T00:00:00Z"))
+            built = assembling.graph(
+                self.tx, clock.parse(self._made_at) if row else clock.parse("1970-01-01T00:00:00Z")
+            )
             said = evidence.stream(self.tx, self._made_at)
             told = relations.derive(built.evidence, built.outcome.cluster, built.entities, said)
             for each, act in versions.with_acts(built, told):

@@ -7,7 +7,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.choosing import facts, hours, money, sensitivity
@@ -105,8 +104,3 @@ def _switching(figure: Record, known: Facts) -> str:
 
 def _text(amount: Decimal) -> str:
     return format(amount.quantize(money.CENT), "f")
-
-
-def minutes(record: Record) -> float:
-    """The length of an event."""
-    return (parse(record["ends_at"]) - parse(record["at"])).total_seconds() / 60

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailable
-from roadmap_cli.life import mails
+from roadmap_cli.life.formats import mails
 from roadmap_cli.life.items import Item, Position
 from roadmap_cli.life.remote import Access, bare, source_of, user_of
 from roadmap_cli.mail import foldernames, imap

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -63,13 +62,8 @@ class Memory(NamedTuple):
         return fact.reason if fact else "not looked up"
 
 
-def memory(root: Path = Path("/")) -> Memory:
-    """Look at memory. Never raises."""
-    return of_machine(Machine(root, {}))
-
-
 def of_machine(machine: Machine) -> Memory:
-    """The same for a machine that is already at hand."""
+    """Look at the memory of a machine. Never raises."""
     found = [*_meminfo(machine), *_group(machine), *_pressure(machine)]
     facts = {fact.name: fact for fact in found}
     values = {name: facts[name].value for name in Memory._fields if name in facts}

@@ -102,11 +102,6 @@ class Header:
         return len(tokens) if isinstance(tokens, list) else self.number("vocab_size") or 0
 
     @property
-    def tensor_bytes(self) -> int:
-        """Bytes of all tensors, without padding."""
-        return sum(tensor.size_bytes for tensor in self.tensors)
-
-    @property
     def parameters(self) -> int:
         """Weights of all tensors."""
         return sum(tensor.count for tensor in self.tensors)

@@ -111,7 +111,7 @@ class Workshop:
         return done
 
     def verified(self, made: Path, name: str) -> dict[str, Any]:
-        """How far a file is from its source on the text: the fields of `worker.summary`. No chunk is done twice."""
+        """How far a file is from its source on the text: the fields of `verifying.summary`. No chunk is done twice."""
         rows_file = made.with_suffix(f".{self._stamp(self.settings.text, str(self.settings.chunks))}.rows")
         known = _rows(rows_file)[: self.settings.chunks]
         gate = formats.gate(name)

@@ -9,12 +9,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core.errors import CannotCreate, DataError, RoadmapError, Unavailable
-from roadmap_cli.slm.quantize.worker import iterate
 
 _ROOT = Path(__file__).parents[3]
 _START = (
@@ -45,7 +44,7 @@ def run(
                 raise AssertionError("two pipes were asked for")
             with contextlib.suppress(BrokenPipeError), process.stdin as sink:
                 sink.write(json.dumps(dict(task)) + "\n")
-            for last in iterate(process.stdout):
+            for last in _events(process.stdout):
                 event(last)
             process.wait()
         finally:
@@ -92,3 +91,14 @@ def _is_full(target: Path) -> bool:
     except OSError:
         return False
     return free.f_bavail * free.f_frsize < 1 << 20
+
+
+def _events(stream: Any) -> Iterator[dict[str, Any]]:
+    """The events on a worker's output; what is no event is passed over."""
+    for line in stream:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and "event" in event:
+            yield event

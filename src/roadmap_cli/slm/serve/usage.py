@@ -17,7 +17,6 @@ from typing import Any
 from roadmap_cli.core import clock
 from roadmap_cli.state.connection import Connection
 
-SPAN = timedelta(minutes=5)
 #: History that counts, and that is kept.
 KEPT = timedelta(days=56)
 #: A model is wanted if it is at least this probable.

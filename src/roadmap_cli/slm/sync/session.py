@@ -13,7 +13,7 @@ from roadmap_cli.core.records import Record, run_id
 from roadmap_cli.slm.sync import changes, exchange, members, publish, setup
 from roadmap_cli.slm.sync.absorb import Problem, Taken
 from roadmap_cli.slm.sync.exchange import Exchange, Outcome, Sent
-from roadmap_cli.slm.sync.remotes import place
+from roadmap_cli.slm.sync.remotes import opening
 from roadmap_cli.slm.sync.remotes.place import Remote
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Session:
         outcome = Outcome(remote.name)
         try:
             with self._transport() as transport:
-                there = place.opened(
+                there = opening.opened(
                     remote,
                     transport=transport,
                     state=self.state,

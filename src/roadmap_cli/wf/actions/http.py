@@ -1,147 +1,184 @@
-"""Action ``http``: one request through the guarded transport.
-
-The rule kept here: the template says where a request goes. A value that is put into a URL stays within its part of the
-path or its parameter, whatever signs it holds.
-"""
+"""Sending the request of an ``http`` step, and what its answer means."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
+from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import reading
-from roadmap_cli.wf.language import placeholders
+from roadmap_cli.net.transport import Transport
+from roadmap_cli.wf.actions import Context, once, succeeded
+from roadmap_cli.wf.actions import connections as known
+from roadmap_cli.wf.actions.connections import Secret
+from roadmap_cli.wf.actions.watching import over_network
+from roadmap_cli.wf.language import placeholders, scope
+from roadmap_cli.wf.language.services import fields
+from roadmap_cli.wf.language.services import http as asked
 
-if TYPE_CHECKING:
-    from roadmap_cli.wf.actions import Context
-    from roadmap_cli.wf.language.loading import _Reader as Reader
-    from roadmap_cli.wf.language.yamlfile import Way
-
-NAME = "http"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-READING = frozenset({"GET", "HEAD"})
-#: Most bytes of an answer that are taken.
-MOST_BYTES = 512 * 1024
-_FIELDS = (
-    "method", "url", "query", "headers", "body", "form", "secret", "idempotent", "redirects", "expect", "most_bytes",
+#: For which use the user's permission of a host must be.
+PURPOSE = "workflow"
+#: Headers of an answer that later steps may want.
+_TOLD = (
+    "content-type", "etag", "last-modified", "location", "retry-after", "x-request-id", "x-ratelimit-remaining",
+    "link", "date",
 )  # fmt: skip
-_ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]{0,252})(:[0-9]{1,5})?\Z")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
-#: Headers that decide how the request travels; they are the transport's.
-_FORBIDDEN_HEADERS = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "keep-alive",
-     "proxy-authorization", "authorization", "cookie", "idempotency-key"}
-)  # fmt: skip
-
-
-def read(reader: Reader, value: Any, way: Way) -> Record:
-    """The request: ``method``, ``origin``, ``path`` (its parts), ``query``, ``headers``, ``body`` or ``form``, …"""
-    table = reader.table(value, way, _FIELDS, ("url",))
-    method = reading.choice(reader, table, way, "method", METHODS, "GET")
-    found: Record = {"method": method, **_url(reader, table, way)}
-    extra: dict[str, Any] = reader.take(table, way, "query", dict, {})
-    found["query"] = [*found["query"], *([str(key), each] for key, each in extra.items())]
-    headers: dict[str, Any] = reader.take(table, way, "headers", dict, {})
-    for key, each in headers.items():
-        if not _HEADER.match(str(key)) or str(key).lower() in _FORBIDDEN_HEADERS:
-            hint = "; use 'secret'" if str(key).lower() in ("authorization", "cookie") else ""
-            reader.fault((*way, "headers", key), "bad_header", f"a step may not set header {str(key)[:60]!r}{hint}")
-        if isinstance(each, dict | list | bool) or each is None:
-            reader.fault((*way, "headers", key), "wrong_type", f"header {str(key)[:60]!r} must be text")
-    if headers:
-        found["headers"] = {str(key): str(each) for key, each in headers.items()}
-    if "body" in table and "form" in table:
-        reader.fault(way, "bad_body", "'body' and 'form' exclude each other")
-    if "body" in table:
-        found["body"] = table["body"]
-    elif "form" in table:
-        found["form"] = reader.take(table, way, "form", dict, {})
-    if "secret" in table:
-        found["secret"] = _secret(reader, table["secret"], (*way, "secret"))
-    found["idempotent"] = reader.take(table, way, "idempotent", bool, method in (*READING, "PUT", "DELETE"))
-    found["redirects"] = reader.take(table, way, "redirects", bool, False)
-    found["most_bytes"] = int(reader.number(table, way, "most_bytes", 0, MOST_BYTES, 256 * 1024))
-    expect = [int(each) for each in reader.texts(table, way, "expect") if each.isdigit() and len(each) == 3]
-    if "expect" in table:
-        found["expect"] = expect
-    return found
-
-
-def _url(reader: Reader, table: dict[str, Any], way: Way) -> Record:
-    url: str = reader.take(table, way, "url", str, "")
-    nothing: Record = {"origin": "", "path": [], "folder": False, "query": []}
-    # A placeholder has no '/', '?' or '#' in its name, so the parts of a URL can be told before values are put in.
-    try:
-        parts = urlsplit(url.strip())
-        origin = f"{parts.scheme}://{parts.netloc}"
-    except ValueError:
-        reader.fault((*way, "url"), "bad_url", f"not a URL: {url[:100]!r}")
-        return nothing
-    if any(True for _ in placeholders.names(origin)) or not _ORIGIN.match(origin):
-        message = f"'url' must begin with http:// or https:// and a host, both as text: {url[:100]!r}"
-        reader.fault((*way, "url"), "bad_url", message)
-        return nothing
-    is_folder = parts.path.endswith("/")
-    path = [unquote(each) for each in parts.path.split("/")[1 : -1 if is_folder else None]]
-    if any(each in ("", ".", "..") for each in path):
-        reader.fault((*way, "url"), "bad_url", f"'//', '.' and '..' have no place in a URL: {url[:100]!r}")
-        return nothing
-    query = [part.partition("=") for part in parts.query.split("&") if part]
-    return {
-        "origin": origin,
-        "path": path,
-        "folder": is_folder,
-        "query": [[unquote(key.replace("+", " ")), unquote(each.replace("+", " "))] for key, _, each in query],
-    }
-
-
-def _secret(reader: Reader, value: Any, way: Way) -> Record:
-    if isinstance(value, str):
-        value = {"name": value}
-    table = reader.table(value, way, ("name", "header", "prefix"), ("name",))
-    header: str = reader.take(table, way, "header", str, "Authorization")
-    if not _HEADER.match(header) or header.lower() in _FORBIDDEN_HEADERS - {"authorization", "cookie"}:
-        reader.fault((*way, "header"), "bad_header", f"a secret may not go into header {header[:60]!r}")
-        header = "Authorization"
-    prefix = reading.literal(reader, table, way, "prefix", "it goes before a secret", "Bearer ")
-    return {"name": reading.name(reader, table, way, "name"), "header": header, "prefix": prefix}
-
-
-def settled(spec: Record) -> Record:
-    """The request with its values; they are held against their places when it is built."""
-    return spec
-
-
-def needed(spec: Record) -> list[str]:
-    """The host it talks to, and the secret it uses."""
-    secret = [f"secret:{spec['secret']['name']}"] if "secret" in spec else []
-    return [f"connect:{_host(spec)}", *secret]
-
-
-def resources(spec: Record) -> list[str]:
-    """The host, with its port if it is not that of the scheme."""
-    return [f"host:{_host(spec)}"]
-
-
-def effects(spec: Record) -> list[tuple[str, ...]]:
-    """Network; what is not GET or HEAD changes something there."""
-    if spec["method"] in READING:
-        return [("network",)]
-    return [("network",), ("delete",) if spec["method"] == "DELETE" else ("message", "change", "access", "money")]
-
-
-def _host(spec: Record) -> str:
-    parts = urlsplit(spec["origin"])
-    usual = 443 if parts.scheme == "https" else 80
-    host = (parts.hostname or "").lower().rstrip(".")
-    host = f"[{host}]" if ":" in host else host
-    return host if parts.port in (None, usual) else f"{host}:{parts.port}"
+#: Statuses beyond those of the transport after which another try may succeed (RFC 9110, RFC 8470).
+_TRANSIENT = frozenset({408, 425})
 
 
 def perform(spec: Record, step: Record, context: Context) -> Record:
-    """Send the request. Output: ``status``, some ``headers`` and the ``body``, JSON if it is JSON."""
-    from roadmap_cli.wf.actions import requests
+    """The outcome of the request; what is not idempotent is sent at most once for the key of the step."""
+    secrets = _secrets(spec, context)
+    url, headers, content = _built(spec, context, secrets)
 
-    return requests.send(spec, step, context)
+    def work(transport: Transport) -> Any:
+        return _exchange(transport, spec, step, context, url, headers, content, secrets)
+
+    def over() -> Any:
+        return over_network(context, work, timeout_s=step["timeout_s"])
+
+    if spec["method"] in asked.READING:
+        return succeeded(over())
+    return once.send(spec, step, context, work=over, resources=asked.resources(spec), is_repeatable=spec["idempotent"])
+
+
+def _exchange(
+    transport: Transport,
+    spec: Record,
+    step: Record,
+    context: Context,
+    url: str,
+    headers: Mapping[str, str],
+    content: bytes,
+    secrets: list[Secret],
+) -> Any:
+    judge = _Judge(spec, context)
+    with transport.stream(
+        spec["method"], url, purpose=PURPOSE, headers=headers, content=content,
+        timeout_s=min(step["timeout_s"], 300.0), attempts=1, judge=judge,
+    ) as response:  # fmt: skip
+        data = bytearray()
+        for chunk in response.chunks():
+            data += chunk
+            if len(data) > spec["most_bytes"]:
+                raise DataError(f"the answer is longer than {spec['most_bytes']} bytes", code="too_long")
+        status, told = response.status, {key: response.headers[key] for key in _TOLD if key in response.headers}
+    is_expected = status in spec["expect"] if "expect" in spec else 200 <= status < 300
+    body = _read(bytes(data), told.get("content-type", ""))
+    if not is_expected:
+        raise _refusal(urlsplit(url).hostname or "", status, known.redacted(body, secrets), told)
+    output = {"status": status, "headers": told} | ({} if spec["method"] == "HEAD" else {"body": body})
+    return known.redacted(output, secrets)
+
+
+class _Judge:
+    """What a redirect must keep to: it is asked for, stays in the scope, and takes no secret elsewhere."""
+
+    def __init__(self, spec: Record, context: Context):
+        self._spec, self._context = spec, context
+
+    def __call__(self, url: str) -> None:
+        parts = urlsplit(url)
+        host = parts.hostname or "?"
+        if not self._spec["redirects"]:
+            what = f"the answer is a redirect to {host!r}"
+            raise DataError(what, hint="write 'redirects: true' if it shall be followed", code="redirected")
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        scope.refuse_outside(asked.resources({"origin": origin}), self._context.scope)
+        if "secret" in self._spec and origin != self._spec["origin"]:
+            raise DataError(f"a redirect to {host!r} would take a secret along", code="redirected")
+
+
+def _refusal(host: str, status: int, body: Any, headers: Mapping[str, str]) -> RoadmapError:
+    said = " ".join(placeholders.as_text(body).split())[:200] if body not in ("", None) else ""
+    words = f"{host!r} answers {status}" + (f": {said}" if said else "")
+    if status in _TRANSIENT:
+        return TryLater(words, code=f"http_{status}")
+    if status >= 500:
+        return DataError(words, code=f"http_{status}")
+    return once.Refusal(words, code=f"http_{status}")
+
+
+def _secrets(spec: Record, context: Context) -> list[Secret]:
+    if "secret" not in spec:
+        return []
+    host = asked.resources(spec)[0].removeprefix("host:")
+    return [known.load(context.environ).secret(spec["secret"]["name"], host)]
+
+
+def _built(spec: Record, context: Context, secrets: list[Secret]) -> tuple[str, dict[str, str], bytes]:
+    """URL, headers and content. Raises DataError for values that have no place in them."""
+    parts = []
+    for part in spec["path"]:
+        text = fields.plain(part, "a part of the URL's path")
+        if text in ("", ".", ".."):
+            raise DataError(f"{text!r} has no place in the path of a URL", code="bad_url")
+        parts.append(quote(text, safe="!$&'()*+,;=:@~"))
+    url = "/".join([spec["origin"], *parts]) + ("/" if spec["folder"] or not parts else "")
+    if spec["query"]:
+        url += "?" + urlencode(
+            [(fields.plain(key, "the query"), fields.plain(each, "the query")) for key, each in spec["query"]]
+        )
+    headers = {"User-Agent": "roadmap-wf", "Accept": "application/json, */*;q=0.5"}
+    for name, value in spec.get("headers", {}).items():
+        headers[name] = header(value, name)
+    content = b""
+    if "form" in spec:
+        form = [(str(key), fields.plain(each, "the form")) for key, each in spec["form"].items()]
+        content = urlencode(form).encode()
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+    elif "body" in spec:
+        is_text = isinstance(spec["body"], str)
+        content = spec["body"].encode(errors="replace") if is_text else _json(spec["body"])
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8" if is_text else "application/json")
+    if spec["method"] not in asked.READING:
+        headers["Idempotency-Key"] = context.key
+    for each in secrets:
+        headers[spec["secret"]["header"]] = spec["secret"]["prefix"] + each.value
+    return url, headers, content
+
+
+def header(value: Any, name: str) -> str:
+    """A value as that of a header. Raises DataError for line breaks and what is not Latin-1 (RFC 9110, 5.5)."""
+    text = fields.plain(value, f"header {name!r}")
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in text if sign != "\t") or not _is_latin(text):
+        raise DataError(f"header {name!r} would hold a sign that no header holds", code="bad_header")
+    return text.strip()
+
+
+def _is_latin(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _json(value: Any) -> bytes:
+    import orjson
+
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise DataError(f"the body is not JSON: {str(error).lower()}", code="bad_body") from None
+
+
+def _read(data: bytes, sort: str) -> Any:
+    """JSON if it says so and is; text if it is text; else base64."""
+    import base64
+
+    import orjson
+
+    name = sort.partition(";")[0].strip().lower()
+    if name == "application/json" or name.endswith("+json"):
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass
+    charset = next((part.partition("=")[2].strip("\" '") for part in sort.split(";")[1:] if "charset" in part), "utf-8")
+    try:
+        return data.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        return {"base64": base64.b64encode(data).decode()}

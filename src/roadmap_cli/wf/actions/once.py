@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import Context, classified, connections, succeeded
+from roadmap_cli.wf.actions import Context, Stopped, classified, connections, succeeded
 from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.running.steps import Stopped
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

@@ -11,9 +11,9 @@ from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLat
 from roadmap_cli.core.records import Record
 from roadmap_cli.net import addresses
 from roadmap_cli.net.transport import Transport
-from roadmap_cli.wf.actions import Context, databases
+from roadmap_cli.wf.actions import Context
 from roadmap_cli.wf.actions.connections import Connections
-from roadmap_cli.wf.actions.databases import NOTES, Question
+from roadmap_cli.wf.actions.rows import NOTES, Question, taken
 from roadmap_cli.wf.actions.watching import over_network
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _looked(connection: psycopg.Connection[Any], question: Question) -> Record:
         cursor.itersize = 500
         cursor.execute(question.statement.for_postgres(), question.values)
         names = [each.name for each in cursor.description or ()]
-        return databases.taken(names, cursor, question.most_rows)
+        return taken(names, cursor, question.most_rows)
 
 
 def _changed(connection: psycopg.Connection[Any], question: Question) -> Record:
@@ -176,7 +176,7 @@ def _changed(connection: psycopg.Connection[Any], question: Question) -> Record:
         output: Record = {}
         count = cursor.rowcount
         if cursor.description:
-            output = databases.taken([each.name for each in cursor.description], cursor, question.most_rows)
+            output = taken([each.name for each in cursor.description], cursor, question.most_rows)
         output["rows_count"] = count
         cursor.execute(f"UPDATE {NOTES} SET output = %s WHERE key = %s", (orjson.dumps(output).decode(), question.key))
         return output

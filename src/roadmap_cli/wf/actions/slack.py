@@ -1,91 +1,187 @@
-"""Action ``slack``: post a message, answer in a thread, look somebody up.
+"""Slack's Web API (https://api.slack.com/web), as far as steps use it.
 
-The rule kept here: what is put into a message is shown as text. It makes no link, calls nobody and no channel; who is
-to be called stands in the template.
+A message carries the key of its step as metadata, so that an earlier attempt can be found in the channel.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core import clock
+from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import reading
+from roadmap_cli.net.transport import Transport
+from roadmap_cli.wf.actions import Context, calling, once, succeeded
+from roadmap_cli.wf.actions import connections as known
+from roadmap_cli.wf.actions.watching import over_network
+from roadmap_cli.wf.language.services import slack as asked
 
-if TYPE_CHECKING:
-    from roadmap_cli.wf.actions import Context
-    from roadmap_cli.wf.language.loading import _Reader as Reader
-    from roadmap_cli.wf.language.yamlfile import Way
-
-NAME = "slack"
-MOST_TEXT = 40_000
-_FIELDS = ("do", "workspace", "channel", "text", "thread", "broadcast", "mention", "email", "most")
-_CHANNEL = re.compile(r"(#[^\s#,<>@]{1,80}|[CGD][A-Z0-9]{5,20})\Z")
-_MENTION = re.compile(r"(@(here|channel|everyone)|[UW][A-Z0-9]{5,20}|S[A-Z0-9]{5,20})\Z")
-
-
-def read(reader: Reader, value: Any, way: Way) -> Record:
-    """The message: ``do`` (post, replies, user), ``workspace``, ``channel``, ``text``, ``thread``, ``mention`` …"""
-    table = reader.table(value, way, _FIELDS)
-    do = reading.choice(reader, table, way, "do", ("post", "replies", "user"), "post")
-    needs = {"post": ("channel", "text"), "replies": ("channel", "thread"), "user": ("email",)}.get(do, ())
-    reader.table({key: each for key, each in table.items() if key in needs}, way, needs, needs)
-    found: Record = {"do": do, "workspace": reading.name(reader, table, way, "workspace", "default")}
-    for key in ("channel", "text", "thread", "email"):
-        if key in table:
-            found[key] = reading.text(reader, table, way, key, most=MOST_TEXT)
-    for key in ("channel", "email"):
-        reading.from_author(reader, found.get(key, ""), (*way, key), f"{key!r}")
-    mention = reading.one_or_more(reader, table, way, "mention")
-    for each in mention:
-        if not _MENTION.match(each):
-            message = f"{each[:60]!r} is nobody to mention: a user's or a group's id, @here, @channel or @everyone"
-            reader.fault((*way, "mention"), "bad_mention", message)
-    if mention:
-        found["mention"] = mention
-    if do == "post":
-        found["broadcast"] = reader.take(table, way, "broadcast", bool, False)
-    if do == "replies":
-        found["most"] = int(reader.number(table, way, "most", 1, 1000, 100))
-    return found
-
-
-def settled(spec: Record) -> Record:
-    """The message with its values. Raises DataError for a channel, thread or address that is none."""
-    for key in ("channel", "text", "thread", "email"):
-        if key in spec:
-            spec[key] = reading.plain(spec[key], f"{key!r}")
-    if not _CHANNEL.match(spec.get("channel", "#ok")):
-        raise DataError(f"{spec['channel'][:60]!r} is no channel: its id, or # and its name", code="bad_channel")
-    if not re.fullmatch(r"[0-9]{1,12}\.[0-9]{1,9}", spec.get("thread", "1.0")):
-        raise DataError(f"{spec['thread'][:60]!r} is not the time stamp of a message", code="bad_thread")
-    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,255}", spec.get("email", "a@b")):
-        raise DataError(f"{spec['email'][:60]!r} is no address", code="bad_address")
-    if len(spec.get("text", "")) > MOST_TEXT:
-        raise DataError(f"the text is longer than {MOST_TEXT} characters", code="too_long")
-    return spec
-
-
-def needed(spec: Record) -> list[str]:
-    """The workspace."""
-    return [f"slack:{spec['workspace']}:{spec['do']}"]
-
-
-def resources(spec: Record) -> list[str]:
-    """The channel, or the person who is looked up."""
-    if spec["do"] == "user":
-        return [f"person:{spec['email']}"]
-    return [f"channel:{spec['channel']}"]
-
-
-def effects(spec: Record) -> list[tuple[str, ...]]:
-    """Network; and a message, unless it only looks."""
-    return [("network",), *([("message",)] if spec["do"] == "post" else [])]
+DEFAULT_URL = "https://slack.com/api"
+#: The type of the metadata that holds a step's key.
+EVENT = "roadmap_step"
+#: Errors of the API that may pass by themselves.
+_TRANSIENT = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout",
+     "team_added_to_org", "rollup_error"}
+)  # fmt: skip
+#: Those of them after which it is not known whether it was done.
+_UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 
 
 def perform(spec: Record, step: Record, context: Context) -> Record:
-    """Do it. Output: ``channel`` and ``ts`` of the message; ``messages``; or the ``user``."""
-    from roadmap_cli.wf.actions import slack_api
+    """Post, read a thread, or look somebody up."""
+    api = _Api(spec, step, context)
+    match spec["do"]:
+        case "user":
+            return succeeded(api.over(lambda transport: api.user(transport)))
+        case "replies":
+            return succeeded(api.over(lambda transport: api.replies(transport)))
+    return once.send(
+        spec, step, context,
+        work=lambda: api.over(api.post), look=api.look, resources=asked.resources(spec),
+    )  # fmt: skip
 
-    return slack_api.perform(spec, step, context)
+
+def escaped(text: str) -> str:
+    """Text in which nothing is a link, a mention or a command (https://api.slack.com/reference/surfaces/formatting)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def mention(name: str) -> str:
+    """How a user, a group or everybody is called."""
+    if name.startswith("@"):
+        return f"<!{name[1:]}>"
+    return f"<!subteam^{name}>" if name.startswith("S") else f"<@{name}>"
+
+
+class _Api:
+    """One workspace on behalf of one step."""
+
+    def __init__(self, spec: Record, step: Record, context: Context):
+        self._spec, self._step, self._context = spec, step, context
+        connections = known.load(context.environ)
+        name = spec["workspace"]
+        self._url = connections.text("slack", name, "url", DEFAULT_URL).rstrip("/")
+        self._token = connections.secret(connections.text("slack", name, "token"), calling.host_of(self._url))
+        channels = connections.get("slack", name).get("channels", {})
+        self._channels = channels if isinstance(channels, dict) else {}
+        self._has_history = connections.get("slack", name).get("history", True) is True
+
+    def over(self, work: Any) -> Any:
+        return over_network(self._context, work, timeout_s=self._step["timeout_s"])
+
+    def post(self, transport: Transport) -> Record:
+        """chat.postMessage, once."""
+        spec = self._spec
+        called = " ".join(map(mention, spec.get("mention", ())))
+        fields = {
+            "channel": self._channel(),
+            "text": f"{called} {escaped(spec['text'])}".strip(),
+            "mrkdwn": "true",
+            "parse": "none",
+            "link_names": "false",
+            "unfurl_links": "false",
+            "unfurl_media": "false",
+            "metadata": json.dumps({"event_type": EVENT, "event_payload": {"key": self._context.key}}),
+        }
+        if "thread" in spec:
+            fields["thread_ts"] = spec["thread"]
+            fields["reply_broadcast"] = "true" if spec.get("broadcast") else "false"
+        answer = self._call(transport, "chat.postMessage", fields, is_change=True)
+        return {"channel": str(answer.get("channel", fields["channel"])), "ts": str(answer.get("ts", ""))}
+
+    def look(self) -> Any:
+        """The message an earlier attempt posted, or None."""
+        with self._context.state.read() as tx:
+            (began,) = tx.execute("SELECT began_at FROM wf_sent WHERE key = ?", (self._context.key,)).fetchone()
+        return self.over(lambda transport: self._posted(transport, clock.parse(began)))
+
+    def _posted(self, transport: Transport, began: datetime) -> Record | None:
+        """It is found by the key in its metadata."""
+        channel = self._channel()
+        if channel.startswith("#") or not self._has_history:
+            raise DataError(f"the history of {channel!r} cannot be read; give its id in [slack.…] channels")
+        method = "conversations.replies" if "thread" in self._spec else "conversations.history"
+        fields = {
+            "channel": channel, "limit": "200", "include_all_metadata": "true",
+            "oldest": f"{began.timestamp() - 120:.6f}", "inclusive": "true",
+        }  # fmt: skip
+        if "thread" in self._spec:
+            fields["ts"] = self._spec["thread"]
+        for _ in range(10):
+            answer = self._call(transport, method, fields)
+            for message in calling.tables(answer.get("messages")):
+                metadata = message.get("metadata")
+                payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+                if isinstance(payload, dict) and payload.get("key") == self._context.key:
+                    return {"channel": channel, "ts": str(message.get("ts", ""))}
+            cursor = _cursor(answer)
+            if not cursor:
+                return None
+            fields["cursor"] = cursor
+        raise DataError("too much was written in the channel since to find an earlier attempt")
+
+    def replies(self, transport: Transport) -> Record:
+        """The messages of a thread."""
+        spec = self._spec
+        fields = {"channel": self._channel(), "ts": spec["thread"], "limit": str(min(spec["most"], 200))}
+        found: list[Record] = []
+        while len(found) < spec["most"]:
+            answer = self._call(transport, "conversations.replies", fields)
+            for message in calling.tables(answer.get("messages")):
+                found.append({key: str(message[key]) for key in ("ts", "user", "text", "bot_id") if key in message})
+            cursor = _cursor(answer)
+            if not cursor:
+                break
+            fields["cursor"] = cursor
+        return {"messages": found[: spec["most"]]}
+
+    def user(self, transport: Transport) -> Record:
+        """The id and name of the user with an address."""
+        answer = self._call(transport, "users.lookupByEmail", {"email": self._spec["email"]})
+        user = answer.get("user")
+        if not isinstance(user, dict):
+            raise DataError("Slack's answer names no user", code="bad_answer")
+        return {key: user[key] for key in ("id", "name", "real_name", "tz", "deleted", "is_bot") if key in user}
+
+    def _channel(self) -> str:
+        return str(self._channels.get(self._spec["channel"], self._spec["channel"]))
+
+    def _call(self, transport: Transport, method: str, fields: Record, *, is_change: bool = False) -> Record:
+        """One method; what Slack says went wrong is raised."""
+        sort = {"Content-Type": calling.FORM} if is_change else {}
+        found = calling.call(
+            transport, "POST" if is_change else "GET",
+            f"{self._url}/{method}" + ("" if is_change else "?" + urlencode(fields)),
+            headers={"Authorization": f"Bearer {self._token.value}"} | sort,
+            content=urlencode(fields).encode() if is_change else b"",
+            timeout_s=self._step["timeout_s"], secrets=[self._token],
+        )  # fmt: skip
+        answer = found.body
+        if isinstance(answer, dict) and answer.get("ok") is True:
+            return answer
+        error = str(answer.get("error", "")) if isinstance(answer, dict) else ""
+        raise self._error(method, error[:100] or f"answers {found.status}", found.status)
+
+    def _error(self, method: str, error: str, status: int) -> RoadmapError:
+        host = urlsplit(self._url).hostname
+        words = f"{host!r} refuses {method}: {error}"
+        if error in _TRANSIENT or status >= 500:
+            return TryLater(words, code="slack_busy" if error in _UNSURE or status >= 500 else "http_429")
+        hints = {
+            "not_in_channel": "invite the app into the channel",
+            "channel_not_found": "name the channel by its id, and invite the app",
+            "missing_scope": "give the app the scope it lacks",
+            "invalid_auth": f"look at the token of [slack.{self._spec['workspace']}]",
+            "not_authed": f"look at the token of [slack.{self._spec['workspace']}]",
+        }
+        return once.Refusal(words, hint=hints.get(error), code="slack_refused")
+
+
+def _cursor(answer: Record) -> str:
+    metadata = answer.get("response_metadata")
+    cursor = metadata.get("next_cursor") if isinstance(metadata, dict) else ""
+    return cursor if isinstance(cursor, str) else ""

@@ -1,90 +1,78 @@
-"""Action ``sql``: one statement on a database that the user's configuration names.
+"""Doing one SQL statement on SQLite, on CSV files, or on Postgres.
 
-The rule kept here: the statement is the template's, values are bound to it and never become part of its text; and what
-only reads is kept from writing by the database itself.
+The rule kept here: what only reads runs where the database itself lets nothing be changed and nothing else be read, for
+so long and so many rows; what changes rows does so once for its key, in one transaction with the note of the key.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
 
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core import clock
+from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import reading
-
-if TYPE_CHECKING:
-    from roadmap_cli.wf.actions import Context
-    from roadmap_cli.wf.language.loading import _Reader as Reader
-    from roadmap_cli.wf.language.yamlfile import Way
-
-NAME = "sql"
-MOST_ROWS = 100_000
-_WHY = "values are bound by 'parameters'; write :name where one belongs"
-
-
-def read(reader: Reader, value: Any, way: Way) -> Record:
-    """The statement: ``database``, ``query``, ``parameters`` (by name), ``most_rows``, ``change``."""
-    from roadmap_cli.wf.actions import statements
-
-    known = ("database", "query", "parameters", "most_rows", "change")
-    table = reader.table(value, way, known, ("database", "query"))
-    query = reading.literal(reader, table, way, "query", _WHY)
-    parameters: dict[str, Any] = reader.take(table, way, "parameters", dict, {})
-    try:
-        statement = statements.parsed(query) if query or not table.get("query") else None
-    except DataError as error:
-        reader.fault((*way, "query"), error.code, error.message)
-        statement = None
-    for name in parameters:
-        if not statements.PARAMETER.match(str(name)):
-            reader.fault((*way, "parameters", name), "bad_name", f"{str(name)[:60]!r} is no name of a parameter")
-    if statement:
-        for name in sorted(set(statement.parameters) - set(map(str, parameters))):
-            reader.fault((*way, "query"), "missing_parameter", f"there is no value for parameter {name!r}")
-        for name in sorted(set(map(str, parameters)) - set(statement.parameters)):
-            reader.fault((*way, "parameters", name), "unused_parameter", f"the query has no parameter {name!r}")
-    change = reader.take(table, way, "change", bool, False)
-    if statement and statement.is_change != change:
-        word = "changes data and 'change: true' is missing" if statement.is_change else "only reads; leave out 'change'"
-        reader.fault((*way, "query"), "bad_change", f"the query {word}")
-    return {
-        "database": reading.name(reader, table, way, "database"),
-        "query": query,
-        "parameters": {str(key): each for key, each in parameters.items()},
-        "most_rows": int(reader.number(table, way, "most_rows", 1, MOST_ROWS, 1000)),
-        "change": change,
-    }
-
-
-def settled(spec: Record) -> Record:
-    """The statement with the values that are bound to it. Raises DataError for lists and tables."""
-    for name, value in spec["parameters"].items():
-        if not isinstance(value, str | int | float | bool | None):
-            raise DataError(f"parameter {name!r} is no single value", code="bad_value")
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise DataError(f"parameter {name!r} is too large a number", code="bad_value")
-        if isinstance(value, str) and "\0" in value:
-            raise DataError(f"parameter {name!r} holds a NUL byte", code="bad_value")
-    return spec
-
-
-def needed(spec: Record) -> list[str]:
-    """Reading or changing the database."""
-    return [f"{'change' if spec['change'] else 'query'}:{spec['database']}"]
-
-
-def resources(spec: Record) -> list[str]:
-    """The database."""
-    return [f"database:{spec['database']}"]
-
-
-def effects(spec: Record) -> list[tuple[str, ...]]:
-    """Reading, or changing."""
-    return [("change", "delete", "access", "money")] if spec["change"] else [("read",)]
+from roadmap_cli.state import records
+from roadmap_cli.wf.actions import Context, once, sqlite, succeeded
+from roadmap_cli.wf.actions import connections as known
+from roadmap_cli.wf.actions.rows import Question
+from roadmap_cli.wf.evidence import evidence
+from roadmap_cli.wf.language.services import sql as asked
+from roadmap_cli.wf.language.services import statements
 
 
 def perform(spec: Record, step: Record, context: Context) -> Record:
     """Do the statement. Output: ``columns``, ``rows`` (each a table), ``rows_count``, ``is_cut``; or ``rows_count``."""
-    from roadmap_cli.wf.actions import databases
+    statement = statements.parsed(spec["query"])
+    if statement.is_change != spec["change"]:
+        raise DataError("the query does not do what the template says it does", code="bad_change")
+    question = Question(
+        statement, spec["parameters"], spec["most_rows"], step["timeout_s"], context.key, clock.stamp(context.now())
+    )
+    digest = once.subject_hash("sql", {"query": spec["query"], "parameters": spec["parameters"]})
+    word = "changed" if spec["change"] else "read"
+    try:
+        output = ask(question, spec["database"], context)
+    except BaseException:
+        with context.state.write() as tx:
+            once.note(tx, context, step, f"sql.{word}", asked.resources(spec), "failed", "no answer", digest)
+        raise
+    seen = None
+    if not spec["change"]:
+        # What later steps claim of these rows cites this: when they were read, from where, by which statement.
+        at = context.now()
+        text = f"{output['rows_count']} rows of: {' '.join(spec['query'].split())[:300]}"
+        seen = evidence("row", spec["database"], text, at, at, key=context.key)
+        output["evidence_ids"] = [seen["id"]]
+    with context.state.write() as tx:
+        if seen:
+            records.put(tx, seen)
+        told = f"{output['rows_count']} rows"
+        once.note(tx, context, step, f"sql.{word}", asked.resources(spec), "done", told, digest)
+    return succeeded(output)
 
-    return databases.execute(spec, step, context)
+
+def ask(question: Question, name: str, context: Context) -> Record:
+    """The rows, or how many were changed, of a database the user has named. Raises DataError, ConfigError, TryLater."""
+    connections = known.load(context.environ)
+    entry = connections.get("database", name)
+    given = [key for key in ("file", "files", "url") if key in entry]
+    if len(given) != 1:
+        raise ConfigError(f"[database.{name}] needs one of file, files and url", where=connections.place)
+    if question.statement.is_change and entry.get("changes") is not True:
+        raise ConfigError(
+            f"database {name!r} is not to be changed by workflows",
+            hint=f"write 'changes = true' into [database.{name}] if it may", code="not_permitted",
+        )  # fmt: skip
+    if given[0] == "url":
+        from roadmap_cli.wf.actions import postgres
+
+        return postgres.ask(question, name, connections, context)
+    tables = frozenset(connections.texts("database", name, "tables"))
+    ends_at = time.monotonic() + question.timeout_s
+    if given[0] == "file":
+        path = connections.path("database", name, "file")
+        return sqlite.ask(lambda: sqlite.opened(path, question.statement.is_change), question, tables, context, ends_at)
+    if question.statement.is_change:
+        raise ConfigError(f"database {name!r} is made of CSV files, which are only read", code="not_permitted")
+    paths = [known.expanded(each, context.environ) for each in connections.texts("database", name, "files")]
+    return sqlite.ask(lambda: sqlite.from_csv(paths, ends_at), question, tables, context, ends_at)

@@ -14,8 +14,7 @@ from typing import TypeVar
 
 from roadmap_cli.core.errors import TryLater
 from roadmap_cli.net.transport import Transport
-from roadmap_cli.wf.actions import Context
-from roadmap_cli.wf.running.steps import Stopped
+from roadmap_cli.wf.actions import Context, Stopped
 
 Found = TypeVar("Found")
 _LOOK_EVERY_S = 0.05

@@ -18,8 +18,9 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.agents import logs, models, seen, signs
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.agents.desk import Desk, Work
 from roadmap_cli.wf.agents.seen import Anomaly, Seen
+from roadmap_cli.wf.evidence import evidence
 
 #: How long before and after the start things still belong to it.
 BEFORE, AFTER = timedelta(minutes=60), timedelta(minutes=20)

@@ -6,24 +6,23 @@ By words that a choice names, and by likeness to its examples; what is not certa
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
-from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.agents import likeness
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.agents.desk import Desk, Work
+from roadmap_cli.wf.evidence import evidence
 from roadmap_cli.wf.language import placeholders
+from roadmap_cli.wf.language.services import tasks
 
 #: What the words of a choice and the likeness to its examples weigh, and how sharply they decide.
 _WORDS, _MEANING, _SHARP = 1.0, 1.0, 5.0
-MOST_CHOICES = 50
 
 
 def work(spec: Record, desk: Desk) -> Work:
     """Choose; the words that decided are told."""
     text = placeholders.as_text(spec["text"])[:20_000]
-    options = choices(spec["choices"])
+    options = tasks.choices(spec["choices"])
     low = text.casefold()
     hits = [[word for word in each.get("words", []) if _stands(str(word).casefold(), low)] for each in options]
     examples = [
@@ -78,21 +77,3 @@ def _by_model(output: Record, text: str, options: list[dict[str, Any]], desk: De
 
 def _stands(word: str, text: str) -> bool:
     return bool(word) and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
-
-
-def choices(value: Sequence[Any]) -> list[dict[str, Any]]:
-    """The choices of a template: each with ``name``, and ``words`` or ``examples`` that speak for it."""
-    if not 2 <= len(value) <= MOST_CHOICES:
-        raise DataError(f"there must be 2 to {MOST_CHOICES} 'choices'", code="bad_choices")
-    for each in value:
-        if not isinstance(each, dict) or not isinstance(each.get("name"), str) or not each["name"]:
-            raise DataError("each of 'choices' must be a table with a name", code="bad_choices")
-        for key in ("words", "examples"):
-            if not isinstance(each.get(key, []), list) or not all(
-                isinstance(one, str | int | float) for one in each.get(key, [])
-            ):
-                raise DataError(f"{key!r} of choice {each['name'][:60]!r} must be a list of texts", code="bad_choices")
-    names = [each["name"] for each in value]
-    if len(set(names)) != len(names):
-        raise DataError("two of 'choices' have the same name", code="bad_choices")
-    return list(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.agents import models, wording
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.agents.desk import Desk, Work
+from roadmap_cli.wf.evidence import evidence
 
 
 def work(spec: Record, desk: Desk) -> Work:

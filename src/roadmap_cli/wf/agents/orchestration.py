@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.models import budget
 from roadmap_cli.models.budget import Budget
 from roadmap_cli.wf.actions import once
-from roadmap_cli.wf.agents import roles, tasks
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
-
-TESTS = ("equals", "one_of", "exists", "more", "less")
+from roadmap_cli.wf.agents.desk import Desk, Work
+from roadmap_cli.wf.evidence import evidence
+from roadmap_cli.wf.language.services import tasks
 
 
 def work(spec: Record, desk: Desk) -> Work:
     """Say who is next: ``next`` (a name), ``role`` and ``task``; or ``is_done``, or why nobody is."""
-    check(spec)
+    tasks.check(spec)
     facts = []
     held = [_holds(each) for each in spec["goal"]]
     record = evidence(
@@ -76,7 +74,7 @@ def _stopped(spec: Record, desk: Desk) -> str | None:
 
 def _holds(clause: Record) -> bool:
     value = clause.get("value")
-    test = next(each for each in TESTS if each in clause)
+    test = next(each for each in tasks.TESTS if each in clause)
     wanted = clause[test]
     match test:
         case "equals":
@@ -96,26 +94,3 @@ def _number(value: Any) -> float | None:
         return None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         return None
-
-
-def check(spec: Record) -> None:
-    """Raise DataError if goal and steps do not fit together."""
-    for clause in [*spec.get("goal", []), *(one for each in spec.get("steps", []) for one in _clauses(each))]:
-        if not isinstance(clause, dict) or "value" not in clause or sum(test in clause for test in TESTS) != 1:
-            raise DataError(f"a condition needs 'value' and one of {', '.join(TESTS)}", code="bad_condition")
-    names = set()
-    for each in spec.get("steps", []):
-        if not isinstance(each, dict) or not all(isinstance(each.get(key), str) for key in ("name", "role", "task")):
-            raise DataError("each of 'steps' needs name, role and task", code="bad_steps")
-        if each["name"] in names:
-            raise DataError(f"step {each['name'][:60]!r} is there twice", code="bad_steps")
-        names.add(each["name"])
-        if each["role"] not in roles.TOOLS or each["task"] not in tasks.TASKS:
-            raise DataError(f"unknown role or task: {each['role'][:60]!r}, {each['task'][:60]!r}", code="bad_steps")
-        if f"agent:{each['task']}" not in roles.TOOLS[each["role"]]:
-            raise DataError(f"role {each['role']!r} has no tool 'agent:{each['task']}'", code="no_tool")
-
-
-def _clauses(step: Any) -> list[Any]:
-    found = step.get("when", []) if isinstance(step, dict) else []
-    return found if isinstance(found, list) else [found]

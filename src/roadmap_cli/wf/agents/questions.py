@@ -13,10 +13,12 @@ from typing import Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import databases, statements
-from roadmap_cli.wf.actions.databases import Question
+from roadmap_cli.wf.actions import sql
+from roadmap_cli.wf.actions.rows import Question
 from roadmap_cli.wf.agents import likeness
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.agents.desk import Desk, Work
+from roadmap_cli.wf.evidence import evidence
+from roadmap_cli.wf.language.services import statements
 
 _SHARP = 8.0
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]{1,200})[\"“”«»]|(?<!\w)'([^']{1,200})'(?!\w)")
@@ -68,7 +70,7 @@ def work(spec: Record, desk: Desk) -> Work:
     statement = statements.parsed(asked["query"])
     if statement.is_change:
         raise DataError("a question is never answered by a change", code="bad_change")
-    rows = databases.ask(
+    rows = sql.ask(
         Question(statement, given, asked["most_rows"], desk.step["timeout_s"], desk.context.key, clock.stamp(desk.now)),
         spec["database"], desk.context,
     )  # fmt: skip

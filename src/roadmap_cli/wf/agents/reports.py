@@ -14,7 +14,9 @@ from roadmap_cli.core.errors import CannotCreate, DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.wf.agents import wording
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.agents.desk import Desk, Work
+from roadmap_cli.wf.evidence import evidence
+from roadmap_cli.wf.language import scope
 
 MOST_PARTS = 50
 
@@ -109,8 +111,6 @@ def _described(name: str, record: Record | None) -> str:
 
 def _write(desk: Desk, path: str, text: str) -> None:
     """Into a temporary name, then renamed; the folder must lie where the plan allows once links are followed."""
-    from roadmap_cli.wf.actions import scope
-
     base = os.path.realpath(desk.context.directory)
     named = os.path.normpath(Path(base, path))
     real = os.path.join(os.path.realpath(Path(named).parent), Path(named).name)  # noqa: PTH118

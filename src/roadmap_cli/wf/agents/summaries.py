@@ -9,8 +9,9 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.agents import logs
-from roadmap_cli.wf.agents.desk import Desk, Work, evidence
+from roadmap_cli.wf.agents.desk import Desk, Work
 from roadmap_cli.wf.agents.logs import Group, Groups, Line
+from roadmap_cli.wf.evidence import evidence
 
 #: So many standard deviations apart are two rates that differ, and so many times at least.
 _APART, _TIMES = 4.0, 2.0

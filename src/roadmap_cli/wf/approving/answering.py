@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import ConfigError, DataError, Negative
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import rights
-from roadmap_cli.wf.approving import approvals, people, tasks, tickets
-from roadmap_cli.wf.planning import showing
+from roadmap_cli.wf import people, rights
+from roadmap_cli.wf.approving import approvals, showing, tasks, tickets
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.rights import identities
 from roadmap_cli.why.decisions import decide
 
@@ -74,7 +74,7 @@ def signed(
     at: datetime,
 ) -> Record:
     """Decide on a plan with a signature over its hash. Raises Negative for a key that is not the person's."""
-    plan = approvals.stored_plan(tx, plan_id)
+    plan = keeping.stored_plan(tx, plan_id)
     verdict = "approve" if is_approved else "deny"
     said = identities.statement(verdict, plan_id, plan["plan_hash"], name, at)
     signature = _signature(tx, name, said, key_file)

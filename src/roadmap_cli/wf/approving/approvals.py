@@ -13,26 +13,15 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record, require, run_id
 from roadmap_cli.state import records
-from roadmap_cli.wf import rights
-from roadmap_cli.wf.approving import people, tickets
+from roadmap_cli.wf import people, rights
+from roadmap_cli.wf.approving import tickets
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.language.templates import RISKS
-from roadmap_cli.wf.planning import planner
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.why.decisions import decide
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
-
-
-def stored_plan(tx: Connection, plan_id: str) -> Record:
-    """A plan as it stands in the state, checked against its own hash. Raises DataError if not there, or changed."""
-    found = records.get(tx, plan_id)
-    row = tx.execute("SELECT plan_hash FROM wf_plan WHERE plan_id = ?", (plan_id,)).fetchone()
-    if found is None or row is None or found.get("kind") != "wf.plan":
-        raise DataError(f"plan {plan_id!r} is not in this state", code="unknown_plan")
-    if planner.plan_hash(found) != row[0] or found["plan_hash"] != row[0]:
-        raise DataError(f"plan {plan_id!r} is not what its hash says", code="plan_changed")
-    return found
 
 
 def consider(tx: Connection, plan: Record, *, is_strict: bool, command: str, at: datetime) -> Record:
@@ -40,7 +29,7 @@ def consider(tx: Connection, plan: Record, *, is_strict: bool, command: str, at:
 
     An approval that has expired is asked for again; a denial stands.
     """
-    kept = stored_plan(tx, require(plan, "id", str))
+    kept = keeping.stored_plan(tx, require(plan, "id", str))
     if plan.get("plan_hash") != kept["plan_hash"]:
         what = f"plan {kept['id']!r} in the input has another hash than the one in the state"
         raise DataError(what, code="other_plan")
@@ -83,7 +72,7 @@ def decide_on(
     Raises Negative if this person may not (see `rights.may_judge`); DataError if the plan is unknown or has another
     hash than the one the person has seen.
     """
-    plan = stored_plan(tx, plan_id)
+    plan = keeping.stored_plan(tx, plan_id)
     if expected_hash is not None and expected_hash != plan["plan_hash"]:
         raise DataError(f"plan {plan_id!r} has hash {plan['plan_hash']}, not {expected_hash}", code="other_plan")
     word = "approve" if is_approved else "deny"

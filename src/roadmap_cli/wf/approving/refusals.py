@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import DataError, Negative
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 from roadmap_cli.wf.audit import log
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

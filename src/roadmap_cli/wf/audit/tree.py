@@ -129,30 +129,3 @@ def proves_consistency(old: int, new: int, path: Sequence[bytes], old_root: byte
             second = node_hash(second, each)
         place, last = place >> 1, last >> 1
     return last == 0 and first == old_root and second == new_root
-
-
-class Growing:
-    """The roots of a log that is read from its start, by the full subtrees at its right edge ("compact range")."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._edge: list[bytes] = []
-
-    def add(self, leaf: bytes) -> None:
-        """Take the next leaf."""
-        size, edge = self.size, self._edge
-        sha256 = hashlib.sha256
-        while size & 1:
-            leaf = sha256(b"\1" + edge.pop() + leaf).digest()
-            size >>= 1
-        edge.append(leaf)
-        self.size += 1
-
-    def root(self) -> bytes:
-        """The root over all leaves taken so far."""
-        if not self._edge:
-            return EMPTY
-        found = self._edge[-1]
-        for each in reversed(self._edge[:-1]):
-            found = node_hash(each, found)
-        return found

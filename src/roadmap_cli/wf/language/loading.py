@@ -16,6 +16,7 @@ from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.wf.language import lint, tomlfile, yamlfile
 from roadmap_cli.wf.language.lint import together
 from roadmap_cli.wf.language.reading import MOST_S, NAME
+from roadmap_cli.wf.language.scope import SORTS
 from roadmap_cli.wf.language.stepreading import StepReader
 from roadmap_cli.wf.language.templates import Finding, Input, Limit, Template, Trigger
 from roadmap_cli.wf.language.yamlfile import MOST_BYTES, Way
@@ -29,8 +30,7 @@ _TOP = (
     "workflow", "version", "description", "owner", "trigger", "schedule", "inputs", "priority", "budget", "scope",
     "limits", "concurrency", "timeout", "steps",
 )  # fmt: skip
-RESOURCES = ("host", "database", "channel", "person", "project", "mailbox", "file", "run", "agent", "state")
-_RESOURCE = re.compile(rf"(?:{'|'.join(RESOURCES)}):\S{{1,200}}\Z")
+_RESOURCE = re.compile(rf"(?:{'|'.join(SORTS)}):\S{{1,200}}\Z")
 
 
 def load(path: Path) -> Template:
@@ -179,7 +179,7 @@ class _Reader(StepReader):
         found = self.texts(top, (), "scope")
         for at, each in enumerate(found):
             if not _RESOURCE.match(each):
-                kinds = ", ".join(RESOURCES)
+                kinds = ", ".join(SORTS)
                 self.fault(("scope", at), "bad_scope", f"{each!r} is no resource: KIND:PATTERN, with KIND of {kinds}")
         return found
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from roadmap_cli.wf.language import roles, services
 from roadmap_cli.wf.language.reading import NAME, Reader
 from roadmap_cli.wf.language.templates import (
     ACTIONS,
     EFFECT_RISK,
     ON_FAILURE,
-    ROLE_EFFECTS,
     SERVICES,
     WAITS,
     Approval,
@@ -19,7 +19,6 @@ from roadmap_cli.wf.language.templates import (
     Step,
 )
 from roadmap_cli.wf.language.yamlfile import Way
-from roadmap_cli.wf.planning import services
 
 #: Names that a step may not set: they decide what code a program loads.
 _FORBIDDEN_ENVIRONMENT = re.compile(r"(LD_.*|PYTHON(PATH|HOME|STARTUP)|ROADMAP_.*|PATH|HOME|IFS|BASH_ENV|ENV)\Z")
@@ -93,7 +92,7 @@ class StepReader(Reader):
         for key in () if waits or not table else ("role", "effects"):
             if table.get(key) is None:
                 self.fault(way, "missing_field", f"field {key!r} is missing in {'.'.join(map(str, way))}")
-        role = self.chosen(table.get("role", "orchestrator"), (*way, "role"), tuple(ROLE_EFFECTS), "role")
+        role = self.chosen(table.get("role", "orchestrator"), (*way, "role"), tuple(roles.EFFECTS), "role")
         effects = self.texts(table, way, "effects")
         for at, effect in enumerate(effects):
             self.chosen(effect, (*way, "effects", at), tuple(EFFECT_RISK), "effect")

@@ -1,4 +1,4 @@
-"""Workflow templates as frozen shapes, with the tables of effects and roles. `loading.py` reads them from files."""
+"""Workflow templates as frozen shapes, with the table of effects. `loading.py` reads them from files."""
 
 from __future__ import annotations
 
@@ -20,15 +20,6 @@ EFFECT_RISK: Mapping[str, str] = {
     "delete": "high",
     "access": "high",
     "money": "high",
-}
-#: The roles and the effects each of them may have. The orchestrator only waits, asks and hands on.
-ROLE_EFFECTS: Mapping[str, frozenset[str]] = {
-    "orchestrator": frozenset(),
-    "communication": frozenset({"read", "network", "message"}),
-    "data": frozenset({"read", "network"}),
-    "analysis": frozenset({"read"}),
-    "documentation": frozenset({"read", "write"}),
-    "operations": frozenset({"read", "write", "network", "change", "delete", "access", "money"}),
 }
 RISKS = ("low", "medium", "high")
 #: What a step can do. The first two are programs, the next four are the runner's own, the rest stand in `wf.actions`.

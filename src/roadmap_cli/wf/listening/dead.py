@@ -6,18 +6,17 @@ The rule kept here: what was taken from a sender is an event or a dead letter, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
-from roadmap_cli.wf import events
+from roadmap_cli.wf import events, sources
 from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.sources import FOLLOWED, WEBHOOKS, Dead
+from roadmap_cli.wf.sources import Dead
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
@@ -101,7 +100,7 @@ def retry(tx: Connection, names: Sequence[str], at: datetime) -> tuple[list[Reco
     failed = 0
     for name, source, reader, headers, body, failures in rows:
         try:
-            found = _reader(reader).read(bytes(body), orjson.loads(headers), at)
+            found = sources.reader(reader).read(bytes(body), orjson.loads(headers), at)
             announce += events.keep(tx, [marked(each, source) for each in found])
         except DataError as error:
             failed += 1
@@ -133,11 +132,6 @@ def drop(tx: Connection, names: Sequence[str], at: datetime) -> int:
 def marked(event: Record, source: str) -> Record:
     """An event with the name of the configured source that it came by."""
     return {**event, "listener": source} if source and event.get("kind") == "wf.event" else event
-
-
-def _reader(name: str) -> Any:
-    module: Mapping[str, str] = WEBHOOKS | FOLLOWED
-    return import_module(f"roadmap_cli.wf.sources.{module[name]}")
 
 
 def _hash(body: bytes) -> str:

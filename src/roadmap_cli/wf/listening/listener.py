@@ -22,9 +22,9 @@ from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLat
 from roadmap_cli.core.records import Record
 from roadmap_cli.net import backoff
 from roadmap_cli.state import lock
-from roadmap_cli.wf import events, sources
+from roadmap_cli.wf import events, loopback, sources
 from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.listening import dead, loopback
+from roadmap_cli.wf.listening import dead
 from roadmap_cli.wf.listening.receiver import Lot, Refusals, listening
 from roadmap_cli.wf.sources import Access, Followed, Found
 from roadmap_cli.wf.sources.settings import Setting

@@ -20,10 +20,9 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import sources
+from roadmap_cli.wf import loopback, sources
 from roadmap_cli.wf.events import MOST_BYTES
-from roadmap_cli.wf.listening import loopback, proofs
-from roadmap_cli.wf.sources import Dead, slack
+from roadmap_cli.wf.sources import Dead, proofs, slack
 from roadmap_cli.wf.sources.settings import Setting
 
 #: Requests that are read or wait at a time, and the bytes of all their bodies.

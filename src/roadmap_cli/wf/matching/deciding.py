@@ -7,7 +7,7 @@ nothing comes share one decision for each reason and lot, which cites them all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -78,25 +78,6 @@ def take(
         [(stamp, matcher.templates_hash, name) for name in seen],
     )
     return taken
-
-
-def keep(tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, command: str, at: datetime) -> list[Record]:
-    """Store events with matches that were made by `matching.match` (None: nothing matches); the matches to announce."""
-    pairs = list(pairs)
-    _store(tx, [event for event, _ in pairs])
-    taken = Taken(matches=[found for _, found in pairs if found])
-    open_ones = {
-        event["id"]
-        for event, found in pairs
-        if found is None
-        and tx.execute("SELECT 1 FROM wf_event WHERE event_id = ? AND matched_at IS NULL", (event["id"],)).fetchone()
-    }
-    taken.unmatched = list(open_ones)
-    _matched(tx, taken, [(event, found, []) for event, found in pairs if found], command=command, at=at)
-    _others(tx, taken, None, command=command, at=at, dropped=0)
-    tx.executemany("UPDATE wf_event SET matched_at = ? WHERE event_id = ? AND matched_at IS NULL",
-                   [(clock.stamp(at), event["id"]) for event, _ in pairs])  # fmt: skip
-    return taken.matches
 
 
 def choose(
@@ -292,9 +273,9 @@ def _ask(tx: Connection, event: Record, found: Record, at: datetime) -> None:
     )  # fmt: skip
 
 
-def _others(tx: Connection, taken: Taken, matcher: Matcher | None, *, command: str, at: datetime, dropped: int) -> None:
+def _others(tx: Connection, taken: Taken, matcher: Matcher, *, command: str, at: datetime, dropped: int) -> None:
     """One decision for each reason for which nothing comes of some events, citing them all."""
-    facts: Record = {"templates_sha256": matcher.templates_hash} if matcher else {}
+    facts: Record = {"templates_sha256": matcher.templates_hash}
     lots: tuple[tuple[str, str, str, list[str], list[str]], ...] = (
         ("wf.unmatched", "left {} alone", "no template's trigger holds", taken.unmatched, []),
         ("wf.waiting", "waits for more before it acts on {}",

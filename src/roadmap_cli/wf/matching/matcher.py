@@ -11,51 +11,25 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.wf.language import clauses, conditions
-from roadmap_cli.wf.language.templates import Clause, Template, Trigger
-from roadmap_cli.wf.matching.windows import Answer, Shape, Windows, grouping_of
-
-if TYPE_CHECKING:
-    from roadmap_cli.state.store import Connection
+from roadmap_cli.wf.language import conditions
+from roadmap_cli.wf.language.templates import Template
+from roadmap_cli.wf.matching.ready import Ready, ready
+from roadmap_cli.wf.matching.windows import Answer, Windows, grouping_of
 
 #: A match less likely than this is a question to a person, and one less likely than `NOT` is none.
 SURE, NOT = 0.7, 0.3
 #: An event that says it happened later than this after it came has a wrong clock, milliseconds.
 _AHEAD_MS = 60_000
-#: Parts of a sequence: each is a bit of a number in the state.
-MOST_PARTS = 60
 #: Ids of events that stand in a match.
 _MOST_IDS = 1000
 
 #: Gives for pairs of (what an event says, what a trigger asks for) the probability that they mean the same.
 Likeness = Callable[[Sequence[tuple[Record, str]]], Sequence[float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A template with its trigger made ready."""
-
-    template: Template
-    base: conditions.Part
-    any: tuple[conditions.Part, ...]
-    pieces: tuple[conditions.Part, ...]
-    """The parts of a sequence, or of what must all be there."""
-    keys: Callable[[Record], list[Any] | None]
-    shape: Shape
-    tests: tuple[tuple[conditions.Getter, clauses.Test], ...]
-    """What `base` asks for besides the type, by which it is looked up."""
-    types: frozenset[str] | None
-    """The types of event that can hold; None: any."""
-
-    @property
-    def is_stateful(self) -> bool:
-        """Whether it asks of more than the one event."""
-        return bool(self.shape.window_ms and (self.shape.count > 1 or self.shape.parts)) or self.shape.cooldown_ms > 0
 
 
 class Held(NamedTuple):
@@ -99,7 +73,7 @@ class Matcher:
     """All templates, made ready; holds no state but what it is given."""
 
     def __init__(self, templates: Sequence[Template], likeness: Likeness | None = None) -> None:
-        self.ready = [_ready(template) for template in templates]
+        self.ready = [ready(template) for template in templates]
         self.likeness = likeness
         self.templates_hash = templates_hash(templates)
         self._by_type: dict[str, list[Ready]] = {}
@@ -126,31 +100,12 @@ class Matcher:
 
     def _held(self, event: Record) -> list[Held]:
         kind = event["type"]
-        ready = self._by_type.get(kind)
-        if ready is None:
-            ready = [each for each in self.ready if each.types is None or kind in each.types]
+        asking = self._by_type.get(kind)
+        if asking is None:
+            asking = [each for each in self.ready if each.types is None or kind in each.types]
             if len(self._by_type) < 10_000:
-                self._by_type[kind] = ready
-        return [held for each in ready if (held := _holding(each, event))]
-
-
-def match(event: Record, templates: Sequence[Template], at: datetime, chosen: str | None = None) -> Record | None:
-    """The wf.match of one event looked at by itself, or None if no template's trigger holds.
-
-    Triggers that ask of several events are for `take`, which keeps count. `chosen` is a person's choice among those
-    that hold. Raises DataError if the choice does not hold.
-    """
-    held = [each for each in Matcher(templates).judge([event])[0].held if not each.ready.is_stateful]
-    if chosen is not None and chosen not in (each.ready.template.workflow for each in held):
-        raise DataError(f"workflow {chosen!r} does not match event {event['id']!r}", code="no_match")
-    return made(event, [Candidate(each, None, "") for each in held], at, chosen) if held else None
-
-
-def keep(tx: Connection, pairs: Iterable[tuple[Record, Record | None]], *, command: str, at: datetime) -> list[Record]:
-    """Store events with what `match` made of each; see `deciding.keep`."""
-    from roadmap_cli.wf.matching import deciding
-
-    return deciding.keep(tx, pairs, command=command, at=at)
+                self._by_type[kind] = asking
+        return [held for each in asking if (held := _holding(each, event))]
 
 
 def made(event: Record, holding: Sequence[Candidate], at: datetime, chosen: str | None = None) -> Record:
@@ -254,9 +209,6 @@ def templates_hash(templates: Iterable[Template]) -> str:
     return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
-# -- several events --------------------------------------------------------------------------------------------------
-
-
 def resolve(windows: Windows, judged: Judged, at: datetime) -> tuple[list[Candidate], list[Answer]]:
     """The templates that match now, and what the triggers that ask for several events said of this one."""
     holding: list[Candidate] = []
@@ -297,48 +249,6 @@ def _milliseconds(text: str) -> int:
 
 def _stamp(milliseconds: int) -> str:
     return clock.stamp(datetime.fromtimestamp(milliseconds / 1000, UTC))
-
-
-# -- templates made ready --------------------------------------------------------------------------------------------
-
-
-def _ready(template: Template) -> Ready:
-    trigger = template.trigger
-    schedule = template.schedule
-    if schedule and trigger == Trigger():
-        trigger = _by_time(template.workflow)
-    base = conditions.part(trigger)
-    choices = tuple(conditions.part(each) for each in trigger.any)
-    if schedule and trigger is template.trigger and not (trigger.sequence or trigger.all):
-        choices = (*choices, conditions.part(_by_time(template.workflow)))
-    pieces = tuple(conditions.part(each) for each in trigger.sequence or trigger.all)
-    if len(pieces) > MOST_PARTS:
-        where = template.document.where(("trigger",))
-        raise DataError(f"a trigger of more than {MOST_PARTS} parts", where=where, code="too_many_parts")
-    shape = Shape(
-        name=f"{template.workflow} {template.sha256[:16]}",
-        window_ms=int(trigger.window_s * 1000),
-        count=trigger.count if not pieces else 1,
-        parts=len(pieces),
-        is_ordered=bool(trigger.sequence),
-        cooldown_ms=int(trigger.cooldown_s * 1000),
-    )
-    kinds: frozenset[str] | None = None
-    if base.type is not None:
-        kinds = frozenset({base.type})
-    elif (parts := (*choices, *pieces)) and all(part.type is not None for part in parts):
-        kinds = frozenset(part.type for part in parts if part.type is not None)
-    tests = tuple(
-        pair
-        for clause, pair in zip(base.clauses, base.tests, strict=True)
-        if not (clause.field == "type" and clause.test == "equals" and clause.expected == base.type)
-    )
-    return Ready(template, base, choices, pieces, conditions.keys(trigger.group), shape, tests, kinds)
-
-
-def _by_time(workflow: str) -> Trigger:
-    """The trigger of a template with a schedule: its own times."""
-    return Trigger(source="cron", clauses=(Clause("data.workflow", "equals", workflow),))
 
 
 def _holding(ready: Ready, event: Record) -> Held | None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from roadmap_cli.wf.listening import loopback
+from roadmap_cli.wf import loopback
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
 
-FORMATS = ("mermaid", "dot")
 _COLOURS = {"low": "#2e7d32", "medium": "#b26a00", "high": "#c62828"}
 
 

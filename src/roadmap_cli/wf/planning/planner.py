@@ -1,12 +1,7 @@
-"""The concrete plan before anything happens: every step with its values put in, and a hash that names it.
-
-The rule kept here: what is hashed is all that decides what will be done (steps, values, programs' files, folder, who
-asks, for which event), and nothing else. An approval of the hash is an approval of exactly that.
-"""
+"""The concrete plan before anything happens: every step with its values put in, and a hash that names it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,20 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.core.records import Record, canonical, content_id, require
+from roadmap_cli.core.records import Record, content_id, require
 from roadmap_cli.state import records
-from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.language.templates import RISKS, Budget, Finding, Template
-from roadmap_cli.wf.planning import estimates, plansteps, risks
-from roadmap_cli.why.decisions import decide
+from roadmap_cli.wf.planning import estimates, keeping, plansteps, risks
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
-
-#: What says nothing about what will be done, and so is not hashed.
-VOLATILE = frozenset(
-    {"kind", "id", "at", "plan_hash", "from_id", "estimate", "confidence_ratio", "confidence", "dry_run"}
-)
 
 
 def plan(
@@ -89,35 +77,9 @@ def plan(
         found["concurrency"] = template.concurrency
     if template.timeout_s is not None:
         found["timeout_s"] = template.timeout_s
-    digest = plan_hash(found)
+    digest = keeping.plan_hash(found)
     found["id"] = content_id("wf.plan", plan_hash=digest)
     found["plan_hash"] = digest
-    return found
-
-
-def plan_hash(found: Record) -> str:
-    """SHA-256 (hex) of the RFC 8785 form of all of a plan that is not `VOLATILE`."""
-    return hashlib.sha256(canonical({key: value for key, value in found.items() if key not in VOLATILE})).hexdigest()
-
-
-def keep(tx: Connection, found: Record, *, command: str, at: datetime) -> Record:
-    """Store a plan with the decision that made it; a plan stored before comes back as it was stored."""
-    if not records.put(tx, found):
-        return records.get(tx, found["id"]) or found
-    tx.execute(
-        "INSERT INTO wf_plan(plan_id, match_id, plan_hash, workflow, risk, requested_by) VALUES (?, ?, ?, ?, ?, ?)",
-        (found["id"], found["match_id"], found["plan_hash"], found["workflow"], found["risk"], found["requested_by"]),
-    )
-    names = ", ".join(step["name"] for step in found["steps"])
-    decide(
-        tx, kind="wf.planned", what=f"planned {found['workflow']!r}: {names}",
-        why=f"event matched its trigger; risk is {found['risk']}", evidence=[found["match_id"], found["id"]],
-        command=command, at=at, authorised_by=found["requested_by"],
-    )  # fmt: skip
-    log.append(
-        tx, action="plan.planned", user=f"user:{found['requested_by']}", resource=found["id"], outcome="done",
-        why=f"risk is {found['risk']}", at=at, plan_hash=found["plan_hash"], match_id=found["match_id"],
-    )  # fmt: skip
     return found
 
 

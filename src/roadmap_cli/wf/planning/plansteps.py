@@ -13,9 +13,9 @@ from typing import Any
 
 from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions.scope import covers
-from roadmap_cli.wf.language import clauses, conditions, lint, patterns, placeholders
+from roadmap_cli.wf.language import clauses, conditions, lint, patterns, placeholders, services
 from roadmap_cli.wf.language.lint import together
+from roadmap_cli.wf.language.scope import covers
 from roadmap_cli.wf.language.templates import (
     MOST_ITEMS,
     RISKS,
@@ -26,7 +26,7 @@ from roadmap_cli.wf.language.templates import (
     Step,
     Template,
 )
-from roadmap_cli.wf.planning import risks, services
+from roadmap_cli.wf.planning import dependencies, risks
 
 #: First words of the placeholders that get their value when the step begins.
 LATER = ("steps", "run", "item", "index", "output")
@@ -244,7 +244,7 @@ class Planner:
             }
         if deed.cost_usd:
             found["cost_usd"] = deed.cost_usd
-        if dependency := services.dependency(deed, spec):
+        if dependency := dependencies.of_deed(deed, spec):
             found["dependency"] = dependency
         return found
 

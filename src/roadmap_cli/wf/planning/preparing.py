@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import library
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import library, people
 from roadmap_cli.wf.language import loading
 from roadmap_cli.wf.language.templates import Finding
-from roadmap_cli.wf.planning import estimates, planner
+from roadmap_cli.wf.planning import estimates, keeping, planner
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import State
@@ -48,4 +47,4 @@ class Planner:
         with state.write() as tx:
             found["estimate"] = estimates.estimate(tx, found)
             found["confidence_ratio"], found["confidence"] = estimates.confidence(tx, found, kept)
-            return planner.keep(tx, found, command=command, at=at)
+            return keeping.keep(tx, found, command=command, at=at)

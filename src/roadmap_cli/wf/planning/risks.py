@@ -10,7 +10,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import ConfigError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions.scope import covers
+from roadmap_cli.wf.language.scope import covers
 from roadmap_cli.wf.language.templates import EFFECT_RISK, RISKS, Step
 
 #: A loop with effects over more items than this is worth a second look, as is one over a list that is not known yet.

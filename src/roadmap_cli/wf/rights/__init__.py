@@ -1,18 +1,11 @@
-"""What may be done: the right of the user AND that of the acting role AND the scope of the plan, asked before each act.
+"""Who may do what: the rights of people and of acting roles, and the scope of a plan.
 
 The rule kept here: a right that nobody gave is not there, and every answer says why. Cedar decides (`cedar`), on the
-policies that come along, those an owner stored (`stored`) and the grants (`grants`); `judging` puts the questions.
+policies that come along, those an owner stored (`stored`) and the grants (`grants`); `asking` puts a question to it,
+`judging` knows those about plans, tasks and rights. Whether a step may be done is asked by `wf.running.permission`.
 """
 
-from roadmap_cli.wf.rights.judging import (
-    Verdict,
-    may_answer,
-    may_begin,
-    may_give,
-    may_judge,
-    may_perform,
-    weighed_step,
-)
-from roadmap_cli.wf.rights.remembered import Remembered
+from roadmap_cli.wf.rights.asking import Verdict
+from roadmap_cli.wf.rights.judging import may_answer, may_begin, may_give, may_judge
 
-__all__ = ["Remembered", "Verdict", "may_answer", "may_begin", "may_give", "may_judge", "may_perform", "weighed_step"]
+__all__ = ["Verdict", "may_answer", "may_begin", "may_give", "may_judge"]

@@ -9,8 +9,9 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 from roadmap_cli.wf.language.templates import EFFECT_RISK
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.rights import cedar, grants, judging, scope, stored
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ def explain(tx: Connection, name: str, action: str, target: str, *, role: str | 
     if action in GIVING:
         verdict = judging.may_give(tx, person, target, to=None, is_proven=True, at=at, action=action)
     elif action in JUDGING:
-        from roadmap_cli.wf.approving import approvals
-
-        plan = approvals.stored_plan(tx, target)
+        plan = keeping.stored_plan(tx, target)
         verdict = judging.may_judge(tx, plan, person, action, is_proven=True, same_hash=True, is_denied=False, at=at)
     elif action in ACTIONS:
         verdict = judging.may_do(tx, person, role, action, scope.spelled(target), at)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import Negative, UsageError
 from roadmap_cli.core.records import Record, canonical
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.rights import grants, identities, judging, stored
 
@@ -36,6 +36,10 @@ class Giver:
     at: datetime
     key_file: Path | None = None
 
+    def by(self, proof: str) -> grants.By:
+        """The same for what is stored, with how the name was shown to be theirs."""
+        return grants.By(self.name, self.because, self.command, self.at, proof)
+
 
 def role(
     tx: Connection,
@@ -53,10 +57,7 @@ def role(
     details = {"subject": subject, "role": name, "scope": list(patterns), "workflows": list(workflows)}
 
     def given(proof: str) -> Record:
-        return grants.give(
-            tx, subject, name, patterns=patterns, workflows=workflows, until=until, by=giver.name,
-            because=giver.because, command=giver.command, at=giver.at, proof=proof,
-        )  # fmt: skip
+        return grants.give(tx, subject, name, patterns=patterns, workflows=workflows, until=until, by=giver.by(proof))
 
     return [*found, _done(tx, giver, name, subject, details, given)]
 
@@ -77,10 +78,7 @@ def loan(
     if proof == "claimed" and identities.is_bound(tx, giver.name):
         raise Negative(f"a key of {giver.name!r} is registered, and the name was only claimed",
                        hint="prove it: --sign-with KEYFILE", code="not_proven")  # fmt: skip
-    found = grants.lend(
-        tx, subject, grant_id, patterns=patterns, workflows=workflows, until=until, by=giver.name,
-        because=giver.because, command=giver.command, at=giver.at, proof=proof,
-    )  # fmt: skip
+    found = grants.lend(tx, subject, grant_id, patterns=patterns, workflows=workflows, until=until, by=giver.by(proof))
     _log(tx, giver, "lent", found, (grant_id,))
     return [found]
 
@@ -91,8 +89,7 @@ def membership(tx: Connection, giver: Giver, name: str, group: str, *, until: da
     details = {"name": people.spelled(person), "group": group}
 
     def given(proof: str) -> Record:
-        return grants.enter(tx, person, group, until=until, by=giver.name, because=giver.because,
-                            command=giver.command, at=giver.at, proof=proof)  # fmt: skip
+        return grants.enter(tx, person, group, until=until, by=giver.by(proof))
 
     return [_done(tx, giver, "group", f"user:{people.spelled(person)}", details, given)]
 
@@ -103,8 +100,7 @@ def identity(tx: Connection, giver: Giver, name: str, text: str) -> list[Record]
     details = {"name": people.spelled(person), "identity": text}
 
     def given(proof: str) -> Record:
-        return grants.bind(tx, person, text, by=giver.name, because=giver.because, command=giver.command,
-                           at=giver.at, proof=proof)  # fmt: skip
+        return grants.bind(tx, person, text, by=giver.by(proof))
 
     return [_done(tx, giver, "identity", f"user:{people.spelled(person)}", details, given)]
 
@@ -126,8 +122,8 @@ def revocation(tx: Connection, giver: Giver, grant_id: str) -> list[Record]:
     row = tx.execute("SELECT given_by, lent_from FROM wf_grant WHERE grant_id = ?", (grant_id,)).fetchone()
     is_lender = bool(row and row[1] and people.spelled(row[0]) == people.spelled(giver.name))
 
-    def taken(_: str) -> Record:
-        return grants.revoke(tx, grant_id, by=giver.name, because=giver.because, command=giver.command, at=giver.at)
+    def taken(proof: str) -> Record:
+        return grants.revoke(tx, grant_id, by=giver.by(proof))
 
     if is_lender and not (identities.is_bound(tx, giver.name) and giver.key_file is None):
         _proof(tx, giver, "revoke", details)
@@ -143,8 +139,8 @@ def _claimed(tx: Connection, giver: Giver) -> list[Record]:
         return []
     _needs_file(giver)
     found = grants.give(
-        tx, f"user:{people.spelled(giver.name)}", "owner", patterns=(), workflows=(), until=None, by=giver.name,
-        because=_CLAIMED, command=giver.command, at=giver.at,
+        tx, f"user:{people.spelled(giver.name)}", "owner", patterns=(), workflows=(), until=None,
+        by=grants.By(giver.name, _CLAIMED, giver.command, giver.at),
     )  # fmt: skip
     _log(tx, giver, "granted", found, ("unclaimed",))
     return [found]

@@ -16,7 +16,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.core.records import Record, run_id
 from roadmap_cli.state import records
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 from roadmap_cli.wf.rights import cedar, identities, scope
 from roadmap_cli.why.decisions import decide
 
@@ -32,6 +32,17 @@ ROLES = {
 }
 MOST_LENT_DEEP = 3
 LONGEST_LOAN = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who gives or takes, why, by which command, when, and how it was shown that it is they (claimed, signature)."""
+
+    name: str
+    because: str
+    command: str
+    at: datetime
+    proof: str = "claimed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +160,13 @@ def give(
     patterns: Sequence[str],
     workflows: Sequence[str],
     until: datetime | None,
-    by: str,
-    because: str,
-    command: str,
-    at: datetime,
-    proof: str = "claimed",
+    by: By,
 ) -> Record:
-    """Store a grant and return its wf.grant. The caller has found that `by` may give it."""
+    """Store a grant and return its wf.grant. The caller has found that who gives it may."""
     if role not in ROLES:
         raise UsageError(f"unknown role {role!r}", hint=f"one of {', '.join(ROLES)}")
     spelled = [scope.spelled(each) for each in patterns] or ["*"]
-    return _give(tx, subject, role, spelled, sorted(set(workflows)), until, by, because, command, at, proof, None)
+    return _give(tx, subject, role, spelled, sorted(set(workflows)), until, by, None)
 
 
 def lend(
@@ -170,26 +177,22 @@ def lend(
     patterns: Sequence[str],
     workflows: Sequence[str],
     until: datetime,
-    by: str,
-    because: str,
-    command: str,
-    at: datetime,
-    proof: str = "claimed",
+    by: By,
 ) -> Record:
     """Give on a part of a grant one has. Raises Negative for more than one has, DataError for a grant there is not.
 
     A loan has an end, of at most 90 days and not after its ground's; ownership is not lent; at most three deep.
     """
-    ground = standing(tx, grant_id, at)
+    ground = standing(tx, grant_id, by.at)
     if ground is None:
         raise DataError(f"grant {grant_id!r} does not hold", hint="'wf-grant' lists them", code="unknown_grant")
-    if not _is_holder(tx, by, ground.subject, at):
-        raise Negative(f"{by!r} does not have grant {grant_id!r}", code="not_holder")
+    if not _is_holder(tx, by.name, ground.subject, by.at):
+        raise Negative(f"{by.name!r} does not have grant {grant_id!r}", code="not_holder")
     if ground.role == "owner":
         raise Negative("ownership is not lent", hint="give a role instead", code="not_lent")
     if len(ground.chain) >= MOST_LENT_DEEP:
         raise Negative(f"grant {grant_id!r} was lent on {MOST_LENT_DEEP - 1} times already", code="lent_too_deep")
-    if until - at > LONGEST_LOAN:
+    if until - by.at > LONGEST_LOAN:
         raise Negative(f"nothing is lent for longer than {LONGEST_LOAN.days} days", code="too_long")
     if ground.until is not None and clock.stamp(until) > ground.until:
         raise Negative(f"grant {grant_id!r} ends at {ground.until}", hint="lend it for less long", code="too_long")
@@ -198,9 +201,9 @@ def lend(
     if not _is_part((spelled, flows), (list(ground.scope), list(ground.workflows))):
         what = f"grant {grant_id!r} covers {', '.join(ground.scope)}, not all of {', '.join(spelled)}"
         raise Negative(what, code="more_than_one_has")
-    if people.are_same(subject.partition(":")[2], by) and subject.startswith("user:"):
+    if people.are_same(subject.partition(":")[2], by.name) and subject.startswith("user:"):
         raise Negative("nothing is lent to oneself", code="self_loan")
-    return _give(tx, subject, ground.role, spelled, flows, until, by, because, command, at, proof, grant_id)
+    return _give(tx, subject, ground.role, spelled, flows, until, by, grant_id)
 
 
 def enter(
@@ -209,20 +212,16 @@ def enter(
     group: str,
     *,
     until: datetime | None,
-    by: str,
-    because: str,
-    command: str,
-    at: datetime,
-    proof: str = "claimed",
+    by: By,
 ) -> Record:
     """Put somebody into a group."""
-    found = _record(at, "group", subject=f"user:{people.spelled(name)}", group=spelled_group(group), given_by=by,
-                    because=because, until=until, proof=proof)  # fmt: skip
+    found = _record(by, "group", subject=f"user:{people.spelled(name)}", group=spelled_group(group), until=until,
+                    proof=by.proof)  # fmt: skip
     tx.execute(
         "INSERT INTO wf_member(grant_id, group_name, user_name, given_by, given_at, until) VALUES (?, ?, ?, ?, ?, ?)",
-        (found["id"], found["group"], people.spelled(name), f"user:{by}", found["at"], found.get("until")),
+        (found["id"], found["group"], people.spelled(name), found["given_by"], found["at"], found.get("until")),
     )
-    return _kept(tx, found, f"put {name!r} into group {found['group']!r}", command, at)
+    return _kept(tx, found, f"put {name!r} into group {found['group']!r}", by)
 
 
 def bind(
@@ -230,26 +229,22 @@ def bind(
     name: str,
     identity: str,
     *,
-    by: str,
-    because: str,
-    command: str,
-    at: datetime,
-    proof: str = "claimed",
+    by: By,
 ) -> Record:
     """Register a key or account of somebody. Raises Negative if it is another's already."""
     sort, value = identities.read(identity)
     if other := identities.owner(tx, sort, value):
         raise Negative(f"that {sort} identity is {other}'s already", code="identity_taken")
-    found = _record(at, "identity", subject=f"user:{people.spelled(name)}", identity=f"{sort}:{value}", given_by=by,
-                    because=because, proof=proof)  # fmt: skip
+    found = _record(by, "identity", subject=f"user:{people.spelled(name)}", identity=f"{sort}:{value}",
+                    proof=by.proof)  # fmt: skip
     tx.execute(
         "INSERT INTO wf_identity(grant_id, user_name, sort, value, given_by, given_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (found["id"], people.spelled(name), sort, value, f"user:{by}", found["at"]),
+        (found["id"], people.spelled(name), sort, value, found["given_by"], found["at"]),
     )
-    return _kept(tx, found, f"registered a {sort} identity of {name!r}", command, at)
+    return _kept(tx, found, f"registered a {sort} identity of {name!r}", by)
 
 
-def revoke(tx: Connection, grant_id: str, *, by: str, because: str, command: str, at: datetime) -> Record:
+def revoke(tx: Connection, grant_id: str, *, by: By) -> Record:
     """Take back a grant, a membership or an identity. Raises DataError for an unknown one, Negative if it is over.
 
     The last owner's grant stays: a state without an owner could never be changed again.
@@ -260,17 +255,18 @@ def revoke(tx: Connection, grant_id: str, *, by: str, because: str, command: str
             continue
         if row[0] is not None:
             raise Negative(f"grant {grant_id!r} was taken back at {row[0]}", code="revoked")
-        if table == "wf_grant" and _is_last_owner(tx, grant_id, at):
+        if table == "wf_grant" and _is_last_owner(tx, grant_id, by.at):
             raise Negative("the last owner cannot be taken away", hint="make somebody else owner first",
                            code="last_owner")  # fmt: skip
-        stamp = clock.stamp(at)
+        stamp = clock.stamp(by.at)
         tx.execute(
-            f"UPDATE {table} SET revoked_at = ?, revoked_by = ? WHERE grant_id = ?", (stamp, f"user:{by}", grant_id)
+            f"UPDATE {table} SET revoked_at = ?, revoked_by = ? WHERE grant_id = ?",
+            (stamp, f"user:{by.name}", grant_id),
         )
         kept = records.get(tx, grant_id) or {}
-        found = {**kept, "id": run_id("wf.grant", at), "at": stamp, "status": "revoked", "revokes": grant_id,
-                 "given_by": f"user:{by}", "because": because}  # fmt: skip
-        return _kept(tx, found, f"took back {grant_id}", command, at, [grant_id])
+        found = {**kept, "id": run_id("wf.grant", by.at), "at": stamp, "status": "revoked", "revokes": grant_id,
+                 "given_by": f"user:{by.name}", "because": by.because}  # fmt: skip
+        return _kept(tx, found, f"took back {grant_id}", by, [grant_id])
     raise DataError(f"grant {grant_id!r} is not in this state", hint="'wf-grant' lists them", code="unknown_grant")
 
 
@@ -313,45 +309,39 @@ def _give(
     patterns: list[str],
     workflows: list[str],
     until: datetime | None,
-    by: str,
-    because: str,
-    command: str,
-    at: datetime,
-    proof: str,
+    by: By,
     lent_from: str | None,
 ) -> Record:
-    found = _record(at, role, subject=subject, scope=patterns, workflows=workflows or None, given_by=by,
-                    because=because, until=until, lent_from=lent_from, proof=proof)  # fmt: skip
+    found = _record(by, role, subject=subject, scope=patterns, workflows=workflows or None, until=until,
+                    lent_from=lent_from, proof=by.proof)  # fmt: skip
     tx.execute(
         "INSERT INTO wf_grant(grant_id, subject, role, scope, workflows, given_by, lent_from, given_at, until)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (found["id"], subject, role, json.dumps(patterns), json.dumps(workflows), f"user:{by}", lent_from, found["at"],
-         found.get("until")),
+        (found["id"], subject, role, json.dumps(patterns), json.dumps(workflows), found["given_by"], lent_from,
+         found["at"], found.get("until")),
     )  # fmt: skip
     verb = "lent" if lent_from else "gave"
-    return _kept(tx, found, f"{verb} {subject} the role {role!r} over {', '.join(patterns)}", command, at,
+    return _kept(tx, found, f"{verb} {subject} the role {role!r} over {', '.join(patterns)}", by,
                  [lent_from] if lent_from else [])  # fmt: skip
 
 
-def _record(
-    at: datetime, what: str, *, given_by: str, because: str, until: datetime | None = None, **more: object
-) -> Record:
-    if until is not None and until <= at:
+def _record(by: By, what: str, *, until: datetime | None = None, **more: object) -> Record:
+    if until is not None and until <= by.at:
         raise UsageError("a grant that has ended before it begins")
     found: Record = {
-        "kind": "wf.grant", "id": run_id("wf.grant", at), "at": clock.stamp(at), "grants": what, "status": "given",
-        "given_by": f"user:{given_by}", "because": because,
+        "kind": "wf.grant", "id": run_id("wf.grant", by.at), "at": clock.stamp(by.at), "grants": what,
+        "status": "given", "given_by": f"user:{by.name}", "because": by.because,
     }  # fmt: skip
     if until is not None:
         found["until"] = clock.stamp(until)
     return found | {key: value for key, value in more.items() if value is not None}
 
 
-def _kept(tx: Connection, found: Record, what: str, command: str, at: datetime, evidence: Sequence[str] = ()) -> Record:
+def _kept(tx: Connection, found: Record, what: str, by: By, evidence: Sequence[str] = ()) -> Record:
     records.put(tx, found)
     decide(
         tx, kind="wf.granted" if found["status"] == "given" else "wf.revoked", what=what, why=found["because"],
-        evidence=[found["id"], *evidence], command=command, at=at, authorised_by=found["given_by"],
+        evidence=[found["id"], *evidence], command=by.command, at=by.at, authorised_by=found["given_by"],
     )  # fmt: skip
     return found
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import ConfigError, DataError, UsageError
 from roadmap_cli.core.records import Record, canonical
-from roadmap_cli.wf.approving import people
+from roadmap_cli.wf import people
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

@@ -7,7 +7,6 @@ is refused, and a resource is brought into its one spelling before it is held ag
 
 from __future__ import annotations
 
-import importlib
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
@@ -15,13 +14,12 @@ from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf import actions
-from roadmap_cli.wf.actions import scope as reach
+from roadmap_cli.wf.language import scope as reach
+from roadmap_cli.wf.language import services
+from roadmap_cli.wf.language.templates import SERVICES, WAITS
 
 MOST_CHARACTERS = 1024
 _SHAPE = re.compile(r"([a-z][a-z0-9_-]{0,31}):(.+)\Z", re.DOTALL)
-#: Actions of the runner itself: they touch nothing outside it.
-_INTERNAL = frozenset({"wait", "human", "event", "workflow"})
 
 
 def spelled(text: str) -> str:
@@ -71,17 +69,15 @@ def of_step(step: Record, directory: str = "/") -> tuple[str, ...]:
         return (_known("run:" + (str(Path(directory, program)) if "/" in program else program)),)
     if action == "shell":
         return ("run:sh",)
-    if action in _INTERNAL:
+    if action in WAITS:  # the runner's own: they touch nothing outside it
         return ()
-    if action in actions.MODULES:
+    if action in SERVICES:
         try:
-            found = importlib.import_module(actions.MODULES[action]).resources(step[action])
+            found = services.module(action).resources(step[action])
         except (KeyError, TypeError, ValueError) as error:
             what = f"step {step.get('name')!r} does not say what it touches: {type(error).__name__}"
             raise DataError(what, code="bad_resource") from None
         return tuple(dict.fromkeys(_known(each) for each in found))
-    if action == "agent":
-        return (f"agent:{step['role']}",)
     raise DataError(f"nobody knows what a step of sort {action!r} touches", code="unknown_action")
 
 
@@ -113,7 +109,7 @@ def steps(plan: Record) -> list[Record]:
 
 
 def is_allowed_by(scope: Sequence[str] | None, resource: str) -> bool:
-    """Whether a plan's scope (None: it has none) covers a resource, as `wf.actions.scope.covers` says.
+    """Whether a plan's scope (None: it has none) covers a resource, as `wf.language.scope.covers` says.
 
     The programs of a plan are fixed by its hash; they need a pattern only if the scope names programs at all.
     """

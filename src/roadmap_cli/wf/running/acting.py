@@ -15,7 +15,7 @@ from roadmap_cli.state.store import State
 from roadmap_cli.wf import actions
 from roadmap_cli.wf.actions import connections
 from roadmap_cli.wf.measures import costs
-from roadmap_cli.wf.running import steps
+from roadmap_cli.wf.running import performing, steps
 from roadmap_cli.wf.running.scene import Launch
 
 
@@ -52,7 +52,7 @@ class Acting:
             scope=tuple(run.plan.get("scope", ())),
         )  # fmt: skip
         try:
-            outcome: Record = dict(actions.perform(step, context))
+            outcome: Record = dict(performing.perform(step, context))
         except RoadmapError as error:
             outcome = {"status": "failed", "failure": "permanent", "reason": error.message}
         outcome = connections.redacted(outcome, secrets)

@@ -19,10 +19,10 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.clock import Clock
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater, Unavailable
 from roadmap_cli.core.records import Record
+from roadmap_cli.wf.actions import Stopped
 from roadmap_cli.wf.running import ends, graph, journal, life
 from roadmap_cli.wf.running.graph import UNDO, Active, Ready
 from roadmap_cli.wf.running.scene import Launch, Scene
-from roadmap_cli.wf.running.steps import Stopped
 
 #: Does an attempt, in a thread; gives its outcome (see `steps.perform`), raises only Stopped.
 Perform = Callable[[Launch], Record]

@@ -21,7 +21,8 @@ from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals, tasks
 from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.running import journal, life, mirror, runs, values
+from roadmap_cli.wf.planning import keeping
+from roadmap_cli.wf.running import journal, life, local, mirror, runs, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.place import away
 from roadmap_cli.wf.running.scene import Scene
@@ -55,7 +56,7 @@ class Exchange:
         if not fresh:
             return []
         with self._state.write() as tx:
-            scene = Scene(journal.LocalTx(tx), self._now(), self._command, 0)
+            scene = Scene(local.LocalTx(tx), self._now(), self._command, 0)
             for each in fresh:
                 if tx.execute("SELECT 1 FROM wf_run WHERE run_id = ?", (each.run_id,)).fetchone() is None:
                     # How many of a workflow run at a time is for the database to see.
@@ -109,7 +110,7 @@ class Exchange:
     def _insert(
         self, tx: Connection, connection: Any, run_id: str, plan_id: str, decision_id: str, priority: int
     ) -> None:
-        plan = approvals.stored_plan(tx, plan_id)
+        plan = keeping.stored_plan(tx, plan_id)
         event = records.get(tx, plan.get("event_id", ""))
         bundle = {"plan": plan, "event": event, "tables": mirror.of_plan(tx, plan_id)}
         most = plan.get("concurrency")

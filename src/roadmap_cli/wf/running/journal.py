@@ -1,4 +1,4 @@
-"""What a run rests on, kept in the encrypted state: plans, how units stand, outcomes, breakers, buckets, questions.
+"""What a run rests on: its plan, how its units stand, outcomes, breakers, buckets, questions; whoever keeps it.
 
 The rule kept here: one transaction for all that happened since the last, on the disk before anything rests on it. So
 the end of one step and the beginning of the next cost one commit, and so do those of many runs at a time.
@@ -6,28 +6,21 @@ the end of one step and the beginning of the next cost one commit, and so do tho
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError, TryLater
 from roadmap_cli.core.records import Record
-from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import rights
-from roadmap_cli.wf.approving import approvals, tasks
-from roadmap_cli.wf.audit import log
-from roadmap_cli.wf.running import leases
 from roadmap_cli.wf.running.gates import Breaker, Bucket
 from roadmap_cli.wf.running.graph import OVER, Active, Unit, due
-from roadmap_cli.why.decisions import decide, settle
 
 if TYPE_CHECKING:
-    from roadmap_cli.state.store import Connection
+    pass
 
 _UNIT = "unit, status, attempt, most, cuts, waits_for, wake_at, wait_s, task_id, cursor, position, is_reused"
 
@@ -66,7 +59,7 @@ class Tx(Protocol):
         """Nobody answered in time."""
 
     def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
-        """Whether a step may be done (see `rights.may_perform`), and nobody has denied its plan while it ran."""
+        """Whether a step may be done (see `permission.may_perform`), and nobody has denied its plan while it ran."""
 
     def event_cursor(self) -> int:
         """The place of the newest event."""
@@ -116,169 +109,6 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Let go of everything."""
-
-
-class LocalTx:
-    """A transaction on the state."""
-
-    def __init__(self, tx: Connection, remembered: rights.Remembered | None = None):
-        self.connection = tx
-        self._remembered = remembered or rights.Remembered()
-        self.execute: Callable[..., Any] = tx.execute
-        self.peek: Callable[[str], Any] = tx.execute
-
-    def write(self, sql: str, values: Sequence[Any]) -> None:
-        """See `Tx`."""
-        self.connection.execute(sql, values)
-
-    def put(self, record: Record) -> None:
-        """See `Tx`."""
-        records.put(self.connection, record)
-
-    def log(self, **entry: Any) -> None:
-        """See `Tx`."""
-        log.append(self.connection, **entry)
-
-    def decide(self, **decision: Any) -> str:
-        """See `Tx`."""
-        return str(decide(self.connection, **decision)["id"])
-
-    def settle(self, decision_id: str, outcome: str, at: datetime) -> None:
-        """See `Tx`."""
-        settle(self.connection, decision_id, outcome, at)
-
-    def ask(self, **question: Any) -> Record:
-        """See `Tx`."""
-        return tasks.ask(self.connection, **question)
-
-    def task(self, task_id: str) -> Record | None:
-        """See `Tx`."""
-        return tasks.get(self.connection, task_id)
-
-    def expire(self, task_id: str, at: datetime) -> None:
-        """See `Tx`."""
-        tasks.expire(self.connection, task_id, at)
-
-    def may(self, plan: Record, step: Record, at: datetime) -> rights.Verdict:
-        """See `Tx`."""
-        return self._remembered.weighed_step(self.connection, plan, step, at)
-
-    def event_cursor(self) -> int:
-        """See `Tx`."""
-        return int(self.connection.execute("SELECT coalesce(max(rowid), 0) FROM wf_event").fetchone()[0])
-
-    def events(self, cursor: int) -> Iterator[tuple[int, Record]]:
-        """See `Tx`."""
-        rows = self.connection.execute(
-            "SELECT e.rowid, r.body FROM wf_event e JOIN record r ON r.id = e.event_id WHERE e.rowid > ?"
-            " ORDER BY e.rowid",
-            (cursor,),
-        )
-        for place, body in rows:
-            yield place, loads(body)
-
-    def sealed(self, text: str, *about: str) -> str:
-        """See `Tx`."""
-        return text
-
-    def opened(self, text: str, *about: str) -> str:
-        """See `Tx`."""
-        return text
-
-    def row(self, run_id: str) -> Record | None:
-        """See `Tx`."""
-        row = self.connection.execute(
-            "SELECT r.plan_id, r.status, r.decision_id, p.priority, p.ending, p.wanted, r.started_at FROM wf_run r"
-            " LEFT JOIN wf_progress p USING (run_id) WHERE r.run_id = ?",
-            (run_id,),
-        ).fetchone()
-        if row is None:
-            return None
-        plan = approvals.stored_plan(self.connection, row[0])
-        event = records.get(self.connection, plan.get("event_id", ""))
-        return {
-            "plan": plan, "event": event, "status": row[1], "decision_id": row[2],
-            "priority": 5 if row[3] is None else row[3], "ending": row[4], "wanted": row[5], "started_at": row[6],
-        }  # fmt: skip
-
-    def stand(
-        self, run: Active, status: str, *, wake_at: str | None = None, wait_s: float | None = None,
-        finished: str | None = None,
-    ) -> None:  # fmt: skip
-        """See `Tx`."""
-        sql = "UPDATE wf_run SET status = ?, finished_at = ? WHERE run_id = ?"
-        self.connection.execute(sql, (status, finished, run.run_id))
-        self.connection.execute(
-            "INSERT INTO wf_progress(run_id, workflow, priority, wake_at, wait_s, ending) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (run_id) DO UPDATE SET wake_at = excluded.wake_at, wait_s = excluded.wait_s,"
-            " ending = excluded.ending",
-            (
-                run.run_id, run.plan["workflow"], run.priority, wake_at, wait_s,
-                dumps(run.ending) if run.ending else None,
-            ),
-        )  # fmt: skip
-
-
-class Local:
-    """The journal in the state: runs are held by locks that the kernel frees."""
-
-    def __init__(self, state: State):
-        self._state = state
-        connection = state.another()
-        # What a run rests on is on the disk before it goes on, power cut or not.
-        connection.execute("PRAGMA synchronous = FULL")
-        self._own = State(state.path, connection, mode="write", dry_run=False, key=None, held=None)
-        self._connection = connection
-        self._version = -1
-        self._remembered = rights.Remembered()
-
-    @property
-    def path(self) -> Any:
-        """Where the state is."""
-        return self._state.path
-
-    @contextmanager
-    def transaction(self) -> Iterator[LocalTx]:
-        """See `Journal`."""
-        with self._own.write() as tx:
-            yield LocalTx(tx, self._remembered)
-
-    def has_changed(self) -> bool:
-        """See `Journal`."""
-        found = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-        before, self._version = self._version, found
-        return found != before
-
-    def hold(self, run_id: str) -> tuple[int, int] | None:
-        """See `Journal`."""
-        descriptor = leases.take(self._state.path, run_id)
-        return None if descriptor is None else (descriptor, 0)
-
-    def release(self, run: Active) -> None:
-        """See `Journal`."""
-        if run.status not in ("running", "compensating"):  # none of its steps is being done
-            leases.forget(self._state.path, run.run_id)
-        os.close(run.lease)
-
-    def is_held(self, run: Active) -> bool:
-        """See `Journal`."""
-        return True
-
-    def sibling(self) -> State:
-        """See `Journal`."""
-        return self._state.sibling()
-
-    def wishes(self) -> dict[str, str]:
-        """See `Journal`."""
-        with self._own.read() as tx:
-            return dict(tx.execute("SELECT run_id, wanted FROM wf_progress WHERE wanted IS NOT NULL").fetchall())
-
-    def close(self) -> None:
-        """See `Journal`."""
-        self._connection.close()
-
-
-# -- the same for every journal ----------------------------------------------------------------------------------------
 
 
 def load(tx: Tx, run_id: str, lease: int, token: int, now: datetime) -> Active | None:

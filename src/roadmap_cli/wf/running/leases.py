@@ -8,35 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-from roadmap_cli.core.errors import TryLater
-
-_TRY_EVERY_S = 0.05
-
-
-@contextmanager
-def hold(state: Path, run_id: str, wait_s: float) -> Iterator[int]:
-    """Hold a run for the time of the block; gives a descriptor to hand down to its programs.
-
-    Raises TryLater if somebody else holds it for longer than `wait_s`. The file goes with `forget`.
-    """
-    deadline = time.monotonic() + wait_s
-    while (descriptor := take(state, run_id)) is None:
-        if time.monotonic() >= deadline:
-            raise TryLater(
-                f"run {run_id!r} is being worked on by another process, or a program one of its steps left behind",
-                hint="run it again later, or wait longer with --wait SECONDS",
-                code="run_busy",
-            )
-        time.sleep(_TRY_EVERY_S)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def take(state: Path, run_id: str) -> int | None:

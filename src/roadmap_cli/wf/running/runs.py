@@ -18,8 +18,8 @@ from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.measures import costs
-from roadmap_cli.wf.planning import planner
-from roadmap_cli.wf.running import graph, journal, life, plans, values
+from roadmap_cli.wf.planning import keeping
+from roadmap_cli.wf.running import graph, journal, life, local, plans, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.graph import UNDO, Active, Unit
 from roadmap_cli.wf.running.life import retry_after as retry_after
@@ -42,7 +42,7 @@ def identity(plan_id: str) -> str:
 
 def standing(tx: Connection, plan_id: str, at: datetime) -> tuple[str, Record]:
     """What may be done with a plan now (see `approvals.standing`), and the plan."""
-    plan = approvals.stored_plan(tx, plan_id)
+    plan = keeping.stored_plan(tx, plan_id)
     return approvals.standing(tx, plan, at)[0], plan
 
 
@@ -117,12 +117,12 @@ def _is_answered(tx: Connection, run_id: str, at: datetime) -> bool:
     ).fetchall()
     if not waiting:
         return False
-    kept = journal.LocalTx(tx)
+    kept = local.LocalTx(tx)
     run = journal.load(kept, run_id, -1, 0, at)
     return run is not None and any(_has_come(kept, run, name, cursor) for name, cursor in waiting)
 
 
-def _has_come(kept: journal.LocalTx, run: Active, name: str, cursor: int) -> bool:
+def _has_come(kept: local.LocalTx, run: Active, name: str, cursor: int) -> bool:
     place = life.where(run, name)
     spec = values.filled(place.step, run.lookup(place))["event"]
     return any(life.matches(spec, event, run, place) for _, event in kept.events(cursor))
@@ -133,10 +133,10 @@ def begin(scene: Scene, claim: Claim, *, is_shared: bool = False) -> bool:
 
     A plan whose approval holds no longer is left alone. Raises DataError for one that is not what its hash says.
     """
-    assert isinstance(scene.tx, journal.LocalTx)
+    assert isinstance(scene.tx, local.LocalTx)
     assert claim.plan_id is not None
     tx = scene.tx.connection
-    plan = approvals.stored_plan(tx, claim.plan_id)
+    plan = keeping.stored_plan(tx, claim.plan_id)
     verdict, approval = approvals.standing(tx, plan, scene.at)
     if verdict != "approved" or approval is None:
         return True
@@ -222,7 +222,7 @@ def wish(state: State, run_id: str, wanted: str, *, by: str, command: str, at: d
         else:
             if status == "paused" and wanted == "pause":
                 return str(status)
-            plan = approvals.stored_plan(tx, plan_id)
+            plan = keeping.stored_plan(tx, plan_id)
             tx.execute(
                 "INSERT INTO wf_progress(run_id, workflow, priority, wanted) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (run_id) DO UPDATE SET wanted = excluded.wanted",
@@ -250,8 +250,8 @@ def fork(state: State, run_id: str, step: str, *, by: str, command: str, at: dat
         row = tx.execute("SELECT plan_id FROM wf_run WHERE run_id = ?", (run_id,)).fetchone()
         if row is None:
             raise DataError(f"run {run_id!r} is not in this state", code="unknown_run")
-        plan = approvals.stored_plan(tx, row[0])
-        run = journal.load(journal.LocalTx(tx), run_id, -1, 0, at)
+        plan = keeping.stored_plan(tx, row[0])
+        run = journal.load(local.LocalTx(tx), run_id, -1, 0, at)
         names = [each["name"] for each in plan["steps"]]
         if step not in names:
             raise DataError(f"run {run_id!r} has no step {step!r}; it has {', '.join(names)}", code="unknown_step")
@@ -269,10 +269,10 @@ def fork(state: State, run_id: str, step: str, *, by: str, command: str, at: dat
         }  # fmt: skip
         found.pop("plan_hash")
         found["id"] = ""
-        digest = planner.plan_hash(found)
+        digest = keeping.plan_hash(found)
         found["id"] = content_id("wf.plan", plan_hash=digest)
         found["plan_hash"] = digest
-        kept = planner.keep(tx, found, command=command, at=at)
+        kept = keeping.keep(tx, found, command=command, at=at)
         log.append(
             tx, action="run.forked", user=f"user:{by}", resource=run_id, outcome="asked",
             why=f"{by} wants it done again from {step!r}", at=at, run_id=run_id, plan_id=kept["id"],
@@ -289,7 +289,7 @@ def _after(steps: Sequence[Record], step: str) -> set[str]:
     return found
 
 
-def _reuse(tx: journal.LocalTx, run: Active, spec: Record, before: Active) -> None:
+def _reuse(tx: local.LocalTx, run: Active, spec: Record, before: Active) -> None:
     """Give a forked run the outputs that its plan names."""
     for name in spec["reused"]:
         old = before.units[name]
@@ -304,7 +304,7 @@ def _reuse(tx: journal.LocalTx, run: Active, spec: Record, before: Active) -> No
                 journal.keep_outcome(tx, run, unit, {**journal.loads(row[0]), "duration_ms": 0})
 
 
-def _forked(tx: journal.LocalTx, spec: Record, at: datetime) -> Active:
+def _forked(tx: local.LocalTx, spec: Record, at: datetime) -> Active:
     """The run a plan was forked from. Raises DataError if its outputs are not what they were."""
     before = journal.load(tx, spec["run_id"], -1, 0, at)
     if before is None:

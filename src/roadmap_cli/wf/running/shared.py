@@ -1,17 +1,13 @@
 """The journal in Postgres: runs shared by many machines, each held by one of them under a lease with a fencing token.
 
-The rule kept here: a process touches a run only while the database says that it holds it, and says so in each
-transaction: every commit checks the token of each run it writes to. A process that cannot reach the database stops its
-work before anybody else may begin it.
+The rule kept here: every transaction begins by making sure that this process has its lease (see `membership`), and a
+run is held by one process at a time.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -24,23 +20,18 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import rights
 from roadmap_cli.wf.approving import tasks
-from roadmap_cli.wf.running import journal, leases, local
-from roadmap_cli.wf.running.acting import Acting
-from roadmap_cli.wf.running.engine import Claim, Engine
+from roadmap_cli.wf.running import journal, leases
+from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.graph import Active
-from roadmap_cli.wf.running.mirror import Mirror
-from roadmap_cli.wf.running.place import SCHEMA as SCHEMA
-from roadmap_cli.wf.running.place import Place, away, is_gone, prepare, process, processes
+from roadmap_cli.wf.running.homes import Homes
+from roadmap_cli.wf.running.membership import Membership
+from roadmap_cli.wf.running.place import Place, away, prepare
+from roadmap_cli.wf.running.remembered import Remembered
 
 if TYPE_CHECKING:
     import psycopg
 
-    from roadmap_cli.net.transport import Transport
 
-#: How long a lease lasts; how often it is renewed; when work stops if it could not be.
-LEASE_S = 30
-RENEW_S = 5.0
-LOST_S = 22.0
 #: Runs found at a time.
 FOUND = 64
 _GATES = ("wf_breaker", "wf_bucket")
@@ -80,7 +71,9 @@ class SharedTx:
 
     def log(self, **entry: Any) -> None:
         """See `journal.Tx`."""
-        self._send(entry["run_id"], log={**entry, "at": clock.stamp(entry["at"]), "machine": self._kept.machine})
+        self._send(
+            entry["run_id"], log={**entry, "at": clock.stamp(entry["at"]), "machine": self._kept.membership.machine}
+        )
 
     def decide(self, **decision: Any) -> str:
         """See `journal.Tx`."""
@@ -89,17 +82,23 @@ class SharedTx:
 
     def settle(self, decision_id: str, outcome: str, at: datetime) -> None:
         """See `journal.Tx`."""
-        run_id = self._kept.decisions[decision_id]
+        run_id = self._kept.homes.decisions[decision_id]
         self._send(run_id, settle={"decision_id": decision_id, "outcome": outcome, "at": clock.stamp(at)})
 
     def ask(self, **question: Any) -> Record:
         """See `journal.Tx`."""
-        found = self._kept.mirror_of(question["run_id"]).ask(question, tasks.ask)
+        found = self._kept.homes.of_run(question["run_id"]).ask(question, tasks.ask)
         sealed = self._kept.seal.close(journal.dumps(found), "task", found["id"])
         self._connection.execute(
             "INSERT INTO wf_task(task_id, home, run_id, body, status, expires_at)"
             " VALUES (%s, %s, %s, %s, 'waiting', %s) ON CONFLICT (task_id) DO NOTHING",
-            (found["id"], self._kept.homes[question["run_id"]], question["run_id"], sealed, found.get("expires_at")),
+            (
+                found["id"],
+                self._kept.homes.runs[question["run_id"]],
+                question["run_id"],
+                sealed,
+                found.get("expires_at"),
+            ),
         )
         times = {name: clock.stamp(question[name]) for name in ("at", "expires_at") if question.get(name)}
         self._send(question["run_id"], ask={**question, **times})
@@ -130,7 +129,7 @@ class SharedTx:
         """See `journal.Tx`."""
         if by := self._kept.denials.get(plan["id"]):
             return rights.Verdict(False, f"{by} denied the plan")
-        mirror = self._kept.mirror_of_plan(plan["id"])
+        mirror = self._kept.homes.of_plan(plan["id"])
         return self._kept.remembered.weighed_step(mirror.connection, plan, step, at)
 
     def event_cursor(self) -> int:
@@ -144,7 +143,7 @@ class SharedTx:
             "SELECT place, run_id, event_id, body FROM wf_event WHERE place > %s ORDER BY place", (cursor,)
         ).fetchall()
         for place, run_id, event_id, body in rows:
-            if run_id in self._kept.homes:
+            if run_id in self._kept.homes.runs:
                 yield place, journal.loads(self._kept.seal.open(body, "event", run_id, event_id))
 
     def sealed(self, text: str, *about: str) -> str:
@@ -164,7 +163,7 @@ class SharedTx:
         if row is None:
             return None
         bundle = journal.loads(self._kept.seal.open(row[0], "bundle", run_id))
-        self._kept.know(self._connection, run_id, row[6], bundle, row[2], row[8].isoformat())
+        self._kept.homes.know(self._connection, run_id, row[6], bundle, row[2], row[8].isoformat())
         if row[7]:
             self._kept.denials[bundle["plan"]["id"]] = row[7]
         ending = self._kept.seal.open(row[4], "ending", run_id) if row[4] else None
@@ -195,7 +194,8 @@ class SharedTx:
         for run_id, letters in self._letters.items():
             body = self._kept.seal.close(journal.dumps(letters), "letters", run_id)
             self.write(
-                "INSERT INTO wf_outbox(home, run_id, body) VALUES (?, ?, ?)", (self._kept.homes[run_id], run_id, body)
+                "INSERT INTO wf_outbox(home, run_id, body) VALUES (?, ?, ?)",
+                (self._kept.homes.runs[run_id], run_id, body),
             )
         with self._connection.cursor() as cursor:
             for sql, values in self._writes.items():
@@ -216,26 +216,16 @@ class Shared:
     """The journal in Postgres. Made on a state, which is this machine's own and lends its locks."""
 
     def __init__(self, state: State, place: Place, now: Clock):
-        self.machine = f"{socket.gethostname()[:60]}"
-        self.holder = ""
         self.now = now
         self.seal = place.seal
-        self.decisions: dict[str, str] = {}
         self.denials: dict[str, str] = {}
-        self.homes: dict[str, str] = {}
-        self.remembered = rights.Remembered()
+        self.homes = Homes(place.seal, now)
+        self.remembered = Remembered()
         self._state = state
         self._place = place
         self._connection: psycopg.Connection[Any] | None = None
-        self._mirrors: dict[str, Mirror] = {}
-        self._digests: dict[str, str] = {}
-        self._of_plan: dict[str, str] = {}
-        self._renewed = time.monotonic()
-        self._is_known = self._is_fenced = False
-        self._end = threading.Event()
         prepare(self.connection())
-        self._thread = threading.Thread(target=self._renew, name="wf-lease", daemon=True)
-        self._thread.start()
+        self.membership = Membership(place)
 
     def connection(self) -> psycopg.Connection[Any]:
         """The connection, made again if it was lost. Raises Unavailable."""
@@ -249,7 +239,7 @@ class Shared:
         connection = self.connection()
         try:
             with away(), connection.transaction():
-                self._check(connection)
+                self.membership.check(connection)
                 tx = SharedTx(self, connection)
                 yield tx
                 tx.flush()
@@ -258,53 +248,6 @@ class Shared:
                 connection.close()
             self._connection = None
             raise
-
-    def _check(self, connection: psycopg.Connection[Any]) -> None:
-        """Make sure that this process is not taken for dead, and will not be before the commit."""
-        if self._is_known:
-            row = connection.execute(
-                "SELECT 1 FROM wf_worker WHERE holder = %s AND NOT is_fenced FOR SHARE", (self.holder,)
-            ).fetchone()
-            if row is None:
-                self._is_fenced = True
-                raise Unavailable("this process was taken for dead, and its runs were taken up", code="lease_lost")
-
-    def _introduce(self, connection: psycopg.Connection[Any]) -> None:
-        """Let the others know of this process; under a new name if the old one was given up."""
-        if self._is_known and not self._is_fenced:
-            return
-        self.holder = f"{self.machine}/{processes()}/{process(os.getpid())}/{os.urandom(6).hex()}"
-        connection.execute(
-            "INSERT INTO wf_worker(holder, lease_until) VALUES (%s, now() + make_interval(secs => %s))",
-            (self.holder, LEASE_S),
-        )
-        self._renewed = time.monotonic()
-        self._is_known, self._is_fenced = True, False
-
-    def _renew(self) -> None:
-        """Renew the lease, on a connection of its own, until the end."""
-        connection: psycopg.Connection[Any] | None = None
-        while not self._end.wait(RENEW_S):
-            try:
-                before = time.monotonic()
-                if connection is None or connection.closed:
-                    connection = self._place.connect()
-                with away():
-                    found = connection.execute(
-                        "UPDATE wf_worker SET lease_until = now() + make_interval(secs => %s)"
-                        " WHERE holder = %s AND NOT is_fenced", (LEASE_S, self.holder),
-                    )  # fmt: skip
-                if found.rowcount == 1:
-                    self._renewed = before
-                elif self._is_known:
-                    self._is_fenced = True
-            except Unavailable:
-                if connection is not None:
-                    with suppress(Exception):
-                        connection.close()
-                connection = None
-        if connection is not None:
-            connection.close()
 
     def has_changed(self) -> bool:
         """See `journal.Journal`."""
@@ -316,41 +259,17 @@ class Shared:
             connection = self.connection()
             rows = connection.execute(
                 "SELECT run_id, plan_id, wanted, denied_by FROM wf_run WHERE holder = %s"
-                " AND (wanted IS NOT NULL OR denied_by IS NOT NULL)", (self.holder,),
+                " AND (wanted IS NOT NULL OR denied_by IS NOT NULL)", (self.membership.holder,),
             ).fetchall()  # fmt: skip
             self.denials |= {row[1]: row[3] for row in rows if row[3]}
-            sql = "SELECT is_fenced FROM wf_worker WHERE holder = %s"
-            if (found := connection.execute(sql, (self.holder,)).fetchone()) is not None and found[0]:
-                self._is_fenced = True
-            for home in self._mirrors:
-                self.refresh(connection, home)
+            self.membership.look(connection)
+            self.homes.refresh(connection)
             return {row[0]: row[2] for row in rows if row[2]}
-
-    def free(self) -> None:
-        """Let go of the runs of processes that are taken for dead: from now on they cannot commit anything."""
-        with away():
-            connection = self.connection()
-            rows = connection.execute(
-                "SELECT holder, lease_until < now() FROM wf_worker WHERE NOT is_fenced AND holder != %s", (self.holder,)
-            ).fetchall()
-            for holder, is_late in rows:
-                if not is_late and not is_gone(holder):
-                    continue
-                with connection.transaction():
-                    connection.execute(
-                        "UPDATE wf_worker SET is_fenced = true WHERE holder = %s AND (lease_until < now() OR %s)",
-                        (holder, not is_late),
-                    )
-                    connection.execute(
-                        "UPDATE wf_run SET holder = NULL WHERE holder = %s AND EXISTS"
-                        " (SELECT 1 FROM wf_worker WHERE holder = %s AND is_fenced)", (holder, holder),
-                    )  # fmt: skip
-            connection.execute("DELETE FROM wf_worker WHERE is_fenced AND lease_until < now() - interval '7 days'")
 
     def find(self, at: datetime, warn: Callable[[str], None], fresh: bool) -> list[Claim]:
         """What can be taken up now, the most urgent first: at most so many that others find something, too."""
-        self.free()
         with away():
+            self.membership.free_others(self.connection())
             rows = self.connection().execute(
                 "SELECT run_id, priority FROM wf_run r WHERE finished_at IS NULL AND holder IS NULL"
                 " AND status != 'paused' AND (status != 'waiting' OR wanted IS NOT NULL OR wake_at <= now()"
@@ -369,11 +288,11 @@ class Shared:
         if descriptor is None:
             return None
         connection = self.connection()
-        self._introduce(connection)
+        self.membership.introduce(connection)
         row = connection.execute(
             "UPDATE wf_run SET holder = %s, token = token + 1 WHERE run_id = (SELECT run_id FROM wf_run"
             " WHERE run_id = %s AND finished_at IS NULL AND holder IS NULL FOR UPDATE SKIP LOCKED)"
-            " RETURNING token, workflow, concurrency, status", (self.holder, run_id),
+            " RETURNING token, workflow, concurrency, status", (self.membership.holder, run_id),
         ).fetchone()  # fmt: skip
         if row is None:
             os.close(descriptor)
@@ -399,12 +318,12 @@ class Shared:
         with suppress(Unavailable), away():
             self.connection().execute(
                 "UPDATE wf_run SET holder = NULL WHERE run_id = %s AND holder = %s AND token = %s",
-                (run.run_id, self.holder, run.token),
+                (run.run_id, self.membership.holder, run.token),
             )
 
     def is_held(self, run: Active) -> bool:
         """See `journal.Journal`."""
-        return not self._is_fenced and time.monotonic() - self._renewed < LOST_S
+        return self.membership.is_alive
 
     def sibling(self) -> State:
         """See `journal.Journal`."""
@@ -412,74 +331,7 @@ class Shared:
 
     def close(self) -> None:
         """See `journal.Journal`."""
-        self._end.set()
-        self._thread.join(6)
+        self.membership.close()
         if self._connection is not None:
             self._connection.close()
-        for mirror in self._mirrors.values():
-            mirror.close()
-
-    # -- the home's rights ---------------------------------------------------------------------------------------------
-
-    def know(self, connection: Any, run_id: str, home: str, bundle: Record, decision_id: str, started_at: str) -> None:
-        """Have what is needed of a run: its home, its plan, what is said of that, and the home's rights."""
-        self.homes[run_id] = home
-        self.decisions[decision_id] = run_id
-        self._of_plan[bundle["plan"]["id"]] = home
-        self.refresh(connection, home)
-        self._mirrors[home].know(bundle["plan"], bundle["tables"], run_id, started_at)
-
-    def refresh(self, connection: Any, home: str) -> None:
-        """Have the home's rights as they are now."""
-        row = connection.execute("SELECT digest, body FROM wf_rights WHERE home = %s", (home,)).fetchone()
-        mirror = self._mirrors.get(home) or self._mirrors.setdefault(home, Mirror(self.now))
-        if row is not None and row[0] != self._digests.get(home):
-            mirror.take(journal.loads(self.seal.open(row[1], "rights", home)))
-            self._digests[home] = row[0]
-
-    def mirror_of(self, run_id: str) -> Mirror:
-        """The rights of a run's home."""
-        return self._mirrors[self.homes[run_id]]
-
-    def mirror_of_plan(self, plan_id: str) -> Mirror:
-        """The rights of a plan's home, as they are now."""
-        home = self._of_plan[plan_id]
-        return self._mirrors[home]
-
-
-@contextmanager
-def opened(state: State, text: str, settings: local.Settings, transport: Callable[[], Transport]) -> Iterator[Engine]:
-    """An engine on the shared database that `text` names (see `Place`).
-
-    What this state has approved is given to it; what was done of it is drawn in here. Raises ConfigError, Unavailable.
-    """
-    from roadmap_cli.wf.running.exchange import Exchange
-
-    place = Place(text)
-    done: Callable[[str, int, int], None] = lambda outcome, received, sent: None  # noqa: E731
-    if not place.is_local:
-        bare = f"postgresql://{place.host}:{place.port}/"
-        _, done = transport().admit(
-            place.host, place.port, method="POSTGRES", url=bare, purpose="workflow", kinds=("wf.plan",)
-        )
-    kept = Shared(state, place, settings.now)
-    exchange = Exchange(state, kept, settings.command, settings.now)
-    acting = Acting(state.sibling, state.path, settings.environ, settings.command, settings.now)
-
-    def find(at: datetime, warn: Callable[[str], None], fresh: bool) -> list[Claim]:
-        engine.tell(exchange.both_ways(warn, fresh))
-        return kept.find(at, warn, fresh)
-
-    engine = Engine(
-        kept, acting, begin=lambda scene, claim: True, now=settings.now, command=settings.command, jobs=settings.jobs,
-        hold_s=settings.hold_s, find=find, publish=exchange.publish, is_greedy=False,
-    )  # fmt: skip
-    try:
-        yield engine
-    finally:
-        engine.stop()
-        with suppress(Unavailable):
-            exchange.draw()
-        engine.close()
-        acting.close()
-        done("done", 0, 0)
+        self.homes.close()

@@ -22,11 +22,10 @@ from typing import IO, Any
 
 from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import connections
+from roadmap_cli.wf.actions import MOST_OUTPUT, Stopped, connections, failed
 from roadmap_cli.wf.language import placeholders
 from roadmap_cli.wf.running import confinement
 
-MOST_OUTPUT = 1024 * 1024
 MOST_ERROR_TAIL = 4096
 _GRACE_S = 2.0
 _LOOK_EVERY_S = 0.1
@@ -36,10 +35,6 @@ _INHERITED_PREFIXES = ("ROADMAP_", "XDG_")
 #: Exit codes after which another try may succeed, and after which it cannot (see core.errors).
 _TRANSIENT = frozenset({69, 75})
 _PERMANENT = frozenset({2, 65, 66, 73, 78, 126, 127})
-
-
-class Stopped(BaseException):
-    """The run is to stop here and to be taken up again later. Not an Exception: nobody may count it as a failure."""
 
 
 @dataclass(slots=True)
@@ -66,7 +61,7 @@ def perform(
     try:
         outcome = _performed(step, lookup, directory, given, around)
     except (DataError, Unavailable) as error:
-        outcome = _failed("permanent", error.message)
+        outcome = failed("permanent", error.message)
     kept: Record = connections.redacted(outcome, around.secrets)
     kept["duration_ms"] = round((time.monotonic() - began) * 1000)
     return kept
@@ -83,7 +78,7 @@ def _performed(
     command = ["/bin/sh", "-c", step["shell"]] if step["action"] == "shell" else _arguments(step["command"], lookup)
     program = shutil.which(command[0], path=environ.get("PATH")) if "/" not in command[0] else command[0]
     if program is None:
-        return _failed("permanent", f"there is no program {command[0]!r}", exit_code=127)
+        return failed("permanent", f"there is no program {command[0]!r}", exit_code=127)
     stdin = b""
     if "input" in step:
         stdin = placeholders.as_text(placeholders.filled(step["input"], lookup)).encode()
@@ -91,7 +86,7 @@ def _performed(
     try:
         child = _Child(shown.argv, stdin, directory, environ, (around.lease, *shown.descriptors))
     except OSError as error:
-        return _failed(
+        return failed(
             "permanent", f"{command[0]!r} cannot be run: {(error.strerror or str(error)).lower()}", exit_code=126
         )
     finally:
@@ -105,12 +100,12 @@ def _outcome(step: Record, child: _Child, problem: str | None, secrets: Sequence
     is_cut = len(child.errors) >= MOST_ERROR_TAIL
     tail = connections.redacted_tail(child.errors.decode(errors="replace"), secrets, is_cut=is_cut)
     if problem == "timeout":
-        return _failed("transient", f"not done after {step['timeout_s']:g} s", error_tail=tail)
+        return failed("transient", f"not done after {step['timeout_s']:g} s", error_tail=tail)
     if problem == "output":
-        return _failed("permanent", f"more than {MOST_OUTPUT} bytes of output", error_tail=tail)
+        return failed("permanent", f"more than {MOST_OUTPUT} bytes of output", error_tail=tail)
     code = child.code
     if code < 0:
-        return _failed("transient", f"ended by signal {-code}", exit_code=128 - code, error_tail=tail)
+        return failed("transient", f"ended by signal {-code}", exit_code=128 - code, error_tail=tail)
     if code:
         failure = "transient" if code in _TRANSIENT else "permanent" if code in _PERMANENT else "unknown"
         told = tail.strip().split("\n")
@@ -118,11 +113,11 @@ def _outcome(step: Record, child: _Child, problem: str | None, secrets: Sequence
             told.pop()
         last = told[-1][:200]
         reason = f"ended with exit code {code}" + (f": {last}" if last else "")
-        return _failed(failure, reason, exit_code=code, error_tail=tail)
+        return failed(failure, reason, exit_code=code, error_tail=tail)
     try:
         output = _read_output(child.output, step["output"])
     except DataError as error:
-        return _failed("permanent", error.message, exit_code=0, error_tail=tail)
+        return failed("permanent", error.message, exit_code=0, error_tail=tail)
     return {"status": "succeeded", "exit_code": 0, "output": output}
 
 
@@ -150,15 +145,6 @@ def _read_output(data: bytes, sort: str) -> Any:
     if not values and sort == "json":
         raise DataError("the output is not JSON: it is empty", hint="with 'output: records' that is an empty list")
     return values
-
-
-def _failed(failure: str, reason: str, **more: Any) -> Record:
-    return {
-        "status": "failed",
-        "failure": failure,
-        "reason": reason,
-        **{key: each for key, each in more.items() if each != ""},
-    }
 
 
 def _unchanged(pinned: Record) -> None:

@@ -112,6 +112,20 @@ def webhook(name: str) -> Webhook:
     return found  # type: ignore[no-any-return]
 
 
+def reader(name: str) -> Webhook:
+    """The module that reads again what a source of a sort gave, sent or followed."""
+    found: Any = import_module(f"{__name__}.{(WEBHOOKS | FOLLOWED)[name]}")
+    return found  # type: ignore[no-any-return]
+
+
+def read_body(source: str, body: bytes, at: datetime) -> list[Record]:
+    """The events in one delivery of a source that needs no headers (``alertmanager``, ``grafana``, ``jsonl`` …).
+
+    All of a body is read before any of it is used: a delivery is taken whole or refused whole. Raises DataError.
+    """
+    return webhook(source).read(body, {}, at)
+
+
 def followed(setting: Setting, access: Access) -> Followed:
     """The follower of a source."""
     module: Any = import_module(f"{__name__}.{FOLLOWED[setting.reader]}")

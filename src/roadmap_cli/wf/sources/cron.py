@@ -18,7 +18,7 @@ from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf import events
 from roadmap_cli.wf.sources import Access, Found, pause
-from roadmap_cli.wf.sources.settings import Setting
+from roadmap_cli.wf.sources.settings import Schedule, Setting
 
 if TYPE_CHECKING:
     from roadmap_cli.wf.language.templates import Template
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 MOST_MISSED = 1000
 #: A position further in the future than this was made by a wrong clock.
 _AHEAD = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A cron expression of five fields, with the name of what it is for."""
-
-    name: str
-    expression: str
 
 
 def follow(setting: Setting, access: Access) -> Follower:

@@ -28,15 +28,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from roadmap_cli.core.errors import ConfigError, InputMissing
-from roadmap_cli.wf.listening import proofs
-from roadmap_cli.wf.sources import FOLLOWED, NAMES, WEBHOOKS
-
-if TYPE_CHECKING:
-    from roadmap_cli.wf.sources.cron import Schedule
+from roadmap_cli.wf.sources import FOLLOWED, NAMES, WEBHOOKS, proofs
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,200}\Z")
@@ -50,6 +46,14 @@ _TEXTS = (
     "hmac_timestamp_header", "hmac_joint",
 )  # fmt: skip
 _FLAGS = ("from_start", "open")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A cron expression of five fields, with the name of what it is for."""
+
+    name: str
+    expression: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from roadmap_cli.core.errors import CannotCreate, ConfigError, InputMissing, Roa
 from roadmap_cli.net import audit, permissions
 from roadmap_cli.net.transport import Transport
 from roadmap_cli.slm.sync import segment
-from roadmap_cli.slm.sync.remotes import credentials, place
+from roadmap_cli.slm.sync.remotes import credentials, opening, place
 from roadmap_cli.slm.sync.remotes.folder import Folder
 from roadmap_cli.slm.sync.remotes.place import Missing, Remote
 from roadmap_cli.slm.sync.remotes.rclone import Rclone
@@ -268,4 +268,4 @@ def test_a_password_is_not_sent_in_plain_text(transport, state):
     remote = Remote("r", "http://dav.example.org/x")
     environ = {"ROADMAP_WEBDAV_USER": "me", "ROADMAP_WEBDAV_PASSWORD": "secret"}
     with pytest.raises(ConfigError, match="plain text"):
-        place.opened(remote, transport=transport, state=state, now=lambda: AT, command="x", environ=environ)
+        opening.opened(remote, transport=transport, state=state, now=lambda: AT, command="x", environ=environ)

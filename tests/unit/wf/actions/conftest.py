@@ -21,8 +21,9 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import actions
 from roadmap_cli.wf.actions import once
-from roadmap_cli.wf.language import loading, placeholders, yamlfile
+from roadmap_cli.wf.language import placeholders, reading, services, yamlfile
 from roadmap_cli.wf.measures import costs
+from roadmap_cli.wf.running import performing
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -137,8 +138,8 @@ def read(action: str, text: str | Record) -> tuple[Record, list[Any]]:
     """The spec of an action as a template has it, and the faults found."""
     data = text if isinstance(text, str) else yaml.safe_dump(text)
     document = yamlfile.read(data.encode(), "template.yaml")
-    reader = loading._Reader(document)
-    return actions.module(action).read(reader, document.value, ()), reader.findings
+    reader = reading.Reader(document)
+    return services.module(action).read(reader, document.value, ()), reader.findings
 
 
 @dataclass
@@ -197,7 +198,7 @@ class Act:
             key=key or f"key{self.count}", command="wf-run", now=lambda: NOW, stop=self.stop,
             scope=self.scope if scope is None else scope,
         )  # fmt: skip
-        found = actions.perform(step, context)
+        found = performing.perform(step, context)
         assert found["status"] in ("succeeded", "failed")
         assert found["duration_ms"] >= 0
         return found

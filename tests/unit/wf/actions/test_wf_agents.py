@@ -19,8 +19,10 @@ from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.models import budget
 from roadmap_cli.state import records
-from roadmap_cli.wf import actions
-from roadmap_cli.wf.agents import causes, logs, models, reports, roles, seen, tasks, wording
+from roadmap_cli.wf.agents import causes, logs, models, reports, seen, wording
+from roadmap_cli.wf.language import roles, services
+from roadmap_cli.wf.language.services import tasks
+from roadmap_cli.wf.language.templates import SERVICES
 from roadmap_cli.why import decisions
 
 from .conftest import NOW, Act, audited, read
@@ -538,7 +540,7 @@ def test_no_word_of_the_spec_reaches_beyond_its_task(act: Act) -> None:
 
 @profile(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
-    st.sampled_from(sorted(actions.MODULES)),
+    st.sampled_from(sorted(SERVICES)),
     st.dictionaries(
         st.sampled_from(
             [
@@ -593,13 +595,13 @@ def test_no_word_of_the_spec_reaches_beyond_its_task(act: Act) -> None:
     | JSON,
 )
 def test_any_action_in_a_template_is_read_or_faulted(name: str, value: Any) -> None:
-    from roadmap_cli.wf.language import loading
+    from roadmap_cli.wf.language import reading
     from roadmap_cli.wf.language.yamlfile import Document
 
     for task in ("", *(tasks.TASKS if name == "agent" and isinstance(value, dict) else ())):
         given = {**value, "task": task} if task else value
-        reader = loading._Reader(Document("x", given, {}))
-        module = actions.module(name)
+        reader = reading.Reader(Document("x", given, {}))
+        module = services.module(name)
         spec = module.read(reader, given, ())
         if reader.findings:
             continue

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from roadmap_cli.net import permissions
-from roadmap_cli.wf.running.steps import Stopped
+from roadmap_cli.wf.actions import Stopped
 
 from .conftest import NOW, Act, Server, audited, read
 

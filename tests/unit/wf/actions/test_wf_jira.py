@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.wf.actions import jira_api, jql
+from roadmap_cli.wf.actions import jira
+from roadmap_cli.wf.language.services import jql
 
 from .conftest import Act, Asked, Server, read
 
@@ -85,7 +86,7 @@ def site(server: Server, act: Act, settings: Callable[[str], None], monkeypatch:
         '[secret.jira]\nenv = "JIRA"\nhosts = ["127.0.0.1"]\n'
     )
     act.environ["JIRA"] = "jira-token"
-    monkeypatch.setattr(jira_api, "_LAG_S", 0.01)
+    monkeypatch.setattr(jira, "_LAG_S", 0.01)
     return Site(server)
 
 
@@ -106,10 +107,10 @@ def test_an_issue_from_birth_to_done(act: Act, site: Site) -> None:
     assert fields["summary"] == "disk of db 1 is full"
     assert fields["labels"] == ["incident", "roadmap-k"]
     assert (fields["priority"], fields["issuetype"]) == ({"name": "High"}, {"name": "Task"})
-    assert jira_api.plain(fields["description"]) == "a\n\nb\nc"
+    assert jira.plain(fields["description"]) == "a\n\nb\nc"
     values = {"steps": {"make": {"output": found["output"]}}}
     act("jira", {"do": "comment", "issue": "${steps.make.output.issue}", "text": "looking"}, values=values, **DO)
-    assert jira_api.plain(site.comments["OPS-1"][0]["body"]) == "looking"
+    assert jira.plain(site.comments["OPS-1"][0]["body"]) == "looking"
     moved = act("jira", {"do": "transition", "issue": "OPS-1", "to": "in progress"}, **DO)
     assert moved["output"] == {"issue": "OPS-1", "status": "In Progress"}
     found = act("jira", {"do": "get", "issue": "OPS-1"}, **LOOK)
@@ -205,8 +206,8 @@ def test_wrong_token_and_missing_issue(act: Act, site: Site) -> None:
 
 @given(st.text())
 def test_a_document_says_what_the_text_said(text: str) -> None:
-    found = jira_api.document(text)
-    assert jira_api.plain(found) == text.replace("\r\n", "\n")
+    found = jira.document(text)
+    assert jira.plain(found) == text.replace("\r\n", "\n")
     assert json.loads(json.dumps(found)) == found
 
 
@@ -217,7 +218,7 @@ def test_a_document_says_what_the_text_said(text: str) -> None:
     )
 )
 def test_any_document_is_read(value: Any) -> None:
-    assert isinstance(jira_api.plain(value), str)
+    assert isinstance(jira.plain(value), str)
 
 
 @given(st.text(max_size=80) | st.text(alphabet="ab()\"'\\: =oOrRdDeEbByY", max_size=60), st.text())

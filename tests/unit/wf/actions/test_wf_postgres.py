@@ -139,7 +139,7 @@ def test_long_queries_end(act: Act, shop: Any) -> None:
 
 
 def test_asked_to_stop_it_stops(act: Act, shop: Any) -> None:
-    from roadmap_cli.wf.running.steps import Stopped
+    from roadmap_cli.wf.actions import Stopped
 
     threading.Timer(0.2, act.stop.set).start()
     began = time.monotonic()

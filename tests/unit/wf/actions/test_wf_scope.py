@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import ConfigError, DataError
-from roadmap_cli.wf.actions import connections, scope
+from roadmap_cli.wf.actions import connections
+from roadmap_cli.wf.language import scope
 from roadmap_cli.wf.rights import scope as rights_scope
 
 from .conftest import Act

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadmap_cli.wf.actions import slack_api
+from roadmap_cli.wf.actions import slack
 
 from .conftest import Act, Asked, Server, read
 
@@ -91,13 +91,13 @@ def test_values_are_text(act: Act, workspace: Workspace, evil: str) -> None:
     [sent] = workspace.messages
     assert "<" not in sent["text"]
     assert ">" not in sent["text"]
-    assert sent["text"] == "alert: " + slack_api.escaped(evil)
+    assert sent["text"] == "alert: " + slack.escaped(evil)
     assert (sent["parse"], sent["link_names"], sent["unfurl_links"]) == ("none", "false", "false")
 
 
 @given(st.text())
 def test_escaping_is_undone_by_what_slack_does(text: str) -> None:
-    escaped = slack_api.escaped(text)
+    escaped = slack.escaped(text)
     assert not set("<>") & set(escaped)
     assert escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.state import records
-from roadmap_cli.wf.actions import databases, statements
-from roadmap_cli.wf.running.steps import Stopped
+from roadmap_cli.wf.actions import Stopped, sqlite
+from roadmap_cli.wf.language.services import statements
 
 from .conftest import NOW, Act, audited, read
 
@@ -108,11 +108,11 @@ def test_writing_is_refused_by_the_database_itself(act: Act, orders: Path, monke
     ):  # fmt: skip
         monkeypatch.setattr(statements, "parsed", lambda text: statements.Statement(((text, None),), False))
         step = {"database": "orders", "query": query, "parameters": {}, "most_rows": 10, "change": False}
-        from roadmap_cli.wf import actions
+        from roadmap_cli.wf.running import performing
 
         context = _context(act, ("database:orders",))
         planned = {"name": "x", "action": "sql", "role": "data", "effects": ["read"], "timeout_s": 5.0, "sql": step}
-        found = actions.perform(planned, context)
+        found = performing.perform(planned, context)
         assert (found["status"], found["failure"]) == ("failed", "permanent"), query
     monkeypatch.undo()
     assert act("sql", {"database": "orders", "query": "SELECT count(*) AS n FROM orders"}, **READ)["output"][
@@ -195,14 +195,14 @@ def test_a_locked_database_is_transient(
     act: Act, orders: Path, settings: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings(f'[database.orders]\nfile = "{orders}"\nchanges = true\n')
-    opened = databases._opened
+    opened = sqlite.opened
 
     def impatient(*given: Any) -> Any:
         found = opened(*given)
         found.execute("PRAGMA busy_timeout = 50")
         return found
 
-    monkeypatch.setattr(databases, "_opened", impatient)
+    monkeypatch.setattr(sqlite, "opened", impatient)
     other = sqlite3.connect(orders, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     found = act("sql", {"database": "orders", "query": "DELETE FROM orders WHERE id = 1", "change": True}, **CHANGE)

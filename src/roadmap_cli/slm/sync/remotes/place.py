@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from roadmap_cli.core.errors import ConfigError, DataError, UsageError
-
-if TYPE_CHECKING:
-    from roadmap_cli.net.transport import Transport
-    from roadmap_cli.state.store import State
+from roadmap_cli.core.errors import DataError, UsageError
 
 PURPOSE = "sync"
 
@@ -114,35 +110,3 @@ def rclone_host(url: str) -> str:
     """The word that stands for an rclone remote in a permission."""
     name = url.split(":", 2)[1].lower()
     return "rclone-" + re.sub(r"[^a-z0-9_.-]", "-", name).rstrip("-.")
-
-
-def opened(
-    remote: Remote, *, transport: Transport, state: State, now: Any, command: str, environ: Mapping[str, str]
-) -> Place:
-    """The place of a remote, ready for use. Raises ConfigError if something it needs is missing."""
-    from roadmap_cli.slm.sync.remotes import credentials
-
-    if remote.type == "folder":
-        from roadmap_cli.slm.sync.remotes.folder import Folder
-
-        return Folder(remote.url, state=state, now=now, command=command)
-    if remote.type == "rclone":
-        from roadmap_cli.slm.sync.remotes.rclone import Rclone
-
-        return Rclone(remote.url, transport=transport, environ=environ)
-    address = web_address(remote)
-    found = credentials.read(remote, environ)
-    local = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
-    if found and remote.type == "webdav" and address.startswith("http:") and not local:
-        raise ConfigError(
-            f"a password would go to {urlsplit(address).hostname!r} in plain text", hint="use an https:// address"
-        )
-    if remote.type == "webdav":
-        from roadmap_cli.slm.sync.remotes.webdav import WebDav
-
-        return WebDav(address, found, transport)
-    from roadmap_cli.slm.sync.remotes.s3 import S3
-
-    return S3(
-        address, remote.options.get("region", "us-east-1"), found, transport, now, bool(remote.options.get("endpoint"))
-    )

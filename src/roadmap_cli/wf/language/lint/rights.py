@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from roadmap_cli.wf.language import roles, services
 from roadmap_cli.wf.language.lint.structure import deeds, fault
-from roadmap_cli.wf.language.templates import EFFECT_RISK, ROLE_EFFECTS, SERVICES, Finding, Template
-from roadmap_cli.wf.planning import services
+from roadmap_cli.wf.language.templates import EFFECT_RISK, SERVICES, Finding, Template
 
 #: Effects that should be undone when the run fails later.
 _UNDONE = frozenset({"change", "access", "money"})
@@ -18,8 +18,8 @@ def findings(template: Template) -> Iterator[Finding]:
     for at, step, deed, way in deeds(template):
         who = f"step {step.name!r}" if deed is step else f"the compensation of step {step.name!r}"
         for effect in deed.effects:
-            if effect in EFFECT_RISK and deed.role in ROLE_EFFECTS and effect not in ROLE_EFFECTS[deed.role]:
-                allowed = ", ".join(sorted(ROLE_EFFECTS[deed.role])) or "nothing"
+            if effect in EFFECT_RISK and deed.role in roles.EFFECTS and effect not in roles.EFFECTS[deed.role]:
+                allowed = ", ".join(sorted(roles.EFFECTS[deed.role])) or "nothing"
                 message = f"role {deed.role!r} may not have effect {effect!r}; it may: {allowed}"
                 yield fault(template, (*way, "effects"), "role_exceeded", message)
         if deed.action in SERVICES and deed.spec:
@@ -27,7 +27,7 @@ def findings(template: Template) -> Iterator[Finding]:
                 if not set(choices) & set(deed.effects):
                     message = f"{who} is {deed.action!r} and does not declare effect {' or '.join(map(repr, choices))}"
                     yield fault(template, (*way, "effects"), "effect_unsaid", message)
-            if deed.role in ROLE_EFFECTS and (problem := services.tool_problem(deed.role, deed.action, deed.spec)):
+            if deed.role in roles.EFFECTS and (problem := roles.lacking(deed.role, deed.action, dict(deed.spec))):
                 yield fault(template, (*way, "role"), "no_tool", f"{who}: {problem}")
         if deed.action == "shell":
             message = f"{who} is shell text: its effects are only what the template says they are"

@@ -1,4 +1,4 @@
-"""The roles: which actions each has as tools, and which tasks it can be given.
+"""The roles: which effects each may have, which actions it has as tools, and which tasks it can be given.
 
 The rule kept here: what a role has no tool for it does not do, whoever asks. Communication alone speaks to people;
 data only reads; the orchestrator touches nothing outside and says only who is next.
@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
-#: The actions of each role; an action with ``:WORD`` only where its spec says so (see `_word`).
+#: The effects each role may have. The orchestrator only waits, asks and hands on.
+EFFECTS: Mapping[str, frozenset[str]] = {
+    "orchestrator": frozenset(),
+    "communication": frozenset({"read", "network", "message"}),
+    "data": frozenset({"read", "network"}),
+    "analysis": frozenset({"read"}),
+    "documentation": frozenset({"read", "write"}),
+    "operations": frozenset({"read", "write", "network", "change", "delete", "access", "money"}),
+}
+#: The actions of each role; an action with ``:WORD`` only where its spec says so (see `word`).
 TOOLS: Mapping[str, frozenset[str]] = {
     "orchestrator": frozenset({"agent:plan_next", "agent:classify"}),
     "communication": frozenset(
@@ -45,9 +54,16 @@ def word(action: str, spec: Record) -> str:
     return action
 
 
+def lacking(role: str, action: str, spec: Record) -> str | None:
+    """Why a role cannot do what a step asks of it, or None if it has the tool."""
+    asked = word(action, spec)
+    if asked in TOOLS.get(role, frozenset()):
+        return None
+    who = ", ".join(sorted(each for each, tools in TOOLS.items() if asked in tools)) or "nobody"
+    return f"role {role!r} has no tool {asked!r}; who has: {who}"
+
+
 def refuse_tool(role: str, action: str, spec: Record) -> None:
     """Raise DataError if a role has no tool for what a step asks of it."""
-    asked = word(action, spec)
-    if asked not in TOOLS.get(role, frozenset()):
-        who = ", ".join(sorted(each for each, tools in TOOLS.items() if asked in tools)) or "nobody"
-        raise DataError(f"role {role!r} has no tool {asked!r}; who has: {who}", code="no_tool")
+    if problem := lacking(role, action, spec):
+        raise DataError(problem, code="no_tool")

@@ -6,21 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.actions import reading
-from roadmap_cli.wf.agents import tasks
+from roadmap_cli.wf.language.services import fields, tasks
 
 if TYPE_CHECKING:
-    from roadmap_cli.wf.actions import Context
-    from roadmap_cli.wf.language.loading import _Reader as Reader
+    from roadmap_cli.wf.language.reading import Reader
     from roadmap_cli.wf.language.yamlfile import Way
-
-NAME = "agent"
 
 
 def read(reader: Reader, value: Any, way: Way) -> Record:
     """The task: ``task``, ``model`` if one may be asked, ``evidence`` (ids it may cite), and the fields of the task."""
     table = reader.table(value, way, (*tasks.every_field(), *tasks.COMMON), ("task",))
-    name = reading.choice(reader, table, way, "task", tuple(tasks.TASKS), "classify")
+    name = fields.choice(reader, table, way, "task", tuple(tasks.TASKS), "classify")
     task = tasks.TASKS.get(name)
     found: Record = {"task": name}
     if task is None:
@@ -30,7 +26,7 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
             reader.fault((*way, key), "unknown_field", f"task {name!r} takes no field {key!r}")
     reader.table({key: table.get(key) for key in task.needs}, way, task.needs, task.needs)
     if "model" in table:
-        found["model"] = reading.literal(reader, table, way, "model", "the template says which model is asked")
+        found["model"] = fields.literal(reader, table, way, "model", "the template says which model is asked")
     for key in task.fields:
         if key not in table:
             continue
@@ -47,13 +43,13 @@ def read(reader: Reader, value: Any, way: Way) -> Record:
 def _field(reader: Reader, table: dict[str, Any], way: Way, key: str, sort: str) -> Any:
     match sort:
         case "text":
-            return reading.text(reader, table, way, key)
+            return fields.text(reader, table, way, key)
         case "literal":
-            return reading.literal(reader, table, way, key, "it decides what the agent does")
+            return fields.literal(reader, table, way, key, "it decides what the agent does")
         case "name":
-            return reading.name(reader, table, way, key)
+            return fields.name(reader, table, way, key)
         case "texts":
-            return reading.one_or_more(reader, table, way, key)
+            return fields.one_or_more(reader, table, way, key)
         case "count":
             return int(reader.number(table, way, key, 1, 10_000, 20))
         case "ratio":
@@ -69,7 +65,7 @@ def _field(reader: Reader, table: dict[str, Any], way: Way, key: str, sort: str)
 
 def _queries(reader: Reader, value: Any, way: Way) -> list[Record]:
     """The queries a question may be answered with: each with words about it, and a statement that only reads."""
-    from roadmap_cli.wf.actions import sql
+    from roadmap_cli.wf.language.services import sql
 
     found: list[Record] = []
     for at, each in enumerate(reader.take({"queries": value}, way[:-1], "queries", list, [])):
@@ -86,7 +82,7 @@ def _queries(reader: Reader, value: Any, way: Way) -> list[Record]:
         )
         found.append(
             {
-                "name": reading.name(reader, table, place, "name"),
+                "name": fields.name(reader, table, place, "name"),
                 "about": reader.take(table, place, "about", str, ""),
                 "examples": list(reader.texts(table, place, "examples")),
                 "query": statement["query"],
@@ -102,7 +98,7 @@ def _parameter(reader: Reader, value: Any, way: Way) -> Record:
     table = reader.table(
         {"take": value} if isinstance(value, str) else value, way, ("take", "of", "default"), ("take",)
     )
-    take = reading.choice(reader, table, way, "take", tasks.TAKES, "words")
+    take = fields.choice(reader, table, way, "take", tasks.TAKES, "words")
     found: Record = {"take": take}
     if take == "one_of":
         found["of"] = list(reader.texts(table, way, "of"))
@@ -120,9 +116,9 @@ def settled(spec: Record) -> Record:
         if key not in spec:
             continue
         if sort == "text":
-            spec[key] = reading.plain(spec[key], f"{key!r}")
+            spec[key] = fields.plain(spec[key], f"{key!r}")
         elif sort == "texts":
-            spec[key] = reading.flat(spec[key], f"{key!r}")
+            spec[key] = fields.flat(spec[key], f"{key!r}")
         elif sort == "list" and not isinstance(spec[key], list):
             raise DataError(f"{key!r} is no list", code="bad_value")
     spec["files"] = [tasks.plain_path(each) for each in spec.get("files", [])]
@@ -147,10 +143,3 @@ def effects(spec: Record) -> list[tuple[str, ...]]:
     """Reading where it looks at files or a database, writing where it writes one; thinking has none."""
     found: list[tuple[str, ...]] = [("read",)] if spec.get("files") or spec.get("database") else []
     return [*found, *([("write",)] if spec.get("path") else [])]
-
-
-def perform(spec: Record, step: Record, context: Context) -> Record:
-    """Do the task. Output: that of the task, each claim with ids of its evidence."""
-    from roadmap_cli.wf.agents import desk
-
-    return desk.work(spec, step, context)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from roadmap_cli.core.errors import DataError
 
 #: The sorts of resources.
-SORTS = ("host", "database", "channel", "person", "project", "mailbox", "file", "run")
+SORTS = ("host", "database", "channel", "person", "project", "mailbox", "file", "run", "agent", "state")
 #: Sorts whose names are the same in any case; files and programs are not.
 CASELESS = frozenset({"host", "channel", "mailbox", "project", "database", "person"})
 

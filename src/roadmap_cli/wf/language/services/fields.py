@@ -11,7 +11,7 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.wf.language import placeholders
 
 if TYPE_CHECKING:
-    from roadmap_cli.wf.language.loading import _Reader as Reader
+    from roadmap_cli.wf.language.reading import Reader
     from roadmap_cli.wf.language.yamlfile import Way
 
 #: Names of connections and secrets in the user's ``connections.toml``.

@@ -1,39 +1,26 @@
-"""Doing one SQL statement on SQLite, on CSV files, or on Postgres.
+"""Doing one SQL statement on SQLite, or on CSV files as tables of it.
 
-The rule kept here: what only reads runs where the database itself lets nothing be changed and nothing else be read, for
-so long and so many rows; what changes rows does so once for its key, in one transaction with the note of the key.
+The rule kept here: what only reads runs where SQLite itself lets nothing be changed and nothing else be read.
 """
 
 from __future__ import annotations
 
 import csv
-import math
 import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from roadmap_cli.core import clock
 from roadmap_cli.core.errors import ConfigError, DataError, TryLater
 from roadmap_cli.core.records import Record
-from roadmap_cli.state import records
-from roadmap_cli.wf.actions import Context, once, sql, statements, succeeded
-from roadmap_cli.wf.actions import connections as known
+from roadmap_cli.wf.actions import Context
+from roadmap_cli.wf.actions.rows import NOTES, Question, taken
 from roadmap_cli.wf.actions.watching import watched
 
-if TYPE_CHECKING:
-    from roadmap_cli.wf.actions.statements import Statement
-
-#: Where the keys of changes are noted, in the database that is changed.
-NOTES = "roadmap_done"
-#: Most bytes of rows that are taken.
-MOST_BYTES = 900_000
 MOST_CSV = 64 * 1024 * 1024
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock
 _LOOKING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
@@ -44,85 +31,14 @@ _FORBIDDEN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One statement with its values and limits."""
-
-    statement: Statement
-    values: Record
-    most_rows: int
-    timeout_s: float
-    key: str
-    at: str
-
-
-def execute(spec: Record, step: Record, context: Context) -> Record:
-    """Do the statement of a step."""
-    statement = statements.parsed(spec["query"])
-    if statement.is_change != spec["change"]:
-        raise DataError("the query does not do what the template says it does", code="bad_change")
-    question = Question(
-        statement, spec["parameters"], spec["most_rows"], step["timeout_s"], context.key, clock.stamp(context.now())
-    )
-    digest = once.subject_hash("sql", {"query": spec["query"], "parameters": spec["parameters"]})
-    word = "changed" if spec["change"] else "read"
-    try:
-        output = ask(question, spec["database"], context)
-    except BaseException:
-        with context.state.write() as tx:
-            once.note(tx, context, step, f"sql.{word}", sql.resources(spec), "failed", "no answer", digest)
-        raise
-    seen = None
-    if not spec["change"]:
-        # What later steps claim of these rows cites this: when they were read, from where, by which statement.
-        from roadmap_cli.wf.agents.desk import evidence
-
-        at = context.now()
-        text = f"{output['rows_count']} rows of: {' '.join(spec['query'].split())[:300]}"
-        seen = evidence("row", spec["database"], text, at, at, key=context.key)
-        output["evidence_ids"] = [seen["id"]]
-    with context.state.write() as tx:
-        if seen:
-            records.put(tx, seen)
-        told = f"{output['rows_count']} rows"
-        once.note(tx, context, step, f"sql.{word}", sql.resources(spec), "done", told, digest)
-    return succeeded(output)
-
-
-def ask(question: Question, name: str, context: Context) -> Record:
-    """The rows, or how many were changed, of a database the user has named. Raises DataError, ConfigError, TryLater."""
-    connections = known.load(context.environ)
-    entry = connections.get("database", name)
-    given = [key for key in ("file", "files", "url") if key in entry]
-    if len(given) != 1:
-        raise ConfigError(f"[database.{name}] needs one of file, files and url", where=connections.place)
-    if question.statement.is_change and entry.get("changes") is not True:
-        raise ConfigError(
-            f"database {name!r} is not to be changed by workflows",
-            hint=f"write 'changes = true' into [database.{name}] if it may", code="not_permitted",
-        )  # fmt: skip
-    if given[0] == "url":
-        from roadmap_cli.wf.actions import postgres
-
-        return postgres.ask(question, name, connections, context)
-    tables = frozenset(connections.texts("database", name, "tables"))
-    ends_at = time.monotonic() + question.timeout_s
-    if given[0] == "file":
-        path = connections.path("database", name, "file")
-        return _on_sqlite(lambda: _opened(path, question.statement.is_change), question, tables, context, ends_at)
-    if question.statement.is_change:
-        raise ConfigError(f"database {name!r} is made of CSV files, which are only read", code="not_permitted")
-    paths = [known.expanded(each, context.environ) for each in connections.texts("database", name, "files")]
-    return _on_sqlite(lambda: from_csv(paths, ends_at), question, tables, context, ends_at)
-
-
-def _on_sqlite(
+def ask(
     connect: Callable[[], sqlite3.Connection],
     question: Question,
     tables: frozenset[str],
     context: Context,
     ends_at: float,
 ) -> Record:
+    """The rows, or how many were changed, of the database that `connect` gives; `tables` are all it may touch."""
     cancelled = threading.Event()
 
     def work() -> Record:
@@ -140,7 +56,8 @@ def _on_sqlite(
     return watched(work, timeout_s=question.timeout_s + 1, stop=context.stop, cancel=cancelled.set)
 
 
-def _opened(path: Path, is_change: bool) -> sqlite3.Connection:
+def opened(path: Path, is_change: bool) -> sqlite3.Connection:
+    """A database of a file, to be read only or to be changed. Raises ConfigError if it is not there."""
     if not path.is_file():
         raise ConfigError(f"there is no database {str(path)!r}", code="no_database")
     place = f"file:{quote(str(path))}?mode={'rw' if is_change else 'ro'}"
@@ -246,53 +163,6 @@ def _load_csv(connection: sqlite3.Connection, table: str, lines: Iterable[list[s
         f'INSERT INTO "{table}" VALUES ({marks})', ([each if each != "" else None for each in row] for row in held)
     )
     connection.execute("COMMIT")
-
-
-def taken(names: list[str], rows: Iterable[Any], most_rows: int) -> Record:
-    """The rows of an answer up to the limits of number and size; ``is_cut`` tells whether there were more."""
-    import orjson
-
-    columns = unique(names)
-    found: list[Record] = []
-    size, is_cut = 0, False
-    for row in rows:
-        told = {name: jsonable(value) for name, value in zip(columns, row, strict=True)}
-        size += len(orjson.dumps(told))
-        if len(found) == most_rows or size > MOST_BYTES:
-            is_cut = True
-            break
-        found.append(told)
-    return {"columns": columns, "rows": found, "rows_count": len(found), "is_cut": is_cut}
-
-
-def unique(names: list[str]) -> list[str]:
-    """The names of columns, a number behind those that were there before."""
-    found: list[str] = []
-    for name in names:
-        made, number = name, 2
-        while made in found:
-            made, number = f"{name}_{number}", number + 1
-        found.append(made)
-    return found
-
-
-def jsonable(value: Any) -> Any:
-    """A value of a database as JSON has it: times and decimals as text, bytes in base64."""
-    import base64
-
-    if value is None or isinstance(value, bool | str):
-        return value.encode(errors="replace").decode() if isinstance(value, str) else value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else str(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"base64": base64.b64encode(bytes(value)).decode()}
-    if isinstance(value, list | tuple):
-        return [jsonable(each) for each in value]
-    if isinstance(value, dict):
-        return {str(key): jsonable(each) for key, each in value.items()}
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _words(error: sqlite3.Error, timeout_s: float) -> Exception:

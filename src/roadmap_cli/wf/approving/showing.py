@@ -16,6 +16,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.language.templates import EFFECT_RISK
+from roadmap_cli.wf.planning import keeping
 from roadmap_cli.wf.rights import scope
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _COMPARED = ("role", "action", "effects", "command", "shell", "http", "sql", "sl
 
 def request(tx: Connection, plan_id: str, at: datetime) -> Record:
     """The wf.request for a plan: what it will do, in words, its risk, its code, and changes since the last approved."""
-    plan = approvals.stored_plan(tx, plan_id)
+    plan = keeping.stored_plan(tx, plan_id)
     status, last = approvals.standing(tx, plan, at)
     before = _before(tx, plan)
     found: Record = {

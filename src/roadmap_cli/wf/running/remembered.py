@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.rights import judging
+from roadmap_cli.wf import rights
+from roadmap_cli.wf.running import permission
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
@@ -34,7 +35,7 @@ class _Kept:
     mark: str
     since: str
     until: str
-    ground: judging.Ground
+    ground: permission.Ground
 
 
 class Remembered:
@@ -43,17 +44,17 @@ class Remembered:
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = {}
 
-    def weighed_step(self, tx: Connection, plan: Record, step: Record, at: datetime) -> judging.Verdict:
-        """What `judging.weighed_step` answers, to the letter."""
-        return judging.weighed_step(tx, plan, step, at, self._ground)
+    def weighed_step(self, tx: Connection, plan: Record, step: Record, at: datetime) -> rights.Verdict:
+        """What `permission.weighed_step` answers, to the letter."""
+        return permission.weighed_step(tx, plan, step, at, self._ground)
 
-    def _ground(self, tx: Connection, plan: Record, at: datetime) -> judging.Ground:
+    def _ground(self, tx: Connection, plan: Record, at: datetime) -> permission.Ground:
         now = clock.stamp(at)
         (mark,) = tx.execute("SELECT mark FROM wf_ground").fetchone()
         kept = self._kept.get(plan["plan_hash"])
         if kept is not None and kept.mark == mark and kept.since <= now < kept.until:
             return kept.ground
-        found = judging.ground(tx, plan, at)
+        found = permission.ground(tx, plan, at)
         if found.is_approved:  # else its run may have to begin first, which leaves no mark
             if len(self._kept) >= _MOST_PLANS:
                 self._kept.clear()
