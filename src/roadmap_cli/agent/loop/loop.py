@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +120,7 @@ class Loop:
         """Note that a record has reached the output."""
         self._session.diary.told(record)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Generator[Record, None, None]:
         """Run it, and yield what happens: started, steps, test results, suspicion, the fix, finished.
 
         Each record is in the state before it is yielded; call `told` once it has reached its place.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -254,9 +255,10 @@ def _one(ask: _Ask, goal: Goal) -> Iterator[Record]:
         loop = ask.loop(goal, run.state, progress)
         _say_first(run, loop)
         finished: Record = {}
-        for finished in loop.records():
-            yield finished
-            loop.told(finished)
+        with closing(loop.records()) as told:  # what it cannot store at its end is an error like any other
+            for finished in told:
+                yield finished
+                loop.told(finished)
     if loop.status not in SUCCESS:
         raise _ending(loop.status, loop.reason, loop.id, finished["candidate_count"])
     if loop.status == "fixed":
@@ -337,8 +339,9 @@ class _Job:
                 run.open_state() as state,
             ):
                 self.loop = self._ask.loop(self.goal, state, lambda phase, done, words: None)
-                for record in self.loop.records():
-                    self.told.put(record)
+                with closing(self.loop.records()) as told:
+                    for record in told:
+                        self.told.put(record)
             self.told.put(None)
         except BaseException as error:  # noqa: BLE001 - it is raised again where it is heard
             self.told.put(error)
