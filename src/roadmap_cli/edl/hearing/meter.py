@@ -73,6 +73,16 @@ class Meter:
         self.energy.extend((self._weights @ power / BLOCK).tolist())
         self._peaks(samples[:, :count])
 
+    def forget(self) -> None:
+        """Count from here on, with the memory of the filters as it is."""
+        del self.energy[:]
+        self._true_peak = self._sample_peak = 0.0
+
+    @property
+    def true_peak(self) -> float:
+        """The highest level at and between samples so far."""
+        return self._true_peak
+
     def read(self) -> Loudness:
         """Everything heard so far."""
         import numpy
@@ -131,6 +141,11 @@ def loudness(samples: Samples, rate: int = RATE) -> Loudness:
         stepped.step(sound[:, start : start + STEP])
         meter.take(stepped.spectrum, stepped.samples, stepped.count)
     return meter.read()
+
+
+def integrated(energy: Samples) -> float:
+    """Integrated loudness from the weighted mean square of each 100 ms (BS.1770-5)."""
+    return gated(_windows(energy, 4))
 
 
 def gated(power: Samples) -> float:
