@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def gated(power: Samples) -> float:
     return _lufs(float(numpy.mean(loud[loud > numpy.mean(loud) / 10])))
 
 
+@cache
 def k_response(size: int) -> Samples:
     """The K filter's response at the bins of a real transform of `size` samples, at 48 kHz (BS.1770-5, annex 1)."""
     import numpy

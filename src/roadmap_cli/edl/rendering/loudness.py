@@ -56,17 +56,15 @@ def levels(samples: Any, before: int = 0) -> Levels:
     """Measure stereo samples (n, 2) from `before` on, a multiple of `BEFORE`; what lies before only fills the filters."""
     import numpy
 
-    from roadmap_cli.edl.hearing.stream import Stepped
-
-    stepped, measure = Stepped(CHANNELS), meter.Meter(CHANNELS)
-    sound = numpy.ascontiguousarray(numpy.asarray(samples, numpy.float32).T)
-    for first in range(0, sound.shape[1], meter.STEP):
+    measure, length, past = meter.Meter(CHANNELS), len(samples), meter.SIZE - meter.STEP
+    sound = numpy.zeros((CHANNELS, past + -(-length // meter.STEP) * meter.STEP), numpy.float32)
+    sound[:, past : past + length] = samples.T
+    for first in range(0, length, meter.STEP):
         if first == before:
             measure.forget()
-        stepped.step(sound[:, first : first + meter.STEP])
-        measure.take(stepped.spectrum, stepped.samples, stepped.count)
-    whole = max(0, sound.shape[1] - before) // meter.BLOCK
-    return Levels(list(measure.energy)[:whole], measure.true_peak if sound.shape[1] > before else 0.0)
+        window = sound[:, first : first + meter.SIZE]
+        measure.take(numpy.fft.rfft(window), window[:, past:], min(meter.STEP, length - first))
+    return Levels(list(measure.energy)[: (length - before) // meter.BLOCK], measure.true_peak)
 
 
 def together(parts: Sequence[Levels]) -> Level:

@@ -66,8 +66,8 @@ def joined(sections: Sections, gain: float, limit: float | None) -> Joined:
     found = [keeping.facts(sections.place(name, "levels")) for name in between]
     unheard = [n for n, known in enumerate(found) if known is None]
     sections.decode(sorted({*missing, *unheard}))
-    _side_by_side(sections, missing, lambda some: _encode(sections, places, some, gain, limit))
-    for n, facts in _side_by_side(sections, unheard, lambda some: _hear(sections, places, some, gain, limit)):
+    _side_by_side(sections, missing, 1, lambda some: _encode(sections, places, some, gain, limit))
+    for n, facts in _side_by_side(sections, unheard, _AT_ONCE // 2, lambda some: _hear(sections, places, some, gain, limit)):
         keeping.write_facts(sections.place(between[n], "levels"), facts)
         found[n] = facts
     told = [facts for facts in found if facts]
@@ -87,11 +87,13 @@ def _between(keys: Sequence[str], n: int) -> str:
     return hashlib.sha256(records.canonical(beside)).hexdigest()
 
 
-def _side_by_side(sections: Sections, numbers: Sequence[int], work: Callable[[Sequence[int]], list[Any]]) -> list[Any]:
-    """Do some work on sections, a few at a time, by as many processes as there are jobs."""
+def _side_by_side(
+    sections: Sections, numbers: Sequence[int], least: int, work: Callable[[Sequence[int]], list[Any]]
+) -> list[Any]:
+    """Do some work on sections, a few at a time but at least so many, by as many processes as there are jobs."""
     if not numbers:
         return []
-    size = min(_AT_ONCE, -(-len(numbers) // sections.shop.jobs))
+    size = min(_AT_ONCE, max(least, -(-len(numbers) // sections.shop.jobs)))
     some = [numbers[n : n + size] for n in range(0, len(numbers), size)]
     with ThreadPoolExecutor(min(len(some), sections.shop.jobs), thread_name_prefix="sound") as pool:
         return [each for done in pool.map(work, some) for each in done]
@@ -172,15 +174,17 @@ def _hear(
         # The first frame of each run only fills the decoder's memory.
         alone = [next(heard)[FRAME:], next(heard)[FRAME:]] if n else []
         sound = next(heard)[FRAME + further - before :][: before + part.end - part.first]
-        first, _ = part.heard
-        there = sections.samples(n, first, part.end, gain, limit)
         seam = 0.0
         if n:
-            block = there[part.first - first - FRAME : part.first - first]
+            block = sections.samples(n, part.first - FRAME, part.first, gain, limit)
             errors = [float(numpy.square(each - block).sum()) for each in (sound[before - FRAME : before], *alone)]
             seam = errors[0] / max(_SILENCE, *errors[1:])
         facts: dict[str, Any] = asdict(loudness.levels(sound, before))
-        power, offset = _held(there[part.first - first :], sound[before:])
+        at, power = _loudest(sound[before:])
+        offset = 0
+        if power > _SILENCE:
+            there = sections.samples(n, part.first + at, min(part.end, part.first + at + _COMPARED), gain, limit)
+            offset = offset_of(there, sound[before + at :][:_COMPARED].astype(numpy.float64))
         told.append((n, {**facts, "seam": seam, "power": power, "offset": offset}))
     return told
 
@@ -212,17 +216,13 @@ def _adts(size: int) -> bytes:
     return bytes((0xFF, 0xF1, 1 << 6 | 3 << 2, CHANNELS << 6 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC))
 
 
-def _held(there: Any, back: Any) -> tuple[float, int]:
-    """The power of the loudest spot of a sound, and by how many samples what was decoded is off it there."""
+def _loudest(sound: Any) -> tuple[int, float]:
+    """Where a sound's loudest spot begins, and its power."""
     import numpy
 
-    spots = range(0, max(1, len(there) - _COMPARED), _COMPARED)
-    powers = [float(numpy.square(there[first : first + _COMPARED]).sum()) for first in spots]
-    power = max(powers)
-    if power <= 1e-6 * _COMPARED:
-        return power, 0
-    at = spots[powers.index(power)]
-    return power, offset_of(there[at : at + _COMPARED], back[at : at + _COMPARED].astype(numpy.float64))
+    spots = range(0, max(1, len(sound) - _COMPARED), _COMPARED)
+    powers = [float(numpy.square(sound[first : first + _COMPARED]).sum()) for first in spots]
+    return spots[powers.index(max(powers))], max(powers)
 
 
 def offset_of(there: Any, back: Any) -> int:

@@ -25,8 +25,8 @@ from roadmap_cli.edl.rendering.mixing import Mix
 FORMAT = 3
 #: Samples of one frame of AAC: no part of the sound that is encoded alone begins inside one.
 FRAME = 1024
-#: Frames of a section: 4.8 s, a whole number of the meter's steps too.
-EVERY = 225
+#: Frames of a section: 6.4 s, a whole number of the meter's steps too.
+EVERY = 300
 #: Frames encoded before a section's own and thrown away, in which the encoder finds its rate, and frames of sound it
 #: hears after them, with which it chooses its windows.
 LEAD, TAIL = 16, 4
