@@ -53,7 +53,7 @@ class Levels:
 
 
 def levels(samples: Any, before: int = 0) -> Levels:
-    """Measure stereo samples (n, 2) from `before` on, a multiple of `BEFORE`; what lies before only fills the filters."""
+    """Measure samples (n, 2) from `before` on, a multiple of `BEFORE`; what lies before only fills the filters."""
     import numpy
 
     measure, length, past = meter.Meter(CHANNELS), len(samples), meter.SIZE - meter.STEP
@@ -116,7 +116,7 @@ def _least_around(values: Any, reach: int) -> Any:
 
 
 def limited(blocks: Callable[[int, int], Any], first: int, end: int, length: int, gain: float, bound: float) -> Any:
-    """Samples `first` to `end` of a sound of `length`, louder by `gain` with no true peak above `bound`: (n, 2) float64.
+    """Samples `first` to `end` of a sound of `length`, louder by `gain`, true peaks at most `bound`: (n, 2) float64.
 
     `blocks(first, end)` gives samples of the sound, as an array (samples, 2).
     """

@@ -61,7 +61,8 @@ class Mix:
     _near: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        for side, sounds in enumerate((self.stretches, self.cues)):
+        both: list[Sequence[Stretch | Cue]] = [self.stretches, self.cues]
+        for side, sounds in enumerate(both):
             for n, each in enumerate(sounds):
                 for place in range(each.start // _PLACE, -(-each.stop // _PLACE)):
                     self._near.setdefault(place, ([], []))[side].append(n)

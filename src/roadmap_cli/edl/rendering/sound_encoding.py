@@ -67,7 +67,9 @@ def joined(sections: Sections, gain: float, limit: float | None) -> Joined:
     unheard = [n for n, known in enumerate(found) if known is None]
     sections.decode(sorted({*missing, *unheard}))
     _side_by_side(sections, missing, 1, lambda some: _encode(sections, places, some, gain, limit))
-    for n, facts in _side_by_side(sections, unheard, _AT_ONCE // 2, lambda some: _hear(sections, places, some, gain, limit)):
+    for n, facts in _side_by_side(
+        sections, unheard, _AT_ONCE // 2, lambda some: _hear(sections, places, some, gain, limit)
+    ):
         keeping.write_facts(sections.place(between[n], "levels"), facts)
         found[n] = facts
     told = [facts for facts in found if facts]
@@ -157,14 +159,14 @@ def _hear(
         frames, lead = own(n)
         run = frames[lead : lead + count]
         if n:
-            before, its = own(n - 1)
+            earlier, its = own(n - 1)
             end = its + part.first_frame - sections.parts[n - 1].first_frame
-            run = [*before[end - _BEFORE : end], *run]
+            run = [*earlier[end - _BEFORE : end], *run]
             # The block at the seam as either side has it alone.
-            runs += [before[end - 1 : end + 1], frames[lead - 1 : lead + 1]]
+            runs += [earlier[end - 1 : end + 1], frames[lead - 1 : lead + 1]]
         if n + 1 < len(sections.parts):
-            after, its = own(n + 1)
-            run = [*run, after[its]]
+            later, its = own(n + 1)
+            run = [*run, later[its]]
         runs.append(run)
     heard = iter(_decoded(sections, runs, str(places[numbers[0]])))
     told: list[tuple[int, dict[str, Any]]] = []
@@ -213,7 +215,9 @@ def _decoded(sections: Sections, runs: Sequence[Sequence[bytes]], what: str) -> 
 def _adts(size: int) -> bytes:
     """The header of a frame in a stream of its own (ISO/IEC 13818-7): AAC LC, 48 kHz, stereo."""
     size += 7
-    return bytes((0xFF, 0xF1, 1 << 6 | 3 << 2, CHANNELS << 6 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC))
+    return bytes(
+        (0xFF, 0xF1, 1 << 6 | 3 << 2, CHANNELS << 6 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC)
+    )
 
 
 def _loudest(sound: Any) -> tuple[int, float]:

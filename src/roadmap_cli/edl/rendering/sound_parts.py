@@ -59,7 +59,7 @@ class Wanted:
         return hashlib.sha256(records.canonical(told)).hexdigest()
 
     def told(self, tempo: str, version: str) -> dict[str, Any]:
-        """All that decides a sample of it. Filters that look ahead may hear the end: to them it matters where that is."""
+        """All that decides a sample of it. Where it ends matters only to filters that look ahead: they may hear it."""
         heard = ("hum_hz", "denoise_db", "noise_db", "deess", "presence_db")
         steps = {k: v for k, v in self.steps.record().items() if k in heard}
         told: dict[str, Any] = {
