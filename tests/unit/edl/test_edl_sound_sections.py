@@ -250,6 +250,19 @@ def test_the_sections_joined_are_as_near_to_the_mix_as_one_encoding(edit, found,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("length", [1, 700, 1024, 1025, 307_200, 307_201, 308_224])
+def test_sounds_of_any_length_are_whole_and_in_their_place(edit, found, sounding, measure, tmp_path, length):
+    """Those of less than a frame, and those that end where a section does."""
+    shop = Sounds(edit, found, edit.by_hand(sounding[0], [(0, 10)]), tmp_path).work.shop
+    mix = Mix(length, [], [], [Cue(0, length, 0, 0, 0.5, 0.0, ("drone", 3), None)], [None], [])
+    place = tmp_path / "sound/o/o.m4a"
+    measured, encoded, used = sound_programme._put_together(shop, mix, None, None, place)
+    assert (encoded, len(used)) == (length, len(sections.parted(length)))
+    assert abs(measured["offset_samples"]) <= 1
+    assert 0 <= len(measure.decoded(place, "-f", "f32le")) // 8 - length < sections.FRAME
+
+
+@pytest.mark.slow
 def test_a_seam_that_does_not_hold_makes_two_sections_one(edit, found, sounding, tmp_path, monkeypatch):
     monkeypatch.setattr(sound_encoding, "_SEAM", 0.0)
     plan = edit.by_hand(sounding[0], [(0, 200), (300, 350)])

@@ -233,7 +233,7 @@ def offset_of(there: Any, back: Any) -> int:
     """By how many samples `back` comes later than `there`, from the peak of their cross-correlation."""
     import numpy
 
-    size = 1 << (len(there) + len(back)).bit_length()
+    size = max(4 * _REACH, 1 << (len(there) + len(back)).bit_length())
     cross: Any = sum(
         numpy.fft.irfft(numpy.fft.rfft(back[:, side], size) * numpy.conj(numpy.fft.rfft(there[:, side], size)), size)
         for side in (0, 1)
