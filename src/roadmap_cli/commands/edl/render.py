@@ -56,7 +56,8 @@ def main(
     hash of all that decides their pixels, so that the next render encodes only what has changed; the pieces are joined
     without encoding again.
     A long cut is split where its source frames are multiples of a fixed step: trimming one end leaves the other.
-    The sound is mixed as one programme, brought to the plan's loudness and encoded once: no click at a joint, no drift.
+    The sound is one programme brought to the plan's loudness, with no click at a joint and no drift; it too is kept in
+    sections of some seconds, so that only those in which something else is heard are encoded again.
 
     One edl.segment record comes for each piece as soon as it is in the cache, and one edl.render record when the file
     has been proved: the number of frames, the time of each, how far sound and picture are apart at the joints, loudness

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.edl.hearing.stream import RATE, SIZE, STEP, Stepped
@@ -71,6 +72,16 @@ class Meter:
         self.energy.extend((self._weights @ power / BLOCK).tolist())
         self._peaks(samples[:, :count])
 
+    def forget(self) -> None:
+        """Count from here on, with the memory of the filters as it is."""
+        del self.energy[:]
+        self._true_peak = self._sample_peak = 0.0
+
+    @property
+    def true_peak(self) -> float:
+        """The highest level at and between samples so far."""
+        return self._true_peak
+
     def read(self) -> Loudness:
         """Everything heard so far."""
         import numpy
@@ -129,6 +140,11 @@ def loudness(samples: Samples, rate: int = RATE) -> Loudness:
     return meter.read()
 
 
+def integrated(energy: Samples) -> float:
+    """Integrated loudness from the weighted mean square of each 100 ms (BS.1770-5)."""
+    return gated(_windows(energy, 4))
+
+
 def gated(power: Samples) -> float:
     """Integrated loudness from the mean squares of 400 ms blocks (BS.1770-5, equations 5 to 7)."""
     import numpy
@@ -139,6 +155,7 @@ def gated(power: Samples) -> float:
     return _lufs(float(numpy.mean(loud[loud > numpy.mean(loud) / 10])))
 
 
+@cache
 def k_response(size: int) -> Samples:
     """The K filter's response at the bins of a real transform of `size` samples, at 48 kHz (BS.1770-5, annex 1)."""
     import numpy

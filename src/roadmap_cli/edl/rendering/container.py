@@ -1,5 +1,7 @@
 """Segments and a sound written as one MP4 by copying their bytes and adding up their tables (ISO/IEC 14496-12).
 
+The sound is put together from the frames of its sections in the same way.
+
 ffmpeg's concat demuxer opens and probes every segment anew, which for an edit of sixty costs more than encoding the one
 that changed. All segments come from one encoder with one set of settings, so their samples can simply follow each
 other: tables of sizes, times and key frames are joined, chunks of half a second of picture and sound laid side by side,
@@ -206,7 +208,9 @@ class _Written:
         table.append(_box(b"stsc", struct.pack(">LL", 0, len(runs)), *(struct.pack(">LLL", *run, 1) for run in runs)))
         table.append(_box(b"stsz", struct.pack(f">LLL{len(self.sizes)}L", 0, 0, len(self.sizes), *self.sizes)))
         table.append(_box(b"co64", struct.pack(f">LL{len(places)}Q", 0, len(places), *places)))
-        table += [_box(name, boxes[name]) for name in (b"sgpd", b"sbgp") if name in boxes and not video]
+        if b"sgpd" in boxes and not video:  # every frame needs the one before it
+            table.append(_box(b"sgpd", boxes[b"sgpd"]))
+            table.append(_box(b"sbgp", bytes(4), b"roll", struct.pack(">LLL", 1, len(self.sizes), 1)))
         kind = b"vmhd" if video else b"smhd"
         return _box(
             b"trak", _box(b"tkhd", header), _box(b"edts", _box(b"elst", edit)),
@@ -227,13 +231,51 @@ def write(segments: Sequence[Path], ticks: int, sound: Path | None, place: Path)
             raise Unfit("segments are encoded differently")
         if b"vmhd" not in track.boxes or track.keys is None or track.keys[:1] != [1]:
             raise Unfit("a segment does not begin with a key frame")
-    scale = lead.timescale
     written = [_video(tracks, ticks)]
     if sound:
         heard = _read(sound)
         if b"smhd" not in heard.boxes:
             raise Unfit("the sound is no sound")
-        written.append(_sound(heard, scale))
+        written.append(_sound(heard, lead.timescale))
+    _write(written, lead.timescale, place)
+
+
+def frames(path: Path) -> list[bytes]:
+    """The encoded frames of a sound file. Raises Unfit."""
+    track = _read(path)
+    with path.open("rb") as file:
+        file.seek(track.data)
+        return [file.read(size) for size in track.sizes]
+
+
+def write_sound(parts: Sequence[tuple[Path, int, int]], length: int, place: Path) -> None:
+    """Write one sound file of frames from others: of each the file, the frames to leave out, and how many to take.
+
+    The first file begins with what its encoder needs to begin (its edit list says how much), and the whole lasts
+    `length` samples. Raises Unfit if a part is not as all others or too short; OSError if it cannot be written.
+    """
+    tracks = [_read(path) for path, _, _ in parts]
+    lead = tracks[0]
+    step = lead.durations[0]
+    out = _Written(1, lead, [], None, [], None, lead.delay, length, [], [])
+    for track, (path, skip, count) in zip(tracks, parts, strict=True):
+        if b"smhd" not in track.boxes or track.durations[0] != step or track.timescale != lead.timescale:
+            raise Unfit("sounds are encoded differently")
+        sizes = track.sizes[skip : skip + count]
+        if len(sizes) != count:
+            raise Unfit("a sound is too short")
+        out.chunks.append((path, track.data + sum(track.sizes[:skip]), sum(sizes), count))
+        out.times.append(len(out.sizes) * step)
+        out.sizes += sizes
+    last = length + lead.delay - (len(out.sizes) - 1) * step
+    if not 0 < last <= step:
+        raise Unfit("the sound is too long or too short")
+    out.durations = [*[step] * (len(out.sizes) - 1), last]
+    _write([out], lead.timescale, place)
+
+
+def _write(written: Sequence[_Written], scale: int, place: Path) -> None:
+    """A file of one or more tracks, their chunks in the order of their times; `scale` is the movie's ticks a second."""
     order = sorted(
         ((track.times[n], track.number, n) for track in written for n in range(len(track.chunks))),
     )

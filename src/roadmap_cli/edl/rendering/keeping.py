@@ -38,11 +38,11 @@ class Part:
 
 
 @contextmanager
-def whole_file(place: Path) -> Iterator[Part]:
+def whole_file(place: Path, *, lasting: bool = True) -> Iterator[Part]:
     """A file that gets its name when the block ends well, and is removed when it does not.
 
     The unfinished file is locked; what a killed process left behind is unlocked, and removed by the next to come here.
-    Raises CannotCreate if it cannot be written.
+    One that is not `lasting` may be empty after a power cut. Raises CannotCreate if it cannot be written.
     """
     path = place.with_name(f".{place.name}.{secrets.token_hex(6)}.part")
     lock: IO[bytes] | None = None
@@ -52,8 +52,9 @@ def whole_file(place: Path) -> Iterator[Part]:
         lock = path.open("wb")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield Part(path)
-        with path.open("rb") as written:
-            os.fsync(written.fileno())
+        if lasting:
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
         path.replace(place)
     except OSError as error:
         raise CannotCreate(f"cannot write {place}: {(error.strerror or str(error)).lower()}") from None
@@ -140,6 +141,30 @@ def read_json(place: Path) -> dict[str, Any] | None:
     """What such a file says; None if there is none or it cannot be read."""
     try:
         value = json.loads(place.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_facts(place: Path, facts: Mapping[str, Any]) -> None:
+    """Something small that can be found out again, with its hash in front: no note, no wait for the disk.
+
+    Raises CannotCreate.
+    """
+    text = json.dumps(facts)
+    with whole_file(place, lasting=False) as part:
+        part.path.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}\n")
+
+
+def facts(place: Path) -> dict[str, Any] | None:
+    """What such a file says; None if there is none or it is damaged."""
+    try:
+        digest, _, text = place.read_text().rstrip("\n").partition("\n")
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            return None
+        value = json.loads(text)
+        with suppress(PermissionError):
+            os.utime(place)
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

@@ -1,10 +1,13 @@
-"""All sounds of an edit added up: cuts with their ways in and out, music that steps back under speech, made sounds."""
+"""All sounds of an edit added up: cuts with their ways in and out, music that steps back under speech, made sounds.
+
+No sample of a mix depends on another, so any part of it can be had alone, and named by what is heard there.
+"""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +17,11 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as said
 from roadmap_cli.edl import speaking, timecode
 from roadmap_cli.edl.gathering import Edit
-from roadmap_cli.edl.rendering import sound_parts
+from roadmap_cli.edl.rendering import made_sounds, sound_parts
 from roadmap_cli.edl.rendering.sound_parts import DIP_SAMPLES, RATE, Stretch
 
-#: How many samples are mixed at a time: memory does not grow with the programme.
-BLOCK = 20 * RATE
+#: What sounds near a sample is looked up in places of so many samples.
+_PLACE = 10 * RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,16 @@ class Cue:
     made: tuple[str, int] | None
     wanted: sound_parts.Wanted | None
 
+    def told(self, first: int, end: int, tempo: str, version: str) -> list[Any]:
+        """All of it that is heard between two samples of the programme."""
+        if self.wanted:
+            source: Any = self.wanted.told(tempo, version)
+        else:
+            source = [made_sounds.METHOD, *(self.made or ()), self.stop - self.start]
+        comes = self.fade_in if first < self.start + self.fade_in else 0
+        goes = [self.stop - first, self.fade_out] if end > self.stop - self.fade_out else None
+        return [source, self.start - first, comes, goes, self.gain, self.duck_db]
+
 
 @dataclass(slots=True)
 class Mix:
@@ -45,21 +58,60 @@ class Mix:
     cues: list[Cue]
     cue_files: list[Path | None]
     speech: list[tuple[int, int]]
+    _near: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        both: list[Sequence[Stretch | Cue]] = [self.stretches, self.cues]
+        for side, sounds in enumerate(both):
+            for n, each in enumerate(sounds):
+                for place in range(each.start // _PLACE, -(-each.stop // _PLACE)):
+                    self._near.setdefault(place, ([], []))[side].append(n)
+
+    def within(self, first: int, end: int) -> tuple[list[int], list[int]]:
+        """The numbers of the stretches and of the cues that lie between two samples, in order."""
+        stretches: set[int] = set()
+        cues: set[int] = set()
+        for place in range(first // _PLACE, -(-end // _PLACE)):
+            near = self._near.get(place, ([], []))
+            stretches.update(n for n in near[0] if self.stretches[n].start < end and self.stretches[n].stop > first)
+            cues.update(n for n in near[1] if self.cues[n].start < end and self.cues[n].stop > first)
+        return sorted(stretches), sorted(cues)
+
+    def told(self, first: int, end: int, tempo: str, version: str) -> dict[str, Any]:
+        """All that decides the samples between `first` and `end`, placed from `first` on.
+
+        What is not heard there does not count: where a long cut ends, or what is spoken later. Mixes that sound the
+        same there say the same, wherever in the programme it is.
+        """
+        stretches, cues = self.within(first, end)
+        heard = [self.stretches[n].told(first, end, tempo, version) for n in stretches if self.stretches[n].wanted]
+        music = [self.cues[n].told(first, end, tempo, version) for n in cues]
+        ducked = any(self.cues[n].duck_db for n in cues)
+        return {"stretches": heard, "cues": music, "speech": self._speech_told(first, end) if ducked else None}
+
+    def _speech_told(self, first: int, end: int) -> list[list[int]]:
+        near = int((speaking.ATTACK_S + speaking.RELEASE_S) * RATE) + 1
+        return [
+            [max(start, first) - first, min(stop, end) - first]
+            for start, stop in self.speech
+            if start < end + near and stop > first - near
+        ]
 
     def block(self, first: int, end: int) -> Any:
         """Samples `first` to `end` of the programme: an array (samples, 2) of float64."""
         import numpy
 
         out = numpy.zeros((max(0, end - first), 2))
-        for stretch, file in zip(self.stretches, self.files, strict=True):
+        stretches, cues = self.within(first, end)
+        for stretch, file in ((self.stretches[n], self.files[n]) for n in stretches):
             low, high = max(first, stretch.start), min(end, stretch.stop)
-            if low >= high or file is None:
+            if file is None:
                 continue
             part = numpy.asarray(sound_parts.samples(file)[low - stretch.start : high - stretch.start], numpy.float64)
             out[low - first : high - first] += part * _envelope(stretch, low, high)[:, None]
-        for cue, file in zip(self.cues, self.cue_files, strict=True):
+        for cue, file in ((self.cues[n], self.cue_files[n]) for n in cues):
             low, high = max(first, cue.start), min(end, cue.stop)
-            if low >= high or file is None:
+            if file is None:
                 continue
             part = numpy.asarray(sound_parts.samples(file)[low - cue.start : high - cue.start], numpy.float64)
             gain = cue.gain * _ramps(cue.start, cue.stop, cue.fade_in, cue.fade_out, low, high, power=True)
@@ -92,18 +144,20 @@ def _envelope(stretch: Stretch, low: int, high: int) -> Any:
     import numpy
 
     gain = numpy.full(high - low, stretch.gain)
-    for at_start, fade, mixes in (
-        (True, stretch.fade_in, stretch.mixes_in),
-        (False, stretch.fade_out, stretch.mixes_out),
-    ):
-        fade = min(fade, (stretch.stop - stretch.start) // (1 if mixes else 2))
-        if fade <= 0:
-            continue
-        at = numpy.arange(low, high)
-        share = (at - stretch.start + 0.5) / fade if at_start else (stretch.stop - at - 0.5) / fade
-        share = numpy.clip(share, 0, 1)
-        gain *= numpy.sin(share * numpy.pi / 2) if mixes else 0.5 - 0.5 * numpy.cos(share * numpy.pi)
+    comes, goes = min(high, stretch.start + stretch.comes), max(low, stretch.stop - stretch.goes)
+    if comes > low:
+        share = (numpy.arange(low, comes) - stretch.start + 0.5) / stretch.comes
+        gain[: comes - low] *= _way(share, mixes=stretch.mixes_in)
+    if goes < high:
+        share = (stretch.stop - numpy.arange(goes, high) - 0.5) / stretch.goes
+        gain[goes - low :] *= _way(share, mixes=stretch.mixes_out)
     return gain
+
+
+def _way(share: Any, *, mixes: bool) -> Any:
+    import numpy
+
+    return numpy.sin(share * numpy.pi / 2) if mixes else 0.5 - 0.5 * numpy.cos(share * numpy.pi)
 
 
 def _ramps(start: int, stop: int, fade_in: int, fade_out: int, low: int, high: int, *, power: bool) -> Any:

@@ -188,7 +188,7 @@ def finish(
         proved = measured
         with suppress(CannotCreate, OSError):
             keeping.write_json(note, {"recipe": recipe, "stat": keeping.identity(output), "measured": measured})
-        keep = {encoded.path for encoded in done} | ({sound.path} if sound else set())
+        keep = {encoded.path for encoded in done} | ({sound.path, *sound.sections} if sound else set())
         folders = [cache / name for name in ("segments", "sound", "parts", "masks", "motion", "plates")]
         keeping.prune(folders, keep, settings.cache_limit_bytes)
         joined = True

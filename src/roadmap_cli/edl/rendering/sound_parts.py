@@ -54,15 +54,20 @@ class Wanted:
     steps: Sound = PLAIN
 
     def key(self, tempo: str, version: str) -> str:
-        """SHA-256 over all that decides the samples."""
+        """SHA-256 over all that decides the samples and how many there are."""
+        told = self.told(tempo, version) | {"blocks": self.blocks}
+        return hashlib.sha256(records.canonical(told)).hexdigest()
+
+    def told(self, tempo: str, version: str) -> dict[str, Any]:
+        """All that decides a sample of it. Where it ends matters only to filters that look ahead: they may hear it."""
         heard = ("hum_hz", "denoise_db", "noise_db", "deess", "presence_db")
         steps = {k: v for k, v in self.steps.record().items() if k in heard}
-        told = {
-            "format": FORMAT, "source": [self.sha256, self.index], "first": self.first, "blocks": self.blocks,
+        told: dict[str, Any] = {
+            "format": FORMAT, "source": [self.sha256, self.index], "first": self.first,
             "speed": timecode.spell(self.speed), "tempo": tempo if self.speed != 1 else "", "steps": steps,
             "decoder": version,
         }  # fmt: skip
-        return hashlib.sha256(records.canonical(told)).hexdigest()
+        return told | {"blocks": self.blocks} if steps or self.speed != 1 else told
 
     @property
     def blocks(self) -> int:
@@ -83,6 +88,23 @@ class Stretch:
     gain: float
     mixes_in: bool = False
     mixes_out: bool = False
+
+    @property
+    def comes(self) -> int:
+        """Samples of its way in."""
+        return min(self.fade_in, (self.stop - self.start) // (1 if self.mixes_in else 2))
+
+    @property
+    def goes(self) -> int:
+        """Samples of its way out."""
+        return min(self.fade_out, (self.stop - self.start) // (1 if self.mixes_out else 2))
+
+    def told(self, first: int, end: int, tempo: str, version: str) -> list[Any]:
+        """All of it that is heard between two samples of the programme."""
+        assert self.wanted
+        comes = [self.comes, self.mixes_in] if first < self.start + self.comes else None
+        goes = [self.stop - first, self.goes, self.mixes_out] if end > self.stop - self.goes else None
+        return [self.wanted.told(tempo, version), self.start - first, comes, goes, self.gain]
 
 
 @dataclass(frozen=True, slots=True)
