@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roadmap_cli.edl.hearing import meter
+from roadmap_cli.edl.hearing import meter, stream
 from roadmap_cli.edl.rendering.sound_parts import CHANNELS, RATE
 
 #: Quieter than this is silence: the gate of the standard.
 SILENCE_LUFS = meter.ABSOLUTE_GATE_LUFS
 #: Samples of sound that a section is measured with before it begins.
-BEFORE = meter.STEP
+BEFORE = stream.STEP
 #: Half the limiter's window, in samples: 12.5 ms.
 REACH = RATE // 80
 #: How far from a sample the limiter looks for what decides it.
@@ -56,14 +56,14 @@ def levels(samples: Any, before: int = 0) -> Levels:
     """Measure samples (n, 2) from `before` on, a multiple of `BEFORE`; what lies before only fills the filters."""
     import numpy
 
-    measure, length, past = meter.Meter(CHANNELS), len(samples), meter.SIZE - meter.STEP
-    sound = numpy.zeros((CHANNELS, past + -(-length // meter.STEP) * meter.STEP), numpy.float32)
+    measure, length, past = meter.Meter(CHANNELS), len(samples), stream.SIZE - stream.STEP
+    sound = numpy.zeros((CHANNELS, past + -(-length // stream.STEP) * stream.STEP), numpy.float32)
     sound[:, past : past + length] = samples.T
-    for first in range(0, length, meter.STEP):
+    for first in range(0, length, stream.STEP):
         if first == before:
             measure.forget()
-        window = sound[:, first : first + meter.SIZE]
-        measure.take(numpy.fft.rfft(window), window[:, past:], min(meter.STEP, length - first))
+        window = sound[:, first : first + stream.SIZE]
+        measure.take(numpy.fft.rfft(window), window[:, past:], min(stream.STEP, length - first))
     return Levels(list(measure.energy)[: (length - before) // meter.BLOCK], measure.true_peak)
 
 
