@@ -29,12 +29,13 @@ import numpy
 
 import make_sound_corpus as corpus
 from roadmap_cli.edl import probe, programs
-from roadmap_cli.edl.hearing import ears, listening, meter, speech
+from roadmap_cli.edl.hearing import ears, listening, meter, rhythm, speech
+from roadmap_cli.edl.hearing import heard as hearing
 
 NEAR_S = 0.07
 
 
-def heard_of(path: Path, chosen: ears.Ears) -> listening.Heard:
+def heard_of(path: Path, chosen: ears.Ears) -> hearing.Heard:
     found = programs.find(os.environ["PATH"])
     media = probe.examine(found, path, "0" * 64)
     heard = listening.listen(found, media, chosen)
@@ -104,7 +105,7 @@ def measure(part: str, work: Path, chosen: ears.Ears) -> dict[str, Any]:
             if follow is None:
                 flux = numpy.frombuffer(heard.spectra.flux, numpy.float32)
                 low = numpy.frombuffer(heard.spectra.low_flux, numpy.float32)
-                follow = listening.rhythm.follow(flux, low, heard.spectra.notes, 0, heard.length_ms)
+                follow = rhythm.follow(flux, low, heard.spectra.notes, 0, heard.length_ms)
             found = [beat / 1000 for beat in follow.beats_ms] if follow else []
             last = truth["beats"][-1]
             beats[sort].append(matches([b for b in found if b < last + 0.1], truth["beats"]))

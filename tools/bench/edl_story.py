@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 
 import film_samples  # noqa: E402
 import make_story_corpus  # noqa: E402
-from roadmap_cli.edl import probe, programs, shots, sound  # noqa: E402
+from roadmap_cli.edl import hearing, probe, programs, shots  # noqa: E402
 from roadmap_cli.edl.story import telling  # noqa: E402
 from roadmap_cli.edl.story.sounding import Heard  # noqa: E402
 from roadmap_cli.edl.subjects import observing  # noqa: E402
@@ -109,7 +109,8 @@ def look(path: Path, seers: observing.Seers) -> tuple[dict[str, Any], list[dict[
     observer = observing.Observer(seers)
     for frame, rgb in film_samples.samples(FOUND, media, [(shot["in_frame"], shot["out_frame"]) for shot in found]):
         observer.add(frame, rgb)
-    return source, found, observer, sound.measure(FOUND, media)
+    heard = hearing.listen(FOUND, media)
+    return source, found, observer, heard.levels if heard else None
 
 
 def pyscenedetect(path: Path) -> list[float]:

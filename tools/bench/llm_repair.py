@@ -176,13 +176,12 @@ def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dic
 
 def _passes(name: str, changed: dict[str, str], hidden: list[str] | str, folder: Path, environ: dict[str, str]) -> bool:
     """Run the tests that were not shown, in a sandbox like the others."""
-    from roadmap_cli.agent import project
-    from roadmap_cli.agent.bench import is_green
+    from roadmap_cli.agent import judge, project
 
     _write(folder, name, changed["code_.py"], hidden)
     with _bench(project.read(folder), environ) as bench:
         run = bench.run({}, test_seconds=5, seconds=60)
-    return is_green(run, list(run.outcomes)) and len(run.passing) == (1 if isinstance(hidden, str) else len(hidden))
+    return judge.green(run, list(run.outcomes)) and len(run.passing) == (1 if isinstance(hidden, str) else len(hidden))
 
 
 def _write(folder: Path, name: str, code: str, tests: list[str] | str) -> None:
