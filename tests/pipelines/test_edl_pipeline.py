@@ -263,6 +263,36 @@ def test_with_sound_alone_there_is_nothing_to_plan_and_that_is_said(shell, tmp_p
     assert done.stderr.startswith(f"edl-plan: error: {song}: only sound to plan with".encode())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["edl-check"],
+        ["edl-export", "-o", "made.otio"],
+        pytest.param(["edl-preview", "-o", "made.mp4"], marks=pytest.mark.slow),
+        pytest.param(["edl-render", "--preset", "ultrafast", "-o", "made.mp4"], marks=pytest.mark.slow),
+    ],
+)
+def test_feedback_without_input_is_about_the_edit_looked_at_last(shell, short, tmp_path, words):
+    def last() -> tuple[list[str], bytes]:
+        done = shell(["edl-log", "-v"])
+        return [edit["what"] for edit in records(done.stdout)], done.stderr
+
+    stream = records(short)
+    plan = of_kind("edl.plan", stream)[0]
+    other = [{**each, "id": f"{each['id'][:-1]}_", "plan_id": "edl_other"} for each in of_kind("edl.cut", stream)]
+    other = [*of_kind("edl.source", stream), {**plan, "id": "edl_other", "intent": "the variant"}, *other]
+    variant = b"".join(json.dumps(record).encode() + b"\n" for record in other)
+    shell(["edl-undo", "--list"], short)
+    variant = shell(["edl-check"], variant).stdout
+    assert last()[0] == ["plan 'the variant'"]
+    assert b"edl-log: the edit worked on last: 'the variant', as planned (edl_other)" in last()[1]
+    assert shell([words[0], "--dry-run", *words[1:]], short, cwd=tmp_path).returncode == 0
+    assert last()[0] == ["plan 'the variant'"], "a dry run moves nothing"
+    done = shell(words, short, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert last()[0] == ["plan 'make it cinematic'"]
+
+
 @pytest.mark.parametrize("words", [["edl-undo"], ["edl-redo"], ["edl-log"], ["edl-why", "0"]])
 def test_at_a_terminal_it_is_said_that_there_is_no_edit_yet(world, tmp_path, words):
     import pty

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import count, pairwise
@@ -20,7 +21,7 @@ from roadmap_cli.core import clock, schemas
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 from roadmap_cli.edl import gathering, timecode
 from roadmap_cli.edl.checking import checks
-from roadmap_cli.edl.history import answers, asking, log, revisions, walking
+from roadmap_cli.edl.history import answers, asking, bearings, log, revisions, walking
 from roadmap_cli.edl.history.asking import Question
 from roadmap_cli.edl.history.changes import Change, Layout, Version, difference, origin, overlap, take_back
 from roadmap_cli.state import records
@@ -341,6 +342,47 @@ def test_what_was_changed_by_hand_on_the_way_is_an_edit(state):
         assert sorted(each["field"] for each in edit["changes"]) == ["loudness_lufs", "speed"]
         assert revisions.current(tx, base.root_id) == found
         assert walking.undo(tx, found, "edl-undo", NOW) == base
+
+
+def test_the_edit_worked_on_is_the_one_had_to_do_with_last(state):
+    with state.write() as tx:
+        base = start(tx)
+        graded = make(tx, base, setting(0, speed="4/5"), "slow it down")
+        other = start(tx)
+        assert bearings.words(tx, other) == f"the edit worked on last: 'calm', as planned ({other.plan_id})"
+    edits = [
+        gathering.Edit(found.plan, found.things, sources={"src": SOURCE})
+        for found in (revisions.version(tx, each.plan_id) for each in (graded, base))
+    ]
+    for edit in edits:
+        assert bearings.attend(state, edit, "edl-check", NOW) == ""
+        with state.read() as tx:
+            assert revisions.current(tx).plan_id == edit.plan["id"]
+    assert bearings.attend(state, edits[0], "edl-render", NOW) == ""
+    with state.read() as tx:
+        told = bearings.words(tx, revisions.current(tx))
+        assert told == f"the edit worked on last: 'calm', after 1 edit, the last 'slow it down' ({graded.plan_id})"
+    with state.write() as tx:
+        assert walking.undo(tx, graded, "edl-undo", NOW) == base
+        assert walking.redo(tx, base, None, "edl-redo", NOW) == graded
+        count = tx.execute("SELECT count(*) FROM edl_head_move").fetchone()
+        revisions.attend(tx, edits[0].plan, edits[0].things, [SOURCE], NOW, "edl-preview")
+        assert tx.execute("SELECT count(*) FROM edl_head_move").fetchone() == count, "it stood there already"
+    strange = replace(edits[0], cuts=[{**edits[0].cuts[0], "in_frame": "one"}])
+    assert "does not take this edit" in bearings.attend(state, strange, "edl-check", NOW)
+    assert bearings.attend(None, edits[0], "edl-check", NOW) == ""
+
+
+def test_what_was_changed_by_hand_is_one_edit_however_many_commands_see_it(state):
+    with state.write() as tx:
+        plan, things, sources = revisions.whole(tx, start(tx))
+        changed = [{**part, "speed": "4/5"} if n == 1 else part for n, part in enumerate(things)]
+        given = (plan, changed, sources)
+        found = revisions.attend(tx, *given, NOW, "edl-check")
+        assert revisions.attend(tx, *given, NOW + timedelta(seconds=5), "edl-render") == found
+        assert revisions.attend(tx, plan, things, sources, NOW, "edl-check").plan_id == plan["id"]
+        assert revisions.attend(tx, *given, NOW, "edl-export") == found == revisions.current(tx)
+        assert len(revisions.tree(tx, found.root_id)) == 2
 
 
 def test_the_log_draws_branches(state):

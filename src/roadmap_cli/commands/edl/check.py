@@ -146,6 +146,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
     from roadmap_cli.edl import gathering, probe
     from roadmap_cli.edl.checking import checks, mending, murch
     from roadmap_cli.edl.checking.footage import Footage
+    from roadmap_cli.edl.history import bearings
 
     kept: list[Record] = []
     for record in run.records():
@@ -172,6 +173,8 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
             *parts, edit.sources, probe.content_hash, titles=edit.titles, cues=edit.cues, measured=measured,
             free_bytes=free,
         )  # fmt: skip
+    if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
+        run.detail(untaken)
     told: list[Record] = []
     if (pictures or scores) and not _is_broken(found):
         footage = Footage(edit.plan, edit.cuts, edit.sources, edit.titles, edit.cues, measured)

@@ -149,7 +149,7 @@ def main(
 def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
     """The edit of the input; of the head of the last one if nothing came in; None if there is neither."""
     from roadmap_cli.edl.feedback import answering, material
-    from roadmap_cli.edl.history import revisions
+    from roadmap_cli.edl.history import bearings, revisions
 
     edit = material.gather(record for record in given if record["kind"] in _EDIT)
     if edit is None and given:
@@ -157,11 +157,13 @@ def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
     with run.state.read() as tx:
         if edit is None:
             try:
-                edit = answering.of_head(tx, revisions.head(tx))
+                here = revisions.current(tx)
             except DataError as error:
                 if error.code == "no_history" and not run.is_typed:
                     return None
                 raise
+            run.note(bearings.words(tx, here))
+            edit = answering.of_head(tx, revisions.whole(tx, here))
             if not edit.cuts:
                 raise DataError("the last edit has no cuts", hint="edl-plan makes them", code="no_cuts")
         return answering.with_shots(tx, edit)

@@ -15,6 +15,7 @@ from roadmap_cli.edl import gathering
 @command(
     reads=(*gathering.KINDS, "edl.finding"),
     writes=("edl.segment", "edl.render"),
+    state="write",
     effects=("files", "programs"),
     streams=False,
     output="file",
@@ -73,9 +74,12 @@ def main(
     """
     from roadmap_cli.core import paths
     from roadmap_cli.edl import programs
+    from roadmap_cli.edl.history import bearings
     from roadmap_cli.edl.rendering import edits, persons, render
 
     edit = edits.gather(run.records())
+    if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
+        run.detail(untaken)
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
     settings = render.Settings(

@@ -83,6 +83,8 @@ def main(run: Run, question: str | None, at: str | None, source: Path | None) ->
         yield from here.sift(run.records())
     with run.state.read() as tx:
         found = here.look(tx)
+        if here.told:
+            run.note(here.told)
         if found is None:
             if run.is_typed:
                 raise Negative("no edit in the history yet", hint="edl-plan makes one")

@@ -233,7 +233,7 @@ def settle(state: State, made: Answer, who: str, command: str, at: datetime) -> 
     old, new = made.before, made.edit
     plan, things = old.plan, old.things()
     with state.write() as tx:
-        revisions.adopt(tx, old.plan, old.things(), list(old.sources.values()), at)
+        revisions.attend(tx, old.plan, old.things(), list(old.sources.values()), at, command)
         if made.changed:
             moved = {
                 name: new.plan.get(name) for name in {*new.plan, *old.plan} if new.plan.get(name) != old.plan.get(name)
