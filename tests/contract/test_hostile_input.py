@@ -7,7 +7,9 @@ import io
 import json
 import os
 import pickle
+import shutil
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -93,10 +95,10 @@ def test_what_is_called_a_film_brings_in_no_other_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "endless.ts")  # whoever opens it waits for ever
     lists |= {name.replace(".", "-waits."): text.replace("piece", "endless") for name, text in lists.items()}
     lists |= {
-        "dash.mp4": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+        "dash.mp4": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period>'
         "<AdaptationSet><Representation id='1' bandwidth='1'><BaseURL>endless.ts</BaseURL></Representation>"
         "</AdaptationSet></Period></MPD>\n",
-        "imf.mp4": '<?xml version="1.0"?>\n<CompositionPlaylist xmlns="http://www.smpte-ra.org/schemas/2067-3/2016">',
         "sdp.mp4": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\n",
         "lines.mp4": "# VobSub index file, v7 (do not modify this line!)\n",
     }

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core import clock, schemas
 from roadmap_cli.core.errors import DataError, Negative, UsageError
-from roadmap_cli.edl import gathering, timecode
+from roadmap_cli.edl import gathering, timecode, when
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.history import answers, asking, bearings, log, revisions, walking
 from roadmap_cli.edl.history.asking import Question
@@ -632,6 +632,9 @@ def test_whatever_a_stream_says_it_is_taken_in_or_refused_in_a_line(state, steps
         ("why this at 0:12?", "300f", {"frame": 300}), ("edl_abc", None, {"name": "edl_abc"}),
         ("why is frame 30 dark", None, {"frame": 30, "about": "look"}),
         ("Why did you drop the shot at 3 seconds", None, {"seconds": Fraction(3), "about": "dropped"}),
+        ("why is the last shot brighter", None, {"place": when.Place(shot=-1), "about": "look"}),
+        ("Why is the third shot so long?", None, {"place": when.Place(shot=3), "about": "all"}),
+        ("why is the ending so loud", None, {"place": when.Place(part="end"), "about": "sound"}),
         ("why such a long dissolve", "4s", {"seconds": Fraction(4), "about": "transition"}),
     ],
 )  # fmt: skip
@@ -716,6 +719,38 @@ def test_the_answer_names_the_beat_the_numbers_and_the_edits(state):
             answers.answer(tx, made, head, asking.read("500"), AT)
         with pytest.raises(Negative, match="nothing of this edit"):
             answers.answer(tx, made, head, asking.read("edl_stranger"), AT)
+
+
+def test_what_was_asked_comes_first_in_the_answer(state):
+    with state.write() as tx:
+        records.put(tx, SOURCE)
+        plan, parts = first_plan()
+        words = "value 0.6 (light 0.8, sound 0.5); serves the story's setup; 80 % saturation; gamma 1.2: too dark for it"
+        decided = decisions.decide(
+            tx, kind="edl.cut_chosen", what="show it", why=words, evidence=["src"], command="edl-plan", at=NOW,
+            run_id=plan["id"],
+        )  # fmt: skip
+        parts[4] |= {"why_id": decided["id"], "effects": {"gamma": 1.2}}
+        revisions.record(
+            tx, plan=plan, things=parts, what="plan it", why="calm", evidence=["src"], command="edl-plan", at=NOW
+        )
+        base = make(tx, revisions.current(tx, plan["id"]), setting(4, grade={"saturation": 0.5}), "less colour")
+        head = revisions.whole(tx, base)
+
+        def told(words):
+            return answers.answer(tx, base, head, asking.read(words), AT)[0]["text"]
+
+        look = told("why is the last shot so bright?")
+        assert look.startswith("Its look: 80 % saturation; gamma 1.2: too dark for it. Since then 'less colour' changed")
+        assert "Cut 4 begins" in look
+        assert look.count("gamma 1.2: too dark") == look.count("changed grade.saturation") == 1
+        assert told("why is the last shot so slow?").startswith("Nothing was decided about its speed")
+        assert told("why is the second shot here?").startswith("Cut 1 begins")
+        assert told("why is the opening so loud?").startswith("Nothing was decided about its sound")
+        with pytest.raises(Negative, match="shot 9 lies outside the edit, which has 5 shots"):
+            told("why is the ninth shot dark?")
+        with pytest.raises(Negative, match="which place is meant"):
+            told("why so dark?")
 
 
 def test_what_was_measured_is_recalled_where_the_stream_brings_none(state):

@@ -10,6 +10,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.options import looking_option
+from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
@@ -28,23 +29,29 @@ _LEFT_OUT = frozenset({"edl.finding"})
 
 
 def _draw(records: Sequence[Record], console: Any) -> None:
-    from rich.table import Table
+    import textwrap
 
+    from rich.table import Table
+    from rich.text import Text
+
+    told = [record for record in records if record["kind"] == "edl.feedback"]
     table = Table(box=None, pad_edge=False)
     for name in ("wish", "where", "signal", "before", "after", "wanted", "of the way", ""):
         table.add_column(name, justify="right" if name in {"before", "after", "wanted", "of the way"} else "left")
-    for record in records:
-        if record["kind"] != "edl.feedback":
-            continue
+    for record in told:
         ratio = record.get("moved_ratio")
         bar = "█" * round(min(max(ratio or 0.0, 0.0), 1.0) * 10) if ratio is not None else ""
         table.add_row(
             record["wish"], record["where"], record.get("signal", ""), _number(record.get("before")),
             _number(record.get("after")), _number(record.get("target")),
              f"{bar} {ratio:.0%}" if ratio is not None else "",
-            record["outcome"] if record["outcome"] == "changed" else f"{record['outcome']}: {record['reason']}",
+            record["outcome"],
         )  # fmt: skip
     console.print(table)
+    for record in told:
+        words = textwrap.wrap(visible(f"{record['wish']}: {record['reason']}"), max(20, console.width - 2))
+        for line in words:
+            console.print(Text(f"  {line}", style="not dim"))
 
 
 def _number(value: float | None) -> str:
@@ -115,8 +122,7 @@ def main(
         if wishes.praised(words):
             run.note(f"nothing to change in {words!r}")
         else:
-            known = "; ".join(repr(phrase) for phrase in answering.nearest(words))
-            run.warn(f"no wish understood in {words!r}: the edit stays as it is; understood are, nearby: {known}")
+            run.warn(f"no wish understood in {words!r}: the edit stays as it is; {answering.unread(words)}")
         run.exit_code = 1
         return
     if wished[0].axis == "undo":

@@ -6,6 +6,7 @@ which the plan before kept is not given out. What was refused is remembered with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import timecode, when
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.feedback import (
     facing,
@@ -27,7 +28,6 @@ from roadmap_cli.edl.feedback import (
     syncing,
     tastes,
     toning,
-    when,
 )
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
 from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number
@@ -359,10 +359,28 @@ def back(tx: Connection, edit: Edit, at: datetime, *, forward: bool = False) -> 
     )
 
 
+#: Words that ask for another order of the shots.
+_ORDER = re.compile(
+    r"\b(?:swap|swapped|reorder|re-order|rearrange|other order|order of|reverse)\b"
+    r"|\b(?:go|goes|be|is|come|comes|stand|start|begin) (?:at )?(?:the )?(?:very )?(?:first|last|beginning|end)\b"
+    r"|\b(?:move|put|place|bring|show|switch)\b.*\b(?:before|after|first|last|front|forward|back|earlier|later|"
+    r"to the (?:start|beginning|end|middle)|with)\b"
+)
+
+
+def unread(words: str) -> str:
+    """What to say of words in which no wish was understood: what can be done instead, or what is understood nearby."""
+    if _ORDER.search(words.lower()):
+        return (
+            "the order of shots is not changed by words here: 'the best shot first' to edl-plan plans another one, and a "
+            "shot moved in Shotcut comes back by edl-export and edl-import"
+        )
+    return "understood are, nearby: " + "; ".join(repr(phrase) for phrase in nearest(words))
+
+
 def nearest(words: str, describe: Callable[[Any], str] | None = None) -> list[str]:
     """What is understood that lies near to words that are not: axes by shared or similar words."""
     import difflib
-    import re
 
     from roadmap_cli.edl.feedback.wish_words import AXES, HELP
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from roadmap_cli.edl.feedback import likeness, offsets, spelling
 from roadmap_cli.edl.feedback.idioms import idioms
-from roadmap_cli.edl.feedback.when import EVERYWHERE, Place
-from roadmap_cli.edl.feedback.when import read as read_place
+from roadmap_cli.edl.when import EVERYWHERE, Place
+from roadmap_cli.edl.when import read as read_place
 from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, AXES, NOUNS, TOPICS, VERBS
 
 #: How much a bare wish, a small and a large one move a signal, in steps.
