@@ -108,9 +108,9 @@ def test_what_is_called_a_film_brings_in_no_other_file(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"no film, but a list of"):
             programs.probe(found, tmp_path / name, "-show_streams")
         assert time.monotonic() - started < 60
-    shutil.copy(piece, tmp_path / "piece%01d.ts")
+    shutil.copy(piece, tmp_path / "piece%01d.png")
     with pytest.raises(DataError, match="its name means a series of files"):
-        programs.probe(found, tmp_path / "piece%01d.ts", "-show_streams")
+        programs.probe(found, tmp_path / "piece%01d.png", "-show_streams")
 
 
 def test_a_file_that_ffprobe_never_comes_to_the_end_of_is_given_up(tmp_path: Path) -> None:

@@ -53,6 +53,13 @@ def test_what_a_page_shows_fits_a_terminal_and_what_it_refers_to_is_there(page):
         assert all(f"$ {step.shell.split(chr(10))[0]}" in flat for step in transcripts.read(page))
 
 
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_a_page_can_be_followed_in_one_shell(page):
+    """Each session begins where the person stands: a change of folder outside of parentheses would move the next ones."""
+    moved = [step.shell for step in transcripts.read(page) if re.search(r"(?:^|&&|;)\s*cd\b", step.shell, re.M)]
+    assert moved == []
+
+
 def test_every_system_has_a_tutorial_that_shows_many_commands():
     for family in ("slm", "agent", "edl", "life", "wf"):
         path = transcripts.named(f"roadmap-{family}-tutorial")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -291,6 +292,16 @@ def test_feedback_without_input_is_about_the_edit_looked_at_last(shell, short, t
     done = shell(words, short, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert last()[0] == ["plan 'make it cinematic'"]
+
+
+def test_on_a_terminal_of_80_columns_reasons_stand_below_the_table_and_times_are_whole(shell, checked):
+    done = shell(["edl-feedback", "--pretty", "make the last shot shorter"], checked, env={"COLUMNS": "80"})
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    reason = next(n for n, line in enumerate(lines) if line.startswith("  shorter shots: mean shot length"))
+    assert "on 1 cut" in " ".join(line.strip() for line in lines[reason:])
+    assert re.search(r"\d:\d\d:\d\d\.\d{3} to", "\n".join(lines[:reason]))
 
 
 @pytest.mark.parametrize("words", [["edl-undo"], ["edl-redo"], ["edl-log"], ["edl-why", "0"]])

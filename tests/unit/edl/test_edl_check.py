@@ -674,7 +674,10 @@ def test_a_message_names_its_cut_and_stands_alone() -> None:
     cuts: list[dict[str, Any]] = [{"id": f"cut_{n}"} for n in range(4)]
     plan = {"id": "plan_1"}
     for words, told in (
-        ("is 15/255 darker than the cut before, in one scene", "cut 3 is 15/255 darker than the cut before, in one scene"),
+        (
+            "is 15/255 darker than the cut before, in one scene",
+            "cut 3 is 15/255 darker than the cut before, in one scene",
+        ),
         ("ends at frame 40, its source has 30", "cut 3 ends at frame 40, its source has 30"),
         ("jump cut: 3 frames inside one shot are left out", "cut 3: jump cut: 3 frames inside one shot are left out"),
         ("its sound leads", "cut 3: its sound leads"),

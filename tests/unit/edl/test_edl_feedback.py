@@ -41,7 +41,9 @@ def codes(text: str) -> set[str]:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["swap shots 1 and 2", "the mandelbrot should go first", "move the last shot to the start"])
+@pytest.mark.parametrize(
+    "text", ["swap shots 1 and 2", "the mandelbrot should go first", "move the last shot to the start"]
+)
 def test_who_asks_for_another_order_is_told_what_can_be_done(text: str) -> None:
     assert codes(text) == set()
     assert "the order of shots is not changed by words here" in answering.unread(text)

@@ -321,4 +321,4 @@ def test_a_film_is_drawn(edit):
     lines = dict(made.lines)
     assert lines["shots   "].count("┃") == 5
     assert {len(line) for name, line in made.lines} == {72}
-    assert strip.told(found[0]).startswith("    0:00.0     30 frames  mid key, light 136")
+    assert strip.told(found[0]).startswith("  0:00:00.000     30 frames  mid key, light 136")

@@ -137,6 +137,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
 
     The plan goes on, with 'checked' true if there is no error and a digest of exactly what was checked; edl-render
     refuses any other plan.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
     The exit code is 1 if there is an error left.
 
     All input is read first.

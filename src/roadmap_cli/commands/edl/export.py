@@ -53,6 +53,7 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
     In Shotcut, each clip carries the reason of its cut as a comment, markers tell reasons and story beats, and the
     notes hold the plan.
     What is changed there comes back with edl-import.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
 
     A Kdenlive project is for Kdenlive 20.12 and later, with a guide at each cut.
 

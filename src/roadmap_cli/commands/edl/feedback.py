@@ -37,10 +37,14 @@ def _draw(records: Sequence[Record], console: Any) -> None:
     told = [record for record in records if record["kind"] == "edl.feedback"]
     table = Table(box=None, pad_edge=False)
     for name in ("wish", "where", "signal", "before", "after", "wanted", "of the way", ""):
-        table.add_column(name, justify="right" if name in {"before", "after", "wanted", "of the way"} else "left")
+        right = name in {"before", "after", "wanted", "of the way"}
+        # "0:00:01.880 to" stays in one line: a time that is broken is none.
+        table.add_column(
+            name, justify="right" if right else "left", no_wrap=right, min_width=14 if name == "where" else None
+        )
     for record in told:
         ratio = record.get("moved_ratio")
-        bar = "█" * round(min(max(ratio or 0.0, 0.0), 1.0) * 10) if ratio is not None else ""
+        bar = "█" * round(min(max(ratio or 0.0, 0.0), 1.0) * 5) if ratio is not None else ""
         table.add_row(
             record["wish"], record["where"], record.get("signal", ""), _number(record.get("before")),
             _number(record.get("after")), _number(record.get("target")),
@@ -91,7 +95,8 @@ def main(
     measured again.
     Without a place the cuts beyond the limit are corrected; if there are none, all of them by one step.
 
-    The edit comes from the input, or without one from the last revision of the edit worked on.
+    The edit comes from the input, or without one it is the edit worked on last: planned, corrected, checked, rendered,
+    looked at, exported or imported. Which one that is, is said.
     Out comes the whole edit as a new revision, ready for edl-check and edl-render, then edl.measure records with the
     numbers and an edl.feedback record for each wish.
     'undo that' goes back to the revision before.

@@ -99,6 +99,7 @@ def main(
     With --at or --changed it holds only those spans; what has changed is told from the version that was rendered or
     previewed before.
     If nothing has changed, the exit code is 1.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
 
     One edl.segment record comes for each piece, one edl.render record for the file, and one edl.sheet record for a PNG
     with a picture of each piece and its time.

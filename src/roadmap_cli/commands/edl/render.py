@@ -64,6 +64,7 @@ def main(
     and true peak of the encoded sound.
     The file appears complete or not at all; a render that was killed goes on where it stopped.
     Nothing is joined again if the file is there already, made of the same pieces and untouched since.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
 
     A source of high dynamic range (PQ or HLG) is mapped to standard, just as edl-scan measured it: white at 203 nits,
     what is brighter rolled off, the colours of BT.709.

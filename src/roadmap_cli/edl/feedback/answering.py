@@ -30,7 +30,7 @@ from roadmap_cli.edl.feedback import (
     toning,
 )
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
-from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number
+from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number, of_cuts
 from roadmap_cli.edl.feedback.relaying import origin
 from roadmap_cli.edl.feedback.wishes import PLAIN, Wish
 
@@ -100,7 +100,7 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
         return Told(
             wish,
             REFUSED,
-            f"{wish.place.words} lies outside the edit, which ends at {length} and has {len(edit.cuts)} cuts",
+            f"{wish.place.words} lies outside the edit, which ends at {length} and has {of_cuts(len(edit.cuts))}",
             (),
             where,
             far,
@@ -152,7 +152,7 @@ def _proof(done: Corrected) -> str:
     means = [sum(values) / len(values) for values in (
         [each.before for each in same], [each.target or 0.0 for each in same],
          [each.after or 0.0 for each in same])]  # fmt: skip
-    over = f" over {len(same)} cuts" if len(same) > 1 else ""
+    over = f" over {of_cuts(len(same))}" if len(same) > 1 else ""
     moved = sum(each.moved for each in same) / len(same)
     return (
         f"{first.signal} {number(means[0])} to {number(means[2])} {first.unit}{over}, "
@@ -372,8 +372,8 @@ def unread(words: str) -> str:
     """What to say of words in which no wish was understood: what can be done instead, or what is understood nearby."""
     if _ORDER.search(words.lower()):
         return (
-            "the order of shots is not changed by words here: 'the best shot first' to edl-plan plans another one, and a "
-            "shot moved in Shotcut comes back by edl-export and edl-import"
+            "the order of shots is not changed by words here: 'best shot first' to edl-plan plans another one, "
+            "and what is moved in Shotcut comes back by edl-export and edl-import"
         )
     return "understood are, nearby: " + "; ".join(repr(phrase) for phrase in nearest(words))
 

@@ -28,7 +28,7 @@ _ABOUT = (
     ("speed", r"slow|fast|speed|tempo|pace"),
     (
         "look",
-        r"dark|bright|colou?r|look|grade|grey|gray|satur|contrast|warm|cold|blur|grain|vignette|light|gamma|shadow|sharp",
+        r"dark|bright|colou?r|look|grade|grey|gray|satur|contrast|warm|cold|blur|grain|vignette|light|gamma|shadow|sharpen",
     ),
     ("framing", r"crop|zoom|fram(?:ing|ed)|punch|pan\b|bars"),
     ("joint", r"\bcuts?\b|\bcutting\b|joint|switch|change here"),

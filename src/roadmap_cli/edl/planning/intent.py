@@ -145,8 +145,8 @@ def _of_parts(text: str, wishes: Wishes) -> set[str]:
             if vocabulary.stem_of(word, vocabulary.MOVES) or vocabulary.stem_of(word, vocabulary.STYLE_STEMS):  # type: ignore[arg-type]
                 name = part[1] or part[2]
                 wishes.limits.append(
-                    f"{word!r} counts for the whole film, not for the {name} alone: to change a part of it, plan first, "
-                    "then edl-feedback, as in 'more contrast at the end'"
+                    f"{word!r} counts for the whole film, not for the {name} alone: "
+                    "edl-feedback changes a part of a plan, as in 'more contrast at the end'"
                 )
                 told.add(name)
     return told
