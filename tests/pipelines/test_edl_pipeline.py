@@ -215,7 +215,7 @@ def test_a_plan_with_errors_stops_the_pipe_at_the_check(shell, checked, tmp_path
     assert b"plan was changed after it was checked" in refused.stderr
     done = shell(["edl-check"], broken)
     assert done.returncode == 1
-    assert b"edl-check: error: cut 0: ends at frame 9999, its source has 250\n" in done.stderr
+    assert b"edl-check: error: cut 0 ends at frame 9999, its source has 250\n" in done.stderr
     told = records(done.stdout)
     assert of_kind("edl.plan", told)[0]["checked"] is False
     assert "range" in {finding["rule"] for finding in of_kind("edl.finding", told)}
@@ -289,6 +289,10 @@ def test_feedback_without_input_is_about_the_edit_looked_at_last(shell, short, t
     assert b"edl-log: the edit worked on last: 'the variant', as planned (edl_other)" in last()[1]
     assert shell([words[0], "--dry-run", *words[1:]], short, cwd=tmp_path).returncode == 0
     assert last()[0] == ["plan 'the variant'"], "a dry run moves nothing"
+    if words[0] in {"edl-render", "edl-preview"}:
+        unchecked = short.replace(b'"checked":true', b'"checked":false')
+        assert shell(words, unchecked, cwd=tmp_path).returncode == 65
+        assert last()[0] == ["plan 'the variant'"], "what is refused is not worked on"
     done = shell(words, short, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert last()[0] == ["plan 'make it cinematic'"]

@@ -113,6 +113,7 @@ def main(
     from roadmap_cli.edl.rendering import edits, persons, preview, render
 
     edit = edits.gather(run.records())
+    edits.admit(edit)  # what is refused is not worked on
     if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
         run.detail(untaken)
     found = programs.find(run.environ.get("PATH"))
