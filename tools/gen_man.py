@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import transcripts
 from generated import ROOT, settle
@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "COLUMNS": "The width to write in.",
 }
 _OUTPUT_LINES = 8
+#: From so many kinds on a page lists them instead of a sentence for each.
+_LISTED = 4
 
 
 def release_date() -> str:
@@ -102,14 +104,17 @@ def options(part: Entry, skip: frozenset[str] = frozenset()) -> Iterator[str]:
 
 def records(part: Entry) -> Iterator[str]:
     """What it reads and writes."""
-    for verb, kinds in (("Reads", part.spec.reads), ("Writes", part.spec.writes)):
-        for kind in kinds:
-            if kind == "*":
-                yield f"{verb} records of every kind."
-                continue
-            required = [name for name in schemas.load(kind).get("required", []) if name not in ("kind", "id", "at")]
-            fields = f" with the fields {', '.join(required)}" if required else ""
-            yield escape(f"{verb} {kind} records{fields}.")
+    reads, writes = part.spec.reads, part.spec.writes
+    yield from (
+        f"{verb} records of every kind." for verb, kinds in (("Reads", reads), ("Writes", writes)) if "*" in kinds
+    )
+    both = [kind for kind in reads if kind in writes and kind != "*"]
+    groups = [("Reads and writes", both)] + [
+        (verb, [kind for kind in kinds if kind != "*" and kind not in both])
+        for verb, kinds in (("Reads", reads), ("Writes", writes))
+    ]
+    for verb, named in groups:
+        yield from _listed(verb, named) if len(named) >= _LISTED else _told(verb, named)
     if part.spec.reads:
         streaming = (
             "writes the records of one line before it reads the next" if part.spec.streams else "reads all input first"
@@ -117,6 +122,31 @@ def records(part: Entry) -> Iterator[str]:
         if "*" not in part.spec.reads:
             yield "Records of other kinds pass through unchanged."
         yield f"It {streaming}."
+
+
+def _told(verb: str, kinds: Sequence[str]) -> Iterator[str]:
+    """A sentence for each kind."""
+    for kind in kinds:
+        fields = f" with the fields {found}" if (found := _fields(kind)) else ""
+        yield escape(f"{verb} {kind} records{fields}.")
+
+
+def _listed(verb: str, kinds: Sequence[str]) -> Iterator[str]:
+    """Many kinds as a list, those with the same fields together."""
+    yield f"{verb} records of these kinds, which have these fields:"
+    yield ".Bl -tag -width Ds -compact"
+    by_fields: dict[str, list[str]] = {}
+    for kind in kinds:
+        by_fields.setdefault(_fields(kind), []).append(kind)
+    for fields, alike in by_fields.items():
+        yield f".It {' , '.join(map(escape, alike))}"
+        yield escape(fields or "those of every record")
+    yield ".El"
+
+
+def _fields(kind: str) -> str:
+    """The fields that a kind always has, beyond those of every record."""
+    return ", ".join(name for name in schemas.load(kind).get("required", []) if name not in ("kind", "id", "at"))
 
 
 def common(entry: Entry) -> frozenset[str]:
@@ -208,11 +238,18 @@ def page(name: str) -> str:
             ".El",
         ]
     lines += [".Sh EXIT STATUS", ".Bl -tag -width Ds"]
-    for code, (meaning, _) in MEANING.items():
-        if code in (Exit.NOEXEC, Exit.NOTFOUND) and not any(part.spec.runs_program for part in parts):
-            continue
-        lines += [f".It {int(code)}", escape(meaning)]
-    lines.append(".El")
+    codes = [Exit.OK, Exit.NEGATIVE]
+    if any(part.spec.runs_program for part in parts):
+        codes += [Exit.NOEXEC, Exit.NOTFOUND]
+    for code in codes:
+        lines += [f".It {int(code)}", escape(MEANING[code][0])]
+    # What goes wrong, and what a script should do then, is the same for every command: told once.
+    lines += [
+        ".It >1",
+        "Something failed; the codes of all commands, and what to do then, are in",
+        ".Xr roadmap 7 .",
+        ".El",
+    ]
     lines += _examples(entry)
     see = sorted({*entry.spec.see, *(other for part in parts for other in part.spec.see)} - {name})
     references = [f".Xr {other} 1" for other in see] + [".Xr roadmap-records 5", ".Xr roadmap 7"]

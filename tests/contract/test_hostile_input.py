@@ -7,7 +7,9 @@ import io
 import json
 import os
 import pickle
+import shutil
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -90,10 +92,31 @@ def test_what_is_called_a_film_brings_in_no_other_file(tmp_path: Path) -> None:
         "away.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n",
     }
     assert programs.probe(found, piece, "-show_streams")
+    os.mkfifo(tmp_path / "endless.ts")  # whoever opens it waits for ever
+    lists |= {name.replace(".", "-waits."): text.replace("piece", "endless") for name, text in lists.items()}
+    lists |= {
+        "dash.mp4": '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period>'
+        "<AdaptationSet><Representation id='1' bandwidth='1'><BaseURL>endless.ts</BaseURL></Representation>"
+        "</AdaptationSet></Period></MPD>\n",
+        "sdp.mp4": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\n",
+        "lines.mp4": "# VobSub index file, v7 (do not modify this line!)\n",
+    }
     for name, text in lists.items():
         (tmp_path / name).write_text(text)
-        with pytest.raises(DataError, match=r"list of files|not on whitelist"):
+        started = time.monotonic()
+        with pytest.raises(DataError, match=r"no film, but a list of"):
             programs.probe(found, tmp_path / name, "-show_streams")
+        assert time.monotonic() - started < 60
+    shutil.copy(piece, tmp_path / "piece%01d.png")
+    with pytest.raises(DataError, match="its name means a series of files"):
+        programs.probe(found, tmp_path / "piece%01d.png", "-show_streams")
+
+
+def test_a_file_that_ffprobe_never_comes_to_the_end_of_is_given_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.mp4")
+    with pytest.raises(DataError, match=r"ffprobe has not come to an end in 0\.2 s"):
+        programs.run(["ffprobe", f"file:{tmp_path / 'endless.mp4'}"], "endless.mp4", limit_s=0.2)
 
 
 def test_what_is_packed_to_fill_the_machine_is_left_packed(monkeypatch: pytest.MonkeyPatch) -> None:

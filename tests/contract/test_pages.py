@@ -12,6 +12,7 @@ import pytest
 import mdoc
 import transcripts
 from roadmap_cli.cli import surface
+from roadmap_cli.core.errors import Exit
 
 ROOT = Path(__file__).parents[2]
 PAGES = transcripts.pages()
@@ -53,8 +54,43 @@ def test_what_a_page_shows_fits_a_terminal_and_what_it_refers_to_is_there(page):
         assert all(f"$ {step.shell.split(chr(10))[0]}" in flat for step in transcripts.read(page))
 
 
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_a_page_can_be_followed_in_one_shell(page):
+    """Each session begins where the person stands: a change of folder outside of parentheses would move the next ones."""
+    moved = [step.shell for step in transcripts.read(page) if re.search(r"(?:^|&&|;)\s*cd\b", step.shell, re.M)]
+    assert moved == []
+
+
 def test_every_system_has_a_tutorial_that_shows_many_commands():
     for family in ("slm", "agent", "edl", "life", "wf"):
         path = transcripts.named(f"roadmap-{family}-tutorial")
         shown = " ".join(step.shell for step in transcripts.read(path))
         assert len({name for name in surface.names() if name.startswith(f"{family}-") and f"{name} " in shown}) >= 5
+
+
+def test_every_exit_code_is_told_once_and_each_page_says_where():
+    text = (ROOT / "man/man7/roadmap.7").read_text()
+    table = text[text.index(".Sh EXIT STATUS") : text.index(".Sh SEE ALSO")]
+    told = {int(code) for code in re.findall(r"^\.It (\d+) Ta", table, re.M)}
+    own = {Exit.NOEXEC, Exit.NOTFOUND}  # told by the commands that run a program, as env(1) does
+    assert told == set(Exit) - own
+    for name in surface.names():
+        page = (ROOT / f"man/man1/{name}.1").read_text()
+        status = page[page.index(".Sh EXIT STATUS") :]
+        status = status[: status.index(".El")]
+        codes = {int(code) for code in re.findall(r"^\.It (\d+)$", status, re.M)}
+        runs = any(part.spec.runs_program for part in surface.entry(name).parts)
+        assert codes == {Exit.OK, Exit.NEGATIVE} | (own if runs else set()), name
+        assert ".It >1" in status, name
+        assert ".Xr roadmap 7" in status, name
+
+
+def test_a_page_lists_many_kinds_rather_than_a_sentence_for_each():
+    for name in surface.names():
+        entry = surface.entry(name)
+        page = (ROOT / f"man/man1/{name}.1").read_text()
+        for part in entry.parts:
+            for kind in {*part.spec.reads, *part.spec.writes} - {"*"}:
+                assert kind in page, (name, kind)
+        if not entry.actions:
+            assert max(len(re.findall(rf"^{verb} \S+ records", page, re.M)) for verb in ("Reads", "Writes")) < 4, name

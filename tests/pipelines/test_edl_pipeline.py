@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -214,7 +215,7 @@ def test_a_plan_with_errors_stops_the_pipe_at_the_check(shell, checked, tmp_path
     assert b"plan was changed after it was checked" in refused.stderr
     done = shell(["edl-check"], broken)
     assert done.returncode == 1
-    assert b"edl-check: error: cut 0: ends at frame 9999, its source has 250\n" in done.stderr
+    assert b"edl-check: error: cut 0 ends at frame 9999, its source has 250\n" in done.stderr
     told = records(done.stdout)
     assert of_kind("edl.plan", told)[0]["checked"] is False
     assert "range" in {finding["rule"] for finding in of_kind("edl.finding", told)}
@@ -261,6 +262,50 @@ def test_with_sound_alone_there_is_nothing_to_plan_and_that_is_said(shell, tmp_p
     done = shell(["edl-plan", "--intent", "noir"], shell(["edl-scan", str(song)]).stdout)
     assert (done.returncode, of_kind("edl.plan", records(done.stdout))) == (65, [])
     assert done.stderr.startswith(f"edl-plan: error: {song}: only sound to plan with".encode())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["edl-check"],
+        ["edl-export", "-o", "made.otio"],
+        pytest.param(["edl-preview", "-o", "made.mp4"], marks=pytest.mark.slow),
+        pytest.param(["edl-render", "--preset", "ultrafast", "-o", "made.mp4"], marks=pytest.mark.slow),
+    ],
+)
+def test_feedback_without_input_is_about_the_edit_looked_at_last(shell, short, tmp_path, words):
+    def last() -> tuple[list[str], bytes]:
+        done = shell(["edl-log", "-v"])
+        return [edit["what"] for edit in records(done.stdout)], done.stderr
+
+    stream = records(short)
+    plan = of_kind("edl.plan", stream)[0]
+    other = [{**each, "id": f"{each['id'][:-1]}_", "plan_id": "edl_other"} for each in of_kind("edl.cut", stream)]
+    other = [*of_kind("edl.source", stream), {**plan, "id": "edl_other", "intent": "the variant"}, *other]
+    variant = b"".join(json.dumps(record).encode() + b"\n" for record in other)
+    shell(["edl-undo", "--list"], short)
+    variant = shell(["edl-check"], variant).stdout
+    assert last()[0] == ["plan 'the variant'"]
+    assert b"edl-log: the edit worked on last: 'the variant', as planned (edl_other)" in last()[1]
+    assert shell([words[0], "--dry-run", *words[1:]], short, cwd=tmp_path).returncode == 0
+    assert last()[0] == ["plan 'the variant'"], "a dry run moves nothing"
+    if words[0] in {"edl-render", "edl-preview"}:
+        unchecked = short.replace(b'"checked":true', b'"checked":false')
+        assert shell(words, unchecked, cwd=tmp_path).returncode == 65
+        assert last()[0] == ["plan 'the variant'"], "what is refused is not worked on"
+    done = shell(words, short, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert last()[0] == ["plan 'make it cinematic'"]
+
+
+def test_on_a_terminal_of_80_columns_reasons_stand_below_the_table_and_times_are_whole(shell, checked):
+    done = shell(["edl-feedback", "--pretty", "make the last shot shorter"], checked, env={"COLUMNS": "80"})
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    reason = next(n for n, line in enumerate(lines) if line.startswith("  shorter shots: mean shot length"))
+    assert "on 1 cut" in " ".join(line.strip() for line in lines[reason:])
+    assert re.search(r"\d:\d\d:\d\d\.\d{3} to", "\n".join(lines[:reason]))
 
 
 @pytest.mark.parametrize("words", [["edl-undo"], ["edl-redo"], ["edl-log"], ["edl-why", "0"]])

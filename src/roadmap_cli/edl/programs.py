@@ -27,9 +27,26 @@ Chain = list[tuple[str, dict[str, str | int]]]
 _PROTOCOLS = "file,pipe,crypto,data"
 #: Options of every ffmpeg input.
 LOCAL_ONLY: Options = {"protocol_whitelist": _PROTOCOLS}
-#: Formats that name other files to be opened, so that what is called a film could bring in anything that lies here.
-_LISTS = frozenset({"hls", "applehttp", "concat", "dash", "sdp", "rtsp", "imf", "webm_dash_manifest", "lavfi"})
-_FORMAT = re.compile(rb'"format_name": "([^"]{1,200})"')
+#: What may be opened: containers and streams that hold their pictures and sounds themselves. ffmpeg asks this list when
+#: it knows a file's format by its first bytes, before that format opens anything. So what is called a film brings in
+#: nothing else that lies here: no list of files (concat, hls, dash, imf, sdp, vobsub), no script, no device.
+_SELF_CONTAINED = """
+mov matroska webm avi mpegts mpeg mxf asf asf_o flv live_flv ogg nut wtv rm gxf lxf dv ivf nuv pva r3d swf mv mlv mtv
+m4v h261 h263 h264 hevc vc1 vc1test av1 obu avs2 avs3 cavsvideo mpegvideo mjpeg mjpeg_2000 mpjpeg dirac dnxhd
+yuv4mpegpipe ingenient kux vivo smjpeg film_cpk filmstrip flic amv anm cine bink smk roq ea wc3movie 4xm thp xmv
+wav w64 aiff au caf aac ac3 eac3 ac4 mp3 flac ape wv tak tta shn alac amr amrnb amrwb dts dtshd truehd mlp dsf iff loas
+mpc mpc8 voc gsm qcp ircam sox spdif rso pvf nistsphere adx aptx aptx_hd sbc xwma oma ace libopenmpt libgme
+apng gif svg_pipe png_pipe jpeg_pipe jpegxl_pipe jpegls_pipe j2k_pipe webp_pipe bmp_pipe tiff_pipe gif_pipe psd_pipe
+exr_pipe dpx_pipe ppm_pipe pgm_pipe pam_pipe pbm_pipe qoi_pipe ico
+"""
+#: How lists and scripts begin, and what they are called.
+_BEGINNINGS = (
+    (b"ffconcat", "a list of files for ffmpeg"), (b"#EXTM3U", "a list of files (m3u)"),
+    (b"<MPD", "a list of files (DASH)"), (b"<CompositionPlaylist", "a list of files (IMF)"),
+    (b"<AssetMap", "a list of files (IMF)"), (b"v=0", "a list of streams (SDP)"), (b"# VobSub", "a list of subtitles"),
+)  # fmt: skip
+#: How long ffprobe may look at a file before it is given up: what is sound is known in a second.
+_PROBE_S = 120.0
 _QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
 _KEPT_BYTES = 64 * 1024
 _TAG = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")
@@ -97,21 +114,38 @@ def arguments(programs: Programs, stream: Any, *options: str) -> list[str]:
 
 def probe(programs: Programs, path: Path, *entries: str) -> bytes:
     """What ffprobe says of a file and its format, in JSON. Raises DataError with its reason if it cannot read it."""
-    command = [programs.ffprobe, "-v", "error", "-protocol_whitelist", _PROTOCOLS, "-of", "json"]
-    told = run([*command, *entries, "-show_format", local(path)], f"{path}")
-    found = _FORMAT.search(told)
-    if found and _LISTS & set(found[1].decode(errors="replace").split(",")):
-        raise DataError(
-            f"{path}: no film, but a list of files: {found[1].decode(errors='replace')}",
-            hint="name the files themselves",
-            code="a_list",
-        )
-    return told
+    command = [*_probing(programs, path), "-of", "json", *entries, "-show_format", local(path)]
+    try:
+        return run(command, f"{path}", limit_s=_PROBE_S)
+    except DataError as error:
+        if "not on whitelist" in error.message:
+            raise _refused(path) from None
+        raise
+
+
+def _probing(programs: Programs, path: Path) -> list[str]:
+    """How ffprobe is begun: it opens the file and no other one. A pattern of names (%03d) is a list, too."""
+    formats = _SELF_CONTAINED.split() + ([] if "%" in path.name else ["image2"])
+    limits = ["-protocol_whitelist", _PROTOCOLS, "-format_whitelist", ",".join(formats)]
+    return [programs.ffprobe, "-v", "error", *limits]
+
+
+def _refused(path: Path) -> DataError:
+    """What to say of a file whose format is none that may be opened."""
+    if "%" in path.name:
+        words, hint = "its name means a series of files to ffmpeg", "give it a name without %"
+        return DataError(f"{path}: {words}", hint=hint, code="a_list")
+    with path.open("rb") as file:
+        start = file.read(4096)
+    for sign, what in _BEGINNINGS:
+        if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(sign) or (sign.startswith(b"<") and sign in start):
+            return DataError(f"{path}: no film, but {what}", hint="name the files themselves", code="a_list")
+    return DataError(f"{path}: of a format that is not read here", hint="make it a .mp4 or .mkv", code="bad_media")
 
 
 def stamps(programs: Programs, path: Path, index: int) -> Iterator[int]:
     """The presentation time stamps of a stream's packets in the order of the file, read as they come."""
-    command = [programs.ffprobe, "-v", "error", "-protocol_whitelist", _PROTOCOLS, "-select_streams", str(index)]
+    command = [*_probing(programs, path), "-select_streams", str(index)]
     command += ["-show_entries", "packet=pts", "-of", "csv=p=0", local(path)]
     with started(command, str(path), stderr=subprocess.DEVNULL) as process:
         for line in process.stdout or ():
@@ -120,10 +154,17 @@ def stamps(programs: Programs, path: Path, index: int) -> Iterator[int]:
                 yield int(text)
 
 
-def run(command: Sequence[str], what: str, data: bytes | None = None) -> bytes:
-    """Run a program to its end on `data` and return its standard output. Raises as `failure` says."""
+def run(command: Sequence[str], what: str, data: bytes | None = None, limit_s: float | None = None) -> bytes:
+    """Run a program to its end on `data` and return its standard output.
+
+    Raises as `failure` says, and DataError if it has not ended after `limit_s` seconds.
+    """
     with started(command, what, stdin=subprocess.DEVNULL if data is None else subprocess.PIPE) as process:
-        output, problems = process.communicate(data)
+        try:
+            output, problems = process.communicate(data, timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            slow = f"{what}: {Path(command[0]).name} has not come to an end in {limit_s:g} s"
+            raise DataError(slow, hint="is the file whole, and its disk there?", code="too_slow") from None
     if process.returncode:
         raise failure(problems, what, process.returncode)
     return output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl import gathering, timecode
-from roadmap_cli.edl.checking import checks, hearing, mending, murch
+from roadmap_cli.edl.checking import checks, findings, hearing, mending, murch
 from roadmap_cli.edl.checking.flashes import Watch
 from roadmap_cli.edl.checking.footage import Footage, Timed
 
@@ -305,7 +306,7 @@ def test_a_rule_finds_what_breaks_it_and_nothing_else(rule, severity, breaking, 
     found = look(edit)
     assert {(each.rule, each.severity) for each in found} == {(rule, severity)}, found
     for each in found:
-        assert not list(schemas.problems(each.record(edit["plan"], AT)))
+        assert not list(schemas.problems(each.record(edit["plan"], AT, edit["cuts"])))
     edit = sound_plan()
     keeping(edit)
     assert rule not in {each.rule for each in look(edit)}, look(edit)
@@ -667,3 +668,20 @@ def test_spans_are_found_by_time(pairs, place):
     assert timed.after(place) == next((each for each in spans if each["start_ms"] >= place), None)
     assert timed.before(place) == next((each for each in reversed(spans) if each["end_ms"] <= place), None)
     assert hearing.ROOM_AFTER_MS > hearing.ROOM_BEFORE_MS
+
+
+def test_a_message_names_its_cut_and_stands_alone() -> None:
+    cuts: list[dict[str, Any]] = [{"id": f"cut_{n}"} for n in range(4)]
+    plan = {"id": "plan_1"}
+    for words, told in (
+        (
+            "is 15/255 darker than the cut before, in one scene",
+            "cut 3 is 15/255 darker than the cut before, in one scene",
+        ),
+        ("ends at frame 40, its source has 30", "cut 3 ends at frame 40, its source has 30"),
+        ("jump cut: 3 frames inside one shot are left out", "cut 3: jump cut: 3 frames inside one shot are left out"),
+        ("its sound leads", "cut 3: its sound leads"),
+    ):
+        record = findings.warning("rule", words, cuts[3]).record(plan, AT, cuts)
+        assert record["message"] == told
+    assert findings.error("empty", "plan has no cuts").record(plan, AT, [])["message"] == "plan has no cuts"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.edl import grade, programs
+from roadmap_cli.edl import grade, programs, when
 from roadmap_cli.edl.feedback import (
     answering,
     colour,
@@ -23,7 +23,6 @@ from roadmap_cli.edl.feedback import (
     relaying,
     seen,
     spelling,
-    when,
     wishes,
 )
 from roadmap_cli.edl.feedback.material import Edit, Footage
@@ -40,6 +39,15 @@ def codes(text: str) -> set[str]:
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["swap shots 1 and 2", "the mandelbrot should go first", "move the last shot to the start"]
+)
+def test_who_asks_for_another_order_is_told_what_can_be_done(text: str) -> None:
+    assert codes(text) == set()
+    assert "the order of shots is not changed by words here" in answering.unread(text)
+    assert answering.unread("more cowbell").startswith("understood are, nearby: 'too dark'")
 
 
 def test_every_axis_has_phrases_that_are_read_as_it() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import count, pairwise
@@ -18,9 +19,9 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core import clock, schemas
 from roadmap_cli.core.errors import DataError, Negative, UsageError
-from roadmap_cli.edl import gathering, timecode
+from roadmap_cli.edl import gathering, timecode, when
 from roadmap_cli.edl.checking import checks
-from roadmap_cli.edl.history import answers, asking, log, revisions, walking
+from roadmap_cli.edl.history import answers, asking, bearings, log, revisions, walking
 from roadmap_cli.edl.history.asking import Question
 from roadmap_cli.edl.history.changes import Change, Layout, Version, difference, origin, overlap, take_back
 from roadmap_cli.state import records
@@ -343,6 +344,47 @@ def test_what_was_changed_by_hand_on_the_way_is_an_edit(state):
         assert walking.undo(tx, found, "edl-undo", NOW) == base
 
 
+def test_the_edit_worked_on_is_the_one_had_to_do_with_last(state):
+    with state.write() as tx:
+        base = start(tx)
+        graded = make(tx, base, setting(0, speed="4/5"), "slow it down")
+        other = start(tx)
+        assert bearings.words(tx, other) == f"the edit worked on last: 'calm', as planned ({other.plan_id})"
+    edits = [
+        gathering.Edit(found.plan, found.things, sources={"src": SOURCE})
+        for found in (revisions.version(tx, each.plan_id) for each in (graded, base))
+    ]
+    for edit in edits:
+        assert bearings.attend(state, edit, "edl-check", NOW) == ""
+        with state.read() as tx:
+            assert revisions.current(tx).plan_id == edit.plan["id"]
+    assert bearings.attend(state, edits[0], "edl-render", NOW) == ""
+    with state.read() as tx:
+        told = bearings.words(tx, revisions.current(tx))
+        assert told == f"the edit worked on last: 'calm', after 1 edit, the last 'slow it down' ({graded.plan_id})"
+    with state.write() as tx:
+        assert walking.undo(tx, graded, "edl-undo", NOW) == base
+        assert walking.redo(tx, base, None, "edl-redo", NOW) == graded
+        count = tx.execute("SELECT count(*) FROM edl_head_move").fetchone()
+        revisions.attend(tx, edits[0].plan, edits[0].things, [SOURCE], NOW, "edl-preview")
+        assert tx.execute("SELECT count(*) FROM edl_head_move").fetchone() == count, "it stood there already"
+    strange = replace(edits[0], cuts=[{**edits[0].cuts[0], "in_frame": "one"}])
+    assert "does not take this edit" in bearings.attend(state, strange, "edl-check", NOW)
+    assert bearings.attend(None, edits[0], "edl-check", NOW) == ""
+
+
+def test_what_was_changed_by_hand_is_one_edit_however_many_commands_see_it(state):
+    with state.write() as tx:
+        plan, things, sources = revisions.whole(tx, start(tx))
+        changed = [{**part, "speed": "4/5"} if n == 1 else part for n, part in enumerate(things)]
+        given = (plan, changed, sources)
+        found = revisions.attend(tx, *given, NOW, "edl-check")
+        assert revisions.attend(tx, *given, NOW + timedelta(seconds=5), "edl-render") == found
+        assert revisions.attend(tx, plan, things, sources, NOW, "edl-check").plan_id == plan["id"]
+        assert revisions.attend(tx, *given, NOW, "edl-export") == found == revisions.current(tx)
+        assert len(revisions.tree(tx, found.root_id)) == 2
+
+
 def test_the_log_draws_branches(state):
     with state.write() as tx:
         base = start(tx)
@@ -590,6 +632,9 @@ def test_whatever_a_stream_says_it_is_taken_in_or_refused_in_a_line(state, steps
         ("why this at 0:12?", "300f", {"frame": 300}), ("edl_abc", None, {"name": "edl_abc"}),
         ("why is frame 30 dark", None, {"frame": 30, "about": "look"}),
         ("Why did you drop the shot at 3 seconds", None, {"seconds": Fraction(3), "about": "dropped"}),
+        ("why is the last shot brighter", None, {"place": when.Place(shot=-1), "about": "look"}),
+        ("Why is the third shot so long?", None, {"place": when.Place(shot=3), "about": "all"}),
+        ("why is the ending so loud", None, {"place": when.Place(part="end"), "about": "sound"}),
         ("why such a long dissolve", "4s", {"seconds": Fraction(4), "about": "transition"}),
     ],
 )  # fmt: skip
@@ -674,6 +719,42 @@ def test_the_answer_names_the_beat_the_numbers_and_the_edits(state):
             answers.answer(tx, made, head, asking.read("500"), AT)
         with pytest.raises(Negative, match="nothing of this edit"):
             answers.answer(tx, made, head, asking.read("edl_stranger"), AT)
+
+
+def test_what_was_asked_comes_first_in_the_answer(state):
+    with state.write() as tx:
+        records.put(tx, SOURCE)
+        plan, parts = first_plan()
+        words = (
+            "value 0.6 (light 0.8, sound 0.5); serves the story's setup; 80 % saturation; gamma 1.2: too dark for it"
+        )
+        decided = decisions.decide(
+            tx, kind="edl.cut_chosen", what="show it", why=words, evidence=["src"], command="edl-plan", at=NOW,
+            run_id=plan["id"],
+        )  # fmt: skip
+        parts[4] |= {"why_id": decided["id"], "effects": {"gamma": 1.2}}
+        revisions.record(
+            tx, plan=plan, things=parts, what="plan it", why="calm", evidence=["src"], command="edl-plan", at=NOW
+        )
+        base = make(tx, revisions.current(tx, plan["id"]), setting(4, grade={"saturation": 0.5}), "less colour")
+        head = revisions.whole(tx, base)
+
+        def told(words):
+            return answers.answer(tx, base, head, asking.read(words), AT)[0]["text"]
+
+        look = told("why is the last shot so bright?")
+        assert look.startswith(
+            "Its look: 80 % saturation; gamma 1.2: too dark for it. Since then 'less colour' changed"
+        )
+        assert "Cut 4 begins" in look
+        assert look.count("gamma 1.2: too dark") == look.count("changed grade.saturation") == 1
+        assert told("why is the last shot so slow?").startswith("Nothing was decided about its speed")
+        assert told("why is the second shot here?").startswith("Cut 1 begins")
+        assert told("why is the opening so grey?").startswith("Nothing was decided about its look")
+        with pytest.raises(Negative, match="shot 9 lies outside the edit, which has 5 shots"):
+            told("why is the ninth shot dark?")
+        with pytest.raises(Negative, match="which place is meant"):
+            told("why so dark?")
 
 
 def test_what_was_measured_is_recalled_where_the_stream_brings_none(state):

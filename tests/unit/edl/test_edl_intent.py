@@ -85,6 +85,26 @@ def test_wishes_that_cannot_be_met_are_told(words, limit):
     assert any(limit in told for told in intent.read(words).limits)
 
 
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("cinematic and make the ending punchy", "ending"), ("a punchy ending, 4 seconds", "ending"),
+        ("vlog, dark in the middle", "middle"), ("a trailer, warm at the start", "start"),
+    ],
+)  # fmt: skip
+def test_a_style_word_beside_a_part_is_said_to_count_for_the_whole(words, part):
+    found = intent.read(words)
+    assert len(found.limits) == 1
+    assert f"counts for the whole film, not for the {part} alone" in found.limits[0]
+    assert found.unknown == ()
+
+
+def test_a_part_alone_is_no_limit():
+    assert intent.read("cinematic, and something about the ending").unknown == ("ending",)
+    assert intent.read("cinematic, the end").limits == ()
+    assert intent.read("a trailer, slower at the end").limits == ()
+
+
 def test_titles_keep_their_letters():
     reading = intent.read("a trailer titled “Don’t Look Back”, end card 'ÜBER & out'")
     assert [(title.text, title.at_end) for title in reading.titles] == [

@@ -317,8 +317,8 @@ def test_other_detectors_part_every_frame_once(found, clips, detector):
 def test_a_film_is_drawn(edit):
     source, *found = edit.scan(ROOT / "examples/bikes.mp4")
     made = strip.drawn(source, found, 80)
-    assert "6 shots, 0:10.0, 640x272" in made.title
+    assert "6 shots, 0:00:10.000, 640x272" in made.title
     lines = dict(made.lines)
     assert lines["shots   "].count("┃") == 5
     assert {len(line) for name, line in made.lines} == {72}
-    assert strip.told(found[0]).startswith("    0:00.0     30 frames  mid key, light 136")
+    assert strip.told(found[0]).startswith("  0:00:00.000     30 frames  mid key, light 136")

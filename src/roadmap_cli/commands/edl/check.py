@@ -32,7 +32,6 @@ def _picture(records: Sequence[Record], console: Any) -> None:
         return
     fps, length = timecode.rational(plan.get("fps"), field="fps"), max(1, int(plan.get("length_frames", 1)))
     cuts = {record["id"]: record for record in records if record.get("kind") == "edl.cut"}
-    places = {name: place for place, name in enumerate(cuts)}
     found = []
     for record in records:
         if record.get("kind") == "edl.finding":
@@ -60,9 +59,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     console.print(Text(f"  {ends[0]}{ends[1]:>{wide - len(ends[0])}}", style="dim"))
     for frame, record in found:
         sign, style = _mark(record)
-        where = f"cut {places[record['cut_id']]}: " if record.get("cut_id") in places else ""
         at = "" if frame < 0 else timecode.clock(frame, fps)
-        lines = [(piece, "not dim") for piece in _wrapped(f"{where}{record['message']}  [{record['rule']}]", console)]
+        lines = [(piece, "not dim") for piece in _wrapped(f"{record['message']}  [{record['rule']}]", console)]
         if "mend" in record:
             lines += [(piece, "green") for piece in _wrapped(f"→ {record['mend']}", console)]
         for place, (piece, colour) in enumerate(lines):
@@ -139,6 +137,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
 
     The plan goes on, with 'checked' true if there is no error and a digest of exactly what was checked; edl-render
     refuses any other plan.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
     The exit code is 1 if there is an error left.
 
     All input is read first.
@@ -146,6 +145,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
     from roadmap_cli.edl import gathering, probe
     from roadmap_cli.edl.checking import checks, mending, murch
     from roadmap_cli.edl.checking.footage import Footage
+    from roadmap_cli.edl.history import bearings
 
     kept: list[Record] = []
     for record in run.records():
@@ -172,6 +172,8 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
             *parts, edit.sources, probe.content_hash, titles=edit.titles, cues=edit.cues, measured=measured,
             free_bytes=free,
         )  # fmt: skip
+    if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
+        run.detail(untaken)
     told: list[Record] = []
     if (pictures or scores) and not _is_broken(found):
         footage = Footage(edit.plan, edit.cuts, edit.sources, edit.titles, edit.cues, measured)
@@ -182,9 +184,9 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
     yield checks.marked(edit.plan, edit.cuts, edit.sources, found, edit.titles, edit.cues)
     yield from edit.things
     for each in mended.mends if mended else ():
-        yield each.finding.record(edit.plan, run.stamp(), each.words)
+        yield each.finding.record(edit.plan, run.stamp(), edit.cuts, each.words)
     for finding in found:
-        yield finding.record(edit.plan, run.stamp())
+        yield finding.record(edit.plan, run.stamp(), edit.cuts)
     yield from told
     _say(run, edit, found, mended)
 
@@ -290,14 +292,13 @@ def _renamed(finding: Finding, names: Mapping[str, str]) -> Finding:
 
 def _say(run: Run, edit: Edit, found: Sequence[Finding], mended: Mended | None) -> None:
     errors = [finding for finding in found if finding.severity == "error"]
-    places = {cut.get("id"): f"cut {position}: " for position, cut in enumerate(edit.cuts)}
     for finding in errors:
-        run.words.error(f"{places.get(finding.cut_id, '')}{finding.message}")
+        run.words.error(finding.told(edit.cuts))
     for finding in found:
         if finding.severity != "error":
-            run.detail(f"{places.get(finding.cut_id, '')}{finding.message}")
+            run.detail(finding.told(edit.cuts))
     for each in mended.mends if mended else ():
-        run.detail(f"mended: {each.finding.message}: {each.words}")
+        run.detail(f"mended: {each.finding.told(edit.cuts)}: {each.words}")
     fixed = f"{len(mended.mends)} mended, " if mended else ""
     counts = f"{counted(len(errors), 'error')}, {counted(len(found) - len(errors), 'warning')}"
     run.note(f"{counted(len(edit.cuts), 'cut')} checked, {fixed}{counts}")

@@ -18,6 +18,7 @@ from roadmap_cli.edl import gathering
 @command(
     reads=(*gathering.KINDS, "edl.finding"),
     writes=("edl.export",),
+    state="write",
     effects=("files", "programs"),
     streams=False,
     output="file",
@@ -52,6 +53,7 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
     In Shotcut, each clip carries the reason of its cut as a comment, markers tell reasons and story beats, and the
     notes hold the plan.
     What is changed there comes back with edl-import.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
 
     A Kdenlive project is for Kdenlive 20.12 and later, with a guide at each cut.
 
@@ -65,6 +67,7 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
     from roadmap_cli.core.errors import DataError, UsageError
     from roadmap_cli.edl import moved
     from roadmap_cli.edl.exchange import melting, timeline, writing
+    from roadmap_cli.edl.history import bearings
 
     output = run.output_path
     name = writing.chosen(to, output)
@@ -75,10 +78,13 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
     sources, told = moved.again(found.sources, run.environ.get("PATH"), look_in)
     for line in told:
         run.warn(line)
-    edit = timeline.read(replace(found, sources=sources))
+    found = replace(found, sources=sources)
+    edit = timeline.read(found)
     writing.admit(output, edit.sources)
     if prove:
         writing.refuse_missing(edit)
+    if untaken := bearings.attend(run.state if run.state_path.exists() else None, found, run.command, run.now()):
+        run.detail(untaken)
     made = writing.make(name, edit, output, run.environ.get("PATH"))
     for path in writing.missing(edit):
         run.warn(f"{path} is missing: the other program will ask for it")

@@ -10,6 +10,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.options import looking_option
+from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
@@ -28,23 +29,33 @@ _LEFT_OUT = frozenset({"edl.finding"})
 
 
 def _draw(records: Sequence[Record], console: Any) -> None:
-    from rich.table import Table
+    import textwrap
 
+    from rich.table import Table
+    from rich.text import Text
+
+    told = [record for record in records if record["kind"] == "edl.feedback"]
     table = Table(box=None, pad_edge=False)
     for name in ("wish", "where", "signal", "before", "after", "wanted", "of the way", ""):
-        table.add_column(name, justify="right" if name in {"before", "after", "wanted", "of the way"} else "left")
-    for record in records:
-        if record["kind"] != "edl.feedback":
-            continue
+        right = name in {"before", "after", "wanted", "of the way"}
+        # "0:00:01.880 to" stays in one line: a time that is broken is none.
+        table.add_column(
+            name, justify="right" if right else "left", no_wrap=right, min_width=14 if name == "where" else None
+        )
+    for record in told:
         ratio = record.get("moved_ratio")
-        bar = "█" * round(min(max(ratio or 0.0, 0.0), 1.0) * 10) if ratio is not None else ""
+        bar = "█" * round(min(max(ratio or 0.0, 0.0), 1.0) * 5) if ratio is not None else ""
         table.add_row(
             record["wish"], record["where"], record.get("signal", ""), _number(record.get("before")),
             _number(record.get("after")), _number(record.get("target")),
              f"{bar} {ratio:.0%}" if ratio is not None else "",
-            record["outcome"] if record["outcome"] == "changed" else f"{record['outcome']}: {record['reason']}",
+            record["outcome"],
         )  # fmt: skip
     console.print(table)
+    for record in told:
+        words = textwrap.wrap(visible(f"{record['wish']}: {record['reason']}"), max(20, console.width - 2))
+        for line in words:
+            console.print(Text(f"  {line}", style="not dim"))
 
 
 def _number(value: float | None) -> str:
@@ -84,7 +95,8 @@ def main(
     measured again.
     Without a place the cuts beyond the limit are corrected; if there are none, all of them by one step.
 
-    The edit comes from the input, or without one from the last revision of the edit worked on.
+    The edit comes from the input, or without one it is the edit worked on last: planned, corrected, checked, rendered,
+    looked at, exported or imported. Which one that is, is said.
     Out comes the whole edit as a new revision, ready for edl-check and edl-render, then edl.measure records with the
     numbers and an edl.feedback record for each wish.
     'undo that' goes back to the revision before.
@@ -115,8 +127,7 @@ def main(
         if wishes.praised(words):
             run.note(f"nothing to change in {words!r}")
         else:
-            known = "; ".join(repr(phrase) for phrase in answering.nearest(words))
-            run.warn(f"no wish understood in {words!r}: the edit stays as it is; understood are, nearby: {known}")
+            run.warn(f"no wish understood in {words!r}: the edit stays as it is; {answering.unread(words)}")
         run.exit_code = 1
         return
     if wished[0].axis == "undo":
@@ -149,7 +160,7 @@ def main(
 def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
     """The edit of the input; of the head of the last one if nothing came in; None if there is neither."""
     from roadmap_cli.edl.feedback import answering, material
-    from roadmap_cli.edl.history import revisions
+    from roadmap_cli.edl.history import bearings, revisions
 
     edit = material.gather(record for record in given if record["kind"] in _EDIT)
     if edit is None and given:
@@ -157,11 +168,13 @@ def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
     with run.state.read() as tx:
         if edit is None:
             try:
-                edit = answering.of_head(tx, revisions.head(tx))
+                here = revisions.current(tx)
             except DataError as error:
                 if error.code == "no_history" and not run.is_typed:
                     return None
                 raise
+            run.note(bearings.words(tx, here))
+            edit = answering.of_head(tx, revisions.whole(tx, here))
             if not edit.cuts:
                 raise DataError("the last edit has no cuts", hint="edl-plan makes them", code="no_cuts")
         return answering.with_shots(tx, edit)

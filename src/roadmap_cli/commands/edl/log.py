@@ -71,6 +71,8 @@ def main(run: Run) -> Iterable[Record]:
     with run.state.read() as tx:
         found = here.look(tx)
         records = log.records(tx, found[0]) if found else []
+    if here.told:
+        run.note(here.told)
     if not found:
         if run.is_typed:
             raise Negative("no edit in the history yet", hint="edl-plan makes one")

@@ -52,6 +52,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 @command(
     reads=(*gathering.KINDS, "edl.finding"),
     writes=("edl.segment", "edl.render", "edl.sheet"),
+    state="write",
     effects=("files", "programs"),
     streams=False,
     output="file",
@@ -98,6 +99,7 @@ def main(
     With --at or --changed it holds only those spans; what has changed is told from the version that was rendered or
     previewed before.
     If nothing has changed, the exit code is 1.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
 
     One edl.segment record comes for each piece, one edl.render record for the file, and one edl.sheet record for a PNG
     with a picture of each piece and its time.
@@ -107,9 +109,13 @@ def main(
     """
     from roadmap_cli.core import paths
     from roadmap_cli.edl import programs
+    from roadmap_cli.edl.history import bearings
     from roadmap_cli.edl.rendering import edits, persons, preview, render
 
     edit = edits.gather(run.records())
+    edits.admit(edit)  # what is refused is not worked on
+    if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
+        run.detail(untaken)
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
     settings = render.Settings(

@@ -42,6 +42,8 @@ def main(run: Run, to: str | None) -> Iterable[Record]:
         yield from here.sift(run.records())
     with run.state.write() as tx:
         base = here.settle(tx, run.command, run.now())
+        if here.told:
+            run.note(here.told)
         if base is None:
             if run.is_typed:
                 raise Negative("no edit in the history yet", hint="edl-plan makes one")

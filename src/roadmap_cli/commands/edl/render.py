@@ -15,6 +15,7 @@ from roadmap_cli.edl import gathering
 @command(
     reads=(*gathering.KINDS, "edl.finding"),
     writes=("edl.segment", "edl.render"),
+    state="write",
     effects=("files", "programs"),
     streams=False,
     output="file",
@@ -64,6 +65,7 @@ def main(
     and true peak of the encoded sound.
     The file appears complete or not at all; a render that was killed goes on where it stopped.
     Nothing is joined again if the file is there already, made of the same pieces and untouched since.
+    The plan is the edit worked on from now, which commands such as edl-feedback take up without input.
 
     A source of high dynamic range (PQ or HLG) is mapped to standard, just as edl-scan measured it: white at 203 nits,
     what is brighter rolled off, the colours of BT.709.
@@ -74,9 +76,13 @@ def main(
     """
     from roadmap_cli.core import paths
     from roadmap_cli.edl import programs
+    from roadmap_cli.edl.history import bearings
     from roadmap_cli.edl.rendering import edits, persons, render
 
     edit = edits.gather(run.records())
+    edits.admit(edit)  # what is refused is not worked on
+    if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
+        run.detail(untaken)
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"
     settings = render.Settings(

@@ -54,6 +54,8 @@ def main(run: Run, edit: str | None, wants_list: bool, with_dependants: bool) ->
     clash: walking.Conflicts | None = None
     with run.state.write() as tx:
         base = here.settle(tx, run.command, run.now())
+        if here.told:
+            run.note(here.told)
         if base is None:
             if run.is_typed:
                 raise Negative("no edit in the history yet", hint="edl-plan makes one")

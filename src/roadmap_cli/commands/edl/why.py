@@ -39,6 +39,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     streams=False,
     columns=("kind", "text", "what", "why", "id"),
     examples={
+        "Why does a shot look as it does?": "edl-why 'why is the last shot so bright?' | jq -r '.text // empty'",
         "Why is there a cut at this place?": "edl-why 'why did you cut here?' --at 00:00:03 | jq -r '.text // empty'",
         "Why is this second of a film not in the edit?": (
             "edl-why 'why was this dropped?' --source examples/bikes.mp4 --at 0.2 | jq -r '.text // empty'"
@@ -59,11 +60,12 @@ def main(run: Run, question: str | None, at: str | None, source: Path | None) ->
     """Tell why an edit is as it is.
 
     QUESTION is a place in the edit (00:01:12.5, or 1725 for a frame), the id of a cut, title, cue or edit, or a
-    question in words with the place in it or in --at: 'why did you cut here?', 'why is this so dark?'.
+    question in words with the place in it or in --at: 'why is the last shot so dark?', 'why did you cut here?'.
+    Places are those that edl-feedback understands.
     With --source and --at it tells why what a source file shows there is not in the edit, or where it is.
 
-    One edl.answer record comes, in words: the stored decision, the story beat it serves, what was measured on the shot
-    and heard at the cut, and the edits since.
+    One edl.answer record comes, in words, what was asked about first: the stored decision, the story beat it serves,
+    what was measured on the shot and heard at the cut, and the edits since.
     The records it is taken from follow as evidence.
     It is about the plan on standard input, or without one about the edit last worked on.
 
@@ -83,6 +85,8 @@ def main(run: Run, question: str | None, at: str | None, source: Path | None) ->
         yield from here.sift(run.records())
     with run.state.read() as tx:
         found = here.look(tx)
+        if here.told:
+            run.note(here.told)
         if found is None:
             if run.is_typed:
                 raise Negative("no edit in the history yet", hint="edl-plan makes one")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roadmap_cli.core.records import Record, content_id
+
+#: What a message begins with that says what its cut is or does.
+_VERBS = frozenset({"begins", "counts", "ends", "fills", "has", "is", "lies", "plays"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,15 @@ class Finding:
     frame: int | None = None
     evidence: tuple[str, ...] = ()
 
-    def record(self, plan: Record, at: str, mend: str | None = None) -> Record:
-        """The finding as an edl.finding record; `mend` says what was done about it."""
+    def told(self, cuts: Sequence[Record]) -> str:
+        """The message with the cut it is about, so that it can stand alone: `cuts` are the plan's, in order."""
+        place = next((n for n, cut in enumerate(cuts) if cut.get("id") == self.cut_id), None) if self.cut_id else None
+        if place is None:
+            return self.message
+        return f"cut {place}{'' if self.message.partition(' ')[0] in _VERBS else ':'} {self.message}"
+
+    def record(self, plan: Record, at: str, cuts: Sequence[Record], mend: str | None = None) -> Record:
+        """The finding as an edl.finding record; `cuts` are the plan's, in order, `mend` what was done about it."""
         record: Record = {
             "kind": "edl.finding",
             "id": content_id(
@@ -34,7 +45,7 @@ class Finding:
             "plan_id": plan["id"],
             "rule": self.rule,
             "severity": self.severity,
-            "message": self.message,
+            "message": self.told(cuts),
         }  # fmt: skip
         record |= {"cut_id": self.cut_id} if self.cut_id else {}
         record |= {"timeline_frame": self.frame} if self.frame is not None else {}

@@ -142,7 +142,7 @@ def pace(footage: Footage) -> Iterator[Finding]:
             words = f"{even} (spread {spread:.2f} of the mean): an even beat tires"
             yield warning("distribution", words)
     if len(lengths) >= 5 and lengths[-1] < median(lengths) / 2:
-        words = f"ends on a shot of {lengths[-1]:.1f} s, half the usual {median(lengths):.1f} s: it will feel cut off"
+        words = f"the last shot is {lengths[-1]:.1f} s, half the usual {median(lengths):.1f} s: it will feel cut off"
         yield warning("ending", words, footage.cuts[-1])
 
 

@@ -83,6 +83,8 @@ def take(state: State, project: Path, given: Sequence[Record], command: str, at:
             record["edit_id"] = edit["id"]
             if edit.get("why_id"):
                 record["why_id"] = edit["why_id"]
+        else:
+            revisions.attend(tx, revision.plan, revision.things, revision.sources, at, command)
         records.put_many(tx, [record])
     return Outcome(revision, record)
 
@@ -144,13 +146,12 @@ def _stored(tx: Connection, plan_id: str, project: Path) -> list[Record]:
             f"the plan it came from is not stored here: {plan_id}", where=str(project),
             hint="give its records with --plan", code="no_plan",
         )  # fmt: skip
-    things = [
-        each for kind in gathering.PARTS for each in records.find(tx, kind=kind) if each.get("plan_id") == plan_id
-    ]
-    used = {str(each["source_id"]) for each in things if each.get("source_id")}
-    sources = [source for name in used if (source := records.get(tx, name))]
+    # A revision's parts are kept with it: only those it changed are records of their own.
+    found = revisions.version(tx, plan_id)
+    sources = revisions.sources_of(tx, found)
+    used = {source["id"] for source in sources}
     spans = [span for span in records.find(tx, kind="edl.span") if span.get("source_id") in used]
-    return [*sources, *spans, plan, *things]
+    return [*sources, *spans, plan, *found.things]
 
 
 def _by_path(tx: Connection, now: Seen, known: dict[str, Record]) -> None:

@@ -6,6 +6,7 @@ which the plan before kept is not given out. What was refused is remembered with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import timecode
+from roadmap_cli.edl import timecode, when
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.feedback import (
     facing,
@@ -27,10 +28,9 @@ from roadmap_cli.edl.feedback import (
     syncing,
     tastes,
     toning,
-    when,
 )
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
-from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number
+from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number, of_cuts
 from roadmap_cli.edl.feedback.relaying import origin
 from roadmap_cli.edl.feedback.wishes import PLAIN, Wish
 
@@ -100,7 +100,7 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
         return Told(
             wish,
             REFUSED,
-            f"{wish.place.words} lies outside the edit, which ends at {length} and has {len(edit.cuts)} cuts",
+            f"{wish.place.words} lies outside the edit, which ends at {length} and has {of_cuts(len(edit.cuts))}",
             (),
             where,
             far,
@@ -152,7 +152,7 @@ def _proof(done: Corrected) -> str:
     means = [sum(values) / len(values) for values in (
         [each.before for each in same], [each.target or 0.0 for each in same],
          [each.after or 0.0 for each in same])]  # fmt: skip
-    over = f" over {len(same)} cuts" if len(same) > 1 else ""
+    over = f" over {of_cuts(len(same))}" if len(same) > 1 else ""
     moved = sum(each.moved for each in same) / len(same)
     return (
         f"{first.signal} {number(means[0])} to {number(means[2])} {first.unit}{over}, "
@@ -233,7 +233,7 @@ def settle(state: State, made: Answer, who: str, command: str, at: datetime) -> 
     old, new = made.before, made.edit
     plan, things = old.plan, old.things()
     with state.write() as tx:
-        revisions.adopt(tx, old.plan, old.things(), list(old.sources.values()), at)
+        revisions.attend(tx, old.plan, old.things(), list(old.sources.values()), at, command)
         if made.changed:
             moved = {
                 name: new.plan.get(name) for name in {*new.plan, *old.plan} if new.plan.get(name) != old.plan.get(name)
@@ -359,10 +359,28 @@ def back(tx: Connection, edit: Edit, at: datetime, *, forward: bool = False) -> 
     )
 
 
+#: Words that ask for another order of the shots.
+_ORDER = re.compile(
+    r"\b(?:swap|swapped|reorder|re-order|rearrange|other order|order of|reverse)\b"
+    r"|\b(?:go|goes|be|is|come|comes|stand|start|begin) (?:at )?(?:the )?(?:very )?(?:first|last|beginning|end)\b"
+    r"|\b(?:move|put|place|bring|show|switch)\b.*\b(?:before|after|first|last|front|forward|back|earlier|later|"
+    r"to the (?:start|beginning|end|middle)|with)\b"
+)
+
+
+def unread(words: str) -> str:
+    """What to say of words in which no wish was understood: what can be done instead, or what is understood nearby."""
+    if _ORDER.search(words.lower()):
+        return (
+            "the order of shots is not changed by words here: 'best shot first' to edl-plan plans another one, "
+            "and what is moved in Shotcut comes back by edl-export and edl-import"
+        )
+    return "understood are, nearby: " + "; ".join(repr(phrase) for phrase in nearest(words))
+
+
 def nearest(words: str, describe: Callable[[Any], str] | None = None) -> list[str]:
     """What is understood that lies near to words that are not: axes by shared or similar words."""
     import difflib
-    import re
 
     from roadmap_cli.edl.feedback.wish_words import AXES, HELP
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.edl.feedback import when
+from roadmap_cli.edl import when
 from roadmap_cli.edl.feedback.wish_words import AXES
 from roadmap_cli.edl.feedback.wishes import LARGE, PLAIN, SMALL, Wish
 

@@ -16,7 +16,7 @@ from roadmap_cli.edl.edit import LIFT_STOPS, Box, Lift
 from roadmap_cli.edl.feedback import colour, toning
 from roadmap_cli.edl.feedback.colour import Look, through
 from roadmap_cli.edl.feedback.material import Edit, Footage
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, search
+from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, of_cuts, search
 
 #: A face below this is too dark; a wish goes at least this far up, and a complaint over the upper one is contradicted.
 DARK_FACE, STEP, LIGHT_FACE = 70.0, 24.0, 140.0
@@ -49,8 +49,8 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     most = max(light.stops for light in lit if light)
     notes = [f"{name_of(each.thing or {})} stays: {why}" for each, why in failed]
     if rest:
-        notes.append(f"{len(rest)} cuts stay: no face is known there, or all of the picture is dark")
-    what = f"up to {most:.2g} stops more light on the face alone on {len(done)} cuts"
+        notes.append(f"{of_cuts(len(rest))} unchanged: no face is known there, or all of the picture is dark")
+    what = f"up to {most:.2g} stops more light on the face alone on {of_cuts(len(done))}"
     return Corrected(edit.put(cuts), tuple(done), what, tuple(notes))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from roadmap_cli.edl.feedback import colour
 from roadmap_cli.edl.feedback.colour import Look, bounds, through
 from roadmap_cli.edl.feedback.material import Edit, Footage
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, number
+from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, number, of_cuts
 from roadmap_cli.edl.feedback.toning import NEW_CLIPPED, limits
 
 #: Neighbours closer than this in CIE Lab match.
@@ -62,7 +62,7 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     return Corrected(
         edit.put(cuts),
         (measured,),
-        f"light and colour of {sum(a != b for a, b in zip(looks, made, strict=True))} cuts to the median of "
+        f"light and colour of {of_cuts(sum(a != b for a, b in zip(looks, made, strict=True)))} to the median of "
         f"{len(chosen)}",
     )
 

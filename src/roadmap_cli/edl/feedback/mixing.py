@@ -15,7 +15,7 @@ from roadmap_cli.edl import cleaning, timecode
 from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl.feedback import heard
 from roadmap_cli.edl.feedback.material import Edit, Footage
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, number
+from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, number, of_cuts
 
 #: Speech should stand this far over music in LU, and no further.
 LEAST_OVER, MOST_OVER = 12.0, 20.0
@@ -166,7 +166,7 @@ def _gained(edit: Edit, chosen: list[int], change: float, signal: str) -> Correc
         after = min(max(before + change, fields.GAIN_DB[0]), fields.GAIN_DB[1])
         measured.append(Measured(signal, "dB", before, before + change, after, cuts[n]))
         cuts[n] = _sound(cuts[n], gain_db=round(after, 2))
-    return Corrected(edit.put(cuts), tuple(measured), f"{signal} {change:+.1f} dB on {len(chosen)} cuts")
+    return Corrected(edit.put(cuts), tuple(measured), f"{signal} {change:+.1f} dB on {of_cuts(len(chosen))}")
 
 
 def _sound(cut: Record, **changed: Any) -> Record:
@@ -224,7 +224,7 @@ def _speech(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected
     _enough(measured)
     return Corrected(
         replace(edit, plan=plan, cuts=tuple(cuts), cues=tuple(cues)), (measured,),
-        f"gain {change:+.1f} dB on {len(spoken)} cuts with speech", tuple(notes),
+        f"gain {change:+.1f} dB on {of_cuts(len(spoken))} with speech", tuple(notes),
     )  # fmt: skip
 
 
@@ -322,7 +322,7 @@ def _evenness(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Correct
     return Corrected(
         replace(edit, plan=plan, cuts=tuple(cuts)),
         (measured,),
-        f"gains of {len(heard_ones)} cuts towards {middle:.1f} LUFS",
+        f"gains of {of_cuts(len(heard_ones))} towards {middle:.1f} LUFS",
     )
 
 
@@ -357,7 +357,7 @@ def _filtered(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     else:
         _enough(done[0])
     told = "/".join(dict.fromkeys(m.signal for m in done))
-    return Corrected(edit.put(cuts), tuple(done), f"{told} filtered on {len(done)} cuts", tuple(
+    return Corrected(edit.put(cuts), tuple(done), f"{told} filtered on {of_cuts(len(done))}", tuple(
         f"{name_of(m.thing or {})}: only {m.moved:.0%} of the way" for m in done if m.moved < LEAST_MOVED))  # fmt: skip
 
 

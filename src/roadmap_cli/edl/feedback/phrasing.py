@@ -17,7 +17,7 @@ from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback import heard
 from roadmap_cli.edl.feedback.material import Edit, Footage, whole
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted
+from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, of_cuts
 from roadmap_cli.edl.feedback.recutting import origin
 from roadmap_cli.edl.feedback.relaying import relaid
 
@@ -227,7 +227,7 @@ def _word_edges(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
             "the measurement says otherwise: no cut begins or ends inside speech" if known
             else "no speech is known of the sources: a scan finds it"
         )  # fmt: skip
-    return Corrected(relaid(edit, cuts), tuple(measured), f"{len(measured)} cuts run on to the end of their words")
+    return Corrected(relaid(edit, cuts), tuple(measured), f"{of_cuts(len(measured))} drawn out to the end of words")
 
 
 def jumps(edit: Edit) -> list[int]:
@@ -273,7 +273,7 @@ def _jump_cuts(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:
     return Corrected(
         made,
         (Measured("jump cuts", "cuts", len(found), 0, left_over),),
-        f"{len(found)} cuts enlarged by {PUNCH_IN:g} so that they change the view",
+        f"{of_cuts(len(found))} enlarged by {PUNCH_IN:g} so that they change the view",
     )
 
 

@@ -127,3 +127,8 @@ def percent(value: float) -> str:
 def number(value: float) -> str:
     """A measured number for people: enough digits, no more."""
     return f"{value:.0f}" if abs(value) >= 20 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def of_cuts(count: int) -> str:
+    """A number of cuts in words: 1 cut, 2 cuts."""
+    return f"{count} cut" if count == 1 else f"{count} cuts"

@@ -14,7 +14,7 @@ from fractions import Fraction
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import planning, timecode
 from roadmap_cli.edl.feedback.material import Edit, whole
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted
+from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, of_cuts
 from roadmap_cli.edl.feedback.relaying import origin, relaid
 from roadmap_cli.edl.planning import LEAST_FRAMES
 from roadmap_cli.edl.planning.units import SPEECH_RATIO
@@ -123,14 +123,17 @@ def _shot_length(edit: Edit, wanted: Wanted) -> Corrected:
     notes: list[str] = []
     kept = [n for n in wanted.chosen if spoken(edit, edit.cuts[n])] if not grow else []
     if kept:
-        notes.append(f"{len(kept)} cuts keep their length: somebody speaks in them")
+        notes.append(f"{of_cuts(len(kept))} as long as before: somebody speaks there")
     if wanted.axis in {"pace", "energy"} and abs(after - before) < 0.8 * abs(target - before):
         made, slower = _paced(made, wanted, grow)
         after = _mean(made, wanted.chosen)
         notes += slower
     measured = Measured("mean shot length", "s", before, target, after)
     return Corrected(
-        made, (measured,), f"mean shot length {before:.2f} to {after:.2f} s on {len(wanted.chosen)} cuts", tuple(notes)
+        made,
+        (measured,),
+        f"mean shot length {before:.2f} to {after:.2f} s on {of_cuts(len(wanted.chosen))}",
+        tuple(notes),
     )
 
 
@@ -146,7 +149,7 @@ def _paced(edit: Edit, wanted: Wanted, slower: bool) -> tuple[Edit, list[str]]:
         cuts[n] = {**cuts[n], "speed": timecode.spell(speed)}
         moved += 1
     return relaid(edit, cuts), [
-        f"{moved} cuts without speech a tenth {'slower' if slower else 'faster'}"
+        f"{of_cuts(moved)} without speech a tenth {'slower' if slower else 'faster'}"
     ] if moved else []
 
 
@@ -274,7 +277,7 @@ def _speed(edit: Edit, wanted: Wanted) -> Corrected:
     return Corrected(
         relaid(edit, cuts),
         (Measured("playing speed", "times", before, target, after),),
-        f"speed {before:.2f} to {after:.2f} on {len(free)} cuts",
+        f"speed {before:.2f} to {after:.2f} on {of_cuts(len(free))}",
         notes,
     )
 

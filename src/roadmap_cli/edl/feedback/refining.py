@@ -11,7 +11,17 @@ from roadmap_cli.edl.edit import EFFECTS, MOST_ZOOM, Box
 from roadmap_cli.edl.feedback import seen
 from roadmap_cli.edl.feedback.colour import Look
 from roadmap_cli.edl.feedback.material import Edit, Footage
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, number, search
+from roadmap_cli.edl.feedback.proof import (
+    LEAST_MOVED,
+    Corrected,
+    Measured,
+    Refused,
+    Wanted,
+    name_of,
+    number,
+    of_cuts,
+    search,
+)
 
 #: Noise above this is seen, in code values; below the other it is not. Flicker, in code values; shake, in widths.
 NOISY, CLEAN = 3.0, 1.2
@@ -369,7 +379,8 @@ def _what(edit: Edit, cuts: list[Record]) -> str:
             words.setdefault("enlargement", []).append(f"{1 / min(fields.framing(new).start.width, 1):.3g}")
     total = sum(a is not b for a, b in zip(edit.cuts, cuts, strict=True))
     return (
-        ", ".join(f"{name} {'/'.join(dict.fromkeys(values))}" for name, values in words.items()) + f" on {total} cuts"
+        ", ".join(f"{name} {'/'.join(dict.fromkeys(values))}" for name, values in words.items())
+        + f" on {of_cuts(total)}"
     )
 
 

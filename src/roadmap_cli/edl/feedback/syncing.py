@@ -16,7 +16,7 @@ from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl.feedback import heard
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.offsets import PLAIN_FRAMES
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted
+from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, of_cuts
 
 AXES = frozenset({"sync", "shift"})
 #: Lags that are looked at, in seconds, and steps of the grid in one.
@@ -109,7 +109,7 @@ def _found(edit: Edit, footage: Footage, wanted: Wanted, chosen: list[int]) -> C
         left = again.late_ms if again else lag.late_ms + (moved[0].after or 0.0) - before
         done.append(Measured("sound after picture", "ms", lag.late_ms, 0.0, left, edit.cuts[n]))
     _enough(done)
-    return Corrected(edit.put(cuts), tuple(done), f"sound moved by {-done[0].before:+.0f} ms on {len(done)} cuts")
+    return Corrected(edit.put(cuts), tuple(done), f"sound moved by {-done[0].before:+.0f} ms on {of_cuts(len(done))}")
 
 
 def _move(cuts: list[Record], n: int, target: float, done: list[Measured]) -> None:
@@ -134,7 +134,7 @@ def _enough(done: list[Measured]) -> None:
 
 def _what(done: list[Measured]) -> str:
     change = (done[0].after or 0.0) - done[0].before
-    return f"sound moved by {change:+.0f} ms on {len(done)} cuts"
+    return f"sound moved by {change:+.0f} ms on {of_cuts(len(done))}"
 
 
 def measure(footage: Footage, cut: Record) -> Lag | None:

@@ -17,7 +17,17 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.edl.feedback import colour
 from roadmap_cli.edl.feedback.colour import Look, bounds, through
 from roadmap_cli.edl.feedback.material import Edit, Footage
-from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, number, search
+from roadmap_cli.edl.feedback.proof import (
+    LEAST_MOVED,
+    Corrected,
+    Measured,
+    Refused,
+    Wanted,
+    name_of,
+    number,
+    of_cuts,
+    search,
+)
 
 #: No more than this share of the picture may newly lose its detail to black or white.
 NEW_CLIPPED = 0.01
@@ -380,4 +390,4 @@ def _what(edit: Edit, cuts: Sequence[Record]) -> str:
     for name, pairs in moved.items():
         first, last = (sum(pair[side] for pair in pairs) / len(pairs) for side in (0, 1))
         words.append(f"{name} {first:.3g} to {last:.3g}")
-    return ", ".join(words) + f" on {sum(a is not b for a, b in zip(edit.cuts, cuts, strict=True))} cuts"
+    return ", ".join(words) + f" on {of_cuts(sum(a is not b for a, b in zip(edit.cuts, cuts, strict=True)))}"

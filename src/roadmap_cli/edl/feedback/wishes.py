@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from roadmap_cli.edl.feedback import likeness, offsets, spelling
 from roadmap_cli.edl.feedback.idioms import idioms
-from roadmap_cli.edl.feedback.when import EVERYWHERE, Place
-from roadmap_cli.edl.feedback.when import read as read_place
 from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, AXES, NOUNS, TOPICS, VERBS
+from roadmap_cli.edl.when import EVERYWHERE, Place
+from roadmap_cli.edl.when import read as read_place
 
 #: How much a bare wish, a small and a large one move a signal, in steps.
 SMALL, PLAIN, LARGE = 0.5, 1.0, 1.5

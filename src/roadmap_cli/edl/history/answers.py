@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.edl import edit, timecode
-from roadmap_cli.edl.history import nearby, revisions, walking
+from roadmap_cli.edl import edit, timecode, when
+from roadmap_cli.edl.history import asking, nearby, revisions, walking
 from roadmap_cli.edl.history.asking import Question
 from roadmap_cli.edl.history.changes import PLACE, Change, origin
 from roadmap_cli.edl.history.revisions import Head, Revision
@@ -31,6 +31,10 @@ _FIELDS = {
     "sound": ("sound",),
     "order": (PLACE,),
 }
+
+
+#: How the part of a reason begins that weighs a shot against others: it names light and sound, and changes neither.
+_MEASURED = ("value ", "serves ")
 
 
 @dataclass(slots=True)
@@ -76,9 +80,15 @@ def answer(tx: Connection, base: Revision, head: Head, question: Question, at: s
             return _edit_answer(telling, base, question, at)
         frame = int(thing["timeline_in_frame"])
     else:
-        where = question.frame_at(telling.fps)
+        where = question.frame_at(telling.fps, cuts)
+        if where is None and question.place != when.EVERYWHERE:
+            count = f"{len(cuts)} shots" if len(cuts) != 1 else "1 shot"
+            raise Negative(f"{question.place.words} lies outside the edit, which has {count}", code="no_place")
         if where is None:
-            raise Negative("which place is meant?", hint="add --at TIME, such as --at 00:01:12.5", code="no_place")
+            raise Negative(
+                "which place is meant?", hint="add --at TIME, such as --at 00:01:12.5, or say 'the last shot'",
+                code="no_place",
+            )  # fmt: skip
         length = max((int(cut["timeline_out_frame"]) for cut in cuts), default=0)
         if where >= length:
             ends = timecode.clock(length, telling.fps)
@@ -86,12 +96,14 @@ def answer(tx: Connection, base: Revision, head: Head, question: Question, at: s
         frame = where
         thing = _under(head, cuts, frame, question.about)
     about = question.about if question.about != "all" else thing["kind"].partition(".")[2]
+    edits = _since(tx, base, origin(thing))
     if thing["kind"] == "edl.cut":
-        _tell_cut(telling, cuts, thing, frame, question)
+        first = _tell_asked(telling, thing, edits, question.about)
+        _tell_cut(telling, cuts, thing, frame, question, first)
     else:
         _tell_other(telling, thing)
-    edits = _since(tx, base, origin(thing))
-    _tell_edits(telling, edits, thing, question.about)
+    if not (thing["kind"] == "edl.cut" and _FIELDS.get(question.about)):
+        _tell_edits(telling, edits, thing, question.about)
     told = _record(telling, question, at, about, frame, " ".join(telling.sentences))
     told |= {"origin_id": origin(thing), "edit_ids": [each["id"] for each in edits]}
     told |= {f"{thing['kind'].partition('.')[2]}_id": thing["id"]}
@@ -227,7 +239,28 @@ def _under(head: Head, cuts: Sequence[Record], frame: int, about: str) -> Record
     return cuts[place]
 
 
-def _tell_cut(telling: _Telling, cuts: Sequence[Record], cut: Record, frame: int, question: Question) -> None:
+def _tell_asked(telling: _Telling, cut: Record, edits: Sequence[Record], about: str) -> list[str]:
+    """What was asked about comes first: what of the cut's reason bears on it, then the edits that changed it.
+
+    Gives the parts of the reason that are told by this.
+    """
+    fields = _FIELDS.get(about)
+    if not fields:
+        return []
+    decided = telling.decision(cut.get("why_id"))
+    reason = str(decided["why"] if decided else cut.get("reason") or "")
+    told = [part for part in reason.split("; ") if not part.startswith(_MEASURED) and asking.bears_on(about, part)]
+    if told:
+        telling.say(f"its {about}: {'; '.join(told)}", decided, cut)
+    elif about in {"look", "speed", "framing", "sound"} and all(cut.get(name) in (None, "1/1") for name in fields):
+        telling.say(f"nothing was decided about its {about}: it is as its source has it", cut)
+    _tell_edits(telling, edits, cut, about)
+    return told
+
+
+def _tell_cut(
+    telling: _Telling, cuts: Sequence[Record], cut: Record, frame: int, question: Question, told: Sequence[str]
+) -> None:
     fps = telling.fps
     place = next(n for n, each in enumerate(cuts) if each is cut)
     name = str(cut.get("source", "")).rpartition("/")[2] or cut["source_id"]
@@ -242,7 +275,8 @@ def _tell_cut(telling: _Telling, cuts: Sequence[Record], cut: Record, frame: int
     decided = telling.decision(cut.get("why_id"))
     reason = decided["why"] if decided else cut.get("reason")
     if reason:
-        telling.say(f"it was chosen because: {reason}", decided)
+        rest = "; ".join(part for part in str(reason).split("; ") if part not in told)
+        telling.say(f"it was chosen because: {rest}" if rest else "", decided)
     else:
         telling.say("no decision is stored for it")
     beat = telling.stored(cut.get("beat_id"))

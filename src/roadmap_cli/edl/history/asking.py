@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from roadmap_cli.core.errors import UsageError
-from roadmap_cli.edl import timecode
+from roadmap_cli.core.records import Record
+from roadmap_cli.edl import timecode, when
 
 _CLOCK = r"(?:(\d{1,3}):)?(\d{1,4}):(\d{1,2}(?:[.,]\d{1,6})?)"
 _PLACES = (
@@ -24,7 +26,10 @@ _ABOUT = (
     ("sound", r"music|sound|loud|quiet|silen|volume|duck|cue|voice|audio|hear"),
     ("title", r"title|caption|text|words on"),
     ("speed", r"slow|fast|speed|tempo|pace"),
-    ("look", r"dark|bright|colou?r|look|grade|grey|gray|satur|contrast|warm|cold|blur|grain|vignette|light"),
+    (
+        "look",
+        r"dark|bright|colou?r|look|grade|grey|gray|satur|contrast|warm|cold|blur|grain|vignette|light|gamma|shadow|sharpen",
+    ),
     ("framing", r"crop|zoom|fram(?:ing|ed)|punch|pan\b|bars"),
     ("joint", r"\bcuts?\b|\bcutting\b|joint|switch|change here"),
     ("order", r"order|befor|after|first|last|moved|here instead|position"),
@@ -34,19 +39,27 @@ _ABOUT_PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pat
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `seconds` or `frame` is the place, `name` an id; `about` what of it, or "all"."""
+    """What is asked. `seconds`, `frame` or `place` is the place, `name` an id; `about` what of it, or "all"."""
 
     words: str
     about: str = "all"
     seconds: Fraction | None = None
     frame: int | None = None
     name: str | None = None
+    place: when.Place = when.EVERYWHERE
 
-    def frame_at(self, fps: Fraction) -> int | None:
-        """The frame shown at the place asked about, at a rate."""
+    def frame_at(self, fps: Fraction, cuts: Sequence[Record] = ()) -> int | None:
+        """The frame shown at the place asked about, at a rate; of a shot or part of `cuts` its first.
+
+        None if no place is said, or one that these cuts do not have.
+        """
         if self.frame is not None:
             return self.frame
-        return None if self.seconds is None else int(self.seconds * fps)
+        if self.seconds is not None:
+            return int(self.seconds * fps)
+        if self.place == when.EVERYWHERE or not when.positions(self.place, cuts, fps):
+            return None
+        return when.frames(self.place, cuts, fps)[0]
 
 
 def read(words: str, at: str | None = None, fps: Fraction | None = None) -> Question:
@@ -64,9 +77,15 @@ def read(words: str, at: str | None = None, fps: Fraction | None = None) -> Ques
             return Question(text, name=text)
     if place is None:
         place = _inside(text, fps)
-    about = next((name for name, pattern in _ABOUT_PATTERNS if pattern.search(text)), "all")
+    part, rest = when.read(" ".join(text.lower().split())) if place is None else (when.EVERYWHERE, text)
+    about = next((name for name, pattern in _ABOUT_PATTERNS if pattern.search(rest)), "all")
     seconds, frame = place or (None, None)
-    return Question(text, about, seconds, frame)
+    return Question(text, about, seconds, frame, place=part)
+
+
+def bears_on(about: str, words: str) -> bool:
+    """Whether words are about what is asked: "look", "sound" and so on."""
+    return any(name == about and pattern.search(words) for name, pattern in _ABOUT_PATTERNS)
 
 
 def _place(text: str, fps: Fraction | None, *, bare_is_frame: bool = True) -> tuple[Fraction | None, int | None] | None:

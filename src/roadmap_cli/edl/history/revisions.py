@@ -185,7 +185,8 @@ def adopt(
     """The revision of a plan that came in a stream; one unknown here becomes the first of a tree of its own.
 
     A plan that is known but was changed on its way, by jq or an editor, becomes a revision after the one it was: what
-    a person did by hand is an edit like any other, told of the `command` that saw it. Raises DataError as `record`.
+    a person did by hand is an edit like any other, told of the `command` that saw it first. Raises DataError as
+    `record`.
     """
     place(tx, sources)
     known = _revision(tx, require(plan, "id", str)) or _stored(tx, plan["id"])
@@ -202,10 +203,32 @@ def adopt(
         before = version(tx, known.plan_id)
         found = difference(before, Version(plan, _in_order(plan, things)))
         if any(not change.is_soft for change in found):
-            return _by_hand(tx, before, plan, things, found, command, at)
+            again = _child(tx, known, Version(plan, _in_order(plan, things)))
+            return again or _by_hand(tx, before, plan, things, found, command, at)
     if tx.execute("SELECT 1 FROM edl_head_move WHERE plan_id = ? LIMIT 1", (known.plan_id,)).fetchone() is None:
         _move(tx, known.root_id, known.plan_id, "go", at, None)
     return known
+
+
+def attend(
+    tx: Connection, plan: Record, things: Sequence[Record], sources: Sequence[Record], at: datetime, command: str
+) -> Revision:
+    """As `adopt`, and it is the edit worked on from now. Raises DataError as `record`."""
+    here = adopt(tx, plan, things, sources, at, command)
+    if current(tx).plan_id != here.plan_id:
+        go(tx, here, "go", at)
+    return here
+
+
+def _child(tx: Connection, parent: Revision, like: Version) -> Revision | None:
+    """The revision made from another that holds the same as what came in: what was changed by hand is seen again."""
+    names = tx.execute(
+        "SELECT plan_id FROM edl_revision WHERE root_id = ? AND parent_id = ?", (parent.root_id, parent.plan_id)
+    ).fetchall()
+    for (name,) in names:
+        if all(change.is_soft for change in difference(version(tx, name), like)):
+            return _revision(tx, name)
+    return None
 
 
 def _by_hand(

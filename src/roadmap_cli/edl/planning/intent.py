@@ -8,7 +8,7 @@ in silence, and a wish that cannot be met is told as a limit.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -34,6 +34,9 @@ _AFTER_QUOTE = re.compile(
 )
 _BARE_TITLE = re.compile(r"\b(?:title|titled)\s*[:=]\s*([^,;.\n]{1,80})", re.IGNORECASE)
 _GAP = " \x00 "
+#: Where what a word is said of ends; and a part of the film.
+_CLAUSE = re.compile(r"[,;.!?\x00]|\b(?:and|but|then|with)\b")
+_PART = re.compile(r"\b(ending|beginning|opening|intro|outro|finale|middle)\b|\bthe (?:very )?(end|start)\b")
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|\x00")
 
 
@@ -56,7 +59,7 @@ def read(text: str, style: str | None = None) -> Reading:
     rest = durations(rest, wishes)
     for rule in RULES[1]:
         rest = rule(rest, wishes)
-    _words(rest, wishes)
+    _words(rest, wishes, _of_parts(rest, wishes))
     if base is None:
         _choose(wishes)
     else:
@@ -131,8 +134,26 @@ def _titles(text: str, wishes: Wishes) -> str:
     return rest
 
 
-def _words(text: str, wishes: Wishes) -> None:
-    """Word by word what no phrase took."""
+def _of_parts(text: str, wishes: Wishes) -> set[str]:
+    """Say of each style word that stands beside a part of the film that it counts for the whole; give these parts."""
+    told: set[str] = set()
+    for clause in _CLAUSE.split(text):
+        part = _PART.search(clause)
+        if part is None:
+            continue
+        for word in _WORD.findall(clause):
+            if vocabulary.stem_of(word, vocabulary.MOVES) or vocabulary.stem_of(word, vocabulary.STYLE_STEMS):  # type: ignore[arg-type]
+                name = part[1] or part[2]
+                wishes.limits.append(
+                    f"{word!r} counts for the whole film, not for the {name} alone: "
+                    "edl-feedback changes a part of a plan, as in 'more contrast at the end'"
+                )
+                told.add(name)
+    return told
+
+
+def _words(text: str, wishes: Wishes, parts: Collection[str]) -> None:
+    """Word by word what no phrase took. `parts` of the film that are told of already are not told as unknown."""
     negated, degree, passed = False, 1.0, ""
     for word in [*_WORD.findall(text), "\x00"]:
         if word == "\x00":
@@ -146,7 +167,7 @@ def _words(text: str, wishes: Wishes) -> None:
         if word in vocabulary.DEGREES:
             degree = vocabulary.DEGREES[word]
             continue
-        if word in vocabulary.FILLERS or re.fullmatch(r"[1-3]", word):
+        if word in vocabulary.FILLERS or word in parts or re.fullmatch(r"[1-3]", word):
             passed = word
             continue
         move = vocabulary.stem_of(word, vocabulary.MOVES)  # type: ignore[arg-type]

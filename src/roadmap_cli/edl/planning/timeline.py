@@ -78,7 +78,7 @@ def _head(plan: Record, cuts: Sequence[Record], fps: Fraction) -> str:
     median = f", median shot {float(lengths[len(lengths) // 2] / fps):.1f} s" if lengths else ""
     count = f"{len(cuts)} cut{'s' * (len(cuts) != 1)}"
     return (
-        f"{plan.get('style', '')}: {timecode.clock(int(plan['length_frames']), fps)[:-2]}, {count}{median}, "
+        f"{plan.get('style', '')}: {timecode.clock(int(plan['length_frames']), fps)}, {count}{median}, "
         f"{plan['width']}x{plan['height']}, {float(fps):.5g} frames a second"
     )
 

@@ -187,7 +187,9 @@ def _cuts(setting: Setting, layout: Layout, plan_id: str, at: str, *, has_music:
             )
         if style.blur and (blurred := _blur(unit, style.blur)) is not None:
             record["blur"] = blurred
-            words.append(f"background blurred by {style.blur:g} behind the {unit.shot.get('subject', 'subject')}")
+            subject = str(unit.shot.get("subject", "subject"))
+            what = "what stands out" if subject == "salient" else f"the {subject}"
+            words.append(f"background blurred by {style.blur:g} of 1080 lines behind {what}")
         shot_effects, told = _effects(unit, effects, reference, straighten=reading.straighten)
         if shot_effects:
             record["effects"] = shot_effects

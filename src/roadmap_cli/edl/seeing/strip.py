@@ -33,14 +33,14 @@ def drawn(source: Record, shots: Sequence[Record], width: int) -> Strip:
     light = [float(shots[place].get("luma_mean", 0)) / 255 for place in places]
     change = [float(shots[place].get("motion", 0)) for place in places]
     most = max([*change, 1.0])
-    seconds = frames / timecode.rational(source["fps"])
+    fps = timecode.rational(source["fps"])
     cuts = f"{len(shots)} shot" + ("" if len(shots) == 1 else "s")
-    title = f"{source['path']}: {cuts}, {_clock(float(seconds))}, {source['width']}x{source['height']}, {source['fps']}"
+    ends = (timecode.clock(0, fps), timecode.clock(frames, fps))
+    title = f"{source['path']}: {cuts}, {ends[1]}, {source['width']}x{source['height']}, {source['fps']}"
     lines = [("shots", edge), ("light", _bars(light)), ("motion", _bars([value / most for value in change]))]
     if any("loudness_lufs" in shot for shot in shots):
         loud = [max(0.0, min(1.0, (float(shots[place].get("loudness_lufs", -70)) + 60) / 60)) for place in places]
         lines.append(("sound", _bars(loud)))
-    ends = (_clock(0), _clock(float(seconds)))
     lines.append(("", ends[0] + " " * max(1, columns - len(ends[0]) - len(ends[1])) + ends[1]))
     return Strip(title, tuple((name.ljust(_MARGIN), line) for name, line in lines))
 
@@ -48,7 +48,7 @@ def drawn(source: Record, shots: Sequence[Record], width: int) -> Strip:
 def told(shot: Record) -> str:
     """One shot in a line: when it begins, how long it is, and what stands out."""
     fps = timecode.rational(shot["fps"])
-    start, frames = float(shot["in_frame"] / fps), shot["out_frame"] - shot["in_frame"]
+    frames = shot["out_frame"] - shot["in_frame"]
     words = [f"{shot.get('key', '')} key".strip(), f"light {shot.get('luma_mean', 0):.0f}"]
     words += [f"by {shot['entered_by']}"] if "entered_by" in shot else []
     words += _camera(shot)
@@ -56,7 +56,7 @@ def told(shot: Record) -> str:
         words.append(f"noise {shot['noise']:.1f}")
     if abs(float(shot.get("horizon_degrees", 0))) >= 1:
         words.append(f"horizon {shot['horizon_degrees']:+.1f}°")
-    return f"{_clock(start):>10} {frames:>6} frames  {', '.join(words)}"
+    return f"{timecode.clock(shot['in_frame'], fps):>13} {frames:>6} frames  {', '.join(words)}"
 
 
 def _camera(shot: Record) -> list[str]:
@@ -84,10 +84,3 @@ def _shot_at(shots: Sequence[Record], frame: int) -> int:
 
 def _bars(values: Sequence[float]) -> str:
     return "".join(BARS[max(1, min(8, round(8 * value)))] for value in values)
-
-
-def _clock(seconds: float) -> str:
-    tenths = round(seconds * 10)
-    hours, minutes = tenths // 36_000, tenths // 600 % 60
-    clock = f"{minutes}:{tenths % 600 // 10:02}.{tenths % 10}"
-    return f"{hours}:{clock:0>7}" if hours else clock

@@ -1,4 +1,7 @@
-"""Where in an edit a person means: a time, a span, a shot by its number, a part. Read from words, then put on cuts."""
+"""Where in an edit a person means: a time, a span, a shot by its number, a part. Read from words, then put on cuts.
+
+What edl-feedback is told about and what edl-why is asked about are read alike.
+"""
 
 from __future__ import annotations
 
