@@ -19,7 +19,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from roadmap_cli.edl.feedback import likeness, wishes
+from roadmap_cli.edl.feedback import wishes
 
 REPORT = Path(__file__).with_name("feedback_phrases.tsv")
 VOICES, FIGURATIVE = (REPORT.with_stem(f"feedback_phrases_{name}") for name in ("voices", "figurative"))
