@@ -31,9 +31,28 @@ from roadmap_cli.edl.feedback import likeness, wishes, word_vectors
 PHRASES = Path(__file__).with_name("data") / "feedback"
 PACKAGE = Path(likeness.__file__).parent
 RULES = "rules"
-ORDER = ("wedding", "clients", "second_language", "phone", "trade", "village", "figures", "negations", "stages",
-         "replies", "workshops", "shorthand", "theatre", "mixed",
-         "family", "evenings", "pleased")  # fmt: skip
+ORDER = (
+    "wedding",
+    "clients",
+    "second_language",
+    "phone",
+    "trade",
+    "village",
+    "figures",
+    "negations",
+    "stages",
+    "replies",
+    "workshops",
+    "shorthand",
+    "theatre",
+    "mixed",
+    "family",
+    "evenings",
+    "pleased",
+    "errands",
+    "chat",
+    "more_figures",
+)
 #: What is added to the diagonal; of two wishes in a phrase each counts less.
 RIDGE, ONE_OF_SEVERAL = 0.1, 0.8
 #: Readings of the rules that are taken for granted: so many right of so many.

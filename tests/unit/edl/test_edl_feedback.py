@@ -28,8 +28,8 @@ from roadmap_cli.edl.feedback import (
     wishes,
     word_vectors,
 )
+from roadmap_cli.edl.feedback.axes import AXES, HELP
 from roadmap_cli.edl.feedback.material import Edit, Footage
-from roadmap_cli.edl.feedback.wish_words import AXES, HELP
 
 numpy = pytest.importorskip("numpy")
 pytest.importorskip("cv2")

@@ -364,7 +364,7 @@ def nearest(words: str, describe: Callable[[Any], str] | None = None) -> list[st
     import difflib
     import re
 
-    from roadmap_cli.edl.feedback.wish_words import AXES, HELP
+    from roadmap_cli.edl.feedback.axes import AXES, HELP
 
     said = set(re.findall(r"[a-z]{3,}", words.lower())) - {
         "more",

@@ -17,12 +17,18 @@ _PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just
                      r"awesome|brilliant|"
                      r"excellent|(?<!'d )(?<!would )like (?:the|it|how|this|that)|well done|thank|thanks|happy "
                      r"with|spot on|wonderful|works|amazing|"
-                     r"fantastic|gorgeous|superb|ok|okay|ship it|epic work|very much)\b")  # fmt: skip
+                     r"fantastic|gorgeous|superb|ok|okay|ship it|epic work|very much|stunning|elegant|adorable|"
+                     r"charming|delightful|"
+                     r"splendid|marvell?ous|terrific|fabulous|first[- ]class|tasteful|magical|impressive|touching|"
+                     r"magnificent|exquisite|suits?|fits (?:the|so|very|it)|adds to|just what (?:i|we)|bravo|"
+                     r"congrat\w*)\b")  # fmt: skip
 _NO_PRAISE = re.compile(
     r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|could|can|should|too|needs?|more|less|if|"
     r"for my taste)\b"
     r"|n't\b|\b(?:bright|dark|warm|cold|loud|quiet|fast|slow|short|long|sharp|soft|clear|steadi|punchi|snappi)er\b"
 )
+#: "Lovely, but": praise that goes on to a wish.
+_RESERVED = re.compile(r"\b(?:but|though|although|only|except|apart from|pity|shame|why|yet|however)\b")
 _LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alter|modify)\b|\bleave (?:the |this |"
                     r"that |her |his )?[\w ]+? "
                     r"(?:as (?:it|they) (?:is|are)|alone|unchanged)\b|\bkeep (?:the |this |that )?[\w ]+? as "
@@ -67,7 +73,7 @@ _EITHER = re.compile(r"\b(?:turn|bring|pull|dial|push|take|tone|crank|bump|put)\
 def content(phrase: str) -> bool:
     """Whether a phrase asks for nothing: praise, a question, or to leave things alone."""
     asks = _QUESTION.search(phrase) and not _WISHING_QUESTION.search(phrase)
-    pleased = _PRAISE.search(phrase) and not _NO_PRAISE.search(phrase)
+    pleased = _PRAISE.search(phrase) and not _NO_PRAISE.search(phrase) and not _RESERVED.search(phrase)
     return bool(asks or pleased or _LEAVE.search(phrase) or re.search(r"\bnothing to\b|\bnot? too\b", phrase))
 
 

@@ -30,10 +30,10 @@ NOTHING = "none"
 MEANING, WIDTH = 0.65, 0.8
 #: Fixed on phrases written for it, none of which is in a bench: the most that a reading of the rules adds to a score
 #: (scores of what was learnt are near 1), from which rate of being right on it adds anything; how far behind the
-#: opposite wish a reading may be and still tell the sign; what contentment adds to no wish; the least score of a wish,
+#: opposite wish a reading may be and still tell the sign; the least score of a wish,
 #: of a second one, of several that the rules read together, and of each of them.
 _MOST_TRUST, _TRUSTED = 0.3, 0.5
-_SIGN, _CONTENT = 0.1, 0.3
+_SIGN = 0.1
 _FIRST, _SECOND, _SEVERAL, _EACH = 0.15, 0.6, 0.6, 0.1
 #: "The lips come after the sound": only the rules see which comes first.
 _BY_ORDER = "shift"
@@ -150,6 +150,8 @@ def meant(text: str, read: Meaning, content: bool) -> Meaning:
 
 def weighed(likely: dict[str, float], read: Meaning, content: bool, trust: dict[str, float]) -> Meaning:
     """The reading of the rules and the scores of likeness as one; `trust`: how often the rules are right, by wish."""
+    if content and not read:
+        return ()
     told = {_code(axis, sign): (axis, sign) for axis, sign in read if _code(axis, sign) in likely}
     if len(told) < len(read) or any(axis == _BY_ORDER for axis, _ in read):
         return read
@@ -162,8 +164,6 @@ def weighed(likely: dict[str, float], read: Meaning, content: bool, trust: dict[
         other = _code(axis, -sign)
         if other in total and total[other] - _SIGN < total[code] < total[other]:
             total[code], total[other] = total[other], total[code]
-    if content and not read:
-        total[NOTHING] += _CONTENT
     first, second = sorted(total, key=lambda code: -total[code])[:2]
     if first == NOTHING or total[first] < _FIRST:
         return ()

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, replace
 
 from roadmap_cli.edl.feedback import clauses, likeness, offsets
+from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.feedback.when import EVERYWHERE, Place
 from roadmap_cli.edl.feedback.when import read as read_place
-from roadmap_cli.edl.feedback.wish_words import AXES
 
 #: How much a bare wish, a small and a large one move a signal, in steps.
 SMALL, PLAIN, LARGE = 0.5, 1.0, 1.5
@@ -21,7 +21,7 @@ SMALL, PLAIN, LARGE = 0.5, 1.0, 1.5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One wish: along `axis`, `sign` +1 or -1 as `wish_words.AXES` says, `strength` in steps, and where.
+    """One wish: along `axis`, `sign` +1 or -1 as `axes.AXES` says, `strength` in steps, and where.
 
     `complaint`: something is said to be wrong ("too dark"), which can be held against a measurement; a plain request
     ("brighter") cannot. `face`: what counts is a face. `target_s`: seconds that were said, of a length or of a move of
