@@ -2,7 +2,7 @@
 
 The table has a vector for each piece of a word (WordPiece) that all-MiniLM-L6-v2 knows, as that model gives it for the
 piece alone: a static embedding distilled from a sentence encoder (Tulkens and van Dongen, Model2Vec, 2024). No model
-is asked at run time. `tools/learn_feedback.py --vectors` makes it.
+is asked at run time. `tools/learn_feedback.py --vectors` makes it. The model is under Apache-2.0, and so is the table.
 """
 
 from __future__ import annotations
