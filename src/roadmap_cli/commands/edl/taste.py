@@ -40,7 +40,7 @@ def main(run: Run, put: tuple[str, str, float] | None, forget: str | None) -> It
     The exit code is 1 if there is nothing to forget.
     """
     from roadmap_cli.edl.feedback import tastes
-    from roadmap_cli.edl.feedback.wish_words import AXES
+    from roadmap_cli.edl.feedback.axes import AXES
 
     if put and forget:
         raise UsageError("--set and --forget exclude each other")

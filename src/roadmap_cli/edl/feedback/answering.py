@@ -382,7 +382,7 @@ def nearest(words: str, describe: Callable[[Any], str] | None = None) -> list[st
     """What is understood that lies near to words that are not: axes by shared or similar words."""
     import difflib
 
-    from roadmap_cli.edl.feedback.wish_words import AXES, HELP
+    from roadmap_cli.edl.feedback.axes import AXES, HELP
 
     said = set(re.findall(r"[a-z]{3,}", words.lower())) - {
         "more",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl import when
-from roadmap_cli.edl.feedback.wish_words import AXES
+from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.wishes import LARGE, PLAIN, SMALL, Wish
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
-"""Slips of the pen mended: a word that is nowhere in what people say, and one letter away from one that is.
+"""Slips of the pen mended: a word that the rules do not know, and one letter away from one they do.
 
+`words.txt` has the words of the phrases that the rules were written on (tools/learn_feedback.py writes it);
 `ordinary.txt` holds common words that lie near to telling ones and are none of them.
 """
 
@@ -9,7 +10,8 @@ import re
 from functools import cache
 from importlib import resources
 
-from roadmap_cli.edl.feedback import likeness
+from roadmap_cli.edl.feedback import wish_words
+from roadmap_cli.edl.feedback.idioms import idioms
 
 #: Shorter words are left alone: too many are one letter apart.
 _SHORTEST, _LONG = 4, 8
@@ -27,6 +29,21 @@ def _ordinary() -> frozenset[str]:
     return frozenset((resources.files("roadmap_cli.edl.feedback") / "ordinary.txt").read_text().split())
 
 
+@cache
+def vocabulary() -> frozenset[str]:
+    """The words of the phrases that the rules were written on, and those the rules look for."""
+    told = (resources.files("roadmap_cli.edl.feedback") / "words.txt").read_text().split()
+    patterns = [pattern for pattern, _ in idioms()]
+    patterns += [entry[0] for table in (wish_words.ADJECTIVES, wish_words.VERBS) for entry in table]
+    patterns += [entry[0] for entry in wish_words.NOUNS]
+    return frozenset(told).union(*(_spelled(pattern.pattern) for pattern in patterns))
+
+
+def _spelled(pattern: str) -> list[str]:
+    """Whole words in a pattern: those between signs that end a word there."""
+    return re.findall(r"(?<![a-z?*\]\\])[a-z]{4,}(?![a-z?*(\[\\])", pattern)
+
+
 def mended(phrase: str) -> str:
     """A lower-case phrase with plain slips mended."""
     return _WORD.sub(lambda match: _right(match[0]), phrase)
@@ -36,7 +53,7 @@ def mended(phrase: str) -> str:
 def _right(word: str) -> str:
     if word in _KNOWN:
         return _KNOWN[word]
-    known = likeness.vocabulary()
+    known = vocabulary()
     if len(word) < _SHORTEST or word in known or word in _ordinary() or "'" in word:
         return word
     if any(word.endswith(end) and word[: -len(end)] in known for end in ("s", "es", "ed", "d", "ing", "er", "ly", "y")):

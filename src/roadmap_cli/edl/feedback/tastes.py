@@ -141,7 +141,7 @@ def person(environ: Mapping[str, str]) -> str:
 
 
 def _record(who: str, axis: str, sign: int, steps: float, count: int, said: int, at: str) -> Record:
-    from roadmap_cli.edl.feedback.wish_words import AXES
+    from roadmap_cli.edl.feedback.axes import AXES
 
     return {
         "kind": "edl.taste",

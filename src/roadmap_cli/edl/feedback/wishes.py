@@ -1,19 +1,17 @@
 """What a person wishes of an edit, read from their words: axis, sign, strength and place. No model is asked.
 
-A phrase falls into clauses. In each, a turn of speech that says a wish as a whole comes first; else a word for a
-property ("dark", "contrast") is found, and how it is said decides: complained of ("too dark"), asked for ("darker"),
-missed ("not dark enough"), or content ("not too dark"). What is no wish gives none.
+Rules read it clause by clause; its likeness to phrases whose meaning is known is held against that. What is no wish
+gives none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.feedback import likeness, offsets, spelling
-from roadmap_cli.edl.feedback.idioms import idioms
-from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, AXES, NOUNS, TOPICS, VERBS
+from roadmap_cli.edl.feedback import clauses, likeness, offsets
+from roadmap_cli.edl.feedback.axes import AXES
+from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.when import EVERYWHERE, Place
 from roadmap_cli.edl.when import read as read_place
 
@@ -23,7 +21,7 @@ SMALL, PLAIN, LARGE = 0.5, 1.0, 1.5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One wish: along `axis`, `sign` +1 or -1 as `wish_words.AXES` says, `strength` in steps, and where.
+    """One wish: along `axis`, `sign` +1 or -1 as `axes.AXES` says, `strength` in steps, and where.
 
     `complaint`: something is said to be wrong ("too dark"), which can be held against a measurement; a plain request
     ("brighter") cannot. `face`: what counts is a face. `target_s`: seconds that were said, of a length or of a move of
@@ -46,55 +44,6 @@ class Wish:
         return AXES[self.axis][0 if self.sign > 0 else 1]
 
 
-_JOINED = (
-    (re.compile(r"[’`]"), "'"),
-    (re.compile(r"(\w)\1{2,}"), r"\1\1"),
-    (
-        re.compile(
-            r"\b(?:to|tooo?|2)(?= (?:dark|bright|loud|quiet|slow|fast|long|short|warm|cold|blurry|shaky|soft|low|"
-            r"high|much|many|grainy|boring|flat)\b)"
-        ),
-        "too",
-    ),
-    (re.compile(r"\bsoo+\b"), "so"),
-    (re.compile(r"\b(?:kinda|kind of|sort of|sorta|rather|fairly|pretty|a wee bit)\b"), "a bit"),
-    (
-        re.compile(
-            r"\b(\w{2,})'s (?=(?:too|way|so|not|got|totally|really|a|kinda|out|all|very|completely|much|far|just|"
-            r"barely|hardly|"
-            r"tilted|crooked|drowning|boring|slow|fast|dark|bright|flat|loud|quiet|late|off|orange|blurry|shaky)\b)"
-        ),
-        r"\1 is ",
-    ),
-    (re.compile(r"\b(cant|dont|isnt|doesnt|wasnt|arent|couldnt|wont|didnt|shouldnt)\b"), lambda m: m[1][:-1] + "'t"),
-    (re.compile(r"\bcutted\b"), "cut"),
-    (
-        re.compile(
-            r"\b(?:(?:doesn't|does not|don't|do not) (?:need|have) to|needn't|need not) be (?:quite )?(?:so|as|that)\b"
-        ),
-        "should be less",
-    ),
-    (re.compile(r"\b(?:wayyy*|waay+)\b"), "way"),
-    (re.compile(r"\bnot that (?=\w+ (?:please|pls)\b)"), "less "),
-    (
-        re.compile(
-            r"\bnot (?:quite |really |nearly |half )?(?:so|as|quite so|quite as|such a|such) "
-            r"(?!.*\bas (?:i|we|it|you|one|expected|hoped|wanted)\b)"
-        ),
-        "less ",
-    ),
-    (re.compile(r"\bblack (?:and|&) white\b|\bb ?& ?w\b|\bb/w\b"), "black-and-white"),
-    (re.compile(r"\b(top|up|in|over|on|back|more) and (bottom|down|out|over|on|forth|more)\b"), r"\1 & \2"),
-    (re.compile(r"\b(u[hm]+s?) and (ahs?|u[hm]+s?|er+s?)\b"), r"\1 & \2"),
-    (re.compile(r"\b(between \S+(?: seconds?)?) and (?=[\d:]+)"), r"\1 to "),
-    (re.compile(r"\b(parts|bits|shots|scenes) are (\w+) and (others|some|the rest)\b"), r"\1 are \2 & \3"),
-    (re.compile(r"\bhum and hiss\b"), "hum & hiss"),
-)
-#: What is not wanted any more says nothing of what is.
-_INSTEAD = re.compile(r"(?<=\w) (?:instead of|rather than|in place of) [^,.;]*")
-#: "Not loud enough, the music": what is meant comes after what is said of it.
-_LATE_SUBJECT = re.compile(r"^((?:\w+(?:'\w+)? ){0,3}\w+), ((?:the|his|her|my|your|this|that) \w+(?: \w+)?)$")
-_THEN = re.compile(r", (?:and )?then\b")
 _CLAUSES = re.compile(
     r"\s*(?:[.;!?]+(?=\s|$)|,(?:\s*(?:and|but))?\s|\s+(?:and|but|yet|although|though|plus|also)\s)\s*"
 )
@@ -105,66 +54,42 @@ _LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super
                     r"massively|"
                     r"totally|hugely|incredibly|awfully|unbearabl[ye]|everything|"
                         r"nothing|ridiculously|seriously)\b")  # fmt: skip
-_PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just right|lovely|beautiful(?:ly)?|"
-                     r"awesome|brilliant|"
-                     r"excellent|(?<!'d )(?<!would )like (?:the|it|how|this|that)|well done|thank|thanks|happy "
-                     r"with|spot on|wonderful|works|amazing|"
-                     r"fantastic|gorgeous|superb|ok|okay|ship it|epic work|very much)\b")  # fmt: skip
-_NO_PRAISE = re.compile(
-    r"\b(?:not|n't|isn't|aren't|don't|doesn't|would be|would look|could|can|should|too|needs?|more|less|if|"
-    r"for my taste)\b"
-    r"|n't\b|\b(?:bright|dark|warm|cold|loud|quiet|fast|slow|short|long|sharp|soft|clear|steadi|punchi|snappi)er\b"
-)
-_LEAVE = re.compile(r"\b(?:don't|do not|never|please don't) (?:change|touch|alter|modify)\b|\bleave (?:the |this |"
-                    r"that |her |his )?[\w ]+? "
-                    r"(?:as (?:it|they) (?:is|are)|alone|unchanged)\b|\bkeep (?:the |this |that )?[\w ]+? as "
-                    r"(?:it|they) (?:is|are)\b")  # fmt: skip
-_QUESTION = re.compile(r"^(?:who|what|when|where|which|how (?:many|much|long|old|did)|did|is this|was|do you)\b")
-_WISHING_QUESTION = re.compile(
-    r"^(?:what|who|where) (?:\w+ ){0,3}(?:is|are) (?:he|she|they) saying|^why\b|\b(?:too|so|more|less)\b"
-)
-_WANT = re.compile(r"\b(?:make|making|turn|want|wants?|give|get|like (?:it|this|the|to)|should|could|would|needs?|"
-                   r"needed|let's|try|set|go|"
-                   r"prefer|wish|i'd like|how about|can (?:you|we|it)|render|deserves)\b")  # fmt: skip
-_DENIED = re.compile(
-    r"\b(?:not|isn't|aren't|wasn't|doesn't|don't|never|hardly|barely|cannot|can't|no longer|nowhere near|lacks?)\b"
-)
-_COMMAND_DENIED = re.compile(
-    r"\b(?:don't|do not|stop|never|please don't|shouldn't|should not|must not|mustn't|can we not)\b"
-)
-_VERY = re.compile(r"\b(?:so|very|quite|that|all that|really|particularly|especially|exactly) ?$")
-_LESS = re.compile(r"\b(?:less|not (?:as|so)|lesser|no more|tone down|reduce|cut down on) (?:\w+ )?$")
-_MORE = re.compile(r"\b(?:more|much|even|a lot|a bit|a little|slightly|some) ?$")
-_COMPARED = re.compile(r"(?:er|ier|slowly|quickly)$")
-_NO_COMPARATIVE = frozenset({"cut up"})
-
-_TAKE = re.compile(r"\b(?:less|fewer|reduce|lower|cut|remove|get rid of|drop|turn(?:ed)? down|tone|dial|bring|"
-                   r"pull|take|too much|too many|too strong|"
-                   r"too high|too heavy|too intense|a bit much|over the top|overkill|too present|too obvious|"
-                   r"overdone|enough (?:with|of)|lose|kill|clean up|hate|without|decrease|shorten|soften|"
-                   r"excessive|delete|ditch|eliminate|minimi[sz]e|trim|fix|denoise|annoying|distracting|terrible|"
-                   r"ugly|awful|too harsh|overpower\w*|"
-                   r"smooth out|knock back|ease off|edge off|strip|filter|skip|don't like|do not like|rid of|"
-                   r"too big|too "
-                   r"large|dislike|harsh|cheesy|down)\b")  # fmt: skip
-_DOWN = re.compile(r"\b(?:down|off|back|out)\b")
-_GIVE = re.compile(r"\b(?:more|add|increase|raise|bump|boost|turn(?:ed)? up|crank|push|lift|needs?|lacks?|lacking|"
-                   r"missing|not enough|"
-                   r"isn't enough|too little|too few|too low|is low|some|give|want|would help|there is no|there's "
-                   r"no|has no|have no|could use|"
-                   r"insufficient|bring back|up|restore|higher|stronger|too weak|too small|enhance|use|apply|put|"
-                   r"strengthen|amplify|a lack of|hardly any|barely any)\b")  # fmt: skip
-_STRONG = re.compile(r"\b(?:strong|intense|heavy|powerful|aggressive|hard|harsh)\b")
-_EITHER = re.compile(r"\b(?:turn|bring|pull|dial|push|take|tone|crank|bump|put)\b")
 
 
 def read(text: str) -> tuple[Wish, ...]:
-    """The wishes in a phrase, in order, each axis once. Empty if there are none."""
+    """The wishes in a phrase, in order, each axis once (twice if at two places). Empty if there are none."""
     phrase = plain(text)
+    whole = read_place(offsets.without_amount(phrase) if offsets.read(phrase, "") else phrase)[0]
+    found = _ruled(phrase)
+    ruled = _meaning(found)
+    if len({axis for axis, _ in ruled}) == len(ruled):
+        likely = likeness.meant(text, ruled, clauses.content(phrase))
+        if set(likely) != set(ruled):
+            kept = {(wish.axis, wish.sign): wish for wish in found.values()}
+            found = {axis: kept.get((axis, sign)) or _wish(axis, sign, phrase, whole) for axis, sign in likely}
+    if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
+        found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
+    for special in ("start", "end"):
+        if special in found:
+            found[special] = replace(found[special], place=EVERYWHERE)
+    return tuple(found.values())
+
+
+def by_rules(text: str) -> tuple[likeness.Meaning, bool]:
+    """What the rules alone read from a phrase, and whether they see that it asks for nothing."""
+    phrase = plain(text)
+    return _meaning(_ruled(phrase)), clauses.content(phrase)
+
+
+def _meaning(found: dict[str, Wish]) -> likeness.Meaning:
+    return tuple((wish.axis, wish.sign) for wish in found.values())
+
+
+def _ruled(phrase: str) -> dict[str, Wish]:
+    """The wishes that rules read from a plain phrase, clause by clause, by axis."""
     found: dict[str, Wish] = {}
     topic = ""
     taken = 0
-    whole = read_place(offsets.without_amount(phrase) if offsets.read(phrase, "") else phrase)[0]
     for clause in _CLAUSES.split(phrase):
         if not clause:
             continue
@@ -179,36 +104,26 @@ def read(text: str) -> tuple[Wish, ...]:
             topic = "sound"
             continue
         place, rest = read_place(clause)
-        topic = _topic(rest) or _topic(clause) or topic
-        for axis, sign in _heard(rest, clause, topic, taken):
+        topic = clauses.topic_of(rest) or clauses.topic_of(clause) or topic
+        for axis, sign in clauses.heard(rest, clause, topic, taken):
             taken = sign
-            wish = Wish(
-                axis, sign, _strength(clause), place, clause, _complaint(clause), bool(_FACE.search(clause)),
-                _length(clause) if axis == "length" else None,
-            )  # fmt: skip
+            wish = _wish(axis, sign, clause, place)
             kept = found.get(axis)
             if kept is not None and kept.sign != sign and kept.place != place and place is not EVERYWHERE:
                 found[f"{axis} again"] = wish
             else:
                 found.setdefault(axis, wish)
-    if len(found) <= 1 and not found.keys() & _SURE and (found or not _content(phrase)):
-        read = tuple((wish.axis, wish.sign) for wish in found.values())
-        likely = likeness.meant(read_place(phrase)[1], read)
-        if likely != read:
-            found = {
-                axis: Wish(axis, sign, _strength(phrase), whole, phrase, _complaint(phrase), bool(_FACE.search(phrase)))
-                for axis, sign in likely
-            }
-    if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
-        found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
-    for special in ("start", "end"):
-        if special in found:
-            found[special] = replace(found[special], place=EVERYWHERE)
-    return tuple(found.values())
+    return found
 
 
-#: Wishes whose words say them without a doubt.
-_SURE = frozenset({"shift", "undo", "bars", "vignette", "glow", "ducking"})
+def _wish(axis: str, sign: int, words: str, place: Place) -> Wish:
+    """A wish with what its words say besides: how much, whether they complain, of a face, to what length."""
+    return Wish(
+        axis, sign, _strength(words), place, words, _complaint(words), bool(_FACE.search(words)),
+        _length(words) if axis == "length" else None,
+    )  # fmt: skip
+
+
 _FACE = re.compile(r"\b(?:faces?|(?:see|make out) (?:him|her|them|his|people))\b")
 _COMPLAINT = re.compile(r"\b(?:too|isn't|not|is|are|looks?|feels?|sounds?|can't|cannot|hardly|barely|it's|there's|"
                         r"so|seems?|overly|"
@@ -240,200 +155,11 @@ def _length(clause: str) -> float | None:
     return number * (60 if match[2].startswith("m") else 1)
 
 
-def plain(text: str) -> str:
-    """Words in lower case, spelled right where a slip is plain, and joined where an "and" parts no clauses."""
-    phrase = spelling.mended(" ".join(text.lower().replace("’", "'").split()))
-    for pattern, other in _JOINED:
-        phrase = pattern.sub(other, phrase)
-    phrase = _INSTEAD.sub("", phrase)
-    if late := _LATE_SUBJECT.search(phrase):
-        phrase = f"{late[2]} is {late[1]}"
-    return _THEN.sub(" then", phrase)
-
-
 def praised(text: str) -> bool:
     """Whether the words say that the edit is good as it is."""
     phrase = plain(text)
-    return not read(text) and bool(re.search(r"\bkeep (?:it|this|that)\b", phrase) or _PRAISE.search(phrase))
+    return not read(text) and bool(re.search(r"\bkeep (?:it|this|that)\b", phrase) or clauses.pleased(phrase))
 
 
 def _strength(clause: str) -> float:
     return SMALL if _SMALL.search(clause) else LARGE if _LARGE.search(clause) else PLAIN
-
-
-def _content(phrase: str) -> bool:
-    """Whether a phrase asks for nothing: praise, a question, or to leave things alone."""
-    asks = _QUESTION.search(phrase) and not _WISHING_QUESTION.search(phrase)
-    pleased = _PRAISE.search(phrase) and not _NO_PRAISE.search(phrase)
-    return bool(asks or pleased or _LEAVE.search(phrase) or re.search(r"\bnothing to\b|\bnot? too\b", phrase))
-
-
-def _topic(clause: str) -> str:
-    for name, pattern in TOPICS:
-        if pattern.search(clause):
-            return name
-    return ""
-
-
-_PLACED = re.compile(r"\b(?:in|of|on|from|for|during|at|all over|throughout|the|those|these) (?:all |the |those |"
-                     r"these )?(?:dark|bright|night|quiet|loud|silent|slow|"
-                     r"fast|long|short|black|low[- ]light|office|outdoor|indoor|walking|talking|interview|beach|"
-                     r"evening|handheld|noisy)(?:er|est)? "
-                     r"(?:shots?|parts?|scenes?|areas?|bits?|footage|clips?|sections?|passages?|"
-                         r"moments?)\b")  # fmt: skip
-
-
-def _heard(rest: str, clause: str, topic: str, before: int) -> list[tuple[str, int]]:
-    """The wishes of one clause. "The dark shots" are a place first, and a fault only if nothing else is said."""
-    bare = " ".join(_PLACED.sub(" there ", rest).split())
-    found = list(_clause(bare, _PLACED.sub(" there ", clause), topic, before)) if bare != rest else []
-    return found or list(_clause(rest, clause, topic, before))
-
-
-#: What is laid over an edit: not wanting it means less of it.
-_EXTRAS = frozenset({"blur", "bars", "vignette", "glow", "transitions", "titles"})
-_UNWANTED = re.compile(r"\b(?:don't|do not|didn't|never|no need to) (?:\w+ )?(?:want|need|like|use|add|have|put)\b")
-
-
-def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[str, int]]:
-    """The wishes of one clause: `rest` is the clause without its place, `before` how the clause before it went."""
-    if _LEAVE.search(clause) or (_QUESTION.search(clause) and not _WISHING_QUESTION.search(clause)):
-        return
-    if idioms()[0][0].search(clause):
-        yield "undo", 1
-        return
-    if _PRAISE.search(clause) and not _NO_PRAISE.search(clause):
-        return
-    for pattern, wish in idioms():
-        if pattern.search(clause):
-            turned = wish[:-1] in _EXTRAS and bool(_UNWANTED.search(clause))
-            yield wish[:-1], -abs(_sign(wish)) if turned else _sign(wish)
-            return
-    for pattern, plain, by_topic in VERBS:
-        if match := pattern.search(rest):
-            wish = by_topic.get(topic, plain)
-            left = rest[: match.start()]
-            turned = bool(_COMMAND_DENIED.search(left)) or bool(re.search(r"\b(?:less|too|over) ?$", left))
-            yield wish[:-1], -_sign(wish) if turned else _sign(wish)
-            return
-    best: tuple[int, str, int] | None = None
-    for pattern, plain, by_topic in ADJECTIVES:
-        for match in pattern.finditer(rest):
-            wish = by_topic.get(topic, plain)
-            polarity = _said(rest, match)
-            if (
-                polarity == -1
-                and wish in {"drama+", "energy+"}
-                and not re.search(r"\b(?:too|so|less|quite|over\w*|on the \w+ side)\b", rest)
-            ):
-                polarity = 1  # a bare "dramatic" asks for it
-            if polarity is None:
-                return
-            if best is None or match.end() > best[0]:
-                best = (match.end(), wish[:-1], _sign(wish) * polarity)
-    noun = _noun(rest, topic, before)
-    if (
-        best
-        and noun
-        and best[1] == "contrast"
-        and noun[0] not in {"contrast", "speech", "loudness"}
-        and _STRONG.search(rest)
-    ):
-        yield noun[0], noun[1]  # "the grain is too strong": strong grain, not contrast
-        return
-    if best and not (noun and _outweighs(rest, noun[2])):
-        yield best[1], best[2]
-    elif noun:
-        yield noun[0], noun[1]
-
-
-def _sign(wish: str) -> int:
-    return 1 if wish.endswith("+") else -1
-
-
-def _outweighs(rest: str, name: str) -> bool:
-    """Whether a noun that is a measure decides: 'too much contrast', 'a golden glow', not 'the music is loud'."""
-    return bool(re.search(rf"\b(?:more|less|fewer|too much|too many|not enough|add|remove|a|some|the) (?:\w+ "
-        rf")?{re.escape(name)}", rest)) and not (
-        re.search(r"\b(?:too|less|more|\w+er)\b(?! much| "
-            r"many)", rest.replace(name, "")) or name in {"music", "voice", "speech", "sound", "audio", "colours",
-             "colors", "text", "title"}
-    )  # fmt: skip
-
-
-def _said(rest: str, match: re.Match[str]) -> int | None:
-    """+1 if more of the property is wished, -1 if less, None if it is as it should be."""
-    left, right, word = rest[: match.start()].rstrip() + " ", rest[match.end() :], match[0]
-    denied = bool(_DENIED.search(left)) or left.endswith("n't ")
-    commanded = bool(_COMMAND_DENIED.search(left)) and bool(
-        re.search(r"\b(?:make|be|get|go|look|turn|use|play|want|like|need)\b", left)
-    )
-    if re.match(r"\s+enough\b", right):
-        return 1 if denied else None
-    if re.search(r"\b(?:too|overly|excessively)(?: \w+)? $", left) and not re.search(r"\btoo \w+ (?:and|but)", left):
-        if commanded:
-            return -1
-        return None if re.search(r"\b(?:not|isn't|aren't|never) (?:\w+ )?(?:too|overly) $", left) else -1
-    if re.match(r"(?:over|under)-?", word) and not denied:
-        return -1
-    if _LESS.search(left):
-        return -1
-    if commanded:
-        return -1
-    if denied:
-        return 1
-    if _COMPARED.search(word) and word not in _NO_COMPARATIVE:
-        return 1
-    if _MORE.search(left) and re.search(r"\bmore $", left):
-        return 1
-    if _WANT.search(left):
-        return 1
-    if re.search(r"\bplease\b", rest) and not re.search(
-        r"\b(?:too|so|is|are|looks?|feels?|sounds?|over\w*|under\w*)\b|'s\b", rest
-    ):
-        return 1
-    return -1
-
-
-def _noun(rest: str, topic: str, before: int) -> tuple[str, int, str] | None:
-    """The noun that names a measure: axis, sign of the wish, the noun."""
-    for pattern, axis, fault in NOUNS:
-        match = pattern.search(rest)
-        if not match:
-            continue
-        left = rest[: match.start()]
-        around = left + " " + rest[match.end() :]
-        side = _direction(left, around)
-        if side == 0:
-            if not fault and not before:
-                continue
-            side = -1 if fault else before
-        elif re.search(r"\b(?:don't|do not|stop|never) (?:cut|remove|take|reduce|lower|turn|add|increase)", left):
-            side = -side
-        return axis[:-1], _sign(axis) * side, match[0]
-    return None
-
-
-def _direction(left: str, around: str) -> int:
-    """+1 for more, -1 for less, 0 if nothing is said."""
-    if _UNWANTED.search(around):
-        return -1
-    if re.search(
-        r"\b(?:not enough|isn't enough|lacks?|lacking|too little|too few|too low|is low|there(?: is|'s) no|has no|"
-        r"could use|hardly any|barely any|too weak)\b",
-        around,
-    ):
-        return 1
-    if re.search(r"\b(?:too much|too many|too strong|too high|enough with|enough of|less|fewer)\b", around):
-        return -1
-    if _EITHER.search(around):
-        if re.search(r"\b(?:down|off|back)\b", around):
-            return -1
-        if re.search(r"\bup\b", around):
-            return 1
-    if re.search(r"^(?:no|without)\b", left):
-        return -1
-    taken, given = _TAKE.search(around), _GIVE.search(around)
-    if taken and given:
-        return -1 if taken.start() <= given.start() else 1
-    return -1 if taken else 1 if given else 0
