@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import transcripts
 from generated import ROOT, settle
@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "COLUMNS": "The width to write in.",
 }
 _OUTPUT_LINES = 8
+#: More kinds of records than this are told in a list.
+MOST_SENTENCES = 6
 
 
 def release_date() -> str:
@@ -101,15 +103,17 @@ def options(part: Entry, skip: frozenset[str] = frozenset()) -> Iterator[str]:
 
 
 def records(part: Entry) -> Iterator[str]:
-    """What it reads and writes."""
-    for verb, kinds in (("Reads", part.spec.reads), ("Writes", part.spec.writes)):
-        for kind in kinds:
-            if kind == "*":
-                yield f"{verb} records of every kind."
-                continue
-            required = [name for name in schemas.load(kind).get("required", []) if name not in ("kind", "id", "at")]
-            fields = f" with the fields {', '.join(required)}" if required else ""
-            yield escape(f"{verb} {kind} records{fields}.")
+    """What it reads and writes: a sentence for each kind, or if they are many a list."""
+    reads, writes = part.spec.reads, part.spec.writes
+    if len(reads) + len(writes) > MOST_SENTENCES and "*" not in (*reads, *writes):
+        yield from _listed(reads, writes)
+    else:
+        for verb, kinds in (("Reads", reads), ("Writes", writes)):
+            for kind in kinds:
+                if kind == "*":
+                    yield f"{verb} records of every kind."
+                    continue
+                yield escape(f"{verb} {kind} records{_fields(kind)}.")
     if part.spec.reads:
         streaming = (
             "writes the records of one line before it reads the next" if part.spec.streams else "reads all input first"
@@ -117,6 +121,29 @@ def records(part: Entry) -> Iterator[str]:
         if "*" not in part.spec.reads:
             yield "Records of other kinds pass through unchanged."
         yield f"It {streaming}."
+
+
+def _fields(kind: str) -> str:
+    """The fields that a kind must have, in words; "" if there are none but those of every record."""
+    required = [name for name in schemas.load(kind).get("required", []) if name not in ("kind", "id", "at")]
+    return f" with the fields {', '.join(required)}" if required else ""
+
+
+def _listed(reads: Sequence[str], writes: Sequence[str]) -> Iterator[str]:
+    """Kinds in one list for what is both read and written, and one each for what is only one of them."""
+    for told, kinds in (
+        ("Reads and writes records of these kinds:", [kind for kind in reads if kind in writes]),
+        ("Reads records of these kinds:", [kind for kind in reads if kind not in writes]),
+        ("Writes records of these kinds:", [kind for kind in writes if kind not in reads]),
+    ):
+        if kinds:
+            yield told
+            yield ".Bl -tag -width Ds -compact"
+            for kind in kinds:
+                yield f".It {escape(kind)}"
+                if fields := _fields(kind):
+                    yield escape(fields.strip())
+            yield ".El"
 
 
 def common(entry: Entry) -> frozenset[str]:

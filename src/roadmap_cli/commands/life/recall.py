@@ -60,7 +60,9 @@ def draw(records: Sequence[Record], console: Any) -> None:
         "Follow a hit to its record": (
             "life-why $(life-recall --limit 1 walnuts | jq -r .record_id) --json | jq -r '.where // empty'"
         ),
-        "Add up what was paid": "life-recall 'how much did I spend on the taxi in October?' | jq -r 'select(.amount) | .text'",
+        "Add up what was paid": (
+            "life-recall 'how much did I spend on the taxi in November?' | jq -r 'select(.amount) | .text'"
+        ),
     },
     see=("life-ingest", "life-consolidate", "life-why", "roadmap-why"),
     picture=draw,
