@@ -19,7 +19,11 @@ def said(record: Record) -> str:
     """What a record says, in one paragraph; for a kind it does not know, its title, name or text."""
     kind = record.get("kind")
     if kind == "life.event":
-        return _joined(record.get("title"), _within(record.get("location")), _with(record.get("people"), record.get("people_names")))
+        return _joined(
+            record.get("title"),
+            _within(record.get("location")),
+            _with(record.get("people"), record.get("people_names")),
+        )
     if kind == "life.task":
         done = {"completed": "done", "cancelled": "cancelled"}.get(str(record.get("status")), "")
         due = f"due {record['due_date']}" if record.get("due_date") else ""

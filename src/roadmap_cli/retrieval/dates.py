@@ -111,7 +111,8 @@ TIME_WORDS = re.compile(
     re.IGNORECASE,
 )
 _LOOKS_BACK = re.compile(
-    r"\b(?:did|was|were|had|(?:have|has) (?:i|we|he|she|it|they)|habe ich|haben wir|hatte\w*|waren?|ging\w*)\b", re.IGNORECASE
+    r"\b(?:did|was|were|had|(?:have|has) (?:i|we|he|she|it|they)|habe ich|haben wir|hatte\w*|waren?|ging\w*)\b",
+    re.IGNORECASE,
 )
 _AHEAD = re.compile(
     r"\b(?:will|would|going to|next|tomorrow|coming|upcoming|plan\w*|book\w*|schedul\w*|appointments?|nächst\w*|"

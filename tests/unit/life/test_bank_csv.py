@@ -228,7 +228,9 @@ def test_the_other_party_is_who_paid_what_came_in() -> None:
     ],
 )
 def test_payer_and_payee_of_other_banks(headings: str) -> None:
-    found = read(f"{headings}\n2026-03-05;Me;Shop;-1,50;EUR\n2026-03-14;Work;Me;20,50;EUR\n2026-03-15;;Bonus;2,50;EUR\n")
+    found = read(
+        f"{headings}\n2026-03-05;Me;Shop;-1,50;EUR\n2026-03-14;Work;Me;20,50;EUR\n2026-03-15;;Bonus;2,50;EUR\n"
+    )
     assert [record["payee"] for record in found] == ["Shop", "Work", "Bonus"]
 
 

@@ -308,6 +308,10 @@ def test_the_names_of_people_are_kept_with_their_addresses_and_are_no_part_of_th
 def test_the_names_of_people_of_series_and_of_to_dos() -> None:
     weekly = events(calendar(f"{PEOPLE}RRULE:FREQ=WEEKLY;COUNT=3\n"))
     assert [record["people_names"]["jo@ferreira.pt"] for record in weekly] == ["Jo Ferreira"] * 3
-    data = calendar("X:1").replace(b"VEVENT", b"VTODO").replace(b"X:1", b"DUE:20260302T090000Z\r\n" + b"ATTENDEE;CN=Bea:mailto:bea@example.org")
+    data = (
+        calendar("X:1")
+        .replace(b"VEVENT", b"VTODO")
+        .replace(b"X:1", b"DUE:20260302T090000Z\r\n" + b"ATTENDEE;CN=Bea:mailto:bea@example.org")
+    )
     (task,) = events(data)
     assert (task["kind"], task["people_names"]) == ("life.task", {"bea@example.org": "Bea"})

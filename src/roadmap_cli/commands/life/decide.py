@@ -93,7 +93,10 @@ def _draw_columns(options: Sequence[Record], console: Any) -> None:
         kind = "balance" if money["is_balance_known"] else _GAINED
         table.add_row(f"{kind} in {money['end']['month']}", *(each["end"]["expected"] for each in cells))
         table.add_row("  in 8 of 10 cases", *(f"{each['end']['low']} to {each['end']['high']}" for each in cells))
-        table.add_row(f"lowest {'balance' if kind != _GAINED else 'of it'}", *(f"{e['lowest']['amount']} ({e['lowest']['month']})" for e in cells))
+        table.add_row(
+            f"lowest {'balance' if kind != _GAINED else 'of it'}",
+            *(f"{e['lowest']['amount']} ({e['lowest']['month']})" for e in cells),
+        )
     for label, name, shape in (
         ("hours a week", "hours_week", "{:+g}"), ("collides with", "collisions", "{} events"),
         ("longest free block h", "free_block_h", "{:g}"), ("sleep lost h a night", "sleep_lost_h", "{:g}"),

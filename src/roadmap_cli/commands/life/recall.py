@@ -11,7 +11,6 @@ from roadmap_cli.cli import Run, command
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
 
-
 #: Hits without --limit, at most.
 MOST = 10
 

@@ -29,13 +29,15 @@ DAYS, FEWEST = 365, 2
 CENT = Decimal("0.01")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 #: Words of an alternative that name nothing that is paid for.
-_EMPTY = frozenset(
-    "the and for with from take taking use using ride rides riding trip trips order ordering get getting buy buying pay "
-    "paying have having eat eating drive driving call calling book booking fly flying rent renting join joining hire "
-    "switch move instead again there then per each every day days week weeks month months year years workday workdays "
-    "weekend weekends once twice thrice times time daily weekly monthly yearly one two three four five six seven own our "
-    "about around only just always sometimes rather more less new old der die das und mit für zum zur ein eine".split()
-)
+_EMPTY_TEXT = """
+    the and for with from take taking use using ride rides riding trip trips order ordering get getting buy buying
+    pay paying have having eat eating drive driving call calling book booking fly flying rent renting join joining
+    hire switch move instead again there then per each every day days week weeks month months year years workday
+    workdays weekend weekends once twice thrice times time daily weekly monthly yearly one two three four five six
+    seven own our about around only just always sometimes rather more less new old der die das und mit für zum zur
+    ein eine
+"""
+_EMPTY = frozenset(_EMPTY_TEXT.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ def estimated(tx: Connection, basis: Basis, told: Record, currencies: Sequence[s
         raise _ask(f"what does {name!r} cost? Fewer than {FEWEST} stored payments name it")
     units = [each.currency for each in found]
     unit = next((each for each in currencies if units.count(each) >= FEWEST), max(set(units), key=units.count))
-    found = sorted((each for each in found if each.currency == unit), key=lambda each: (each.day, each.id), reverse=True)
+    found = sorted(
+        (each for each in found if each.currency == unit), key=lambda each: (each.day, each.id), reverse=True
+    )
     payees = list(dict.fromkeys(each.payee for each in found))
     shown = payees[0] if len(payees) == 1 else f"{payees[0]} and {len(payees) - 1} others alike"
     once = median_low([each.amount for each in found])

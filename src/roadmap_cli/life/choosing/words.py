@@ -141,7 +141,7 @@ def choice(text: str, known: Known, currency: str | None = None) -> Record:
 
 
 def _want_prices(options: Sequence[Record]) -> None:
-    """Where one alternative has a price, those that have none and are not free are marked: `prices` finds it or asks."""
+    """Where one alternative has a price, mark those that have none and are not free: `prices` finds it, or asks."""
     if not any(option.get("flows") for option in options):
         return
     for option in options:

@@ -63,10 +63,10 @@ def matches(opened: Opened) -> bool:
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError | Position]:
-    """The transactions of a statement in its order, its last balance and those it states. A broken row is a DataError in its place.
+    """The transactions of a statement in its order, its last balance, and those it states above or below them.
 
-    If the layout stays unclear, one DataError whose hint says what to add to `--map`, and nothing else. At the end,
-    what was found out or answered, for the next file with these headings.
+    A broken row is a DataError in its place. If the layout stays unclear, one DataError whose hint says what to add
+    to `--map`, and nothing else. At the end, what was found out or answered, for the next file with these headings.
     """
     try:
         table = Table(opened, settings.charset, settings.mapping.get("delimiter"))

@@ -1,7 +1,8 @@
 """What stands on the account, as a bank's CSV states it above its headings or below its rows.
 
-`Kontostand vom 28.11.2026:;3.120,55 EUR`: a word for a balance, one amount, and a day. The day is that of the row, or of
-a row that has nothing but a date, or, where the word says that it is the last balance, that of the newest transaction.
+`Kontostand vom 28.11.2026:;3.120,55 EUR`: a word for a balance, one amount, and a day. The day is that of the row, or
+of a row that has nothing but a date, or, where the word says that it is the last balance, that of the newest
+transaction.
 What names two days, two amounts or no currency is left alone: a wrong balance would be believed.
 """
 
@@ -113,14 +114,14 @@ class Stated:
             return ""
 
     def _money(self, text: str) -> str | None:
-        """The one amount with decimals in a text, or the number that is all of a cell; None if there is not just one."""
+        """The one amount with decimals in a text, or the number that is all of a cell; None if it is not just one."""
         mark = self._layout.decimal
         groups = rf"[{'.' if mark == ',' else ','}'’ \u00a0\u202f]"
         number = rf"[-+−–(]?\s?[€£$¥]?\s?[-−]?\d+(?:{groups}\d{{3}})*"
-        found = [match for match in re.finditer(rf"(?<![\w.,]){number}{re.escape(mark)}\d{{1,2}}(?!\d)\)?-?", text)]
+        found = list(re.finditer(rf"(?<![\w.,]){number}{re.escape(mark)}\d{{1,2}}(?!\d)\)?-?", text))
         if not found:
             whole = rf"(?<=;)\s*{number}\s*(?:[A-Z]{{3}}|[€£$¥])?\s*(?=;|\Z)"
-            found = [match for match in re.finditer(whole, text)]
+            found = list(re.finditer(whole, text))
         if len(found) != 1:
             return None
         try:

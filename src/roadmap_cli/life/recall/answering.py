@@ -111,7 +111,7 @@ def _sums(items: Items, means: Meant, wanted: Wanted) -> list[Record]:
 
 
 def _clear(items: Items, means: Meant, found: Found, best: Sequence[int]) -> list[int]:
-    """Of the best those a reader wants: as long as the scores do not fall away, and not what only stands beside another.
+    """Of the best those a reader wants: until the scores fall away, and not what only stands beside another.
 
     Messages are told by those around them; that something was on the same day as what is asked for says nothing of it.
     """
@@ -193,8 +193,11 @@ def _hit(
         "record_kind": record["kind"],
         "record_id": record["id"],
         "why": why_of(
-            telling, meant.typed(question.text, held, terms), times if found.signals["date"][position] > 0 else [],
-            others=meant.typed(question.text, others, terms), counted=counted,
+            telling,
+            meant.typed(question.text, held, terms),
+            times if found.signals["date"][position] > 0 else [],
+            others=meant.typed(question.text, others, terms),
+            counted=counted,
         ),
         "lists": telling,
         "terms": held,

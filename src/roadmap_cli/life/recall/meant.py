@@ -26,29 +26,27 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 #: Everyday words for one thing, in English and German.
-_ALIKE = tuple(
-    line.split()
-    for line in """
-        vacation holiday holidays getaway urlaub ferien
-        movie film cinema kino
-        flat apartment wohnung
-        doctor physician gp arzt ärztin hausarzt
-        dentist zahnarzt zahnärztin
-        gym fitness workout fitnessstudio
-        flight flug
-        train zug bahn
-        rent miete
-        salary wage pay gehalt lohn
-        mum mom mother mama mutter
-        dad father papa vater
-        party feier fest
-        birthday geburtstag
-        meeting besprechung termin appointment
-        bike bicycle fahrrad rad
-        hairdresser haircut barber friseur
-        lesson class course kurs unterricht
-    """.strip().splitlines()
-)
+_ALIKE_TEXT = """
+    vacation holiday holidays getaway urlaub ferien
+    movie film cinema kino
+    flat apartment wohnung
+    doctor physician gp arzt ärztin hausarzt
+    dentist zahnarzt zahnärztin
+    gym fitness workout fitnessstudio
+    flight flug
+    train zug bahn
+    rent miete
+    salary wage pay gehalt lohn
+    mum mom mother mama mutter
+    dad father papa vater
+    party feier fest
+    birthday geburtstag
+    meeting besprechung termin appointment
+    bike bicycle fahrrad rad
+    hairdresser haircut barber friseur
+    lesson class course kurs unterricht
+"""
+_ALIKE = tuple(line.split() for line in _ALIKE_TEXT.strip().splitlines())
 
 
 #: What another word for one of the question is worth in a score, and what was done or lived through where a question

@@ -38,20 +38,23 @@ _OUT = re.compile(
 _IN = re.compile(r"\b(?:earn\w*|receiv\w+|income|(?:been|get|got|gets) paid|verdien\w*|eingenommen)\b", re.IGNORECASE)
 _OWN = re.compile(r"\b(?:i|we|my|our|me|us|ich|wir|mein\w*|unser\w*)\b", re.IGNORECASE)
 _EVERYTHING = re.compile(
-    r"\bhow much (?:money )?(?:(?:did|have|do) (?:i|we)|was|were) (?:spend|spent|pay|paid|earn|earned|receive|received)\b"
+    r"\bhow much (?:money )?(?:(?:did|have|do) (?:i|we)|was|were) "
+    r"(?:spend|spent|pay|paid|earn|earned|receive|received)\b"
     r"|\bwas habe ich .*ausgegeben\b",
     re.IGNORECASE,
 )
 #: Words of a question about money that name nothing it went for.
-_EMPTY = frozenset(
-    "much many money all total altogether together sum amount overall everything things thing eur euro euros usd dollars "
-    "pounds last past this next week weeks month months year years day days today yesterday since until between during "
-    "spring summer autumn winter per each every average get got viel geld insgesamt letzten letzte dieses diesem monat "
-    "jahr woche buy buying order ordered ordering orders going went use using".split()
-)
+_EMPTY_TEXT = """
+    much many money all total altogether together sum amount overall everything things thing eur euro euros usd
+    dollars pounds last past this next week weeks month months year years day days today yesterday since until
+    between during spring summer autumn winter per each every average get got viel geld insgesamt letzten letzte
+    dieses diesem monat jahr woche buy buying order ordered ordering orders going went use using
+"""
+_EMPTY = frozenset(_EMPTY_TEXT.split())
 #: What people call what they pay for: a kind of payee (of `PAID_FOR`), or a category.
 _CALLED = {
-    "delivery": ("delivery", "eating out"), "takeaway": ("delivery", "eating out"), "takeout": ("delivery", "eating out"),
+    "delivery": ("delivery", "eating out"), "takeaway": ("delivery", "eating out"),
+    "takeout": ("delivery", "eating out"),
     "lieferdienst": ("delivery", "eating out"), "lieferdienste": ("delivery", "eating out"),
     "train": ("train", "transport"), "trains": ("train", "transport"), "bahn": ("train", "transport"),
     "bus": ("bus", "transport"), "buses": ("bus", "transport"), "taxi": ("taxi", "transport"),
@@ -82,7 +85,7 @@ _WITH = {"food": ("", "groceries"), "public": ("", "transport"), "out": ("", "")
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One counted transaction: `at` is its stamp, `category` the person's own word for it, `words` those of its memo."""
+    """One counted transaction: its stamp `at`, the person's own word for it `category`, and those of its memo."""
 
     id: str
     at: str
