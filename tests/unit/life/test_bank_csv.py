@@ -234,6 +234,12 @@ def test_payer_and_payee_of_other_banks(headings: str) -> None:
     assert [record["payee"] for record in found] == ["Shop", "Work", "Bonus"]
 
 
+def test_a_column_of_accounts_without_the_one_above_the_headings_is_of_the_other_side() -> None:
+    one = [line for line in DKB.splitlines() if "ACME" not in line]
+    (alone,) = read("\n".join(one) + "\n")
+    assert (alone["account"], alone["counterparty"]) == ("…3000", "…2345")
+
+
 def test_a_single_column_of_either_side_and_the_owner_of_the_account_beside_the_other() -> None:
     (alone,) = read("Date;Auftraggeber;Amount;Currency\n2026-03-14;Work;20.50;EUR\n")
     assert alone["payee"] == "Work"

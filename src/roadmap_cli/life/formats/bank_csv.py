@@ -169,7 +169,7 @@ def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries) 
     }
     more: dict[str, Any] = counterparty_fields(cell("counterparty", ""))
     if layout.account:
-        more |= account_fields(layout.account)
+        more |= counterparty_fields(cell("account", "")) | account_fields(layout.account)
     if (payer := " ".join(cell("payer", "").split())) and not known["amount"].startswith("-"):
         more["payee"] = payer  # the other party; beside the id, which stays that of what the column says
     if status in bank_headings.PENDING:

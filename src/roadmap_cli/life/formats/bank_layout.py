@@ -38,7 +38,7 @@ _CENTS = re.compile(r"\d[.,]\d\d(?!\d)")
 class Layout:
     """Where the rows begin, the place of each column, and the answers to the open questions.
 
-    `account` is the IBAN above the headings, where no column has one.
+    `account` is the IBAN above the headings, where no column has it: one that has others is of the other side.
     """
 
     first_row: int
@@ -79,7 +79,9 @@ def find(table: Table, settings: Settings) -> Layout:
     )
     answers = {name: said for name, said in columns_said.items() if name != "currency"}
     answers |= {"order": order, "decimal": mark, "currency": unit or columns_said.get("currency", "")}
-    account = "" if "account" in columns else _account(rows[: max(heading, 0)])
+    account = _account(rows[: max(heading, 0)])
+    if account and "account" in columns and account in {re.sub(r"\s", "", row[columns["account"]]) for row in body}:
+        account = ""
     return Layout(heading + 1, columns, unit, order, mark, marks, answers, account)
 
 
