@@ -37,7 +37,7 @@ life-values check </dev/null | jq -r '"\(.what): \(.text)"' || true
 
 echo '== what the warnings ask for, and a choice from the mail, computed'
 life-watch --open | life-decide >"$work/decided.jsonl"
-life-decide 'rent a garage for 80 EUR a month or park in the street' >>"$work/decided.jsonl"
+life-decide 'rent a garage for 80 EUR a month or park in the street for nothing' >>"$work/decided.jsonl"
 jq -r 'select(.kind == "life.comparison") | .text' "$work/decided.jsonl"
 
 echo '== what was it again? and what is remembered when the days are over'

@@ -60,7 +60,7 @@ queue() {
     until slm-serve status >/dev/null 2>&1; do sleep 0.2; done
     printf 'Name a river.\nName a sea.\n' | slm-queue add --text --priority now --max-tokens 6 --quiet >/dev/null
     slm-queue drain --quiet >/dev/null
-    ROADMAP_NOW=2026-11-23T09:00:00Z life-decide --llm 'rent a garage for 80 EUR a month or park in the street' >/dev/null
+    ROADMAP_NOW=2026-11-23T09:00:00Z life-decide --llm 'rent a garage for 80 EUR a month or park in the street for nothing' >/dev/null
     ffmpeg -v error -f lavfi -i testsrc2=d=2:s=160x90:r=12 -preset ultrafast small.mp4
     edl-scan small.mp4 | edl-plan --intent 'zippy and moody' --llm smollm2-135m-instruct >/dev/null 2>&1
     mkdir calc # nothing but a model can help here, and one this small cannot either

@@ -290,7 +290,9 @@ def test_a_models_wording_has_no_number_of_its_own_or_is_refused(world, home):
     if not any(Path(world["ROADMAP_MODELS"]).glob("**/*.gguf")):
         pytest.skip("no chat model is pulled")
     assert run(["life-ingest", str(ROOT / "examples/life/bank.ofx")], b"", world).returncode == 0
-    done = run(["life-decide", "--llm", "rent a garage for 80 EUR a month or park in the street"], b"", world)
+    done = run(
+        ["life-decide", "--llm", "rent a garage for 80 EUR a month or park in the street for nothing"], b"", world
+    )
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout.splitlines()[1])
     assert record.get("wording_refused") or fidelity.foreign(record["worded"], told.evidence(record)) == []

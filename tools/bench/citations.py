@@ -147,7 +147,7 @@ def questions(chance: random.Random, count: int) -> Iterator[str]:
         yield chance.choice(
             [
                 f"buy a car for {price:,} or keep using the train",
-                f"rent a garage for {month} EUR a month or park in the street",
+                f"rent a garage for {month} EUR a month or park in the street for nothing",
                 f"accept the weekly meeting {chance.choice(days)} {begin}:00-{begin + 1}:30?",
                 f"take the job for {chance.randint(1500, 6000):,} EUR net a month or stay",
                 f"buy a bike for {price % 4000 + 100} EUR or pay {month} EUR a month for the bus or do nothing",

@@ -27,7 +27,7 @@ def draw(records: Sequence[Record], console: Any, *, gist: Gist | None = None, m
     def close(depth: int) -> None:
         for level in sorted((each for each in left if each > depth), reverse=True):
             if left[level] and level - 1 in branches:
-                branches[level - 1].add(Text(f"… and {left[level]} more", style="dim"))
+                branches[level - 1].add(Text(f"… and {left[level]} more; --json shows all", style="dim"))
             del left[level], shown[level]
 
     for record in records:

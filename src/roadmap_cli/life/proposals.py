@@ -362,7 +362,7 @@ def diff(proposals: Iterable[Record]) -> Iterator[str]:
     """The changes as lines of a diff, `-` for what goes and `+` for what comes, in the zone of each proposal."""
     for record in proposals:
         zone = named(str(record["zone"]))
-        yield f"@@ {record['week']}: {record['meeting_hours']} h of meetings @@"
+        yield f"{record['week']}, {record['meeting_hours']} h of meetings: what could be changed"
         for change in record["changes"]:
             if change["action"] != "protect":
                 yield f"- {_span(change['was_at'], change['was_ends_at'], zone)} {change['title']}"

@@ -19,7 +19,11 @@ def said(record: Record) -> str:
     """What a record says, in one paragraph; for a kind it does not know, its title, name or text."""
     kind = record.get("kind")
     if kind == "life.event":
-        return _joined(record.get("title"), _within(record.get("location")), _with(record.get("people")))
+        return _joined(
+            record.get("title"),
+            _within(record.get("location")),
+            _with(record.get("people"), record.get("people_names")),
+        )
     if kind == "life.task":
         done = {"completed": "done", "cancelled": "cancelled"}.get(str(record.get("status")), "")
         due = f"due {record['due_date']}" if record.get("due_date") else ""
@@ -64,8 +68,11 @@ def _within(place: Any) -> str:
     return f"({place})" if place else ""
 
 
-def _with(people: Any) -> str:
-    return f"with {', '.join(map(str, people))}" if isinstance(people, list) and people else ""
+def _with(people: Any, names: Any) -> str:
+    if not isinstance(people, list) or not people:
+        return ""
+    called = names if isinstance(names, dict) else {}
+    return f"with {', '.join(str(called.get(each) or each) for each in map(str, people))}"
 
 
 def _spaced(name: Any) -> str:

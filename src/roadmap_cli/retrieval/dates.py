@@ -63,6 +63,7 @@ _DATED = [
         rf"\b{_MONTH}\b\.? {_DAY}\b(?:,? {_YEAR})?",
         rf"\b{_PART}{_MONTH}\b\.?(?:,? (?:of )?{_YEAR})?",
         rf"\b{_SEASON}(?: of| in)? {_YEAR}\b",
+        rf"\b{_SEASON}[ -]?(?:vacations?|holidays?|break|ferien|urlaub)\b",
         rf"\b(?:in|during|over|since|im|seit|of)(?: the)? {_SEASON}\b(?! (?:of|in love|asleep|apart|behind)\b)",
         rf"\b{_YEAR}\b",
     )
@@ -109,6 +110,15 @@ TIME_WORDS = re.compile(
     r"(?-i:May|March)|(?:19|20)\d\d)\b",
     re.IGNORECASE,
 )
+_LOOKS_BACK = re.compile(
+    r"\b(?:did|was|were|had|(?:have|has) (?:i|we|he|she|it|they)|habe ich|haben wir|hatte\w*|waren?|ging\w*)\b",
+    re.IGNORECASE,
+)
+_AHEAD = re.compile(
+    r"\b(?:will|would|going to|next|tomorrow|coming|upcoming|plan\w*|book\w*|schedul\w*|appointments?|nächst\w*|"
+    r"morgen|geplant|gebucht|termine?)\b",
+    re.IGNORECASE,
+)
 _ASKS_TIME = re.compile(
     r"\b(?:when|wann)\b|\bhow (?:long|many (?:days|weeks|months|years))\b"
     r"|\b(?:what|which) (?:date|day|week|month|year|time)\b"
@@ -136,9 +146,14 @@ def asks_for_time(question: str) -> bool:
     return bool(_ASKS_TIME.search(question))
 
 
+def looks_back(question: str) -> bool:
+    """Whether it asks for what has happened: what is still to come is no answer."""
+    return bool(_LOOKS_BACK.search(question)) and not _AHEAD.search(question)
+
+
 def spans(question: str, today: date | None, years: tuple[int, int] | None = None) -> list[Span]:
     """The times a question names. `today` is needed for those seen from it, `years` (first, last) for a month or season
-    without a year: it then means that of each of them.
+    without a year: it then means that of each of them; of a question that looks back, of those that have begun.
     """
     found: list[Span] = []
     rest = question
@@ -158,6 +173,8 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
     within = years or ((today.year, today.year) if today else None)
     for pattern in _DATED:
         take(pattern, partial(_sure, _dated, within))
+    if today is not None and looks_back(question):
+        return [span for span in found if span.first <= today] or found
     return found
 
 

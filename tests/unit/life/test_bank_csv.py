@@ -192,3 +192,112 @@ def test_what_to_answer_is_proposed(text: str, hint: str) -> None:
 )
 def test_other_tables_are_not_taken_for_a_banks(text: str) -> None:
     assert not bank_csv.matches(Opened.of("f", text.encode()))
+
+
+DKB = """"Girokonto";"DE89370400440532013000"
+""
+"Kontostand vom 28.11.2026:";"3.120,55 EUR"
+""
+"Buchungsdatum";"Wertstellung";"Status";"Zahlungspflichtige*r";"Zahlungsempfänger*in";"Verwendungszweck";"Umsatztyp";"IBAN";"Betrag (€)";"Gläubiger-ID";"Mandatsreferenz";"Kundenreferenz"
+"27.11.26";"27.11.26";"Gebucht";"Jo Ferreira";"Lieferando";"Order 12";"Ausgang";"NL32INGB0000012345";"-23,9";"";"";""
+"26.11.26";"26.11.26";"Gebucht";"ACME GmbH";"Jo Ferreira";"Gehalt 11/2026";"Eingang";"DE02120300000000202051";"3.420,50";"";"";""
+"""
+
+
+def test_the_other_party_is_who_paid_what_came_in() -> None:
+    went, came = read(DKB)
+    assert (went["payee"], went["amount"]) == ("Lieferando", "-23.9")
+    assert (came["payee"], came["amount"]) == ("ACME GmbH", "3420.50")
+    assert went["account"] == "…3000"
+    (old,) = read(
+        'Buchungsdatum;Wertstellung;Status;Zahlungsempfänger*in;Verwendungszweck;IBAN;"Betrag (€)"\n'
+        '26.11.26;26.11.26;Gebucht;Jo Ferreira;Gehalt 11/2026;DE02120300000000202051;"3.420,50"\n'
+        '26.11.26;26.11.26;Gebucht;Bahn;x;NL32INGB0000012345;"-3,50"\n'
+    )[:1]
+    assert came["id"] == old["id"], "what was stored before the payer was read is the same transaction"
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        "Buchungsdatum;Auftraggeber;Empfänger;Betrag;Währung",
+        "Date;Payer Name;Payee Name;Amount;Currency",
+        "Data transakcji;Nazwa nadawcy;Nazwa odbiorcy;Kwota operacji;Waluta",
+        "Fecha operación;Ordenante;Beneficiario;Importe;Divisa",
+        "Date opération;Donneur d'ordre;Bénéficiaire;Montant;Devise",
+    ],
+)
+def test_payer_and_payee_of_other_banks(headings: str) -> None:
+    found = read(
+        f"{headings}\n2026-03-05;Me;Shop;-1,50;EUR\n2026-03-14;Work;Me;20,50;EUR\n2026-03-15;;Bonus;2,50;EUR\n"
+    )
+    assert [record["payee"] for record in found] == ["Shop", "Work", "Bonus"]
+
+
+def test_a_column_of_accounts_without_the_one_above_the_headings_is_of_the_other_side() -> None:
+    one = [line for line in DKB.splitlines() if "ACME" not in line]
+    (alone,) = read("\n".join(one) + "\n")
+    assert (alone["account"], alone["counterparty"]) == ("…3000", "…2345")
+
+
+def test_a_single_column_of_either_side_and_the_owner_of_the_account_beside_the_other() -> None:
+    (alone,) = read("Date;Auftraggeber;Amount;Currency\n2026-03-14;Work;20.50;EUR\n")
+    assert alone["payee"] == "Work"
+    (vr,) = read(
+        "Buchungstag;Auftraggeber/Zahlungsempfänger;Empfänger/Zahlungspflichtiger;Betrag;Währung\n"
+        "14.03.2026;Me;Work;20,50;EUR\n"
+    )
+    assert vr["payee"] == "Work"
+
+
+def balances(text: str, *wishes: str) -> list[tuple[str, str, str, str]]:
+    opened = Opened.of("bank.csv", text.encode())
+    found = bank_csv.items(opened, Source.of("bank.csv", text.encode(), "csv"), settings_of(wishes))
+    told = [item for item in found if isinstance(item, dict) and item["kind"] == "life.balance"]
+    for record in told:
+        assert not list(schemas.problems(record)), record
+    return [(record["date"], record["amount"], record["currency"], record["type"]) for record in told]
+
+
+ROWS = "Date;Payee;Amount;Currency\n2026-11-20;Shop;-10,00;EUR\n2026-11-26;Work;2.000,00;EUR\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        ('"Kontostand vom 28.11.2026:";"3.120,55 EUR"\n', ("2026-11-28", "3120.55", "EUR", "booked")),
+        ("Kontostand;28.11.2026;;;3.120,55;EUR\n", ("2026-11-28", "3120.55", "EUR", "booked")),
+        ("Saldo contable a 28/11/2026;-3.120,55\n", ("2026-11-28", "-3120.55", "EUR", "booked")),
+        ("Solde au 28/11/2026 3 120,55 €\n", ("2026-11-28", "3120.55", "EUR", "booked")),
+        ("Date;28/11/2026\nSolde (EUROS);3120,55\n", ("2026-11-28", "3120.55", "EUR", "booked")),
+        ("Saldo disponibile al 28/11/2026: EUR 3.120,55\n", ("2026-11-28", "3120.55", "EUR", "available")),
+        ("Ending balance as of 28 Nov 2026;USD 3.120,55\n", ("2026-11-28", "3120.55", "USD", "booked")),
+        ("Opening balance on 2026-11-01;120,55\n", ("2026-11-01", "120.55", "EUR", "opening")),
+        ("Neuer Kontostand;3.120,55 EUR\n", ("2026-11-26", "3120.55", "EUR", "booked")),
+        ("Kontostand vom 28.11.2026:;12,50 S EUR\n", ("2026-11-28", "-12.50", "EUR", "booked")),
+        ("Kontostand vom 28.11.2026:;3.120 EUR\n", ("2026-11-28", "3120", "EUR", "booked")),
+    ],
+)
+def test_a_balance_above_the_headings(above: str, expected: tuple[str, str, str, str]) -> None:
+    assert balances(above + ROWS) == [expected]
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Saldo;3.120,55;EUR\n",  # of which day?
+        "Alter Kontostand;3.120,55 EUR\n",
+        "Saldo vom 01.11.2026 bis 28.11.2026;3.120,55\n",
+        "Saldo am 28.11.2026;3.120,55;12,00\n",
+        "Saldo am 28.11.2026;3.120,55 EUR;USD\n",
+        "Zeitraum;28.11.2026;3.120,55\n",
+    ],
+)
+def test_what_leaves_the_balance_open_is_no_balance(above: str) -> None:
+    assert balances(above + ROWS) == []
+
+
+def test_a_balance_below_the_rows_and_beside_a_column_of_balances() -> None:
+    assert balances(f"{ROWS}Kontostand;28.11.2026;3.120,55;EUR\n") == [("2026-11-28", "3120.55", "EUR", "booked")]
+    column = "Date;Payee;Amount;Currency;Saldo\n2026-11-26;Work;2.000,00;EUR;3.000,00\n"
+    assert balances(f"Kontostand vom 26.11.2026;3.000,00\n{column}") == [("2026-11-26", "3000.00", "EUR", "booked")]

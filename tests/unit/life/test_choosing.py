@@ -19,6 +19,7 @@ from roadmap_cli.life.proof import checking, support
 from roadmap_cli.life.values import grammar, keeping
 from roadmap_cli.retrieval import fidelity
 from roadmap_cli.state import records
+from roadmap_cli.why import decisions
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EURO = Known(("EUR",), 3420.5)
@@ -120,6 +121,91 @@ def test_nothing_but_data_errors_leaves_the_reader_of_likely_words(found):
         facts.options(words.choice(" ".join(found), EURO))
     except DataError:
         return
+
+
+@pytest.mark.parametrize(
+    ("text", "often"),
+    [
+        ("ride Uber twice a week", (2, "week")),
+        ("Uber 3 times a month", (3, "month")),
+        ("two rides every week", (2, "week")),
+        ("Uber every other week", (0.5, "week")),
+        ("Uber every workday", (5, "week")),
+        ("the canteen daily", (7, "week")),
+    ],
+)
+def test_how_often_is_read_without_a_price(text, often):
+    option = words.choice(f"take the train for 49 EUR a month or {text}", EURO)["options"][1]
+    assert (option["often"]["count"], option["often"]["every"]) == often
+    assert option["wants_price"]
+    assert "left_out" not in option
+
+
+def test_a_price_each_time_is_multiplied_and_a_price_once_is_not():
+    assert flows("Uber for 12.50 EUR a ride twice a week or walk") == [("-25.00", "week")]
+    assert flows("Uber for 10 EUR each, 3 times a month or walk") == [("-30.00", "month")]
+    assert flows("buy a bike for 500 EUR and ride it twice a week or walk") == [("-500.00", "once")]
+
+
+def statement(*rows):
+    lines = [f"{day},{payee},{amount},EUR" for day, payee, amount in rows]
+    return "\n".join(["Date,Payee,Amount,Currency", *lines, ""]).encode()
+
+
+RIDES = [
+    (f"2026-{month:02d}-{day:02d}", payee, amount)
+    for month in range(3, 11)
+    for day, payee, amount in ((1, "ACME GmbH", "2000.00"), (9, "UBER *TRIP", "-11.40"), (20, "UBER *TRIP", "-14.20"),
+                               (21, "UBER *EATS", "-33.00"), (22, "BVG Abo", "-63.00"))
+]  # fmt: skip
+UBER = "take the train for 49 EUR a month or Uber twice a week"
+
+
+def test_an_alternative_without_a_price_costs_what_such_payments_cost(tx, ingest):
+    ingest(statement(*RIDES))
+    prepared, compared = decide(tx, UBER)
+    (flow,) = prepared["options"][1]["flows"]
+    assert (flow["amount"], flow["every"], flow["currency"]) == ("-28.40", "week", "EUR")
+    assert prepared["options"][1]["assumptions"] == [
+        "14.20 EUR each time, the median of 16 payments to UBER *TRIP, so 28.40 EUR a week"
+    ]
+    assert compared["recommendation"] == "take the train for 49 EUR a month"
+    assert [each["present_value"] for each in compared["options"][1]["money"]] != ["0.00"]
+    cited = decisions.get(tx, flow["why_id"])["evidence_ids"]
+    assert {records.get(tx, each)["payee"] for each in cited} == {"UBER *TRIP"}
+    prove(tx, compared)
+
+
+def test_without_how_often_it_is_as_often_as_so_far(tx, ingest):
+    ingest(statement(*RIDES))
+    prepared, compared = decide(tx, "lease a car for 250 EUR a month or take the bus")
+    (flow,) = prepared["options"][1]["flows"]
+    assert (flow["what"], flow["amount"], flow["every"]) == ("BVG Abo", "-63.00", "month")
+    prove(tx, compared)
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "question"),
+    [
+        ([], UBER, "what does 'Uber twice a week' cost"),
+        (RIDES[:2], UBER, "Fewer than 2 stored payments name it"),
+        (RIDES, "rent a garage for 80 EUR a month or park in the street", "what does 'park in the street' cost"),
+        ([("2026-11-05", "Uber", "-9.00"), ("2026-11-09", "Uber", "-9.00")],
+         "take the train for 49 EUR a month or Uber", "how often would that be"),
+    ],
+)  # fmt: skip
+def test_a_missing_price_that_no_payment_tells_is_asked_for(tx, ingest, rows, text, question):
+    if rows:
+        ingest(statement(*rows))
+    with pytest.raises(DataError, match=question) as caught:
+        decide(tx, text)
+    assert caught.value.code == "ask_back"
+
+
+@pytest.mark.parametrize("text", ["park in the street for nothing", "walk", "not", "stay"])
+def test_what_costs_nothing_is_not_asked_for(tx, text):
+    _, compared = decide(tx, f"rent a garage for 80 EUR a month or {text}")
+    assert compared["recommendation"] == text
 
 
 JSON = some.recursive(

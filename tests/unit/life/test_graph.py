@@ -452,3 +452,56 @@ def test_merges_on_a_synthetic_life_are_better_than_every_peers():
     others = {name: bench.b_cubed(found, truth)[2] for name, found in bench.peers(life).items()}
     assert mine[0] > 0.93
     assert mine[2] > max(others.values()) + 0.05
+
+
+# -- names in calendars ------------------------------------------------------------------------------------------------
+
+
+def meetings(names, count=6):
+    people = ["bea@nunes.example", "jo@ferreira.example"]
+    return [
+        event(f"b{number}", "Coffee", people, at=f"2026-05-{number + 1:02}T10:00:00.000Z", organizer=people[1],
+              people_names=names)
+        for number in range(count)
+    ]  # fmt: skip
+
+
+CALLED = {"bea@nunes.example": "Bea Nunes", "jo@ferreira.example": "Jo Ferreira"}
+CHAT = [
+    {"kind": "life.message", "id": f"life_w{number}", "at": f"2026-05-{number + 1:02}T18:00:00.000Z",
+     "channel": "whatsapp", "thread": "Bea Nunes", "sender": sender, "text": "hello"}
+    for number, sender in enumerate(["Bea Nunes", "Jo Ferreira", "Bea Nunes"])
+]  # fmt: skip
+
+
+def test_a_calendar_that_names_its_people_joins_them_with_those_of_chats():
+    made = fresh()
+    add(made, [*meetings(CALLED), *CHAT])
+    assert "e:bea@nunes.example" in finding.one(made, "Bea Nunes")["atoms"]
+    assert finding.one(made, "bea@nunes.example")["name"] == "Bea Nunes"
+    apart = fresh()
+    add(apart, [*meetings({}), *CHAT])
+    assert "e:bea@nunes.example" not in finding.one(apart, "Bea Nunes")["atoms"]
+    for each in (made, apart):
+        each.close()
+
+
+@pytest.mark.parametrize("names", [CALLED, {}], ids=["named", "addresses"])
+def test_who_the_user_is_by_their_word_is_not_close_to_themselves(names):
+    made = fresh()
+    others = [event("x", "Lunch", ["kim@example.org", "jo@ferreira.example"], people_names={})]
+    add(made, [*meetings(names), *others, *CHAT])
+    acting.correct(made, "Jo Ferreira", said(), name=None, sort=None, is_user=True)
+    close = closeness.close_people(made, NOW)
+    assert "jo@ferreira.example" not in {each.name for each in close}
+    assert "Jo Ferreira" not in {each.name for each in close}
+    assert close[0].name in ("Bea Nunes", "bea@nunes.example")
+    made.close()
+
+
+def test_the_word_of_the_user_is_stronger_than_a_guess_of_another_name():
+    made = fresh()
+    add(made, [*meetings({"jo@ferreira.example": "Rui Costa"}), *CHAT])
+    acting.correct(made, "Jo Ferreira", said(), name=None, sort=None, is_user=True)
+    assert finding.one(made, "jo@ferreira.example")["id"] != finding.user(made)
+    made.close()

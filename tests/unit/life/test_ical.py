@@ -285,3 +285,33 @@ def test_agrees_with_another_reader(path: Path) -> None:
                 found.add((record["title"], record["date"] if record["all_day"] else record["at"]))
     first = stamp(since)
     assert {pair for pair in found if pair[1] >= first[: len(pair[1])]} == {pair for pair in expected if pair[1] >= first[: len(pair[1])]}  # fmt: skip
+
+
+PEOPLE = """DTSTART:20260302T090000Z
+ORGANIZER;CN=Jo Ferreira:mailto:Jo@ferreira.pt
+ATTENDEE;ROLE=REQ-PARTICIPANT;CN="Nunes, Bea";PARTSTAT=ACCEPTED:mailto:bea@example.org
+ATTENDEE;CN=sam@example.org:mailto:sam@example.org
+ATTENDEE;CUTYPE=ROOM;CN=Room 3:mailto:room3@example.org
+"""
+
+
+def test_the_names_of_people_are_kept_with_their_addresses_and_are_no_part_of_the_id() -> None:
+    (named,) = events(calendar(PEOPLE))
+    assert named["people"] == ["bea@example.org", "sam@example.org"]
+    assert named["people_names"] == {"bea@example.org": "Nunes, Bea", "jo@ferreira.pt": "Jo Ferreira"}
+    bare = PEOPLE.replace(";CN=Jo Ferreira", "").replace(';CN="Nunes, Bea"', "")
+    (old,) = events(calendar(bare))
+    assert "people_names" not in old
+    assert old["id"] == named["id"]
+
+
+def test_the_names_of_people_of_series_and_of_to_dos() -> None:
+    weekly = events(calendar(f"{PEOPLE}RRULE:FREQ=WEEKLY;COUNT=3\n"))
+    assert [record["people_names"]["jo@ferreira.pt"] for record in weekly] == ["Jo Ferreira"] * 3
+    data = (
+        calendar("X:1")
+        .replace(b"VEVENT", b"VTODO")
+        .replace(b"X:1", b"DUE:20260302T090000Z\r\n" + b"ATTENDEE;CN=Bea:mailto:bea@example.org")
+    )
+    (task,) = events(data)
+    assert (task["kind"], task["people_names"]) == ("life.task", {"bea@example.org": "Bea"})

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.core import clock
+from roadmap_cli.core import clock, schemas
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life import store
 from roadmap_cli.life.consolidate import facts, gist, nightly, rarity
+from roadmap_cli.life.proof import checking, graphs
 from roadmap_cli.life.recall import activation, answering, indexing
 from roadmap_cli.life.recall.answering import Wanted
 from roadmap_cli.life.recall.session import Recall
@@ -96,7 +97,8 @@ def test_a_hit_tells_what_it_is_why_it_was_found_and_what_record_it_is(state, re
     hits, numbers = recall.ask("where does the spare key lie?", Wanted(limit=2))
     assert {hit["text"].split(": ")[1][:12] for hit in hits} == {"Do you still", "It lies unde"}
     assert [hit["rank"] for hit in hits] == [1, 2]
-    assert "words" in hits[0]["why"]
+    assert hits[1]["why"].startswith("says 'spare', 'key'")
+    assert hits[1]["terms"] == ["spare", "kei"]
     assert len(numbers) == 2
     with state.read() as tx:
         assert all(decisions.resolves(tx, hit["record_id"]) for hit in hits)
@@ -385,3 +387,127 @@ def test_what_is_not_taken_in_yet_is_found_by_words_in_any_form_and_case(state, 
     assert 0 < left.records < len(CHAT)
     assert recall._beginnings("studies 100% Mütter") == ["studi", "100", "mütter"]
     assert indexing.take_in_holding(state, ["100%", "_\\"]) == 0
+
+
+# -- what a question means ---------------------------------------------------------------------------------------------
+
+
+def event(at: str, title: str, **more: Any) -> Record:
+    return {
+        "kind": "life.event", "id": content_id("life.event", at=at, title=title), "at": f"{at}:00.000Z",
+        "ends_at": f"{at}:30.000Z", "title": title, "uid": f"{at} {title}", "people": [], **more,
+    }  # fmt: skip
+
+
+def transaction(day: str, payee: str, amount: str, **more: Any) -> Record:
+    return {
+        "kind": "life.transaction", "id": content_id("life.transaction", day=day, payee=payee, amount=amount),
+        "at": f"{day}T00:00:00.000Z", "date": day, "payee": payee, "amount": amount, "currency": "EUR", **more,
+    }  # fmt: skip
+
+
+BANK = [
+    transaction("2026-10-09", "Lieferando.de", "-20.10"), transaction("2026-11-06", "Lieferando.de", "-24.11"),
+    transaction("2026-11-13", "Lieferando.de", "-25.60"), transaction("2026-11-14", "Deliveroo", "-9.90"),
+    transaction("2025-11-14", "Lieferando.de", "-99.00"), transaction("2026-11-14", "Cafe Lisboa", "-3.50"),
+    transaction("2026-11-05", "PAYMENT THANK YOU", "-120.00"), transaction("2026-11-03", "Vattenfall Strom", "-88.00"),
+    transaction("2026-10-26", "ACME GmbH", "3420.50"), transaction("2026-11-16", "AMAZON EU", "-31.00"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def days(state: State, recall: Recall) -> Recall:
+    add(state, BANK)
+    records = [
+        event("2026-08-03T00:00", "Holiday Alentejo, 3 to 16 August"), event("2026-12-03T09:00", "Dentist Dr. Costa"),
+        event("2026-12-03T08:00", "Standup"), event("2026-11-12T08:00", "Standup"), event("2027-11-12T08:00", "Standup"),
+        event("2026-07-01T18:00", "Choir"),
+    ]  # fmt: skip
+    with state.write() as tx:
+        store.add(tx, [jsonl_group(each) for each in records], format_name="jsonl")
+    take_in(state)
+    return recall
+
+
+def jsonl_group(record: Record) -> Any:
+    from roadmap_cli.life.items import Group
+
+    return Group(record["uid"], True, "", "", "", (record,))
+
+
+def test_another_word_for_the_same_thing_and_a_season_find_it(days):
+    hits, _ = days.ask("what did I do on my summer vacation?", Wanted())
+    assert hits[0]["text"] == "2026-08-03 Holiday Alentejo, 3 to 16 August"
+    assert hits[0]["why"].startswith("says 'vacation' in another word; from the time you name (")
+    assert "2026-06-01..2026-08-31" in hits[0]["times"]
+    assert hits[0]["terms"] == []
+    assert hits[0]["other_words"] == ["vacat"]
+
+
+def test_a_question_that_looks_back_is_not_answered_by_what_is_to_come(days):
+    found = texts(days, "what did I do in November? Standup?", limit=50)
+    assert "2026-11-12 Standup" in found
+    assert not [text for text in found if text[:10] > "2026-11-23"]
+    assert "2026-12-03 Dentist Dr. Costa" in texts(days, "when is the dentist?", limit=50)
+
+
+def sums(recall: Recall, question: str, **wanted: Any) -> list[Record]:
+    found = [each for each in recall.ask(question, Wanted(**wanted))[0] if each["kind"] == "life.sum"]
+    for each in found:
+        assert not list(schemas.problems(each)), each
+    return found
+
+
+@pytest.mark.parametrize(
+    ("question", "amount", "count"),
+    [
+        ("how much did I spend on Lieferando in November?", "49.71", 2),
+        ("how much did I spend on Lieferando in November 2025?", "99.00", 1),
+        ("what did I pay for food delivery in November?", "59.61", 3),
+        ("how much did I spend on eating out in November 2026?", "63.11", 4),
+        ("how much did I spend on Lieferando and Deliveroo this year?", "79.71", 4),
+        ("how much have we paid for electricity?", "88.00", 1),
+        ("how much did I spend in October?", "20.10", 1),
+        ("how much did I earn last month?", "3420.50", 1),
+    ],
+)
+def test_payments_a_question_is_about_are_added_up(days, question, amount, count):
+    (found,) = sums(days, question)
+    assert (found["amount"], found["count"], found["currency"]) == (amount, count, "EUR")
+    assert len(found["evidence_ids"]) == count
+    hits, numbers = days.ask(question, Wanted())
+    assert {hit["record_id"] for hit in hits[1:]} == set(found["evidence_ids"])
+    assert all(hit["counted"] for hit in hits[1:])
+    assert len(numbers) == count
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "how much did I spend on the spare key?",
+        "what did Noor pay for food delivery?",
+        "where is Lieferando?",
+        "how much did I spend on Lieferando in May?",
+        "how much did I spend at the zoo?",
+    ],
+)
+def test_what_is_about_no_payments_is_not_added_up(days, question):
+    assert sums(days, question) == []
+
+
+def test_a_sum_keeps_to_the_limits_and_is_proved(days, state):
+    assert sums(days, "how much did I spend on Lieferando?", kinds=("life.event",)) == []
+    (found,) = sums(days, "how much did I spend on Lieferando?", since="2026-11-10T00:00:00.000Z")
+    assert found["amount"] == "25.60"
+    with state.read() as tx:
+        claims = list(checking.check_record(tx, found, graphs.Again(tx)))
+        assert [claim.name for claim in claims if claim.problem] == []
+        wrong = list(checking.check_record(tx, found | {"amount": "26.60"}, graphs.Again(tx)))
+    assert [claim.name for claim in wrong if claim.problem] == ["amount"]
+
+
+def test_a_reader_gets_what_bears_clearly_and_more_if_so_many_are_asked_for(days):
+    assert texts(days, "when is the dentist?", cut=True) == ["2026-12-03 Dentist Dr. Costa"]
+    assert len(texts(days, "when is the dentist?")) > 1
+    key = texts(days, "where does the spare key lie?", cut=True)
+    assert not [text for text in key if text[:10] != "2026-10-03"], "of a chat also what stands beside it"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from roadmap_cli.life.choosing.deciding import Settings
 
 
+#: What a row of sums is called whose balance today is not known.
+_GAINED = "on top of today"
 #: More options than this are drawn one a row.
 _SIDE_BY_SIDE = 3
 
@@ -88,10 +90,13 @@ def _draw_columns(options: Sequence[Record], console: Any) -> None:
         cells = [each["money"][number] for each in options]
         table.add_row(f"today's worth {unit}", *(each["present_value"] for each in cells))
         table.add_row(f"a month {unit}", *(each["month"] for each in cells))
-        kind = "balance" if money["is_balance_known"] else "change"
+        kind = "balance" if money["is_balance_known"] else _GAINED
         table.add_row(f"{kind} in {money['end']['month']}", *(each["end"]["expected"] for each in cells))
-        table.add_row("  eight of ten", *(f"{each['end']['low']} to {each['end']['high']}" for each in cells))
-        table.add_row(f"lowest {kind}", *(f"{e['lowest']['amount']} ({e['lowest']['month']})" for e in cells))
+        table.add_row("  in 8 of 10 cases", *(f"{each['end']['low']} to {each['end']['high']}" for each in cells))
+        table.add_row(
+            f"lowest {'balance' if kind != _GAINED else 'of it'}",
+            *(f"{e['lowest']['amount']} ({e['lowest']['month']})" for e in cells),
+        )
     for label, name, shape in (
         ("hours a week", "hours_week", "{:+g}"), ("collides with", "collisions", "{} events"),
         ("longest free block h", "free_block_h", "{:g}"), ("sleep lost h a night", "sleep_lost_h", "{:g}"),
@@ -104,6 +109,11 @@ def _draw_columns(options: Sequence[Record], console: Any) -> None:
             table.add_row(label, *(Text(visible(cell)) for cell in cells))
     table.add_row("going back", *(Text("known" if e["reversibility"]["is_known"] else "not stated") for e in options))
     console.print(table)
+    if any(not money["is_balance_known"] for money in options[0]["money"]):
+        console.print(
+            f"{_GAINED}: what usual months and the option together leave; --balance '5200 EUR' makes it the balance",
+            style="dim", markup=False, highlight=False,
+        )  # fmt: skip
 
 
 def _draw_answer(record: Record, console: Any) -> None:
@@ -116,7 +126,8 @@ def _draw_answer(record: Record, console: Any) -> None:
     console.print(visible(str(record.get("worded") or record["text"])), markup=False, highlight=False)
     _draw_tornado(record["sensitivity"], console)
     for each in record["options"]:
-        for line in [*each.get("risks", []), *(f"not known: {what}" for what in each.get("unknown", []))]:
+        for line in [*(f"taken for granted: {what}" for what in each.get("assumptions", [])), *each.get("risks", []),
+                     *(f"not known: {what}" for what in each.get("unknown", []))]:  # fmt: skip
             console.print(visible(f"  {each['name']}: {line}"), style="dim", markup=False, highlight=False)
     console.print(visible(f"  rests on: life-why {record['why_id']}"), style="dim", markup=False, highlight=False)
 

@@ -19,7 +19,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
     """One line of bars for each measure, its months below, then the proposed changes as a diff."""
     from rich.text import Text
 
-    from roadmap_cli.life.proposals import diff
+    from roadmap_cli.life.proposals import TITLE, diff
 
     by_measure: dict[tuple[str, str], list[Record]] = {}
     for record in records:
@@ -52,6 +52,12 @@ def draw(records: Sequence[Record], console: Any) -> None:
             )
     for line in diff(proposed):
         console.print(Text(visible(line), style={"-": "red", "+": "green"}.get(line[0], "bold")))
+    if proposed:
+        console.print(
+            f"  - as it is, + as proposed; {TITLE} is time that is still free, to be kept free: --ics FILE writes all"
+            " this for a calendar",
+            style="dim", markup=False, highlight=False,
+        )  # fmt: skip
 
 
 def _balances(months: Sequence[Record], console: Any) -> None:
@@ -84,7 +90,7 @@ def _months(months: Sequence[Record], rows: Sequence[Record], console: Any) -> N
             f"{row['low']:.1f} to {row['high']:.1f}",
             f"{row['usual']:.1f}",
             f"{earlier} (n={row['earlier_count']})" if earlier else "none",
-            Text("strained", style="bold") if row.get("is_overcommitted") else "",
+            Text("harder than 85 % of the weeks so far", style="bold") if row.get("is_overcommitted") else "",
         )
     console.print(table)
     for row in rows:
@@ -147,6 +153,8 @@ def main(
     Each has a 90 % interval made of the errors the same method made in the past; weeks_behind is how many weeks it
     rests on, earlier the same month or quarter of earlier years, and earlier_count how many of those there are.
     balance_CUR is what stands on the account at the end of the poorest day, which lowest_on names.
+    A month that is harder than 85 % of the weeks that were is called overcommitted (meetings, hours) or strained (what
+    is spent, slept, walked); of an account, if it would be below zero.
     A quarter names its months that were overcommitted in most earlier years, with how many years that are.
 
     Every forecast is tried on the past first, from many origins.

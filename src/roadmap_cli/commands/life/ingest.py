@@ -201,8 +201,8 @@ def main(
 
     The columns of a CSV are found by their headings.
     Where the file leaves a question open, the message says which; answer with --map, for example
-    date=COLUMN, amount=COLUMN (or debit=, credit=), payee=, memo=, account=, currency=COLUMN or a code such as EUR,
-    order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
+    date=COLUMN, amount=COLUMN (or debit=, credit=), payee=, payer= (who paid what came in), memo=, account=,
+    currency=COLUMN or a code such as EUR, order=dmy|mdy|ymd, decimal=comma|dot, delimiter=semicolon|comma|tab|pipe.
     A column without a heading has its number: date=#1.
     What was answered or found out is remembered for files with the same headings; it also says the currency of a QIF,
     or of a journal's $, with currency=USD.

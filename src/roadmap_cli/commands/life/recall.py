@@ -11,6 +11,9 @@ from roadmap_cli.cli import Run, command
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
 
+#: Hits without --limit, at most.
+MOST = 10
+
 
 def draw(records: Sequence[Record], console: Any) -> None:
     """Each question with its hits: a bar for how good each is, when, what it says, and dimmed why it was found."""
@@ -22,6 +25,12 @@ def draw(records: Sequence[Record], console: Any) -> None:
     scores = [float(record["score"]) for record in records if isinstance(record.get("score"), (int, float))]
     least, most = (min(scores), max(scores)) if scores else (0.0, 0.0)
     for record in records:
+        if record.get("kind") == "life.sum":
+            if record.get("question") != asked:
+                asked = record.get("question")
+                console.print(Text(one_line(asked), "bold"))
+            console.print(Text.assemble("  = ", (one_line(record.get("text")), "bold")))
+            continue
         if record.get("kind") != "life.memory_hit":
             console.print(one_line(record), soft_wrap=True)
             continue
@@ -41,21 +50,32 @@ def draw(records: Sequence[Record], console: Any) -> None:
 
 @command(
     reads=("life.question",),
-    writes=("life.memory_hit",),
+    writes=("life.memory_hit", "life.sum"),
     state="write",
     columns=("rank", "score", "at", "record_kind", "text", "why", "record_id"),
     examples={
         "Find what answers a question": "life-recall --limit 2 'Where does the spare key lie?' --plain | cut -f 1,5",
         "Look in a stretch of time": "life-recall --since 2026-11-01 --limit 1 'how is the cat?' | jq -r .text",
         "Follow a hit to its record": (
-            "roadmap-why $(life-recall --limit 1 walnuts | jq -r .record_id) --json | jq -r .kind"
+            "life-why $(life-recall --limit 1 walnuts | jq -r .record_id) --json | jq -r '.where // empty'"
+        ),
+        "Add up what was paid": (
+            "life-recall 'how much did I spend on the taxi in November?' | jq -r 'select(.amount) | .text'"
         ),
     },
-    see=("life-ingest", "life-consolidate", "roadmap-why"),
+    see=("life-ingest", "life-consolidate", "life-why", "roadmap-why"),
     picture=draw,
 )
 @click.argument("questions", metavar="[QUESTION]...", nargs=-1)
-@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, metavar="COUNT", help="Most hits.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=MOST,
+    show_default=True,
+    metavar="COUNT",
+    callback=lambda context, option, value: _said(context, option, value),
+    help="Most hits; without it fewer, where the rest bears much less on the question.",
+)
 @click.option("--since", metavar="TIME", help="Only what happened at this date or time, or after it.")
 @click.option("--until", metavar="TIME", help="Only what happened before this date or time.")
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="A kind of record to look in; else every kind.")
@@ -78,7 +98,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
 def main(
     run: Run,
     questions: tuple[str, ...],
-    limit: int,
+    limit: int | None,
     since: str | None,
     until: str | None,
     kinds: tuple[str, ...],
@@ -94,7 +114,16 @@ def main(
     meaning of the whole and of single words (an embedding model on this machine), who is named, what times are named
     ("last spring" is soft evidence, --since and --until are hard limits), and, where these leave it open, how present
     and how important a thing is.
-    Each hit tells why it was found, and names its record.
+    Each hit tells why it was found, and names its record: life-why(1) with the record_id tells what it is and which
+    line of which file it came from.
+    Everyday words for one thing ("vacation", "holiday") are one word here, and a question that looks back ("what did I
+    do in November?") is not answered by what is still to come.
+    Where the scores fall away clearly, the list ends; --limit asks for so many all the same.
+
+    A question about one's own money ("how much did I spend on Lieferando in November?", "what did I pay for food
+    delivery?") is about the payments to whom it names, or to that kind of payee, or of a category as life-watch(1)
+    files them: what they come to is said first, in a life.sum for each currency that names every payment it adds; of a
+    month without a year, the last one.
 
     What is new since the last time is taken in first, for at most --index-seconds; if something is left, a note says
     so, and the next run or life-consolidate(1) goes on.
@@ -113,7 +142,7 @@ def main(
     memory = {"records": False, "memory": True, "all": None}[place]
     _understood(questions, kinds, place)
     first_at, last_at = (stamp(date_or_time(each)) if each is not None else None for each in (since, until))
-    wanted = Wanted(limit, kinds, first_at, last_at, memory)
+    wanted = Wanted(limit or MOST, kinds, first_at, last_at, memory, cut=limit is None)
     asked = ({"question": text} for text in questions) if questions else run.records()
     first = next(iter(asked), None)
     if first is None:
@@ -133,7 +162,16 @@ def main(
                 run.deliver()
                 recall.shown(numbers)
     if not found_any:
+        run.note("nothing found")
         run.exit_code = 1
+
+
+def _said(context: click.Context, option: click.Parameter, value: int) -> int | None:
+    """How many hits were asked for; None if nobody has said so."""
+    from click.core import ParameterSource
+
+    is_default = context.get_parameter_source(str(option.name)) is ParameterSource.DEFAULT
+    return None if is_default else value
 
 
 def _understood(questions: Sequence[str], kinds: Sequence[str], place: str) -> None:

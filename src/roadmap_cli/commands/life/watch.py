@@ -40,6 +40,8 @@ def draw(records: Sequence[Record], console: Any) -> None:
             Text(f"  rests on {record.get('evidence_count', 0)} records: life-why {record.get('id', '')}", "dim"),
             soft_wrap=True,
         )
+    if any(record.get("measures") for record in records):
+        console.print(Text("█ lately, ┃ usual", "dim"))
 
 
 def _bar(measure: Record) -> Any:

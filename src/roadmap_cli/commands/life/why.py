@@ -11,8 +11,8 @@ from roadmap_cli.cli import Run, command, tree
 from roadmap_cli.core.records import Record, content_id
 
 #: What is checked as it comes through a pipe.
-READ = ("life.memory_hit", "life.memory", "life.fact", "life.entity", "life.relation", "life.warning", "life.forecast",
-        "life.proposal", "life.comparison")  # fmt: skip
+READ = ("life.memory_hit", "life.sum", "life.memory", "life.fact", "life.entity", "life.relation", "life.warning",
+        "life.forecast", "life.proposal", "life.comparison")  # fmt: skip
 #: Raw records drawn below one decision.
 DRAWN = 6
 

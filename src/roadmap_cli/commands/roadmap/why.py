@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
 from roadmap_cli.cli import Run, command, tree
 from roadmap_cli.core.records import Record
+
+#: Raw records drawn below one decision.
+DRAWN = 6
+
+
+def draw(records: Sequence[Record], console: Any) -> None:
+    """The chains as trees, one for each record or decision that was asked for."""
+    first = 0
+    for place in range(1, len(records) + 1):
+        if place == len(records) or not records[place].get("depth"):
+            tree.draw(records[first:place], console, most=DRAWN)
+            first = place
 
 
 @command(
@@ -19,24 +32,29 @@ from roadmap_cli.core.records import Record
         "Why was there a warning?": "roadmap-why $(life-watch | jq -r .why_id | head -n 1) | jq -r .kind | head -n 1"
     },
     see=("life-why", "roadmap-state", "life-watch", "edl-plan", "agent-loop", "wf-run"),
-    picture=tree.draw,
+    picture=draw,
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Go down at most N steps.")
 def main(run: Run, ids: tuple[str, ...], depth: int | None) -> Iterable[Record]:
     """Tell why something was decided, down to the raw records.
 
-    ID is the id of a decision, or of any stored record: then the decisions that rest on it are told.
-    Each record of the chain comes with its 'depth' and, below the first, the 'from_id' of the decision that cites it.
-    On a terminal the chain is drawn as a tree.
+    ID is the id of a decision, or of any stored record: then the record comes first, and below it the decisions that
+    rest on it.
+    Each record of the chain comes with its 'depth' and, below a decision, the 'from_id' of the decision that cites it.
+    On a terminal the chain is drawn as a tree, of many raw records the first; --json gives all of them.
+    Where a record of a life came from, the file and the line, tells life-why(1).
     The exit code is 1 if nothing is known of an id.
     """
     from roadmap_cli.why import decisions
 
     for wanted in ids:
         with run.state.read() as tx:
-            asked = [wanted] if decisions.get(tx, wanted) else list(decisions.citing(tx, wanted)) or [wanted]
-            chain = [record for name in asked for record in decisions.chain(tx, name)]
+            chain = list(decisions.chain(tx, wanted))
+            if not decisions.get(tx, wanted):
+                citing = [record for name in decisions.citing(tx, wanted) for record in decisions.chain(tx, name)]
+                below = 1 if chain else 0  # what is cited need not be stored
+                chain += [{**record, "depth": record["depth"] + below} for record in citing]
         if not chain:
             run.warn(f"nothing is known of {wanted!r}")
             run.exit_code = 1

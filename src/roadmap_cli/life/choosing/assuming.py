@@ -10,7 +10,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.choosing import facts
+from roadmap_cli.life.choosing import facts, prices
 from roadmap_cli.life.choosing.basis import Basis
 
 TYPE_CHECKING = False
@@ -33,14 +33,19 @@ def explicit(tx: Connection, choice: Record, basis: Basis) -> Record:
     """The same choice, every flow written out under `flows`, with what the state adds. Raises DataError (ask_back)."""
     options = facts.options(choice)
     made: list[Record] = []
+    currencies = list(dict.fromkeys(flow.currency for each in options for flow in each.flows))
     for told, option in zip(choice["options"], options, strict=True):
-        plain = {name: value for name, value in told.items() if name not in facts.SHORT}
+        plain = {name: value for name, value in told.items() if name not in (*facts.SHORT, "wants_price")}
         flows = [_flow(each) | _term(each, option, basis) for each in option.flows]
         added: list[Record] = []
         assumptions, unknown = list(option.assumptions), list(option.unknown)
         if not option.is_present and not any(each.why_id for each in option.flows):
             _pay_ends(tx, basis, told, option, added, assumptions, unknown)
             _replaced(tx, basis, choice, told, added, assumptions, unknown)
+        if told.get("wants_price"):
+            flow, text = prices.estimated(tx, basis, told, currencies)
+            added.append(flow)
+            assumptions.append(text)
         _open_questions(option, unknown)
         more: Record = {}
         if flows or added:

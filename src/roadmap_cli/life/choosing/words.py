@@ -76,6 +76,23 @@ _INTRODUCES = re.compile(r"\b(?:for|at|costs?|pays?|of|about|around|between|is)\
 _ENDS = re.compile(r"^(?:to\s+)?(?:quit|resign|leave (?:the|my) job|stop working|retire)\b", re.IGNORECASE)
 _JOB = re.compile(r"\b(?:job|position|offer)\b", re.IGNORECASE)
 _MEETS = re.compile(r"\b(?:meeting|class|course|lesson|call|choir|training|practice|seminar)\b", re.IGNORECASE)
+#: What costs nothing, by what is said or by what it is.
+_FREE = re.compile(
+    r"\b(?:for (?:free|nothing)|free of charge|costs? nothing|(?:is|it's|are) free|at no cost|gratis|kostenlos|umsonst|"
+    r"walk\w*|on foot|zu fuß|none|neither|nothing)\b|\bfree$",
+    re.IGNORECASE,
+)
+_COUNTS = {"once": 1, "one": 1, "twice": 2, "two": 2, "thrice": 3, "three": 3, "four": 4, "five": 5, "six": 6,
+           "seven": 7, "eight": 8, "nine": 9, "ten": 10}  # fmt: skip
+_TIMES = r"(?:times|x|×|rides?|trips?|meals?|orders?|visits?)\b"
+_OFTEN = re.compile(
+    rf"(?<![\d.,])\b(?:(?:(?P<count>{'|'.join(_COUNTS)}|\d{{1,2}}(?=\s?{_TIMES}))(?:\s?{_TIMES})?\s+"
+    r"(?:a|an|per|each|every)|(?P<every>every(?: other)?))\s+(?P<unit>day|workday|weekday|week|month|year)"
+    r"|(?P<daily>daily))\b",
+    re.IGNORECASE,
+)
+#: What may stand between a price and how often it is paid: "12 EUR a ride, twice a week".
+_EACH = re.compile(r"\s*(?:(?:a|an|per|each)\s+[^\W\d_]+|each)?\s*,?\s*\Z", re.IGNORECASE)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST = 2000
 #: What people pay for, by the words of payees: for "or keep using the train".
@@ -115,11 +132,22 @@ def choice(text: str, known: Known, currency: str | None = None) -> Record:
     if len(parts) > 12:
         raise DataError("more than twelve alternatives", code="bad_choice")
     options = [_option(part, known, currency, first=number == 0) for number, part in enumerate(parts)]
-    if not any(option.keys() - {"name", "is_present", "mentions"} for option in options):
+    if not any(option.keys() - {"name", "is_present", "mentions", "often"} for option in options):
         raise _ask("what does each alternative cost, bring or take in time?")
+    _want_prices(options)
     left = [each for option in options for each in option.pop("left_out", [])]
     made: Record = {"kind": "life.choice", "question": plain, "options": options}
     return made | ({"left_out": left} if left else {})
+
+
+def _want_prices(options: Sequence[Record]) -> None:
+    """Where one alternative has a price, mark those that have none and are not free: `prices` finds it, or asks."""
+    if not any(option.get("flows") for option in options):
+        return
+    for option in options:
+        said = option.get("is_present") or option.get("flows") or option.get("ends_pay")
+        if not said and not _FREE.search(option["name"]):
+            option["wants_price"] = True
 
 
 def _opposite(text: str) -> str:
@@ -180,7 +208,13 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
     if lasting:
         option["duration_months"] = int(lasting[1]) * (12 if lasting[2].lower().startswith("year") else 1)
         rest = rest.replace(lasting[0], " ")
+    often = _OFTEN.search(rest)
+    priced = rest
+    if often:
+        rest = rest[: often.start()] + " " * len(often[0]) + rest[often.end() :]
     flows, rest = _flows(rest, known, currency)
+    if often:
+        _as_often(option, flows, priced[: often.start()], _frequency(often))
     left = re.findall(r"\d[\d.,:]*", rest)
     if left:
         option["left_out"] = left
@@ -197,6 +231,36 @@ def _option(text: str, known: Known, currency: str | None, *, first: bool) -> Re
     if mentions:
         option["mentions"] = mentions
     return option
+
+
+def _frequency(match: re.Match[str]) -> Record:
+    """How often: `count` times in a week, month or year."""
+    if match["daily"]:
+        return {"count": 7, "every": "week"}
+    unit = match["unit"].lower()
+    count: float = 1
+    if match["every"]:
+        count = 0.5 if "other" in match["every"].lower() else 1
+    elif match["count"]:
+        count = _COUNTS.get(match["count"].lower()) or int(match["count"])
+    if unit in ("day", "workday", "weekday"):
+        count, unit = count * (7 if unit == "day" else 5), "week"
+    return {"count": count, "every": unit}
+
+
+def _as_often(option: Record, flows: list[Record], before: str, often: Record) -> None:
+    """A price each time becomes one for so many times; without a price how often is kept for whoever finds it."""
+    if not flows:
+        option["often"] = often
+        return
+    last = flows[-1]
+    ends = [match.end() for match in _MONEY.finditer(before)]
+    if last["every"] != "once" or not ends or not _EACH.match(before, ends[-1]):
+        return
+    for name in ("amount", "low", "high"):
+        if name in last:
+            last[name] = f"{float(last[name]) * often['count']:.2f}"
+    last["every"] = often["every"]
 
 
 def _event(match: re.Match[str], title: str, zone: str) -> Record:

@@ -12,6 +12,7 @@ from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.formats import bank_headings, bank_layout, dates, layouts
 from roadmap_cli.life.formats.bank_headings import HEADINGS
 from roadmap_cli.life.formats.bank_layout import Layout
+from roadmap_cli.life.formats.bank_stated import Stated
 from roadmap_cli.life.formats.csv_rows import Table, head_rows
 from roadmap_cli.life.formats.entries import Entries
 from roadmap_cli.life.items import Position, Source
@@ -62,10 +63,10 @@ def matches(opened: Opened) -> bool:
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError | Position]:
-    """The transactions of a statement in its order, and its last balance. A broken row is a DataError in its place.
+    """The transactions of a statement in its order, its last balance, and those it states above or below them.
 
-    If the layout stays unclear, one DataError whose hint says what to add to `--map`, and nothing else. At the end,
-    what was found out or answered, for the next file with these headings.
+    A broken row is a DataError in its place. If the layout stays unclear, one DataError whose hint says what to add
+    to `--map`, and nothing else. At the end, what was found out or answered, for the next file with these headings.
     """
     try:
         table = Table(opened, settings.charset, settings.mapping.get("delimiter"))
@@ -73,29 +74,36 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
     except DataError as error:
         yield source.placed(error)
         return
-    entries, balance = Entries(source), _Balance()
+    entries, balance, stated = Entries(source), _Balance(), Stated(layout)
     good = False
     rows = table.rows()
     try:
         for place, (line, row) in enumerate(rows):
-            if place < layout.first_row or not any(cell.strip() for cell in row):
+            if place < layout.first_row:
+                stated.look(line, row)
+                continue
+            if not any(cell.strip() for cell in row):
                 continue
             try:
                 cells = _cells(row, layout)
                 record = _record(cells, line, layout, entries)
             except DataError as error:
-                if not bank_layout.is_total(row):
+                if bank_layout.is_total(row):
+                    stated.look(line, row)
+                else:
                     yield source.placed(error, line)
                 continue
             if record is not None:
                 good = True
                 balance.see(record, cells.get("balance", ""), line)
+                stated.see(record)
                 yield record
     except DataError as error:
         yield source.placed(error)
         return
     if (last := balance.record(layout, entries)) is not None:
         yield last
+    yield from stated.records(entries, last)
     if good:
         yield layouts.learned("csv", layout.marks, layout.answers)
 
@@ -160,6 +168,10 @@ def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries) 
         "memo": " ".join(cell("memo", "").split()),
     }
     more: dict[str, Any] = counterparty_fields(cell("counterparty", ""))
+    if layout.account:
+        more |= counterparty_fields(cell("account", "")) | account_fields(layout.account)
+    if (payer := " ".join(cell("payer", "").split())) and not known["amount"].startswith("-"):
+        more["payee"] = payer  # the other party; beside the id, which stays that of what the column says
     if status in bank_headings.PENDING:
         more["status"] = "pending"
     if valued := cell("value_date"):

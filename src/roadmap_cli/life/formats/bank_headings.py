@@ -24,16 +24,20 @@ _TEXT = {
         entrate|avere|accrediti|crédito|credito|creditos|créditos|uznania|wpływy|insättning|inkomster|inn på konto|
         příjmy|received|inflow|entradas|bij""",
     "sign": """af bij|af/bij|soll/haben|s/h|debit/credit|credit/debit|debit or credit|d/c|c/d|dr/cr|cr/dr|
-        by_af_code|credit debit indicator|+/-|sens|direction|bij/af|debet/credit|débit/crédit|kierunek""",
+        by_af_code|credit debit indicator|+/-|sens|direction|bij/af|debet/credit|débit/crédit|kierunek|umsatztyp""",
     "payee": """payee|merchant name|merchant|counterparty name|counterparty|name zahlungsbeteiligter|
         beguenstigter/zahlungspflichtiger|begünstigter/zahlungspflichtiger|auftraggeber / begünstigter|
         auftraggeber/empfänger|zahlungsempfänger*in|zahlungsempfänger|beguenstigter|begünstigter|empfänger|auftraggeber|
         beneficiary|tegenpartij|naam tegenpartij|naar_naam|naam / omschrijving|mottagare|modtager|mottaker|
         nadawca/odbiorca|odbiorca|nadawca|kontrahent|dane kontrahenta|název protiúčtu|název protistrany|protistrana|
-        beneficiario|ordinante|bénéficiaire|tiers|beneficiário|destinatário|name|description|libellé|libelle|
+        beneficiario|ordinante|ordenante|nazwa odbiorcy|target name|bénéficiaire|tiers|beneficiário|
+        destinatário|name|description|libellé|libelle|
         libellé opération|concepto|descrizione|causale|descrição|descricao|histórico|omschrijving|opis operacji|
         opis transakcji|opis|tytuł|popis|beskrivning|referens|rubrik|specifikation|tekst|text|details|narration|
         transaction details|particulars|açıklama""",
+    "payer": """zahlungspflichtige*r|zahlungspflichtiger|auftraggeber|payer|payer name|sender|sender name|source name|
+        remitter|donneur d'ordre|émetteur|emetteur|ordinante|ordenante|mittente|nadawca|nazwa nadawcy|avsändare|
+        afsender|avsender|plátce|fizető fél""",
     "memo": """memo|verwendungszweck|purpose|reference|notes|narrative|mededelingen|buchungstext|
         informations complémentaires|détail|observaciones|más datos|descrizione estesa|note|observações|tytuł przelewu|
         tytułem|zpráva pro příjemce|poznámka|meddelande|message|omschrijving-1|omschr1|payment reference|description|

@@ -36,7 +36,10 @@ _CENTS = re.compile(r"\d[.,]\d\d(?!\d)")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the rows begin, the place of each column, and the answers to the open questions."""
+    """Where the rows begin, the place of each column, and the answers to the open questions.
+
+    `account` is the IBAN above the headings, where no column has it: one that has others is of the other side.
+    """
 
     first_row: int
     columns: dict[str, int]
@@ -45,6 +48,7 @@ class Layout:
     decimal: str
     marks: tuple[str, ...] = ()
     answers: dict[str, str] = field(default_factory=dict)
+    account: str = ""
 
 
 def find(table: Table, settings: Settings) -> Layout:
@@ -75,7 +79,16 @@ def find(table: Table, settings: Settings) -> Layout:
     )
     answers = {name: said for name, said in columns_said.items() if name != "currency"}
     answers |= {"order": order, "decimal": mark, "currency": unit or columns_said.get("currency", "")}
-    return Layout(heading + 1, columns, unit, order, mark, marks, answers)
+    account = _account(rows[: max(heading, 0)])
+    if account and "account" in columns and account in {re.sub(r"\s", "", row[columns["account"]]) for row in body}:
+        account = ""
+    return Layout(heading + 1, columns, unit, order, mark, marks, answers, account)
+
+
+def _account(above: Sequence[Row]) -> str:
+    """The one IBAN above the headings, or "": several are those of several accounts."""
+    found = {plain for _, row in above for cell in row if is_iban(plain := re.sub(r"\s", "", cell))}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _earlier(rows: Sequence[Row], settings: Settings) -> Mapping[str, str]:
@@ -168,7 +181,7 @@ def _fitting(
         for place in open_places:
             if titles[place] == word and _may_be(name, place, body):
                 return place
-    if name in ("sign", "status", "charges"):
+    if name in ("payer", "sign", "status", "charges"):
         return None
     spaced = {place: f" {_NO_LETTERS.sub(' ', titles[place])} " for place in open_places}
     for begins in (True, False):

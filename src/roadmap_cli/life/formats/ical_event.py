@@ -37,6 +37,7 @@ def event(component: Component, zones: Zones, calendar: str) -> Event:
         fields=_fields(component, calendar) | {"uid": fields.uid(component, start.local.isoformat())},
         modified=fields.modified(component, zones),
         sequence=fields.sequence(component),
+        names=fields.names(component),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -128,6 +128,31 @@ def address(item: Property) -> str:
     return value[7:].lower() if value[:7].lower() == "mailto:" else value or item.parameters.get("CN", "")
 
 
+def name_of(item: Property) -> str:
+    """What a person is called beside the address (CN); "" if that says no more than the address."""
+    name = " ".join(text(item.parameters.get("CN", "")).strip("\"' ").split())
+    known = address(item)
+    return "" if "@" in name or name.lower() == known or name == known else name
+
+
+def names(component: Component) -> dict[str, str]:
+    """What those who are invited, and who invites, are called, by address; of several names of one the longest."""
+    return ordered_names(
+        (address(item), name_of(item))
+        for item in (*component.every("ATTENDEE"), *component.every("ORGANIZER")[:1])
+        if item.name == "ORGANIZER" or not is_thing(item)
+    )
+
+
+def ordered_names(said: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Addresses with their names, in order of the addresses; no address, or no name, is left out."""
+    found: dict[str, str] = {}
+    for who, name in said:
+        if who and name and (len(name), name) > (len(found.get(who, "")), found.get(who, "")):
+            found[who] = name
+    return dict(sorted(found.items()))
+
+
 def is_thing(item: Property) -> bool:
     """Whether what is invited is a room or a projector."""
     return item.parameters.get("CUTYPE", "").upper() in ("ROOM", "RESOURCE")
@@ -135,4 +160,5 @@ def is_thing(item: Property) -> bool:
 
 def placed(event: Event, source_name: str, source_id: str) -> Record:
     """Where a record comes from."""
-    return {"source": source_name, "source_line": event.component.line, "source_id": source_id}
+    named = {"people_names": event.names} if event.names else {}
+    return {**named, "source": source_name, "source_line": event.component.line, "source_id": source_id}

@@ -70,6 +70,7 @@ class Reader:
         self._name, self._source_id = source.name, source.id
         self._heads: dict[str, str] = {}
         self._people: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._hours: dict[str, tuple[str, str, str] | None] = {}
         self._shifts: dict[str, tuple[date, str, int, str] | None] = {}
         self._days: dict[str, tuple[str, str, str] | None] = {}
@@ -83,6 +84,7 @@ class Reader:
         """The event in a block; None if it is not plain."""
         said: dict[str, str] = {}
         people: set[str] = set()
+        named: list[tuple[str, str]] = []
         more: list[str] = []
         heads = self._heads
         lines = _lines(block)
@@ -99,14 +101,21 @@ class Reader:
                 if name == "CATEGORIES":
                     more.append(value)
             elif name == "ATTENDEE":
-                people.add(self._people.get(line) or self._person(line))
+                people.add(who := self._people.get(line) or self._person(line))
+                if line in self._names:
+                    named.append((who, self._names[line]))
             elif name == "ORGANIZER":
-                said[name] = self._people.get(line) or self._person(line)
+                said[name] = who = self._people.get(line) or self._person(line)
+                if line in self._names:
+                    named.append((who, self._names[line]))
             elif name in _TIMES:
                 said[name] = line
             else:
                 said[name] = value
-        return self._made(block, said, people, more) if lines else None
+        made = self._made(block, said, people, more) if lines else None
+        if made is not None and named:
+            made.record = _with_names(made.record, ical_fields.ordered_names(named))
+        return made
 
     def _made(self, block: Block, said: dict[str, str], people: set[str], more: list[str]) -> Plain | None:
         times = self._times(said)
@@ -269,8 +278,17 @@ class Reader:
             found = ical_fields.address(item)
         if len(self._people) > MOST_KNOWN:
             self._people.clear()
+            self._names.clear()
+        if item is not None and found and (name := ical_fields.name_of(item)):
+            self._names[line] = name
         self._people[line] = found or _NOBODY
         return self._people[line]
+
+
+def _with_names(record: Record, names: dict[str, str]) -> Record:
+    """The record with what its people are called, in the place where `ical_fields.placed` has it."""
+    source = {name: record.pop(name) for name in ("source", "source_line", "source_id")}
+    return {**record, "people_names": names, **source}
 
 
 #: In the place of an address.

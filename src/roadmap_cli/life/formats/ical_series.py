@@ -6,7 +6,7 @@ Pure arithmetic on events that were read; `formats.ical` reads them and turns th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Literal
@@ -39,6 +39,8 @@ class Event:
     modified: str
     sequence: int = 0
     """How often its organiser has changed it; of two that say the same instance the higher one counts."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What people are called, by address: beside the id, which is of their addresses."""
     stands_for: Literal["start", "due"] = "start"
     """What `start` is: of a to-do that has no beginning, when it is due."""
 

@@ -47,6 +47,7 @@ def event(component: Component, zones: Zones, calendar: str) -> Event | Record:
         fields=said | {"is_due": length is not None or start.dated},
         modified=fields.modified(component, zones),
         sequence=fields.sequence(component),
+        names=fields.names(component),
         stands_for="start" if begin else "due",
     )
 

@@ -15,7 +15,7 @@ from roadmap_cli.life.graph import identities, names, payees, projects, signatur
 from roadmap_cli.life.graph.nicknames import FAMILY
 
 #: Raised whenever the rules below give something else for a record: all records are then read anew.
-RULES = 1
+RULES = 2
 #: Kinds of records that name somebody or something.
 KINDS = ("life.contact", "life.event", "life.message", "life.place_visit", "life.transaction")
 #: Roles whose form is a value and no name of the atom.
@@ -153,10 +153,12 @@ def _event(record: Record) -> Iterator[Mention]:
     title = _text(record, "title")
     if record.get("status") == "cancelled":
         return
+    told = record.get("people_names")
+    called = told if isinstance(told, dict) else {}
     for each in _texts(record, "people"):
-        yield from _person(each, "attendee", "calendar")
-    if _text(record, "organizer"):
-        yield from _person(_text(record, "organizer"), "organizer", "calendar")
+        yield from _person(each, "attendee", "calendar", _text(called, each))
+    if organizer := _text(record, "organizer"):
+        yield from _person(organizer, "organizer", "calendar", _text(called, organizer))
     if record.get("instance") and title:
         yield Mention(f"s:{record.get('uid') or record['id']}", "event", "series", title)
     place = _text(record, "location")

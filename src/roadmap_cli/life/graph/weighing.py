@@ -44,7 +44,7 @@ _LINKS = {
     "email": "a contact has the address", "phone": "a contact has the number",
     "signature_phone": "mails are signed with the number", "signature_email": "mails are signed with the address",
     "named": "titles of small meetings name one who is there",
-    "same": "the contact is that organisation", "user": "both send what the user writes",
+    "same": "the contact is that organisation", "user": "both are the user",
 }  # fmt: skip
 
 

@@ -59,6 +59,11 @@ def check_record(
             yield from _compared(id, asked.hit(record))
         yield from check(tx, str(record.get("record_id", "")), graph)
         return
+    if record.get("kind") == "life.sum":
+        for name in record.get("evidence_ids", []):
+            yield _resolved(tx, id, "evidence_ids", str(name))
+        yield from _compared(id, summed(tx, record))
+        return
     stored = records.get(tx, id) or graphs.record_of(tx, id)
     if stored is None:
         yield Claim(id, "id", id, None, "it resolves to nothing")
@@ -66,6 +71,16 @@ def check_record(
         for name, value in stored.items():
             yield _same(id, f"{name} as stored", record.get(name), value)
     yield from _all(tx, id, record, graph)
+
+
+def summed(tx: Connection, told: Record) -> Iterator[tuple[str, Any, Any]]:
+    """Claims of a life.sum: it is what the payments come to that it names."""
+    paid = [found for name in told["evidence_ids"] if (found := records.get(tx, str(name))) is not None]
+    yield "count", told["count"], len(paid)
+    yield "amount", told["amount"], format(sum((abs(Decimal(str(each["amount"]))) for each in paid), Decimal()), "f")
+    yield "currency", [told["currency"]], sorted({str(each["currency"]) for each in paid})
+    yield "since", told["since"], min((str(each["date"]) for each in paid), default="")
+    yield "until", told["until"], max((str(each["date"]) for each in paid), default="")
 
 
 def _all(tx: Connection, id: str, record: Record | None, graph: graphs.Again) -> Iterator[Claim]:

@@ -45,6 +45,11 @@ def _median_low(records: Sequence[Record], how: Mapping[str, Any]) -> str:
     return format(median_low([amount for _, amount in amounts(records)]), "f")
 
 
+def _median_times(records: Sequence[Record], how: Mapping[str, Any]) -> str:
+    once = median_low([amount for _, amount in amounts(records)])
+    return format((once * Decimal(str(how["times"]))).quantize(CENT), "f")
+
+
 def _per_month(records: Sequence[Record], how: Mapping[str, Any]) -> str:
     total = sum((amount for _, amount in amounts(records)), Decimal())
     return format((total * 365 / 12 / int(how["days"])).quantize(CENT), "f")
@@ -115,6 +120,7 @@ OVER_RECORDS: Mapping[str, Operation] = {
     "mean_month": _mean_month,
     "sd_month": _sd_month,
     "median_low": _median_low,
+    "median_times": _median_times,
     "per_month": _per_month,
     "count": _count,
     "median_night": _median_night,

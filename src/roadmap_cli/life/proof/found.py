@@ -12,6 +12,7 @@ from roadmap_cli.life import wording
 from roadmap_cli.life.proof import remembered
 from roadmap_cli.life.recall import answering, indexing, sources
 from roadmap_cli.life.recall.corpus import Items
+from roadmap_cli.life.recall.meant import Meant, typed
 from roadmap_cli.retrieval.evidence import Question, find
 from roadmap_cli.state import records
 
@@ -60,14 +61,23 @@ class Asked:
             str(told["question"]), self.terms, self.embedder, clock.parse(str(told["asked_at"])).date()
         )
         (alone,) = numpy.nonzero(numpy.arange(len(items.corpus)) == place)
-        found = find(items.corpus, question, allowed=numpy.isin(numpy.arange(len(items.corpus)), alone),
-                     prior=items.prior)  # fmt: skip
-        yield "terms", told["terms"], answering.terms_of(items, question, place)
+        means = Meant.of(items, question, self.terms)
+        found = find(means.corpus, question, allowed=numpy.isin(numpy.arange(len(items.corpus)), alone),
+                     prior=means.prior)  # fmt: skip
+        held = answering.terms_of(items, question, place)
+        others = means.others(place, held)
+        yield "terms", told["terms"], held
+        yield "other_words", told.get("other_words", []), others
+        counted = answering.counted_as(means, str(told["record_id"]))
+        yield "counted", told.get("counted", ""), counted
         times = answering.times_of(found.spans)
         yield "times", told.get("times", []), times
         dated = times if found.signals["date"][0] > 0 else []
         yield "lists", [], [name for name in told["lists"] if name not in answering.REASONS]
-        yield "why", told["why"], answering.why_of(told["lists"], told["terms"], dated)
+        yield "why", told["why"], answering.why_of(
+            told["lists"], typed(question.text, held, self.terms), dated,
+            others=typed(question.text, others, self.terms), counted=counted,
+        )  # fmt: skip
         if told["searched"] != items.searched():  # more was taken in since: the same question is another one now
             return
         score = round(float(found.scores[0]), 3)

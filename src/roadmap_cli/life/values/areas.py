@@ -103,6 +103,8 @@ def _fits(record: Record, test: Sequence[str], zone: ZoneInfo) -> bool:
         return value in [str(each).lower() for each in told]
     if name == "people":
         named = [*_list(record.get("people")), record.get("organizer", ""), record.get("sender", "")]
+        called = record.get("people_names")
+        named += called.values() if isinstance(called, dict) else ()
         lowered = [str(each).lower() for each in named]
         return any(each.endswith(value) if value.startswith("@") else each == value for each in lowered if each)
     if name == "hours":

@@ -1,0 +1,268 @@
+"""Questions about the person's own money: which payments they are about, and what these come to.
+
+"How much did I spend on Lieferando in November?" names a payee; "what did I pay for food delivery?" a kind of payee, or
+a category as life-watch files spending under (`life.categories`). What the question is not about is not added up: a
+question that names neither is searched for like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from roadmap_cli.core import clock
+from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.life.categories import Categories
+from roadmap_cli.life.choosing.words import PAID_FOR
+from roadmap_cli.life.series import TRANSFERS
+from roadmap_cli.retrieval import dates, terms
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from roadmap_cli.state.connection import Connection
+
+KIND = "life.sum"
+#: Payees that are named in the text of a sum.
+SHOWN = 3
+_OUT = re.compile(
+    r"\b(?:pay|pays|paid|paying|spend|spends|spent|spending|costs?|expens\w+|bought|bills?|bezahl\w*|zahle\w*|"
+    r"ausgegeben|ausgaben|gekostet|kostete\w*)\b",
+    re.IGNORECASE,
+)
+_IN = re.compile(r"\b(?:earn\w*|receiv\w+|income|(?:been|get|got|gets) paid|verdien\w*|eingenommen)\b", re.IGNORECASE)
+_OWN = re.compile(r"\b(?:i|we|my|our|me|us|ich|wir|mein\w*|unser\w*)\b", re.IGNORECASE)
+_EVERYTHING = re.compile(
+    r"\bhow much (?:money )?(?:(?:did|have|do) (?:i|we)|was|were) "
+    r"(?:spend|spent|pay|paid|earn|earned|receive|received)\b"
+    r"|\bwas habe ich .*ausgegeben\b",
+    re.IGNORECASE,
+)
+#: Words of a question about money that name nothing it went for.
+_EMPTY_TEXT = """
+    much many money all total altogether together sum amount overall everything things thing eur euro euros usd
+    dollars pounds last past this next week weeks month months year years day days today yesterday since until
+    between during spring summer autumn winter per each every average get got viel geld insgesamt letzten letzte
+    dieses diesem monat jahr woche buy buying order ordered ordering orders going went use using
+"""
+_EMPTY = frozenset(_EMPTY_TEXT.split())
+#: What people call what they pay for: a kind of payee (of `PAID_FOR`), or a category.
+_CALLED = {
+    "delivery": ("delivery", "eating out"), "takeaway": ("delivery", "eating out"),
+    "takeout": ("delivery", "eating out"),
+    "lieferdienst": ("delivery", "eating out"), "lieferdienste": ("delivery", "eating out"),
+    "train": ("train", "transport"), "trains": ("train", "transport"), "bahn": ("train", "transport"),
+    "bus": ("bus", "transport"), "buses": ("bus", "transport"), "taxi": ("taxi", "transport"),
+    "taxis": ("taxi", "transport"), "rides": ("taxi", "transport"), "gym": ("gym", ""), "fitness": ("gym", ""),
+    "phone": ("phone", "utilities"), "mobile": ("phone", "utilities"),
+    "dining": ("", "eating out"), "eating": ("", "eating out"), "restaurant": ("", "eating out"),
+    "restaurants": ("", "eating out"), "coffee": ("", "eating out"), "meals": ("", "eating out"),
+    "groceries": ("", "groceries"), "grocery": ("", "groceries"), "supermarket": ("", "groceries"),
+    "supermarkets": ("", "groceries"), "lebensmittel": ("", "groceries"),
+    "rent": ("", "housing"), "housing": ("", "housing"), "mortgage": ("", "housing"), "miete": ("", "housing"),
+    "utilities": ("", "utilities"), "electricity": ("", "utilities"), "power": ("", "utilities"),
+    "strom": ("", "utilities"), "internet": ("", "utilities"), "heating": ("", "utilities"),
+    "transport": ("", "transport"), "transportation": ("", "transport"), "fuel": ("", "transport"),
+    "petrol": ("", "transport"), "parking": ("", "transport"),
+    "insurance": ("", "insurance"), "insurances": ("", "insurance"), "versicherung": ("", "insurance"),
+    "health": ("", "health"), "pharmacy": ("", "health"), "doctor": ("", "health"), "doctors": ("", "health"),
+    "medicine": ("", "health"), "apotheke": ("", "health"),
+    "subscriptions": ("", "subscriptions"), "subscription": ("", "subscriptions"), "streaming": ("", "subscriptions"),
+    "salary": ("", "salary"), "wage": ("", "salary"), "wages": ("", "salary"), "gehalt": ("", "salary"),
+    "cash": ("", "cash"), "fees": ("", "fees"), "fee": ("", "fees"), "tax": ("", "tax"), "taxes": ("", "tax"),
+    "travel": ("", "travel"), "travelling": ("", "travel"), "hotels": ("", "travel"), "hotel": ("", "travel"),
+    "flights": ("", "travel"), "flight": ("", "travel"), "clothes": ("", "clothing"), "clothing": ("", "clothing"),
+    "shoes": ("", "clothing"), "donations": ("", "donations"), "charity": ("", "donations"),
+}  # fmt: skip
+#: Words that only go with another: "food" is what is delivered, or bought.
+_WITH = {"food": ("", "groceries"), "public": ("", "transport"), "out": ("", "")}
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One counted transaction: its stamp `at`, the person's own word for it `category`, and those of its memo."""
+
+    id: str
+    at: str
+    day: date
+    amount: Decimal
+    currency: str
+    payee: str
+    category: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What a question about money is about: a name for it, the payments by time, and why each counts."""
+
+    what: str
+    payments: tuple[Payment, ...]
+    why: Mapping[str, str]
+    is_income: bool
+
+    def within(self, since: str | None, until: str | None) -> Paid:
+        """Only what happened from one stamp up to another."""
+        kept = [each for each in self.payments if (not since or each.at >= since) and (not until or each.at < until)]
+        return Paid(self.what, tuple(kept), self.why, self.is_income)
+
+    def sums(self, question: str, now: datetime) -> Iterator[Record]:
+        """What they come to: a life.sum for each currency, the one of most payments first."""
+        by_currency: dict[str, list[Payment]] = defaultdict(list)
+        for each in self.payments:
+            by_currency[each.currency].append(each)
+        for unit, some in sorted(by_currency.items(), key=lambda item: (-len(item[1]), item[0])):
+            total = sum((abs(each.amount) for each in some), Decimal())
+            ids = [each.id for each in some]
+            yield {
+                "kind": KIND, "id": content_id(KIND, question=question, currency=unit, evidence=ids),
+                "at": max(each.at for each in some), "question": question, "text": self._text(some, total, unit),
+                "what": self.what, "amount": format(total, "f"), "currency": unit, "is_income": self.is_income,
+                "count": len(some), "since": some[0].day.isoformat(), "until": some[-1].day.isoformat(),
+                "evidence_ids": ids, "asked_at": clock.stamp(now),
+            }  # fmt: skip
+
+    def _text(self, some: Sequence[Payment], total: Decimal, unit: str) -> str:
+        first, last = some[0].day, some[-1].day
+        when = f"{first}" if first == last else f"{first} to {last}"
+        payments = f"{len(some)} payment{'s' if len(some) != 1 else ''}"
+        text = f"{total} {unit} {'received' if self.is_income else 'paid'} in {payments}, {when}"
+        by_payee: dict[str, Decimal] = defaultdict(Decimal)
+        for each in some:
+            by_payee[each.payee or "no payee"] += abs(each.amount)
+        ranked = sorted(by_payee.items(), key=lambda item: (-item[1], item[0]))
+        if len(ranked) == 1:
+            return f"{text}: {ranked[0][0]}"
+        shown = ", ".join(f"{payee} {amount}" for payee, amount in ranked[:SHOWN])
+        more = f" and {len(ranked) - SHOWN} more" if len(ranked) > SHOWN else ""
+        return f"{text}, {self.what}: {shown}{more}"
+
+
+def asked(tx: Connection, question: str, today: date) -> Paid | None:
+    """The payments that a question is about, in the time it names; None if it is about no payments, or there are none.
+
+    A month or season without a year is the last one that has begun.
+    """
+    is_income = bool(_IN.search(question))
+    if not (is_income or _OUT.search(question)) or not _OWN.search(question):
+        return None
+    named = [word for word in terms.words(question) if not _is_empty(word)]
+    paid = [each for each in _payments(tx, today) if (each.amount > 0) == is_income]
+    meant = _meant(tx, question, named, paid)
+    if meant is None:
+        return None
+    what, why = meant
+    spans = _spans(question, today)
+    kept = tuple(
+        each
+        for each in paid
+        if each.id in why and (not spans or any(span.first <= each.day <= span.last for span in spans))
+    )
+    return Paid(what, kept, why, is_income) if kept else None
+
+
+def _is_empty(word: str) -> bool:
+    return (
+        len(word) < 3 or word.isdigit() or word in _EMPTY or bool(_OUT.fullmatch(word) or _IN.fullmatch(word))
+        or word in dates.MONTHS or word in dates.WEEKDAYS
+    )  # fmt: skip
+
+
+def _meant(
+    tx: Connection, question: str, named: Sequence[str], paid: Sequence[Payment]
+) -> tuple[str, Mapping[str, str]] | None:
+    """What the words name, and why each payment is that: payees, then kinds of payees, categories, everything."""
+    plain = [word for word in named if word not in _CALLED and word not in _WITH]
+    if plain:
+        payees = _of_payees(plain, paid)
+        if payees or not any(word in _CALLED for word in named):
+            return payees
+    called = [word for word in named if word in _CALLED] or [word for word in named if word in _WITH]
+    if not called:
+        return ("everything", {each.id: "it is a payment" for each in paid}) if _EVERYTHING.search(question) else None
+    for place, find in ((0, _of_kind), (1, _of_category(tx))):
+        for word in called:
+            name = {**_WITH, **_CALLED}[word][place]
+            if name and (why := find(name, paid)):
+                return name, why
+    return _of_payees(called, paid)
+
+
+def _of_payees(named: Sequence[str], paid: Sequence[Payment]) -> tuple[str, Mapping[str, str]] | None:
+    """The payments to whom the words name: all of them in one payee's name, or else any."""
+    words_of = {each.payee: set(re.findall(r"\w+", each.payee.lower())) for each in paid}
+    hits = {payee: [word for word in named if word in words] for payee, words in words_of.items()}
+    most = max((len(some) for some in hits.values()), default=0)
+    known = {word for some in hits.values() for word in some}
+    least = most if most > 1 and most == len(known) else 1
+    chosen = {payee: some for payee, some in hits.items() if len(some) >= least}
+    if not most:
+        return None
+    why = {each.id: f"the payee is {' '.join(chosen[each.payee])!r}" for each in paid if each.payee in chosen}
+    return " and ".join(word for word in named if word in known), why
+
+
+def _of_kind(name: str, paid: Sequence[Payment]) -> Mapping[str, str]:
+    why = {}
+    for each in paid:
+        if found := PAID_FOR[name].search(each.payee + " "):
+            why[each.id] = f"the payee has the word {found[0].strip().lower()!r}"
+    return why
+
+
+def _of_category(tx: Connection) -> Callable[[str, Sequence[Payment]], Mapping[str, str]]:
+    def find(name: str, paid: Sequence[Payment]) -> Mapping[str, str]:
+        known = Categories(tx)
+        guesses: dict[tuple[str, str, bool], tuple[str, str]] = {}
+        why = {}
+        for each in paid:
+            key = (each.payee, each.words, each.amount < 0)
+            if each.category:
+                guesses[key] = (each.category, "filed so in your own books")
+            elif key not in guesses:
+                guess = known.guess(each.payee, each.words, goes_out=each.amount < 0)
+                guesses[key] = (guess.category, guess.why) if guess else ("", "")
+            category, reason = guesses[key]
+            if category.lower() == name or name in re.split(r"[:/]", category.lower()):
+                why[each.id] = f"filed under {category!r}: {reason}"
+        return why
+
+    return find
+
+
+def _payments(tx: Connection, today: date) -> Iterator[Payment]:
+    """What moved up to today, each once; neither what is only announced nor transfers between own accounts."""
+    filed = dict(
+        tx.execute(
+            """SELECT twin.same_as, detail.category FROM life_transaction AS twin
+               JOIN life_transaction_detail AS detail ON detail.id = twin.id
+               WHERE twin.same_as IS NOT NULL AND detail.category <> ''"""
+        ).fetchall()
+    )
+    rows = tx.execute(
+        """SELECT paid.id, record.at, date, amount, currency, payee, type, coalesce(category, ''), coalesce(words, '')
+           FROM life_transaction AS paid JOIN record ON record.id = paid.id
+           LEFT JOIN life_transaction_detail AS detail ON detail.id = paid.id
+           WHERE same_as IS NULL AND date <= ? AND coalesce(is_pending, 0) = 0
+             AND NOT EXISTS (SELECT 1 FROM life_transaction_link AS link WHERE relation = 'transfer'
+                             AND (link.id = paid.id OR link.other_id = paid.id))
+           ORDER BY date, paid.id""",
+        (today.isoformat(),),
+    )
+    for name, at, day, amount, currency, payee, kind, category, said in rows:
+        if kind not in TRANSFERS:
+            own = category or filed.get(name, "")
+            yield Payment(name, at, date.fromisoformat(day), Decimal(amount), currency, payee, own, said)
+
+
+def _spans(question: str, today: date) -> list[dates.Span]:
+    """The times that a question names: of a month or season without a year the last that has begun."""
+    found = dates.spans(question, today)
+    if found and all(span.first > today for span in found):
+        found = dates.spans(question, today, (today.year - 1, today.year - 1))
+    return found
