@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from roadmap_cli.cli.render import one_line
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 
 _MARKS = {"succeeded": ("✓", "green"), "skipped": ("-", "dim"), "failed": ("✗", "bold red"), "cancelled": ("✗", "bold")}
@@ -39,7 +40,7 @@ class Progress:
         match record.get("kind"):
             case "wf.run_started" | "wf.run_resumed" as kind:
                 kept = record.get("kept_steps_count")
-                what = "goes on" + (f", {kept} steps kept" if kept else "") if kind == "wf.run_resumed" else "begins"
+                what = "goes on" + (f", {counted(kept, 'step')} kept" if kept else "") if kind == "wf.run_resumed" else "begins"
                 self._line(f"{at}  run {record['run_id']} {what}", "bold")
             case "wf.step_started":
                 again = f", attempt {record['attempt']}" if record.get("attempt", 1) > 1 else ""
