@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """Requests as a person reads them; everything else as a table."""
-    from roadmap_cli.cli.doing import task
+    from roadmap_cli.cli.doing import task, waiting
     from roadmap_cli.cli.render import one_line
 
     for record in records:
@@ -25,8 +25,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
             for line in record["text"].split("\n"):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
             console.print()
-        elif record.get("kind") == "wf.task":
-            for line in task(record):
+        elif record.get("kind") == "wf.task" or "touches" in record:
+            for line in task(record) if record.get("kind") == "wf.task" else waiting(record):
                 console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
         else:
             cells = [one_line(record.get(each, "")) for each in _COLUMNS[:6]]
@@ -198,10 +198,10 @@ def _foresee(run: Run, approval: Record) -> None:
 
 
 def _listed(run: Run) -> Iterator[Record]:
-    from roadmap_cli.wf.approving import answering, approvals
+    from roadmap_cli.wf.approving import listing
 
     with run.state.read() as tx:
-        found = [*approvals.waiting(tx), *answering.tasks_waiting(tx)]
+        found = list(listing.waiting(tx, run.now()))
     yield from found
 
 
