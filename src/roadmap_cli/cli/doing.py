@@ -56,7 +56,11 @@ class Progress:
         match record.get("kind"):
             case "wf.run_started" | "wf.run_resumed" as kind:
                 kept = record.get("kept_steps_count")
-                what = "goes on" + (f", {counted(kept, 'step')} kept" if kept else "") if kind == "wf.run_resumed" else "begins"
+                what = (
+                    "goes on" + (f", {counted(kept, 'step')} kept" if kept else "")
+                    if kind == "wf.run_resumed"
+                    else "begins"
+                )
                 self._line(f"{at}  run {record['run_id']} {what}", "bold")
             case "wf.step_started":
                 again = f", attempt {record['attempt']}" if record.get("attempt", 1) > 1 else ""

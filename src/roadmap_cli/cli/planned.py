@@ -83,7 +83,7 @@ def _figures(plan: Record) -> Iterator[str]:
 def _is_new(plan: Record) -> bool:
     """Whether neither the workflow nor a step of it has run: what stands for confidence then is a rule's, not seen."""
     estimate = plan.get("estimate", {})
-    return estimate.get("past_runs_count") == 0 == estimate.get("known_steps_ratio")
+    return bool(estimate.get("past_runs_count") == 0 == estimate.get("known_steps_ratio"))
 
 
 def _step(name: str, step: Record, console: Any) -> None:

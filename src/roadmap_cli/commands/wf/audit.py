@@ -109,7 +109,10 @@ def _verified(records: Sequence[Record], console: Any) -> None:
             continue
         entries = "1 entry" if each["size"] == 1 else f"{each['size']} entries"
         if not each["ok"]:
-            line(f"✗ the log of {entries} is not what was written: {counted(each['problems_count'], 'problem')}", "bold red")
+            line(
+                f"✗ the log of {entries} is not what was written: {counted(each['problems_count'], 'problem')}",
+                "bold red",
+            )
         elif each["checkpoints_count"]:
             held = counted(each["checkpoints_count"], "signed checkpoint")
             line(f"✓ the log of {entries} is sound, and begins as {held} say{'s' * (each['checkpoints_count'] == 1)}",
@@ -218,11 +221,10 @@ def verify(run: Run, files: tuple[str, ...], public: str | None) -> Iterable[Rec
     summary["is_signed"] = is_signed
     yield summary | ({"root": root} if root else {})
     if not checkpoints:
-        state = _UNCHECKED if is_signed else _UNSIGNED
-        run.warn(
-            f"{state if not count else state.rpartition('; ')[2]}: a log that was written anew as a whole would look just"
-            " as sound", "wf-audit verify --public VKEY" if is_signed else "wf-audit checkpoint --to file:PATH",
-        )  # fmt: skip
+        words = _UNCHECKED if is_signed else _UNSIGNED
+        known = words.rpartition("; ")[2] if count else words
+        hint = "wf-audit verify --public VKEY" if is_signed else "wf-audit checkpoint --to file:PATH"
+        run.warn(f"{known}: a log that was written anew as a whole would look just as sound", hint)
     if count:
         run.exit_code = 1
 

@@ -240,8 +240,8 @@ def _warn_of_stopped(run: Run, plans: Sequence[tuple[Record, Obstacle]]) -> None
     if len(plans) > _MOST_TOLD:
         run.warn(f"{len(plans) - _MOST_TOLD} more plans can no longer run; 'wf-approve --list' shows what waits")
     for template in loading.load_all(library.places((), run.environ), lambda fault: None):
-        if found := foresight.unfit(template):
-            run.warn(f"workflow {template.workflow!r} can no longer run: {found}", found.mend)
+        if unfit := foresight.unfit(template):
+            run.warn(f"workflow {template.workflow!r} can no longer run: {unfit}", unfit.mend)
 
 
 def _giver(run: Run, name: str | None, because: str, key_file: str | None) -> Giver:

@@ -160,11 +160,11 @@ class _Driver:
                 for batch in run.batches():
                     yield from self.done(engine, self.approved(batch), run.choices.wait, must=True)
         if len(self.failures) == 1:
-            words, hint = self.failures[0]
-            raise Negative(words, hint=hint)
+            why, hint = self.failures[0]
+            raise Negative(why, hint=hint)
         if self.failures:
-            for words, hint in self.failures:
-                run.warn(words, hint)
+            for why, hint in self.failures:
+                run.warn(why, hint)
             raise Negative(f"{len(self.failures)} runs failed or not allowed")
         if self.waiting:
             raise TryLater(
@@ -234,9 +234,7 @@ class _Driver:
             self.planner = Planner(self.templates, run.environ, name=self.name, directory=Path.cwd(), warn=run.warn)
         with run.state.read() as tx:
             is_claimed = grants.is_claimed(tx)
-        plan = self.planner.plan(
-            run.state, match, holds_programs=is_claimed, command=run.command, at=run.now()
-        )
+        plan = self.planner.plan(run.state, match, holds_programs=is_claimed, command=run.command, at=run.now())
         with run.state.write() as tx:
             return approvals.consider(tx, plan, is_strict=False, command=run.command, at=run.now())
 

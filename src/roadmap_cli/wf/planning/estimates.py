@@ -52,8 +52,9 @@ def estimate(tx: Connection, found: Record) -> Record:
     """How long and how dear a plan will probably be.
 
     `duration_s` is that of the longest way through the steps with the means of past runs, there if one of them has run
-    before or all of them only wait; `longest_s` is that with every time-out and attempt used up; `cost_usd` the mean of what past runs' model calls cost (``past_runs_count`` of them),
-    else the template's word; `known_steps_ratio` the share of steps that have run before.
+    before or all of them only wait; `longest_s` is that with every time-out and attempt used up; `cost_usd` the mean of
+    what past runs' model calls cost (``past_runs_count`` of them), else the template's word; `known_steps_ratio` the
+    share of steps that have run before.
     """
     past = _past(tx, found["workflow"], found["steps"], "")
     runs = _runs(tx, found["workflow"])
@@ -79,8 +80,9 @@ def confidence(tx: Connection, found: Record, match: Record) -> tuple[float, lis
     """How sure it is that a plan is the right one and will do, 0 to 1: the product of its factors, and these.
 
     Certainty of the match; share of steps that have run before (a new step counts half); success of past runs of the
-    workflow if there were any, with two good ones added so that a first failure does not decide all; success of its weakest step; and
-    what is known of the plan before it runs (a loop over a list not known yet, a wait for somebody or something).
+    workflow if there were any, with two good ones added so that a first failure does not decide all; success of its
+    weakest step; and what is known of the plan before it runs (a loop over a list not known yet, a wait for somebody or
+    something).
     """
     past = _past(tx, found["workflow"], found["steps"], "")
     runs = _runs(tx, found["workflow"])

@@ -85,8 +85,8 @@ def may_judge(
 
 
 def may_judge_target(tx: Connection, name: str, verdict: str, target: str, at: datetime) -> Verdict:
-    """Whether a person's rights let them ``approve`` or ``deny`` a plan of low risk of somebody else that touches this."""
-    plan = {"id": "any", "workflow": "", "risk": "low", "steps": []}
+    """Whether a person may ``approve`` or ``deny`` a plan of low risk of somebody else that touches a resource."""
+    plan: Record = {"id": "any", "workflow": "", "risk": "low", "steps": []}
     side = asking.user(tx, name, at)
     about = {
         "target": target, "workflow": "", "claimed": grants.is_claimed(tx), "own": False, "proven": True,

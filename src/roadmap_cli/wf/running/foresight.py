@@ -49,8 +49,8 @@ class Obstacle:
 def obstacle(tx: Connection, plan: Record, at: datetime) -> Obstacle | None:
     """What would keep a plan from being done once it is approved; None if nothing is known.
 
-    That is the first step that cannot be done whatever rights are given, else the first for which who asked for the plan
-    lacks a right. The mend gives all the rights they lack for it.
+    That is the first step that cannot be done whatever rights are given, else the first for which who asked for the
+    plan lacks a right. The mend gives all the rights they lack for it.
     """
     ground = replace(permission.ground(tx, plan, at), is_approved=True, denied_by=None)
     entitled = replace(ground, user=replace(ground.user, policies=f"{ground.user.policies}\n{_EVERY_RIGHT}"))
@@ -117,7 +117,9 @@ def _unconfined(step: Record, patterns: Any, directory: Path) -> Obstacle | None
     if name in _SANDBOXED:
         return Obstacle(step["name"], f"{name} makes a sandbox of its own, and within the scope of a plan it cannot")
     if _OURS.match(name) and step.get("on_failure") != "continue":
-        return Obstacle(step["name"], f"{name} needs the state, which the programs of a plan with a scope are not shown")
+        return Obstacle(
+            step["name"], f"{name} needs the state, which the programs of a plan with a scope are not shown"
+        )
     try:
         program.command(["true"], directory=directory).close()
     except Unavailable as error:

@@ -414,7 +414,8 @@ def _given_up(scene: Scene, run: Active, place: Place, unit: Unit, outcome: Reco
     )  # fmt: skip
     scene.tx.decide(
         kind="wf.escalated", what=f"asked a person about {what}",
-        why=f"it {_FAILED[outcome['failure']]}, and the plan leaves that to a person or nobody knows what was done", evidence=[evidence, asked["id"]], command=scene.command, at=scene.at,
+        why=f"it {_FAILED[outcome['failure']]}, and the plan leaves that to a person or nobody knows what was done",
+        evidence=[evidence, asked["id"]], command=scene.command, at=scene.at,
         authorised_by="policy:on-failure", run_id=run.run_id,
     )  # fmt: skip
     scene.told.append(asked)

@@ -270,11 +270,11 @@ def fork(state: State, run_id: str, step: str, *, by: str, command: str, at: dat
             if unit.status in ("succeeded", "skipped") and not unit.name.startswith(UNDO)
             and graph.locate(run, unit.name.partition("/")[0]).step["name"] not in after
         }  # fmt: skip
-        scope = plan["scope"]
         if grants.is_claimed(tx):
-            scope = plansteps.holding(scope, list(plansteps.walk(plan["steps"])), plan["directory"])
+            steps = list(plansteps.walk(plan["steps"]))
+            plan = {**plan, "scope": plansteps.holding(plan.get("scope") or [], steps, plan["directory"])}
         found: Record = {
-            **plan, "at": clock.stamp(at), "scope": scope, "requested_by": f"user:{by}" if ":" in plan["requested_by"] else by,
+            **plan, "at": clock.stamp(at), "requested_by": f"user:{by}" if ":" in plan["requested_by"] else by,
             "fork": {"run_id": run_id, "from_step": step, "reused": reused},
         }  # fmt: skip
         found.pop("plan_hash")
