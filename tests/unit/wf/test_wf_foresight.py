@@ -19,7 +19,7 @@ from roadmap_cli.wf import sources
 from roadmap_cli.wf.approving import approvals, listing
 from roadmap_cli.wf.language import loading
 from roadmap_cli.wf.planning import keeping, planner
-from roadmap_cli.wf.rights import explaining, giving
+from roadmap_cli.wf.rights import explaining, giving, mending
 from roadmap_cli.wf.running import foresight, permission
 
 ROOT = Path(__file__).parents[3]
@@ -97,6 +97,12 @@ def test_who_may_not_approve_is_told_what_to_type(place: Company) -> None:
         assert place.decide(tx, plan, "eve")["status"] == "approved"
         assert explaining.explain(tx, "eve", "approve", "run:psql", role=None, at=NOW)["allowed"]
         assert not explaining.explain(tx, "eve", "approve", "run:sh", role=None, at=NOW)["allowed"]
+
+
+def test_what_a_plan_touches_cannot_become_another_command() -> None:
+    for target in ("run:a'b $(touch x)", "run:$(touch x)", "file:a;b", "run:`x`"):
+        words = shlex.split(mending.judging("o'neil", [target, "plan:w"]))
+        assert words == ["wf-grant", "o'neil", "--role", "approver", "--scope", target, "--because", "TEXT"]
 
 
 def test_the_first_right_names_what_waits_and_can_no_longer_run(place: Company) -> None:

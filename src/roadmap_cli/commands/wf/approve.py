@@ -186,13 +186,13 @@ def _considered(run: Run, strict: bool) -> Iterator[Record]:
 def _foresee(run: Run, approval: Record) -> None:
     """Warn of an approved plan that wf-run would refuse as things are."""
     from roadmap_cli.wf.planning import keeping
-    from roadmap_cli.wf.running import foresight
+    from roadmap_cli.wf.running import foresight, runs
 
     if approval["status"] != "approved" or run.dry_run:
         return
     with run.state.read() as tx:
         plan = keeping.stored_plan(tx, approval["plan_id"])
-        found = foresight.obstacle(tx, plan, run.now())
+        found = None if runs.ended(tx, plan["id"]) else foresight.obstacle(tx, plan, run.now())
     if found:
         run.warn(f"plan {plan['id']} is approved and cannot run as things are: {found}", found.mend)
 
