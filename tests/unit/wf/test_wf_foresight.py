@@ -181,6 +181,8 @@ def test_a_warning_that_nobody_can_look_at_again_says_so(monkeypatch: pytest.Mon
     monkeypatch.syspath_prepend(str(LIBRARY))
     import warning as program  # type: ignore[import-not-found]
 
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program.weighed({}) == {"line": "What to do about it could not be computed.", "options": []}
     assert program.still(None, "x")["is_open"]
     assert "life-watch" in program.still(None, "x")["text"]
     assert program.still([], "x") == {"is_open": False, "text": ""}

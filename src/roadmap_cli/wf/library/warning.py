@@ -18,8 +18,11 @@ def main() -> None:
 
 def weighed(warning: object) -> Record:
     """What life-decide says of the choice a warning implies, in a line; what cannot be computed is said."""
-    done = subprocess.run(["life-decide"], input=json.dumps(warning), capture_output=True, text=True, check=False)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    try:
+        done = subprocess.run(["life-decide"], input=json.dumps(warning), capture_output=True, text=True, check=False)
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+    except FileNotFoundError:  # where rights are given, the program is shown its folder alone
+        told = []
     found = [each for each in told if each.get("kind") == "life.comparison"]
     if not found:
         return {"line": "What to do about it could not be computed.", "options": []}
