@@ -183,7 +183,7 @@ def test_a_warning_that_nobody_can_look_at_again_says_so(monkeypatch: pytest.Mon
 
     monkeypatch.setenv("PATH", "/nowhere")
     assert program.weighed({}) == {"line": "What to do about it could not be computed.", "options": []}
-    assert program.still(None, "x")["is_open"]
+    assert all(program.still(each, "x")["is_open"] for each in (None, ""))
     assert "life-watch" in program.still(None, "x")["text"]
     assert program.still([], "x") == {"is_open": False, "text": ""}
 

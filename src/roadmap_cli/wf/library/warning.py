@@ -30,9 +30,9 @@ def weighed(warning: object) -> Record:
     return {"line": f"Options: {', '.join(names)}. {found[0].get('text', '')}", "options": names}
 
 
-def still(told: list[Record] | None, pattern: str) -> Record:
+def still(told: object, pattern: str) -> Record:
     """Whether one of the warnings is of this pattern, and what it says; where nobody could look, that is said."""
-    if told is None:  # life-watch was not shown the state, as where rights are given
+    if not isinstance(told, list):  # life-watch was not shown the state, as where rights are given
         return {"is_open": True, "text": "it could not be looked at again here; 'life-watch --open' tells you"}
     found = [each for each in told if each.get("kind") == "life.warning" and each.get("pattern") == pattern]
     return {"is_open": bool(found), "text": f"it still holds: {found[-1].get('text', '')}" if found else ""}
