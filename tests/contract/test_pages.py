@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import mdoc
 import transcripts
 from roadmap_cli.cli import surface
 from roadmap_cli.core.errors import Exit
+from roadmap_cli.wf.language import roles
+from roadmap_cli.wf.language.templates import EFFECT_RISK
 
 ROOT = Path(__file__).parents[2]
 PAGES = transcripts.pages()
@@ -94,3 +97,80 @@ def test_a_page_lists_many_kinds_rather_than_a_sentence_for_each():
                 assert kind in page, (name, kind)
         if not entry.actions:
             assert max(len(re.findall(rf"^{verb} \S+ records", page, re.M)) for verb in ("Reads", "Writes")) < 4, name
+
+
+@cache
+def options() -> dict[str, set[str]]:
+    """The options of each command, those of its actions included."""
+    return {
+        each.name: {flag for part in each.parts for option in part.options for flag in option.flags}
+        for each in surface.entries()
+    }
+
+
+def unknown_options(text: str) -> list[str]:
+    """The options that prose names and no command has: of the command they stand behind, else of none of ours."""
+    ours = options()
+    found = []
+    is_shown = False
+    for line in text.split("\n"):
+        if line.startswith((".Bd -literal", ".Ed")):
+            is_shown = line.startswith(".Bd")
+        if line.startswith('.\\"'):
+            continue
+        command = program = None
+        words = re.sub(r"^\.(?:Fl|It Fl) ", "-", mdoc.plain(line)).split()
+        if words and re.match(r"\.[A-Z][a-z]$", words[0]) and words[0] != ".Xr":
+            program = words[1] if len(words) > 1 and not words[1].startswith("-") else None
+        elif words and is_shown:
+            program = words[0]
+        for word in words:
+            name = word.strip(".,:;()|\"'")
+            if word == "|":
+                program = None
+            command = name if name in ours else command
+            program = name if name in ours else program
+            flag = re.fullmatch(r"(--[a-z][a-z-]+).*", name)
+            if flag and (program is None or program in ours):
+                known = ours[command] if command else set().union(*ours.values())
+                if flag[1] not in known:
+                    found.append(f"{command or ''} {flag[1]}".strip())
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_an_option_that_a_page_names_is_there(page):
+    run = {number for step in transcripts.read(page) for number in range(step.first, step.last)}
+    prose = [line for number, line in enumerate(page.read_text().split("\n")) if number not in run]
+    assert unknown_options("\n".join(prose)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "unknown"),
+    [
+        (".Ql wf\\-listen \\-\\-serve", ["wf-listen --serve"]), (".Ql wf\\-listen \\-\\-http ADDRESS", []),
+        ("It can be told by --nonsense.", ["--nonsense"]), (".Fl \\-nonsense ,", ["--nonsense"]), (".Fl \\-templates ,", []),
+        (".Ql wf\\-run \\-\\-resume | wf\\-plan \\-\\-resume", ["wf-plan --resume"]), (".Dl git log \\-\\-oneline", []),
+        (".Ql wf\\-audit verify \\-\\-checkpoints FILE", []),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_not_there_is_found(line, unknown):
+    assert unknown_options(line) == unknown
+
+
+def test_the_table_of_roles_says_what_the_code_says():
+    page = (ROOT / "man/man5/roadmap-workflow.5").read_text()
+    table = re.search(r"^\.Sh ROLES\n.*?^\.Bd -literal\n(.*?)^\.Ed", page, re.M | re.S)
+    assert table
+    head, *rows = (mdoc.plain(line).split() for line in table[1].splitlines())
+    assert set(head[1:]) == set(EFFECT_RISK)
+    told = {row[0]: {effect for effect, word in zip(head[1:], row[1:], strict=True) if word == "yes"} for row in rows}
+    assert told == {role: set(effects) for role, effects in roles.EFFECTS.items()}
+    for role, effects in told.items():  # the policies that are asked when a step is done say the same
+        assert all(f'Action::"{each}"' in _permit(role) for each in effects), role
+        assert not any(f'Action::"{each}"' in _permit(role) for each in set(EFFECT_RISK) - effects), role
+
+
+def _permit(role):
+    policies = (ROOT / "src/roadmap_cli/wf/rights/policies.cedar").read_text()
+    return re.search(rf'permit\(principal == Agent::"{role}".*?;', policies)[0]

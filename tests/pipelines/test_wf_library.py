@@ -75,6 +75,21 @@ def to_the_end(name: str, tmp_path: Path, world: dict[str, str]) -> tuple[Path, 
     return folder, everything
 
 
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+@pytest.mark.parametrize(
+    "name", [name if name == "weekly" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+)
+def test_where_rights_are_given_each_comes_to_the_same_end(name: str, tmp_path: Path, world: dict[str, str]) -> None:
+    given = ["alice --role operator", "bob --role approver", "carol --role approver"]
+    if name != "weekly":  # which asks nobody
+        given += [f"carol --group {group}" for group in ("access", "finance", "release", "security", "support")]
+    shell(" && ".join(f"wf-grant {each} --because test" for each in given), world, 0)
+    folder, told = to_the_end(name, tmp_path, world)
+    assert told[-1]["status"] == "succeeded", told[-1]
+    _, file, words = CASES[name]
+    assert words in (folder / file).read_text()
+
+
 #: How many messages, issues and mails each workflow makes when it may.
 REACHES = {
     "escalation": {"jira": 1, "slack": 1}, "handover": {"slack": 1}, "onboarding": {"slack": 1}, "quality": {"slack": 1},

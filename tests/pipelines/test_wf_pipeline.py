@@ -36,6 +36,10 @@ EFFECT = """
             time.sleep(30)
     if sort == "before":
         die()
+    if sort == "interrupts" and not marker.exists():  # as somebody who types Ctrl-C
+        marker.touch()
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(30)
     with open("effects", "a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
@@ -120,6 +124,17 @@ def test_a_plan_that_was_only_looked_at_does_not_keep_its_event_open(bench: Benc
     assert bench.records(done.stdout)[-1]["status"] == "succeeded", done.stderr
     again = bench.shell("wf-listen --from alertmanager < {webhook}; wf-listen --replay")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_run_that_is_interrupted_is_named_and_goes_on(tmp_path: Path, world: dict[str, str]) -> None:
+    bench = Bench(tmp_path / "work", world, {"two": "interrupts"})
+    done = bench.shell(PIPELINE + " | wf-approve | wf-run")
+    assert done.returncode == 128 + signal.SIGINT
+    [run_id] = {each["run_id"] for each in bench.records(done.stdout)}
+    assert done.stderr == f"wf-run: warning: run {run_id} is cut off in step two; 'wf-run --resume' goes on with it\n"
+    again = bench.shell("wf-run --resume")
+    assert bench.records(again.stdout)[-1]["status"] == "succeeded", again.stderr
+    assert bench.lines("effects") == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from roadmap_cli.cli.render import one_line
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 
 _MARKS = {"succeeded": ("✓", "green"), "skipped": ("-", "dim"), "failed": ("✗", "bold red"), "cancelled": ("✗", "bold")}
@@ -27,6 +28,22 @@ def task(record: Record) -> Iterator[str]:
     yield f"  wf-approve --task {record['id']} --answer {choices or 'TEXT'}"
 
 
+def waiting(record: Record) -> Iterator[str]:
+    """A plan that waits, as the person who is to decide on it needs it: what, of whom, by whom, and how."""
+    yield f"{record['at']}  plan of {record.get('workflow', '')}, risk {record.get('risk', '')}: {record['why']}"
+    yield f"  plan {record['plan_id']}, asked for by {record.get('requested_by', '')}"
+    yield f"  touches {', '.join(record['touches']) or 'nothing outside the run'}"
+    if "may_approve" not in record:
+        yield f"  may be approved by anybody but {record.get('requested_by', '')}"
+    elif names := [each.removeprefix("user:") for each in record["may_approve"]]:
+        yield f"  may be approved by {', '.join(names)}"
+    else:
+        yield "  may be approved by nobody: no right that was given covers it, 'wf-grant --check' says what is missing"
+    yield "  waits without an end; once approved it may begin for 24 hours, or --valid-hours"
+    yield f"  wf-approve --show {record['plan_id']}"
+    yield f"  wf-approve --approve {record['plan_id']} --as NAME --because TEXT"
+
+
 class Progress:
     """One line for each thing that happens, as it happens."""
 
@@ -39,7 +56,11 @@ class Progress:
         match record.get("kind"):
             case "wf.run_started" | "wf.run_resumed" as kind:
                 kept = record.get("kept_steps_count")
-                what = "goes on" + (f", {kept} steps kept" if kept else "") if kind == "wf.run_resumed" else "begins"
+                what = (
+                    "goes on" + (f", {counted(kept, 'step')} kept" if kept else "")
+                    if kind == "wf.run_resumed"
+                    else "begins"
+                )
                 self._line(f"{at}  run {record['run_id']} {what}", "bold")
             case "wf.step_started":
                 again = f", attempt {record['attempt']}" if record.get("attempt", 1) > 1 else ""

@@ -48,7 +48,7 @@ def _plan(plan: Record, console: Any) -> None:
     line.append("; waits for approval" if plan["approval_needed"] else "; may run by policy")
     line.append("".join(f"; {each}" for each in _figures(plan)))
     console.print(line)
-    for each in plan.get("confidence", ()):
+    for each in plan.get("confidence", ()) if not _is_new(plan) else ():
         console.print(Text(visible(f"  {each['ratio']:.0%} {each['factor']}: {each['why']}"), style="dim"))
     picture = boxes.draw(plan["steps"], console.width)
     for row in picture or ():
@@ -66,15 +66,24 @@ def _plan(plan: Record, console: Any) -> None:
 
 def _figures(plan: Record) -> Iterator[str]:
     estimate = plan.get("estimate", {})
-    if "duration_s" in estimate:
-        yield f"probably {_time(estimate['duration_s'])}, at most {_time(estimate['longest_s'])}"
+    if "longest_s" in estimate:
+        probable = f"probably {_time(estimate['duration_s'])}" if "duration_s" in estimate else "duration unknown"
+        yield f"{probable}, at most {_time(estimate['longest_s'])}"
         limit = plan.get("budget", {}).get("usd")
         within = f" of {limit:g}" if limit is not None else ""
         yield f"probably {estimate['cost_usd']:.2f} USD, at most {float(plan['cost_usd']):.2f}{within}"
     if "tokens" in estimate:
         yield f"probably {estimate['tokens']} tokens"
-    if "confidence_ratio" in plan:
+    if _is_new(plan):
+        yield "confidence unknown: it has never run"
+    elif "confidence_ratio" in plan:
         yield f"confidence {plan['confidence_ratio']:.0%}"
+
+
+def _is_new(plan: Record) -> bool:
+    """Whether neither the workflow nor a step of it has run: what stands for confidence then is a rule's, not seen."""
+    estimate = plan.get("estimate", {})
+    return bool(estimate.get("past_runs_count") == 0 == estimate.get("known_steps_ratio"))
 
 
 def _step(name: str, step: Record, console: Any) -> None:

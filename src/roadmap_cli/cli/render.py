@@ -211,17 +211,22 @@ class PrettyOutput:
         self._console.print(text if len(text) <= limit else text[: limit - 1] + "…", style=style, soft_wrap=True)
 
     def _table(self) -> None:
-        from rich.table import Table
-
-        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-        present = [name for name in self._columns if any(name in record for record in self._held)]
-        for name in present or list(self._columns):
-            numeric = all(isinstance(record.get(name, 0), int | float) for record in self._held)
-            table.add_column(name, justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True)
-        for record in self._held:
-            table.add_row(*(one_line(record.get(name)) for name in present))
-        self._console.print(table)
+        table(self._held, self._columns, self._console)
         self._held = []
+
+
+def table(records: Sequence[Record], columns: Sequence[str], console: Any) -> None:
+    """Print records as a table of those columns that any of them has, each as wide as its contents allow."""
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    present = [name for name in columns if any(name in record for record in records)]
+    for name in present or list(columns):
+        numeric = all(isinstance(record.get(name, 0), int | float) for record in records)
+        shown.add_column(name, justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True)
+    for record in records:
+        shown.add_row(*(one_line(record.get(name)) for name in present))
+    console.print(shown)
 
 
 class Drawing(Protocol):

@@ -466,9 +466,9 @@ class Run:
         """Say what was changed: one line at the end of a command that changes something."""
         self.words.note(text)
 
-    def warn(self, text: str) -> None:
-        """Say what is probably not meant."""
-        self.words.warning(text)
+    def warn(self, text: str, hint: str | None = None) -> None:
+        """Say what is probably not meant, and what to type against it."""
+        self.words.warning(text, hint)
 
     def detail(self, text: str) -> None:
         """Say how it was done (-v)."""

@@ -83,10 +83,12 @@ class Words:
         if hint:
             self._say("hint", hint)
 
-    def warning(self, text: str) -> None:
-        """Say what is probably not meant."""
+    def warning(self, text: str, hint: str | None = None) -> None:
+        """Say what is probably not meant, and what to type against it."""
         if not self.quiet:
             self._say("warning", text)
+            if hint:
+                self._say("hint", hint)
 
     def note(self, text: str) -> None:
         """Say what was changed."""

@@ -190,6 +190,22 @@ def test_a_plan_on_a_terminal_says_what_matters_and_shows_no_escape(tmp_path: Pa
         assert words in text, words
 
 
+def test_what_has_never_run_has_no_figures_made_up(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from roadmap_cli.cli.planned import draw
+
+    estimate = {"longest_s": 9000.0, "cost_usd": 0.0, "known_steps_ratio": 0.0, "past_runs_count": 0}
+    why = [{"factor": "known steps", "ratio": 0.5, "why": "0 of 3 steps have run before"}]
+    with io.StringIO() as out:
+        plan = {**onboarding(tmp_path), "estimate": estimate, "confidence_ratio": 0.5, "confidence": why}
+        draw([plan], Console(file=out, width=200))
+        text = out.getvalue()
+    assert "duration unknown, at most 2.5 h" in text
+    assert "confidence unknown: it has never run" in text
+    assert "50%" not in text
+
+
 # -- what past runs say ------------------------------------------------------------------------------------------------
 
 
@@ -230,11 +246,11 @@ def test_estimates_and_confidence_rest_on_past_runs(state: State, webhook: Recor
     plan, match = stored(state, webhook, simple())
     with state.read() as tx:
         assert estimates.estimate(tx, plan) == {
-            "duration_s": 0.0, "longest_s": 300.0, "cost_usd": 0.0, "known_steps_ratio": 0.0, "past_runs_count": 0,
+            "longest_s": 300.0, "cost_usd": 0.0, "known_steps_ratio": 0.0, "past_runs_count": 0,
         }  # fmt: skip
         first, factors = estimates.confidence(tx, plan, match)
     assert first == 0.5
-    assert {each["factor"]: each["ratio"] for each in factors} == {"match": 1.0, "known steps": 0.5, "past runs": 1.0}
+    assert {each["factor"]: each["ratio"] for each in factors} == {"match": 1.0, "known steps": 0.5}
     with state.write() as tx:
         past_run(tx, plan, 1, "succeeded", 2000, 30_000)
         past_run(tx, plan, 2, "succeeded", 4000, 10_000)

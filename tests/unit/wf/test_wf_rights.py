@@ -60,7 +60,7 @@ def test_until_something_is_given_whoever_opens_the_state_may_act(state: State) 
         found = explaining.explain(tx, "anybody", "delete", "database:x", role=None, at=NOW)
     assert not found["allowed"]
     assert found["why"] == "no permit matched: user 'anybody' has no right to delete database:x"
-    assert found["missing"] == "wf-grant anybody --role operator --scope 'database:x'"
+    assert found["missing"] == "wf-grant anybody --role operator --scope 'database:x' --because TEXT"
 
 
 def test_the_first_grant_is_given_by_who_owns_the_file(state: State) -> None:

@@ -191,6 +191,8 @@ def test_a_person_says_what_follows_from_a_failure(state: State, doing: Doing, w
     told = all_done(state, doing, plan)
     task = next(each for each in told if each["kind"] == "wf.task")
     assert (task["sort"], task["choices"]) == ("escalation", ["retry", "skip", "stop"])
+    assert task["question"].startswith("step 'a' of ")
+    assert " failed in every attempt: " in task["question"]
     assert last(told)["task_ids"] == [task["id"]]
     answer(state, word)
     told = all_done(state, doing)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """Requests as a person reads them; everything else as a table."""
-    from roadmap_cli.cli.doing import task
+    from roadmap_cli.cli.doing import task, waiting
     from roadmap_cli.cli.render import one_line
 
     for record in records:
@@ -25,8 +25,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
             for line in record["text"].split("\n"):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
             console.print()
-        elif record.get("kind") == "wf.task":
-            for line in task(record):
+        elif record.get("kind") == "wf.task" or "touches" in record:
+            for line in task(record) if record.get("kind") == "wf.task" else waiting(record):
                 console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
         else:
             cells = [one_line(record.get(each, "")) for each in _COLUMNS[:6]]
@@ -153,11 +153,15 @@ def main(
     elif from_events:
         yield from _replies(run, valid_s)
     elif token:
-        yield _by_link(run, token, not no, because, valid_s, open_with)
+        found = _by_link(run, token, not no, because, valid_s, open_with)
+        _foresee(run, found)
+        yield found
     elif task_id is not None and answer is not None:
         yield _answered(run, task_id, answer, name, key_file, plan_hash)
     elif plan_id := approved or denied:
-        yield _decided(run, plan_id, approved is not None, name, because, valid_s, plan_hash, key_file)
+        found = _decided(run, plan_id, approved is not None, name, because, valid_s, plan_hash, key_file)
+        _foresee(run, found)
+        yield found
     else:
         yield from _considered(run, strict)
 
@@ -172,17 +176,32 @@ def _considered(run: Run, strict: bool) -> Iterator[Record]:
         with run.item(plan):
             with run.state.write() as tx:
                 standing = approvals.consider(tx, plan, is_strict=strict, command=run.command, at=run.now())
+            _foresee(run, standing)
             if standing["status"] == "waiting":
                 how = f"'wf-approve --approve {plan['id']}' allows it"
                 run.warn(f"plan {plan['id']} waits: {standing['why']}; {how}")
             yield standing
 
 
+def _foresee(run: Run, approval: Record) -> None:
+    """Warn of an approved plan that wf-run would refuse as things are."""
+    from roadmap_cli.wf.planning import keeping
+    from roadmap_cli.wf.running import foresight, runs
+
+    if approval["status"] != "approved" or run.dry_run:
+        return
+    with run.state.read() as tx:
+        plan = keeping.stored_plan(tx, approval["plan_id"])
+        found = None if runs.ended(tx, plan["id"]) else foresight.obstacle(tx, plan, run.now())
+    if found:
+        run.warn(f"plan {plan['id']} is approved and cannot run as things are: {found}", found.mend)
+
+
 def _listed(run: Run) -> Iterator[Record]:
-    from roadmap_cli.wf.approving import answering, approvals
+    from roadmap_cli.wf.approving import listing
 
     with run.state.read() as tx:
-        found = [*approvals.waiting(tx), *answering.tasks_waiting(tx)]
+        found = list(listing.waiting(tx, run.now()))
     yield from found
 
 
@@ -298,6 +317,7 @@ def _replies(run: Run, valid_s: float) -> Iterator[Record]:
         except (DataError, Negative) as error:
             run.warn(f"event {name} decides nothing: {error.message}")
         else:
+            _foresee(run, found)
             yield found
 
 

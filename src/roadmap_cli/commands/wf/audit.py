@@ -29,6 +29,9 @@ main = group(
     see=("wf-run", "wf-approve", "roadmap-why"),
 )
 _MOST_TOLD = 1000
+#: What a log is that holds together, and that no checkpoint vouches for.
+_UNSIGNED = "consistent in itself; never signed"
+_UNCHECKED = "consistent in itself; held against no signed checkpoint"
 _ENTRY = ("seq", "at", "action", "user", "agent", "outcome", "resource")
 _KEY = click.option(
     "--key", type=click.Path(dir_okay=False), metavar="FILE", help="Sign with the key in FILE, not your own."
@@ -71,7 +74,56 @@ def _rows(tx: Any, chosen: dict[str, str | None], newest: int | None = None) -> 
     return entries.rows(tx, wanted, since=since, until=until, newest=newest)
 
 
-@main.command(state="read", writes="wf.audit_entry", columns=_ENTRY)
+def _entries(records: Sequence[Record], console: Any) -> None:
+    """A row for each entry, a heading for each day; what matters least stands last, where a terminal may cut it off."""
+    from roadmap_cli.cli.render import one_line
+
+    def line(text: str, style: str | None = None) -> None:
+        shown = text.rstrip() if len(text) <= console.width else f"{text[: console.width - 1]}…"
+        console.print(shown, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    names = ("seq", "time", "action", "outcome", "user", "agent", "resource")
+    rows = [[one_line(each.get(name)) if name != "time" else each["at"][11:19] for name in names] for each in records]
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    line("  ".join(name.ljust(wide) for name, wide in zip(names, widths, strict=True)), "bold")
+    day = ""
+    for record, row in zip(records, rows, strict=True):
+        if record["at"][:10] != day:
+            day = record["at"][:10]
+            line(f"{day}, UTC", "dim")
+        line("  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)))
+
+
+def _verified(records: Sequence[Record], console: Any) -> None:
+    """What is wrong with the log, a line each; then whether it is sound, and by what that is known."""
+    from roadmap_cli.cli.render import one_line
+    from roadmap_cli.cli.terminal import counted
+
+    def line(text: str, style: str | None = None) -> None:
+        console.print(one_line(text), style=style, markup=False, highlight=False, soft_wrap=True)
+
+    for each in records:
+        if each["kind"] == "wf.audit_problem":
+            where = f"entry {each['seq']}: " if "seq" in each else ""
+            line(f"✗ {where}{each['detail']} ({each['code']})", "red")
+            continue
+        entries = "1 entry" if each["size"] == 1 else f"{each['size']} entries"
+        if not each["ok"]:
+            line(
+                f"✗ the log of {entries} is not what was written: {counted(each['problems_count'], 'problem')}",
+                "bold red",
+            )
+        elif each["checkpoints_count"]:
+            held = counted(each["checkpoints_count"], "signed checkpoint")
+            line(f"✓ the log of {entries} is sound, and begins as {held} say{'s' * (each['checkpoints_count'] == 1)}",
+                 "bold green")  # fmt: skip
+        else:
+            line(f"✓ the log of {entries} is {_UNCHECKED if each['is_signed'] else _UNSIGNED}", "yellow")
+        if "root" in each:
+            line(f"  root {each['root']}", "dim")
+
+
+@main.command(state="read", writes="wf.audit_entry", columns=_ENTRY, picture=_entries)
 @_filters
 @click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="Only the newest ones.")
 def query(run: Run, limit: int | None, **chosen: str | None) -> Iterable[Record]:
@@ -130,7 +182,10 @@ def key(run: Run, key: str | None) -> Iterable[Record]:
     yield {"kind": "wf.audit_key", "id": identity, "at": run.stamp(), "origin": found.name, "public": found.text}
 
 
-@main.command(state="read", writes=("wf.audit_problem", "wf.audit_verified"), columns=("kind", "code", "seq", "detail"))
+@main.command(
+    state="read", writes=("wf.audit_problem", "wf.audit_verified"), columns=("kind", "code", "seq", "detail"),
+    picture=_verified,
+)  # fmt: skip
 @click.option(
     "--checkpoints", "files", multiple=True, type=click.Path(dir_okay=False), metavar="FILE",
     help="Hold it against every checkpoint in FILE, too; may be repeated.",
@@ -156,15 +211,20 @@ def verify(run: Run, files: tuple[str, ...], public: str | None) -> Iterable[Rec
                 if count <= _MOST_TOLD:
                     problems.append(each)
         root = tree.root(tx, size).hex() if not count else None
+        is_signed = bool(checkpoints) or tx.execute("SELECT 1 FROM wf_checkpoint").fetchone() is not None
     for each in problems:
         identity = content_id("wf.audit_problem", code=each.code, seq=each.seq, detail=each.detail)
         record: Record = {"kind": "wf.audit_problem", "id": identity, "at": run.stamp(), "code": each.code}
         yield record | ({"seq": each.seq} if each.seq is not None else {}) | {"detail": each.detail}
     summary: Record = {"kind": "wf.audit_verified", "id": run.new_id("wf.audit_verified"), "at": run.stamp()}
     summary |= {"ok": not count, "size": size, "checkpoints_count": len(checkpoints), "problems_count": count}
+    summary["is_signed"] = is_signed
     yield summary | ({"root": root} if root else {})
     if not checkpoints:
-        run.note("no checkpoint was given: a log that was written anew as a whole would look just as sound")
+        words = _UNCHECKED if is_signed else _UNSIGNED
+        known = words.rpartition("; ")[2] if count else words
+        hint = "wf-audit verify --public VKEY" if is_signed else "wf-audit checkpoint --to file:PATH"
+        run.warn(f"{known}: a log that was written anew as a whole would look just as sound", hint)
     if count:
         run.exit_code = 1
 

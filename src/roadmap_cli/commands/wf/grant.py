@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -15,12 +15,46 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from roadmap_cli.wf.rights.giving import Giver
+    from roadmap_cli.wf.running.foresight import Obstacle
+
+#: How many plans that can no longer run are named.
+_MOST_TOLD = 20
+_COLUMNS = ("at", "id", "subject", "grants", "scope", "until", "status")
+
+
+def _picture(records: Sequence[Record], console: Any) -> None:
+    """A verdict as a person reads it: yes or no, why, by which grants, and what would mend it; the rest as a table."""
+    from roadmap_cli.cli.render import one_line, table
+
+    rows = [each for each in records if each.get("kind") != "wf.verdict"]
+    if rows:
+        table(rows, _COLUMNS, console)
+    for record in records:
+        if record.get("kind") == "wf.verdict":
+            for style, line in _verdict(record):
+                console.print(one_line(line), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _verdict(record: Record) -> Iterator[tuple[str | None, str]]:
+    name = record["user"].removeprefix("user:")
+    acting = f", acting as {record['role']}" if record.get("role") else ""
+    word, style = ("yes", "bold green") if record["allowed"] else ("no", "bold red")
+    yield style, f"{word}: {name} {record['action']} {record['resource']}{acting}"
+    yield None, f"  why      {record['why']}"
+    for each in record.get("policies", ()):
+        yield None, f"  policy   {each['id']}" + (f": {each['why']}" if each.get("why") else "")
+    for each in record.get("grants", ()):
+        until = f", until {each['until']}" if each.get("until") else ""
+        yield "dim", f"  has      {each['role']} over {', '.join(each['scope'])}{until} ({each['id']})"
+    if record.get("missing"):
+        yield "cyan", f"  mend it  {record['missing']}"
 
 
 @command(
     writes=("wf.grant", "wf.policy", "wf.verdict"),
     state="write",
-    columns=("at", "id", "subject", "grants", "scope", "until", "status"),
+    columns=_COLUMNS,
+    picture=_picture,
     examples={
         "Let somebody approve what touches a database":
             "wf-grant alice --role approver --scope 'database:orders' --scope 'run:*' --until 30d"
@@ -96,6 +130,8 @@ def main(
 
     As long as nobody was given anything, whoever can open the state may do everything but approve their own plans.
     The first grant ends that: it is given by who owns the state file, and makes them its owner.
+    From then on the programs of a plan are held to the folder of its run (wf-plan sees to that), and plans made before
+    that cannot run any more are named.
     Whoever can open the state file can claim a name with --as.
     A name for which a key is registered (--register) is worth nothing claimed: it must be proven, by --sign-with or by
     a link that was sealed to that key.
@@ -157,7 +193,8 @@ def _given(
 ) -> Iterator[Record]:
     from roadmap_cli.core.errors import DataError, UsageError
     from roadmap_cli.wf.approving import refusals
-    from roadmap_cli.wf.rights import giving
+    from roadmap_cli.wf.rights import giving, grants
+    from roadmap_cli.wf.running import foresight
 
     source = ""
     if policy is not None:
@@ -169,6 +206,7 @@ def _given(
         raise UsageError("what is lent has an end", hint="--until 7d")
     with refusals.logged(run.state, action="right", user=who.name, resource=revoke or lend or name or "policies",
                          at=run.now()) as tx:  # fmt: skip
+        was_claimed = grants.is_claimed(tx)
         if role:
             found = giving.role(tx, who, name, role, patterns=patterns, workflows=workflows, until=until)
         elif group:
@@ -182,9 +220,28 @@ def _given(
         else:
             assert policy is not None
             found = giving.policies(tx, who, policy.name.rpartition("/")[2] or "policies", source)
-    if len(found) > 1:
+        if is_first := grants.is_claimed(tx) and not was_claimed:
+            stopped = list(foresight.stopped(tx, run.now()))
+    if is_first:
         run.warn(f"from now on only what was given counts in this state; {who.name!r} is its owner")
+        _warn_of_stopped(run, stopped)
     yield from found
+
+
+def _warn_of_stopped(run: Run, plans: Sequence[tuple[Record, Obstacle]]) -> None:
+    """Name the plans and workflows that the first right that is given keeps from running."""
+    from roadmap_cli.wf import library
+    from roadmap_cli.wf.language import loading
+    from roadmap_cli.wf.running import foresight
+
+    for plan, found in plans[:_MOST_TOLD]:
+        who = f"plan {plan['id']} of {plan['workflow']!r}, asked for by {plan['requested_by']}"
+        run.warn(f"{who}, can no longer run: {found}", found.mend)
+    if len(plans) > _MOST_TOLD:
+        run.warn(f"{len(plans) - _MOST_TOLD} more plans can no longer run; 'wf-approve --list' shows what waits")
+    for template in loading.load_all(library.places((), run.environ), lambda fault: None):
+        if unfit := foresight.unfit(template):
+            run.warn(f"workflow {template.workflow!r} can no longer run: {unfit}", unfit.mend)
 
 
 def _giver(run: Run, name: str | None, because: str, key_file: str | None) -> Giver:

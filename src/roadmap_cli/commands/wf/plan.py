@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
-
-if TYPE_CHECKING:
-    pass
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:
@@ -73,6 +70,9 @@ def main(
     Inputs come from the event, else from workflows/settings.toml, else from the template.
     On a terminal the plan is drawn, high risk in red and in double lines.
 
+    Where rights are given (see wf-grant), the programs of a plan are held to its folder, and a plan that could not run
+    as things are is warned of.
+
     roadmap-workflow(5) tells how a template is written.
     With --check it reads templates, writes a wf.finding for each fault with its file and line, and ends with 1 if one
     of them is an error.
@@ -110,6 +110,8 @@ def _planned(run: Run, templates: Sequence[str], name: str | None, directory: st
     from pathlib import Path
 
     from roadmap_cli.wf.planning.preparing import Planner
+    from roadmap_cli.wf.rights import grants
+    from roadmap_cli.wf.running import foresight
 
     planner = Planner(tuple(templates), run.environ, name=name, directory=Path(directory), warn=run.warn)
     for match in run.records():
@@ -117,4 +119,12 @@ def _planned(run: Run, templates: Sequence[str], name: str | None, directory: st
             run.warn(f"match {match['id']} is ambiguous and left alone; say which with wf-match --choose")
             continue
         with run.item(match):
-            yield planner.plan(run.state, match, command=run.command, at=run.now())
+            with run.state.read() as tx:
+                is_claimed = grants.is_claimed(tx)
+            plan = planner.plan(run.state, match, holds_programs=is_claimed, command=run.command, at=run.now())
+            if not run.dry_run:
+                with run.state.read() as tx:
+                    found = foresight.obstacle(tx, plan, run.now())
+                if found:
+                    run.warn(f"plan {plan['id']} of {plan['workflow']!r} cannot run as things are: {found}", found.mend)
+            yield plan

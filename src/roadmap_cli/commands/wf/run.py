@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -133,7 +134,8 @@ class _Driver:
         self.database = database
         self.parallel = parallel
         self.park_after = park_after
-        self.failed = self.waiting = 0
+        self.failures: list[tuple[str, str | None]] = []  # what failed and why, in words, and what would mend it
+        self.waiting = 0
         self.asked: set[str] = set()
 
     def drive(self, resume: bool, wanted: list[str] | None) -> Iterator[Record]:
@@ -148,7 +150,7 @@ class _Driver:
             opening.on_database(run.state, self.database.read(), words, run.transport) if self.database
             else opening.on_state(run.state, words)
         )  # fmt: skip
-        with place as engine, working.unheard(engine):
+        with place as engine, working.unheard(engine), self.cut_off(engine):
             found = engine.find(run.now(), run.warn, resume)
             if wanted is not None:
                 found = [each for each in found if each.run_id in wanted]
@@ -157,13 +159,30 @@ class _Driver:
             if not resume and wanted is None:
                 for batch in run.batches():
                     yield from self.done(engine, self.approved(batch), run.choices.wait, must=True)
-        if self.failed:
-            raise Negative(f"{self.failed} run{'s' * (self.failed != 1)} failed or not allowed")
+        if len(self.failures) == 1:
+            why, hint = self.failures[0]
+            raise Negative(why, hint=hint)
+        if self.failures:
+            for why, hint in self.failures:
+                run.warn(why, hint)
+            raise Negative(f"{len(self.failures)} runs failed or not allowed")
         if self.waiting:
             raise TryLater(
                 "1 plan or run waits" if self.waiting == 1 else f"{self.waiting} plans or runs wait",
                 hint="wf-approve --list, then wf-run --resume",
             )
+
+    @contextmanager
+    def cut_off(self, engine: Engine) -> Iterator[None]:
+        """Name the runs that Ctrl-C leaves where they are, and what goes on with them."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            resume = "wf-run --resume" + (" with the same --database" if self.database else "")
+            for run_id, steps in engine.under_way():
+                where = f"in step {', '.join(steps)}" if steps else "between two steps"
+                self.run.warn(f"run {run_id} is cut off {where}; '{resume}' goes on with it")
+            raise
 
     def approved(self, batch: Sequence[Record]) -> list[Claim]:
         """The claims for plans whose approval holds, or that have begun."""
@@ -185,16 +204,20 @@ class _Driver:
                 with run.state.read() as tx:
                     standing, plan = runs.standing(tx, plan_id, run.now())
                     has_begun = runs.has_begun(tx, plan_id)
+                    ended = runs.ended(tx, plan_id)
+                if ended:
+                    run.note(f"plan {plan_id} was run before (run {runs.identity(plan_id)} {ended}) and is passed over")
                 if standing == "approved" or has_begun:
                     claim = Claim(runs.identity(plan_id), plan_id, runs.priority(plan))
                     found.append(claim)
                     self.asked.add(claim.run_id)
                     continue
                 why = f": {record['why']}" if standing == "waiting" and isinstance(record.get("why"), str) else ""
-                run.warn(f"plan {plan_id} is left alone: its approval is {standing}{why if is_match else ''}")
+                words = f"plan {plan_id} is left alone: its approval is {standing}{why if is_match else ''}"
                 if standing in ("denied", "refused"):
-                    self.failed += 1
+                    self.failures.append((words, None))
                 else:
+                    run.warn(words)
                     self.waiting += 1
         return found
 
@@ -204,11 +227,14 @@ class _Driver:
 
         from roadmap_cli.wf.approving import approvals
         from roadmap_cli.wf.planning.preparing import Planner
+        from roadmap_cli.wf.rights import grants
 
         run = self.run
         if self.planner is None:
             self.planner = Planner(self.templates, run.environ, name=self.name, directory=Path.cwd(), warn=run.warn)
-        plan = self.planner.plan(run.state, match, command=run.command, at=run.now())
+        with run.state.read() as tx:
+            is_claimed = grants.is_claimed(tx)
+        plan = self.planner.plan(run.state, match, holds_programs=is_claimed, command=run.command, at=run.now())
         with run.state.write() as tx:
             return approvals.consider(tx, plan, is_strict=False, command=run.command, at=run.now())
 
@@ -228,12 +254,25 @@ class _Driver:
         if must and (busy := engines.busy(left)) is not None:
             raise busy
 
+    def failure(self, record: Record) -> tuple[str, str | None]:
+        """In words, how a run ended that did not succeed, and what would mend it."""
+        from roadmap_cli.wf.running import foresight
+
+        words = f"run {record['run_id']} {record['status']}"
+        words += f" in step {record['failed_step']!r}" if record.get("failed_step") else ""
+        reason = record.get("reason", "")
+        hint = None
+        if reason.startswith("not allowed: "):
+            with self.run.state.read() as tx:
+                hint = foresight.advice(tx, record["plan_id"], self.run.now())
+        return f"{words}: {reason}" if reason else words, hint
+
     def count(self, record: Record) -> None:
         """Note how runs end."""
         if record["kind"] == "wf.run_finished":
-            self.failed += record["status"] == "failed" or (
-                record["status"] == "cancelled" and record["run_id"] not in self.asked
-            )
+            is_wanted = record["status"] == "cancelled" and record["run_id"] in self.asked
+            if record["status"] != "succeeded" and not is_wanted:
+                self.failures.append(self.failure(record))
         elif record["kind"] == "wf.run_waiting" and record["run_id"] in self.asked:
             self.waiting += 1
             self.run.warn(f"run {record['run_id']} waits for {', '.join(record['waits_for'])}")

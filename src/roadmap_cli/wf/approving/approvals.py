@@ -18,6 +18,7 @@ from roadmap_cli.wf.approving import tickets
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.language.templates import RISKS
 from roadmap_cli.wf.planning import keeping
+from roadmap_cli.wf.rights import mending, scope
 from roadmap_cli.why.decisions import decide
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def decide_on(
         tx, plan, approver, word, is_proven=is_proven, same_hash=True, is_denied=denier is not None, at=at
     )
     if not verdict.is_allowed:
-        raise _refusal(verdict, plan_id, approver, denier)
+        raise _refusal(verdict, plan, approver, denier)
     expires_at = at + timedelta(seconds=valid_s) if is_approved else None
     tx.execute(
         "INSERT INTO wf_vote(plan_id, plan_hash, voter, verdict, proof, is_proven, evidence, at, expires_at)"
@@ -267,7 +268,8 @@ def _waiting(plan: Record, is_strict: bool) -> str:
     return f"risk is {plan['risk']} because of {', '.join(steps)}; no stored policy allows that"
 
 
-def _refusal(verdict: rights.Verdict, plan_id: str, name: str, denied_by: str | None) -> Negative:
+def _refusal(verdict: rights.Verdict, plan: Record, name: str, denied_by: str | None) -> Negative:
+    plan_id = plan["id"]
     if "no-self-approval" in verdict.policy_ids:
         return Negative(f"{name!r} asked for plan {plan_id!r} and cannot approve it", code="self_approval")
     if "a-denial-stands" in verdict.policy_ids:
@@ -275,8 +277,8 @@ def _refusal(verdict: rights.Verdict, plan_id: str, name: str, denied_by: str | 
     hint = None
     if "bound-names-are-proven" in verdict.policy_ids:
         hint = "prove it: --sign-with KEYFILE, or a link"
-    elif not verdict.policy_ids:
-        hint = "wf-grant --check says what is missing"
+    elif verdict.lacks_right:
+        hint = f"an owner gives it: {mending.judging(name, scope.of_plan(plan))}"
     return Negative(verdict.why, hint=hint, code="not_allowed")
 
 

@@ -6,8 +6,11 @@ where a plan's scope is read; the patterns of grants (`wf.rights.scope.within`) 
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from roadmap_cli.core.errors import DataError
 
@@ -35,6 +38,21 @@ def covers(pattern: str, resource: str) -> bool:
     if sort == "host" and matches(name, re.sub(r":[0-9]+\Z", "", place), stops=":"):
         return True
     return matches(name, place, stops="/" if sort == "file" else "@" if sort == "mailbox" else "")
+
+
+def confines(scope: Sequence[str] | None) -> bool:
+    """Whether a plan's scope says which files or programs may be used: then its programs see nothing else."""
+    return scope is not None and any(each.startswith(("file:", "run:")) for each in scope)
+
+
+def program(step: Mapping[str, Any], directory: str) -> str | None:
+    """The program a planned command or shell step runs, as a resource; None for any other step."""
+    if step["action"] == "shell":
+        return "run:sh"
+    if step["action"] != "command":
+        return None
+    name = str(step["command"][0]) if step.get("command") else ""
+    return "run:" + (posixpath.normpath(str(Path(directory, name))) if "/" in name else name)
 
 
 def matches(pattern: str, text: str, *, stops: str = "") -> bool:

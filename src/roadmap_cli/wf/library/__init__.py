@@ -49,7 +49,12 @@ def settings(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def environ(given: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which the commands of this toolchain are found first: those of the checkout, or installed."""
+    """An environment in which the commands of this toolchain are found first, and the Python they run on.
+
+    Those of the checkout, or installed beside that Python. It is one a confined program can be shown, which the script
+    that a version manager puts in its place is not.
+    """
     checkout = Path(__file__).resolve().parents[4] / "bin"
-    programs = checkout if (checkout / "_launch").exists() else Path(sys.executable).parent
+    own = Path(sys.executable).parent
+    programs = f"{checkout}:{own}" if (checkout / "_launch").exists() else own
     return {**given, "PATH": f"{programs}:{given.get('PATH') or '/usr/bin:/bin'}"}

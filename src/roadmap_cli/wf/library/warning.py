@@ -18,8 +18,11 @@ def main() -> None:
 
 def weighed(warning: object) -> Record:
     """What life-decide says of the choice a warning implies, in a line; what cannot be computed is said."""
-    done = subprocess.run(["life-decide"], input=json.dumps(warning), capture_output=True, text=True, check=False)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    try:
+        done = subprocess.run(["life-decide"], input=json.dumps(warning), capture_output=True, text=True, check=False)
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+    except FileNotFoundError:  # where rights are given, the program is shown its folder alone
+        told = []
     found = [each for each in told if each.get("kind") == "life.comparison"]
     if not found:
         return {"line": "What to do about it could not be computed.", "options": []}
@@ -27,10 +30,12 @@ def weighed(warning: object) -> Record:
     return {"line": f"Options: {', '.join(names)}. {found[0].get('text', '')}", "options": names}
 
 
-def still(told: list[Record], pattern: str) -> Record:
-    """Whether one of the warnings is of this pattern, and what it says."""
+def still(told: object, pattern: str) -> Record:
+    """Whether one of the warnings is of this pattern, and what it says; where nobody could look, that is said."""
+    if not isinstance(told, list):  # life-watch was not shown the state, as where rights are given
+        return {"is_open": True, "text": "it could not be looked at again here; 'life-watch --open' tells you"}
     found = [each for each in told if each.get("kind") == "life.warning" and each.get("pattern") == pattern]
-    return {"is_open": bool(found), "text": str(found[-1].get("text", "")) if found else ""}
+    return {"is_open": bool(found), "text": f"it still holds: {found[-1].get('text', '')}" if found else ""}
 
 
 if __name__ == "__main__":

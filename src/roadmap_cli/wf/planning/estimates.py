@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.language.templates import MOST_ITEMS, Budget
+from roadmap_cli.wf.planning import plansteps
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
@@ -50,15 +51,19 @@ def most_usd(steps: Sequence[Record], budget: Budget) -> float:
 def estimate(tx: Connection, found: Record) -> Record:
     """How long and how dear a plan will probably be.
 
-    `duration_s` is that of the longest way through the steps with the means of past runs, `longest_s` with every
-    time-out and attempt used up; `cost_usd` the mean of what past runs' model calls cost (``past_runs_count`` of them),
-    else the template's word; `known_steps_ratio` the share of steps that have run before.
+    `duration_s` is that of the longest way through the steps with the means of past runs, there if one of them has run
+    before or all of them only wait; `longest_s` is that with every time-out and attempt used up; `cost_usd` the mean of
+    what past runs' model calls cost (``past_runs_count`` of them), else the template's word; `known_steps_ratio` the
+    share of steps that have run before.
     """
     past = _past(tx, found["workflow"], found["steps"], "")
     runs = _runs(tx, found["workflow"])
     known = [each.count > 0 for each in past.values()]
-    record: Record = {
-        "duration_s": round(_longest(found["steps"], "", lambda step, name: _probable_s(step, name, past)), 3),
+    record: Record = {}
+    if any(known) or all(step["action"] in ("wait", "workflow") for _, step in plansteps.walk(found["steps"])):
+        probable = _longest(found["steps"], "", lambda step, name: _probable_s(step, name, past))
+        record["duration_s"] = round(probable, 3)
+    record |= {
         "longest_s": round(min(_longest(found["steps"], "", _most_s), found.get("timeout_s", float("inf"))), 3),
         "cost_usd": float(found["cost_usd"]) if runs.mean_usd is None else round(runs.mean_usd, 6),
         "known_steps_ratio": round(sum(known) / len(known), 4),
@@ -75,8 +80,9 @@ def confidence(tx: Connection, found: Record, match: Record) -> tuple[float, lis
     """How sure it is that a plan is the right one and will do, 0 to 1: the product of its factors, and these.
 
     Certainty of the match; share of steps that have run before (a new step counts half); success of past runs of the
-    workflow, with two good ones added so that a first failure does not decide all; success of its weakest step; and
-    what is known of the plan before it runs (a loop over a list not known yet, a wait for somebody or something).
+    workflow if there were any, with two good ones added so that a first failure does not decide all; success of its
+    weakest step; and what is known of the plan before it runs (a loop over a list not known yet, a wait for somebody or
+    something).
     """
     past = _past(tx, found["workflow"], found["steps"], "")
     runs = _runs(tx, found["workflow"])
@@ -84,8 +90,9 @@ def confidence(tx: Connection, found: Record, match: Record) -> tuple[float, lis
     factors = [_factor("match", float(match.get("certainty_ratio", 1.0)), "how sure the trigger is of the event")]
     ratio = (known + _NEW_STEPS * (len(past) - known)) / len(past)
     factors.append(_factor("known steps", ratio, f"{known} of {len(past)} steps have run before"))
-    why = f"{runs.succeeded} of {runs.count} past runs succeeded" if runs.count else "the workflow has not run before"
-    factors.append(_factor("past runs", (runs.succeeded + _NEW_RUNS) / (runs.count + _NEW_RUNS), why))
+    if runs.count:
+        why = f"{runs.succeeded} of {runs.count} past runs succeeded"
+        factors.append(_factor("past runs", (runs.succeeded + _NEW_RUNS) / (runs.count + _NEW_RUNS), why))
     tried = {name: each for name, each in past.items() if each.count}
     if tried:
         name = min(tried, key=lambda each: (_success(tried[each]), each))

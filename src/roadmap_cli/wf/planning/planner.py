@@ -28,8 +28,12 @@ def plan(
     at: datetime,
     known: Mapping[str, Template] | None = None,
     settings: Mapping[str, Any] | None = None,
+    holds_programs: bool = False,
 ) -> Record:
     """The wf.plan for a match. `known` are the templates that it may put in, `settings` the user's.
+
+    With `holds_programs`, as where rights are given, a scope that leaves open what programs may see names the programs
+    of the steps: then they see the folder of the run and nothing else.
 
     Raises DataError for a missing or refused input, a template changed meanwhile, a resource outside the scope, or a
     sub-workflow that is not there or goes too deep.
@@ -46,6 +50,8 @@ def plan(
     steps = plansteps.Planner(known or {}, event, settings, sensitive).steps(template, values)
     everything = list(plansteps.walk(steps))
     scope = plansteps.scope(template, values, everything)
+    if holds_programs:
+        scope = plansteps.holding(scope, everything, str(directory))
     found: Record = {
         "kind": "wf.plan",
         "id": "",

@@ -15,7 +15,7 @@ from roadmap_cli.core.errors import ConfigError, DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.wf.language import clauses, conditions, lint, patterns, placeholders, services
 from roadmap_cli.wf.language.lint import together
-from roadmap_cli.wf.language.scope import covers
+from roadmap_cli.wf.language.scope import confines, covers, program
 from roadmap_cli.wf.language.templates import (
     MOST_ITEMS,
     RISKS,
@@ -106,6 +106,14 @@ def scope(template: Template, values: Record, everything: Sequence[tuple[str, Re
                 what = f"step {name!r} would touch {each!r}, outside the template's scope"
                 raise DataError(what, where=template.document.where(("scope",)), code="out_of_scope")
     return allowed
+
+
+def holding(found: list[str], everything: Sequence[tuple[str, Record]], directory: str) -> list[str]:
+    """A scope under which programs see their folder and no more: it names those of the steps, if it named none yet."""
+    if confines(found):
+        return found
+    deeds = [each for _, step in everything for each in (step, step.get("compensate")) if each]
+    return sorted({*found, *(name for each in deeds if (name := program(each, directory)))})
 
 
 def within(resource: str, allowed: Sequence[str]) -> bool:

@@ -35,14 +35,14 @@ class Planner:
         self._requested_by = people.user(name)
         self._directory = directory.resolve()
 
-    def plan(self, state: State, match: Record, *, command: str, at: datetime) -> Record:
-        """The wf.plan of a match, stored. Raises DataError where there is none to be made."""
+    def plan(self, state: State, match: Record, *, holds_programs: bool, command: str, at: datetime) -> Record:
+        """The wf.plan of a match, stored; see `planner.plan`. Raises DataError where there is none to be made."""
         with state.read() as tx:
             kept, event = planner.stored(tx, match)
         template = loading.named(self._known, kept["workflow"])
         found = planner.plan(
             template, kept, event, requested_by=self._requested_by, directory=self._directory, at=at,
-            known=self._known, settings=self._settings,
+            known=self._known, settings=self._settings, holds_programs=holds_programs,
         )  # fmt: skip
         with state.write() as tx:
             found["estimate"] = estimates.estimate(tx, found)

@@ -24,11 +24,15 @@ _SAID = {"Plan": "plan", "Task": "question", "Right": "the right"}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether something is allowed, why in words, and the ids of the policies that decided."""
+    """Whether something is allowed, why in words, and the ids of the policies that decided.
+
+    `lacks_right` if it is not, because the person asked about was given no right to it: a grant would mend that.
+    """
 
     is_allowed: bool
     why: str
     policy_ids: tuple[str, ...] = ()
+    lacks_right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def ask(
             target = about["target"] if sort == "Resource" else f"{_SAID[sort]} {name!r}"
             if not answer.policy_ids and sort == "Plan":
                 target += f", which touches {about['target']}"
-            return Verdict(False, _refusal(side, action, target, answer, policies), answer.policy_ids)
+            lacks_right = side.sort == "User" and not answer.policy_ids
+            return Verdict(False, _refusal(side, action, target, answer, policies), answer.policy_ids, lacks_right)
         decided.update(dict.fromkeys(answer.policy_ids))
     words = " and ".join(dict.fromkeys(side.words for side, *_ in questions))
     acts = ", ".join(dict.fromkeys(action for _, action, *_ in questions))

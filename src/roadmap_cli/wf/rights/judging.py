@@ -84,6 +84,17 @@ def may_judge(
     return asking.ask(stored.text(tx), questions, (side,), _plan(plan), "Plan")
 
 
+def may_judge_target(tx: Connection, name: str, verdict: str, target: str, at: datetime) -> Verdict:
+    """Whether a person may ``approve`` or ``deny`` a plan of low risk of somebody else that touches a resource."""
+    plan: Record = {"id": "any", "workflow": "", "risk": "low", "steps": []}
+    side = asking.user(tx, name, at)
+    about = {
+        "target": target, "workflow": "", "claimed": grants.is_claimed(tx), "own": False, "proven": True,
+        "same_hash": True, "denied": False, "assigned": True,
+    }  # fmt: skip
+    return asking.ask(stored.text(tx), [(side, verdict, plan["id"], about)], (side,), _plan(plan), "Plan")
+
+
 def may_answer(
     tx: Connection, task: Record, name: str, *, assignee: str | None, is_proven: bool, same_hash: bool, at: datetime
 ) -> Verdict:

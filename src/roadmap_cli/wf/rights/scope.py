@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
@@ -64,11 +63,8 @@ def includes(outer: Sequence[str], inner: Sequence[str]) -> bool:
 def of_step(step: Record, directory: str = "/") -> tuple[str, ...]:
     """What a planned step touches, spelled. Raises DataError for an action nobody knows the resources of."""
     action = step["action"]
-    if action == "command":
-        program = str(step["command"][0]) if step.get("command") else ""
-        return (_known("run:" + (str(Path(directory, program)) if "/" in program else program)),)
-    if action == "shell":
-        return ("run:sh",)
+    if (program := reach.program(step, directory)) is not None:
+        return (_known(program),)
     if action in WAITS:  # the runner's own: they touch nothing outside it
         return ()
     if action in SERVICES:
@@ -118,11 +114,6 @@ def is_allowed_by(scope: Sequence[str] | None, resource: str) -> bool:
     if resource.startswith(("run:", "agent:")) and not any(each.startswith(("run:", "agent:")) for each in scope):
         return True
     return any(reach.covers(pattern, resource) for pattern in scope)
-
-
-def confines(scope: Sequence[str] | None) -> bool:
-    """Whether a plan's scope says which files or programs may be used: then its programs see nothing else."""
-    return scope is not None and any(each.startswith(("file:", "run:")) for each in scope)
 
 
 def _path(name: str, text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from roadmap_cli.confine import program
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.wf.rights import scope as scopes
+from roadmap_cli.wf.language import scope as scopes
 
 MOST_PATHS = 1000
 _WRITING = frozenset({"write", "change", "delete", "access", "money"})

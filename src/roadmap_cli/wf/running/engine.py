@@ -91,6 +91,10 @@ class Engine:
         """How many runs are held."""
         return len(self._active)
 
+    def under_way(self) -> list[tuple[str, list[str]]]:
+        """The runs that are held, each with the names of the steps at work."""
+        return [(each.run_id, sorted(each.doing)) for each in self._active.values()]
+
     @property
     def room(self) -> int:
         """How many more runs may be claimed: where others can take them, no more than this process can work on."""

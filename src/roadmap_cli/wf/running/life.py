@@ -26,6 +26,11 @@ MOST_CUTS = 20
 ANSWER_S = 7 * 86400.0
 #: Done by a thread; all others the runner does itself.
 WAITING = frozenset({"wait", "event", "human"})
+#: What the sorts of failure are called to a person.
+_FAILED: Mapping[str, str] = {
+    "transient": "failed in every attempt", "permanent": "failed for good",
+    "unknown": "failed, and how far it came is not known",
+}  # fmt: skip
 
 
 def begin(scene: Scene, run: Active, place: Place) -> bool:
@@ -402,15 +407,15 @@ def _given_up(scene: Scene, run: Active, place: Place, unit: Unit, outcome: Reco
     subject: Record = {"run_id": run.run_id, "unit": unit.name, "attempt": unit.attempt}
     asked = scene.tx.ask(
         run_id=run.run_id, step=unit.name, sort="escalation",
-        question=f"{what} of {run.plan['workflow']!r} failed ({outcome['failure']}): {outcome['reason'][:300]}",
+        question=f"{what} of {run.plan['workflow']!r} {_FAILED[outcome['failure']]}: {outcome['reason'][:300]}",
         subject_hash=hashlib.sha256(canonical(subject)).hexdigest(),
         requested_by=run.plan["requested_by"].removeprefix("user:"), at=scene.at, choices=choices,
         expires_at=scene.at + timedelta(seconds=ANSWER_S),
     )  # fmt: skip
     scene.tx.decide(
         kind="wf.escalated", what=f"asked a person about {what}",
-        why=f"it failed ({outcome['failure']}), and the plan leaves that to a person or nobody knows what "
-        "was done", evidence=[evidence, asked["id"]], command=scene.command, at=scene.at,
+        why=f"it {_FAILED[outcome['failure']]}, and the plan leaves that to a person or nobody knows what was done",
+        evidence=[evidence, asked["id"]], command=scene.command, at=scene.at,
         authorised_by="policy:on-failure", run_id=run.run_id,
     )  # fmt: skip
     scene.told.append(asked)

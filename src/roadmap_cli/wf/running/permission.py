@@ -16,6 +16,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.wf import people
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.audit import log
+from roadmap_cli.wf.language.scope import confines
 from roadmap_cli.wf.language.templates import EFFECT_RISK
 from roadmap_cli.wf.rights import Verdict, asking, grants, scope, stored
 
@@ -58,13 +59,17 @@ def ground(tx: Connection, plan: Record, at: datetime) -> Ground:
 
 def weighed_step(
     tx: Connection, plan: Record, step: Record, at: datetime,
-    read: Callable[[Connection, Record, datetime], Ground] = ground,
+    read: Callable[[Connection, Record, datetime], Ground] = ground, *, is_filled: bool = True,
 ) -> Verdict:  # fmt: skip
-    """What `may_perform` answers, without a trace; `read` gives what `ground` does."""
+    """What `may_perform` answers, without a trace; `read` gives what `ground` does.
+
+    Of a step whose values are not put in yet (`is_filled`), only what it is known to touch is weighed.
+    """
     try:
-        resources = scope.of_step(step, plan["directory"]) or ("plan:" + plan["workflow"],)
+        touched = scope.of_step(step, plan["directory"])
     except DataError as error:
         return Verdict(False, error.message)
+    resources = [each for each in touched if is_filled or not each.endswith(":*")] or ["plan:" + plan["workflow"]]
     effects = sorted(set(step["effects"])) or ["compute"]
     if unknown := [each for each in effects if each != "compute" and each not in EFFECT_RISK]:
         return Verdict(False, f"nobody knows what the effect {unknown[0]!r} is")
@@ -74,7 +79,7 @@ def weighed_step(
         return Verdict(False, f"{found.denied_by} denied the plan")
     about = {
         "workflow": plan["workflow"], "risk": plan["risk"], "claimed": found.is_claimed,
-        "scoped": scope.confines(patterns), "approved": found.is_approved,
+        "scoped": confines(patterns), "approved": found.is_approved,
     }  # fmt: skip
     agent = asking.agent(step["role"])
     questions = []

@@ -18,7 +18,8 @@ from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.measures import costs
-from roadmap_cli.wf.planning import keeping
+from roadmap_cli.wf.planning import keeping, plansteps
+from roadmap_cli.wf.rights import grants
 from roadmap_cli.wf.running import graph, journal, life, local, plans, values
 from roadmap_cli.wf.running.engine import Claim
 from roadmap_cli.wf.running.graph import UNDO, Active, Unit
@@ -49,6 +50,12 @@ def standing(tx: Connection, plan_id: str, at: datetime) -> tuple[str, Record]:
 def has_begun(tx: Connection, plan_id: str) -> bool:
     """Whether a plan has a run, ended or not."""
     return tx.execute("SELECT 1 FROM wf_run WHERE plan_id = ?", (plan_id,)).fetchone() is not None
+
+
+def ended(tx: Connection, plan_id: str) -> str | None:
+    """How the run of a plan ended (succeeded, failed, cancelled); None if it has not, or never began."""
+    row = tx.execute("SELECT status FROM wf_run WHERE plan_id = ? AND finished_at IS NOT NULL", (plan_id,)).fetchone()
+    return str(row[0]) if row else None
 
 
 def priority(plan: Record) -> int:
@@ -263,6 +270,9 @@ def fork(state: State, run_id: str, step: str, *, by: str, command: str, at: dat
             if unit.status in ("succeeded", "skipped") and not unit.name.startswith(UNDO)
             and graph.locate(run, unit.name.partition("/")[0]).step["name"] not in after
         }  # fmt: skip
+        if grants.is_claimed(tx):
+            steps = list(plansteps.walk(plan["steps"]))
+            plan = {**plan, "scope": plansteps.holding(plan.get("scope") or [], steps, plan["directory"])}
         found: Record = {
             **plan, "at": clock.stamp(at), "requested_by": f"user:{by}" if ":" in plan["requested_by"] else by,
             "fork": {"run_id": run_id, "from_step": step, "reused": reused},
