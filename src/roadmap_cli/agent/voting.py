@@ -1,16 +1,16 @@
 """Which of several changes that pass all tests to give: those that behave alike stand for one another.
 
-Some changes pass only because the tests are few. What they do on inputs like the tests' own groups them (Chen et al.,
-"CodeT", ICLR 2023, and the semantic voting before it), and each group's word counts as much as its candidates' scores:
-several ways to rewrite one place, and one text put in at several places, speak once, and a statement that is added
-counts less than a word changed in one that is there. Chosen is the group whose behaviour the others share most, input by input (minimum Bayes risk, Kumar
-and Byrne 2004), less what it hangs on where another does not; within the group the best score, then the least edit.
+Some changes pass only because the tests are few. What they do on inputs like the tests' own groups them; the group with
+the greatest sum of scores wins (semantic voting; Chen et al., "CodeT", ICLR 2023), less where it hangs
+and another does not, and within the group the best score, then the least edit. Several ways to rewrite one place, and
+one text put in at several places, speak once; a statement that is added counts less than a word changed in one that is
+there. To share most inputs with the others is no merit: what passes by chance is often near the faulty code.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from roadmap_cli.agent import source
 from roadmap_cli.agent.bench import Bench
@@ -40,13 +40,13 @@ def chosen(ranked: Sequence[Candidate], rows: Sequence[Row]) -> int:
     known = [at for at in range(len(rows[0])) if all(row[at] != "(slow)" for row in rows)]
     groups = [tuple(row[at] for at in known) if known else row for row in rows]
     weights = {group: _weight([c for c, own in zip(ranked, groups, strict=True) if own == group]) for group in groups}
-    top = max(weights, key=lambda group: _shared(group, weights))
+    top = max(weights, key=lambda group: weights[group] * _lives(group, weights))
     return groups.index(top)
 
 
 def rank(candidate: Candidate) -> tuple[float, int]:
-    """The order of candidates before anything is known of what they do: by voice, then the least edit."""
-    return -_voice(candidate), sum(end - start + len(text) for start, end, text in candidate.edits)
+    """The order of candidates before anything is known of what they do: by voice, then the least longer or shorter."""
+    return -_voice(candidate), sum(abs(len(text) - (end - start)) for start, end, text in candidate.edits)
 
 
 def _weight(alike: Sequence[Candidate]) -> float:
@@ -68,15 +68,10 @@ def _are_one_idea(one: Candidate, two: Candidate) -> bool:
     return any(a[0] == b[0] or (a[0] < b[1] and b[0] < a[1]) for a in one.edits for b in two.edits)
 
 
-def _shared(group: Row, weights: Mapping[Row, float]) -> float:
-    """The weight of those that do the same, each by its share of inputs; less if it hangs where another does not."""
-    size = max(1, len(group))
-    support = sum(
-        weight * sum(one == two for one, two in zip(group, other, strict=True)) / size
-        for other, weight in weights.items()
-    )
-    hung = {other: sum(outcome in _HANGS for outcome in other) / size for other in weights}
-    return support * (1.0 - hung[group] + min(hung.values()))
+def _lives(group: Row, groups: Collection[Row]) -> float:
+    """The share of inputs on which a behaviour does not hang, beyond those on which every one does."""
+    hung = {other: sum(outcome in _HANGS for outcome in other) / max(1, len(other)) for other in groups}
+    return 1.0 - hung[group] + min(hung.values())
 
 
 def _rows(bench: Bench, project: Project, ranked: Sequence[Verdict], case: Case) -> list[Row] | None:

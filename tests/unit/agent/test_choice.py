@@ -17,6 +17,7 @@ from roadmap_cli.core import schemas
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_ground import of_kind, open_state, project, repair
+from test_loop_durable import until
 
 SLOTS = (
     "def slots(start, end, length):\n    found = []\n    at = start\n    while at + length < end:\n"
@@ -53,7 +54,7 @@ HUNG = "(TimeLimit)"
 
 def test_a_changed_word_comes_before_an_added_statement_and_the_least_edit_before_a_longer_one() -> None:
     step = candidate("insert_step", 3.0, (60, 60, "end += 1\n    "))
-    longer = candidate("compare", 3.0, (30, 41, "at + length <= end"))
+    longer = candidate("compare", 3.0, (40, 41, "<= 0 + "))
     assert sorted([step, longer, COMPARE], key=voting.rank) == [COMPARE, longer, step]
 
 
@@ -68,10 +69,10 @@ def test_a_changed_word_comes_before_an_added_statement_and_the_least_edit_befor
         # two ideas of their own that behave alike outvote a third
         ([candidate("a", 1.0, (1, 2, "x")), candidate("b", 0.9, (5, 6, "y")), candidate("c", 0.9, (8, 9, "z"))],
          ["ab", "cd", "cd"], 1),
-        # one that differs from all others loses against one that shares more, input by input
-        ([candidate("a", 1.0, (1, 2, "x")), candidate("b", 0.9, (5, 6, "y")), candidate("c", 0.9, (8, 9, "z"))],
-         ["wxyz", "abcd", "abce"], 1),
-        # and one that hangs where another does not
+        # what is near the others, input by input, is not what they do
+        ([candidate("and_or", 1.77, (93, 95, "and")), candidate("a", 1.06, (1, 2, "x")), candidate("b", 0.92, (5, 6, "y"))],
+         ["wxyz", "abcd", "abce"], 0),
+        # one that hangs where another does not loses
         ([candidate("a", 1.0, (1, 2, "x")), candidate("b", 0.7, (1, 2, "y"))], [("a", HUNG, HUNG), ("a", "b", "c")], 1),
         # but a hang that they all share is no reason
         ([candidate("a", 1.0, (1, 2, "x")), candidate("b", 0.7, (1, 2, "y"))], [("a", HUNG), ("b", HUNG)], 0),
@@ -188,6 +189,23 @@ def test_two_faults_in_two_files_are_mended_each_by_its_own_tests(tmp_path: Path
     assert fix["held_out_failed_count"] == 2, "one of each group had no say in the choice"
     assert records[-1]["candidate_count"] < 3000
     assert not of_kind(records, "agent.partial")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [("begin", "execute:5"), ("end", "execute:7"), ("end", "confirm")])
+def test_stopped_between_two_groups_it_goes_on_and_ends_the_same(
+    tmp_path: Path, bubblewrap: None, monkeypatch: pytest.MonkeyPatch, stop: tuple[str, str]
+) -> None:
+    folder = project(tmp_path / "p", a__py=LESS, b__py=TWICE, test_a__py=TEST_LESS, test_b__py=TEST_TWICE)
+    with open_state(tmp_path) as state:
+        first = until(state, folder, stop, monkeypatch, apply=True)
+        status, records = repair(state, None, None, resume=first[0]["run_id"])
+    assert (status, records[-1]["applied"]) == ("fixed", True)
+    assert ((folder / "a.py").read_text(), (folder / "b.py").read_text()) == (
+        LESS.replace("-", "+"), TWICE.replace("3", "2"))  # fmt: skip
+    ids = [record["id"] for record in first + records]
+    assert len(ids) == len(set(ids))
+    assert [record["key"] for record in of_kind(records, "agent.step")].count("reflect") == 1
 
 
 @pytest.mark.slow

@@ -399,6 +399,17 @@ def test_a_pattern_goes_with_the_last_fix_that_it_rests_on(tx):
     assert not forget(two)
 
 
+def test_a_function_goes_with_the_last_fix_that_it_was_found_in(tx):
+    one = learn(tx)
+    two = learn(tx, was="def total(prices):\n    return 0\n")
+    for name, left in ((two, [(1, one)]), (one, [])):
+        [skill] = lessons.every(tx, sort="skill")
+        assert skill.confirmed == len(left) + 1
+        [lesson] = [each for each in lessons.every(tx, sort="fix") if each.body["fix"] == name]
+        lessons.forget(tx, lesson)
+        assert [(each.confirmed, each.body["fix"]) for each in lessons.every(tx, sort="skill")] == left
+
+
 def test_the_tests_that_spoke_for_a_fix_are_kept_here_and_not_sent(tx):
     name = learn(tx)
     assert memory.tests_of(tx, name) is None

@@ -126,7 +126,7 @@ class Search:
         firsts = [parting.elected_first(session, part)[0].verdict.candidate for part in mended]
         near = parting.joined(session.project, firsts) if firsts and not attempt.plausible else None
         if near is not None:
-            attempt.note_near(near, len(attempt.case.failing) - sum(len(part.case.failing) for part in mended))
+            attempt.note_near(near, 0)  # of what mends whole groups there is nothing nearer
 
     def _lessons(self) -> list[str]:
         """What is remembered of failures like this one; a model is told of it."""

@@ -288,8 +288,8 @@ def _what(error: str, message: str) -> str:
 
 def forget(tx: Connection, lesson: Lesson) -> None:
     """Delete a lesson for good: words, vector, signatures, its run's iterations and hypotheses; with a fix also the
-    functions found in it, the patterns that rest on it alone (others are lowered, and lose it as their example), the
-    records and decisions about it, and the journals of its runs.
+    functions and patterns that rest on it alone (others are lowered), the records and decisions about it, and the
+    journals of its runs.
 
     Copies of the state made before, and other machines it was exported to, are beyond its reach.
     """
@@ -307,8 +307,7 @@ def forget(tx: Connection, lesson: Lesson) -> None:
 
 
 def _forget_fix(tx: Connection, fix_id: str) -> None:
-    tx.execute("DELETE FROM agent_lesson WHERE sort = 'skill' AND body ->> 'fix' = ?", (fix_id,))
-    _forget_patterns(tx, fix_id)
+    _forget_taught(tx, fix_id)
     tx.execute("DELETE FROM agent_fix_signature WHERE fix_id = ?", (fix_id,))
     tx.execute("DELETE FROM agent_fix WHERE id = ?", (fix_id,))
     rows = tx.execute(
@@ -325,29 +324,33 @@ def _forget_fix(tx: Connection, fix_id: str) -> None:
     _forget_journal(tx, {run_id for _, run_id in rows if run_id})
 
 
-def _forget_patterns(tx: Connection, fix_id: str) -> None:
-    """Lower the patterns that a fix has confirmed by what it said for them; those that nothing else speaks for go."""
+def _forget_taught(tx: Connection, fix_id: str) -> None:
+    """Lower the patterns and functions that a fix has confirmed by what it said for them; what rests on it alone goes.
+
+    `fixes` of their bodies counts for each fix how often it was confirmed.
+    """
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM agent_lesson WHERE sort = 'pattern' AND (body ->> 'fix' = ?1"
+        f"SELECT {_COLUMNS} FROM agent_lesson WHERE sort IN ('pattern', 'skill') AND (body ->> 'fix' = ?1"
         " OR EXISTS (SELECT 1 FROM json_each(body, '$.fixes') WHERE key = ?1))",
         (fix_id,),
     ).fetchall()
-    for pattern in map(_lesson, rows):
-        fixes = dict(pattern.body.get("fixes", {}))
-        left = max(0, pattern.confirmed - fixes.pop(fix_id, 1))
-        if pattern.origin == HERE and not (fixes if "fixes" in pattern.body else left):
-            tx.execute("DELETE FROM agent_lesson WHERE number = ?", (pattern.number,))
+    for taught in map(_lesson, rows):
+        fixes = dict(taught.body.get("fixes", {}))
+        left = max(0, taught.confirmed - fixes.pop(fix_id, 1))
+        lasts = bool(fixes) if taught.sort == "skill" or "fixes" in taught.body else left > 0
+        if not lasts and (taught.sort == "skill" or taught.origin == HERE):
+            tx.execute("DELETE FROM agent_lesson WHERE number = ?", (taught.number,))
             continue
-        body = {name: value for name, value in pattern.body.items() if name not in ("fix", "fixes")}
-        body |= {"fixes": fixes} if fixes else {}
-        text = pattern.text
-        if pattern.body.get("fix") == fix_id:
-            text = pattern.title
-        elif "fix" in pattern.body:
-            body["fix"] = pattern.body["fix"]
+        body = {**taught.body, "fixes": fixes}
+        text = taught.text
+        if body.get("fix") == fix_id and taught.sort == "pattern":
+            text = taught.title  # its example was this fix
+            del body["fix"]
+        elif body.get("fix") == fix_id:
+            body["fix"] = next(iter(fixes))
         tx.execute(
             "UPDATE agent_lesson SET confirmed = ?, text = ?, body = ? WHERE number = ?",
-            (left, text, json.dumps(body), pattern.number),
+            (left, text, json.dumps(body), taught.number),
         )
 
 

@@ -51,8 +51,11 @@ def store(
         for name, node, source, imports in _changed(was.get(file, ""), changed[file])[:_PER_FIX]:
             given = arguments(node)
             said = (ast.get_docstring(node) or "").strip().partition("\n")[0]
+            known = lessons.get(tx, skill_id(source))
+            times = known.body.get("fixes", {}).get(fix_id, 0) if known else 0
             body: dict[str, Any] = {
                 "name": name, "arguments": given, "source": source, "imports": imports, "file": file, "fix": fix_id,
+                "fixes": {fix_id: times + 1},
             }  # fmt: skip
             heading = f"{name}({', '.join(given)})"
             lesson = Lesson(

@@ -171,7 +171,7 @@ def main(
     Its verdict is 'plausible' if passing tests are all that is known of it, and 'confirmed' if tests that were held
     out, and calls with other inputs than the tests', speak for it as well; the figures are in the record.
     Of several edits that pass all tests one is chosen that changes what is there rather than adds to it, and that does
-    what the others do on generated inputs; those that behave differently are in the record (rivals), and shown.
+    what most of the others do on generated inputs; those that behave differently are in the record (rivals), and shown.
     A repair from memory keeps the verdict it was stored with, unless failing tests pass that it was not found with.
 
     Failing tests that reach different functions are also searched group by group; what mends each is put together.

@@ -160,9 +160,9 @@ def show(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
 def forget(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
     """Delete lessons for good.
 
-    With a lesson go its words, vector and signatures, the repair for replay, the functions learned with it, the
-    hypotheses of its run, the stored records and decisions that hold its diff, and the journals of the runs.
-    A pattern goes with the last fix that it was learned from; one that rests on others, too, is lowered.
+    With a lesson go its words, vector and signatures, the repair for replay, the hypotheses of its run, the stored
+    records and decisions that hold its diff, and the journals of the runs.
+    A function or pattern goes with the last fix that it was learned from; one that rests on others, too, is lowered.
     Backups of the state and what was exported are beyond its reach.
     ID may be cut short as long as only one lesson begins with it.
     """
