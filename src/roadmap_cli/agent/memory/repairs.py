@@ -77,7 +77,7 @@ def store_fix(
     for signature in found:
         for level, name in (("exact", signature.exact), ("loose", signature.loose)):
             tx.execute("INSERT OR IGNORE INTO agent_fix_signature VALUES (?, ?, ?)", (name, level, fix_id))
-    lesson = _lesson(fix_id, run_id, template, parts, found, at, construct, cause, sorted(found_with)[:_TESTS])
+    lesson = _lesson(fix_id, run_id, template, parts, found, at, construct, cause, sorted(found_with))
     number, _ = lessons.put(tx, lesson, lessons.names_of(found))
     lessons.supersede(tx, number)
     _note_pattern(tx, fix_id, run_id, template, construct, parts, found, at)
@@ -107,8 +107,8 @@ def _lesson(
     body: dict[str, Any] = {"fix": fix_id, "blocks": [asdict(block) for block in blocks]}
     if cause:
         body["cause"] = cause
-    if found_with:
-        body["found_with"] = found_with
+    if found_with:  # of more it is not known, rather than known in part: one left out would count as a new one
+        body["found_with"] = found_with if len(found_with) <= _TESTS else None
     return Lesson(
         id=lesson_id(blocks), sort="fix", title=f"{title} [{files}]"[:200], text="\n".join(lines), error=error,
         construct=construct, template=template, origin=HERE, confirmed=1, refuted=0, superseded_by=None,
