@@ -29,7 +29,11 @@ ENOUGH = 20
 
 @dataclass(slots=True)
 class Evidence:
-    """What is known of a repair. `count` is of checks made from inputs; see the schema of agent.fix for the rest."""
+    """What is known of a repair. `checks` were made from inputs; see the schema of agent.fix for the rest.
+
+    `earlier` is the verdict with which a repeated repair was stored; its rivals and checks are those of then, and
+    held out are the tests that it was not found with.
+    """
 
     held_out: int = 0
     held_out_failing: int = 0
@@ -48,28 +52,59 @@ class Evidence:
     def verdict(self) -> tuple[str, str]:
         """``confirmed`` or ``plausible``, and why in words."""
         if self.excluded:
-            return "plausible", f"{self.excluded} tests were left out of account"
+            return "plausible", f"{_tests(self.excluded)} {_were(self.excluded)} left out of account"
         if self.changed_on_recorded:
-            return "plausible", f"it changes what {self.changed_on_recorded} inputs of passing tests give"
+            inputs = f"{self.changed_on_recorded} input{'s' * (self.changed_on_recorded != 1)}"
+            return "plausible", f"it changes what {inputs} of passing tests give{'s' * (self.changed_on_recorded == 1)}"
+        if self.earlier:
+            return self._repeated()
+        one = self.rivals == 1
+        others = f"{self.rivals} other edit{'s' * (not one)}"
         if self.disagreements:
             return "plausible", (
-                f"{self.rivals} other edits pass as well and differ from it on {self.disagreements}"
+                f"{others} {'passes' if one else 'pass'} as well and differ{'s' * one} from it on {self.disagreements}"
                 f" of {self.checks} generated inputs"
             )
         if self.held_out_failing:
-            return "confirmed", f"{self.held_out_failing} failing tests that were held out pass, too"
+            count = self.held_out_failing
+            return "confirmed", f"{_tests(count, 'failing ')} that {_were(count)} held out {_pass(count)}, too"
+        if self.rivals and not self.checks:
+            return "plausible", f"{others} {'passes' if one else 'pass'} as well, and nothing tells them apart"
+        if self.checks >= ENOUGH and self.searched_on:
+            agreeing = f"{others} that pass{'es agrees' if one else ' agree'} with it"
+            said = agreeing if self.rivals else "no other edit passes"
+            return "confirmed", f"{said} on {self.checks} generated inputs, and no passing input changed its result"
+        if self.checks >= ENOUGH and self.held_out_reaching:
+            count = self.held_out_reaching
+            return "confirmed", f"{_tests(count, 'held-out ')} run{'s' * (count == 1)} it and {_pass(count)}"
+        return "plausible", self.why_no_checks or "nothing but the tests that chose it speaks for it"
+
+    def _repeated(self) -> tuple[str, str]:
+        """A repair from memory stands as it stood, unless failing tests pass now that it was not found with."""
+        count = self.held_out_failing
+        if count:
+            return "confirmed", f"{_tests(count, 'failing ')} that it was not found with {_pass(count)}, too"
         if self.earlier == "confirmed":
             return "confirmed", "the same repair was confirmed before"
-        if self.rivals and not self.checks:
-            return "plausible", f"{self.rivals} other edits pass as well, and nothing tells them apart"
-        if self.checks >= ENOUGH and self.searched_on:
-            others = f"{self.rivals} other edits that pass agree with it" if self.rivals else "no other edit passes"
-            return "confirmed", f"{others} on {self.checks} generated inputs, and no passing input changed its result"
-        if self.checks >= ENOUGH and self.held_out_reaching:
-            return "confirmed", f"{self.held_out_reaching} held-out tests run it and pass"
-        if self.earlier:
-            return "plausible", "repeated from memory; only the tests speak for it"
-        return "plausible", self.why_no_checks or "nothing but the tests that chose it speaks for it"
+        if self.rivals:
+            differed = f" and differed from it on {self.disagreements} of {self.checks} generated inputs"
+            return "plausible", (
+                f"repeated from memory; {self.rivals} other edit{'s' * (self.rivals != 1)} passed as well when it was"
+                f" found{differed * bool(self.disagreements)}"
+            )
+        return "plausible", "repeated from memory; only the tests speak for it"
+
+
+def _tests(count: int, what: str = "") -> str:
+    return f"{count} {what}test{'s' * (count != 1)}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _pass(count: int) -> str:
+    return "passes" if count == 1 else "pass"
 
 
 @dataclass(slots=True)
@@ -188,6 +223,23 @@ def weigh(evidence: Evidence, made: Checks, version: int, count: int) -> None:
     evidence.disagreements = sum(
         any(made.results[other][at] != own[at] for other in range(count)) for at in range(len(own))
     )
+
+
+def unlike(made: Checks, version: int, count: int) -> list[tuple[list[int], int | None]]:
+    """The other versions that behave differently from one, those that behave alike together.
+
+    Each group comes with the number of inputs on which it differs; None if nothing was compared.
+    """
+    if not made.original:
+        return [([other], None) for other in range(count) if other != version]
+    own = made.results[version]
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for other in range(count):
+        if made.results[other] != own:
+            groups.setdefault(tuple(made.results[other]), []).append(other)
+    return [
+        (group, sum(one != two for one, two in zip(own, results, strict=True))) for results, group in groups.items()
+    ]
 
 
 def _changed(made: Checks, version: int, *, passing: bool) -> int:

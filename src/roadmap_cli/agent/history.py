@@ -97,16 +97,20 @@ def line(record: Record) -> tuple[str, str]:
             return "run", f"{how}: {record['test']}{chosen}"
         case "agent.test_result":
             flaky = f", flaky: {', '.join(record['flaky'][:5])}" if record.get("flaky") else ""
-            error = f" – {record['error']}" if record.get("error") else ""
+            first = str(record.get("error", "")).partition("\n")[0]
+            error = f" – {first}" if first and not record.get("reasons") else ""
             counts = f"{record['passed_count']} passed, {record['failed_count']} failed"
             return f"tests {record['phase']}", f"{counts}{flaky}{error}"
         case "agent.suspicion":
             places = [f"{at['file']}:{at['line']} ({at['suspicion_ratio']:.2f})" for at in record["lines"][:3]]
             return "suspicion", ", ".join(places) or "nothing"
         case "agent.step":
-            more = f", {record['candidate_count']} candidates by {record['asked']}" if "asked" in record else ""
+            more = f", {_candidates(record)} by {record['asked']}" if "asked" in record else ""
+            more += f" for {record['test_count']} of the failing tests" if "test_count" in record else ""
             why = f" – {record['why']}" if record.get("why") else ""
             return record["step"], f"{record['outcome']}{more}{why}"
+        case "agent.partial":
+            return "partial", f"{', '.join(record['files'])} ({record['template']}): {partly(record)}"
         case "agent.fix":
             return (
                 "fix",
@@ -115,5 +119,44 @@ def line(record: Record) -> tuple[str, str]:
         case "agent.run_finished":
             reason = f" ({record['reason']})" if record.get("reason") else ""
             applied = ", written to the project" if record.get("applied") else ""
-            return "run", f"{record['status']}{reason} after {record['candidate_count']} candidates{applied}"
+            return "run", f"{record['status']}{reason} after {_candidates(record)}{applied}"
     return str(record["kind"]).partition(".")[2], ""
+
+
+def _candidates(record: Record) -> str:
+    count = record["candidate_count"]
+    return f"{count} candidate{'s' * (count != 1)}"
+
+
+def partly(record: Record) -> str:
+    """What an edit mends that does not mend all (agent.partial), in words."""
+    count = record["failed_count"]
+    return f"turns {record['mended_count']} of {count} failing test{'s' * (count != 1)} green and breaks none"
+
+
+def reasons(record: Record, most: int = 5) -> list[str]:
+    """The first failing tests of an agent.test_result, each on a line with why it fails."""
+    lines = [f"{each['test']}: {each['reason']}" for each in record.get("reasons", ())[:most]]
+    more = record["failed_count"] - len(lines)
+    return [*lines, f"and {more} more"] if lines and more > 0 else lines
+
+
+def more(record: Record) -> list[str]:
+    """What a timeline says below a record's line: failing tests, and the rest of what the first of them said."""
+    if record["kind"] != "agent.test_result":
+        return []
+    rest = [line for line in str(record.get("error", "")).split("\n")[1:] if line.strip()]
+    lines = reasons(record)
+    return [*lines[:1], *(f"  {line}" for line in rest), *lines[1:]]
+
+
+def rivals(fix: Record) -> list[tuple[str, str]]:
+    """The other edits that pass all tests and behave differently, as (what it is in words, its diff)."""
+    found = []
+    for rival in fix.get("rivals", ()):
+        like = rival["edit_count"] - 1
+        alike = f", like {like} more" if like else ""
+        differs = rival.get("differing_count")
+        on = f", differs on {differs} of {fix['check_count']} generated inputs" if differs else ""
+        found.append((f"passes as well ({rival['template']}){alike}{on}:", rival["diff"]))
+    return found

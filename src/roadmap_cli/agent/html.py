@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from roadmap_cli.agent.history import History, line
+from roadmap_cli.agent.history import History, line, more, rivals
 from roadmap_cli.core.records import Record
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'none'; base-uri 'none'; form-action 'none'"
@@ -44,7 +44,7 @@ ol.time li::before { content: ""; position: absolute; left: -5px; top: .85rem; w
   border-radius: 50%;
   background: var(--soft); }
 ol.time time { color: var(--soft); font-variant-numeric: tabular-nums; font-size: .85rem; }
-ol.time b { font-weight: 600; } ol.time span { overflow-wrap: anywhere; }
+ol.time b { font-weight: 600; } ol.time span { overflow-wrap: anywhere; white-space: pre-wrap; }
 pre.diff { background: var(--card); border: 1px solid var(--edge); border-radius: .5rem; padding: .6rem 0;
   overflow-x: auto;
   margin: 0; line-height: 1.45; tab-size: 4; }
@@ -87,13 +87,16 @@ def _parts(history: History) -> Iterator[str]:
         yield f"<h2>Repair</h2>\n<p>{escape(_sentence(fix))}</p>\n"
         yield from _diff(fix["diff"])
         yield from _evidence(fix)
+        for words, diff in rivals(fix):
+            yield f"<p>{escape(words)}</p>\n"
+            yield from _diff(diff)
     yield from _why(history.decisions)
     yield '<h2>Timeline</h2>\n<ol class="time">\n'
     for record in history.records:
         what, says = line(record)
         yield (
             f"<li><time>{escape(record['at'][11:23])}</time><b>{escape(what)}</b>"
-            f'<span class="{_tone(record)}">{escape(says)}</span></li>\n'
+            f'<span class="{_tone(record)}">{escape(chr(10).join([says, *more(record)]))}</span></li>\n'
         )
     yield "</ol>\n"
     yield f"<footer>Run <code>{escape(summary['id'])}</code>, begun {escape(summary['at'])}</footer>\n"

@@ -48,12 +48,13 @@ def tx(tmp_path):
         yield opened
 
 
-def learn(tx, *, was=WAS, now=NOW_IS, template="augmented", at=AT, file="shop.py", **more):
+def learn(tx, *, was=WAS, now=NOW_IS, template="augmented", at=AT, file="shop.py", found_with=(), standing="", **more):
     parts = blocks(file, was, now)
     name = repairs.pattern_id(parts)
     memory.learn(
         tx, fix_id=name, run_id="agent_r1", driver="template", template=template, blocks=parts, was={file: was},
         changed={file: now}, signatures=[a_signature(**more)], at=at, construct="Assign For.body", cause="nothing is added up",
+        found_with=found_with, standing=standing,
     )  # fmt: skip
     return name
 
@@ -235,7 +236,7 @@ def test_recall_prefers_the_same_failure_to_the_same_kind_and_to_mere_words(tx):
     assert fixed[:2] == [(same, "exact"), (alike, "loose")]
     assert fixed[2][1] == "words"
     assert [lesson.score for lesson in found] == sorted((lesson.score for lesson in found), reverse=True)
-    assert "same failure (1 of 1 failing tests)" in found[0].why
+    assert "same failure (1 of 1 failing test)" in found[0].why
     assert "helped once" in found[0].why
     assert told == ["looked up by signature and words only: there is no embedding model to look by meaning"]
     assert memory.recall(tx, [], "", at=AT) == []
@@ -378,6 +379,55 @@ def test_forgetting_leaves_nothing(tmp_path):
             assert len(memory.fixes(tx, [a_signature(kind="KeyError", message="'colour'")])) == 1
         with state.write() as tx:
             tx.execute("INSERT INTO agent_lesson_words (agent_lesson_words, rank) VALUES ('integrity-check', 1)")
+
+
+def test_a_pattern_goes_with_the_last_fix_that_it_rests_on(tx):
+    one = learn(tx)
+    learn(tx)
+    two = learn(tx, now=WAS.replace("result = price", "result = result + price"))
+
+    def forget(name):
+        [lesson] = [each for each in lessons.every(tx, sort="fix") if each.body["fix"] == name]
+        lessons.forget(tx, lesson)
+        return lessons.every(tx, sort="pattern")
+
+    [pattern] = lessons.every(tx, sort="pattern")
+    assert (pattern.confirmed, pattern.body["fixes"]) == (3, {one: 2, two: 1})
+    [pattern] = forget(one)
+    assert (pattern.confirmed, pattern.body["fixes"]) == (1, {two: 1})
+    assert "result = result + price" in pattern.text, "the example that is left stays"
+    assert not forget(two)
+
+
+def test_a_function_goes_with_the_last_fix_that_it_was_found_in(tx):
+    one = learn(tx)
+    two = learn(tx, was="def total(prices):\n    return 0\n")
+    for name, left in ((two, [(1, one)]), (one, [])):
+        [skill] = lessons.every(tx, sort="skill")
+        assert skill.confirmed == len(left) + 1
+        [lesson] = [each for each in lessons.every(tx, sort="fix") if each.body["fix"] == name]
+        lessons.forget(tx, lesson)
+        assert [(each.confirmed, each.body["fix"]) for each in lessons.every(tx, sort="skill")] == left
+
+
+def test_the_tests_that_spoke_for_a_fix_are_kept_here_and_not_sent(tx):
+    name = learn(tx)
+    assert memory.tests_of(tx, name) is None
+    learn(tx, found_with=["b", "a"])
+    learn(tx, found_with=["c"])
+    assert memory.tests_of(tx, name) == {"a", "b", "c"}
+    [fix] = lessons.every(tx, sort="fix")
+    assert "found_with" in fix.body
+    assert "found_with" not in sharing.exported(tx, fix, NOW)["body"]
+
+
+def test_a_skill_of_a_merely_plausible_fix_is_not_told_as_verified(tx):
+    learn(tx, standing="2 other edits pass as well")
+    [skill] = lessons.every(tx, sort="skill")
+    assert skill.text.startswith("Passes its tests, but only plausible (2 other edits pass as well), from shop.py:")
+    learn(tx)
+    [skill] = lessons.every(tx, sort="skill")
+    assert skill.text.startswith("Verified by tests, from shop.py:")
 
 
 # -- other machines ------------------------------------------------------------------------------------------------

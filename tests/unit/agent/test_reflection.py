@@ -378,3 +378,24 @@ def test_from_a_failure_to_a_lesson_that_names_its_cause(tmp_path: Path, ran: tu
         assert f"Cause: {cause}" in best.text
         assert "+     return (b - a)" in best.text
         assert outcome.of_run(tx, "agent_r1")[0]["status"] == "confirmed"
+
+
+def test_values_belong_to_the_place_that_their_own_test_runs() -> None:
+    """Two faults: what one test saw is not said of the function that only the other one runs."""
+    files = {"shop.py": b"def slots(n):\n    return n\n\n\ndef price(n):\n    return n\n"}
+    said = {"type": "AssertionError", "frames": []}
+    errors = {
+        "t.py::test_price": {
+            **said,
+            "message": "assert 2.0 == 8.0",
+            "compared": {"op": "==", "left": "2.0", "right": "8.0"},
+        },
+        "t.py::test_slots": {**said, "message": "assert 3 == 4", "compared": {"op": "==", "left": "3", "right": "4"}},
+    }
+    suspicion = {"shop.py": {2: 0.7, 6: 0.7}}
+    reached = {"t.py::test_price": {"shop.py": [6]}, "t.py::test_slots": {"shop.py": [2]}}
+    found = reflection.reflect(files, errors, suspicion, reached=reached)
+    told = [hypothesis for hypothesis in found if "where" in hypothesis.statement]
+    assert {(h.function, h.evidence) for h in told} >= {
+        ("price", ("t.py::test_price",)), ("slots", ("t.py::test_slots",))}  # fmt: skip
+    assert not any("8.0" in h.statement for h in told if h.function == "slots")

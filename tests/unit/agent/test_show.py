@@ -31,12 +31,14 @@ def made_up(text: str) -> History:
     fix = {
         "kind": "agent.fix", "id": "agent_f", "driver": "llm", "template": text, "file": text, "line": 1, "files": [text],
         "diff": f"diff --git a/{text} b/{text}\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-{text}\n+{text}\n", "verdict": "plausible",
-        "verdict_reason": text, "rival_count": 2, "excluded": [text], **run,
+        "verdict_reason": text, "rival_count": 2, "excluded": [text], "check_count": 9,
+        "rivals": [{"template": text, "diff": f"-{text}\n", "edit_count": 2, "differing_count": 3}], **run,
     }  # fmt: skip
     records = [
         {"kind": "agent.run_started", "id": "agent_s", "test": text, "test_chosen_by": text, "resumed": False, **run},
         {"kind": "agent.test_result", "id": "agent_t", "phase": "before", "finished": True, "passed_count": 1,
-         "failed_count": 1, "failed": [text], "flaky": [text], "error": text, "output": text, **run},
+         "failed_count": 1, "failed": [text], "flaky": [text], "error": text, "output": text,
+         "reasons": [{"test": text, "reason": text}], **run},
         {"kind": "agent.suspicion", "id": "agent_l", "method": "ochiai",
          "lines": [{"file": text, "line": 1, "suspicion_ratio": 1.0}], **run},
         {"kind": "agent.step", "id": "agent_e", "step": "execute", "key": "execute:1", "outcome": text, "asked": text,
@@ -153,3 +155,23 @@ def test_a_real_run_is_shown_from_the_state_alone(tmp_path: Path) -> None:
     text = page(found)
     assert "min(xs)" in text
     assert records[0]["run_id"] in text
+
+
+def test_failing_tests_are_named_each_on_a_line_with_the_rest_of_the_first_error() -> None:
+    record = {
+        "kind": "agent.test_result", "phase": "before", "passed_count": 3, "failed_count": 7,
+        "error": "AssertionError: assert [1] == [1, 2]\n\n  Right contains one more item: 2",
+        "reasons": [{"test": f"t.py::test_{n}", "reason": f"AssertionError: {n}"} for n in range(6)],
+    }  # fmt: skip
+    assert line(record) == ("tests before", "3 passed, 7 failed")
+    assert histories.reasons(record)[::5] == ["t.py::test_0: AssertionError: 0", "and 2 more"]
+    assert histories.more(record)[:3] == [
+        "t.py::test_0: AssertionError: 0", "    Right contains one more item: 2", "t.py::test_1: AssertionError: 1"]  # fmt: skip
+    old = {name: value for name, value in record.items() if name != "reasons"}
+    assert line(old)[1].endswith("– AssertionError: assert [1] == [1, 2]"), "of records made before, the first line"
+
+
+def test_rivals_are_told_with_their_number_and_what_they_differ_on() -> None:
+    [(words, diff)] = histories.rivals(made_up("plain").records[4])
+    assert words == "passes as well (plain), like 1 more, differs on 3 of 9 generated inputs:"
+    assert diff == "-plain\n"

@@ -7,6 +7,7 @@ run goes on behind the last step that was done, and finds out by what is on disk
 - `world`: what a run may use, and when it must stop; `beginning`: which run this is, on which project.
 - `session`: what its phases share; `diary` and `report` keep and make its records.
 - `planning`, `searching` with what was `tried`, `settling`, `effects`: the phases; `attempt`: the failure they work on.
+- `parting`: several faults, each searched by its own tests; `nearest`: what is told when no repair was found.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.agent import localise
+from roadmap_cli.agent import localise, signature
 from roadmap_cli.agent.bench import TestRun
 from roadmap_cli.agent.context import Contexts
 from roadmap_cli.agent.driver import Candidate, Case, Verdict
@@ -21,6 +21,7 @@ from roadmap_cli.core.records import Record
 
 #: Processor time of one test, in seconds, before it is known how long tests take.
 FIRST_TEST_S = 5.0
+_NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,10 @@ class Plausible:
 
 @dataclass(slots=True)
 class Attempt:
-    """What a run knows of the failure it works on."""
+    """What a run knows of the failure it works on.
+
+    `traced` is the run that told lines, `nearest` what came nearest to a repair: how much was left, and the candidate.
+    """
 
     case: Case
     before: Record
@@ -46,6 +50,19 @@ class Attempt:
     plausible: list[Plausible] = field(default_factory=list)
     searched_on: bool = False
     hypotheses: Sequence[Hypothesis] = ()
+    traced: TestRun | None = None
+    nearest: list[tuple[int, Candidate]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The name of the failure: what was tried on it is stored under it."""
+        return signature.of_all(self.signatures)
+
+    def note_near(self, candidate: Candidate, left: int) -> None:
+        """Keep a candidate that mends some of the tests, if it is among those with the fewest left."""
+        self.nearest.append((left, candidate))
+        self.nearest.sort(key=lambda near: (near[0], -near[1].score))
+        del self.nearest[_NEAREST:]
 
 
 def construct_of(project: Project, candidate: Candidate) -> str:

@@ -43,7 +43,7 @@ def locate(session: Session, found: Attempt) -> Iterator[Record]:
     """Run the suite once more with its lines seen: what differs is flaky, what failing tests run is suspect."""
     case, judge = found.case, found.judge
     run, _ = yield from _test(session, "trace", max(1.0, 5 * case.test_seconds))
-    found.lines = run.lines
+    found.lines, found.traced = run.lines, run
     was = set(case.failing)
     now = {test for test in run.failing if test not in found.excluded}
     flaky = sorted(was ^ now) if run.finished else []
@@ -58,7 +58,7 @@ def locate(session: Session, found: Attempt) -> Iterator[Record]:
         if not case.failing:
             session.status = "unstable"
             return
-    suspect(session.project, case, run, _suspects(session))
+    suspect(session.project, case, run, suspects(session))
     found.hypotheses = _think(session, case, run)
     probing.prepare(session.bench, session.project, case, judge.held_out | judge.excluded)
     found.suspicion = session.diary.earlier("agent.suspicion")
@@ -112,17 +112,20 @@ def _think(session: Session, case: Case, run: TestRun) -> Sequence[reflection.Hy
     errors = {test: run.outcomes[test].get("error") for test in case.failing if test in run.outcomes}
     failures = [(test, signature.of(test, error, session.line)) for test, error in errors.items()]
     case.errors = {**case.errors, **{test: error for test, error in errors.items() if error}}
+    reached = {test: run.lines[test] for test in errors if run.lines.get(test)}
     thought: list[reflection.Hypothesis] = []
     at = session.diary.at
     session.diary.write(
         lambda tx: thought.extend(
-            reflection.think(tx, session.id, failures, session.project.files, errors, case.suspicion, at=at())
+            reflection.think(
+                tx, session.id, failures, session.project.files, errors, case.suspicion, at=at(), reached=reached
+            )
         )
     )
     return thought
 
 
-def _suspects(session: Session) -> list[str]:
+def suspects(session: Session) -> list[str]:
     """The files that may hold the fault."""
     if session.command.framework == "command":
         return [*session.project.sources(), *spectra.sources(session.project)]

@@ -17,7 +17,7 @@ from roadmap_cli.agent.toolchain import TestCommand
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record, run_id
 
-_NAMED = 50
+_NAMED, _REASONS = 50, 10
 
 
 class Report:
@@ -63,6 +63,9 @@ class Report:
             fields["exit_code"] = run.exit_code
         if run.timed_out:
             fields["timed_out"] = True
+        reasons = [{"test": test, "reason": why} for test in run.failing[:_REASONS] if (why := _why(run, test))]
+        if reasons:
+            fields["reasons"] = reasons
         first = next((run.outcomes[test].get("error") for test in run.failing), None)
         if first:
             fields["error"] = f"{first['type']}: {first['message']}".strip()[:1000]
@@ -91,6 +94,7 @@ class Report:
     def fix(
         self, candidate: Candidate, was: Mapping[str, File | None], new: Mapping[str, File | None], driver: str,
         pattern: str, evidence: Evidence, signatures: Sequence[str], excluded: Sequence[str], overfit: int,
+        rivals: Sequence[Record],
     ) -> Record:  # fmt: skip
         """agent.fix: the repair as a diff, and what is known of it."""
         name = sorted(new)[0]
@@ -108,7 +112,19 @@ class Report:
         }  # fmt: skip
         if excluded:
             fields["excluded"] = list(excluded)[:_NAMED]
+        if rivals:
+            fields["rivals"] = list(rivals)
         return self._record("agent.fix", **fields)
+
+    def partial(
+        self, candidate: Candidate, was: Mapping[str, File | None], new: Mapping[str, File | None],
+        mended: Sequence[str], failing: int,
+    ) -> Record:  # fmt: skip
+        """agent.partial: what came nearest to a repair."""
+        return self._record(
+            "agent.partial", template=candidate.template, files=sorted(new), diff=patch.diff(was, new),
+            mended=list(mended)[:_NAMED], mended_count=len(mended), failed_count=failing,
+        )  # fmt: skip
 
     def finished(
         self, status: str, reason: str, tried: int, total: int, seconds: float, applied: bool, branch: Branch | None,
@@ -128,9 +144,11 @@ class Report:
     @staticmethod
     def reason(fix: Record, before: Record, after: Record) -> str:
         """Why a fix was chosen, in words."""
+        passed, failed = after["passed_count"], after["failed_count"]
         return (
-            f"{_BASIS.get(fix['driver'], 'the driver proposed it')}; with it {after['passed_count']} tests pass"
-            f" and {after['failed_count'] or 'none'} fail, without it {before['failed_count']} failed;"
+            f"{_BASIS.get(fix['driver'], 'the driver proposed it')}; with it"
+            f" {passed} test{' passes' if passed == 1 else 's pass'} and {failed or 'none'} fail{'s' * (failed == 1)},"
+            f" without it {before['failed_count']} failed;"
             f" {fix['verdict']}: {fix['verdict_reason']}"
         )
 
@@ -140,6 +158,12 @@ _BASIS = {
     "synthesis": "it was made up from the tests' examples and code that is there",
     "llm": "a language model proposed it",
 }  # fmt: skip
+
+
+def _why(run: TestRun, test: str) -> str:
+    """Why a test fails: the first line of its error."""
+    error = run.outcomes[test].get("error")
+    return f"{error['type']}: {error['message']}".strip().partition("\n")[0][:300] if error else ""
 
 
 def _first_line(was: File | None, new: File | None) -> int:

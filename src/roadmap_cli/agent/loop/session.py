@@ -26,7 +26,8 @@ class Session:
     """One run, from now on. `status` says how it ended or stands, `reason` what by.
 
     `digest` is of the files as the run read them first, `suite` names its tests, `line` gives a line of a file. `tried`
-    counts the candidates run by this invocation. With `scans` what others write may do no more than the project may.
+    counts the candidates run by this invocation, `rounds` those of the search so far.
+    With `scans` what others write may do no more than the project may.
     """
 
     world: World
@@ -49,6 +50,7 @@ class Session:
     reason: str = ""
     signature: str | None = None
     tried: int = 0
+    rounds: int = 0
     skipped: int = 0
     applied: bool = False
     branch: git.Branch | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import confirm, journal, memory, reflection, voting
+from roadmap_cli.agent import confirm, fingerprint, journal, memory, patch, reflection
 from roadmap_cli.agent import judge as judges
+from roadmap_cli.agent.driver import Candidate
+from roadmap_cli.agent.loop import parting
 from roadmap_cli.agent.loop.attempt import Attempt, Plausible, blocks_of, construct_of, reaching
 from roadmap_cli.agent.loop.session import Session
 from roadmap_cli.agent.source import Block
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 #: How often a failing test is run again, with the repair and without it, before either is believed.
 _REPEATS = 4
+_TOLD_RIVALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class _Repair:
     evidence: confirm.Evidence
     after: Record
     blocks: list[Block]
+    rivals: list[Record]
 
 
 def settle(session: Session, attempt: Attempt) -> Generator[Record, None, dict[str, Any] | None]:
@@ -35,9 +39,7 @@ def settle(session: Session, attempt: Attempt) -> Generator[Record, None, dict[s
     since = session.world.timer()
     session.begin("confirm", "confirm", [found.verdict.candidate.patch for found in attempt.plausible])
     made = confirm.Checks()
-    verdicts = [found.verdict for found in attempt.plausible]
-    elected = voting.elected(session.bench, session.project, verdicts, attempt.case) if len(verdicts) > 1 else None
-    attempt.plausible.sort(key=lambda found: found.verdict is not elected)
+    attempt.plausible = parting.elected_first(session, attempt)
     if attempt.plausible[0].arm.name != "replay":
         made = confirm.checks(
             session.bench, session.project, session.command.framework, session.command.arguments,
@@ -47,7 +49,8 @@ def settle(session: Session, attempt: Attempt) -> Generator[Record, None, dict[s
     chosen = confirm.choose(made, count)
     found = attempt.plausible[chosen]
     evidence = _evidence(session, attempt, found)
-    confirm.weigh(evidence, made, chosen, count)
+    if found.arm.name != "replay":
+        confirm.weigh(evidence, made, chosen, count)
     verdict, why = evidence.verdict()
     yield session.diary.end("confirm", "confirm", verdict, since, why=why)
     after = yield from _proved(session, attempt, found)
@@ -56,21 +59,66 @@ def settle(session: Session, attempt: Attempt) -> Generator[Record, None, dict[s
         return None
     changed = found.verdict.candidate.changed
     blocks = [block for name in sorted(changed) for block in blocks_of(session.project, name, changed[name])]
-    return (yield from _remember(session, attempt, _Repair(found, evidence, after, blocks)))
+    if found.arm.name == "replay":
+        rivals = list(_stood(session, found).get("rivals", ()))
+    else:
+        rivals = _rivals(session, attempt, made, chosen)
+    return (yield from _remember(session, attempt, _Repair(found, evidence, after, blocks, rivals)))
+
+
+def _rivals(session: Session, attempt: Attempt, made: confirm.Checks, chosen: int) -> list[Record]:
+    """Of those that pass as well and behave differently the least edit each, with how many do the same."""
+    told: list[Record] = []
+    for group, differing in confirm.unlike(made, chosen, len(attempt.plausible)):
+        candidates = [attempt.plausible[at].verdict.candidate for at in group]
+        diffs = [_diff(session, candidate) for candidate in candidates]
+        at = min(range(len(group)), key=lambda number: len(diffs[number]))
+        rival: Record = {"template": candidates[at].template, "diff": diffs[at], "edit_count": len(group)}
+        told.append(rival if differing is None else {**rival, "differing_count": differing})
+    return told[:_TOLD_RIVALS]
+
+
+def _diff(session: Session, candidate: Candidate) -> str:
+    was = {name: session.project.file(name) for name in candidate.changed}
+    return patch.diff(was, session.project.with_changes(candidate.changed))
 
 
 def _evidence(session: Session, attempt: Attempt, found: Plausible) -> confirm.Evidence:
     evidence = confirm.Evidence(excluded=len(attempt.excluded), searched_on=attempt.searched_on)
-    held = attempt.judge.held_out
-    evidence.held_out = len(held)
+    held: Collection[str] = attempt.judge.held_out
     if found.arm.name == "replay":
-        with session.world.state.read() as tx:
-            earlier = _earlier(tx, _replayed(found), "")
-        evidence.earlier = str(earlier[-1].get("verdict", "plausible")) if earlier else "plausible"
+        held = _as_it_stood(session, attempt, found, evidence)
+    evidence.held_out = len(held)
     evidence.held_out_failing = sum(test in held for test in attempt.case.failing)
     functions = confirm.changed_functions(session.project, found.verdict.candidate.changed)
     evidence.held_out_reaching = reaching(session.project, attempt.lines, held, functions)
     return evidence
+
+
+def _as_it_stood(session: Session, attempt: Attempt, found: Plausible, evidence: confirm.Evidence) -> Collection[str]:
+    """Put into the evidence how a remembered repair was stored; gives the tests that it was not found with."""
+    stood = _stood(session, found)
+    with session.world.state.read() as tx:
+        found_with = memory.tests_of(tx, _replayed(found))
+    evidence.earlier = str(stood.get("verdict", "plausible"))
+    evidence.rivals, evidence.disagreements = stood.get("rival_count", 0), stood.get("disagreement_count", 0)
+    evidence.checks = stood.get("check_count", 0)
+    if found_with is None:
+        return frozenset()
+    now = fingerprint.of_tests(session.project.files, _counted(attempt))
+    return frozenset(test for test, name in now.items() if name not in found_with)
+
+
+def _stood(session: Session, found: Plausible) -> Record:
+    """How a remembered repair was stored last; empty if it comes from elsewhere."""
+    with session.world.state.read() as tx:
+        earlier = _earlier(tx, _replayed(found), "")
+    return earlier[-1] if earlier else {}
+
+
+def _counted(attempt: Attempt) -> set[str]:
+    """The tests that have a say."""
+    return {*attempt.case.known, *attempt.case.failing} - attempt.excluded
 
 
 def _proved(session: Session, attempt: Attempt, found: Plausible) -> Generator[Record, None, Record | None]:
@@ -98,7 +146,7 @@ def _remember(session: Session, attempt: Attempt, repair: _Repair) -> Generator[
     pattern = content_id("agent.fix", blocks=[repr(block) for block in repair.blocks])
     fix = session.report.fix(
         candidate, was, session.project.with_changes(changed), repair.found.arm.name, pattern, repair.evidence,
-        [s.exact for s in attempt.signatures], sorted(attempt.excluded), attempt.judge.overfit,
+        [s.exact for s in attempt.signatures], sorted(attempt.excluded), attempt.judge.overfit, repair.rivals,
     )  # fmt: skip
     detail = {"changed": dict(changed), "fix_id": fix["id"], "at": fix["at"]}
     stored = [record for record in session.report.kept if record["kind"] != "agent.candidate"]
@@ -130,6 +178,8 @@ def _learn(tx: Connection, session: Session, attempt: Attempt, repair: _Repair, 
         blocks=repair.blocks, was=was, changed=now, signatures=attempt.signatures, at=at,
         cause=reflection.conclude(tx, session.id, was, now, fix["template"], at),
         construct=construct_of(session.project, candidate),
+        found_with=fingerprint.of_tests(session.project.files, _counted(attempt)).values(),
+        standing="" if fix["verdict"] == "confirmed" else fix["verdict_reason"],
     )  # fmt: skip
 
 

@@ -14,15 +14,19 @@ _FLUSH_S = 0.2
 
 
 class Tried:
-    """The candidates of one run. `known_bad` are patches that are no repair, those of earlier runs included."""
+    """The candidates of one search. `known_bad` are patches that are no repair, those of earlier runs included."""
 
-    def __init__(self, session: Session, *, tell: bool) -> None:
-        """With `tell` each candidate is a record."""
-        self._session, self._tell = session, tell
+    def __init__(self, session: Session, *, tell: bool, failure: str | None = None) -> None:
+        """With `tell` each candidate is a record. `failure` names what is searched for, if not all that fails."""
+        self._session, self._tell, self._failure = session, tell, failure
         self.known_bad: set[str] = set()
         self._pending: list[memory.Attempt] = []
         self._candidates: list[Record] = []
         self._flushed = session.world.timer()
+
+    def of_part(self, failure: str) -> Tried:
+        """The same for a part of what fails."""
+        return Tried(self._session, tell=self._tell, failure=failure)
 
     def note(self, verdict: Verdict, arm: Arm) -> None:
         """Take in what the tests said of a candidate. How a remembered fix fared is stored with the fix."""
@@ -59,9 +63,9 @@ class Tried:
         """Store the attempts made since the last time."""
         session = self._session
         self._flushed = session.world.timer()
-        if self._pending and session.signature:
+        name = self._failure or session.signature
+        if self._pending and name:
             attempts, self._pending = self._pending, []
-            name = session.signature
             session.diary.write(
                 lambda tx: memory.note_attempts(tx, session.id, name, session.suite, attempts, session.diary.at())
             )

@@ -18,7 +18,7 @@ from roadmap_cli.agent.memory.learning import note_choice, preference
 from roadmap_cli.agent.memory.lessons import Lesson
 from roadmap_cli.agent.memory.library import Skill, skills
 from roadmap_cli.agent.memory.recalling import consult, recall
-from roadmap_cli.agent.memory.repairs import Fix, fixes, learn, note_replay, store_fix
+from roadmap_cli.agent.memory.repairs import Fix, fixes, learn, note_replay, store_fix, tests_of
 from roadmap_cli.agent.memory.runs import (
     Attempt,
     Iteration,
@@ -58,5 +58,6 @@ __all__ = [
     "skills",
     "start_run",
     "store_fix",
+    "tests_of",
     "unfinished",
 ]

@@ -28,6 +28,8 @@ HALF_LIFE_DAYS = 180.0
 #: What an imported lesson weighs before it has helped here, and a superseded one.
 UNTRUSTED, SUPERSEDED = 0.5, 0.2
 TEXT_LIMIT = 4000
+_TOLD_TESTS = 5
+_LEAST_START = len("agent_") + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,17 @@ def get(tx: Connection, lesson_id: str) -> Lesson | None:
     """A lesson by its id."""
     row = tx.execute(f"SELECT {_COLUMNS} FROM agent_lesson WHERE id = ?", (lesson_id,)).fetchone()
     return _lesson(row) if row else None
+
+
+def beginning(tx: Connection, start: str) -> list[Lesson]:
+    """The lesson of an id, or else those whose ids begin so, two at most; none for less than an id's own part."""
+    exact = get(tx, start)
+    if exact or len(start) < _LEAST_START:
+        return [exact] if exact else []
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM agent_lesson WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT 2", (start,)
+    )
+    return [_lesson(row) for row in rows]
 
 
 def by_number(tx: Connection, numbers: Iterable[int]) -> dict[int, Lesson]:
@@ -213,24 +226,27 @@ def note_unsolved(tx: Connection, run_id: str, run_signature: str, at: str) -> N
     ).fetchall()
     if not failing and not tried:
         return
-    guess = tx.execute(
-        "SELECT statement FROM agent_hypothesis WHERE run_signature = ? AND status != 'refuted'"
-        " ORDER BY confidence DESC, id LIMIT 1",
-        (run_signature,),
-    ).fetchone()
-    test, error, message = failing[0][3:] if failing else ("", "", "")
+    error, message = failing[0][4:] if failing else ("", "")
     count = sum(row[1] for row in tried)
+    edits = f"{count} edit{'s' * (count != 1)}"
     parts = ", ".join(f"{number} {template}" for template, number, _ in tried[:8])
-    near = ", ".join(f"{template} ({number})" for template, _, number in tried if number)
-    lines = [f"Not mended yet: {_what(error, message)}{f' in {test}' if test else ''}."]
-    if guess:
-        lines.append(f"Suspected: {guess[0]}")
-    lines.append(f"Tried in vain: {count} edits{f' ({parts})' if parts else ''}.")
+    near = ", ".join([f"{template} ({number})" for template, _, number in tried if number][:8])
+    guesses = _guesses(tx, run_signature)
+    lines = []
+    for *_, test, kind, said in failing[:_TOLD_TESTS]:
+        lines.append(f"Not mended yet: {_what(kind, said)} in {test}.")
+        if test in guesses:
+            lines.append(f"Suspected: {guesses[test]}")
+    if len(failing) > _TOLD_TESTS:
+        lines.append(f"And {len(failing) - _TOLD_TESTS} more.")
+    if not failing:
+        lines.append("Not mended yet: a failure.")
+    lines.append(f"Tried in vain: {edits}{f' ({parts})' if parts else ''}.")
     if near:
         lines.append(f"Came part of the way: {near}.")
     lesson = Lesson(
         id=content_id(KIND, sort="failure", run_signature=run_signature), sort="failure",
-        title=f"{_what(error, message)}: not mended after {count} edits"[:200], text="\n".join(lines), error=error,
+        title=f"{_what(error, message)}: not mended after {edits}"[:200], text="\n".join(lines), error=error,
         construct="", template="", origin=HERE, confirmed=0, refuted=0, superseded_by=None, learned_at=at, used_at=at,
         run_id=run_id, body={"run_signature": run_signature, "tried": {row[0]: row[1] for row in tried}},
     )  # fmt: skip
@@ -247,13 +263,33 @@ def note_unsolved(tx: Connection, run_id: str, run_signature: str, at: str) -> N
         tx.execute("UPDATE agent_lesson SET superseded_by = ? WHERE number = ?", (better[0], number))
 
 
+def _guesses(tx: Connection, run_signature: str) -> dict[str, str]:
+    """The most confident hypothesis about each failing test, of those whose words come from that test itself.
+
+    The first test that a hypothesis rests on is the one whose values it names.
+    """
+    tests = {test for (test,) in tx.execute("SELECT test FROM agent_failure WHERE run_signature = ?", (run_signature,))}
+    rows = tx.execute(
+        "SELECT statement, evidence FROM agent_hypothesis WHERE run_signature = ? AND status != 'refuted'"
+        " ORDER BY confidence DESC, id",
+        (run_signature,),
+    )
+    found: dict[str, str] = {}
+    for statement, evidence in rows:
+        own = next((name for name in json.loads(evidence) if name in tests), None)
+        if own:
+            found.setdefault(own, statement)
+    return found
+
+
 def _what(error: str, message: str) -> str:
     return f"{error}: {message}" if message else error or "a failure"
 
 
 def forget(tx: Connection, lesson: Lesson) -> None:
     """Delete a lesson for good: words, vector, signatures, its run's iterations and hypotheses; with a fix also the
-    functions found in it, the example of its pattern, the records and decisions about it, and the journals of its runs.
+    functions and patterns that rest on it alone (others are lowered), the records and decisions about it, and the
+    journals of its runs.
 
     Copies of the state made before, and other machines it was exported to, are beyond its reach.
     """
@@ -271,10 +307,7 @@ def forget(tx: Connection, lesson: Lesson) -> None:
 
 
 def _forget_fix(tx: Connection, fix_id: str) -> None:
-    tx.execute("DELETE FROM agent_lesson WHERE sort = 'skill' AND body ->> 'fix' = ?", (fix_id,))
-    tx.execute(
-        "UPDATE agent_lesson SET text = title, body = '{}' WHERE sort = 'pattern' AND body ->> 'fix' = ?", (fix_id,)
-    )
+    _forget_taught(tx, fix_id)
     tx.execute("DELETE FROM agent_fix_signature WHERE fix_id = ?", (fix_id,))
     tx.execute("DELETE FROM agent_fix WHERE id = ?", (fix_id,))
     rows = tx.execute(
@@ -289,6 +322,36 @@ def _forget_fix(tx: Connection, fix_id: str) -> None:
         )
         tx.execute("DELETE FROM record WHERE id = ?", (record_id,))
     _forget_journal(tx, {run_id for _, run_id in rows if run_id})
+
+
+def _forget_taught(tx: Connection, fix_id: str) -> None:
+    """Lower the patterns and functions that a fix has confirmed by what it said for them; what rests on it alone goes.
+
+    `fixes` of their bodies counts for each fix how often it was confirmed.
+    """
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM agent_lesson WHERE sort IN ('pattern', 'skill') AND (body ->> 'fix' = ?1"
+        " OR EXISTS (SELECT 1 FROM json_each(body, '$.fixes') WHERE key = ?1))",
+        (fix_id,),
+    ).fetchall()
+    for taught in map(_lesson, rows):
+        fixes = dict(taught.body.get("fixes", {}))
+        left = max(0, taught.confirmed - fixes.pop(fix_id, 1))
+        lasts = bool(fixes) if taught.sort == "skill" or "fixes" in taught.body else left > 0
+        if not lasts and (taught.sort == "skill" or taught.origin == HERE):
+            tx.execute("DELETE FROM agent_lesson WHERE number = ?", (taught.number,))
+            continue
+        body = {**taught.body, "fixes": fixes}
+        text = taught.text
+        if body.get("fix") == fix_id and taught.sort == "pattern":
+            text = taught.title  # its example was this fix
+            del body["fix"]
+        elif body.get("fix") == fix_id:
+            body["fix"] = next(iter(fixes))
+        tx.execute(
+            "UPDATE agent_lesson SET confirmed = ?, text = ?, body = ? WHERE number = ?",
+            (left, text, json.dumps(body), taught.number),
+        )
 
 
 def _forget_journal(tx: Connection, runs: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""The skill library: whole functions that a confirmed fix has added or rewritten, with where they came from.
+"""The skill library: whole functions that a fix has added or rewritten, with where they came from.
 
 A function is a skill only after the whole suite was green with it. It is stored once, named by what it does (its code
 without comments and layout), whatever file it is met in.
@@ -25,7 +25,7 @@ _PER_FIX = 10
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """A verified function: its qualified name, arguments, source, the imports it needs, and where it came from."""
+    """A function that passes its tests: qualified name, arguments, source, the imports it needs, where it came from."""
 
     id: str
     name: str
@@ -38,21 +38,29 @@ class Skill:
 
 
 def store(
-    tx: Connection, was: Mapping[str, str], changed: Mapping[str, str], *, run_id: str, fix_id: str, at: str
-) -> int:
-    """Store the functions that differ between two versions of files; how many there were."""
+    tx: Connection, was: Mapping[str, str], changed: Mapping[str, str], *, run_id: str, fix_id: str, at: str,
+    standing: str = "",
+) -> int:  # fmt: skip
+    """Store the functions that differ between two versions of files; how many there were.
+
+    `standing` is what speaks against calling them verified: their text says so.
+    """
     count = 0
+    said_of = f"Passes its tests, but only plausible ({standing})" if standing else "Verified by tests"
     for file in sorted(changed):
         for name, node, source, imports in _changed(was.get(file, ""), changed[file])[:_PER_FIX]:
             given = arguments(node)
             said = (ast.get_docstring(node) or "").strip().partition("\n")[0]
+            known = lessons.get(tx, skill_id(source))
+            times = known.body.get("fixes", {}).get(fix_id, 0) if known else 0
             body: dict[str, Any] = {
                 "name": name, "arguments": given, "source": source, "imports": imports, "file": file, "fix": fix_id,
+                "fixes": {fix_id: times + 1},
             }  # fmt: skip
             heading = f"{name}({', '.join(given)})"
             lesson = Lesson(
                 id=skill_id(source), sort="skill", title=f"{heading}{f': {said}' if said else ''}"[:200],
-                text=f"Verified by tests, from {file}:\n{source}", error="", construct="function", template="",
+                text=f"{said_of}, from {file}:\n{source}", error="", construct="function", template="",
                 origin=HERE, confirmed=1, refuted=0, superseded_by=None, learned_at=at, used_at=at, run_id=run_id,
                 body=body,
             )  # fmt: skip

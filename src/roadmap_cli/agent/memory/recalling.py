@@ -114,7 +114,7 @@ def _by_signature(tx: Connection, signatures: Sequence[Signature], level: str, m
     for number, count in rows:
         share = min(1.0, count / total)
         alike = "the same failure" if level == "exact" else "the same kind of failure in the same function"
-        reason = f"{alike} ({min(count, total)} of {total} failing tests)"
+        reason = f"{alike} ({min(count, total)} of {total} failing test{'s' * (total != 1)})"
         _note(matches, number, level, WORTH[level] * (0.9 + 0.1 * share), reason)
 
 

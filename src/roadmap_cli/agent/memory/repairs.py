@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection
 
 _SHOWN_LINES = 24
+_TESTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +38,33 @@ class Fix:
 def learn(
     tx: Connection, *, fix_id: str, run_id: str, driver: str, template: str, blocks: Sequence[Block],
     was: Mapping[str, str], changed: Mapping[str, str], signatures: Sequence[Signature], at: str, construct: str = "",
-    cause: str = "",
+    cause: str = "", found_with: Iterable[str] = (), standing: str = "",
 ) -> None:  # fmt: skip
-    """Remember a confirmed fix and all it teaches.
+    """Remember a fix with which all tests pass, and all it teaches.
 
     `was` and `changed` are the texts of the changed files, `construct` what kind of code was edited (the construct of
-    `context.Contexts`), `cause` the statement of the hypothesis that it confirms.
+    `context.Contexts`), `cause` the statement of the hypothesis that it confirms. `found_with` are the tests
+    (fingerprints) that have spoken for it, `standing` says what is against calling it more than plausible.
     """
-    store_fix(tx, fix_id, run_id, driver, template, blocks, signatures, at, construct=construct, cause=cause)
-    library.store(tx, was, changed, run_id=run_id, fix_id=fix_id, at=at)
+    tests = set(found_with) | (tests_of(tx, fix_id) or set())
+    store_fix(tx, fix_id, run_id, driver, template, blocks, signatures, at, construct=construct, cause=cause,
+              found_with=tests)  # fmt: skip
+    library.store(tx, was, changed, run_id=run_id, fix_id=fix_id, at=at, standing=standing)
+
+
+def tests_of(tx: Connection, fix_id: str) -> set[str] | None:
+    """The tests (fingerprints) that have spoken for a fix so far; None if that is not known."""
+    row = tx.execute(
+        "SELECT body ->> 'found_with' FROM agent_lesson WHERE sort = 'fix' AND body ->> 'fix' = ?"
+        " AND body ->> 'found_with' IS NOT NULL LIMIT 1",
+        (fix_id,),
+    ).fetchone()
+    return set(json.loads(row[0])) if row else None
 
 
 def store_fix(
     tx: Connection, fix_id: str, run_id: str, driver: str, template: str, blocks: Iterable[Block],
-    signatures: Iterable[Signature], at: str, *, construct: str = "", cause: str = "",
+    signatures: Iterable[Signature], at: str, *, construct: str = "", cause: str = "", found_with: Iterable[str] = (),
 ) -> None:  # fmt: skip
     """Remember a fix under the signatures of all the tests it mended; a known fix is confirmed once more."""
     parts, found = list(blocks), list(signatures)
@@ -63,7 +77,7 @@ def store_fix(
     for signature in found:
         for level, name in (("exact", signature.exact), ("loose", signature.loose)):
             tx.execute("INSERT OR IGNORE INTO agent_fix_signature VALUES (?, ?, ?)", (name, level, fix_id))
-    lesson = _lesson(fix_id, run_id, template, parts, found, at, construct, cause)
+    lesson = _lesson(fix_id, run_id, template, parts, found, at, construct, cause, sorted(found_with))
     number, _ = lessons.put(tx, lesson, lessons.names_of(found))
     lessons.supersede(tx, number)
     _note_pattern(tx, fix_id, run_id, template, construct, parts, found, at)
@@ -81,7 +95,7 @@ def lesson_id(blocks: Iterable[Block]) -> str:
 
 def _lesson(
     fix_id: str, run_id: str, template: str, blocks: Sequence[Block], found: Sequence[Signature], at: str,
-    construct: str, cause: str,
+    construct: str, cause: str, found_with: Sequence[str],
 ) -> Lesson:  # fmt: skip
     error, message = (found[0].type, found[0].message) if found else ("", "")
     files = ", ".join(dict.fromkeys(block.file for block in blocks))
@@ -93,6 +107,8 @@ def _lesson(
     body: dict[str, Any] = {"fix": fix_id, "blocks": [asdict(block) for block in blocks]}
     if cause:
         body["cause"] = cause
+    if found_with:  # of more it is not known, rather than known in part: one left out would count as a new one
+        body["found_with"] = found_with if len(found_with) <= _TESTS else None
     return Lesson(
         id=lesson_id(blocks), sort="fix", title=f"{title} [{files}]"[:200], text="\n".join(lines), error=error,
         construct=construct, template=template, origin=HERE, confirmed=1, refuted=0, superseded_by=None,
@@ -118,12 +134,15 @@ def _note_pattern(
     """Long-term memory: what kind of edit in what kind of code mends what class of error, with the latest example."""
     for error in sorted({signature.type for signature in found}):
         place = f" in {construct}" if construct else ""
+        name = content_id(lessons.KIND, sort="pattern", error=error, construct=construct, template=template)
+        known = lessons.get(tx, name)
+        times = known.body.get("fixes", {}).get(fix_id, 0) if known else 0
         lesson = Lesson(
-            id=content_id(lessons.KIND, sort="pattern", error=error, construct=construct, template=template),
-            sort="pattern", title=f"{error}{place}: {template} has helped",
+            id=name, sort="pattern", title=f"{error}{place}: {template} has helped",
             text="\n".join([f"{error}{place} was mended by {template} before, for instance:", *diff_lines(blocks)]),
             error=error, construct=construct, template=template, origin=HERE, confirmed=1, refuted=0,
-            superseded_by=None, learned_at=at, used_at=at, run_id=run_id, body={"fix": fix_id},
+            superseded_by=None, learned_at=at, used_at=at, run_id=run_id,
+            body={"fix": fix_id, "fixes": {fix_id: times + 1}},
         )  # fmt: skip
         lessons.put(tx, lesson)
 

@@ -34,6 +34,7 @@ def details(tx: Connection, lesson: Lesson) -> dict[str, Any]:
 def exported(tx: Connection, lesson: Lesson, at: datetime) -> Record:
     """A lesson as a record that `imported` takes: without what is of this machine alone."""
     record = {**lessons.described(lesson, at), "format": FORMAT, **details(tx, lesson)}
+    record["body"].pop("found_with", None)
     for name in ("run_id", "superseded_by_id", "level", "score", "why"):
         record.pop(name, None)
     return record

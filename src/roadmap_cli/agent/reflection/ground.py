@@ -110,9 +110,13 @@ class Ground:
     def __init__(
         self, files: Mapping[str, bytes], suspicion: Mapping[str, Mapping[int, float]],
         changed: Mapping[str, Collection[int]] | None = None,
+        reached: Mapping[str, Mapping[str, Collection[int]]] | None = None,
     ) -> None:  # fmt: skip
-        """`suspicion`: file → line → Ochiai; `changed`: file → lines that differ from what was green before."""
-        self.files, self.suspicion, self.changed = files, suspicion, changed or {}
+        """`suspicion`: file → line → Ochiai; `changed`: file → lines that differ from what was green before.
+
+        `reached`: test → file → lines that it runs, of tests for which that is known.
+        """
+        self.files, self.suspicion, self.changed, self.reached = files, suspicion, changed or {}, reached or {}
         self._parsed: dict[str, Source | None] = {}
 
     def source(self, file: str) -> Source | None:
@@ -168,10 +172,11 @@ class Ground:
         return text if len(text) <= 80 else text[:79] + "…"
 
     def suspect(self, failure: Failure) -> tuple[str, int] | None:
-        """The most suspect line; of equally suspect ones the last of the first function."""
+        """The most suspect line that the test runs; of equally suspect ones the last of the first function."""
+        own = self.reached.get(failure.test)
         ranked = sorted(
             ((value, file, line) for file, lines in self.suspicion.items() if not is_test(file)
-             for line, value in lines.items()),
+             for line, value in lines.items() if own is None or line in own.get(file, ())),
             key=lambda entry: (-entry[0], entry[1], entry[2]),
         )  # fmt: skip
         if ranked:

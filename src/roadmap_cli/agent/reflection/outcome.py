@@ -120,12 +120,13 @@ def think(
     tx: Connection, run_id: str, failures: Sequence[tuple[str, Signature]], files: Mapping[str, bytes],
     errors: Mapping[str, Mapping[str, Any] | None], suspicion: Mapping[str, Mapping[int, float]], *, at: str,
     changed: Mapping[str, Collection[int]] | None = None, evidence: Sequence[str] = (),
+    reached: Mapping[str, Mapping[str, Collection[int]]] | None = None,
 ) -> list[Hypothesis]:  # fmt: skip
     """`reflect`, `weigh` and `store` in one: the hypotheses of a run with their ids, the most confident first.
 
     `failures` are the failing tests with their signatures, which are stored as well (`memory.note_failure`).
     """
-    found = reflect(files, errors, suspicion, changed=changed, evidence=evidence)
+    found = reflect(files, errors, suspicion, changed=changed, reached=reached, evidence=evidence)
     name = note_failure(tx, failures, at)
     return store(tx, run_id, name, weigh(tx, found, [signature for _, signature in failures]), at)
 

@@ -22,6 +22,7 @@ def reflect(
     suspicion: Mapping[str, Mapping[int, float]],
     *,
     changed: Mapping[str, Collection[int]] | None = None,
+    reached: Mapping[str, Mapping[str, Collection[int]]] | None = None,
     evidence: Sequence[str] = (),
     limit: int = 8,
 ) -> list[Hypothesis]:
@@ -29,9 +30,10 @@ def reflect(
 
     `files` are the project's, `errors` what the bench says of each failing test (run with ``values=True``, or there is
     less to see), `suspicion` Ochiai's by file and line, `changed` the lines that differ from what was green before,
+    `reached` the lines that each failing test runs (test → file → lines), as far as known,
     `evidence` the ids of the records that all of this rests on. Deterministic.
     """
-    ground = Ground(files, suspicion, changed)
+    ground = Ground(files, suspicion, changed, reached)
     found: dict[tuple[str, str, str], Hypothesis] = {}
     for test in list(errors)[:_FAILURES]:
         failure = Failure.of(test, errors[test])

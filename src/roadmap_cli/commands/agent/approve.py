@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, group
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 
 COLUMNS = ("id", "status", "at", "operation_count", "project", "decided_by", "valid_until")
@@ -153,7 +154,7 @@ def _decided(run: Run, id: str, is_approved: bool, because: str, plan_hash: str 
             tx, id, is_approved=is_approved, who=_user(), why=because, at=run.now(), command=run.command,
             expected_hash=plan_hash, **how,
         )  # fmt: skip
-    run.note(f"{found.status} {len(found.plan['operations'])} operations")
+    run.note(f"{found.status} {counted(len(found.plan['operations']), 'operation')}")
     record = found.record()
     return {**record, "dry_run": True} if run.dry_run else record
 

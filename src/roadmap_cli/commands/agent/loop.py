@@ -13,6 +13,7 @@ import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.errors import DataError, Negative, RoadmapError, TryLater, UsageError
 from roadmap_cli.core.records import Record
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from roadmap_cli.agent.loop import Loop
 
 _SAID = {
-    "paused": "stopped by the limit on {reason} after {count} candidates; nothing is claimed",
-    "breaker": "stopped because it led nowhere ({reason}) after {count} candidates; nothing is claimed",
+    "paused": "stopped by the limit on {reason} after {count}; nothing is claimed",
+    "breaker": "stopped because it led nowhere ({reason}) after {count}; nothing is claimed",
     "exhausted": "no candidate is left that has not been refuted",
     "no_tests": "no test was run: there is nothing to repair by, and nothing can be claimed",
     "unchecked": "all tests pass, so none of them says whether the goal is reached; nothing is claimed",
@@ -41,6 +42,7 @@ _HINTS = {
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """For people: what failed, where the fault is, the diff, and how it ended."""
+    from roadmap_cli.agent.history import partly, reasons, rivals
     from roadmap_cli.cli.diff import draw
     from roadmap_cli.cli.terminal import visible
 
@@ -53,6 +55,8 @@ def _picture(records: Sequence[Record], console: Any) -> None:
                 say(f"tests: {record['test']} (by {record['test_chosen_by']})")
             case "agent.test_result":
                 say(f"{record['phase']}: {record['passed_count']} passed, {record['failed_count']} failed")
+                for words in reasons(record):
+                    say(f"  {words}")
             case "agent.suspicion" if record["lines"]:
                 first = record["lines"][0]
                 say(f"most suspect: {first['file']}:{first['line']} ({first['suspicion_ratio']:.2f})")
@@ -60,8 +64,16 @@ def _picture(records: Sequence[Record], console: Any) -> None:
                 say(f"{record['driver']} ({record['template']}), {record['verdict']}: {record['verdict_reason']}")
                 say("")
                 draw(record["diff"], console)
+                for words, diff in rivals(record):
+                    say("")
+                    say(words)
+                    draw(diff, console)
+            case "agent.partial":
+                say(f"not a repair, but it {partly(record)}; it is not written to the project:")
+                say("")
+                draw(record["diff"], console)
             case "agent.run_finished":
-                say(f"{record['status']} after {record['candidate_count']} candidates")
+                say(f"{record['status']} after {counted(record['candidate_count'], 'candidate')}")
 
 
 @command(
@@ -73,6 +85,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
         "agent.suspicion",
         "agent.candidate",
         "agent.fix",
+        "agent.partial",
         "agent.run_finished",
     ),
     foreign=True,
@@ -158,6 +171,13 @@ def main(
     The repair is the diff in the agent.fix record, for git apply or patch -p1.
     Its verdict is 'plausible' if passing tests are all that is known of it, and 'confirmed' if tests that were held
     out, and calls with other inputs than the tests', speak for it as well; the figures are in the record.
+    Of several edits that pass all tests one is chosen that changes what is there rather than adds to it, and that does
+    what most of the others do on generated inputs; those that behave differently are in the record (rivals), and shown.
+    A repair from memory keeps the verdict it was stored with, unless failing tests pass that it was not found with.
+
+    Failing tests that reach different functions are also searched group by group; what mends each is put together.
+    If nothing mends all, agent.partial tells the edit that turns the most failing tests green and breaks none; it is
+    never written to the project, nor with --apply.
 
     Without DIRECTORY, --goal and --resume it reads agent.goal records (fields folder, goal, test and limits), or with
     --text one goal a line for the current directory.
@@ -279,13 +299,17 @@ def _last_words(loop: Loop) -> str:
 
 
 def _ending(status: str, reason: str, name: str, count: int) -> RoadmapError:
-    words = _SAID[status].format(count=count, reason=reason)
+    words = _words(status, reason, count)
     if status == "paused":
         return TryLater(words, hint=f"agent-loop --resume {name}", code="paused")
     hint = f"agent-loop --resume {name}" if status == "breaker" else _HINTS.get(status)
     if status == "needs_approval":
         hint = f"agent-approve show {reason.split()[-1]}"
     return Negative(words, hint=hint, code=status)
+
+
+def _words(status: str, reason: str, count: int) -> str:
+    return _SAID[status].format(count=counted(count, "candidate"), reason=reason)
 
 
 # -- many goals --------------------------------------------------------------------------------------------------------
@@ -373,7 +397,7 @@ def _drain(ask: _Ask, job: _Job) -> Iterator[Record]:
         status = job.loop.status
         ask.counts["done" if status in SUCCESS else "paused" if status == "paused" else "failed"] += 1
         if status not in SUCCESS:
-            run.warn(f"{job.goal.folder}: {_SAID[status].format(count=job.loop.tried, reason=job.loop.reason)}")
+            run.warn(f"{job.goal.folder}: {_words(status, job.loop.reason, job.loop.tried)}")
 
 
 def _on_output(run: Run) -> Callable[[str], Collection[str] | None]:

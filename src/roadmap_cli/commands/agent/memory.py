@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli import Run, group
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 COLUMNS = ("id", "sort", "confirmed_count", "refuted_count", "weight_ratio", "title")
 FOUND = ("id", "sort", "level", "score", "title")
 BATCH = 500
+#: Characters of an id in a table: enough to tell some thousands apart.
+SHORT_ID = 14
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:
@@ -38,11 +41,29 @@ def _picture(records: Sequence[Record], console: Any) -> None:
         console.print()
 
 
+def _listed(records: Sequence[Record], console: Any) -> None:
+    """For people: a line for each lesson, what it is about first; ids are cut short, which show and forget take."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from roadmap_cli.cli.terminal import visible
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, expand=True)
+    table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
+    for name in ("sort", "helped", "id"):
+        table.add_column(name, no_wrap=True)
+    for record in records:
+        tried = record["confirmed_count"] + record["refuted_count"]
+        helped = f"{record['confirmed_count']} of {tried}" if tried else ""
+        table.add_row(Text(visible(record["title"])), record["sort"], helped, record["id"][:SHORT_ID])
+    console.print(table)
+
+
 main = group(
     "Look into what the agent has learned, and forget it.",
     """Lessons come from agent-loop(1): repairs that made all tests pass (fix), failures not mended yet and what was
-    tried in vain (failure), what kind of edit helps against what kind of error (pattern), and functions verified by
-    tests (skill).
+    tried in vain (failure), what kind of edit helps against what kind of error (pattern), and functions that pass
+    their tests (skill).
     A lesson weighs less with age and with each time it was tried in vain, and a better one for the same failure
     supersedes it.
     Nothing is deleted but by forget.
@@ -63,7 +84,7 @@ _SORT = click.option(
 )
 
 
-@main.command(name="list", writes="agent.lesson", state="read", columns=COLUMNS)
+@main.command(name="list", writes="agent.lesson", state="read", columns=COLUMNS, picture=_listed)
 @_SORT
 @click.option("--error", metavar="CLASS", help="Only lessons about errors of this class: IndexError.")
 @click.option("--superseded", "every", is_flag=True, help="Superseded ones, too.")
@@ -119,7 +140,10 @@ def _named(words: Sequence[str]) -> list[Any]:
 @main.command(writes=("agent.lesson", "agent.hypothesis"), state="read", columns=COLUMNS, picture=_picture)
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 def show(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
-    """Show lessons in full, with the hypotheses of the run they were learned in."""
+    """Show lessons in full, with the hypotheses of the run they were learned in.
+
+    ID may be cut short as long as only one lesson begins with it.
+    """
     from roadmap_cli.agent.memory import lessons, sharing
     from roadmap_cli.agent.reflection import outcome
 
@@ -131,14 +155,16 @@ def show(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
         yield from supposed
 
 
-@main.command(writes="agent.lesson", state="write", columns=COLUMNS)
+@main.command(writes="agent.lesson", state="write", columns=COLUMNS, picture=_listed)
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 def forget(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
     """Delete lessons for good.
 
-    With a lesson go its words, vector and signatures, the repair for replay, the functions learned with it, the
-    hypotheses of its run, the stored records and decisions that hold its diff, and the journals of the runs.
+    With a lesson go its words, vector and signatures, the repair for replay, the hypotheses of its run, the stored
+    records and decisions that hold its diff, and the journals of the runs.
+    A function or pattern goes with the last fix that it was learned from; one that rests on others, too, is lowered.
     Backups of the state and what was exported are beyond its reach.
+    ID may be cut short as long as only one lesson begins with it.
     """
     from roadmap_cli.agent.memory import lessons
 
@@ -146,21 +172,25 @@ def forget(run: Run, ids: tuple[str, ...]) -> Iterable[Record]:
         with run.state.write() as tx:
             lessons.forget(tx, lesson)
         yield lessons.described(lesson, run.now()) | {"is_forgotten": True}
-    run.note(f"{len(ids)} lessons {'would be ' if run.dry_run else ''}forgotten; backups and exports are not touched")
+    said = "would be forgotten" if run.dry_run else "forgotten"
+    run.note(f"{counted(len(ids), 'lesson')} {said}; backups and exports are not touched")
 
 
 def _chosen(run: Run, ids: Sequence[str]) -> list[Lesson]:
-    """Lessons by their ids, all of them or none."""
+    """Lessons by their ids or what these begin with, all of them or none."""
     from roadmap_cli.agent.memory import lessons
     from roadmap_cli.core.errors import DataError
 
     found: list[Lesson] = []
     with run.state.read() as tx:
         for name in dict.fromkeys(ids):
-            lesson = lessons.get(tx, name)
-            if lesson is None:
+            like = lessons.beginning(tx, name)
+            if not like:
                 raise DataError(f"no lesson {name!r}", hint="agent-memory list", code="no_lesson")
-            found.append(lesson)
+            if len(like) > 1:
+                raise DataError(f"more than one lesson begins with {name!r}", hint="agent-memory list | jq -r .id",
+                                code="ambiguous_lesson")  # fmt: skip
+            found += [lesson for lesson in like if lesson not in found]
     return found
 
 
@@ -202,4 +232,4 @@ def import_(run: Run) -> Iterator[Record]:
             taken = [sharing.take(tx, lesson, names) for lesson, names in checked]
         new, total = new + sum(is_new for _, is_new in taken), total + len(taken)
         yield from (lessons.described(lesson, run.now()) for lesson, _ in taken)
-    run.note(f"{new} lessons {'would be ' if run.dry_run else ''}imported, {total - new} here already")
+    run.note(f"{counted(new, 'lesson')} {'would be ' if run.dry_run else ''}imported, {total - new} here already")

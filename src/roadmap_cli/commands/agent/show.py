@@ -10,13 +10,14 @@ import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.errors import CannotCreate, Negative
 from roadmap_cli.core.records import Record
 
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """For people: runs as a table; a run as a timeline with its diff and the reasons of its decisions."""
-    from roadmap_cli.agent.history import line
+    from roadmap_cli.agent.history import line, more, rivals
     from roadmap_cli.cli.diff import draw
     from roadmap_cli.cli.terminal import visible
 
@@ -26,8 +27,9 @@ def _picture(records: Sequence[Record], console: Any) -> None:
                 console.print(
                     visible(f"{record['id']}  {record['project']}"), style="bold", markup=False, soft_wrap=True
                 )
-                more = [record["status"], *(str(record[n]) for n in ("reason", "verdict", "driver") if n in record)]
-                text = f"{record['at']}  {', '.join(more)}, {record['candidate_count']} candidates: {record['test']}"
+                said = [record["status"], *(str(record[n]) for n in ("reason", "verdict", "driver") if n in record)]
+                said.append(counted(record["candidate_count"], "candidate"))
+                text = f"{record['at']}  {', '.join(said)}: {record['test']}"
                 console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
                 if record.get("goal"):
                     console.print(visible(f"goal: {record['goal']}"), markup=False, highlight=False)
@@ -40,9 +42,15 @@ def _picture(records: Sequence[Record], console: Any) -> None:
                     f"{record['at'][11:23]}  {visible(what):<14}  {visible(says)}", markup=False, highlight=False,
                     soft_wrap=True,
                 )  # fmt: skip
-                if record["kind"] == "agent.fix":
+                for each in more(record):
+                    console.print(f"{'':14}{visible(each)}", markup=False, highlight=False, soft_wrap=True)
+                if record["kind"] in ("agent.fix", "agent.partial"):
                     console.print()
                     draw(record["diff"], console)
+                    console.print()
+                for words, diff in rivals(record):
+                    console.print(visible(words), markup=False, highlight=False)
+                    draw(diff, console)
                     console.print()
 
 
@@ -54,6 +62,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
         "agent.test_result",
         "agent.suspicion",
         "agent.fix",
+        "agent.partial",
         "agent.run_finished",
         "why.decision",
     ),
