@@ -52,6 +52,9 @@ ORDER = (
     "errands",
     "chat",
     "more_figures",
+    "households",
+    "offices",
+    "professionals",
 )
 #: What is added to the diagonal; of two wishes in a phrase each counts less.
 RIDGE, ONE_OF_SEVERAL = 0.1, 0.8

@@ -105,7 +105,7 @@ def look(path: Path, seers: observing.Seers) -> tuple[dict[str, Any], list[dict[
     found = []
     for position, seen in enumerate(shots.find(FOUND, media, lambda _: None)):
         found.append({"id": f"shot_{position}", "position": position, "in_frame": seen.first,
-                      "out_frame": seen.first + seen.frames, "fps": fps, **seen.record()})  # fmt: skip
+                      "out_frame": seen.first + seen.frames, "fps": fps, **seen.record(float(media.fps))})  # fmt: skip
     observer = observing.Observer(seers)
     for frame, rgb in film_samples.samples(FOUND, media, [(shot["in_frame"], shot["out_frame"]) for shot in found]):
         observer.add(frame, rgb)

@@ -252,3 +252,17 @@ def _direction(left: str, around: str) -> int:
     if taken and given:
         return -1 if taken.start() <= given.start() else 1
     return -1 if taken else 1 if given else 0
+
+
+#: Words that can only ask for another order of the shots.
+_ANOTHER_ORDER = re.compile(
+    r"\b(?:swap|swapped|reorder|re-order|rearrange)\b"
+    r"|\b(?:should|must|could|can|has to|needs to) (?:go|come|be|stand) (?:at )?(?:the )?(?:very )?(?:first|last)\b"
+    r"|\b(?:move|put|place|switch)\b.*\b(?:shots?|clips?|scenes?|cuts?|takes?|parts?)\b.*"
+    r"\b(?:before|after|first|last|to the (?:start|beginning|end|middle))\b"
+)
+
+
+def asks_another_order(phrase: str) -> bool:
+    """Whether a phrase asks for the shots in another order, which no wish stands for."""
+    return _ANOTHER_ORDER.search(phrase) is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.feedback import clauses, likeness, offsets
+from roadmap_cli.edl.feedback import clauses, likeness, offsets, spelling
 from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.when import EVERYWHERE, Place
@@ -63,7 +63,8 @@ def read(text: str) -> tuple[Wish, ...]:
     found = _ruled(phrase)
     ruled = _meaning(found)
     if len({axis for axis, _ in ruled}) == len(ruled):
-        likely = likeness.meant(text, ruled, clauses.content(phrase))
+        nothing = clauses.content(phrase) or clauses.asks_another_order(phrase)
+        likely = likeness.meant(spelling.mended(text.lower()), ruled, nothing)
         if set(likely) != set(ruled):
             kept = {(wish.axis, wish.sign): wish for wish in found.values()}
             found = {axis: kept.get((axis, sign)) or _wish(axis, sign, phrase, whole) for axis, sign in likely}
