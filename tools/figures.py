@@ -174,6 +174,9 @@ def judged(figure: Figure, records: Iterable[Mapping[str, Any]]) -> dict[str, An
     if not found:
         return {"problem": f"no record {figure.record!r} came"}
     record = (max if figure.better == "lower" else min)(found, key=lambda each: each[figure.take])
+    if all("cases" in each for each in found):  # of tests all count together
+        cases = sum(each["cases"] for each in found)
+        record = {**record, "value": sum(each["value"] for each in found), "unit": f"of {cases} cases"}
     value = record[figure.take]
     told: dict[str, Any] = {
         "what": figure.what, "value": value, "unit": figure.unit or record.get("unit", ""), "take": figure.take,
