@@ -507,8 +507,7 @@ def test_systemd_can_hand_over_the_sockets(world, home):
         record = json.loads(process.stdout.readline())
         assert record["url"] == f"http://127.0.0.1:{port.getsockname()[1]}/v1"
         assert told.recv(100) == b"READY=1"
-        asked = socket.socket(socket.AF_UNIX)
-        asked.connect(str(path))
+        asked = serving.connected(path, 60)
         asked.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b'{"status":"ok"}' in asked.recv(4096)
         asked.close()

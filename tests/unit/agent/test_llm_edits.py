@@ -299,7 +299,7 @@ def test_a_long_hostile_reply_takes_no_more_than_its_length(piece: str) -> None:
 
 # -- real code ---------------------------------------------------------------------------------------------------------
 
-REAL = [Path(edits.__file__).parents[2] / "sandbox.py"]
+REAL = [Path(edits.__file__).parents[2] / "sandbox" / "sandbox.py"]
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
