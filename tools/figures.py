@@ -52,7 +52,8 @@ class Figure:
     """A number of a bench's records, and what it is held against.
 
     ``record`` is a regular expression for the whole name of a record, ``where`` fields it must have, ``take`` the field
-    that is the number. If several records match, the worst counts. ``bar`` is a number or the field that holds it.
+    that is the number. If several records match, the worst counts; of
+    tests (tools/bench/proofs.py) all together. ``bar`` is a number or the field that holds it.
     """
 
     what: str
@@ -174,8 +175,8 @@ def judged(figure: Figure, records: Iterable[Mapping[str, Any]]) -> dict[str, An
     if not found:
         return {"problem": f"no record {figure.record!r} came"}
     record = (max if figure.better == "lower" else min)(found, key=lambda each: each[figure.take])
-    if all("cases" in each for each in found):  # of tests all count together
-        cases = sum(each["cases"] for each in found)
+    if all("tests" in each for each in found):  # of tests all count together
+        cases = sum(each["tests"] for each in found)
         record = {**record, "value": sum(each["value"] for each in found), "unit": f"of {cases} cases"}
     value = record[figure.take]
     told: dict[str, Any] = {

@@ -103,3 +103,18 @@ def test_data_that_are_not_here_leave_a_bench_out(made, monkeypatch):
     assert figures.main() == 0
     assert figures.history()[-1]["problem"] == "left out: ROADMAP_BENCH_DATA has no nothing.json"
     assert json.loads(json.dumps(figures.history()[-1]))["set"] == "full"
+
+
+def test_of_tests_all_count_together() -> None:
+    figure = figures.Figure(what="killed", record="test_.*", bar=0)
+    tests = [
+        {"name": "test_a", "value": 0, "unit": "of 2 cases", "tests": 2},
+        {"name": "test_b", "value": 1, "unit": "of 1 case", "tests": 1},
+    ]
+    told = figures.judged(figure, tests)
+    assert (told["value"], told["unit"], told["met"]) == (1, "of 3 cases", False)
+    other = [
+        {"name": "test_a", "value": 0.5, "unit": "s", "cases": 7},
+        {"name": "test_b", "value": 0.7, "unit": "s", "cases": 7},
+    ]
+    assert figures.judged(figure, other)["value"] == 0.7

@@ -49,7 +49,7 @@ def main() -> int:
         for name, ends in counted(report).items():
             cases = ends["passed"] + ends["failed"]
             if cases:
-                more = {"cases": cases, "skipped": ends["skipped"], "seconds": seconds}
+                more = {"tests": cases, "skipped": ends["skipped"], "seconds": seconds}
                 print(json.dumps({"kind": "bench.figure", "name": name, "value": ends["failed"],
                                   "unit": f"of {cases} {'case' if cases == 1 else 'cases'}", **more}))  # fmt: skip
     return 0
