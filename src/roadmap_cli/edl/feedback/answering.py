@@ -19,6 +19,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import timecode, when
 from roadmap_cli.edl.checking import checks
 from roadmap_cli.edl.feedback import (
+    clauses,
     facing,
     matching,
     mixing,
@@ -359,18 +360,9 @@ def back(tx: Connection, edit: Edit, at: datetime, *, forward: bool = False) -> 
     )
 
 
-#: Words that ask for another order of the shots.
-_ORDER = re.compile(
-    r"\b(?:swap|swapped|reorder|re-order|rearrange|other order|order of|reverse)\b"
-    r"|\b(?:go|goes|be|is|come|comes|stand|start|begin) (?:at )?(?:the )?(?:very )?(?:first|last|beginning|end)\b"
-    r"|\b(?:move|put|place|bring|show|switch)\b.*\b(?:before|after|first|last|front|forward|back|earlier|later|"
-    r"to the (?:start|beginning|end|middle)|with)\b"
-)
-
-
 def unread(words: str) -> str:
     """What to say of words in which no wish was understood: what can be done instead, or what is understood nearby."""
-    if _ORDER.search(words.lower()):
+    if clauses.may_ask_another_order(words.lower()):
         return (
             "the order of shots is not changed by words here: 'best shot first' to edl-plan plans another one, "
             "and what is moved in Shotcut comes back by edl-export and edl-import"

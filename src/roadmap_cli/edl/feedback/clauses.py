@@ -254,7 +254,13 @@ def _direction(left: str, around: str) -> int:
     return -1 if taken else 1 if given else 0
 
 
-#: Words that can only ask for another order of the shots.
+#: Words that ask for another order of the shots where no wish was understood; those that can ask for nothing else.
+_ORDER = re.compile(
+    r"\b(?:swap|swapped|reorder|re-order|rearrange|other order|order of|reverse)\b"
+    r"|\b(?:go|goes|be|is|come|comes|stand|start|begin) (?:at )?(?:the )?(?:very )?(?:first|last|beginning|end)\b"
+    r"|\b(?:move|put|place|bring|show|switch)\b.*\b(?:before|after|first|last|front|forward|back|earlier|later|"
+    r"to the (?:start|beginning|end|middle)|with)\b"
+)
 _ANOTHER_ORDER = re.compile(
     r"\b(?:swap|swapped|reorder|re-order|rearrange)\b"
     r"|\b(?:should|must|could|can|has to|needs to) (?:go|come|be|stand) (?:at )?(?:the )?(?:very )?(?:first|last)\b"
@@ -266,3 +272,8 @@ _ANOTHER_ORDER = re.compile(
 def asks_another_order(phrase: str) -> bool:
     """Whether a phrase asks for the shots in another order, which no wish stands for."""
     return _ANOTHER_ORDER.search(phrase) is not None
+
+
+def may_ask_another_order(phrase: str) -> bool:
+    """Whether a phrase in which no wish was understood may ask for the shots in another order."""
+    return _ORDER.search(phrase) is not None
