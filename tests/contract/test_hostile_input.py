@@ -21,7 +21,8 @@ from roadmap_cli.core import markup, schemas
 from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.edl import gathering, programs
 from roadmap_cli.edl.exchange import importing, reading_otio, timeline
-from roadmap_cli.life import detection, opened, reading
+from roadmap_cli.life.ingest import detection, reading
+from roadmap_cli.life.opening import opened
 from roadmap_cli.models import torchfile
 from roadmap_cli.slm.sync.remotes import s3, webdav
 from roadmap_cli.wf.language import loading
@@ -256,8 +257,8 @@ def test_a_template_names_a_file_that_cannot_be(tmp_path: Path) -> None:
 def test_a_journal_includes_nothing_at_all() -> None:
     from datetime import UTC, datetime
 
-    from roadmap_cli.life.items import Source
-    from roadmap_cli.life.settings import Settings, Window
+    from roadmap_cli.life.kinds.items import Source
+    from roadmap_cli.life.opening.settings import Settings, Window
 
     at = datetime(2026, 11, 23, tzinfo=UTC)
     settings = Settings("UTC", Window(at, at), None)

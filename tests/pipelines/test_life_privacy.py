@@ -24,7 +24,7 @@ import pytest
 import transcripts
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life import formats
-from roadmap_cli.life.settings import Window
+from roadmap_cli.life.opening.settings import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
 import life_samples
@@ -222,8 +222,8 @@ def battle(world: dict[str, str], home: Path, folder: Path, kills: int) -> None:
 
 
 def test_every_format_has_a_sample_that_is_read(tmp_path):
-    from roadmap_cli.life import detection, reading
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.ingest import detection, reading
+    from roadmap_cli.life.opening.settings import Settings
 
     word, now = "zq0123456789abcdef", datetime(2026, 11, 23, 9, tzinfo=UTC)
     found = life_samples.write(word, tmp_path / "own")

@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT / "src"))
 FOLDS = 5
 DATA = outside.FOLDER / "nab"
 
-from roadmap_cli.life.streaming import Stream  # noqa: E402
+from roadmap_cli.life.watch.streaming import Stream  # noqa: E402
 
 
 @dataclass(frozen=True, slots=True)

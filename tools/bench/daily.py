@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 
 import lives  # noqa: E402
 
-from roadmap_cli.life import daily  # noqa: E402
+from roadmap_cli.life.watch import daily  # noqa: E402
 
 BEGIN, REST, AFTER, MONTH = 90, 14, 7, 30
 WINDOW = 90
@@ -50,7 +50,7 @@ class Flag(NamedTuple):
 
 
 def engine(life: lives.Life) -> list[Flag]:
-    """Every series and the joint one through `roadmap_cli.life.daily`, day by day."""
+    """Every series and the joint one through `roadmap_cli.life.watch.daily`, day by day."""
     count = len(life.series["steps"])
     weekdays = np.array([(life.first + timedelta(days=place)).weekday() for place in range(count)])
     found = []

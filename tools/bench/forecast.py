@@ -31,7 +31,7 @@ sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 import foretell  # noqa: E402
 import lives  # noqa: E402
 
-from roadmap_cli.life import outlook  # noqa: E402
+from roadmap_cli.life.forecast import outlook  # noqa: E402
 
 AHEAD, EVERY, YEARS = 26, 9, 3
 SUMMED = ("meeting_hours", "after_hours", "spending")

@@ -34,10 +34,11 @@ sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 
 import households  # noqa: E402
 
-from roadmap_cli.life import balances, foretelling, outlook, weeks  # noqa: E402
-from roadmap_cli.life.foretelling import Telling  # noqa: E402
-from roadmap_cli.life.standing import Paid, of_payments  # noqa: E402
-from roadmap_cli.life.weeks import Booked, Bookings, Movement  # noqa: E402
+from roadmap_cli.life.forecast import foretelling, outlook  # noqa: E402
+from roadmap_cli.life.forecast.foretelling import Telling  # noqa: E402
+from roadmap_cli.life.history import balances, weeks  # noqa: E402
+from roadmap_cli.life.history.standing import Paid, of_payments  # noqa: E402
+from roadmap_cli.life.history.weeks import Booked, Bookings, Movement  # noqa: E402
 
 AHEAD, COUNT = 26, 156
 ORIGINS = (36, 52, 78, 104, 117, 130)

@@ -188,9 +188,9 @@ def state() -> Any:
 
 def built(life: Life) -> Any:
     """The life in a state, with its graph."""
-    from roadmap_cli.life import store
     from roadmap_cli.life.formats import jsonl
     from roadmap_cli.life.graph import building
+    from roadmap_cli.life.storing import store
 
     tx = state()
     store.add(tx, [jsonl.item(record) for record in life.records], format_name="jsonl")

@@ -91,8 +91,8 @@ def make(path: Path, *, size: int = 0, mails: int = 0) -> int:
 def ours(path: str) -> int:
     from datetime import UTC, datetime, timedelta
 
-    from roadmap_cli.life import reading
-    from roadmap_cli.life.settings import Settings, Window
+    from roadmap_cli.life.ingest import reading
+    from roadmap_cli.life.opening.settings import Settings, Window
 
     now = datetime(2026, 11, 23, tzinfo=UTC)
     settings = Settings("UTC", Window(now - timedelta(days=60), now + timedelta(days=60)))

@@ -104,9 +104,9 @@ def cpu(action: Callable[[], int], rounds: int = 3) -> tuple[int, float]:
 
 
 def ours(data: bytes) -> Callable[[], int]:
-    from roadmap_cli.life import reading
-    from roadmap_cli.life.opened import Opened
-    from roadmap_cli.life.settings import Settings, Window
+    from roadmap_cli.life.ingest import reading
+    from roadmap_cli.life.opening.opened import Opened
+    from roadmap_cli.life.opening.settings import Settings, Window
 
     def run() -> int:
         opened = Opened.of("f", data)

@@ -26,10 +26,10 @@ def format_reader(name: str, folder: Path) -> Target:
     import life_samples
     import test_fuzz
 
-    from roadmap_cli.life import detection, reading
-    from roadmap_cli.life.items import Group, LeftOut, Position, Remark, Source
-    from roadmap_cli.life.opened import Opened
-    from roadmap_cli.life.settings import Settings, Window
+    from roadmap_cli.life.ingest import detection, reading
+    from roadmap_cli.life.kinds.items import Group, LeftOut, Position, Remark, Source
+    from roadmap_cli.life.opening.opened import Opened
+    from roadmap_cli.life.opening.settings import Settings, Window
 
     settings = Settings(
         "Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=60), most=50), None, {"currency": "EUR"}
@@ -58,8 +58,8 @@ def archive_reader() -> Target:
     import io
     import zipfile
 
-    from roadmap_cli.life import reading
-    from roadmap_cli.life.opened import Opened
+    from roadmap_cli.life.ingest import reading
+    from roadmap_cli.life.opening.opened import Opened
 
     def read(data: bytes) -> None:
         opened = Opened.of("f", data)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import reading, store
-from roadmap_cli.life.items import Position
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings, Window
+from roadmap_cli.life.ingest import reading
+from roadmap_cli.life.kinds.items import Position
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Settings, Window
+from roadmap_cli.life.storing import store
 from roadmap_cli.state import connection, migrate
 from roadmap_cli.state.store import MIGRATIONS
 

@@ -11,9 +11,9 @@ import pytest
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.life.formats import bank_csv
-from roadmap_cli.life.items import Position, Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings, Window
+from roadmap_cli.life.kinds.items import Position, Source
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Settings, Window
 
 
 def settings_of(wishes: Sequence[str] = (), learned: dict[str, dict[str, str]] | None = None) -> Settings:

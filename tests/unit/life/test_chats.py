@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import reading
 from roadmap_cli.life.formats import signal, telegram, whatsapp
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings, Window
+from roadmap_cli.life.ingest import reading
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Settings, Window
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SETTINGS = Settings("Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=366)))

@@ -323,7 +323,7 @@ def test_two_incomes_and_it_asks_which_one_ends(life):
     for month in range(1, 11):
         records_of = {"kind": "life.transaction", "id": f"side{month}", "at": f"2026-{month:02d}-15T00:00:00.000Z",
                       "date": f"2026-{month:02d}-15", "amount": "900.00", "currency": "EUR", "payee": "Side Gig"}  # fmt: skip
-        from roadmap_cli.life import store
+        from roadmap_cli.life.storing import store
 
         store.add(life, [records_of], format_name="jsonl")
     with pytest.raises(DataError, match="which one ends"):
@@ -369,7 +369,7 @@ def test_equal_options_are_called_equal(life):
 
 
 def test_a_warning_becomes_the_choice_it_implies(life):
-    from roadmap_cli.life import watching
+    from roadmap_cli.life.watch import watching
 
     given_warnings, _ = watching.watch(life, NOW, watching.Settings(), command="life-watch")
     found = basis.of(life, NOW, command="life-decide")
@@ -416,9 +416,10 @@ def test_the_usual_night_is_counted_once_however_many_devices_tell_it(tx):
     from datetime import timedelta
 
     from roadmap_cli.core.clock import stamp
-    from roadmap_cli.life import sleep_habit, store
     from roadmap_cli.life.formats.jsonl import item
+    from roadmap_cli.life.history import sleep_habit
     from roadmap_cli.life.proof import figures
+    from roadmap_cli.life.storing import store
     from roadmap_cli.state import records
 
     def slept(night, start_min, minutes, stage, device):

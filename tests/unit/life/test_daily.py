@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import daily, habits, watching
-from roadmap_cli.life.rows import TABLES
-from roadmap_cli.life.zones import named
+from roadmap_cli.life.history import habits
+from roadmap_cli.life.kinds.rows import TABLES
+from roadmap_cli.life.local_time.zones import named
+from roadmap_cli.life.watch import daily, watching
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 

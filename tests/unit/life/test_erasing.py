@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 import pyrage
 
-from roadmap_cli.life import exporting, grounds, holdings, watching
+from roadmap_cli.life import exporting, grounds, holdings
 from roadmap_cli.life.erasing import erasure, tables
 from roadmap_cli.life.erasing.doomed import Wanted
 from roadmap_cli.life.formats.jsonl import item
-from roadmap_cli.life.store import add
+from roadmap_cli.life.storing.store import add
+from roadmap_cli.life.watch import watching
 from roadmap_cli.state import records
 from roadmap_cli.state.keys import KeySource
 from roadmap_cli.state.store import State

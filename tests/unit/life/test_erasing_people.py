@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from roadmap_cli.life import exporting, store
+from roadmap_cli.life import exporting
 from roadmap_cli.life.consolidate import nightly, rarity
 from roadmap_cli.life.erasing import erasure, tables
 from roadmap_cli.life.erasing.doomed import Wanted
@@ -17,6 +17,7 @@ from roadmap_cli.life.graph.finding import Times
 from roadmap_cli.life.recall import indexing
 from roadmap_cli.life.recall.answering import Wanted as Asked
 from roadmap_cli.life.recall.session import Recall
+from roadmap_cli.life.storing import store
 from roadmap_cli.retrieval.terms import Terms
 from roadmap_cli.state import records
 from roadmap_cli.state.keys import KeySource

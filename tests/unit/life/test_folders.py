@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.life import folders, reading
+from roadmap_cli.life.ingest import folders, reading
 
 MOUNTS = r"""22 1 0:21 / / rw - ext4 /dev/vda1 rw
 31 22 0:40 / /home/ann/My\040Cloud rw,nosuid shared:9 - fuse.sshfs ann@host:/ rw
@@ -54,7 +54,7 @@ def test_no_room_for_watches_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full(self: object, folder: str) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("roadmap_cli.life.inotify.Inotify.watch", full)
+    monkeypatch.setattr("roadmap_cli.life.ingest.inotify.Inotify.watch", full)
     said: list[str] = []
     watch = folders.Watch([str(tmp_path)], said.append)
     assert "no space left on device" in said[0]

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from roadmap_cli.core import schemas
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import UsageError
-from roadmap_cli.life import forecasting, outlook, proposals, telling, weeks
-from roadmap_cli.life.weeks import Movement
+from roadmap_cli.life.forecast import forecasting, outlook, proposals, telling
+from roadmap_cli.life.history import weeks
+from roadmap_cli.life.history.weeks import Movement
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 

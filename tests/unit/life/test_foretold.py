@@ -13,12 +13,15 @@ import pytest
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.life import balances, forecasting, foretelling, habits, proposals, store, telling, watching, weeks
+from roadmap_cli.life.forecast import forecasting, foretelling, proposals, telling
 from roadmap_cli.life.formats import jsonl
 from roadmap_cli.life.graph import building
+from roadmap_cli.life.history import balances, habits, weeks
+from roadmap_cli.life.local_time.zones import named
 from roadmap_cli.life.proof import checking
+from roadmap_cli.life.storing import store
 from roadmap_cli.life.values import grammar, keeping
-from roadmap_cli.life.zones import named
+from roadmap_cli.life.watch import watching
 from roadmap_cli.state import records
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -123,7 +126,7 @@ def test_linked_transfers_never_count_as_spending_or_income(tx: Any) -> None:
         found.append(paid(day(offset), "Broker", "-250.00", type="xfer"))
     add(tx, found)
     assert tx.execute("SELECT count(*) FROM life_transaction_link WHERE relation = 'transfer'").fetchone()[0] >= 3
-    from roadmap_cli.life import series
+    from roadmap_cli.life.history import series
 
     spent = [item.amount for item in series.purchases(tx, TODAY)["EUR"]]
     assert spent

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.life import cursors, freshness
+from roadmap_cli.life import freshness
+from roadmap_cli.life.opening import cursors
 
 from .conftest import NOW, Ingest
 

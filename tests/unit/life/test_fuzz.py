@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import reading
-from roadmap_cli.life.detection import detect
-from roadmap_cli.life.items import Group, Position, Remark, Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings, Window
+from roadmap_cli.life.ingest import reading
+from roadmap_cli.life.ingest.detection import detect
+from roadmap_cli.life.kinds.items import Group, Position, Remark, Source
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Settings, Window
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[3] / "examples" / "life"

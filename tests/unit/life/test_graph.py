@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError, UsageError
-from roadmap_cli.life import store
 from roadmap_cli.life.formats import jsonl
 from roadmap_cli.life.graph import acting, acts, building, closeness, exporting, finding
 from roadmap_cli.life.graph.finding import Times
+from roadmap_cli.life.storing import store
 from roadmap_cli.state import connection, migrate
 from roadmap_cli.state.store import MIGRATIONS
 from roadmap_cli.why import decisions

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import devices, health_days, store
 from roadmap_cli.life.formats import measured
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.nights import nights
+from roadmap_cli.life.history import devices, health_days
+from roadmap_cli.life.history.nights import nights
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.storing import store
 from roadmap_cli.state import records
 
 SOURCE = Source("export.xml", "0" * 64, 1, "apple_health")

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import content_id, content_ids, identity
-from roadmap_cli.life import detection, reading
 from roadmap_cli.life.formats import measured
-from roadmap_cli.life.items import LeftOut
-from roadmap_cli.life.metrics import METRICS, convert
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings, Window
+from roadmap_cli.life.ingest import detection, reading
+from roadmap_cli.life.kinds.items import LeftOut
+from roadmap_cli.life.kinds.metrics import METRICS, convert
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Settings, Window
 
 NOW = datetime.fromisoformat("2026-11-23T09:00:00+00:00")
 sys.path.insert(0, str(Path(__file__).parents[3] / "tools" / "bench"))

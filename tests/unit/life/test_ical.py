@@ -13,8 +13,8 @@ from roadmap_cli.core import schemas
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import ical
-from roadmap_cli.life.items import Group, Remark, Source
-from roadmap_cli.life.settings import Window
+from roadmap_cli.life.kinds.items import Group, Remark, Source
+from roadmap_cli.life.opening.settings import Window
 
 WINDOW = Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 

@@ -10,12 +10,13 @@ import pytest
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import parts, store
 from roadmap_cli.life.formats import ical
 from roadmap_cli.life.formats.contentlines import components
 from roadmap_cli.life.formats.ical_zone import defined
-from roadmap_cli.life.items import Group, Part, Remark, Source
-from roadmap_cli.life.settings import Window
+from roadmap_cli.life.kinds import parts
+from roadmap_cli.life.kinds.items import Group, Part, Remark, Source
+from roadmap_cli.life.opening.settings import Window
+from roadmap_cli.life.storing import store
 
 WINDOW = Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 

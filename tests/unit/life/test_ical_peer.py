@@ -18,8 +18,8 @@ from dateutil import rrule
 
 from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.life.formats import ical
-from roadmap_cli.life.items import Group, Source
-from roadmap_cli.life.settings import Window
+from roadmap_cli.life.kinds.items import Group, Source
+from roadmap_cli.life.opening.settings import Window
 
 SINCE, UNTIL = datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 ZONES = {

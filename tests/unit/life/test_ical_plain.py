@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from roadmap_cli.life.formats import content_pieces, ical, ical_plain
 from roadmap_cli.life.formats.components import Component
 from roadmap_cli.life.formats.content_pieces import Block
-from roadmap_cli.life.items import Group, Source
-from roadmap_cli.life.settings import Window
-from roadmap_cli.life.zones import Zones
+from roadmap_cli.life.kinds.items import Group, Source
+from roadmap_cli.life.local_time.zones import Zones
+from roadmap_cli.life.opening.settings import Window
 
 WINDOW = Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 LINES = (

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from roadmap_cli.life import ingestion
-from roadmap_cli.life.ingestion import Import, Tally
-from roadmap_cli.life.settings import Settings, Window
-from roadmap_cli.life.sources import Reader
+from roadmap_cli.life.ingest import ingestion
+from roadmap_cli.life.ingest.ingestion import Import, Tally
+from roadmap_cli.life.ingest.sources import Reader
+from roadmap_cli.life.opening.settings import Settings, Window
 from roadmap_cli.state.store import KeySource, State
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import reading, store
 from roadmap_cli.life.formats import mbox
-from roadmap_cli.life.items import Group, Item, Position
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings, Window
-from roadmap_cli.life.threads import base_subject
+from roadmap_cli.life.ingest import reading
+from roadmap_cli.life.kinds.items import Group, Item, Position
+from roadmap_cli.life.kinds.threads import base_subject
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Settings, Window
+from roadmap_cli.life.storing import store
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SETTINGS = Settings("Europe/Berlin", Window(NOW - timedelta(days=60), NOW + timedelta(days=366), most=50))

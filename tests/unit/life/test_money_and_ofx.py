@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import ofx
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.money import account_fields, amount, currency
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.kinds.money import account_fields, amount, currency
+from roadmap_cli.life.opening.opened import Opened
 
 SGML = (
     "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\nENCODING:USASCII\nCHARSET:1252\n\n<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS>"

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import store
 from roadmap_cli.life.consolidate import nightly, rarity
 from roadmap_cli.life.graph import building, finding
 from roadmap_cli.life.proof import checking, found, graphs
 from roadmap_cli.life.recall.answering import Wanted
 from roadmap_cli.life.recall.session import Recall
+from roadmap_cli.life.storing import store
 from roadmap_cli.retrieval.terms import Terms
 from roadmap_cli.state import migrate, records
 from roadmap_cli.state.connection import connect

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from roadmap_cli.core import clock, schemas
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import store
 from roadmap_cli.life.consolidate import facts, gist, nightly, rarity
 from roadmap_cli.life.proof import checking, graphs
 from roadmap_cli.life.recall import activation, answering, indexing
 from roadmap_cli.life.recall.answering import Wanted
 from roadmap_cli.life.recall.session import Recall
+from roadmap_cli.life.storing import store
 from roadmap_cli.retrieval.terms import Terms
 from roadmap_cli.state import migrate, records
 from roadmap_cli.state.connection import connect
@@ -430,7 +430,7 @@ def days(state: State, recall: Recall) -> Recall:
 
 
 def jsonl_group(record: Record) -> Any:
-    from roadmap_cli.life.items import Group
+    from roadmap_cli.life.kinds.items import Group
 
     return Group(record["uid"], True, "", "", "", (record,))
 

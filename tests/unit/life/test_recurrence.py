@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import recurrence
+from roadmap_cli.life.local_time import recurrence
 
 WIDE = (datetime(1, 1, 1), datetime(9000, 1, 1))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from roadmap_cli.life.store import Stored
+from roadmap_cli.life.storing.store import Stored
 from roadmap_cli.state import records
 
 Ingest = Callable[..., Stored]

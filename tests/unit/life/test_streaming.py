@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.life.streaming import Stream
+from roadmap_cli.life.watch.streaming import Stream
 
 STEP = 1800.0
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from roadmap_cli.life import series, store
-from roadmap_cli.life.categories import Categories
-from roadmap_cli.life.money import account_fields, named_account
-from roadmap_cli.life.standing import standing
+from roadmap_cli.life.history import series
+from roadmap_cli.life.history.categories import Categories
+from roadmap_cli.life.history.standing import standing
+from roadmap_cli.life.kinds.money import account_fields, named_account
+from roadmap_cli.life.storing import store
 
 Put = Callable[..., str]
 CARD, GIRO, SAVINGS = "4111", "DE89370400440532013000", "DE02120300000000202051"

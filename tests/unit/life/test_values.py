@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from roadmap_cli.core.errors import DataError, Negative
-from roadmap_cli.life import store
-from roadmap_cli.life.items import Group
+from roadmap_cli.life.kinds.items import Group
+from roadmap_cli.life.storing import store
 from roadmap_cli.life.values import areas, checking, consistency, grammar, keeping
 from roadmap_cli.life.values.checking import Change
 from roadmap_cli.life.values.order import Order

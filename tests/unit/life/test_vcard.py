@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import reading
 from roadmap_cli.life.formats import content_pieces, contentlines, vcard
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Settings, Window
+from roadmap_cli.life.ingest import reading
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Settings, Window
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SETTINGS = Settings("Europe/Berlin", Window(NOW, NOW), now=NOW)

@@ -16,10 +16,11 @@ import pytest
 from roadmap_cli.core import schemas
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import UsageError
-from roadmap_cli.life import baseline, series, warnings, watching
+from roadmap_cli.life.history import series
+from roadmap_cli.life.history.series import Meeting, Purchase, WorkingTime
 from roadmap_cli.life.proof import checking
-from roadmap_cli.life.series import Meeting, Purchase, WorkingTime
-from roadmap_cli.life.store import Stored
+from roadmap_cli.life.storing.store import Stored
+from roadmap_cli.life.watch import baseline, warnings, watching
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLater, Unavailable
-from roadmap_cli.life.items import Position
+from roadmap_cli.life.kinds.items import Position
+from roadmap_cli.life.opening.settings import Settings, Window
 from roadmap_cli.life.remote import Access, imap
-from roadmap_cli.life.settings import Settings, Window
 from roadmap_cli.mail.imap import Client
 from roadmap_cli.net import audit, stream
 from roadmap_cli.net.transport import Transport

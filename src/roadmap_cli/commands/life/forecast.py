@@ -19,7 +19,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
     """One line of bars for each measure, its months below, then the proposed changes as a diff."""
     from rich.text import Text
 
-    from roadmap_cli.life.proposals import TITLE, diff
+    from roadmap_cli.life.forecast.proposals import TITLE, diff
 
     by_measure: dict[tuple[str, str], list[Record]] = {}
     for record in records:
@@ -171,7 +171,7 @@ def main(
 
     A forecast that says the same as before has the same id; life-why --check makes it again from what it cites.
     """
-    from roadmap_cli.life import forecasting, proposals, telling
+    from roadmap_cli.life.forecast import forecasting, proposals, telling
 
     settings = forecasting.Settings(weeks, working_hours, timezone, measures)
     if not run.state_path.exists():

@@ -15,8 +15,8 @@ from roadmap_cli.core.errors import ConfigError, DataError, InputMissing, Roadma
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
-    from roadmap_cli.life.sources import Reader
+    from roadmap_cli.life.ingest.sources import Reader
+    from roadmap_cli.life.opening.settings import Settings
 
 
 KINDS = (
@@ -38,7 +38,8 @@ PASSWORD = "ROADMAP_LIFE_PASSWORD"
 
 def _list_formats(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from roadmap_cli.life import detection, remote
+        from roadmap_cli.life import remote
+        from roadmap_cli.life.ingest import detection
 
         for name, what in (*detection.listed(), *remote.listed()):
             click.echo(f"{name:<12} {what}")
@@ -210,9 +211,9 @@ def main(
     when it is booked, and both legs of a transfer between own accounts are no spending.
     """
     from roadmap_cli.life.formats import bank_csv
-    from roadmap_cli.life.ingestion import Tally
-    from roadmap_cli.life.settings import Settings
-    from roadmap_cli.life.sources import Reader
+    from roadmap_cli.life.ingest.ingestion import Tally
+    from roadmap_cli.life.ingest.sources import Reader
+    from roadmap_cli.life.opening.settings import Settings
 
     if watch and (not files or "-" in files):
         raise UsageError("--watch waits for files, folders and URLs", hint="name one")
@@ -246,7 +247,7 @@ def main(
     )
     try:
         if watch:
-            from roadmap_cli.life.attending import attend
+            from roadmap_cli.life.ingest.attending import attend
 
             def rest() -> None:
                 run.out.rest()
@@ -287,8 +288,8 @@ def _once(files: tuple[str, ...], reader: Reader) -> Iterator[Record]:
 
 def _records(run: Run, reader: Reader) -> Iterator[Record]:
     """Store the records on standard input; give what is new."""
-    from roadmap_cli.life import ingestion
     from roadmap_cli.life.formats import jsonl
+    from roadmap_cli.life.ingest import ingestion
 
     for batch in run.batches(ingestion.BATCH_RECORDS):
         good = []
@@ -328,7 +329,7 @@ def _password(run: Run, name: str | None) -> str | None:
 
 
 def _machine_zone(run: Run) -> str:
-    from roadmap_cli.life.zones import of_machine
+    from roadmap_cli.life.local_time.zones import of_machine
 
     link = Path("/etc/localtime")
     return of_machine(run.environ.get("TZ"), str(link.readlink()) if link.is_symlink() else None)

@@ -118,7 +118,7 @@ def main(
     why_id all of them.
     Nothing new: nothing is written, and the exit code is 0.
     """
-    from roadmap_cli.life import watching
+    from roadmap_cli.life.watch import watching
 
     settings = watching.Settings(false_alarms, working_hours, timezone)
     if not run.state_path.exists():

@@ -10,9 +10,10 @@ from statistics import stdev
 from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import household, wording
+from roadmap_cli.life import wording
 from roadmap_cli.life.choosing.words import PAID_FOR, Known
-from roadmap_cli.life.household import Household, Payment, Standing
+from roadmap_cli.life.history import household
+from roadmap_cli.life.history.household import Household, Payment, Standing
 from roadmap_cli.life.values import checking
 from roadmap_cli.why import decisions
 

@@ -11,22 +11,22 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import sleep_habit
 from roadmap_cli.life.choosing import assuming, facts, hours, money, sensitivity, told, weighing
 from roadmap_cli.life.choosing.basis import Basis, titled
 from roadmap_cli.life.choosing.facts import Option
 from roadmap_cli.life.choosing.money import CENT, Usual
 from roadmap_cli.life.choosing.weighing import Weighed
-from roadmap_cli.life.series import WorkingTime
+from roadmap_cli.life.history import sleep_habit
+from roadmap_cli.life.history.series import WorkingTime
 from roadmap_cli.life.values import checking, keeping
 from roadmap_cli.life.values.checking import Change
-from roadmap_cli.life.watching import still_open
+from roadmap_cli.life.watch.watching import still_open
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.sleep_habit import Night
+    from roadmap_cli.life.history.sleep_habit import Night
     from roadmap_cli.state.connection import Connection
 
 #: Events an option collides with that are told one by one.

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import series
 from roadmap_cli.life.choosing.facts import Option
-from roadmap_cli.life.series import Meeting, WorkingTime
-from roadmap_cli.life.sleep_habit import Night
+from roadmap_cli.life.history import series
+from roadmap_cli.life.history.series import Meeting, WorkingTime
+from roadmap_cli.life.history.sleep_habit import Night
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.choosing import words
 from roadmap_cli.life.choosing.basis import Basis
-from roadmap_cli.life.household import OWN_TRANSFER
-from roadmap_cli.life.series import TRANSFERS
+from roadmap_cli.life.history.household import OWN_TRANSFER
+from roadmap_cli.life.history.series import TRANSFERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

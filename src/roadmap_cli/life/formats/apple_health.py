@@ -26,14 +26,14 @@ from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats.apple_values import minutes, number, own_zone, plain
 from roadmap_cli.life.formats.apple_workout import Route, Workout
 from roadmap_cli.life.formats.xml_stream import Elements, root_name
-from roadmap_cli.life.items import LeftOut, Source
-from roadmap_cli.life.metrics import METRICS, conversion, tidy
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.wall_clock import Stamps, zone_of
+from roadmap_cli.life.kinds.items import LeftOut, Source
+from roadmap_cli.life.kinds.metrics import METRICS, conversion, tidy
+from roadmap_cli.life.local_time.wall_clock import Stamps, zone_of
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "apple_health", "an export of Apple Health"
 #: Errors of a ZIP archive that is damaged, encrypted, or compressed in a way that is not known.

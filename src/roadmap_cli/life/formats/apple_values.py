@@ -7,8 +7,8 @@ from datetime import datetime
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import measured
-from roadmap_cli.life.metrics import tidy
-from roadmap_cli.life.wall_clock import zone_of
+from roadmap_cli.life.kinds.metrics import tidy
+from roadmap_cli.life.local_time.wall_clock import zone_of
 
 _ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|&")
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}

@@ -13,9 +13,9 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import apple_types as types
 from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats.apple_values import number
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.metrics import METRICS, convert
-from roadmap_cli.life.wall_clock import Stamps, zone_of
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.kinds.metrics import METRICS, convert
+from roadmap_cli.life.local_time.wall_clock import Stamps, zone_of
 
 Route = Callable[[str], "tuple[tuple[float, float] | None, int, float | None]"]
 """From the path of a route: where it begins, its points, metres climbed."""

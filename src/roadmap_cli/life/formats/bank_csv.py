@@ -8,20 +8,20 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.formats import bank_headings, bank_layout, dates, layouts
 from roadmap_cli.life.formats.bank_headings import HEADINGS
 from roadmap_cli.life.formats.bank_layout import Layout
 from roadmap_cli.life.formats.bank_stated import Stated
 from roadmap_cli.life.formats.csv_rows import Table, head_rows
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.items import Position, Source
-from roadmap_cli.life.money import account_fields, amount, counterparty_fields, currency
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Position, Source
+from roadmap_cli.life.kinds.money import account_fields, amount, counterparty_fields, currency
+from roadmap_cli.life.opening.charsets import decode
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "csv", "a bank's CSV"
 OPTIONS = ("order", "decimal", "delimiter")

@@ -15,11 +15,11 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import bank_headings, dates, layouts
 from roadmap_cli.life.formats.bank_headings import HEADINGS, NO_AMOUNT
 from roadmap_cli.life.formats.csv_rows import PREAMBLE_ROWS, Row, Table
-from roadmap_cli.life.money import ISO_4217, SIGNS, currency, decimal_mark, is_iban
+from roadmap_cli.life.kinds.money import ISO_4217, SIGNS, currency, decimal_mark, is_iban
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 #: So many rows are looked at before all of them are.
 _SAMPLE_ROWS = 2_000

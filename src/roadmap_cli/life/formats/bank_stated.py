@@ -18,7 +18,7 @@ from roadmap_cli.life.formats import dates
 from roadmap_cli.life.formats.bank_layout import Layout
 from roadmap_cli.life.formats.csv_rows import Row
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.money import ISO_4217, SIGNS, account_fields, amount
+from roadmap_cli.life.kinds.money import ISO_4217, SIGNS, account_fields, amount
 
 _BALANCE = re.compile(
     r"kontostand|\bsaldo|\bbalance\b|\bsolde\b|zůstatek|stan konta|egyenleg|\btilgodehavende\b|\bbakiye", re.IGNORECASE

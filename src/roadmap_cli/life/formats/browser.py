@@ -19,13 +19,13 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.items import Item, Position, Source
-from roadmap_cli.life.opened import LARGEST_BYTES, Opened
-from roadmap_cli.life.visits import page
+from roadmap_cli.life.kinds.items import Item, Position, Source
+from roadmap_cli.life.kinds.visits import page
+from roadmap_cli.life.opening.opened import LARGEST_BYTES, Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "browser", "the history of a browser"
 _MAGIC = b"SQLite format 3\0"

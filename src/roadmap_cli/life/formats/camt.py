@@ -14,14 +14,14 @@ from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import camt_entry
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.money import account_fields
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.kinds.money import account_fields
+from roadmap_cli.life.opening.opened import Opened
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "camt", "a CAMT statement"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats.entries import day_of, in_utc, midnight
-from roadmap_cli.life.money import amount, counterparty_fields, currency, plain
+from roadmap_cli.life.kinds.money import amount, counterparty_fields, currency, plain
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.charsets import as_utf8, decode_part, known
 from roadmap_cli.life.formats.components import Component, Property
 from roadmap_cli.life.formats.content_pieces import ENDING, LONGEST_LINE, Block, lines_of, physical, pieces
+from roadmap_cli.life.opening.charsets import as_utf8, decode_part, known
 
 #: The longest value kept, in bytes. Inline attachments are longer; nothing we read is.
 LONGEST = 1 << 16

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.charsets import MARKS, known
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.opening.charsets import MARKS, known
+from roadmap_cli.life.opening.opened import Opened
 
 #: Rows searched for the headings: some banks put a dozen lines of their own first.
 PREAMBLE_ROWS = 40

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from roadmap_cli.life.charsets import as_utf8
 from roadmap_cli.life.formats import mails
-from roadmap_cli.life.items import Item, Source
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Item, Source
+from roadmap_cli.life.opening.charsets import as_utf8
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "eml", "a mail"
 MOST_MAIL_BYTES = 64 * 1024 * 1024

@@ -11,7 +11,7 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.items import Source
+from roadmap_cli.life.kinds.items import Source
 
 #: So many transactions are remembered to tell those that are alike apart; they are of the same day.
 MOST_COUNTED = 20_000

@@ -15,13 +15,13 @@ from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats.apple_types import snake
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.wall_clock import zone_of
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.local_time.wall_clock import zone_of
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "fit", "a FIT file"
 #: What a decoder of bytes makes of a damaged file.

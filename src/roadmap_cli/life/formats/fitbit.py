@@ -14,19 +14,19 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import charsets
 from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats import service_files as files
 from roadmap_cli.life.formats.apple_types import snake
 from roadmap_cli.life.formats.json_files import parsed
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.metrics import METRICS
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.wall_clock import zone_of
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.kinds.metrics import METRICS
+from roadmap_cli.life.local_time.wall_clock import zone_of
+from roadmap_cli.life.opening import charsets
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "fitbit", "an export of Fitbit"
 _DEVICE = "Fitbit"
@@ -197,7 +197,7 @@ def _exercise(source: Source, item: files.Object, zone: tzinfo, line: int) -> Re
         raise DataError("field 'duration' is no length of an exercise", code="bad_time")
     active, distance = files.number(item, "activeDuration"), files.number(item, "distance")
     if distance:
-        from roadmap_cli.life.metrics import convert
+        from roadmap_cli.life.kinds.metrics import convert
 
         unit = {"Mile": "mi", "Kilometer": "km", "Meter": "m"}.get(str(item.get("distanceUnit")), "km")
         distance = convert(distance, unit, METRICS["distance"])

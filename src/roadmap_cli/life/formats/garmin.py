@@ -16,13 +16,13 @@ from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats import service_files as files
 from roadmap_cli.life.formats.apple_types import snake
 from roadmap_cli.life.formats.json_files import parsed
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.wall_clock import zone_of
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.local_time.wall_clock import zone_of
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "garmin", "an export of Garmin Connect"
 _DEVICE = "Garmin"

@@ -14,16 +14,16 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import visits
-from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.formats.json_files import each_of, loaded, moment, text
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds import visits
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.opening.charsets import decode
+from roadmap_cli.life.opening.opened import Opened
 from roadmap_cli.mail import dates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "google_activity", "pages and searches of a Google account"
 

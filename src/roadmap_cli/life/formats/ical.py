@@ -21,14 +21,14 @@ from roadmap_cli.life.formats.contentlines import begins, looked_into, stream_pa
 from roadmap_cli.life.formats.ical_plain import Plain
 from roadmap_cli.life.formats.ical_series import Event, Instance, in_force, instances, key, original_of
 from roadmap_cli.life.formats.ical_zone import defined
-from roadmap_cli.life.items import Group, Remark, Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.settings import Window
-from roadmap_cli.life.zones import Zones, named
+from roadmap_cli.life.kinds.items import Group, Remark, Source
+from roadmap_cli.life.local_time.zones import Zones, named
+from roadmap_cli.life.opening.opened import Opened
+from roadmap_cli.life.opening.settings import Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "ical", "an iCalendar file: events, to-dos, busy times"
 #: What may stand outside a VCALENDAR, as some programs store single items.

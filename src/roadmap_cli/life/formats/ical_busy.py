@@ -10,9 +10,9 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.formats import ical_fields as fields
 from roadmap_cli.life.formats.components import Component
 from roadmap_cli.life.formats.ical_values import Span, When, several, when
-from roadmap_cli.life.items import Group, Source
-from roadmap_cli.life.settings import Window
-from roadmap_cli.life.zones import Zones
+from roadmap_cli.life.kinds.items import Group, Source
+from roadmap_cli.life.local_time.zones import Zones
+from roadmap_cli.life.opening.settings import Window
 
 _STATUS = {"BUSY": "confirmed", "BUSY-UNAVAILABLE": "confirmed", "BUSY-TENTATIVE": "tentative"}
 

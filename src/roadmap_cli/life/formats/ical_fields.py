@@ -15,7 +15,7 @@ from roadmap_cli.life.formats.components import Component, Property
 from roadmap_cli.life.formats.contentlines import text
 from roadmap_cli.life.formats.ical_series import Event
 from roadmap_cli.life.formats.ical_values import Span, When, span, when
-from roadmap_cli.life.zones import Zones
+from roadmap_cli.life.local_time.zones import Zones
 
 #: Characters kept of a description: an agenda, not the boilerplate of a conference service in ten languages.
 LONGEST_DESCRIPTION = 2_000

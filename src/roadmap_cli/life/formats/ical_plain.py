@@ -22,8 +22,8 @@ from roadmap_cli.life.formats import ical_event, ical_fields
 from roadmap_cli.life.formats.content_pieces import ALARMS, Block
 from roadmap_cli.life.formats.contentlines import LONGEST, split, text
 from roadmap_cli.life.formats.ical_values import When, when
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.zones import Zones
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.local_time.zones import Zones
 
 #: What stands before a colon, and what was worked out, is remembered up to so many times.
 MOST_KNOWN = 20_000

@@ -14,11 +14,11 @@ from typing import Literal
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import recurrence
 from roadmap_cli.life.formats.components import Component, Property
 from roadmap_cli.life.formats.ical_values import Span, When, several, when
-from roadmap_cli.life.settings import Window
-from roadmap_cli.life.zones import Zones
+from roadmap_cli.life.local_time import recurrence
+from roadmap_cli.life.local_time.zones import Zones
+from roadmap_cli.life.opening.settings import Window
 
 #: An instance may be moved this far by THISANDFUTURE and still be found.
 FARTHEST_MOVE = timedelta(days=400)

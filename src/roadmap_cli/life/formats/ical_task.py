@@ -11,8 +11,8 @@ from roadmap_cli.life.formats import ical_fields as fields
 from roadmap_cli.life.formats.components import Component
 from roadmap_cli.life.formats.ical_series import Event, Instance
 from roadmap_cli.life.formats.ical_values import Span, when
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.zones import Zones
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.local_time.zones import Zones
 
 KIND = "life.task"
 STATUSES = {

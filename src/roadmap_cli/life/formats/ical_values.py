@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats.components import Property
-from roadmap_cli.life.zones import Zones, instant, shifted
+from roadmap_cli.life.local_time.zones import Zones, instant, shifted
 
 _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d):?(\d\d):?(\d\d)?(?:\.\d+)?([Zz])?)?\Z", re.ASCII)
 _DURATION = re.compile(

@@ -15,8 +15,8 @@ from functools import cached_property
 from itertools import islice
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life import recurrence
 from roadmap_cli.life.formats.components import Component
+from roadmap_cli.life.local_time import recurrence
 
 #: Changes of the clock are looked up from here on; Outlook lets its rules begin in 1601.
 FIRST, LAST = datetime(1970, 1, 1), datetime(2100, 1, 1)

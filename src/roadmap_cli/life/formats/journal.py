@@ -15,7 +15,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.money import ISO_4217, named_account, plain
+from roadmap_cli.life.kinds.money import ISO_4217, named_account, plain
 
 #: First parts of account names by what they are (hledger's rules, and other languages).
 KINDS = {

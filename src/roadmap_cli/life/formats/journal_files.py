@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.life.charsets import decode
-from roadmap_cli.life.opened import LARGEST_BYTES, Opened
+from roadmap_cli.life.opening.charsets import decode
+from roadmap_cli.life.opening.opened import LARGEST_BYTES, Opened
 
 #: More included files than this are not followed.
 MOST_FILES = 2_000

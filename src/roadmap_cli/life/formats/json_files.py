@@ -10,9 +10,9 @@ from typing import Any
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.charsets import as_utf8
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.opening.charsets import as_utf8
+from roadmap_cli.life.opening.opened import Opened
 
 _BIGGEST = datetime(2200, 1, 1, tzinfo=UTC)
 _SMALLEST = datetime(1970, 1, 1, tzinfo=UTC)

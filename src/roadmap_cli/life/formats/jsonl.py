@@ -10,14 +10,14 @@ from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.core.stream import parser
-from roadmap_cli.life.items import Group, Source
-from roadmap_cli.life.money import amount, currency
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.rows import TABLES
+from roadmap_cli.life.kinds.items import Group, Source
+from roadmap_cli.life.kinds.money import amount, currency
+from roadmap_cli.life.kinds.rows import TABLES
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "jsonl", "JSON Lines of life records"
 #: What may be given as a record. Each is something that happened, or somebody; never what this family concluded.

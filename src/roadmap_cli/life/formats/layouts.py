@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from roadmap_cli.life import cursors
-from roadmap_cli.life.items import Position
+from roadmap_cli.life.kinds.items import Position
+from roadmap_cli.life.opening import cursors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
     from roadmap_cli.state.connection import Connection
 
 _PREFIX = "layout:"

@@ -12,18 +12,18 @@ from decimal import Decimal
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.charsets import decode, decode_part
 from roadmap_cli.life.formats import journal, layouts, ledger_amounts
 from roadmap_cli.life.formats.entries import Entries, day_of
 from roadmap_cli.life.formats.journal_files import Files
 from roadmap_cli.life.formats.ledger_amounts import Amounts
-from roadmap_cli.life.items import Position, Source
-from roadmap_cli.life.money import plain
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Position, Source
+from roadmap_cli.life.kinds.money import plain
+from roadmap_cli.life.opening.charsets import decode, decode_part
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "ledger", "an hledger or ledger journal"
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import journal
-from roadmap_cli.life.money import ISO_4217, SIGNS, decimal_mark
+from roadmap_cli.life.kinds.money import ISO_4217, SIGNS, decimal_mark
 
 #: Signs that mean one currency wherever they stand; the bare $ and kr do not.
 _SIGNS = {**SIGNS, "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "NZ$": "NZD", "R$": "BRL",

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import eml, mails
-from roadmap_cli.life.items import Item, Position, Source
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Item, Position, Source
+from roadmap_cli.life.opening.opened import Opened
 from roadmap_cli.mail.foldernames import readable as folder_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "mail_folder", "a folder of mails"
 #: File systems stamp in steps, and a file may come within the step that was read last.

@@ -16,14 +16,14 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life import threads
-from roadmap_cli.life.items import Group, Item, Source
+from roadmap_cli.life.kinds import threads
+from roadmap_cli.life.kinds.items import Group, Item, Source
 from roadmap_cli.mail import headers
 from roadmap_cli.mail.message import Mail, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 CHANNEL = "mail"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from roadmap_cli.life.formats import mails
-from roadmap_cli.life.items import Item, Position, Source
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Item, Position, Source
+from roadmap_cli.life.opening.opened import Opened
 from roadmap_cli.mail import dates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "mbox", "a mailbox file"
 MOST_MAIL_BYTES = 64 * 1024 * 1024

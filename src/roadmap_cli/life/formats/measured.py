@@ -14,9 +14,9 @@ from typing import Any
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id, content_ids
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.metrics import METRICS, convert, tidy
-from roadmap_cli.life.wall_clock import offset_of
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.kinds.metrics import METRICS, convert, tidy
+from roadmap_cli.life.local_time.wall_clock import offset_of
 
 MEASUREMENT, ACTIVITY = "life.measurement", "life.activity"
 

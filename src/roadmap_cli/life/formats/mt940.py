@@ -13,16 +13,16 @@ from decimal import Decimal
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.charsets import decode_part
 from roadmap_cli.life.formats import mt940_details
 from roadmap_cli.life.formats.entries import Entries, day_of
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.money import account_fields, amount, currency, is_iban, plain
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.kinds.money import account_fields, amount, currency, is_iban, plain
+from roadmap_cli.life.opening.charsets import decode_part
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "mt940", "an MT940 statement"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from roadmap_cli.life.money import counterparty_fields
+from roadmap_cli.life.kinds.money import counterparty_fields
 
 _GERMAN = re.compile(r"\s{0,4}(\d{3})([^\w\s])(?=\d\d)")
 _SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|SVWZ|ABWA|ABWE|COAM|OAMT|IBAN|BIC|PURP|RTYP)\+")

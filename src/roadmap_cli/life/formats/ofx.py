@@ -14,16 +14,16 @@ from dataclasses import dataclass
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.charsets import MARKS, decode, known
 from roadmap_cli.life.formats import ofx_records
 from roadmap_cli.life.formats.entries import Entries
 from roadmap_cli.life.formats.ofx_records import Entry, Statement
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.opening.charsets import MARKS, decode, known
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "ofx", "an OFX or QFX statement"
 

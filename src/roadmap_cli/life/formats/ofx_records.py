@@ -12,7 +12,7 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats.entries import Entries, in_utc
-from roadmap_cli.life.money import account_fields, amount, counterparty_fields, currency, plain
+from roadmap_cli.life.kinds.money import account_fields, amount, counterparty_fields, currency, plain
 
 _DATE = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)?(?:[.,:]\d{0,9})?)?"

@@ -14,16 +14,16 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.charsets import decode
 from roadmap_cli.life.formats import dates, layouts
 from roadmap_cli.life.formats.entries import Entries
-from roadmap_cli.life.items import Position, Source
-from roadmap_cli.life.money import amount, currency, decimal_mark, named_account, plain
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Position, Source
+from roadmap_cli.life.kinds.money import amount, currency, decimal_mark, named_account, plain
+from roadmap_cli.life.opening.charsets import decode
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "qif", "a QIF export"
 

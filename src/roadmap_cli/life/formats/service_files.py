@@ -14,8 +14,8 @@ from typing import Any
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats.apple_health import ZIP_ERRORS
 from roadmap_cli.life.formats.json_files import inner, text
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import LARGEST_BYTES, Opened
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.opening.opened import LARGEST_BYTES, Opened
 
 Object = dict[str, Any]
 

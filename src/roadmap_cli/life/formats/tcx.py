@@ -12,13 +12,13 @@ from roadmap_cli.life.formats import measured
 from roadmap_cli.life.formats.apple_types import snake
 from roadmap_cli.life.formats.gpx import Path, moment
 from roadmap_cli.life.formats.xml_stream import Elements, root_name
-from roadmap_cli.life.items import LeftOut, Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.wall_clock import zone_of
+from roadmap_cli.life.kinds.items import LeftOut, Source
+from roadmap_cli.life.local_time.wall_clock import zone_of
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "tcx", "a TCX training file"
 _SPORTS = {"Biking": "cycling", "Running": "running", "Other": "other"}

@@ -9,15 +9,15 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import chats
 from roadmap_cli.life.formats.json_files import loaded
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.zones import named
+from roadmap_cli.life.kinds import chats
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.local_time.zones import named
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT, CHANNEL = "telegram", "chats exported from Telegram", "telegram"
 

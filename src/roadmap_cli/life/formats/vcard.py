@@ -17,13 +17,13 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.formats.components import Component, Property
 from roadmap_cli.life.formats.contentlines import begins, stream_components, text
 from roadmap_cli.life.formats.ical_values import when
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.zones import Zones
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.local_time.zones import Zones
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT = "vcard", "vCards (2.1, 3.0, 4.0) of an address book"
 #: The time of cards that have none, where it is not known when they are read.

@@ -16,15 +16,15 @@ from datetime import datetime, timedelta
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import chats
-from roadmap_cli.life.charsets import decode
-from roadmap_cli.life.items import Source
-from roadmap_cli.life.opened import Opened
-from roadmap_cli.life.zones import named
+from roadmap_cli.life.kinds import chats
+from roadmap_cli.life.kinds.items import Source
+from roadmap_cli.life.local_time.zones import named
+from roadmap_cli.life.opening.charsets import decode
+from roadmap_cli.life.opening.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT, CHANNEL = "whatsapp", "a chat exported from WhatsApp", "whatsapp"
 

@@ -10,12 +10,13 @@ from typing import Any
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import balances, devices, habits, health_days, nights, series, warnings, weeks
-from roadmap_cli.life.devices import Rank, Reading
-from roadmap_cli.life.rows import TABLES
-from roadmap_cli.life.series import Meeting, WorkingTime
-from roadmap_cli.life.weeks import Movement
-from roadmap_cli.life.zones import named
+from roadmap_cli.life.history import balances, devices, habits, health_days, nights, series, weeks
+from roadmap_cli.life.history.devices import Rank, Reading
+from roadmap_cli.life.history.series import Meeting, WorkingTime
+from roadmap_cli.life.history.weeks import Movement
+from roadmap_cli.life.kinds.rows import TABLES
+from roadmap_cli.life.local_time.zones import named
+from roadmap_cli.life.watch import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def moved(cited: Sequence[Record]) -> list[Movement]:
 
 
 def _words(record: Record) -> str:
-    from roadmap_cli.life.transactions import words_of
+    from roadmap_cli.life.storing.transactions import words_of
 
     return " ".join(words_of(record.get("payee"), record.get("memo")))
 

@@ -286,7 +286,7 @@ def _medians(facts: Record) -> list[float]:
 
 def _settings(decision: Record) -> list[Any]:
     """Numbers that are the method's own: days of a stretch, months of a year, what a rate is in percent."""
-    from roadmap_cli.life import baseline
+    from roadmap_cli.life.watch import baseline
 
     told: list[Any] = [baseline.STRETCH_DAYS, baseline.DAYS_IN_BUDGET]
     facts = decision.get("facts", {})

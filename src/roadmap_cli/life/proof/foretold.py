@@ -9,13 +9,14 @@ from typing import Any
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import foretelling, proposals, series, telling, weeks
-from roadmap_cli.life.forecasting import OVERCOMMITTED, Forecast
-from roadmap_cli.life.foretelling import Telling
+from roadmap_cli.life.forecast import foretelling, proposals, telling
+from roadmap_cli.life.forecast.forecasting import OVERCOMMITTED, Forecast
+from roadmap_cli.life.forecast.foretelling import Telling
+from roadmap_cli.life.history import series, weeks
+from roadmap_cli.life.history.series import Meeting
+from roadmap_cli.life.history.weeks import Booked, Bookings, Series
+from roadmap_cli.life.local_time.zones import named
 from roadmap_cli.life.proof import again
-from roadmap_cli.life.series import Meeting
-from roadmap_cli.life.weeks import Booked, Bookings, Series
-from roadmap_cli.life.zones import named
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 

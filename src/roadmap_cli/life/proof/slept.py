@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from roadmap_cli.core.clock import parse
 from roadmap_cli.core.records import Record
-from roadmap_cli.life.wall_clock import zone_of
+from roadmap_cli.life.local_time.wall_clock import zone_of
 
 #: What is so far apart is of two nights.
 _APART_S = 90 * 60

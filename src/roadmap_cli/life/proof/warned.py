@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from roadmap_cli.core.records import Record
-from roadmap_cli.life import baseline, warnings, watched
 from roadmap_cli.life.proof import again
+from roadmap_cli.life.watch import baseline, warnings, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record, content_id
-from roadmap_cli.life.categories import Categories
 from roadmap_cli.life.choosing.words import PAID_FOR
-from roadmap_cli.life.series import TRANSFERS
+from roadmap_cli.life.history.categories import Categories
+from roadmap_cli.life.history.series import TRANSFERS
 from roadmap_cli.retrieval import dates, terms
 
 if TYPE_CHECKING:

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from roadmap_cli.core.errors import UsageError
-from roadmap_cli.life.items import Source
+from roadmap_cli.life.kinds.items import Source
 
 if TYPE_CHECKING:
-    from roadmap_cli.life.items import Item
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.kinds.items import Item
+    from roadmap_cli.life.opening.settings import Settings
     from roadmap_cli.net.transport import Transport
     from roadmap_cli.state.store import State
 

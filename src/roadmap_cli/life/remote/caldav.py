@@ -13,15 +13,15 @@ from urllib.parse import urljoin, urlsplit
 
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError, Unavailable
-from roadmap_cli.life import parts as known_parts
 from roadmap_cli.life.formats import ical
-from roadmap_cli.life.items import Group, Item, Part, Position, Source
+from roadmap_cli.life.kinds import parts as known_parts
+from roadmap_cli.life.kinds.items import Group, Item, Part, Position, Source
 from roadmap_cli.life.remote import Access, bare, dav, feed, source_of
 from roadmap_cli.life.remote.dav import CS, C, D, Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT, PURPOSE = "caldav", "calendars on a CalDAV server, or an .ics file on the web", dav.PURPOSE
 #: Items asked for in one request.

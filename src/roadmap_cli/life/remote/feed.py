@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 from roadmap_cli.core.clock import parse, stamp
 from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.life.formats import ical
-from roadmap_cli.life.items import Group, Item, Part, Position, Source
-from roadmap_cli.life.opened import Opened
+from roadmap_cli.life.kinds.items import Group, Item, Part, Position, Source
+from roadmap_cli.life.opening.opened import Opened
 from roadmap_cli.life.remote import Access
 from roadmap_cli.life.remote.dav import Session, answered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 #: A feed with series is read again after so long, because the window of time has moved on.
 SERIES_LAST = timedelta(days=1)

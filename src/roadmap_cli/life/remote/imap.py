@@ -17,14 +17,14 @@ from urllib.parse import unquote, urlsplit
 
 from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailable
 from roadmap_cli.life.formats import mails
-from roadmap_cli.life.items import Item, Position
+from roadmap_cli.life.kinds.items import Item, Position
 from roadmap_cli.life.remote import Access, bare, source_of, user_of
 from roadmap_cli.mail import foldernames, imap
 from roadmap_cli.net import addresses, backoff, stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from roadmap_cli.life.settings import Settings
+    from roadmap_cli.life.opening.settings import Settings
 
 NAME, WHAT, PURPOSE = "imap", "a mailbox on a server (IMAP)", "mail"
 TIMEOUT_S = 60.0

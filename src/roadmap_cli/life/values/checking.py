@@ -147,8 +147,8 @@ def booked(tx: Connection, since: datetime, until: datetime, zone: str | None = 
 
 def home(tx: Connection) -> ZoneInfo:
     """The zone of the person's days: that of most events, if this machine knows it, else UTC."""
-    from roadmap_cli.life.series import home_zone
-    from roadmap_cli.life.zones import named
+    from roadmap_cli.life.history.series import home_zone
+    from roadmap_cli.life.local_time.zones import named
 
     try:
         return named(home_zone(tx) or "UTC")
@@ -295,7 +295,7 @@ def _forbidden(told: Mapping[str, Any], form: str, part: Part) -> Iterator[tuple
 
 
 def _sleep(tx: Connection, each: Held, change: Change, now: datetime, found: Alignment) -> None:
-    from roadmap_cli.life.sleep_habit import usual
+    from roadmap_cli.life.history.sleep_habit import usual
 
     night = usual(tx, now)
     if night is None:
@@ -310,7 +310,7 @@ def _sleep(tx: Connection, each: Held, change: Change, now: datetime, found: Ali
 
 
 def _savings(tx: Connection, each: Held, change: Change, now: datetime, found: Alignment) -> None:
-    from roadmap_cli.life import household
+    from roadmap_cli.life.history import household
 
     told = each.rule.told
     unit, limit = told["currency"], Decimal(told["amount"])

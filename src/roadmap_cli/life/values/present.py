@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def alignment(tx: Connection, now: datetime) -> Alignment:
     """How things are against the values that speak of sleep, money and hours a week: the last nights, months, weeks."""
-    from roadmap_cli.life import household
-    from roadmap_cli.life.sleep_habit import usual
+    from roadmap_cli.life.history import household
+    from roadmap_cli.life.history.sleep_habit import usual
 
     rules = keeping.held(tx)
     found = Alignment(keeping.version(tx))

@@ -1,0 +1,1 @@
+"""Sources on their way into the state: what has changed, what a file is, who reads it; in batches, waiting for news."""

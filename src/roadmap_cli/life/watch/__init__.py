@@ -1,0 +1,1 @@
+"""What is unusual, and worth saying: baselines, daily series, streams, and the warnings made of them."""
