@@ -1,6 +1,6 @@
 """A queue in a small world for tests and benchmarks: a model that only repeats, a clock and a battery at hand.
 
-The model is a real `models.batch.Batch`; what a prompt says decides how it fares: ``poison`` is refused, ``flaky``
+The model is a real `models.conversation.batch.Batch`; what a prompt says decides how it fares: ``poison`` is refused, ``flaky``
 comes to nothing until its model is mended, all else is repeated.
 """
 
@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from roadmap_cli.core.errors import DataError, TryLater
-from roadmap_cli.models.batch import Batch, Result
-from roadmap_cli.models.chat import Message, Options, Reply, check_messages
+from roadmap_cli.models.conversation.batch import Batch, Result
+from roadmap_cli.models.conversation.chat import Message, Options, Reply, check_messages
 from roadmap_cli.slm.device.power import Power
 from roadmap_cli.slm.queue import requests, timing
 from roadmap_cli.slm.queue.burst import Drain

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import bench
+from roadmap_cli.agent.testing import bench
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core import markup, schemas
 from roadmap_cli.core.errors import DataError, Unavailable
@@ -23,7 +23,7 @@ from roadmap_cli.edl import gathering, programs
 from roadmap_cli.edl.exchange import importing, reading_otio, timeline
 from roadmap_cli.life.ingest import detection, reading
 from roadmap_cli.life.opening import opened
-from roadmap_cli.models import torchfile
+from roadmap_cli.models.installing import torchfile
 from roadmap_cli.slm.sync.remotes import s3, webdav
 from roadmap_cli.wf.language import loading
 

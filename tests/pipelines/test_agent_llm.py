@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 import transcripts
-from roadmap_cli.agent.driver import Candidate
 from roadmap_cli.agent.drivers.llm import Budget, LlmDriver, Settings
+from roadmap_cli.agent.repair.driver import Candidate
 from roadmap_cli.core.errors import TryLater
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.models import registry
-from roadmap_cli.models.chat import Options, Reply
-from roadmap_cli.models.selection import open_batch, open_chat
+from roadmap_cli.models.conversation.chat import Options, Reply
+from roadmap_cli.models.conversation.selection import open_batch, open_chat
 from roadmap_cli.net import audit
 from serving import ROOT, TOKEN, Running, running
 

@@ -29,9 +29,10 @@ os.environ.setdefault("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))
 AT = "2026-11-23T09:00:00.000Z"
 BARS = {"signature": 20.0, "words": 100.0, "hybrid": 100.0}
 
-from roadmap_cli.agent import memory, signature  # noqa: E402
+from roadmap_cli.agent import memory  # noqa: E402
+from roadmap_cli.agent.code.source import blocks  # noqa: E402
 from roadmap_cli.agent.memory import repairs, vectors  # noqa: E402
-from roadmap_cli.agent.source import blocks  # noqa: E402
+from roadmap_cli.agent.testing import signature  # noqa: E402
 from roadmap_cli.core import clock  # noqa: E402
 from roadmap_cli.core.errors import RoadmapError  # noqa: E402
 from roadmap_cli.state.keys import KeySource  # noqa: E402

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.bench import Bench
-    from roadmap_cli.agent.project import Project
+    from roadmap_cli.agent.code.project import Project
+    from roadmap_cli.agent.testing.bench import Bench
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
@@ -122,10 +122,11 @@ def _tasks(file: Path, count: int) -> dict[str, tuple[str, str, str]]:
 
 
 def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dict[str, object]:
-    from roadmap_cli.agent import localise, project
-    from roadmap_cli.agent.driver import Case, Problem
+    from roadmap_cli.agent.code import project
     from roadmap_cli.agent.drivers.llm import LlmDriver, Settings
-    from roadmap_cli.agent.judge import Judge
+    from roadmap_cli.agent.repair.driver import Case, Problem
+    from roadmap_cli.agent.repair.judge import Judge
+    from roadmap_cli.agent.testing import localise
     from roadmap_cli.core import clock
     from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.net.transport import Transport
@@ -176,7 +177,8 @@ def _one(name: str, folder: Path, state: object, environ: dict[str, str]) -> dic
 
 def _passes(name: str, changed: dict[str, str], hidden: list[str] | str, folder: Path, environ: dict[str, str]) -> bool:
     """Run the tests that were not shown, in a sandbox like the others."""
-    from roadmap_cli.agent import judge, project
+    from roadmap_cli.agent.code import project
+    from roadmap_cli.agent.repair import judge
 
     _write(folder, name, changed["code_.py"], hidden)
     with _bench(project.read(folder), environ) as bench:
@@ -196,9 +198,9 @@ def _write(folder: Path, name: str, code: str, tests: list[str] | str) -> None:
 
 
 def _bench(read: Project, environ: dict[str, str]) -> Bench:
-    from roadmap_cli.agent import toolchain
-    from roadmap_cli.agent.bench import Bench
     from roadmap_cli.agent.sandbox import Limits
+    from roadmap_cli.agent.testing import toolchain
+    from roadmap_cli.agent.testing.bench import Bench
 
     command = toolchain.understand("pytest -q -p no:hypothesispytest", read.root, environ, sys.executable)
     return Bench(read, command, Limits(wall_s=900, cpu_s=900, memory_bytes=1 << 30))

@@ -141,7 +141,7 @@ def plain_tree(text):
 
 def first_case(bench):
     """The case after a plain run; the search's preparation traces."""
-    from roadmap_cli.agent.driver import Case
+    from roadmap_cli.agent.repair.driver import Case
 
     first = bench.run({}, test_seconds=2.0, seconds=60)
     if not first.failing:
@@ -157,14 +157,14 @@ def first_case(bench):
 
 
 def solve(task, chosen, preference):
-    from roadmap_cli.agent import toolchain
-    from roadmap_cli.agent.bench import Bench
-    from roadmap_cli.agent.driver import Problem
+    from roadmap_cli.agent.code.project import read
     from roadmap_cli.agent.drivers.templates import Templates
-    from roadmap_cli.agent.probing import prepare
-    from roadmap_cli.agent.project import read
+    from roadmap_cli.agent.repair.driver import Problem
+    from roadmap_cli.agent.repair.probing import prepare
+    from roadmap_cli.agent.repair.search import Patience, Search
     from roadmap_cli.agent.sandbox import Limits
-    from roadmap_cli.agent.search import Patience, Search
+    from roadmap_cli.agent.testing import toolchain
+    from roadmap_cli.agent.testing.bench import Bench
 
     result = {"kind": "bench.task", "task": task["name"], "type": task["type"], "plausible": False}
     with tempfile.TemporaryDirectory() as folder:
@@ -239,8 +239,8 @@ def solve(task, chosen, preference):
 
 def agreement(bench, task, found, case):
     """On how many inputs like those of the tests the repair and the reference differ."""
-    from roadmap_cli.agent import voting
-    from roadmap_cli.agent.source import Edit, trimmed
+    from roadmap_cli.agent.code.source import Edit, trimmed
+    from roadmap_cli.agent.repair import voting
 
     before = task["files"][task["file"]].encode()
     place = voting.outermost(bench.project, found.candidate)

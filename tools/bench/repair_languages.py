@@ -305,14 +305,14 @@ def seeded(task, language, rng, count):
 
 def solve(task, seconds):
     """Try to repair one project; its record. None if no test fails, so that there is nothing to repair."""
-    from roadmap_cli.agent import localise, toolchain
-    from roadmap_cli.agent.bench import Bench
-    from roadmap_cli.agent.driver import Case, Problem
+    from roadmap_cli.agent.code.project import read
     from roadmap_cli.agent.drivers.treesitter import TreeSitter
-    from roadmap_cli.agent.judge import Judge
     from roadmap_cli.agent.languages import spectra, variants
-    from roadmap_cli.agent.project import read
+    from roadmap_cli.agent.repair.driver import Case, Problem
+    from roadmap_cli.agent.repair.judge import Judge
     from roadmap_cli.agent.sandbox import Limits
+    from roadmap_cli.agent.testing import localise, toolchain
+    from roadmap_cli.agent.testing.bench import Bench
 
     result = {"kind": "bench.task", "task": task["name"], "type": task["type"], "plausible": False, "exact": False}
     if "slip" in task:

@@ -239,8 +239,8 @@ def _server(command: list[str], port: int, conversations: list[Any]) -> dict[str
 
 def _ours(conversations: list[Any]) -> dict[str, float]:
     """`LocalBatch`, loaded beforehand as the servers are."""
-    from roadmap_cli.models.batch import LocalBatch
-    from roadmap_cli.models.chat import Options, Reply
+    from roadmap_cli.models.conversation.batch import LocalBatch
+    from roadmap_cli.models.conversation.chat import Options, Reply
 
     tokens, left = 0, list(enumerate(conversations))[::-1]
     with LocalBatch(MODEL, _path(), ledger=None, width=FLIGHT) as batch:
@@ -286,8 +286,8 @@ def bench_flight() -> None:
 
 def bench_single() -> None:
     """Tokens a second of one reply, the prompt already read: ours against the same calls of llama.cpp and no more."""
-    from roadmap_cli.models.chat import Options
-    from roadmap_cli.models.engine import Engine, EngineSettings
+    from roadmap_cli.models.conversation.chat import Options
+    from roadmap_cli.models.conversation.engine import Engine, EngineSettings
 
     engine = Engine(MODEL, _path(), EngineSettings(context_size=1024, sequences=1))
     conversation, count = _messages("Tell a long story about a journey by train."), 48

@@ -24,7 +24,7 @@ import sys, resource
 from datetime import UTC, datetime
 from roadmap_cli.life import reading
 from roadmap_cli.life.formats.ical_series import Window
-from roadmap_cli.life.settings import Settings
+from roadmap_cli.life.opening.settings import Settings
 now = datetime(2026, 11, 23, tzinfo=UTC)
 with reading.opened(sys.argv[1], 0) as opened:
     source = reading.source_of(opened)

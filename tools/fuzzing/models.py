@@ -94,7 +94,7 @@ def torch_reader(folder: Path) -> Target:
     import pickle
     import zipfile
 
-    from roadmap_cli.models import torchfile
+    from roadmap_cli.models.installing import torchfile
 
     path = folder / "fuzzed.pth"
     packed = io.BytesIO()
@@ -119,7 +119,7 @@ def read_requests(data: bytes) -> None:
     """What a client asks slm-serve, and the prompts of slm-run."""
     import orjson
 
-    from roadmap_cli.models.chat import Options
+    from roadmap_cli.models.conversation.chat import Options
     from roadmap_cli.slm import prompts
     from roadmap_cli.slm.serve import openai
 

@@ -22,7 +22,7 @@ BATCH_PLACES = 4096
 BATCH_TEXTS = 64
 
 
-#: How the graph that `models.graph` builds names the states of the tokens before they are pooled.
+#: How the graph that `models.installing.graph` builds names the states of the tokens before they are pooled.
 _STATES = re.compile(rb"LayerNormalization_(\d+)")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from roadmap_cli.core import paths
 from roadmap_cli.core.errors import CannotCreate, ConfigError, DataError, UsageError
 from roadmap_cli.models import registry
-from roadmap_cli.models.pull import pull
+from roadmap_cli.models.installing.pull import pull
 from roadmap_cli.models.registry import Model, ModelFile, Registry, Source
 from roadmap_cli.net.transport import Transport
 from roadmap_cli.slm.quantize import header

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from roadmap_cli.core.errors import DataError, RoadmapError
-from roadmap_cli.models.batch import Batch
-from roadmap_cli.models.chat import Reply
+from roadmap_cli.models.conversation.batch import Batch
+from roadmap_cli.models.conversation.chat import Reply
 from roadmap_cli.slm.prompts import Prompt
 
 T = TypeVar("T")

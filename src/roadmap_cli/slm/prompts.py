@@ -14,7 +14,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError, RoadmapError
 from roadmap_cli.core.records import Record
-from roadmap_cli.models.chat import Options, Reply
+from roadmap_cli.models.conversation.chat import Options, Reply
 from roadmap_cli.slm import resume
 
 BATCH_URL = "/v1/chat/completions"

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from roadmap_cli.agent import toolchain
 from roadmap_cli.agent.loop import Bounds, Loop, World
 from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox, relay
+from roadmap_cli.agent.testing import toolchain
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import Record
 from roadmap_cli.state.keys import KeySource

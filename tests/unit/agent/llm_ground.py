@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from roadmap_cli.agent.bench import TestRun
-from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.project import Project
+from roadmap_cli.agent.code.project import Project
+from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.testing.bench import TestRun
 from roadmap_cli.core import clock
 from roadmap_cli.models.ledger import Ledger
 from roadmap_cli.net.transport import Transport

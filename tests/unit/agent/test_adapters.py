@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from roadmap_cli.agent import adapters
 from roadmap_cli.agent.adapters import gotest, junit, tap
-from roadmap_cli.agent.bench import Bench
-from roadmap_cli.agent.judge import green
-from roadmap_cli.agent.project import read
+from roadmap_cli.agent.code.project import read
+from roadmap_cli.agent.repair.judge import green
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.toolchain import understand
+from roadmap_cli.agent.testing.bench import Bench
+from roadmap_cli.agent.testing.toolchain import understand
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_ground import project

@@ -257,7 +257,7 @@ def test_of_processes_that_run_at_once_one_asks_and_one_uses(tmp_path):
 
 
 def test_the_gate_opens_for_what_needs_nothing_or_was_approved_as_it_is(state, tmp_path):
-    from roadmap_cli.agent.gate import approach
+    from roadmap_cli.agent.loop.gate import approach
     from roadmap_cli.agent.sandbox import Grant
 
     project = tmp_path / "project"
@@ -290,7 +290,7 @@ def test_the_gate_opens_for_what_needs_nothing_or_was_approved_as_it_is(state, t
 
 
 def test_what_a_proposal_does_more_than_the_project_did(tmp_path):
-    from roadmap_cli.agent.gate import reaches_further
+    from roadmap_cli.agent.loop.gate import reaches_further
     from roadmap_cli.agent.sandbox import Grant
 
     was = "import requests\n\ndef get():\n    return requests.get('http://example.org/a')\n"

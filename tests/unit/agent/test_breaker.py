@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadmap_cli.agent.breaker import (
+from roadmap_cli.agent.repair.breaker import (
     IDENTICAL,
     NOTHING_NEW,
     PING_PONG,

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import confirm, fingerprint, memory, voting
-from roadmap_cli.agent.driver import Candidate
+from roadmap_cli.agent import memory
+from roadmap_cli.agent.code.project import read
 from roadmap_cli.agent.loop import parting
 from roadmap_cli.agent.memory import lessons
-from roadmap_cli.agent.project import read
+from roadmap_cli.agent.repair import voting
+from roadmap_cli.agent.repair.driver import Candidate
+from roadmap_cli.agent.testing import confirm, fingerprint
 from roadmap_cli.core import schemas
 
 sys.path.insert(0, str(Path(__file__).parent))

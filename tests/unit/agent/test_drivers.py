@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import asserts, enumeration, examples, preference
-from roadmap_cli.agent.bench import Probes, TestRun
-from roadmap_cli.agent.driver import Case, Problem, Verdict
+from roadmap_cli.agent import enumeration, preference
+from roadmap_cli.agent.code.project import Project
+from roadmap_cli.agent.code.source import Source, compiles
 from roadmap_cli.agent.drivers.synthesis import Synthesis, is_missing
 from roadmap_cli.agent.drivers.templates import Templates, spliced
-from roadmap_cli.agent.examples import Example
+from roadmap_cli.agent.enumeration import examples
+from roadmap_cli.agent.enumeration.examples import Example
 from roadmap_cli.agent.preference import FLAT, Lesson, Preference, Traits
-from roadmap_cli.agent.project import Project
-from roadmap_cli.agent.source import Source, compiles
+from roadmap_cli.agent.repair.driver import Case, Problem, Verdict
+from roadmap_cli.agent.testing import asserts
+from roadmap_cli.agent.testing.bench import Probes, TestRun
 
 #: A slip of each class: the types that a trace would tell, the code, and how its changed lines read when right.
 SLIPS = {

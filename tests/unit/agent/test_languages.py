@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import judge, languages
-from roadmap_cli.agent.bench import TestRun, Trial
-from roadmap_cli.agent.driver import Case, Problem, Verdict
+from roadmap_cli.agent import languages
+from roadmap_cli.agent.code.project import Project
+from roadmap_cli.agent.code.source import Edit, trimmed
 from roadmap_cli.agent.drivers import treesitter
 from roadmap_cli.agent.drivers.treesitter import TreeSitter
 from roadmap_cli.agent.languages import spectra, syntax
 from roadmap_cli.agent.languages.variants import GoVariants
 from roadmap_cli.agent.preference import Preference
-from roadmap_cli.agent.project import Project
-from roadmap_cli.agent.source import Edit, trimmed
-from roadmap_cli.agent.toolchain import TestCommand
+from roadmap_cli.agent.repair import judge
+from roadmap_cli.agent.repair.driver import Case, Problem, Verdict
+from roadmap_cli.agent.testing.bench import TestRun, Trial
+from roadmap_cli.agent.testing.toolchain import TestCommand
 from roadmap_cli.core.errors import Unavailable
 
 pytest.importorskip("tree_sitter")

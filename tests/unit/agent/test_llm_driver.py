@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 
-from roadmap_cli.agent import localise, project, toolchain
-from roadmap_cli.agent.bench import Bench
-from roadmap_cli.agent.driver import Candidate, Case, Driver, Problem
+from roadmap_cli.agent.code import project
 from roadmap_cli.agent.drivers.llm import Budget, LlmDriver, Settings, outcomes
 from roadmap_cli.agent.drivers.llm.asking import merged
 from roadmap_cli.agent.drivers.llm.outcomes import Counts
-from roadmap_cli.agent.judge import Judge
+from roadmap_cli.agent.repair.driver import Candidate, Case, Driver, Problem
+from roadmap_cli.agent.repair.judge import Judge
 from roadmap_cli.agent.sandbox import Limits
+from roadmap_cli.agent.testing import localise, toolchain
+from roadmap_cli.agent.testing.bench import Bench
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import ConfigError, TryLater
 from roadmap_cli.models import ledger as ledgers

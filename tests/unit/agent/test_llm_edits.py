@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from roadmap_cli.agent.code.source import compiles
 from roadmap_cli.agent.drivers.llm import edits, functions, naming
 from roadmap_cli.agent.drivers.llm.edits import Reading, read, read_calls
 from roadmap_cli.agent.drivers.llm.shown import Shown
-from roadmap_cli.agent.source import compiles
 
 SPAN = "import math\n\nLIMIT = 3\n\n\ndef overlap(a, b, c, d):\n    return a < d or c < b\n\n\ndef width(a, b):\n    return b - a\n"
 SHAPES = (

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.agent import bench
-from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.code.project import Project
 from roadmap_cli.agent.drivers.llm import places, prompt, untrusted
-from roadmap_cli.agent.project import Project
+from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.testing import bench
 
 CODE = "import math\n\n\ndef mean(values):\n    total = sum(values)\n    return total / (len(values) - 1)\n\n\ndef other():\n    return math.pi\n"
 TESTS = "from stats import mean\n\n\ndef test_mean():\n    assert mean([1, 2, 3]) == 2\n"

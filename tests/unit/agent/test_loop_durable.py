@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import confirm, journal, judge, portfolio
-from roadmap_cli.agent import project as projects
-from roadmap_cli.agent.breaker import Breaker, Move
-from roadmap_cli.agent.driver import Candidate, Problem, Verdict
+from roadmap_cli.agent.code import project as projects
 from roadmap_cli.agent.loop import Bounds, Loop, World
+from roadmap_cli.agent.repair import judge, portfolio
+from roadmap_cli.agent.repair.breaker import Breaker, Move
+from roadmap_cli.agent.repair.driver import Candidate, Problem, Verdict
+from roadmap_cli.agent.runs import journal
+from roadmap_cli.agent.testing import confirm
 from roadmap_cli.core import clock
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -181,7 +183,7 @@ class Stubborn:
 def test_a_driver_that_leads_nowhere_is_stopped_and_said(
     tmp_path: Path, folder: Path, patches: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from roadmap_cli.agent import registry
+    from roadmap_cli.agent.drivers import registry
 
     driver = Stubborn(patches)
     monkeypatch.setattr(registry, "drivers_for", lambda world, project: [driver])
@@ -197,7 +199,7 @@ def test_a_driver_that_leads_nowhere_is_stopped_and_said(
 def test_a_driver_may_not_touch_tests_or_leave_the_project(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from roadmap_cli.agent import registry
+    from roadmap_cli.agent.drivers import registry
 
     class Cheat(Stubborn):
         def candidates(self, problem: Problem) -> Iterator[Candidate]:

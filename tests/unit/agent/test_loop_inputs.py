@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import detect, goal_checks
-from roadmap_cli.agent import project as projects
-from roadmap_cli.agent.network import needs_network
+from roadmap_cli.agent.code import project as projects
+from roadmap_cli.agent.testing import detect, goal_checks
+from roadmap_cli.agent.testing.network import needs_network
 from roadmap_cli.core.errors import CannotCreate, Negative
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -89,8 +89,8 @@ def test_only_examples_whose_names_are_defined_once_are_checks(tmp_path: Path, g
 
 
 def test_tokens_and_money_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from roadmap_cli.agent import registry
-    from roadmap_cli.agent.driver import Candidate
+    from roadmap_cli.agent.drivers import registry
+    from roadmap_cli.agent.repair.driver import Candidate
 
     folder = project(tmp_path / "p", span__py=OVERLAP, test_span__py=TESTS)
     left: list[object] = []

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import memory, patches, signature
-from roadmap_cli.agent.context import Contexts
+from roadmap_cli.agent import memory
+from roadmap_cli.agent.code import patches
+from roadmap_cli.agent.code.context import Contexts
+from roadmap_cli.agent.code.source import Edit, Source, blocks
 from roadmap_cli.agent.memory import lessons, repairs, sharing, vectors
 from roadmap_cli.agent.preference import Lesson, Traits
-from roadmap_cli.agent.source import Edit, Source, blocks
 from roadmap_cli.agent.templates.statements import edits
+from roadmap_cli.agent.testing import signature
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.state import records

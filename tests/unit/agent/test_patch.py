@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.agent import git
-from roadmap_cli.agent import project as projects
-from roadmap_cli.agent.patch import File, diff
+from roadmap_cli.agent.code import git
+from roadmap_cli.agent.code import project as projects
+from roadmap_cli.agent.code.patch import File, diff
 from roadmap_cli.core.errors import CannotCreate, DataError, Unavailable, UsageError
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -159,7 +159,7 @@ def test_an_unwritable_folder_is_said_and_nothing_is_left(tmp_path: Path) -> Non
         pytest.skip("bubblewrap is not installed")
     lay(tmp_path, {"p/a": File(b"1\n"), "p/sub/b": File(b"1\n")})
     script = (
-        "import sys\nfrom pathlib import Path\nfrom roadmap_cli.agent import project\nfrom roadmap_cli.agent.patch import File\n"
+        "import sys\nfrom pathlib import Path\nfrom roadmap_cli.agent.code import project\nfrom roadmap_cli.agent.code.patch import File\n"
         "from roadmap_cli.core.errors import CannotCreate\n"
         "try:\n    project.replace(Path(sys.argv[1]), {'a': File(b'1\\n'), 'sub/b': File(b'1\\n')},"
         " {'a': File(b'2\\n'), 'sub/b': File(b'2\\n')})\n"

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import bench as benches
-from roadmap_cli.agent import localise, memory, reflection, signature, toolchain
-from roadmap_cli.agent.bench import Bench
-from roadmap_cli.agent.project import Project, read
+from roadmap_cli.agent import memory, reflection
+from roadmap_cli.agent.code.project import Project, read
+from roadmap_cli.agent.code.source import blocks
 from roadmap_cli.agent.reflection import Ground, Hypothesis, differences, outcome
 from roadmap_cli.agent.reflection.ground import Failure
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.source import blocks
+from roadmap_cli.agent.testing import bench as benches
+from roadmap_cli.agent.testing import localise, signature, toolchain
+from roadmap_cli.agent.testing.bench import Bench
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_ground import open_state

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent import memory
-from roadmap_cli.agent.project import read
+from roadmap_cli.agent.code.project import read
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.why import decisions
 
@@ -121,7 +121,7 @@ def test_apply_writes_the_fix(tmp_path: Path, folder: Path) -> None:
 
 
 def test_apply_refuses_what_changed_meanwhile(tmp_path: Path, folder: Path) -> None:
-    from roadmap_cli.agent.project import apply
+    from roadmap_cli.agent.code.project import apply
 
     before = read(folder)
     (folder / "span.py").write_text("# mine\n")
@@ -166,10 +166,10 @@ def test_resuming_after_a_change_is_refused(tmp_path: Path, folder: Path) -> Non
      "open('test_span.py', 'w').write('def test_yes(): pass')\n    import os\n    os._exit(0)"],
 )  # fmt: skip
 def test_a_run_that_leaves_early_is_not_green(tmp_path: Path, folder: Path, forgery: str) -> None:
-    from roadmap_cli.agent.bench import Bench
-    from roadmap_cli.agent.judge import green
+    from roadmap_cli.agent.repair.judge import green
     from roadmap_cli.agent.sandbox import Limits
-    from roadmap_cli.agent.toolchain import understand
+    from roadmap_cli.agent.testing.bench import Bench
+    from roadmap_cli.agent.testing.toolchain import understand
 
     known = ["test_span.py::test_yes", "test_span.py::test_no"]
     command = understand("pytest -q", folder, {"PATH": "/nonexistent"}, sys.executable)

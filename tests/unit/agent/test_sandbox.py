@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent.protected import protected_paths
 from roadmap_cli.agent.sandbox import Grant, Limits, Sandbox, cgroup, place
+from roadmap_cli.agent.sandbox.protected import protected_paths
 from roadmap_cli.core.errors import DataError, Unavailable, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))

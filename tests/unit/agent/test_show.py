@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roadmap_cli.agent import history as histories
-from roadmap_cli.agent.history import History, line
-from roadmap_cli.agent.html import page
-from roadmap_cli.agent.trajectory import trajectory
+from roadmap_cli.agent.runs import history as histories
+from roadmap_cli.agent.runs.history import History, line
+from roadmap_cli.agent.runs.html import page
+from roadmap_cli.agent.runs.trajectory import trajectory
 from roadmap_cli.core import schemas
 
 sys.path.insert(0, str(Path(__file__).parent))

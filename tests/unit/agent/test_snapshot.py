@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent import changes as told
 from roadmap_cli.agent.snapshot import Store, scan
+from roadmap_cli.agent.snapshot import changes as told
 from roadmap_cli.agent.snapshot.returning import remove
 from roadmap_cli.core.errors import DataError, InputMissing
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.agent.bench import Bench, Trial
-from roadmap_cli.agent.driver import Case, Problem, Verdict
+from roadmap_cli.agent.code.project import read
 from roadmap_cli.agent.drivers.synthesis import Synthesis
-from roadmap_cli.agent.probing import prepare
-from roadmap_cli.agent.project import read
+from roadmap_cli.agent.repair.driver import Case, Problem, Verdict
+from roadmap_cli.agent.repair.probing import prepare
+from roadmap_cli.agent.repair.search import Search
 from roadmap_cli.agent.sandbox import Limits
-from roadmap_cli.agent.search import Search
-from roadmap_cli.agent.toolchain import understand
+from roadmap_cli.agent.testing.bench import Bench, Trial
+from roadmap_cli.agent.testing.toolchain import understand
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_ground import TEST, project

@@ -11,11 +11,11 @@ import pytest
 
 from roadmap_cli.core import clock
 from roadmap_cli.models import registry
-from roadmap_cli.models.chat import Chat
+from roadmap_cli.models.conversation.chat import Chat
+from roadmap_cli.models.conversation.selection import open_chat
 from roadmap_cli.models.embed import Embedder, open_embedder
+from roadmap_cli.models.installing.pull import pull
 from roadmap_cli.models.ledger import Ledger
-from roadmap_cli.models.pull import pull
-from roadmap_cli.models.selection import open_chat
 from roadmap_cli.net.transport import Transport
 from roadmap_cli.state.store import KeySource, State
 

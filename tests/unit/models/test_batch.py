@@ -9,10 +9,10 @@ import pytest
 
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.models import ledger as ledgers
-from roadmap_cli.models.batch import ChatBatch, LocalBatch
-from roadmap_cli.models.chat import Chat, Options, Reply
+from roadmap_cli.models.conversation.batch import ChatBatch, LocalBatch
+from roadmap_cli.models.conversation.chat import Chat, Options, Reply
+from roadmap_cli.models.conversation.selection import open_batch
 from roadmap_cli.models.ledger import Ledger
-from roadmap_cli.models.selection import open_batch
 from roadmap_cli.state.store import State
 
 

@@ -11,7 +11,7 @@ import pytest
 from roadmap_cli.core.errors import Negative, RoadmapError, TryLater
 from roadmap_cli.models import budget
 from roadmap_cli.models.budget import Budget
-from roadmap_cli.models.chat import Asked, Chat, Options, Tally, estimated_tokens
+from roadmap_cli.models.conversation.chat import Asked, Chat, Options, Tally, estimated_tokens
 from roadmap_cli.models.ledger import Call, Ledger
 from roadmap_cli.state.identity import KeySource
 from roadmap_cli.state.store import State

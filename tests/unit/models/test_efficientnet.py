@@ -8,7 +8,8 @@ import numpy
 import pytest
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.models import efficientnet, graph, registry, sessions, transnet
+from roadmap_cli.models import registry, sessions
+from roadmap_cli.models.installing import efficientnet, graph, transnet
 
 onnx = pytest.importorskip("onnx")
 

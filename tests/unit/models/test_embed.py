@@ -12,9 +12,10 @@ import numpy
 import pytest
 
 from roadmap_cli.core.errors import ConfigError, DataError, Unavailable
-from roadmap_cli.models import graph, registry
 from roadmap_cli.models import ledger as ledgers
+from roadmap_cli.models import registry
 from roadmap_cli.models.embed import Embedder, open_embedder
+from roadmap_cli.models.installing import graph
 from roadmap_cli.models.ledger import Ledger
 from roadmap_cli.state.store import State
 

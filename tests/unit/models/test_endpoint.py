@@ -20,9 +20,9 @@ import pytest
 from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLater, Unavailable, UsageError
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.models import registry
-from roadmap_cli.models.chat import Chat, Infill, Options, ToolCall
+from roadmap_cli.models.conversation.chat import Chat, Infill, Options, ToolCall
+from roadmap_cli.models.conversation.selection import open_chat
 from roadmap_cli.models.ledger import Ledger
-from roadmap_cli.models.selection import open_chat
 from roadmap_cli.net import audit
 from roadmap_cli.net.transport import Transport
 from roadmap_cli.state.store import State

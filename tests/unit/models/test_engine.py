@@ -10,8 +10,8 @@ import pytest
 
 from roadmap_cli.core.errors import DataError, RoadmapError, UsageError
 from roadmap_cli.models import registry
-from roadmap_cli.models.chat import Options
-from roadmap_cli.models.engine import Done, Engine, EngineSettings, Failed, Piece
+from roadmap_cli.models.conversation.chat import Options
+from roadmap_cli.models.conversation.engine import Done, Engine, EngineSettings, Failed, Piece
 
 STORY = {"role": "system", "content": "You answer the questions of people who look after gardens. " * 12}
 
@@ -130,7 +130,7 @@ def test_when_the_room_is_short_all_are_answered_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch, exact: bool, believed: int
 ) -> None:
     """Four sequences of up to 256 tokens over 512 cells: once known beforehand, once found out by llama.cpp."""
-    monkeypatch.setattr("roadmap_cli.models.engine.context.FEWEST_CELLS", 0)
+    monkeypatch.setattr("roadmap_cli.models.conversation.engine.context.FEWEST_CELLS", 0)
     engine = Engine("small", path, EngineSettings(context_size=256, sequences=4, exact=exact))
     assert engine.cells == 512
     engine.cells = believed
@@ -187,7 +187,7 @@ def test_what_was_worked_out_survives_a_new_start(path: Path) -> None:
 
 
 def test_saved_bytes_that_are_damaged_are_left_out(path: Path, engine: Engine) -> None:
-    from roadmap_cli.models.engine import SavedSequence
+    from roadmap_cli.models.conversation.engine import SavedSequence
 
     other = Engine("small", path, EngineSettings(context_size=256, sequences=2))
     assert other.restore([SavedSequence((1, 2, 3), 3, b""), SavedSequence((1,) * 40, 40, b"x" * 500)]) == 0

@@ -9,10 +9,10 @@ import pytest
 
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.models import registry
-from roadmap_cli.models.chat import Infill, Options
+from roadmap_cli.models.conversation.chat import Infill, Options
+from roadmap_cli.models.conversation.llama import Weights
+from roadmap_cli.models.conversation.selection import open_batch
 from roadmap_cli.models.ledger import Ledger
-from roadmap_cli.models.llama import Weights
-from roadmap_cli.models.selection import open_batch
 from roadmap_cli.state.store import State
 
 #: Control tokens of SmolLM2 that stand in for those of a model trained on gaps: <|endoftext|> apart, any will do.

@@ -12,10 +12,10 @@ import pytest
 from roadmap_cli.core.errors import ConfigError, DataError, InputMissing, Unavailable, UsageError
 from roadmap_cli.models import ledger as ledgers
 from roadmap_cli.models import registry
-from roadmap_cli.models.chat import Chat
+from roadmap_cli.models.conversation.chat import Chat
+from roadmap_cli.models.conversation.local import LocalChat
+from roadmap_cli.models.conversation.selection import open_chat
 from roadmap_cli.models.ledger import Ledger
-from roadmap_cli.models.local import LocalChat
-from roadmap_cli.models.selection import open_chat
 from roadmap_cli.state.store import State
 
 PERSON = {

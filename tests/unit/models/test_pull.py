@@ -17,7 +17,7 @@ import pytest
 
 from roadmap_cli.core.errors import CannotCreate, ConfigError, DataError, InputMissing, RoadmapError, Unavailable
 from roadmap_cli.models import registry
-from roadmap_cli.models.pull import pull
+from roadmap_cli.models.installing.pull import pull
 from roadmap_cli.net import audit
 from roadmap_cli.net.transport import Transport
 from roadmap_cli.state.store import State
@@ -242,7 +242,7 @@ def test_several_at_once_fetch_once(describe: Any, tmp_path: Path, site: Any) ->
     describe(f'url = "{site.url}"')
     script = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC; from roadmap_cli.core import clock;"
-        "from roadmap_cli.models import registry; from roadmap_cli.models.pull import pull;"
+        "from roadmap_cli.models import registry; from roadmap_cli.models.installing.pull import pull;"
         "from roadmap_cli.net.transport import Transport; from roadmap_cli.state.store import State, KeySource;"
         "e={'HOME':sys.argv[1]}; s=State.open(Path(sys.argv[1])/'s.db',mode='write',keys=KeySource(e,None),now=clock.system);"
         "r=registry.load(e); t=Transport(s,command='t',offline=False,now=clock.system);"
@@ -262,7 +262,7 @@ def test_several_at_once_fetch_once(describe: Any, tmp_path: Path, site: Any) ->
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_said_and_leaves_nothing(describe: Any, tmp_path: Path) -> None:
-    from roadmap_cli.models import fetch
+    from roadmap_cli.models.installing import fetch
 
     (tmp_path / "at-hand").write_bytes(DATA)
     found = describe(f'path = "{tmp_path / "at-hand"}"')

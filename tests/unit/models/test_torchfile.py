@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.models import torchfile
+from roadmap_cli.models.installing import torchfile
 
 FIRST = numpy.arange(24, dtype="<f4").reshape(2, 3, 4)
 SECOND = numpy.array([7, 8, 9], "<i8")

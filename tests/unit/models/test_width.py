@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roadmap_cli.models.width import START, STEPS, Width
+from roadmap_cli.models.conversation.width import START, STEPS, Width
 
 
 @pytest.fixture

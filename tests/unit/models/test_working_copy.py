@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roadmap_cli.models import memory, working_copy
+from roadmap_cli.models import memory
+from roadmap_cli.models.conversation import working_copy
 
 pytest.importorskip("llama_cpp")
 

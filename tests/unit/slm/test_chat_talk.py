@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.models.counting import open_counter
+from roadmap_cli.models.conversation.counting import open_counter
+from roadmap_cli.models.conversation.selection import open_chat
 from roadmap_cli.models.ledger import Ledger
-from roadmap_cli.models.selection import open_chat
 from roadmap_cli.slm.chat import opening, orders
 from roadmap_cli.slm.chat.talk import Manner, Talk
 from roadmap_cli.slm.chat.turns import moves_in_words

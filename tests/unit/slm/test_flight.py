@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater
-from roadmap_cli.models.batch import Batch, Result
-from roadmap_cli.models.chat import Message, Options, Reply
+from roadmap_cli.models.conversation.batch import Batch, Result
+from roadmap_cli.models.conversation.chat import Message, Options, Reply
 from roadmap_cli.slm.flight import HELD, Flight
 from roadmap_cli.slm.prompts import Prompt
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.models.chat import Options, Reply
+from roadmap_cli.models.conversation.chat import Options, Reply
 from roadmap_cli.slm import prompts
 
 OPTIONS = Options(max_tokens=10)

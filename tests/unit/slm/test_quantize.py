@@ -223,7 +223,7 @@ def test_a_sentencepiece_vocabulary_cuts_texts_as_its_own_library_does(tmp_path)
     texts = ["the inner thing", "an hour, there and then.", "  two  spaces", "caf\u00e9 \u4f60 \U0001f600", "THE", "a"]
     program = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
-        "from roadmap_cli.models.llama import Weights\nfrom pathlib import Path\n"
+        "from roadmap_cli.models.conversation.llama import Weights\nfrom pathlib import Path\n"
         "weights = Weights(Path(sys.argv[2]))\n"
         "print(json.dumps([weights.tokens(text, control=False) for text in json.loads(sys.argv[3])]))"
     )

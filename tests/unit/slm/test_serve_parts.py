@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core import paths
 from roadmap_cli.core.errors import CannotCreate, DataError, RoadmapError, TryLater, UsageError
-from roadmap_cli.models import memory, warm
+from roadmap_cli.models import memory
+from roadmap_cli.models.conversation import warm
 from roadmap_cli.slm.serve import openai, pressure, setup, sockets
 from roadmap_cli.slm.serve.frames import Frames, frame
 

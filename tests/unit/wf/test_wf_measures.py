@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.models import budget, economy
+from roadmap_cli.models import budget
 from roadmap_cli.models.budget import Budget
+from roadmap_cli.models.conversation import economy
 from roadmap_cli.models.ledger import Call, record_call
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State

@@ -1,1 +1,1 @@
-"""Ways of finding repairs, one module each. The contract is `roadmap_cli.agent.driver`."""
+"""Ways of finding repairs, one module each. The contract is `roadmap_cli.agent.repair.driver`."""

@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from roadmap_cli.agent import examples as by_example
-from roadmap_cli.agent.driver import Candidate, Problem, Verdict
+from roadmap_cli.agent.code.project import is_test
+from roadmap_cli.agent.code.source import Edit, Scope, Source
 from roadmap_cli.agent.drivers.templates import spliced
 from roadmap_cli.agent.enumeration import Synthesiser
+from roadmap_cli.agent.enumeration import examples as by_example
 from roadmap_cli.agent.preference import Lesson
-from roadmap_cli.agent.project import is_test
-from roadmap_cli.agent.source import Edit, Scope, Source
+from roadmap_cli.agent.repair.driver import Candidate, Problem, Verdict
 from roadmap_cli.agent.templates.vocabulary import literals
 
 _SOLUTIONS, _DONORS = 10, 30

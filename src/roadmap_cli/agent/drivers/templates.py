@@ -16,13 +16,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
-from roadmap_cli.agent.context import Contexts
-from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.code.context import Contexts
+from roadmap_cli.agent.code.project import is_test
+from roadmap_cli.agent.code.source import Edit, Scope, Source, trimmed
 from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, rare
 from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
-from roadmap_cli.agent.project import is_test
 from roadmap_cli.agent.reflection import bias
-from roadmap_cli.agent.source import Edit, Scope, Source, trimmed
+from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
 from roadmap_cli.agent.templates import insertions, missing, statements
 from roadmap_cli.agent.templates.vocabulary import Vocabulary, literals
 

@@ -15,14 +15,14 @@ from dataclasses import replace
 from itertools import islice, pairwise
 
 from roadmap_cli.agent import languages
-from roadmap_cli.agent.bench import Trial
-from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.code.project import Project, is_test
+from roadmap_cli.agent.code.source import Edit, trimmed
 from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, rare
 from roadmap_cli.agent.languages.syntax import Tree
-from roadmap_cli.agent.localise import Suspicion
 from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
-from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.source import Edit, trimmed
+from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.testing.bench import Trial
+from roadmap_cli.agent.testing.localise import Suspicion
 from roadmap_cli.core.errors import DataError, Unavailable
 
 _BATCHES = (12, 24, 48)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from roadmap_cli.agent.enumeration.evidence import evidence
+from roadmap_cli.agent.enumeration.examples import Example
 from roadmap_cli.agent.enumeration.grammar import BOOL, ERROR, LIST, NUMBER, TEXT, applied, is_sane, power, times
 from roadmap_cli.agent.enumeration.terms import Enumerator, Term
-from roadmap_cli.agent.examples import Example
 
 
 class Synthesiser:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from roadmap_cli.agent.code.source import Edit
 from roadmap_cli.agent.languages.operators import ARITHMETIC, BITS, COMPARISONS, LOGICAL, Swaps
 from roadmap_cli.agent.languages.syntax import Binding, Tree, walk
-from roadmap_cli.agent.source import Edit
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from roadmap_cli.agent.code.source import Edit
 from roadmap_cli.agent.languages.expressions import Parts
 from roadmap_cli.agent.languages.operators import twins
 from roadmap_cli.agent.languages.statements import Statements
 from roadmap_cli.agent.languages.syntax import Binding, Tree, parser, walk
-from roadmap_cli.agent.source import Edit
 from roadmap_cli.core.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.agent import languages
-from roadmap_cli.agent.bench import Bench, TestRun
-from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.toolchain import TestCommand
+from roadmap_cli.agent.code.project import Project, is_test
+from roadmap_cli.agent.testing.bench import Bench, TestRun
+from roadmap_cli.agent.testing.toolchain import TestCommand
 
 _SCRIPT = Path(__file__).parent.parent / "inside" / "roadmap_coverage.py"
 SPEC = ".agent-spec.json"

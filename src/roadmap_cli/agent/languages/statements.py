@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from roadmap_cli.agent.code.source import Edit
 from roadmap_cli.agent.languages.expressions import Expressions
 from roadmap_cli.agent.languages.operators import AUGMENTED
 from roadmap_cli.agent.languages.syntax import walk
-from roadmap_cli.agent.source import Edit
 
 if TYPE_CHECKING:
     from tree_sitter import Node

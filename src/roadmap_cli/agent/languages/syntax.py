@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from roadmap_cli.agent.source import Edit
+from roadmap_cli.agent.code.source import Edit
 from roadmap_cli.core.errors import Unavailable
 
 if TYPE_CHECKING:

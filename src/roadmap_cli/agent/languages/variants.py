@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.agent import adapters, languages
-from roadmap_cli.agent.bench import Bench, Trial
-from roadmap_cli.agent.driver import Candidate, Case
+from roadmap_cli.agent.code.project import Project, is_test
+from roadmap_cli.agent.code.source import Edit, trimmed
 from roadmap_cli.agent.languages import spectra
 from roadmap_cli.agent.languages.syntax import Tree, walk
-from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.source import Edit, trimmed
-from roadmap_cli.agent.toolchain import TestCommand
+from roadmap_cli.agent.repair.driver import Candidate, Case
+from roadmap_cli.agent.testing.bench import Bench, Trial
+from roadmap_cli.agent.testing.toolchain import TestCommand
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -7,16 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.agent import localise, signature
-from roadmap_cli.agent.bench import TestRun
-from roadmap_cli.agent.context import Contexts
-from roadmap_cli.agent.driver import Candidate, Case, Verdict
-from roadmap_cli.agent.judge import Judge
-from roadmap_cli.agent.portfolio import Arm
-from roadmap_cli.agent.project import Project, is_test
+from roadmap_cli.agent.code.context import Contexts
+from roadmap_cli.agent.code.project import Project, is_test
+from roadmap_cli.agent.code.source import Block, Edit, Source, blocks
 from roadmap_cli.agent.reflection import Hypothesis
-from roadmap_cli.agent.signature import Signature
-from roadmap_cli.agent.source import Block, Edit, Source, blocks
+from roadmap_cli.agent.repair.driver import Candidate, Case, Verdict
+from roadmap_cli.agent.repair.judge import Judge
+from roadmap_cli.agent.repair.portfolio import Arm
+from roadmap_cli.agent.testing import localise, signature
+from roadmap_cli.agent.testing.bench import TestRun
+from roadmap_cli.agent.testing.signature import Signature
 from roadmap_cli.core.records import Record
 
 #: Processor time of one test, in seconds, before it is known how long tests take.

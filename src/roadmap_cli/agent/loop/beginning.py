@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roadmap_cli.agent import detect, git, journal, memory, toolchain
-from roadmap_cli.agent import project as projects
+from roadmap_cli.agent import memory
+from roadmap_cli.agent.code import git
+from roadmap_cli.agent.code import project as projects
+from roadmap_cli.agent.code.project import Project
 from roadmap_cli.agent.loop import effects
 from roadmap_cli.agent.loop.world import World
-from roadmap_cli.agent.project import Project
-from roadmap_cli.agent.toolchain import TestCommand
+from roadmap_cli.agent.runs import journal
+from roadmap_cli.agent.testing import detect, toolchain
+from roadmap_cli.agent.testing.toolchain import TestCommand
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.errors import DataError, Negative, UsageError
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import journal
 from roadmap_cli.agent.loop.report import Report
+from roadmap_cli.agent.runs import journal
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import git, journal, patch
-from roadmap_cli.agent import project as projects
+from roadmap_cli.agent.code import git, patch
+from roadmap_cli.agent.code import project as projects
+from roadmap_cli.agent.code.patch import File
 from roadmap_cli.agent.loop.session import Session
-from roadmap_cli.agent.patch import File
+from roadmap_cli.agent.runs import journal
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 

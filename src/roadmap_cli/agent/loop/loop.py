@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import git, goal_checks, journal, memory, signature
-from roadmap_cli.agent.bench import Bench
+from roadmap_cli.agent import memory
+from roadmap_cli.agent.code import git
 from roadmap_cli.agent.loop import effects, planning, settling
 from roadmap_cli.agent.loop.attempt import suite_of
 from roadmap_cli.agent.loop.beginning import begin
@@ -17,7 +17,10 @@ from roadmap_cli.agent.loop.searching import Search
 from roadmap_cli.agent.loop.session import Session
 from roadmap_cli.agent.loop.tried import Tried
 from roadmap_cli.agent.loop.world import Bounds, World
+from roadmap_cli.agent.runs import journal
 from roadmap_cli.agent.sandbox import Limits
+from roadmap_cli.agent.testing import goal_checks, signature
+from roadmap_cli.agent.testing.bench import Bench
 from roadmap_cli.core.records import Record, run_id
 
 if TYPE_CHECKING:
@@ -173,7 +176,7 @@ class Loop:
 
     def _may_run(self) -> bool:
         """Whether what the project's code would do outside the sandbox's grant is nothing, or is approved."""
-        from roadmap_cli.agent.gate import approach
+        from roadmap_cli.agent.loop.gate import approach
 
         session, world = self._session, self._session.world
         gate = approach(

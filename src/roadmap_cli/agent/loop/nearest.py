@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roadmap_cli.agent import judge as judges
-from roadmap_cli.agent.driver import Candidate
 from roadmap_cli.agent.loop.attempt import Attempt
 from roadmap_cli.agent.loop.session import Session
+from roadmap_cli.agent.repair import judge as judges
+from roadmap_cli.agent.repair.driver import Candidate
 from roadmap_cli.core.records import Record
 
 #: No further candidate is run whole after so many seconds: the run has used up its own by then.

@@ -12,14 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from roadmap_cli.agent import judge as judges
-from roadmap_cli.agent import probing, signature, voting
-from roadmap_cli.agent.driver import Candidate, Case
+from roadmap_cli.agent.code.project import Project, is_test
+from roadmap_cli.agent.code.source import Source
 from roadmap_cli.agent.drivers.templates import spliced
 from roadmap_cli.agent.loop.attempt import Attempt, Plausible, suspect
 from roadmap_cli.agent.loop.session import Session
-from roadmap_cli.agent.project import Project, is_test
-from roadmap_cli.agent.source import Source
+from roadmap_cli.agent.repair import judge as judges
+from roadmap_cli.agent.repair import probing, voting
+from roadmap_cli.agent.repair.driver import Candidate, Case
+from roadmap_cli.agent.testing import signature
 
 #: Functions by file and qualified name.
 Reach = frozenset[tuple[str, str]]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 
-from roadmap_cli.agent import goal_checks, probing, reflection, signature
-from roadmap_cli.agent import judge as judges
-from roadmap_cli.agent.bench import TestRun
-from roadmap_cli.agent.driver import Case
+from roadmap_cli.agent import reflection
 from roadmap_cli.agent.languages import spectra
 from roadmap_cli.agent.loop.attempt import FIRST_TEST_S, Attempt, case_of, suspect
 from roadmap_cli.agent.loop.session import Session
-from roadmap_cli.agent.network import needs_network
+from roadmap_cli.agent.repair import judge as judges
+from roadmap_cli.agent.repair import probing
+from roadmap_cli.agent.repair.driver import Case
+from roadmap_cli.agent.testing import goal_checks, signature
+from roadmap_cli.agent.testing.bench import TestRun
+from roadmap_cli.agent.testing.network import needs_network
 from roadmap_cli.core.records import Record
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from roadmap_cli.agent import patch
-from roadmap_cli.agent.bench import TestRun
-from roadmap_cli.agent.confirm import Evidence
-from roadmap_cli.agent.driver import Candidate, Verdict
-from roadmap_cli.agent.git import Branch
-from roadmap_cli.agent.localise import Suspicion, top
-from roadmap_cli.agent.patch import File
-from roadmap_cli.agent.project import Project
-from roadmap_cli.agent.toolchain import TestCommand
+from roadmap_cli.agent.code import patch
+from roadmap_cli.agent.code.git import Branch
+from roadmap_cli.agent.code.patch import File
+from roadmap_cli.agent.code.project import Project
+from roadmap_cli.agent.repair.driver import Candidate, Verdict
+from roadmap_cli.agent.testing.bench import TestRun
+from roadmap_cli.agent.testing.confirm import Evidence
+from roadmap_cli.agent.testing.localise import Suspicion, top
+from roadmap_cli.agent.testing.toolchain import TestCommand
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record, run_id
 

@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from roadmap_cli.agent import journal, memory, portfolio, registry, signature
-from roadmap_cli.agent import judge as judges
-from roadmap_cli.agent.breaker import Move, left
-from roadmap_cli.agent.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent import memory
+from roadmap_cli.agent.drivers import registry
 from roadmap_cli.agent.languages import spectra, variants
 from roadmap_cli.agent.loop import nearest, parting, planning
 from roadmap_cli.agent.loop.attempt import Attempt, Plausible, is_allowed
 from roadmap_cli.agent.loop.session import Session
 from roadmap_cli.agent.loop.tried import Tried
-from roadmap_cli.agent.portfolio import Arm
+from roadmap_cli.agent.repair import judge as judges
+from roadmap_cli.agent.repair import portfolio
+from roadmap_cli.agent.repair.breaker import Move, left
+from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
+from roadmap_cli.agent.repair.portfolio import Arm
+from roadmap_cli.agent.runs import journal
+from roadmap_cli.agent.testing import signature
 from roadmap_cli.core.records import Record
 
 _RIVALS, _RIVAL_S = 3, 0.4
@@ -227,7 +231,7 @@ class Search:
         session = self._session
         if not session.scans or arm.name not in _WRITTEN_BY_OTHERS:
             return False
-        from roadmap_cli.agent.gate import reaches_further
+        from roadmap_cli.agent.loop.gate import reaches_further
 
         more = reaches_further(candidate.changed, session.project.files, session.bench.sandbox.grant)
         if more:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import git, journal, memory
-from roadmap_cli.agent.bench import Bench
-from roadmap_cli.agent.breaker import Budget, Spent, exceeded
+from roadmap_cli.agent import memory
+from roadmap_cli.agent.code import git
+from roadmap_cli.agent.code.project import Project
 from roadmap_cli.agent.loop.diary import Diary
 from roadmap_cli.agent.loop.report import Report
 from roadmap_cli.agent.loop.world import Bounds, World
-from roadmap_cli.agent.project import Project
-from roadmap_cli.agent.signature import SourceLine
-from roadmap_cli.agent.toolchain import TestCommand
+from roadmap_cli.agent.repair.breaker import Budget, Spent, exceeded
+from roadmap_cli.agent.runs import journal
+from roadmap_cli.agent.testing.bench import Bench
+from roadmap_cli.agent.testing.signature import SourceLine
+from roadmap_cli.agent.testing.toolchain import TestCommand
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

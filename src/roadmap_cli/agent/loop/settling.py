@@ -6,13 +6,16 @@ from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import confirm, fingerprint, journal, memory, patch, reflection
-from roadmap_cli.agent import judge as judges
-from roadmap_cli.agent.driver import Candidate
+from roadmap_cli.agent import memory, reflection
+from roadmap_cli.agent.code import patch
+from roadmap_cli.agent.code.source import Block
 from roadmap_cli.agent.loop import parting
 from roadmap_cli.agent.loop.attempt import Attempt, Plausible, blocks_of, construct_of, reaching
 from roadmap_cli.agent.loop.session import Session
-from roadmap_cli.agent.source import Block
+from roadmap_cli.agent.repair import judge as judges
+from roadmap_cli.agent.repair.driver import Candidate
+from roadmap_cli.agent.runs import journal
+from roadmap_cli.agent.testing import confirm, fingerprint
 from roadmap_cli.core.records import Record, content_id
 
 if TYPE_CHECKING:

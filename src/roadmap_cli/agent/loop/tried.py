@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from roadmap_cli.agent import memory
-from roadmap_cli.agent.driver import Verdict
 from roadmap_cli.agent.loop.session import Session
-from roadmap_cli.agent.portfolio import Arm
+from roadmap_cli.agent.repair.driver import Verdict
+from roadmap_cli.agent.repair.portfolio import Arm
 from roadmap_cli.core.records import Record
 
 _FLUSH_S = 0.2

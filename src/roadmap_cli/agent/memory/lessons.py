@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import signature as signatures
-from roadmap_cli.agent.signature import Signature
+from roadmap_cli.agent.testing import signature as signatures
+from roadmap_cli.agent.testing.signature import Signature
 from roadmap_cli.core import clock
 from roadmap_cli.core.records import content_id
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.agent.memory import lessons, vectors, words
 from roadmap_cli.agent.memory.lessons import Lesson
-from roadmap_cli.agent.signature import Signature
+from roadmap_cli.agent.testing.signature import Signature
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import Unavailable
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.agent.code.source import Block
 from roadmap_cli.agent.memory import lessons, library
 from roadmap_cli.agent.memory.lessons import HERE, Lesson
-from roadmap_cli.agent.signature import Signature
-from roadmap_cli.agent.source import Block
+from roadmap_cli.agent.testing.signature import Signature
 from roadmap_cli.core.records import content_id
 
 if TYPE_CHECKING:

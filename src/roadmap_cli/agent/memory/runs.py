@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from roadmap_cli.agent import signature as signatures
 from roadmap_cli.agent.memory import lessons
-from roadmap_cli.agent.signature import Signature
+from roadmap_cli.agent.testing import signature as signatures
+from roadmap_cli.agent.testing.signature import Signature
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import Connection

@@ -6,10 +6,10 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import signature as signatures
+from roadmap_cli.agent.code.project import is_test
 from roadmap_cli.agent.memory import lessons, library, repairs
 from roadmap_cli.agent.memory.lessons import IMPORTED, KIND, SORTS, TEXT_LIMIT, Lesson
-from roadmap_cli.agent.project import is_test
+from roadmap_cli.agent.testing import signature as signatures
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id, require

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from roadmap_cli.agent.project import is_test
-from roadmap_cli.agent.source import Scope, Source
+from roadmap_cli.agent.code.project import is_test
+from roadmap_cli.agent.code.source import Scope, Source
 
 
 class _Unknown:

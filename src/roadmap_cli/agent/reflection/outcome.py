@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.agent.memory.runs import note_failure
 from roadmap_cli.agent.reflection.ground import Ground, Hypothesis, changed_lines
 from roadmap_cli.agent.reflection.rules import reflect
-from roadmap_cli.agent.signature import Signature
+from roadmap_cli.agent.testing.signature import Signature
 from roadmap_cli.core.records import content_id
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from roadmap_cli.agent.project import is_test
+from roadmap_cli.agent.code.project import is_test
 from roadmap_cli.agent.reflection.differences import by_difference
 from roadmap_cli.agent.reflection.exceptions import by_exception
 from roadmap_cli.agent.reflection.ground import Failure, Ground, Hypothesis

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from roadmap_cli.agent.protected import BARE
+from roadmap_cli.agent.sandbox.protected import BARE
 from roadmap_cli.core.errors import UsageError
 
 #: Writing in these, or in a folder above them, is changing the machine.

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roadmap_cli.agent.protected import Identity, identities, protected_paths, set_aside
 from roadmap_cli.agent.sandbox import cgroup, identity_mount
 from roadmap_cli.agent.sandbox.process import Process
+from roadmap_cli.agent.sandbox.protected import Identity, identities, protected_paths, set_aside
 from roadmap_cli.confine import seccomp, system
 from roadmap_cli.core.errors import InputMissing, RoadmapError, Unavailable
 

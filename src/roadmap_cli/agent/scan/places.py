@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from roadmap_cli.agent.protected import ANYWHERE, AT_TOP
+from roadmap_cli.agent.sandbox.protected import ANYWHERE, AT_TOP
 
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 #: Readable in the sandbox, and with nothing in it that is anybody's: programs, libraries, what the machine is.

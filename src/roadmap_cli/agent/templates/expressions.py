@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from roadmap_cli.agent.code.source import Edit, Scope, Source
 from roadmap_cli.agent.languages.operators import ARITHMETIC, BITS, COMPARISONS, LOGICAL
-from roadmap_cli.agent.source import Edit, Scope, Source
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, tuple[tuple[str, float], ...]]] = {
     ast.Lt: ("<", COMPARISONS["<"]),

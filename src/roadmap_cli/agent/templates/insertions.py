@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from roadmap_cli.agent.source import Edit, Source
+from roadmap_cli.agent.code.source import Edit, Source
 from roadmap_cli.agent.templates.missing import renamed, substitutions
 from roadmap_cli.agent.templates.vocabulary import NUMBERS, ROWS, TEXTS, Vocabulary
 

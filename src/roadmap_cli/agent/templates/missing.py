@@ -13,7 +13,7 @@ import ast
 import string
 from collections.abc import Iterator, Sequence
 
-from roadmap_cli.agent.source import Edit, Source
+from roadmap_cli.agent.code.source import Edit, Source
 from roadmap_cli.agent.templates.usual import USUAL_ARGUMENTS, calls_around
 from roadmap_cli.agent.templates.vocabulary import NUMBERS, ROWS, TEXTS, Vocabulary, enclosing_targets
 

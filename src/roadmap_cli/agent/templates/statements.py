@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from roadmap_cli.agent.source import Edit, Scope, Source
+from roadmap_cli.agent.code.source import Edit, Scope, Source
 from roadmap_cli.agent.templates.expressions import expressions
 
 _AUGMENTED = {

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from roadmap_cli.agent.source import Scope, Source
+from roadmap_cli.agent.code.source import Scope, Source
 
 Weighted = tuple[str, float]
 NUMBERS, TEXTS, ROWS = frozenset({"int", "float", "bool"}), frozenset({"str"}), frozenset({"list", "tuple"})

@@ -18,8 +18,8 @@ from roadmap_cli.core.errors import DataError, Negative, RoadmapError, TryLater,
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.goals import Goal
     from roadmap_cli.agent.loop import Loop
+    from roadmap_cli.agent.loop.goals import Goal
 
 _SAID = {
     "paused": "stopped by the limit on {reason} after {count}; nothing is claimed",
@@ -42,7 +42,7 @@ _HINTS = {
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """For people: what failed, where the fault is, the diff, and how it ended."""
-    from roadmap_cli.agent.history import partly, reasons, rivals
+    from roadmap_cli.agent.runs.history import partly, reasons, rivals
     from roadmap_cli.cli.diff import draw
     from roadmap_cli.cli.terminal import visible
 
@@ -186,8 +186,8 @@ def main(
     effect twice and, with --resume, writes no record twice to the same output.
     The exit code is 0 for a repair, 75 if a limit stopped it, and 1 if nothing is claimed for another reason.
     """
-    from roadmap_cli.agent import git, goals
-    from roadmap_cli.agent.loop import Bounds
+    from roadmap_cli.agent.code import git
+    from roadmap_cli.agent.loop import Bounds, goals
 
     bounds = Bounds(max_iterations, seconds, suite_seconds, memory_bytes, max_tokens_total, max_cost)
     if branch is not None:
@@ -249,7 +249,7 @@ def _ledger(run: Run, state: Any, name: str) -> Any:
 
 
 def _asked(run: Run, bounds: Any, test: str | None) -> Iterator[tuple[Record | None, Goal]]:
-    from roadmap_cli.agent import goals
+    from roadmap_cli.agent.loop import goals
 
     for record in run.records():
         with run.item(record):
@@ -373,8 +373,8 @@ class _Job:
 
 def _drain(ask: _Ask, job: _Job) -> Iterator[Record]:
     """What a goal has to say, as it comes."""
-    from roadmap_cli.agent import journal
     from roadmap_cli.agent.loop import SUCCESS
+    from roadmap_cli.agent.runs import journal
 
     run = ask.run
     said_first = False

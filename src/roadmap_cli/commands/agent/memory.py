@@ -132,7 +132,7 @@ def _named(words: Sequence[str]) -> list[Any]:
     """Words that are signatures, as such."""
     import re
 
-    from roadmap_cli.agent.signature import Signature
+    from roadmap_cli.agent.testing.signature import Signature
 
     return [Signature(word, word, "", "") for word in words if re.fullmatch(r"[0-9a-f]{32}", word)]
 

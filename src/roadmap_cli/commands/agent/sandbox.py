@@ -108,8 +108,8 @@ def main(
     """
     import signal
 
-    from roadmap_cli.agent.confine import confine
     from roadmap_cli.agent.sandbox import Grant, Limits, place
+    from roadmap_cli.agent.sandbox.confine import confine
     from roadmap_cli.agent.snapshot import Store
     from roadmap_cli.core import paths
     from roadmap_cli.core.errors import UsageError

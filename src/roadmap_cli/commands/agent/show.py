@@ -17,7 +17,7 @@ from roadmap_cli.core.records import Record
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """For people: runs as a table; a run as a timeline with its diff and the reasons of its decisions."""
-    from roadmap_cli.agent.history import line, more, rivals
+    from roadmap_cli.agent.runs.history import line, more, rivals
     from roadmap_cli.cli.diff import draw
     from roadmap_cli.cli.terminal import visible
 
@@ -103,7 +103,7 @@ def main(
 
     The exit code is 1 if there is no such run.
     """
-    from roadmap_cli.agent import history as histories
+    from roadmap_cli.agent.runs import history as histories
 
     with run.state.read() as tx:
         if wants_list:
@@ -119,13 +119,13 @@ def main(
         raise Negative(f"there is no run {wanted!r}" if wanted else "there is no run yet", hint="agent-show --runs",
                        code="no_run")  # fmt: skip
     if html is not None:
-        from roadmap_cli.agent.html import page
+        from roadmap_cli.agent.runs.html import page
 
         _write(run, html, page(found).encode(errors="replace"))
     if traj is not None:
         import json
 
-        from roadmap_cli.agent.trajectory import trajectory
+        from roadmap_cli.agent.runs.trajectory import trajectory
 
         _write(run, traj, json.dumps(trajectory(found), indent=2, ensure_ascii=False).encode(errors="replace") + b"\n")
     yield found.summary

@@ -51,7 +51,8 @@ def _store(run: Run) -> Store:
 @_project
 def take(run: Run, project: Path) -> Iterable[Record]:
     """Keep the project as it is now."""
-    from roadmap_cli.agent import changes, snapshot
+    from roadmap_cli.agent import snapshot
+    from roadmap_cli.agent.snapshot import changes
     from roadmap_cli.core.errors import InputMissing
 
     if not project.is_dir():
@@ -68,7 +69,7 @@ def take(run: Run, project: Path) -> Iterable[Record]:
 @click.option("--every-project", "everything", is_flag=True, help="Those of all projects.")
 def list_(run: Run, project: Path, everything: bool) -> Iterable[Record]:
     """List the project's snapshots, the oldest first."""
-    from roadmap_cli.agent import changes
+    from roadmap_cli.agent.snapshot import changes
 
     store = _store(run)
     for found in store.all(None if everything else changes.project_of(store, project)):
@@ -83,7 +84,7 @@ def diff(run: Run, project: Path, snapshot: str) -> Iterable[Record]:
 
     The diff in the records of text files is one that git apply takes. Exit code 1 if something differs.
     """
-    from roadmap_cli.agent import changes
+    from roadmap_cli.agent.snapshot import changes
 
     store = _store(run)
     found = store.find(snapshot, changes.project_of(store, project))
@@ -101,7 +102,7 @@ def rollback(run: Run, project: Path, snapshot: str) -> Iterable[Record]:
     What was added since is removed. Only what differs is touched, each file at once.
     If it is interrupted, the same command finishes it.
     """
-    from roadmap_cli.agent import changes
+    from roadmap_cli.agent.snapshot import changes
 
     store = _store(run)
     found = store.find(snapshot, changes.project_of(store, project))
@@ -117,7 +118,7 @@ def rollback(run: Run, project: Path, snapshot: str) -> Iterable[Record]:
 @click.argument("snapshots", nargs=-1, metavar="[SNAPSHOT]...")
 def forget(run: Run, project: Path, keep: int | None, snapshots: tuple[str, ...]) -> Iterable[Record]:
     """Remove snapshots, and the contents that no other one needs."""
-    from roadmap_cli.agent import changes
+    from roadmap_cli.agent.snapshot import changes
     from roadmap_cli.core.errors import UsageError
 
     store = _store(run)

@@ -210,7 +210,7 @@ def _answered(run: Run, words: str, wished: Sequence[Wish], edit: Edit, anyway: 
 
 def _asked(run: Run, words: str, model: str | None) -> tuple[Wish, ...]:
     from roadmap_cli.edl.feedback import asking
-    from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.models.conversation.selection import open_chat
 
     with open_chat(
         model, environ=run.environ, ledger=run.ledger(), transport=run.transport, kinds=("edl.feedback",)

@@ -187,7 +187,7 @@ def _helped(run: Run, words: str, style: str | None, reading: Any, llm: str) -> 
     """The reading with a language model's help; as it was, with a warning, if the model fails."""
     from roadmap_cli.core.errors import RoadmapError
     from roadmap_cli.edl.planning import helped
-    from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.models.conversation.selection import open_chat
 
     name = None if llm == "default" else llm
     kinds = ("edl.plan",)

@@ -124,7 +124,7 @@ def _worder(run: Run, llm: str) -> Iterator[Worder]:
     """A language model that words lines; at the end it says what came of that."""
     from roadmap_cli.life.consolidate.nightly import KINDS
     from roadmap_cli.life.consolidate.worded import Worder
-    from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.models.conversation.selection import open_chat
     from roadmap_cli.retrieval import fidelity
 
     name = None if llm == "default" else llm

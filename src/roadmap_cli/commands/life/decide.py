@@ -281,7 +281,7 @@ def _answer(
 def _worded(run: Run, record: Record, model: str | None) -> Record:
     """The comparison with a model's wording, if every number of it is one of the evidence."""
     from roadmap_cli.life.choosing import told
-    from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.models.conversation.selection import open_chat
     from roadmap_cli.retrieval import fidelity
 
     facts = told.evidence(record)

@@ -12,7 +12,7 @@ from roadmap_cli.cli import Run, group, reply_options
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
-    from roadmap_cli.models.chat import Chat
+    from roadmap_cli.models.conversation.chat import Chat
     from roadmap_cli.slm.chat.talk import Talk
 
 COLUMNS = ("name", "messages_count", "at", "model")
@@ -99,7 +99,7 @@ def _opened(
     """The conversation, with its model and what counts and embeds for it."""
     from contextlib import ExitStack
 
-    from roadmap_cli.models.selection import open_chat
+    from roadmap_cli.models.conversation.selection import open_chat
     from roadmap_cli.slm.chat import opening
     from roadmap_cli.slm.chat.talk import Manner, Talk
     from roadmap_cli.slm.window import filtering

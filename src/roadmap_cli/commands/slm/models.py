@@ -62,7 +62,7 @@ def pull(run: Run, names: tuple[str, ...], given: Path | None) -> Iterable[Recor
     An interrupted download from a URL goes on where it stopped.
     This command is itself the permission to use the network for it, and is written down as that.
     """
-    from roadmap_cli.models.pull import pull as install
+    from roadmap_cli.models.installing.pull import pull as install
     from roadmap_cli.slm import catalogue
 
     found = catalogue.load(run.environ)

@@ -94,7 +94,7 @@ def add(
     The lines are those of slm-run. A line with a custom_id is asked once, however often it is added with the same
     words.
     """
-    from roadmap_cli.models.chat import Options
+    from roadmap_cli.models.conversation.chat import Options
     from roadmap_cli.slm import prompts
     from roadmap_cli.slm.queue import requests
 
@@ -187,7 +187,7 @@ def drain(run: Run, sysroot: Path, **rules: Any) -> Iterable[Record]:
     A request that fails for a reason that may pass is tried again later, five times in all.
     With --dry-run it tells what is due.
     """
-    from roadmap_cli.models.selection import open_batch
+    from roadmap_cli.models.conversation.selection import open_batch
     from roadmap_cli.slm.device.power import power
     from roadmap_cli.slm.queue import burst
 
@@ -288,7 +288,7 @@ def retry(run: Run, ids: tuple[str, ...], within: str | None) -> Iterable[Record
 def _is_remote(run: Run) -> Callable[[str | None], bool]:
     from functools import partial
 
-    from roadmap_cli.models.selection import is_endpoint
+    from roadmap_cli.models.conversation.selection import is_endpoint
 
     return partial(is_endpoint, environ=run.environ)
 

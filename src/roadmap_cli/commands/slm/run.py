@@ -19,7 +19,7 @@ from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
     from roadmap_cli.cli.run import Arrival
-    from roadmap_cli.models.chat import Reply
+    from roadmap_cli.models.conversation.chat import Reply
     from roadmap_cli.slm.resume import Answered
 
 
@@ -108,9 +108,9 @@ def main(
     each reply counts once, and errors are asked again. A last line that was cut off is taken away.
     A failed line of the OpenAI batch format gets, with --on-error emit, the error of that format.
     """
-    from roadmap_cli.models import constrained
-    from roadmap_cli.models.chat import Options, Reply
-    from roadmap_cli.models.selection import open_batch
+    from roadmap_cli.models.conversation import constrained
+    from roadmap_cli.models.conversation.chat import Options, Reply
+    from roadmap_cli.models.conversation.selection import open_batch
     from roadmap_cli.slm import prompts
     from roadmap_cli.slm.flight import Flight
 

@@ -10,7 +10,7 @@ from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.wishes import LARGE, PLAIN, SMALL, Wish
 
 if TYPE_CHECKING:
-    from roadmap_cli.models.chat import Chat
+    from roadmap_cli.models.conversation.chat import Chat
 
 _DEGREES = {"small": SMALL, "plain": PLAIN, "large": LARGE}
 #: No more wishes than this are taken from one sentence.

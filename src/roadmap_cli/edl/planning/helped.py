@@ -16,7 +16,7 @@ from roadmap_cli.edl.planning.styles import STYLES
 from roadmap_cli.edl.planning.wishes import Reading
 
 if TYPE_CHECKING:
-    from roadmap_cli.models.chat import Chat
+    from roadmap_cli.models.conversation.chat import Chat
 
 #: What an unknown word may stand for: words the reader knows. No style is among them: it would change everything.
 CHOICES = (

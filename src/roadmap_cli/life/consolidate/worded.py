@@ -14,7 +14,7 @@ from roadmap_cli.core.errors import RoadmapError
 from roadmap_cli.retrieval import fidelity
 
 if TYPE_CHECKING:
-    from roadmap_cli.models.chat import Chat
+    from roadmap_cli.models.conversation.chat import Chat
 
 _RULES = (
     "Write the note as one plain sentence in its language. Use only words of the note and of the messages it is taken"

@@ -36,7 +36,7 @@ def measurement(
     device: str = "",
     app: str = "",
 ) -> Record:
-    """One value of a metric of `life.metrics`, converted from `unit` (its own without one).
+    """One value of a metric of `life.kinds.metrics`, converted from `unit` (its own without one).
 
     `start` and `end` are aware; the day is that of `start` in its own zone, or `day`; of sleep that of waking.
     Raises DataError for an unknown unit, a span that ends before it begins, a value that is no number.
@@ -127,7 +127,7 @@ def sleep_day(end: datetime) -> Any:
     """The day of waking that a stage ending at the local time `end` most likely belongs to.
 
     What ends in the evening belongs to the night that goes on after midnight. It is only the column that is looked
-    up by: `life.nights` puts the stages of a night together again.
+    up by: `life.history.nights` puts the stages of a night together again.
     """
     try:
         return (end.replace(tzinfo=None) + timedelta(hours=6)).date()

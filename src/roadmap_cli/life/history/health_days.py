@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: A span of at least so many seconds is a total of a whole day.
 WHOLE_DAY_S = 20 * 3600
-#: Names `daily` answers besides those of `life.metrics`: made from nights and exercises.
+#: Names `daily` answers besides those of `life.kinds.metrics`: made from nights and exercises.
 DERIVED = (
     "sleep_in_bed", "sleep_awake", "sleep_deep", "sleep_rem", "sleep_core", "sleep_nap", "sleep_efficiency", "bedtime",
     "wake_time", "activity",
@@ -61,7 +61,7 @@ def daily(
 ) -> list[DayValue]:
     """The days of a metric from `since` to `until`, both included, by day; days without a record are left out.
 
-    `metric` is a name of `life.metrics` or of DERIVED: minutes of a night's stages (`sleep` is all sleep, naps
+    `metric` is a name of `life.kinds.metrics` or of DERIVED: minutes of a night's stages (`sleep` is all sleep, naps
     included), `sleep_efficiency` in percent, `bedtime` and `wake_time` in hours from the local midnight of the day of
     waking (22:30 the evening before is -1.5), `activity` in minutes of exercise. `priority`: names of devices, or
     parts of them, highest first. For an unknown metric a day is the mean.

@@ -133,7 +133,7 @@ def of(tx: Connection, today: date) -> dict[str, Household]:
 
 
 def _standing(household: Household) -> list[Standing]:
-    """What comes or goes about once a month and has not ended, as `life.standing` finds it."""
+    """What comes or goes about once a month and has not ended, as `life.history.standing` finds it."""
     by_id = {each.id: each for each in household.payments}
     year, month = map(int, household.months[-1].split("-"))
     until = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)

@@ -212,7 +212,7 @@ def purchases(tx: Connection, until: date) -> dict[str, list[Purchase]]:
     """Everyday spending by currency, by day, up to and including `until`.
 
     Left out: money that came in, transfers, what was paid back, standing payments (rent, subscriptions; see
-    `life.standing`), and what was told twice.
+    `life.history.standing`), and what was told twice.
     """
     rows = tx.execute(
         """SELECT id, date, amount, currency, type FROM life_transaction

@@ -87,7 +87,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a source that grows was read, once all that came before this is stored; see `life.cursors`."""
+    """How far a source that grows was read, once all that came before this is stored; see `life.opening.cursors`."""
 
     source: str
     position: Mapping[str, Any]
@@ -95,7 +95,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is known of one of the many parts of a source, once all that came before this is stored; see `life.parts`.
+    """What is known of one of the many parts of a source, once all that came before this is stored; see `kinds.parts`.
 
     A mark of None: the part has gone, and what only it held is withdrawn.
     """

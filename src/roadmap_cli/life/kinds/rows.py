@@ -1,7 +1,7 @@
 """Which columns of which table a record of each plain kind is looked up by.
 
 Plain kinds need no more than one row beside the record. Events (versions, series) and transactions (twins) do: see
-`life.store`.
+`life.storing.store`.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Opened:
     path: str = ""
     """Where it lies on this machine; "" for what came through a pipe or from a server."""
     position: Mapping[str, Any] = field(default_factory=dict)
-    """How far it was read the last time, as its format left it under `place` (`life.cursors`); empty if never."""
+    """How far it was read the last time, as its format left it under `place` (`opening.cursors`); empty if never."""
     head: bytes = field(init=False)
     """Its first bytes, as they are."""
     unpacked_bytes: int = field(default=0, init=False)

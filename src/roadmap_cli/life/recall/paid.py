@@ -1,7 +1,7 @@
 """Questions about the person's own money: which payments they are about, and what these come to.
 
 "How much did I spend on Lieferando in November?" names a payee; "what did I pay for food delivery?" a kind of payee, or
-a category as life-watch files spending under (`life.categories`). What the question is not about is not added up: a
+a category as life-watch files spending under (`history.categories`). What the question is not about is not added up: a
 question that names neither is searched for like any other.
 """
 

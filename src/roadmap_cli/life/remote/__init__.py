@@ -4,7 +4,7 @@ A module that `SCHEMES` names has
 
 - `NAME`, the format's name in life.source records, `WHAT`, its name for a person, and `PURPOSE`, the word that a stored
   permission must name (`roadmap-permit add HOST --purpose PURPOSE`);
-- `items(url, access, settings)`: what is new since `access.position`, as `life.items` has it, DataErrors in the place
+- `items(url, access, settings)`: what is new since `access.position`, as `kinds.items` has it, DataErrors in the place
   of what is malformed, and a `Position` whose source is `bare(url)` after whatever may be stored on its own. A refusal,
   a dead connection, a wrong password are raised (ConfigError, Unavailable, TryLater);
 - `listen(url, access, settings)`, if the server can tell of news by itself: a `Listener`. Without it the source is
@@ -52,7 +52,7 @@ PAUSE_S = 900.0
 class Access:
     """What reading a server takes: the way there, the password, where reading ended the last time, the time.
 
-    `state` is for looking up what is known of single items (`life.parts`); a reader never writes to it: it gives items.
+    `state` looks up what is known of single items (`kinds.parts`); a reader never writes to it but gives items.
     """
 
     transport: Transport

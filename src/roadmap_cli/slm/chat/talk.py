@@ -14,7 +14,7 @@ from roadmap_cli.slm.window.session import Moves, Session
 from roadmap_cli.slm.window.window import RECENT, Budget, Embed, Window
 
 if TYPE_CHECKING:
-    from roadmap_cli.models.chat import Chat, Reply
+    from roadmap_cli.models.conversation.chat import Chat, Reply
     from roadmap_cli.state.store import State
 
 #: Tokens of context that are assumed of an endpoint that does not say.

@@ -19,12 +19,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from roadmap_cli.core.errors import DataError
-from roadmap_cli.models.engine import cells
+from roadmap_cli.models.conversation.engine import cells
 from roadmap_cli.slm.quantize.header import TYPES, Header, Tensor, row_bytes
 
 #: Bytes of a value of keys and values, by type.
 KV_BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
-#: Tokens computed together by `models.local`.
+#: Tokens computed together by `models.conversation.local`.
 BATCH = 256
 #: Of a process with Python, numpy and llama.cpp before a model is loaded.
 PROCESS_BYTES = 45 << 20
@@ -129,7 +129,7 @@ def need(
 ) -> Need:
     """Memory of a model whose tensors have these types, with a context of so many tokens.
 
-    `conversations` is how many a server keeps in it at once; they share its cells (`models.engine.cells`).
+    `conversations` is how many a server keeps in it at once; they share its cells (`models.conversation.engine.cells`).
     """
     told = shape(header)
     context_size = cells(conversations, min(context_size, told.trained_context))
@@ -146,8 +146,8 @@ def need(
         * batch
         * max(
             2 * told.feed_forward + 4 * told.width + told.key_values,
-            # the scores of a batch against the whole context; flash attention, which `models.engine` uses for other
-            # types of keys and values, has none
+            # the scores of a batch against the whole context; flash attention, which the engine uses for other types of
+            # keys and values, has none
             (told.heads * context_size if kv_type == "f16" else 0) + 4 * told.width + told.key_values,
         )
     )

@@ -58,7 +58,7 @@ def _measure(task: dict[str, Any], send: Send) -> dict[str, Any]:
     """Peak of resident memory of this process while it answers with a model, its context filled."""
     from pathlib import Path
 
-    from roadmap_cli.models.local import LocalChat
+    from roadmap_cli.models.conversation.local import LocalChat
 
     with LocalChat("measured", Path(task["target"]), ledger=None, context_size=task["context_size"]) as chat:
         word = "one two three four five six seven eight nine ten "

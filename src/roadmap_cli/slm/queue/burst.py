@@ -24,7 +24,7 @@ from roadmap_cli.slm.queue.held import Heartbeat, Held
 from roadmap_cli.slm.queue.requests import LONGEST_PAUSE, Request
 
 if TYPE_CHECKING:
-    from roadmap_cli.models.batch import Batch
+    from roadmap_cli.models.conversation.batch import Batch
     from roadmap_cli.state.store import State
 
 #: How often energy and heat are looked at during a burst.
@@ -206,7 +206,7 @@ class Drain:
         return taken
 
     def _submit(self, batch: Batch, request: Request, told: dict[str, int]) -> Iterator[Record]:
-        from roadmap_cli.models.chat import Options
+        from roadmap_cli.models.conversation.chat import Options
         from roadmap_cli.slm import prompts
 
         if request.attempts > self.most_attempts:

@@ -35,7 +35,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it is stored. `options` are names and values of `models.chat.Options`, and ``system``."""
+    """A request as it is stored. `options` are names and values of `conversation.chat.Options`, and ``system``."""
 
     id: str
     at: datetime

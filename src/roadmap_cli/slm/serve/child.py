@@ -109,7 +109,7 @@ class Child:
 
 def refusal(asked: dict[str, Any], error: RoadmapError) -> dict[str, Any]:
     """How a failure to do what was asked is told."""
-    from roadmap_cli.models.warm import told
+    from roadmap_cli.models.conversation.warm import told
 
     if asked["is"] in ("submit", "embed", "count"):
         return {"is": "events", "events": [{"ticket": asked["ticket"], "failed": told(error)}]}
@@ -120,8 +120,8 @@ class _ChatModel:
     """A language model under the engine."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
-        from roadmap_cli.models.engine import Engine, EngineSettings
-        from roadmap_cli.models.llama import library
+        from roadmap_cli.models.conversation.engine import Engine, EngineSettings
+        from roadmap_cli.models.conversation.llama import library
 
         path = Path(asked["path"])
         settings = EngineSettings(**asked["settings"])
@@ -184,7 +184,7 @@ class _ChatModel:
         return told
 
     def _submit(self, asked: dict[str, Any]) -> None:
-        from roadmap_cli.models.chat import Options
+        from roadmap_cli.models.conversation.chat import Options
 
         if self._dropped:
             self._dropped, self.restored = False, self._restore()
@@ -196,7 +196,7 @@ class _ChatModel:
             self._schemas[number], self._texts[number] = options.schema, []
 
     def _told(self, event: Any) -> dict[str, Any]:
-        from roadmap_cli.models.warm import told
+        from roadmap_cli.models.conversation.warm import told
 
         if hasattr(event, "text"):
             if event.ticket in self._texts:
@@ -219,7 +219,7 @@ class _ChatModel:
 
     def _unfit(self, ticket: int, finish: str) -> str | None:
         """Why a reply is not what its schema asks for; the grammar covers only part of JSON Schema."""
-        from roadmap_cli.models import constrained
+        from roadmap_cli.models.conversation import constrained
 
         try:
             constrained.judge("".join(self._texts[ticket]), self._schemas[ticket], cut_off=finish == "length")

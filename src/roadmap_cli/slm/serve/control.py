@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLater, Unavailable
-from roadmap_cli.models import warm
+from roadmap_cli.models.conversation import warm
 
 
 def ask(path: Path, method: str, place: str, body: Mapping[str, Any] | None = None, *, wait_s: float) -> dict[str, Any]:

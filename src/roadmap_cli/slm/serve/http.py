@@ -14,7 +14,7 @@ from typing import Any
 import h11
 import orjson
 
-from roadmap_cli.models.warm import PROTOCOL
+from roadmap_cli.models.conversation.warm import PROTOCOL
 
 MOST_HEAD_BYTES = 64 << 10
 MOST_BODY_BYTES = 64 << 20

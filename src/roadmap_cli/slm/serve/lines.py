@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from roadmap_cli.core.errors import DataError, RoadmapError
-from roadmap_cli.models.chat import Options, check_messages
-from roadmap_cli.models.warm import plain, told
+from roadmap_cli.models.conversation.chat import Options, check_messages
+from roadmap_cli.models.conversation.warm import plain, told
 from roadmap_cli.slm.serve.http import Connection, Gone
 from roadmap_cli.slm.serve.service import Caller, Service
 from roadmap_cli.slm.serve.slots import Slot

@@ -23,8 +23,8 @@ from roadmap_cli.core.errors import (
     Unavailable,
     UsageError,
 )
-from roadmap_cli.models.chat import Options, check_messages
-from roadmap_cli.models.warm import plain
+from roadmap_cli.models.conversation.chat import Options, check_messages
+from roadmap_cli.models.conversation.warm import plain
 
 #: As many tokens as the context has room for.
 UNLIMITED = 1 << 30

@@ -16,7 +16,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError, TryLater, Unavailable
 from roadmap_cli.models import memory
-from roadmap_cli.models.warm import failure
+from roadmap_cli.models.conversation.warm import failure
 from roadmap_cli.slm.serve import policy
 from roadmap_cli.slm.serve.metrics import Metrics
 from roadmap_cli.slm.serve.process import Process, crashed
@@ -369,7 +369,7 @@ class Pool:
         if slot.process is not process:
             return
         expected = slot.state == "unloading"
-        from roadmap_cli.models.warm import told
+        from roadmap_cli.models.conversation.warm import told
 
         for queue in slot.tickets.values():
             queue.put_nowait({"failed": told(crashed(why))})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core.errors import RoadmapError, Unavailable
-from roadmap_cli.models.warm import failure
+from roadmap_cli.models.conversation.warm import failure
 from roadmap_cli.slm.serve.frames import Frames, frame
 
 #: What a child is told to do → what it answers.

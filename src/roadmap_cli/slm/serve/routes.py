@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from roadmap_cli.core.errors import DataError, RoadmapError, TryLater, UsageError
-from roadmap_cli.models.warm import PROTOCOL
+from roadmap_cli.models.conversation.warm import PROTOCOL
 from roadmap_cli.slm.serve import openai
 from roadmap_cli.slm.serve.http import Connection, Gone, Request
 from roadmap_cli.slm.serve.lines import Lines

@@ -77,7 +77,7 @@ class Slot:
 
 
 def _told(path: Path, engine: Mapping[str, Any]) -> int:
-    from roadmap_cli.models.engine import DEFAULT_CONTEXT
+    from roadmap_cli.models.conversation.engine import DEFAULT_CONTEXT
     from roadmap_cli.slm.device.probe import Machine
     from roadmap_cli.slm.device.processor import cpuinfo
     from roadmap_cli.slm.quantize import estimate, header
@@ -143,7 +143,7 @@ class Catalogue:
         return [(name, model.task) for name, model in sorted(found.models.items()) if found.installed(model)]
 
     def _of_file(self, name: str, task: str) -> Slot:
-        from roadmap_cli.models.llama import check_file
+        from roadmap_cli.models.conversation.llama import check_file
 
         path = Path(os.path.realpath(Path(name).expanduser()))
         if task != "chat":

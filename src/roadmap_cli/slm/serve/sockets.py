@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from roadmap_cli.core.errors import CannotCreate, RoadmapError, TryLater, UsageError
-from roadmap_cli.models.warm import address, connect
+from roadmap_cli.models.conversation.warm import address, connect
 from roadmap_cli.state import files
 
 _FIRST_DESCRIPTOR = 3

@@ -117,7 +117,7 @@ def opened(
     progress: Progress,
 ) -> Iterator[Filter]:
     """A filter with what it needs; the embedding model is opened when it is first asked, all is closed at the end."""
-    from roadmap_cli.models.counting import open_counter
+    from roadmap_cli.models.conversation.counting import open_counter
 
     counter = open_counter(settings.model, environ) if settings.unit == "tokens" else None
     count = counter or chunking.count_words

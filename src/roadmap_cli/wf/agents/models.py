@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.errors import RoadmapError, Unavailable
 from roadmap_cli.core.records import Record
-from roadmap_cli.models import budget, economy
+from roadmap_cli.models import budget
+from roadmap_cli.models.conversation import economy
 from roadmap_cli.wf.actions import Context, once
 from roadmap_cli.wf.actions.watching import watched
 from roadmap_cli.wf.measures import costs
 
 if TYPE_CHECKING:
-    from roadmap_cli.models.chat import Chat
+    from roadmap_cli.models.conversation.chat import Chat
     from roadmap_cli.models.ledger import Ledger
 
 #: The most of what an agent read that goes into a prompt, characters.
@@ -84,8 +85,8 @@ def opened(spec: Record, step: Record, context: Context) -> Iterator[Asked | Non
     if not spec.get("model"):
         yield None
         return
+    from roadmap_cli.models.conversation.selection import open_chat
     from roadmap_cli.models.ledger import Ledger
-    from roadmap_cli.models.selection import open_chat
     from roadmap_cli.net.transport import Transport
 
     # Calls are made in a thread of their own: the ledger keeps them until they can be written in this one, and the

@@ -118,11 +118,11 @@ def savings(tx: Connection, at: datetime, *, since: datetime | None = None) -> I
 
     * repeated: a call whose input is that of an earlier one, at temperature 0, gets the same answer
     * prefix: what a prompt shares with the one before it, which a model that keeps its state need not read again
-    * compaction: tokens of the prompt that `models.economy.compacted` takes out without losing a number or a name
+    * compaction: tokens of the prompt that `conversation.economy.compacted` takes out without losing a number or a name
     """
     import orjson
 
-    from roadmap_cli.models import economy
+    from roadmap_cli.models.conversation import economy
 
     groups: dict[tuple[str, str], dict[str, float]] = {}
     seen: set[tuple[str, str, str]] = set()

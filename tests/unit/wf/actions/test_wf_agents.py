@@ -466,7 +466,7 @@ class Model:
 def with_model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Model]:
     def put(says: Any, **more: Any) -> Model:
         model = Model(says, **more)
-        monkeypatch.setattr("roadmap_cli.models.selection.open_chat", lambda *given, **named: model)
+        monkeypatch.setattr("roadmap_cli.models.conversation.selection.open_chat", lambda *given, **named: model)
         return model
 
     return put

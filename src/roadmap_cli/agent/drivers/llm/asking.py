@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.agent.drivers.llm import gaps, outcomes, prompt, untrusted
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.driver import Problem, Verdict
     from roadmap_cli.agent.drivers.llm.budget import Hold
     from roadmap_cli.agent.drivers.llm.gaps import Gap
     from roadmap_cli.agent.drivers.llm.outcomes import Counts
     from roadmap_cli.agent.drivers.llm.prompt import Prompt
-    from roadmap_cli.models.batch import Batch
-    from roadmap_cli.models.chat import Infill, Options
+    from roadmap_cli.agent.repair.driver import Problem, Verdict
+    from roadmap_cli.models.conversation.batch import Batch
+    from roadmap_cli.models.conversation.chat import Infill, Options
 
 #: Endpoints are counted by bytes, four a token; code has fewer bytes in one.
 _ESTIMATE_FACTOR = 4 / 3
@@ -119,7 +119,7 @@ class Asking:
 
     def samples(self, ask: Prompt, form: str, said: Sequence[tuple[str, str]], number: int) -> list[Asked]:
         """The samples of round `number` (from 0) at rising temperature; none if there is no room for an answer."""
-        from roadmap_cli.models.chat import Options
+        from roadmap_cli.models.conversation.chat import Options
 
         tool: Mapping[str, Any] | None = None
         if self.takes_tools:
@@ -148,7 +148,7 @@ class Asking:
 
     def gaps(self, ask: Prompt) -> list[Asked]:
         """Suspect statements taken out, for a model that fills gaps: the likeliest filling, and a warmer one."""
-        from roadmap_cli.models.chat import Options
+        from roadmap_cli.models.conversation.chat import Options
 
         if not self._batch.takes_infill:
             return []

@@ -12,21 +12,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from roadmap_cli.agent.driver import Candidate
 from roadmap_cli.agent.drivers.llm import edits, naming, untrusted
 from roadmap_cli.agent.drivers.llm.asking import Asked, Asking, Settings, merged
 from roadmap_cli.agent.drivers.llm.budget import Budget, BudgetError
 from roadmap_cli.agent.drivers.llm.fared import Fared
+from roadmap_cli.agent.repair.driver import Candidate
 from roadmap_cli.core.errors import DataError, RoadmapError, Unavailable
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.driver import Problem, Verdict
     from roadmap_cli.agent.drivers.llm.outcomes import Expected
     from roadmap_cli.agent.drivers.llm.prompt import Prompt
     from roadmap_cli.agent.preference import Lesson
+    from roadmap_cli.agent.repair.driver import Problem, Verdict
     from roadmap_cli.core.records import Record
-    from roadmap_cli.models.batch import Batch
-    from roadmap_cli.models.chat import Reply
+    from roadmap_cli.models.conversation.batch import Batch
+    from roadmap_cli.models.conversation.chat import Reply
     from roadmap_cli.models.ledger import Ledger
     from roadmap_cli.net.transport import Transport
 
@@ -112,7 +112,7 @@ class LlmDriver:
 
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
         """Proposals as they come from the model. Raises Unavailable and ConfigError if there is no model to ask."""
-        from roadmap_cli.models.selection import open_batch
+        from roadmap_cli.models.conversation.selection import open_batch
 
         self.stopped, self.reason = None, ""
         self._last, self._merges = None, False

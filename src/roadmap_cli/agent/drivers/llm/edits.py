@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from roadmap_cli.agent.code.source import compiles
 from roadmap_cli.agent.drivers.llm import diffs, functions, naming
 from roadmap_cli.agent.drivers.llm.placing import NoPlaceError, place, place_hunk
 from roadmap_cli.agent.drivers.llm.shown import FENCE, TAIL, Shown
-from roadmap_cli.agent.source import compiles
 
 LONGEST_REPLY, LONGEST_FILE = 400_000, 1_000_000
 MOST_BLOCKS = 64

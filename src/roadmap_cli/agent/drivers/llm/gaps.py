@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from roadmap_cli.agent.drivers.llm import naming
 from roadmap_cli.agent.drivers.llm.places import Suspect
 from roadmap_cli.agent.drivers.llm.shown import Shown
-from roadmap_cli.models.chat import Infill
+from roadmap_cli.models.conversation.chat import Infill
 
 MOST_TOKENS = 96
 _LINES_AROUND = (120, 60, 30, 12)

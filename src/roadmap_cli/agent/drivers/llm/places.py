@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roadmap_cli.agent import project
+from roadmap_cli.agent.code import project
 from roadmap_cli.agent.drivers.llm import functions, naming
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.driver import Problem
+    from roadmap_cli.agent.repair.driver import Problem
 
 #: Files of a project that may be sources a model can change.
 _LONGEST = 400_000

@@ -15,8 +15,8 @@ from roadmap_cli.agent.drivers.llm import places, untrusted
 from roadmap_cli.agent.drivers.llm.shown import Shown
 
 if TYPE_CHECKING:
-    from roadmap_cli.agent.driver import Problem, Verdict
     from roadmap_cli.agent.drivers.llm.places import Suspect
+    from roadmap_cli.agent.repair.driver import Problem, Verdict
 
 SYSTEM = (
     "You repair programs. You are shown failing tests and the code they run, and answer with corrected code, in the"
@@ -185,7 +185,7 @@ def reflection(verdict: Verdict, problem: Problem) -> str:
 
 
 def _diff(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    from roadmap_cli.agent.source import unified_diff
+    from roadmap_cli.agent.code.source import unified_diff
 
     return [unified_diff(before, after)]
 

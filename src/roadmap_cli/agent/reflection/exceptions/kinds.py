@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
+from roadmap_cli.agent.code.source import Scope
 from roadmap_cli.agent.reflection.exceptions.saying import GUARD, TYPES, said
 from roadmap_cli.agent.reflection.ground import UNKNOWN, Failure, Frame, Ground, Hypothesis, evaluate
-from roadmap_cli.agent.source import Scope
 
 _NO_VALUE = {
     "missing_return": 4.0,
