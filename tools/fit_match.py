@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from helping import tell_help
 from roadmap_cli.wf.matching import likeness
 
 FOLDS = 4
@@ -106,5 +107,6 @@ def by_meaning(messages: list[str], triggers: list[str]) -> list[list[float]]:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     check("words", by_words)
     check("meaning", by_meaning)

@@ -12,6 +12,8 @@ import json
 import sys
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools" / "bench")]
 
@@ -41,4 +43,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

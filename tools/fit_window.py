@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools" / "bench")]
 
@@ -118,4 +120,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

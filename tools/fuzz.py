@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
@@ -55,4 +57,5 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main(sys.argv[1:]))

@@ -6,6 +6,7 @@ import re
 import sys
 
 from generated import ROOT, settle
+from helping import tell_help
 from roadmap_cli.cli import surface
 from roadmap_cli.cli.surface import Entry, Option
 
@@ -196,4 +197,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

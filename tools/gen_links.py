@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from generated import ROOT, replace_block, settle
+from helping import tell_help
 from roadmap_cli.cli import surface
 
 
@@ -29,4 +30,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import transcripts
 from generated import ROOT, settle
+from helping import tell_help
 from mdoc import escape, literal
 from roadmap_cli.cli import surface
 from roadmap_cli.cli.help import folded
@@ -292,4 +293,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

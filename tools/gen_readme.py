@@ -8,6 +8,7 @@ from itertools import groupby
 import figures
 import transcripts
 from generated import ROOT, replace_block, settle
+from helping import tell_help
 from roadmap_cli.cli import surface
 
 TITLES = {
@@ -66,4 +67,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

@@ -17,6 +17,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from helping import tell_help
+
 SEED = 20261122
 FIRST, LAST = date(2025, 12, 1), date(2026, 11, 22)
 LAUNCH = date(2026, 11, 9)
@@ -393,4 +395,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "examples" / "life")

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from generated import ROOT
+from helping import tell_help
 from roadmap_cli.core import schemas
 from roadmap_cli.core.records import KIND
 
@@ -65,4 +66,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

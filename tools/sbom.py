@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from generated import ROOT, settle
+from helping import tell_help
 
 LOCK = ROOT / "requirements-run.lock"
 #: Licences of packages that state none in their metadata, or none that can be told, read in their sources.
@@ -161,4 +162,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

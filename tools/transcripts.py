@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mdoc
+from helping import tell_help
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "transcripts"
@@ -215,5 +216,6 @@ def rewrite(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     for name in sys.argv[1:] or sorted(file.stem for file in (*FOLDER.glob("*.md"), *pages())):
         rewrite(named(name))

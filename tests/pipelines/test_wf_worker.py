@@ -132,6 +132,15 @@ def test_a_full_disk_for_what_is_told_loses_nothing(bench: Bench) -> None:
     assert bench.done().count("two") == 1
 
 
+def test_a_run_that_fails_is_told_in_words(bench: Bench) -> None:
+    bench.approve()
+    (bench.folder / "done").mkdir()  # so that nothing can be written to it
+    done = bench.shell("wf-worker --once")
+    assert told(done.stdout)[-1]["status"] == "failed"
+    (words,) = [line for line in done.stderr.splitlines() if line.startswith("wf-worker: warning: ")]
+    assert f"run {told(done.stdout)[-1]['run_id']} failed in step 'two': " in words
+
+
 def test_a_dry_run_does_nothing(bench: Bench) -> None:
     bench.approve()
     for line in ("wf-run --resume --dry-run", "wf-worker --dry-run"):

@@ -30,6 +30,8 @@ from typing import Any
 import numpy as np
 import outside
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 FOLDS = 5
@@ -217,6 +219,7 @@ def run(folder: Path, only: Sequence[str] = ()) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     chosen = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
     if not chosen.exists():
         print(f"anomalies.py: {chosen} is not here: NAB is not part of this project", file=sys.stderr)

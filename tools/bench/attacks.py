@@ -10,6 +10,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 COUNT = 1000
 
@@ -48,4 +50,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools"), str(ROOT / "tools" / "bench")]
 
@@ -188,4 +190,5 @@ def _measure(
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

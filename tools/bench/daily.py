@@ -29,6 +29,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
 
@@ -199,5 +201,6 @@ def run(first: int, last: int, names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     numbers = [int(word) for word in sys.argv[1:3]]
     run(*(numbers if len(numbers) == 2 else (400, 420)), sys.argv[3:] or list(METHODS))

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src")]
 
@@ -99,4 +101,5 @@ def _decoded(command: list[str]) -> float:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     main()

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools"), str(ROOT / "tools" / "bench")]
 
@@ -91,4 +93,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

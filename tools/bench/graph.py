@@ -22,6 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from helping import tell_help
+
 sys.path.insert(0, str(Path(__file__).parent))
 import graph_lives
 from graph_lives import START, Life
@@ -435,6 +437,7 @@ def looking(environ: dict[str, str], who: str) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     chosen = [int(word) for word in sys.argv[1:] if word.isdigit()]
     accuracy(chosen or HELD_OUT)
     if not chosen:

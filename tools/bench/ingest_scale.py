@@ -5,13 +5,11 @@ Each part takes `Bench`, which runs life-ingest in an empty home and prints benc
 
 from __future__ import annotations
 
-import json
 import mailbox
 import os
 import random
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -226,6 +224,3 @@ def indices(bench: Bench) -> None:
 
 
 PARTS = {"scale": scale, "incremental": incremental, "indices": indices}
-
-if __name__ == "__main__":
-    sys.exit(json.dumps("run tools/bench/ingest.py --only PART"))

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 COUNT = 100_000
 ROUNDS = 3
@@ -93,6 +95,7 @@ def bench(name: str, every: int, trigger: str, expected: int) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     bench("one event in a hundred matches", 100, "", 1000)
     bench(
         "three of a service within a minute, one event in ten counts",

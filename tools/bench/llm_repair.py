@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helping import tell_help
+
 if TYPE_CHECKING:
     from roadmap_cli.agent.code.project import Project
     from roadmap_cli.agent.testing.bench import Bench
@@ -207,4 +209,5 @@ def _bench(read: Project, environ: dict[str, str]) -> Bench:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     main()

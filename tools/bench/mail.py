@@ -19,6 +19,8 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
+from helping import tell_help
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
 WORDS = [
@@ -150,4 +152,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     main()

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
@@ -77,4 +79,5 @@ def bench_embeddings() -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     bench_embeddings()

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+from helping import tell_help
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -56,4 +58,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

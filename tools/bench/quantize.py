@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
@@ -84,4 +86,5 @@ def _figure(name: str, told: int, measured: int, peer: str) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     main()

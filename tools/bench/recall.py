@@ -27,6 +27,8 @@ from typing import Any
 import numpy
 from locomo import DATA, Asked, Talk, Turn, talks
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
@@ -286,4 +288,5 @@ def fit(every: Sequence[Talk], terms: Terms, embedder: Any, without: Callable[[s
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

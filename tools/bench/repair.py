@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import collections
 import json
 import os
 import resource
@@ -25,6 +24,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from spending import spent_by
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:1] = [str(ROOT / "src"), str(ROOT / "tools")]  # without this folder: a module here is called queue
@@ -103,26 +104,6 @@ def tasks(path, only, chosen):
 
 
 # -- one task ------------------------------------------------------------------------------------------------------------
-
-
-def spent_by(pid):
-    """Processor seconds of a process and all its descendants, those that have ended included."""
-    children = collections.defaultdict(list)
-    times = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        number = int(folder.name)
-        children[int(fields[1])].append(number)
-        times[number] = sum(map(int, fields[11:15]))
-    total, left = 0, [pid]
-    while left:
-        one = left.pop()
-        total += times.get(one, 0)
-        left += children[one]
-    return total / os.sysconf("SC_CLK_TCK")
 
 
 def plain_tree(text):

@@ -29,6 +29,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
@@ -348,6 +350,7 @@ def _has(package: str) -> bool:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     benches = {"loop": bench_loop, "flight": bench_flight, "single": bench_single}
     for name in sys.argv[1:] or list(benches):
         benches[name]()

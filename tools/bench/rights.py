@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 1.0
 
@@ -78,4 +80,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     main()

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 ROUNDS = 7
 #: Commands that only read, and the most they may cost.
@@ -68,4 +70,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     main()

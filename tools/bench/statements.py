@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from helping import tell_help
+
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 READER = """
 import sys, resource
@@ -168,5 +170,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     main()

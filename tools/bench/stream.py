@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from helping import tell_help
+
 ROUNDS = 5
 COUNT = 400_000
 
@@ -74,6 +76,7 @@ def bench() -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     if "--filter" in sys.argv:
         sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
         sys.exit(_declare()([]))

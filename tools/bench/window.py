@@ -29,6 +29,8 @@ from typing import Any
 import locomo
 from locomo import DATA, Asked
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 ENVIRON = {**os.environ, "ROADMAP_MODELS": os.environ.get("ROADMAP_MODELS", str(ROOT / ".cache" / "models"))}
@@ -271,6 +273,7 @@ def _figure(name: str, unit: str, value: float, **more: Any) -> None:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
     if not file.exists():
         print(f"window.py: {file} is not here: LoCoMo may not be part of this project", file=sys.stderr)

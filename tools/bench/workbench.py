@@ -28,6 +28,8 @@ from typing import Any
 
 import outside
 
+from helping import tell_help
+
 ROOT = Path(__file__).parents[2]
 DATA = outside.FOLDER / "workbench" / "data" / "processed"
 NOW = datetime(2023, 11, 30, tzinfo=UTC)
@@ -404,4 +406,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -280,7 +281,7 @@ def _one(ask: _Ask, goal: Goal) -> Iterator[Record]:
                 yield finished
                 loop.told(finished)
     if loop.status not in SUCCESS:
-        raise _ending(loop.status, loop.reason, loop.id, finished["candidate_count"])
+        raise _ending(run, loop, finished["candidate_count"])
     if loop.status == "fixed":
         run.note(_last_words(loop))
 
@@ -298,11 +299,15 @@ def _last_words(loop: Loop) -> str:
     return "wrote the repair to the project" if loop.applied else "found a repair; --apply writes it"
 
 
-def _ending(status: str, reason: str, name: str, count: int) -> RoadmapError:
+def _ending(run: Run, loop: Loop, count: int) -> RoadmapError:
+    status, reason = loop.status, loop.reason
     words = _words(status, reason, count)
+    again = f"agent-loop --resume {loop.id}"
+    if run.choices.state:
+        again += f" --state {shlex.quote(run.choices.state)}"
     if status == "paused":
-        return TryLater(words, hint=f"agent-loop --resume {name}", code="paused")
-    hint = f"agent-loop --resume {name}" if status == "breaker" else _HINTS.get(status)
+        return TryLater(words, hint=again, code="paused")
+    hint = again if status == "breaker" else _HINTS.get(status)
     if status == "needs_approval":
         hint = f"agent-approve show {reason.split()[-1]}"
     return Negative(words, hint=hint, code=status)

@@ -254,25 +254,15 @@ class _Driver:
         if must and (busy := engines.busy(left)) is not None:
             raise busy
 
-    def failure(self, record: Record) -> tuple[str, str | None]:
-        """In words, how a run ended that did not succeed, and what would mend it."""
-        from roadmap_cli.wf.running import foresight
-
-        words = f"run {record['run_id']} {record['status']}"
-        words += f" in step {record['failed_step']!r}" if record.get("failed_step") else ""
-        reason = record.get("reason", "")
-        hint = None
-        if reason.startswith("not allowed: "):
-            with self.run.state.read() as tx:
-                hint = foresight.advice(tx, record["plan_id"], self.run.now())
-        return f"{words}: {reason}" if reason else words, hint
-
     def count(self, record: Record) -> None:
         """Note how runs end."""
+        from roadmap_cli.wf.running import foresight
+
         if record["kind"] == "wf.run_finished":
             is_wanted = record["status"] == "cancelled" and record["run_id"] in self.asked
             if record["status"] != "succeeded" and not is_wanted:
-                self.failures.append(self.failure(record))
+                with self.run.state.read() as tx:
+                    self.failures.append(foresight.failure(tx, record, self.run.now()))
         elif record["kind"] == "wf.run_waiting" and record["run_id"] in self.asked:
             self.waiting += 1
             self.run.warn(f"run {record['run_id']} waits for {', '.join(record['waits_for'])}")

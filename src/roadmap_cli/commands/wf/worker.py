@@ -61,7 +61,7 @@ def main(
     A Postgres that is away is waited for.
     """
     from roadmap_cli.wf import library
-    from roadmap_cli.wf.running import opening, working
+    from roadmap_cli.wf.running import foresight, opening, working
 
     settings = opening.Settings(library.environ(run.environ), run.command, run.clock, parallel, park_after)
     if run.dry_run:
@@ -72,4 +72,8 @@ def main(
         else opening.on_state(run.state, settings)
     )  # fmt: skip
     with place as engine, working.unheard(engine, grace), working.ended_by_signal(lambda: engine.drain(grace)):
-        yield from working.work(engine, run.clock, run.warn, once=once)
+        for record in working.work(engine, run.clock, run.warn, once=once):
+            if record["kind"] == "wf.run_finished" and record["status"] == "failed":
+                with run.state.read() as tx:
+                    run.warn(*foresight.failure(tx, record, run.now()))
+            yield record

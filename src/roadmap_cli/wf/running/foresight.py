@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from roadmap_cli.confine import program
 from roadmap_cli.core.errors import DataError, Unavailable
 from roadmap_cli.core.records import Record
+from roadmap_cli.state import records
 from roadmap_cli.wf.approving import approvals
 from roadmap_cli.wf.language.scope import confines
 from roadmap_cli.wf.language.templates import PROGRAMS, Template
@@ -103,10 +104,16 @@ def unfit(template: Template) -> Obstacle | None:
     return None
 
 
-def advice(tx: Connection, plan_id: str, at: datetime) -> str | None:
-    """What would let a plan be done that was refused; None if that is not known."""
-    found = obstacle(tx, keeping.stored_plan(tx, plan_id), at)
-    return found.mend if found else None
+def failure(tx: Connection, finished: Record, at: datetime) -> tuple[str, str | None]:
+    """How a run ended that did not succeed, in words, and what would let its plan be done, as far as that is known."""
+    words = f"run {finished['run_id']} {finished['status']}"
+    words += f" in step {finished['failed_step']!r}" if finished.get("failed_step") else ""
+    reason = finished.get("reason", "")
+    mend = None
+    if reason.startswith("not allowed: ") and records.get(tx, finished["plan_id"]):  # else another state has the plan
+        found = obstacle(tx, keeping.stored_plan(tx, finished["plan_id"]), at)
+        mend = found.mend if found else None
+    return f"{words}: {reason}" if reason else words, mend
 
 
 def _unconfined(step: Record, patterns: Any, directory: Path) -> Obstacle | None:
