@@ -47,16 +47,12 @@ def parsed(text: bytes, line: int | None = None) -> Record:
     return value
 
 
-def from_object(body: Record, at: datetime) -> Record:
-    """One event for a CloudEvent, for a record of this toolchain, or for any other JSON object.
+def draft(body: Record, at: datetime) -> Record:
+    """One event for a CloudEvent, for a record of this toolchain, or for any other JSON object, still without its id.
 
     A CloudEvent is the same if source and id are (CloudEvents 1.0, 3.1); a record if its id is; else if all of it is.
+    `named` gives the ids. Raises DataError.
     """
-    return named([draft(body, at)])[0]
-
-
-def draft(body: Record, at: datetime) -> Record:
-    """The event for an object as `from_object` makes it, still without its id: for `named`. Raises DataError."""
     if "specversion" in body:
         return _from_cloud_event(body, at)
     kind, name = body.get("kind"), body.get("id")

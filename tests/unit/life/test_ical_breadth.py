@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ import pytest
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.life.formats import ical
-from roadmap_cli.life.formats.contentlines import components
+from roadmap_cli.life.formats.contentlines import stream_components
 from roadmap_cli.life.formats.ical_zone import defined
 from roadmap_cli.life.kinds import parts
 from roadmap_cli.life.kinds.items import Group, Part, Remark, Source
@@ -70,7 +71,7 @@ END:VTIMEZONE"""
 
 
 def test_a_zone_by_the_rules_of_the_file_is_that_zone_to_the_quarter_of_an_hour() -> None:
-    (component,) = components(OWN.format(name="Somewhere").encode())
+    (component,) = stream_components(io.BytesIO(OWN.format(name="Somewhere").encode()))
     found = defined(component)
     assert found
     name, zone = found

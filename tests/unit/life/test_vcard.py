@@ -106,7 +106,7 @@ def test_it_is_told_from_its_content() -> None:
 def test_a_stream_gives_the_same_lines_as_the_whole(pieces: list[bytes], size: int) -> None:
     """Wherever a file is cut for reading."""
     data = b"".join(pieces)
-    whole = list(contentlines.logical_lines(data))
+    whole = list(contentlines.stream_lines(io.BytesIO(data)))
     usual = content_pieces.CHUNK_BYTES
     content_pieces.CHUNK_BYTES = size
     try:

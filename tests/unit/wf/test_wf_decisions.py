@@ -102,7 +102,8 @@ def test_giant_and_broken_bodies_are_refused() -> None:
 def test_objects_have_one_identity_each() -> None:
     cloud = {"specversion": "1.0", "id": "7", "source": "s", "type": "t", "data": {"a": 1}}
     record = {"kind": "life.warning", "id": "life_x", "at": "2026-11-23T08:00:00Z"}
-    found = [events.from_object(each, NOW) for each in (cloud, record, {"b": 1, "a": 2}, {"a": 2, "b": 1})]
+    drafts = [events.draft(each, NOW) for each in (cloud, record, {"b": 1, "a": 2}, {"a": 2, "b": 1})]
+    found = events.named(drafts)
     assert found[0]["dedupe_key"] == "cloudevents:s:7"
     assert (found[1]["type"], found[1]["at"]) == ("life.warning", "2026-11-23T08:00:00.000Z")
     assert found[2]["id"] == found[3]["id"]

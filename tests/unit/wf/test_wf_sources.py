@@ -516,7 +516,7 @@ def test_a_dead_letter_is_kept_listed_retried_and_given_up(state: State, monkeyp
 
 
 def test_events_that_were_finished_are_not_announced_and_all_is_replayed_by_time(state: State) -> None:
-    found = [events.from_object({"n": n}, NOW + timedelta(minutes=n)) for n in range(4)]
+    found = events.named([events.draft({"n": n}, NOW + timedelta(minutes=n)) for n in range(4)])
     with state.write() as tx:
         assert len(events.keep(tx, [*found, found[0]])) == 4
         tx.execute("UPDATE wf_event SET matched_at = 'x' WHERE event_id = ?", (found[0]["id"],))

@@ -56,7 +56,7 @@ def event(minute: float, name: str = "", kind: str = "login.failed", **data: obj
         "time": at,
         "data": data,
     }
-    return events.from_object(body, NOW + timedelta(hours=1))
+    return events.named([events.draft(body, NOW + timedelta(hours=1))])[0]
 
 
 def take(state: State, matcher: Matcher, found: Iterable[Record], at: datetime = NOW) -> list[Record]:
@@ -323,7 +323,7 @@ def test_no_event_is_poison(state: State, template: Callable[..., Template], dat
     for minute in minutes:
         at = clock.stamp(NOW + timedelta(minutes=minute % 10**8))
         body = {"specversion": "1.0", "id": f"{minute}", "source": "s", "type": "t", "time": at, "data": data}
-        found.append(events.from_object(body, NOW))
+        found += events.named([events.draft(body, NOW)])
     for match in take(state, matcher, found):
         assert match["ambiguous"] or match["certainty_ratio"] > 0
 

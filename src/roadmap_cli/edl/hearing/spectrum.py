@@ -59,22 +59,12 @@ class Spectra:
         self.low_flux: array[float] = array("f")
         #: Level of the voice band in dB, comparable within a source.
         self.voice_db: array[float] = array("f")
-        #: Mean log-mel spectrum of each 100 ms, float16 [n, BANDS] in pieces.
-        self._texture: list[Samples] = []
-        self._texture_left = self._log
         self._notes_left = numpy.zeros(0, numpy.float32)
         self._notes: list[Samples] = []
         self._pitch = note_bands().astype(numpy.float32)
         self._long_window = numpy.hanning(NOTES_FFT).astype(numpy.float32)
         #: How far steady partials stand out of the spectrum of each patch hop, in dB.
         self.partials_db: array[float] = array("f")
-
-    @property
-    def texture(self) -> Samples:
-        """Mean log-mel spectrum of each 100 ms: float16 [n, BANDS]."""
-        import numpy
-
-        return numpy.concatenate(self._texture) if self._texture else numpy.zeros((0, BANDS), numpy.float16)
 
     @property
     def notes(self) -> Samples:
@@ -136,10 +126,6 @@ class Spectra:
         import numpy
 
         self._log = numpy.concatenate([self._log, logs])
-        coarse = numpy.concatenate([self._texture_left, logs])
-        tenths = len(coarse) // 10
-        self._texture.append(coarse[: tenths * 10].reshape(tenths, 10, BANDS).mean(axis=1).astype(numpy.float16))
-        self._texture_left = coarse[tenths * 10 :]
         self._magnitude = numpy.concatenate([self._magnitude, magnitude])
         found = []
         while len(self._log) >= PATCH:
@@ -153,11 +139,10 @@ class Spectra:
         import numpy
 
         found = [self.take(numpy.zeros(0, numpy.float32), last=True)]
-        kept = len(self.flux), len(self._texture)
+        kept = len(self.flux)
         short = PATCH - len(self._log) % PATCH_HOP
         found.append(self.take(numpy.zeros(FFT + short * HOP, numpy.float32), last=True))
-        del self.flux[kept[0] :], self.low_flux[kept[0] :], self.voice_db[kept[0] :]
-        del self._texture[kept[1] :]
+        del self.flux[kept:], self.low_flux[kept:], self.voice_db[kept:]
         return numpy.concatenate(found)
 
 

@@ -50,13 +50,11 @@ def begins(head: bytes, names: Iterable[str]) -> bool:
     return False
 
 
-def logical_lines(data: bytes) -> Iterator[tuple[int, str]]:
-    """Unfolded lines with the number (from 1) of the physical line each starts on. Blank lines are left out."""
-    return ((number, line) for number, line in _unfolded(ENDING.split(as_utf8(data)), None) if isinstance(line, str))
-
-
 def stream_lines(stream: BinaryIO, charset: str | None = None) -> Iterator[tuple[int, str]]:
-    """The same of a file that is not held whole. `charset` is for lines that name none."""
+    """Unfolded lines with the number (from 1) of the physical line each starts on. Blank lines are left out.
+
+    The file is not held whole. `charset` is for lines that name none.
+    """
     return ((number, line) for number, line in _stream_lines(stream, charset, "") if isinstance(line, str))
 
 
@@ -195,11 +193,6 @@ def _unquoted_printable(value: str, charset: str | None) -> str:
     return decode_part(data)
 
 
-def components(data: bytes) -> Iterator[Component]:
-    """The outermost components of a file, each with what is inside it. A missing END is supplied."""
-    return (item for item in _components(logical_lines(data)) if isinstance(item, Component))
-
-
 def looked_into(block: Block) -> Iterator[Component]:
     """The component that a block is."""
     for component in _components(_lines_of(block)):
@@ -216,9 +209,9 @@ def _lines_of(block: Block) -> Iterator[tuple[int, str]]:
 
 
 def stream_components(stream: BinaryIO, charset: str | None = None) -> Iterator[Component]:
-    """The same of a file that is not held whole, only one outermost component at a time.
+    """The outermost components of a file, each with what is inside it. A missing END is supplied.
 
-    `charset` is for lines that name none.
+    Only one of them is held at a time; `charset` is for lines that name none.
     """
     return (item for item in _components(stream_lines(stream, charset)) if isinstance(item, Component))
 
