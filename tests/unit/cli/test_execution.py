@@ -376,3 +376,49 @@ def test_replies_are_whole_on_a_terminal_and_harmless() -> None:
         "Say [bold]hi[/bold]", "one two three four five six seven eight ", "nine", "\\x1b[2J",
         "1 token, 1.5 s, m, cut off: --max-tokens", "", "kind error, message no",
     ]  # fmt: skip
+
+
+DRESSED = """
+import sys; sys.path.insert(0, {src!r})
+import time
+from roadmap_cli.cli import command
+def shown(records, console):
+    for record in records:
+        console.print(record["id"])
+class Drawing:
+    def __init__(self, console):
+        self.console = console
+    def add(self, record):
+        self.console.print(record["id"])
+    def rest(self):
+        pass
+DRESSES = {{
+    "table": dict(streams=False), "picture": dict(picture=shown, streams=False), "drawing": dict(drawing=Drawing),
+    "stream": dict(columns=("id",)), "late": dict(columns=("id",)), "grown": dict(columns=("id",)),
+}}
+@command(writes="t.item", **DRESSES[sys.argv[1]])
+def main(run):
+    '''Write items.'''
+    for number in range(60 if sys.argv[1] == "grown" else 1):
+        yield {{"kind": "t.item", "id": f"t_{{number}}", "at": "2026-11-23T09:00:00.000Z"}}
+    if sys.argv[1] == "late":  # the first rows are shown by themselves after a moment
+        time.sleep(0.4)
+sys.exit(main(sys.argv[2:]))
+""".format(src=str(SRC))
+
+
+@pytest.mark.parametrize("dress", ["table", "picture", "drawing", "stream", "late", "grown"])
+def test_a_reader_who_goes_away_ends_every_drawing_alike(dress, tmp_path):
+    for output, expected, said in ((None, 141, ""), ("/dev/full", 73, "cannot write: no space left on device\n")):
+        source, sink = os.pipe()
+        os.close(source)
+        if output:
+            os.close(sink)
+            sink = os.open(output, os.O_WRONLY)
+        done = subprocess.run(
+            [sys.executable, "-c", DRESSED, dress, "--pretty"], stdout=sink, stderr=subprocess.PIPE, check=False, text=True,
+            timeout=60,
+        )  # fmt: skip
+        os.close(sink)
+        assert (done.returncode, done.stderr.partition("error: ")[2]) == (expected, said), done.stderr
+        assert bool(done.stderr) == bool(said)
