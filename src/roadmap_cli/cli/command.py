@@ -31,7 +31,7 @@ class Command:
 
     def click_command(self, words: Words, start: Start) -> click.Command:
         """The click command that parses its arguments."""
-        return helps.HelpfulCommand(
+        made = helps.HelpfulCommand(
             self.spec.name.rpartition(" ")[2],
             params=[*self.own_params, *options.shared(self.spec), helps.version_option(self.spec.name)],
             callback=lambda **values: start(self.spec, self.function, words, values),
@@ -40,6 +40,8 @@ class Command:
             epilog=helps.epilog(self.spec),
             context_settings=helps.SETTINGS,
         )
+        made.is_filter = bool(self.spec.reads) and not any(isinstance(each, click.Argument) for each in made.params)
+        return made
 
 
 class Group:

@@ -422,3 +422,39 @@ def test_a_reader_who_goes_away_ends_every_drawing_alike(dress, tmp_path):
         os.close(sink)
         assert (done.returncode, done.stderr.partition("error: ")[2]) == (expected, said), done.stderr
         assert bool(done.stderr) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["slm-run", "prompts.txt"], "a file is named with -i: slm-run --text -i prompts.txt"),
+        (["slm-run", "prompts.jsonl"], "a file is named with -i: slm-run -i prompts.jsonl"),
+        (["slm-run", "What is 2+2?"], "text comes by standard input, or from -i FILE: echo 'What is 2+2?' | slm-run --text"),
+        (["slm-run", "-i", "words.txt"], "for lines of plain text say --text"),
+        (["slm-run", "-i", "wards.txt"], "did you mean 'words.txt'?"),
+        (["slm-run", "-i", "nope.jsonl"], "ls shows what is in the folder you are in"),
+        (["slm-run", "-i", "no/nope.jsonl"], "look at the folder first: ls no"),
+        (["slm-queue", "add", "Hello"], "text comes by standard input, or from -i FILE: echo Hello | slm-queue add --text"),
+        (["wf-plan", "nope.yaml"], "templates are named with --templates nope.yaml, records with -i FILE"),
+        (["wf-plan", "words.txt"], "a file is named with -i: wf-plan -i words.txt"),
+        (["edl-check", "why"], "records come by standard input, or from -i FILE; see 'edl-check --help'"),
+        (["slm-device", "why"], "see 'slm-device --help'"),
+    ],
+)
+def test_who_types_it_wrong_is_told_what_to_type(words, hint, shell, tmp_path):
+    (tmp_path / "words.txt").write_text("hello\n")
+    done = shell(words, cwd=tmp_path)
+    error, told = done.stderr.decode().splitlines()
+    assert (done.stdout, ": error: " in error) == (b"", True)
+    assert told == f"{words[0]}: hint: {hint}"
+
+
+def test_who_may_type_text_is_told_to(world):
+    leader, follower = os.openpty()
+    command = [SRC.parent / "bin/slm-run", "--text", "-v"]
+    process = subprocess.Popen(command, env=world, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(follower)
+    os.write(leader, b"\x04")
+    _, said = process.communicate(timeout=60)
+    os.close(leader)
+    assert (process.returncode, said.splitlines()[0]) == (0, b"slm-run: type a prompt a line; end with Ctrl-D")
