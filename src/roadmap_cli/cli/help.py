@@ -161,5 +161,5 @@ class HelpfulGroup(click.Group, HelpfulCommand):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the actions under the name that the documentation gives them."""
         rows = [(name, command.get_short_help_str(60)) for name, command in self.commands.items()]
-        with formatter.section("Actions"):
+        with formatter.section(f"Actions ({self._default} without one)" if self._default else "Actions"):
             formatter.write_dl(rows)

@@ -449,6 +449,16 @@ def test_who_types_it_wrong_is_told_what_to_type(words, hint, shell, tmp_path):
     assert told == f"{words[0]}: hint: {hint}"
 
 
+@pytest.mark.parametrize(
+    ("words", "action"), [("wf-cost --pretty", "show"), ("slm-models", "list"), ("wf-metrics -v", "show")]
+)
+def test_a_command_with_actions_begins_with_the_one_that_shows(words, action, shell):
+    name, *options = words.split()
+    short, long = (shell([name, *more, *options]) for more in ((), (action,)))
+    assert (short.returncode, len(short.stdout)) == (long.returncode, len(long.stdout)) == (0, len(long.stdout))
+    assert f"Actions ({action} without one):" in shell([name, "--help"]).stdout.decode()
+
+
 def test_who_may_type_text_is_told_to(world):
     leader, follower = os.openpty()
     command = [SRC.parent / "bin/slm-run", "--text", "-v"]
