@@ -130,7 +130,7 @@ def test_a_plan_that_was_only_looked_at_does_not_keep_its_event_open(bench: Benc
 
 
 def test_a_flood_that_nobody_wants_is_told_in_one_line_each(bench: Bench) -> None:
-    flood = "seq 3000 | sed 's/.*/{{\"id\":\"e&\",\"type\":\"slow\"}}/' | wf-listen | wf-match --model none"
+    flood = 'seq 3000 | sed \'s/.*/{{"id":"e&","type":"slow"}}/\' | wf-listen | wf-match --model none'
     first, second = (bench.shell(flood) for _ in range(2))
     assert (first.stdout, second.stdout) == ("", "")
     assert [each.split(": ", 1)[1] for each in first.stderr.splitlines() if "hint" not in each] == [

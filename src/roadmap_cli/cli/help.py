@@ -110,7 +110,7 @@ class HelpfulCommand(click.Command):
             return f"templates are named with --templates {shlex.quote(word)}, records with -i FILE"
         is_text = "--text" in options and suffix not in (".jsonl", ".json", ".ndjson")
         told = f"{name} --text" if is_text else name
-        if suffix and " " not in word or os.path.exists(word):
+        if (suffix and " " not in word) or os.path.exists(word):
             return f"a file is named with -i: {told} -i {shlex.quote(word)}"
         if is_text:
             return f"text comes by standard input, or from -i FILE: echo {shlex.quote(word)} | {told}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 

@@ -212,7 +212,7 @@ def console(stream: TextIO, environ: Mapping[str, str], colour: str) -> Any:
         """One that lets a reader who goes away be met as in every other dress; rich's own would exit with code 1."""
 
         def on_broken_pipe(self) -> None:
-            raise  # noqa: PLE0704  called where the BrokenPipeError is caught
+            raise
 
     coloured = wants_colour(colour, environ, stream.isatty())
     return HonestConsole(

@@ -429,12 +429,18 @@ def test_a_reader_who_goes_away_ends_every_drawing_alike(dress, tmp_path):
     [
         (["slm-run", "prompts.txt"], "a file is named with -i: slm-run --text -i prompts.txt"),
         (["slm-run", "prompts.jsonl"], "a file is named with -i: slm-run -i prompts.jsonl"),
-        (["slm-run", "What is 2+2?"], "text comes by standard input, or from -i FILE: echo 'What is 2+2?' | slm-run --text"),
+        (
+            ["slm-run", "What is 2+2?"],
+            "text comes by standard input, or from -i FILE: echo 'What is 2+2?' | slm-run --text",
+        ),
         (["slm-run", "-i", "words.txt"], "for lines of plain text say --text"),
         (["slm-run", "-i", "wards.txt"], "did you mean 'words.txt'?"),
         (["slm-run", "-i", "nope.jsonl"], "ls shows what is in the folder you are in"),
         (["slm-run", "-i", "no/nope.jsonl"], "look at the folder first: ls no"),
-        (["slm-queue", "add", "Hello"], "text comes by standard input, or from -i FILE: echo Hello | slm-queue add --text"),
+        (
+            ["slm-queue", "add", "Hello"],
+            "text comes by standard input, or from -i FILE: echo Hello | slm-queue add --text",
+        ),
         (["wf-plan", "nope.yaml"], "templates are named with --templates nope.yaml, records with -i FILE"),
         (["wf-plan", "words.txt"], "a file is named with -i: wf-plan -i words.txt"),
         (["edl-check", "why"], "records come by standard input, or from -i FILE; see 'edl-check --help'"),

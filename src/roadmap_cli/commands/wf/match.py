@@ -144,7 +144,9 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
             f"{_tried(matcher)}; others are named with --templates",
         )
     if settled:
-        run.note(f"{counted(settled, 'event')} made no match of {'its' if settled == 1 else 'their'} own: roadmap-why ID")
+        run.note(
+            f"{counted(settled, 'event')} made no match of {'its' if settled == 1 else 'their'} own: roadmap-why ID"
+        )
 
 
 def _tried(matcher: Matcher) -> str:
