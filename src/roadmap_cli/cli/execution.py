@@ -205,14 +205,15 @@ def _near(error: RoadmapError) -> str | None:
     place = error.where or ""
     if not isinstance(error, InputMissing) or not place or os.path.lexists(place) or place.startswith("<"):
         return None
-    folder, name = os.path.split(place)
+    path = Path(place)
+    folder = shlex.quote(str(path.parent))
     try:
-        names = os.listdir(folder or ".")
+        names = [each.name for each in path.parent.iterdir()]
     except OSError:
-        return f"look at the folder first: ls {shlex.quote(folder)}"
-    if close := difflib.get_close_matches(name, names, 1, 0.8):
-        return f"did you mean {os.path.join(folder, close[0])!r}?"
-    return f"ls {shlex.quote(folder)} shows what is there" if folder else "ls shows what is in the folder you are in"
+        return f"look at the folder first: ls {folder}"
+    if close := difflib.get_close_matches(path.name, names, 1, 0.8):
+        return f"did you mean {str(path.with_name(close[0]))!r}?"
+    return "ls shows what is in the folder you are in" if folder == "." else f"ls {folder} shows what is there"
 
 
 def _reader_is_gone() -> bool:

@@ -103,14 +103,15 @@ class HelpfulCommand(click.Command):
         """What to type instead of a word that was not expected."""
         import os
         import shlex
+        from pathlib import PurePath
 
         options = {name for each in self.params for name in each.opts}
-        name, suffix = ctx.command_path, os.path.splitext(word)[1].lower()
+        name, suffix = ctx.command_path, PurePath(word).suffix.lower()
         if suffix in (".yaml", ".yml", ".toml") and "--templates" in options:
             return f"templates are named with --templates {shlex.quote(word)}, records with -i FILE"
         is_text = "--text" in options and suffix not in (".jsonl", ".json", ".ndjson")
         told = f"{name} --text" if is_text else name
-        if (suffix and " " not in word) or os.path.exists(word):
+        if (suffix and " " not in word) or os.path.lexists(word):  # a long prompt is no path, and no failure
             return f"a file is named with -i: {told} -i {shlex.quote(word)}"
         if is_text:
             return f"text comes by standard input, or from -i FILE: echo {shlex.quote(word)} | {told}"

@@ -169,7 +169,7 @@ class PrettyOutput:
             self._first.start()
 
     def _in_time(self) -> None:
-        """The moment is over. What could not be written is told to the command itself, by the next row or at the end."""
+        """The moment is over. What could not be written is told to the command by the next row, or at the end."""
         try:
             self._begin()
         except OSError as error:

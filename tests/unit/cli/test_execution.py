@@ -433,6 +433,7 @@ def test_a_reader_who_goes_away_ends_every_drawing_alike(dress, tmp_path):
             ["slm-run", "What is 2+2?"],
             "text comes by standard input, or from -i FILE: echo 'What is 2+2?' | slm-run --text",
         ),
+        (["slm-run", "x" * 300], f"text comes by standard input, or from -i FILE: echo {'x' * 300} | slm-run --text"),
         (["slm-run", "-i", "words.txt"], "for lines of plain text say --text"),
         (["slm-run", "-i", "wards.txt"], "did you mean 'words.txt'?"),
         (["slm-run", "-i", "nope.jsonl"], "ls shows what is in the folder you are in"),
