@@ -9,14 +9,16 @@ export ROADMAP_MODELS ?= $(CURDIR)/.cache/models
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: setup setup-dev
-setup: ## Make the environment: programs, packages, llama.cpp, models
+.PHONY: setup setup-run setup-dev
+setup: setup-run ## Make the environment: programs, packages, llama.cpp, models
+	@$(PY) tools/install.py checkout
+setup-run:
 	@tools/setup.sh run
 setup-dev:
 	@tools/setup.sh dev
 
 .PHONY: demo
-demo: setup ## Run the five main pipelines on real input
+demo: setup-run ## Run the five main pipelines on real input
 	@examples/demo.sh
 
 .PHONY: test

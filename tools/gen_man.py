@@ -171,6 +171,9 @@ def description(entry: Entry) -> Iterator[str]:
         return
     shared = common(entry)
     yield ".Pp"
+    if entry.default:
+        yield "Without an action it is"
+        yield f".Cm {entry.default} ."
     yield "The actions are:"
     yield ".Bl -tag -width Ds"
     for part in entry.actions:

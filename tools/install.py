@@ -2,6 +2,7 @@
 
 usage: tools/install.py install|uninstall --prefix /usr/local [--destdir DIR] [--python PROGRAM] [--llama WHEEL]
        tools/install.py wheel                            the wheel alone, into dist/
+       tools/install.py checkout                         what to do next in a checkout that is set up
 
 Below the prefix there are then lib/roadmap-cli (a virtual environment with what requirements-run.lock pins by hash),
 links in bin, and share. What was put outside of lib/roadmap-cli stands in its file MANIFEST, and nothing else is ever
@@ -28,7 +29,7 @@ NAME = "roadmap-cli"
 def main() -> int:
     """Do what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("action", choices=("install", "uninstall", "wheel"))
+    parser.add_argument("action", choices=("install", "uninstall", "wheel", "checkout"))
     parser.add_argument("--prefix", type=Path, default=Path("/usr/local"))
     parser.add_argument("--destdir", default="", help="stands before the prefix while files are written")
     parser.add_argument("--python", default=sys.executable, help="the interpreter the environment is made of")
@@ -39,6 +40,9 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.action == "wheel":
         print(wheel(ROOT / "dist"))
+        return 0
+    if asked.action == "checkout":
+        print(set_up(os.environ.get("PATH", "")))
         return 0
     prefix = Path.cwd() / asked.prefix.expanduser()
     there = Path(f"{Path.cwd() / asked.destdir if asked.destdir else ''}{prefix}")
@@ -80,13 +84,23 @@ def install(there: Path, prefix: Path, python: str, llama: Path | None, lock: Pa
 
 def installed(prefix: Path, path: str) -> str:
     """What to do next, for a person who has just installed it."""
-    ready = str(prefix / "bin") in path.split(os.pathsep)
+    examples = prefix / "share" / "doc" / NAME / "examples"
+    return _next(f"installed below {prefix}.", prefix / "bin", path, "man roadmap", examples)
+
+
+def set_up(path: str) -> str:
+    """What to do next, for a person whose checkout has just been made ready."""
+    return _next(f"set up in {ROOT}.", ROOT / "bin", path, "man -M man roadmap", ROOT / "examples")
+
+
+def _next(done: str, programs: Path, path: str, manual: str, examples: Path) -> str:
+    ready = str(programs) in path.split(os.pathsep)
     return "\n".join([
-        f"installed below {prefix}.",
-        *([] if ready else [f"  PATH={prefix}/bin:$PATH   finds the commands: put it into your shell's profile"]),
+        done,
+        *([] if ready else [f"  PATH={programs}:$PATH   finds the commands: put it into your shell's profile"]),
         "  roadmap-doctor           tells what is missing, and the command that brings it",
         "  slm-models pull          fetches the models, once",
-        f"  man roadmap              is the way in; examples are in {prefix}/share/doc/{NAME}/examples",
+        f"  {manual:<24} is the way in; examples are in {examples}",
     ])  # fmt: skip
 
 

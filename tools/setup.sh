@@ -64,10 +64,11 @@ python=${PYTHON:-python3}
     exit 69
 }
 if [ ! -x "$venv/bin/python" ]; then
-    "$python" -m venv "$venv" 2>/dev/null || {
+    "$python" -m venv "$venv" >/dev/null 2>&1 || { # what is amiss is mended below, and not worth a word
         rm -rf "$venv"
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+            say "installing python$version-venv"
             apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "python$version-venv" "python$version-dev" >/dev/null
             "$python" -m venv "$venv"
         else
@@ -131,6 +132,7 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$tag" ]; then
         }
         rm -rf "$wheels"
         mv "$wheels.part.$$" "$wheels"
+        say "llama.cpp: built, and kept for the next time in $wheels"
     fi
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall "$wheels"/*.whl
     echo "$tag" >"$stamp"

@@ -217,5 +217,6 @@ def rewrite(path: Path) -> None:
 
 if __name__ == "__main__":
     tell_help(__doc__)
-    for name in sys.argv[1:] or sorted(file.stem for file in (*FOLDER.glob("*.md"), *pages())):
-        rewrite(named(name))
+    for file in (*sorted(FOLDER.glob("*.md")), *pages()):  # a command and a page may have the same name
+        if not sys.argv[1:] or file.stem in sys.argv[1:]:
+            rewrite(file)

@@ -24,11 +24,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name and module.startswith(error.name):
             return _unknown(name)
-        missing = error.name or "of its own"
-        words = f"{name}: error: the Python package {missing!r} is missing"
-        return _say(Exit.UNAVAILABLE, words, packages.mend(missing))
+        return _missing(name, family, error.name or "of its own")
     code: int = command.main(rest)
     return code
+
+
+def _missing(name: str, family: str, first: str) -> int:
+    """Say at once all that is missing for a family, for roadmap-* commands for all of them."""
+    import os
+
+    from roadmap_cli.roadmap import doctor
+
+    wanted = tuple(doctor.PACKAGES) if family == "roadmap" else (family,)
+    absent, programs = doctor.missing(wanted, os.environ)
+    absent = absent or [first]
+    several = f"Python packages are missing: {', '.join(absent)}"
+    told = several if len(absent) > 1 else f"the Python package {absent[0]!r} is missing"
+    told += f"; and programs: {', '.join(programs)}" if programs else ""
+    return _say(Exit.UNAVAILABLE, f"{name}: error: {told}", packages.mend(" ".join(absent)))
 
 
 def _unknown(name: str) -> int:

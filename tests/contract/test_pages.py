@@ -23,6 +23,13 @@ PAGES = transcripts.pages()
 TYPED = re.compile(rf"(?:\$ )?(?:{'|'.join(surface.names())}) ")
 
 
+def test_no_escape_shows_in_prose():
+    """A backslash that is meant to be seen stands in what is typed: in literal displays only."""
+    for page in (*PAGES, *sorted(ROOT.glob("man/man1/*.1"))):
+        prose = re.sub(r"^\.Bd -literal.*?^\.Ed", "", page.read_text(), flags=re.S | re.M)
+        assert "\\e" not in prose, page
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_the_sessions_of_a_page_print_what_it_shows(page):
     transcripts.hold(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -17,11 +18,12 @@ UNKNOWN = b'{"kind":"test.unknown","id":"test_1","at":"2026-11-23T09:00:00.000Z"
 def sh(world, tmp_path):
     """Run a line of shell with bin/ on the PATH."""
 
-    def run(line: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def run(line: str, stdin: bytes = b"", stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
         environment = {**world, "PATH": f"{ROOT / 'bin'}:{world['PATH']}"}
         return subprocess.run(
-            ["sh", "-c", line], input=stdin, env=environment, cwd=tmp_path, capture_output=True, check=False
-        )
+            ["sh", "-c", line], input=stdin, env=environment, cwd=tmp_path, stdout=stdout, stderr=subprocess.PIPE,
+            check=False,
+        )  # fmt: skip
 
     return run
 
@@ -62,3 +64,14 @@ def test_an_output_file_holds_records_and_no_words(sh, tmp_path):
 def test_the_state_is_made_and_kept_whole_with_all_three_closed(sh):
     assert sh(f"life-ingest -v {ROOT / 'examples/life/calendar.ics'} -o out.jsonl <&- >&- 2>&-").returncode == 0
     assert sh("roadmap-state check").returncode == 0
+
+
+@pytest.mark.parametrize("line", ["slm-models list", "slm-device", "roadmap-doctor", "edl-taste", "life-watch"])
+def test_a_reader_of_a_picture_may_go_away(line, sh):
+    """A table, pictures, and what has nothing to show: 141 if it wrote, without a word either way."""
+    shown = sh(f"{line} --pretty")
+    source, sink = os.pipe()
+    os.close(source)
+    done = sh(f"{line} --pretty", stdout=sink)
+    os.close(sink)
+    assert (done.returncode, done.stderr) == (141 if shown.stdout else shown.returncode, b"")

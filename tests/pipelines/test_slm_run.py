@@ -107,6 +107,15 @@ def test_input_of_every_kind_is_told_apart(shell: Shell) -> None:
     assert records(done.stdout)[0]["prompt"] == "Yes?"
 
 
+def test_one_at_a_time_the_same_prompt_has_the_same_reply_whatever_is_beside_it(shell: Shell) -> None:
+    """The promise of --seed and --batch-size."""
+    others = [b"say hi\n", b"Tell a story of a dog.\n", b"Count to ten.\n", b"say hi\n", b"say hi\n"]
+    one = ["slm-run", "--text", "--max-tokens", "24", "--batch-size", "1"]
+    found = [records(shell(one, asked).stdout) for asked in (b"say hi\n", b"".join(others))]
+    texts = {record["text"] for part in found for record in part if record["prompt"] == "say hi"}
+    assert (len(texts), [len(part) for part in found]) == (1, [1, 5])
+
+
 def going_on(shell: Shell, world: dict[str, str], asked: bytes, out: Path) -> None:
     """The same prompts with --resume: afterwards each is answered once."""
     with out.open("ab") as sink:

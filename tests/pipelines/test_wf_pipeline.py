@@ -112,6 +112,9 @@ def test_the_pipeline_of_the_manual_writes_the_report(tmp_path: Path, world: dic
     report = (bench.folder / "incident-9c1f3f0a4d4c7b21.md").read_text()
     assert "payments: connection pool exhausted" in report.split("## What the log says")[0]
     again = bench.shell(line)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert again.stderr.splitlines()[0] == "wf-listen: warning: 1 event was stored before and not written again"
+    again = bench.shell(line.replace("wf-listen", "wf-listen --quiet"))
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
@@ -122,8 +125,21 @@ def test_a_plan_that_was_only_looked_at_does_not_keep_its_event_open(bench: Benc
     assert len(bench.records(repeated.stdout)) == 1  # nobody has run anything: the event is still open
     done = bench.shell(PIPELINE + " | wf-approve | wf-run")
     assert bench.records(done.stdout)[-1]["status"] == "succeeded", done.stderr
-    again = bench.shell("wf-listen --from alertmanager < {webhook}; wf-listen --replay")
+    again = bench.shell("wf-listen --quiet --from alertmanager < {webhook}; wf-listen --replay")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_flood_that_nobody_wants_is_told_in_one_line_each(bench: Bench) -> None:
+    flood = 'seq 3000 | sed \'s/.*/{{"id":"e&","type":"slow"}}/\' | wf-listen | wf-match --model none'
+    first, second = (bench.shell(flood) for _ in range(2))
+    assert (first.stdout, second.stdout) == ("", "")
+    assert [each.split(": ", 1)[1] for each in first.stderr.splitlines() if "hint" not in each] == [
+        "warning: 3000 events match no template"
+    ]
+    assert [each.split(": ", 1)[1] for each in second.stderr.splitlines() if "hint" not in each] == [
+        "warning: 3000 events were stored before and not written again"
+    ]
+    assert bench.shell(flood.replace("wf-listen", "wf-listen -q")).stderr == ""
 
 
 def test_a_run_that_is_interrupted_is_named_and_goes_on(tmp_path: Path, world: dict[str, str]) -> None:

@@ -31,7 +31,7 @@ class Command:
 
     def click_command(self, words: Words, start: Start) -> click.Command:
         """The click command that parses its arguments."""
-        return helps.HelpfulCommand(
+        made = helps.HelpfulCommand(
             self.spec.name.rpartition(" ")[2],
             params=[*self.own_params, *options.shared(self.spec), helps.version_option(self.spec.name)],
             callback=lambda **values: start(self.spec, self.function, words, values),
@@ -40,6 +40,8 @@ class Command:
             epilog=helps.epilog(self.spec),
             context_settings=helps.SETTINGS,
         )
+        made.is_filter = bool(self.spec.reads) and not any(isinstance(each, click.Argument) for each in made.params)
+        return made
 
 
 class Group:
@@ -47,8 +49,13 @@ class Group:
 
     def __init__(self, spec: Spec, default: str | None = None) -> None:
         self.spec = spec
-        self.default = default
+        self._default = default
         self.actions: dict[str, Command] = {}
+
+    @property
+    def default(self) -> str | None:
+        """The action that a call without one means: what was declared, else the list where there is one."""
+        return self._default or ("list" if "list" in self.actions else None)
 
     def command(self, name: str | None = None, **declared: Any) -> Callable[[Function], Command]:
         """Declare an action. It takes what `command` takes."""
@@ -88,7 +95,10 @@ def command(**declared: Any) -> Callable[[Function], Command]:
 
 
 def group(phrase: str, text: str, *, module: str, default: str | None = None, **declared: Any) -> Group:
-    """Declare a command with actions. `module` is ``__name__``; `default` the action that a call without one means."""
+    """Declare a command with actions. `module` is ``__name__``; `default` the action that a call without one means.
+
+    Where there is an action ``list`` it is the default by itself.
+    """
     return Group(Spec(name=_name_of(module), phrase=phrase, text=_paragraphs(text), **_plurals(declared)), default)
 
 

@@ -21,7 +21,7 @@ from roadmap_cli.cli.run import Run, parameters
 from roadmap_cli.cli.spec import Spec
 from roadmap_cli.cli.terminal import Words
 from roadmap_cli.core import writing
-from roadmap_cli.core.errors import CannotCreate, Exit, RoadmapError
+from roadmap_cli.core.errors import CannotCreate, Exit, InputMissing, RoadmapError
 from roadmap_cli.core.records import Record
 
 Function = Callable[..., Iterable[Record] | None]
@@ -81,7 +81,7 @@ def _start(spec: Spec, function: Function, words: Words, values: Mapping[str, An
     words.name = spec.name
     words.quiet, words.verbosity, words.colour = choices.quiet, choices.verbose, choices.color
     with _output_place(spec, choices.output) as stream:
-        run = Run(spec, choices, os.environ, words, _NoOutput())
+        run = Run(spec, choices, os.environ, words, _NoOutput(), takes_text="text" in own)
         try:
             if not spec.runs_program:
                 run.out = _dressed(run, stream)
@@ -183,18 +183,37 @@ def _answer(error: BaseException, words: Words) -> int:
             return Exit.PIPE
         case RoadmapError():
             if error.message:
-                words.error(str(error), error.hint)
+                words.error(str(error), error.hint or _near(error))
             _trace(words)
             return error.exit
         case click.ClickException():
             command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else words.name
-            words.error(_lower(error.format_message()), f"see '{command} --help'")
+            words.error(_lower(error.format_message()), getattr(error, "hint", None) or f"see '{command} --help'")
             return Exit.USAGE
         case OSError():
             return _system_error(error, words)
         case MemoryError():
             return _no_memory(words)
     raise AssertionError(error)
+
+
+def _near(error: RoadmapError) -> str | None:
+    """What to type next where a file is named that is not there."""
+    import difflib
+    import shlex
+
+    place = error.where or ""
+    if not isinstance(error, InputMissing) or not place or os.path.lexists(place) or place.startswith("<"):
+        return None
+    path = Path(place)
+    folder = shlex.quote(str(path.parent))
+    try:
+        names = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        return f"look at the folder first: ls {folder}"
+    if close := difflib.get_close_matches(path.name, names, 1, 0.8):
+        return f"did you mean {str(path.with_name(close[0]))!r}?"
+    return "ls shows what is in the folder you are in" if folder == "." else f"ls {folder} shows what is there"
 
 
 def _reader_is_gone() -> bool:

@@ -74,8 +74,48 @@ def _listed(kinds: Sequence[str]) -> str:
     return ", ".join(named) + " records"
 
 
+class Unexpected(click.UsageError):
+    """A word that the command has no place for, with what was probably meant."""
+
+    def __init__(self, message: str, context: click.Context, hint: str) -> None:
+        super().__init__(message, context)
+        self.hint = hint
+
+
 class HelpfulCommand(click.Command):
     """A command whose help fits a terminal, its examples as they are typed."""
+
+    #: Whether it reads records from standard input or files named with -i, and so no words.
+    is_filter = False
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse. Raises Unexpected with the way to name a file to a filter that was given one as a word."""
+        if not self.is_filter or ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest:
+            message = f"got unexpected extra argument{'s' * (len(rest) > 1)} ({' '.join(rest)})"
+            raise Unexpected(message, ctx, self._meant(ctx, rest[0]))
+        return rest
+
+    def _meant(self, ctx: click.Context, word: str) -> str:
+        """What to type instead of a word that was not expected."""
+        import os
+        import shlex
+        from pathlib import PurePath
+
+        options = {name for each in self.params for name in each.opts}
+        name, suffix = ctx.command_path, PurePath(word).suffix.lower()
+        if suffix in (".yaml", ".yml", ".toml") and "--templates" in options:
+            return f"templates are named with --templates {shlex.quote(word)}, records with -i FILE"
+        is_text = "--text" in options and suffix not in (".jsonl", ".json", ".ndjson")
+        told = f"{name} --text" if is_text else name
+        if (suffix and " " not in word) or os.path.lexists(word):  # a long prompt is no path, and no failure
+            return f"a file is named with -i: {told} -i {shlex.quote(word)}"
+        if is_text:
+            return f"text comes by standard input, or from -i FILE: echo {shlex.quote(word)} | {told}"
+        return f"records come by standard input, or from -i FILE; see '{name} --help'"
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what it reads and writes, and the examples, unwrapped."""
@@ -122,5 +162,5 @@ class HelpfulGroup(click.Group, HelpfulCommand):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the actions under the name that the documentation gives them."""
         rows = [(name, command.get_short_help_str(60)) for name, command in self.commands.items()]
-        with formatter.section("Actions"):
+        with formatter.section(f"Actions ({self._default} without one)" if self._default else "Actions"):
             formatter.write_dl(rows)

@@ -28,7 +28,8 @@ def reply_options(max_tokens: int) -> Callable[[Function], Function]:
             help="0 takes the likeliest token.",
         ),
         click.option(
-            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Start of the random numbers."
+            "--seed", type=click.IntRange(0), default=0, show_default=True,
+            help="Start of the random numbers; it gives the same reply again where nothing else is in flight.",
         ),
     )  # fmt: skip
 

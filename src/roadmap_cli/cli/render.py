@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -115,6 +114,7 @@ class PrettyOutput:
         self._held: list[Record] = []
         self._widths: list[int] = []
         self._first: Timer | None = None
+        self._failure: OSError | None = None
         self._lock = RLock()
 
     def write(self, record: Record) -> None:
@@ -153,6 +153,8 @@ class PrettyOutput:
 
     def _stream(self, record: Record) -> None:
         """Show a row, or hold it for a moment if it is among the first."""
+        if self._failure is not None:
+            raise self._failure
         if self._widths:
             self._row(record)
             return
@@ -167,13 +169,19 @@ class PrettyOutput:
             self._first.start()
 
     def _in_time(self) -> None:
-        """The moment is over. A terminal that is gone is met by the next row."""
-        with suppress(OSError, ValueError):
+        """The moment is over. What could not be written is told to the command by the next row, or at the end."""
+        try:
             self._begin()
+        except OSError as error:
+            self._failure = error
+        except ValueError:
+            return  # the output was closed meanwhile, with all that was held
 
     def _begin(self) -> None:
-        """Show the first rows of a stream."""
+        """Show the first rows of a stream. Raises OSError if that failed before."""
         with self._lock:
+            if self._failure is not None:
+                raise self._failure
             if self._first is not None:
                 self._first.cancel()
                 self._first = None

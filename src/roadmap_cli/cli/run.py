@@ -128,6 +128,7 @@ class Run:
     stdin: int = 0
     partial: bool = False
     exit_code: int = 0
+    takes_text: bool = False  # it has --text, given or not
     _state: State | None = None
     _here: _Position | None = None
     _positions: dict[int, _Position] = field(default_factory=dict)
@@ -178,7 +179,7 @@ class Run:
         With `texts` a line is the text of a record's field 'text', and empty ones are left out. What has no record
         goes to `let_pass` when its turn comes; the work on one goes into ``item(at=…)``.
         """
-        for name, before, chunk in self._raw_chunks(wait):
+        for name, before, chunk in self._raw_chunks(wait, texts):
             if not chunk:
                 yield None
             elif texts:
@@ -201,11 +202,13 @@ class Run:
         for name, before, chunk in self._raw_chunks():
             yield self._parsed(name, before, chunk)
 
-    def _raw_chunks(self, wait: Callable[[], bool] | None = None) -> Iterator[tuple[str, int, list[bytes | None]]]:
-        """Lines as they arrive: where they stand, how many came before, and their text. See `arriving` for `wait`."""
+    def _raw_chunks(
+        self, wait: Callable[[], bool] | None = None, texts: bool = False
+    ) -> Iterator[tuple[str, int, list[bytes | None]]]:
+        """Lines as they arrive: where they stand, how many came before, and their text. See `arriving` for the rest."""
         from roadmap_cli.core.stream import Lines
 
-        for name, descriptor in self._sources():
+        for name, descriptor in self._sources(texts):
             number = 0
             chunks = Lines(descriptor).chunks(at_once=wait is not None)
             try:
@@ -269,7 +272,7 @@ class Run:
 
     def texts(self, size: int = 500) -> Iterator[list[Record]]:
         """The lines that have arrived as records with one field, 'text', in lists at most `size` long."""
-        for name, before, chunk in self._raw_chunks():
+        for name, before, chunk in self._raw_chunks(texts=True):
             for first in range(0, len(chunk), size):
                 self._positions = {}
                 yield list(self._decoded(name, before + first, chunk[first : first + size]))
@@ -282,10 +285,10 @@ class Run:
                 self._positions[id(record)] = self._here
                 yield record
 
-    def _sources(self) -> Iterator[tuple[str, int]]:
+    def _sources(self, texts: bool = False) -> Iterator[tuple[str, int]]:
         for name in self.choices.input or ("-",):
             if name == "-":
-                self._say_what_it_waits_for()
+                self._say_what_it_waits_for(texts)
                 yield "<stdin>", self.stdin
                 continue
             try:
@@ -302,13 +305,20 @@ class Run:
         except OSError:
             return False
 
-    def _say_what_it_waits_for(self) -> None:
+    def _say_what_it_waits_for(self, texts: bool) -> None:
         try:
             is_terminal = os.isatty(self.stdin)
         except OSError:
             is_terminal = False
-        if is_terminal:
-            kinds = sorted(self.spec.read_kinds - {"*"})
+        if not is_terminal:
+            return
+        kinds = sorted(self.spec.read_kinds - {"*"})
+        if texts and self.takes_text:
+            noun = kinds[0].rpartition(".")[2] if len(kinds) == 1 else "text"
+            self.words.note(f"type a {noun} a line; end with Ctrl-D")
+        elif texts:
+            self.words.note("reading lines from the terminal; end with Ctrl-D")
+        else:
             what = " or ".join(kinds) if len(kinds) <= 3 else f"{kinds[0].partition('.')[0]}.*"
             self.words.note(f"reading {what or 'any'} records from the terminal; end with Ctrl-D")
 
@@ -335,6 +345,8 @@ class Run:
     ) -> None:
         if position and not error.where:
             error.where = f"{position.name}:{position.number}"
+        if self.takes_text and error.code == "bad_json" and not error.hint:
+            error.hint = "for lines of plain text say --text"
         if self.choices.on_error == "stop":
             raise error
         self.partial = True

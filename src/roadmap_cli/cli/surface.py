@@ -44,6 +44,7 @@ class Entry:
     spec: Spec
     options: tuple[Option, ...]
     actions: tuple[Entry, ...] = ()
+    default: str | None = None  # the action that a call without one means
 
     @property
     def name(self) -> str:
@@ -89,7 +90,7 @@ def entry(name: str) -> Entry:
     declared = load(name)
     if isinstance(declared, Group):
         parts = tuple(_entry(action) for action in declared.actions.values())
-        return Entry(declared.spec, (), parts)
+        return Entry(declared.spec, (), parts, declared.default)
     return _entry(declared)
 
 

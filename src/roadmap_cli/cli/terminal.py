@@ -208,8 +208,14 @@ def console(stream: TextIO, environ: Mapping[str, str], colour: str) -> Any:
     """A rich console on a stream, with our rules of colour and width. Heavy: only for people's eyes."""
     from rich.console import Console
 
+    class HonestConsole(Console):
+        """One that lets a reader who goes away be met as in every other dress; rich's own would exit with code 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise
+
     coloured = wants_colour(colour, environ, stream.isatty())
-    return Console(
+    return HonestConsole(
         file=stream,
         width=width(environ, stream),
         force_terminal=coloured,

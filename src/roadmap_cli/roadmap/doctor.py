@@ -58,6 +58,19 @@ PROGRAMS: Mapping[str, Mapping[str, str]] = {
     "wf": {},
 }
 
+#: What is lost without a model, by what models are for.
+WITHOUT: Mapping[str, str] = {
+    "chat": "nothing answers here, only an endpoint or another model",
+    "embed": "texts are found by their words alone",
+    "speech-activity": "edl-scan tells speech by its rhythm, and misses it over music",
+    "sound-classes": "edl-scan gives ambient sounds no name",
+    "speech-to-text": "edl-scan reads words from subtitles only",
+    "faces": "edl-scan finds what catches the eye, no faces",
+    "mask": "edl-scan finds no person by the outline",
+    "pictures": "edl-scan compares shots by colour, and names nothing in them",
+    "transitions": "edl-scan decides transitions in doubt by the signal",
+}
+
 #: What to do where there can be no sandbox.
 _NO_SANDBOX = "run agent-* and wf steps with a scope on a Linux machine; here they refuse, and the rest works"
 
@@ -96,6 +109,17 @@ def examine(
             yield from _models(environ, of="embed")
     if "agent" in named:
         yield from _sandbox(environ)
+
+
+def missing(families: Iterable[str], environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The packages and the programs that these families need and that are not here. Needs no package itself."""
+    named = dict.fromkeys(("", *(family for family in families if family in PACKAGES)))
+    wanted = {package: module for family in named for module, package in PACKAGES[family].items()}
+    programs = [program for family in named for program in PROGRAMS[family]]
+    return (
+        [package for package, module in wanted.items() if importlib.util.find_spec(module) is None],
+        [program for program in programs if not shutil.which(program, path=environ.get("PATH"))],
+    )
 
 
 def _python() -> Finding:
@@ -195,7 +219,8 @@ def _models(environ: Mapping[str, str], of: str | None = None) -> Iterator[Findi
         if of not in (None, model.task):
             continue
         facts = known.installed(model)
-        detail = f"installed, {model.licence}" if facts else "not installed"
+        lost = f": without it {WITHOUT[model.task]}" if model.task in WITHOUT else ""
+        detail = f"installed, {model.licence}" if facts else f"not installed{lost}"
         yield Finding(f"model.{model.name}", bool(facts), detail, f"slm-models pull {model.name}", needed=False)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 KIND = "why.decision"
 COLUMNS = "id, at, decision, what, why, command, authorised_by, run_id, facts"
+#: The fields in which a record names the decision, or the decisions, that it came of.
+GIVEN_BY = ("why_id", "decision_id", "decision_ids")
 
 
 def decide(
@@ -187,6 +189,28 @@ def chain(tx: Connection, id: str) -> Iterator[Record]:
             waiting.extend((each, depth + 1, name) for each in reversed(decision["evidence_ids"]))
         seen.add(name)
         yield shown
+
+
+def about(tx: Connection, id: str) -> Iterator[Record]:
+    """All that is known of an id, as `chain` gives it: of a decision its chain.
+
+    Of a record first the record, and one step below it the chains of the decisions it came of and of those that rest
+    on it; they come at depth 0 if what they rest on is not stored any more. Of a run its decisions, oldest first.
+    Nothing for an id nobody knows.
+    """
+    yield from chain(tx, id)
+    if get(tx, id) is not None:
+        return
+    record = records.get(tx, id) or {}
+    below, parent = (1, {"from_id": id}) if record else (0, {})
+    named = [record.get(field) for field in GIVEN_BY]
+    gave = [name for each in named for name in (each if isinstance(each, list) else [each]) if isinstance(name, str)]
+    for name in dict.fromkeys((*gave, *citing(tx, id))):
+        for each in chain(tx, name):
+            yield parent | each | {"depth": each["depth"] + below}
+    if not record:
+        for decision in reversed(list(find(tx, run_id=id))):
+            yield from chain(tx, decision["id"])
 
 
 def _outcomes(tx: Connection, id: str) -> list[tuple[str, str]]:

@@ -376,3 +376,102 @@ def test_replies_are_whole_on_a_terminal_and_harmless() -> None:
         "Say [bold]hi[/bold]", "one two three four five six seven eight ", "nine", "\\x1b[2J",
         "1 token, 1.5 s, m, cut off: --max-tokens", "", "kind error, message no",
     ]  # fmt: skip
+
+
+DRESSED = """
+import sys; sys.path.insert(0, {src!r})
+import time
+from roadmap_cli.cli import command
+def shown(records, console):
+    for record in records:
+        console.print(record["id"])
+class Drawing:
+    def __init__(self, console):
+        self.console = console
+    def add(self, record):
+        self.console.print(record["id"])
+    def rest(self):
+        pass
+DRESSES = {{
+    "table": dict(streams=False), "picture": dict(picture=shown, streams=False), "drawing": dict(drawing=Drawing),
+    "stream": dict(columns=("id",)), "late": dict(columns=("id",)), "grown": dict(columns=("id",)),
+}}
+@command(writes="t.item", **DRESSES[sys.argv[1]])
+def main(run):
+    '''Write items.'''
+    for number in range(60 if sys.argv[1] == "grown" else 1):
+        yield {{"kind": "t.item", "id": f"t_{{number}}", "at": "2026-11-23T09:00:00.000Z"}}
+    if sys.argv[1] == "late":  # the first rows are shown by themselves after a moment
+        time.sleep(0.4)
+sys.exit(main(sys.argv[2:]))
+""".format(src=str(SRC))
+
+
+@pytest.mark.parametrize("dress", ["table", "picture", "drawing", "stream", "late", "grown"])
+def test_a_reader_who_goes_away_ends_every_drawing_alike(dress, tmp_path):
+    for output, expected, said in ((None, 141, ""), ("/dev/full", 73, "cannot write: no space left on device\n")):
+        source, sink = os.pipe()
+        os.close(source)
+        if output:
+            os.close(sink)
+            sink = os.open(output, os.O_WRONLY)
+        done = subprocess.run(
+            [sys.executable, "-c", DRESSED, dress, "--pretty"], stdout=sink, stderr=subprocess.PIPE, check=False, text=True,
+            timeout=60,
+        )  # fmt: skip
+        os.close(sink)
+        assert (done.returncode, done.stderr.partition("error: ")[2]) == (expected, said), done.stderr
+        assert bool(done.stderr) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["slm-run", "prompts.txt"], "a file is named with -i: slm-run --text -i prompts.txt"),
+        (["slm-run", "prompts.jsonl"], "a file is named with -i: slm-run -i prompts.jsonl"),
+        (
+            ["slm-run", "What is 2+2?"],
+            "text comes by standard input, or from -i FILE: echo 'What is 2+2?' | slm-run --text",
+        ),
+        (["slm-run", "x" * 300], f"text comes by standard input, or from -i FILE: echo {'x' * 300} | slm-run --text"),
+        (["slm-run", "-i", "words.txt"], "for lines of plain text say --text"),
+        (["slm-run", "-i", "wards.txt"], "did you mean 'words.txt'?"),
+        (["slm-run", "-i", "nope.jsonl"], "ls shows what is in the folder you are in"),
+        (["slm-run", "-i", "no/nope.jsonl"], "look at the folder first: ls no"),
+        (
+            ["slm-queue", "add", "Hello"],
+            "text comes by standard input, or from -i FILE: echo Hello | slm-queue add --text",
+        ),
+        (["wf-plan", "nope.yaml"], "templates are named with --templates nope.yaml, records with -i FILE"),
+        (["wf-plan", "words.txt"], "a file is named with -i: wf-plan -i words.txt"),
+        (["edl-check", "why"], "records come by standard input, or from -i FILE; see 'edl-check --help'"),
+        (["slm-device", "why"], "see 'slm-device --help'"),
+    ],
+)
+def test_who_types_it_wrong_is_told_what_to_type(words, hint, shell, tmp_path):
+    (tmp_path / "words.txt").write_text("hello\n")
+    done = shell(words, cwd=tmp_path)
+    error, told = done.stderr.decode().splitlines()
+    assert (done.stdout, ": error: " in error) == (b"", True)
+    assert told == f"{words[0]}: hint: {hint}"
+
+
+@pytest.mark.parametrize(
+    ("words", "action"), [("wf-cost --pretty", "show"), ("slm-models", "list"), ("wf-metrics -v", "show")]
+)
+def test_a_command_with_actions_begins_with_the_one_that_shows(words, action, shell):
+    name, *options = words.split()
+    short, long = (shell([name, *more, *options]) for more in ((), (action,)))
+    assert (short.returncode, len(short.stdout)) == (long.returncode, len(long.stdout)) == (0, len(long.stdout))
+    assert f"Actions ({action} without one):" in shell([name, "--help"]).stdout.decode()
+
+
+def test_who_may_type_text_is_told_to(world):
+    leader, follower = os.openpty()
+    command = [SRC.parent / "bin/slm-run", "--text", "-v"]
+    process = subprocess.Popen(command, env=world, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(follower)
+    os.write(leader, b"\x04")
+    _, said = process.communicate(timeout=60)
+    os.close(leader)
+    assert (process.returncode, said.splitlines()[0]) == (0, b"slm-run: type a prompt a line; end with Ctrl-D")

@@ -62,7 +62,7 @@ def test_many_are_answered_each_with_its_own(engine: Engine) -> None:
 
 
 def test_together_or_alone_the_likeliest_reply_begins_the_same(engine: Engine) -> None:
-    """Last digits may differ between batch sizes, so the whole reply need not be the same; its first words are."""
+    """Rounding differs with what is in flight, so the whole reply need not be the same; its first words are."""
     questions = ["What is the capital of France?", "Name a colour.", "How many legs has a horse?", "Say yes."]
     options = Options(max_tokens=4)
     alone = []
@@ -72,6 +72,41 @@ def test_together_or_alone_the_likeliest_reply_begins_the_same(engine: Engine) -
     tickets = [engine.submit(ask(question), options) for question in questions]
     texts, _ = run(engine, *tickets)
     assert sum(texts[ticket] == text for ticket, text in zip(tickets, alone, strict=True)) >= 3
+
+
+@pytest.mark.slow
+def test_company_changes_rounding_and_nothing_else(path: Path, tmp_path: Path) -> None:
+    """With weights of 32 bits the logits of a reply are alone and in company the same to some hundredths."""
+    import numpy as np
+
+    from roadmap_cli.models.conversation.llama import library
+
+    llama, exact = library(), tmp_path / "f32.gguf"
+    settings = llama.llama_model_quantize_default_params()
+    settings.allow_requantize, settings.ftype = True, 0
+    assert llama.llama_model_quantize(str(path).encode(), str(exact).encode(), settings) == 0
+    seen: dict[int, list[tuple[int | None, np.ndarray]]] = {}
+
+    class Watched(Engine):
+        def _write(self, place, request, index):  # type: ignore[no-untyped-def]
+            count = int(llama.llama_vocab_n_tokens(self._weights.vocabulary))
+            row = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context.handle, index), (count,)).copy()
+            super()._write(place, request, index)
+            seen.setdefault(request.ticket, []).append((request.next, row))
+
+    engine = Watched("exact", exact, EngineSettings(context_size=256, sequences=8, exact=False))
+    options = Options(max_tokens=24, temperature=0)
+    run(engine, engine.submit(ask("say hi"), options))
+    (alone,) = seen.values()
+    seen.clear()
+    others = [ask("Tell a story of a dog."), ask("say hi"), ask("Count to ten."), ask("say hi"), ask("say hi")]
+    tickets = [engine.submit(each, options) for each in others]
+    run(engine, *tickets)
+    engine.close()
+    for ticket in (tickets[1], tickets[3], tickets[4]):
+        for (chosen, expected), (other, got) in zip(alone, seen[ticket], strict=True):
+            assert np.abs(expected - got).max() < 0.1
+            assert chosen == other
 
 
 def test_what_is_shared_is_read_once(engine: Engine) -> None:

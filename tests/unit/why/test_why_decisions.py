@@ -150,6 +150,40 @@ def test_a_record_is_its_own_chain_and_keeps_its_own_from_id(tx):
     assert (found["from_id"], found["own_from_id"]) == (name, "life_0")
 
 
+def about(tx, name):
+    return [(each["id"], each["depth"], each.get("from_id")) for each in decisions.about(tx, name)]
+
+
+@pytest.mark.parametrize("field", ["why_id", "decision_id", "decision_ids"])
+def test_a_record_is_told_with_the_decision_that_gave_it_and_those_that_rest_on_it(tx, field):
+    gave = decide(tx, "life_0")["id"]
+    at = "2026-11-23T09:00:00.000Z"
+    records.put(tx, {"kind": "a", "id": "a_1", "at": at, field: [gave] if field.endswith("ids") else gave})
+    rests = decide(tx, "a_1")["id"]
+    assert about(tx, "a_1") == [
+        ("a_1", 0, None),
+        (gave, 1, "a_1"),
+        ("life_0", 2, gave),
+        (rests, 1, "a_1"),
+        ("a_1", 2, rests),
+    ]
+    assert about(tx, gave) == [(gave, 0, None), ("life_0", 1, gave)]
+    records.put(tx, {"kind": "a", "id": "a_2", "at": at, field: "why_gone"})
+    assert about(tx, "a_2") == [("a_2", 0, None)]
+
+
+def test_a_run_is_told_by_its_decisions_and_nothing_by_nothing(tx):
+    later = AT + timedelta(seconds=1)
+    first, second = (decide(tx, "life_0", run_id="run_1", at=at)["id"] for at in (AT, later))
+    assert about(tx, "run_1") == [
+        (first, 0, None),
+        ("life_0", 1, first),
+        (second, 0, None),
+        ("life_0", 1, second),
+    ]
+    assert about(tx, "run_2") == []
+
+
 def test_a_very_long_chain(tx):
     name = "life_0"
     for _ in range(3000):

@@ -42,7 +42,6 @@ main = group(
     An approval ends by itself, and is used up by one run unless it is given for the whole task.
     Whoever may open the state file may answer; the answer keeps the login name.""",
     module=__name__,
-    default="list",
     examples={
         "Ask for what a script would do": (
             "agent-scan examples/agent/collect.py | agent-approve request | jq -r '.operation_count // empty'"

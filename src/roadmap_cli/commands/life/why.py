@@ -87,7 +87,9 @@ def main(run: Run, ids: tuple[str, ...], depth: int | None, check: bool) -> Iter
             chain = list(grounds.chain(tx, wanted))
             claims = list(checking.check(tx, wanted)) if check else []
         if not chain:
-            run.warn(f"nothing is known of {wanted!r}")
+            run.warn(
+                f"nothing is known of {wanted!r}", "a hit of life-recall is not stored itself: ask for its record_id"
+            )
             run.exit_code = 1
         if check:
             yield from _proofs(run, claims)

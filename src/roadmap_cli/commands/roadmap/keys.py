@@ -24,6 +24,7 @@ main = group(
     which is then read from the file named by ROADMAP_PASSPHRASE_FILE.
     If none opens the state, a command ends with 78; it never falls back to plain text.""",
     module=__name__,
+    default="show",
     examples={
         "Who can open it?": "roadmap-keys show --plain",
         "Let a second device in": "roadmap-keys add --label laptop examples/keys/laptop.pub | jq -r .label",

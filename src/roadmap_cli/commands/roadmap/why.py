@@ -29,7 +29,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
     streams=False,
     columns=("depth", "kind", "id", "what", "why"),
     examples={
-        "Why was there a warning?": "roadmap-why $(life-watch | jq -r .why_id | head -n 1) | jq -r .kind | head -n 1"
+        "Why was there a warning?": "roadmap-why $(life-watch | jq -r .id | head -n 1) | jq -r .kind | head -n 2"
     },
     see=("life-why", "roadmap-state", "life-watch", "edl-plan", "agent-loop", "wf-run"),
     picture=draw,
@@ -39,8 +39,9 @@ def draw(records: Sequence[Record], console: Any) -> None:
 def main(run: Run, ids: tuple[str, ...], depth: int | None) -> Iterable[Record]:
     """Tell why something was decided, down to the raw records.
 
-    ID is the id of a decision, or of any stored record: then the record comes first, and below it the decisions that
-    rest on it.
+    ID is the id of a decision, of any stored record, or of a run.
+    Of a record first comes the record, and below it the decision that gave it and those that rest on it; of a run, its
+    decisions in their order.
     Each record of the chain comes with its 'depth' and, below a decision, the 'from_id' of the decision that cites it.
     On a terminal the chain is drawn as a tree, of many raw records the first; --json gives all of them.
     Where a record of a life came from, the file and the line, tells life-why(1).
@@ -50,13 +51,12 @@ def main(run: Run, ids: tuple[str, ...], depth: int | None) -> Iterable[Record]:
 
     for wanted in ids:
         with run.state.read() as tx:
-            chain = list(decisions.chain(tx, wanted))
-            if not decisions.get(tx, wanted):
-                citing = [record for name in decisions.citing(tx, wanted) for record in decisions.chain(tx, name)]
-                below = 1 if chain else 0  # what is cited need not be stored
-                chain += [{**record, "depth": record["depth"] + below} for record in citing]
+            chain = list(decisions.about(tx, wanted))
         if not chain:
-            run.warn(f"nothing is known of {wanted!r}")
+            run.warn(
+                f"nothing is known of {wanted!r}",
+                "a hit of life-recall is not stored itself: ask for its record_id",
+            )
             run.exit_code = 1
         for record in chain:
             if depth is None or record["depth"] <= depth:

@@ -66,8 +66,9 @@ def _replies(console: Any) -> Any:
     help="Write replies in the order of the prompts, or each as soon as it is finished.",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(1, 64), metavar="N", help="Prompts in flight at once; else what runs best."
-)
+    "--batch-size", type=click.IntRange(1, 64), metavar="N",
+    help="Prompts in flight at once; else what runs best. With 1 no reply depends on other prompts.",
+)  # fmt: skip
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -103,6 +104,11 @@ def main(
     a copy of the model in a format that this processor computes faster in batches is tried and, if it is worth its
     room, kept in the cache; ROADMAP_COPIES=never leaves that out, as --batch-size 1 does. Replies come in the order
     of the prompts; with --order finished none waits for another. No reply waits for input that is not there yet.
+
+    What is in flight together changes replies: it is added up in another order, and where weights have few bits the
+    difference in rounding is enough to tip the choice of a word, with the same seed, at temperature 0 as well. Of two
+    equal prompts one may so be answered at greater length than the other. With --batch-size 1 the same prompt, seed
+    and model give the same reply, whatever is asked beside it; it takes longer.
 
     A run that was stopped goes on with --resume: prompts are known by custom_id, else by id, else by what they say,
     each reply counts once, and errors are asked again. A last line that was cut off is taken away.

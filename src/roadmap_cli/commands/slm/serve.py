@@ -24,6 +24,7 @@ main = group(
 
     The socket is $XDG_RUNTIME_DIR/roadmap/slm.sock, or beside the state file: only you can use it.""",
     module=__name__,
+    default="status",
     examples={"See what would be started": "slm-serve start --dry-run | jq -c '[.kind, .state]'"},
     see=("slm-run", "slm-models", "roadmap-why"),
 )

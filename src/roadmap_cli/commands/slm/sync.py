@@ -35,6 +35,7 @@ main = group(
     A remote on the network is asked only with a permission: roadmap-permit add HOST --purpose sync.
     On a network that costs by volume, or with a battery that is low, a sync waits (75) unless --now is given.""",
     module=__name__,
+    default="status",
     examples={
         "Make this device one of yours": "slm-sync init --name laptop | jq -r .name",
         "Exchange records through a folder": "slm-sync add-remote stick $HOME/stick | jq -r .type",

@@ -21,6 +21,7 @@ main = group(
     Whoever can write the state file can also write another log into it; a checkpoint kept outside is what shows that.
     So let cron keep checkpoints where the owner of the state cannot reach them, and give auditors the key once.""",
     module=__name__,
+    default="query",
     examples={
         "What was refused?": "wf-audit query --outcome refused --plain",
         "Sign a checkpoint and keep it outside": "wf-audit checkpoint --to file:$HOME/checkpoints | jq -r .size",

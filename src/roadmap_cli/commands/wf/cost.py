@@ -15,6 +15,7 @@ main = group(
     A budget is asked before each call: one that could go beyond it is not made. A template gives budgets to a run and
     its steps; here you give them to anybody else.""",
     module=__name__,
+    default="show",
     examples={
         "What did each workflow cost?": "wf-cost show --plain",
         "Let all runs of a workflow spend at most 2 dollars a day":

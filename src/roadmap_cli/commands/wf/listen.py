@@ -9,6 +9,7 @@ import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def main(
     A repeated delivery is counted and not written again, unless the first one never got as far as wf-approve or
     wf-run: so a pipeline that was killed is made whole by sending the same thing again, or by --replay.
     An event that wf-match has found no template for is finished with, too.
+    How many events of the input were stored before and so left out is told at the end, unless --quiet.
     With --since or --until, or --from, --replay writes all such events, finished or not.
 
     Where reading a followed source ended is stored together with its events: what comes while nobody listens is there
@@ -130,7 +132,7 @@ def main(
         given = _settings(run, config, source, place, every, bearer_file, hmac_file, secret_file, templates)
         return _dressed(_listened(run, *given, http, once, count), dressed)
     found = _objects(run) if source in (None, "jsonl") else _webhooks(run, source or "jsonl")
-    return _dressed(found, dressed)
+    return _dressed(_fresh(run, found), dressed)
 
 
 def _dressed(found: Iterable[Record], dressed: Any) -> Iterator[Record]:
@@ -138,7 +140,24 @@ def _dressed(found: Iterable[Record], dressed: Any) -> Iterator[Record]:
         yield dressed(each) if dressed and each.get("kind") == "wf.event" else each
 
 
-def _objects(run: Run) -> Iterator[Record]:
+def _fresh(run: Run, found: Iterable[list[Record]]) -> Iterator[Record]:
+    """Store what was read and give what is to be written; at the end it is said how much was stored before."""
+    before = 0
+    for lot in found:
+        if len(lot) == 1 and lot[0]["kind"] == "error":
+            yield lot[0]
+            continue
+        kept = _kept(run, lot)
+        before += len({each["id"] for each in lot}) - len(kept)
+        yield from kept
+    if before:
+        run.warn(
+            f"{counted(before, 'event')} {'was' if before == 1 else 'were'} stored before and not written again",
+            "wf-listen --replay --since DATE writes what is finished, too",
+        )
+
+
+def _objects(run: Run) -> Iterator[list[Record]]:
     from roadmap_cli.wf import events
 
     for batch in run.batches(2000):
@@ -146,14 +165,14 @@ def _objects(run: Run) -> Iterator[Record]:
         now = run.now()
         for record in batch:
             if record.get("kind") == "error":
-                yield record
+                yield [record]
                 continue
             with run.item(record):
                 drafts.append(events.draft(record, now))
-        yield from _kept(run, events.named(drafts))
+        yield events.named(drafts)
 
 
-def _webhooks(run: Run, source: str) -> Iterator[Record]:
+def _webhooks(run: Run, source: str) -> Iterator[list[Record]]:
     """One body to a line, or bodies over several lines that end with a closing brace in the first column."""
     from roadmap_cli.core.errors import UsageError
     from roadmap_cli.wf import sources
@@ -165,11 +184,11 @@ def _webhooks(run: Run, source: str) -> Iterator[Record]:
         body.append(line)
         if line.startswith("}") or (len(body) == 1 and line.rstrip().endswith("}")):
             with run.item():
-                yield from _kept(run, sources.read_body(source, "\n".join(body).encode(), run.now()))
+                yield sources.read_body(source, "\n".join(body).encode(), run.now())
             body = []
     if any(line.strip() for line in body):
         with run.item():
-            yield from _kept(run, sources.read_body(source, "\n".join(body).encode(), run.now()))
+            yield sources.read_body(source, "\n".join(body).encode(), run.now())
 
 
 def _kept(run: Run, found: list[Record]) -> list[Record]:

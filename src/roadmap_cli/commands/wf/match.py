@@ -9,6 +9,7 @@ import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.run import Run
+from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Kinds of this family that are themselves something that happened; the others pass through.
 _NEWS = ("wf.event", "wf.alert")
+#: Templates that are named when none of them was asked for.
+_MOST_NAMED = 4
 
 
 @command(
@@ -66,6 +69,7 @@ def main(
     alerts of wf-metrics (wf.alert).
     What wf-plan and the commands after it read passes through.
     An event that was judged by the same templates before leads to the same matches, and to no new ones.
+    How many events match no template is told in one line at the end, unless --quiet.
 
     Your own templates are the .yaml files in the folder workflows of the configuration directory.
     """
@@ -103,7 +107,7 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
     from roadmap_cli.wf import events
     from roadmap_cli.wf.matching import deciding
 
-    unmatched = 0
+    unmatched = settled = 0
     for batch in run.batches(2000):
         drafts: list[Record] = []
         for record in batch:
@@ -125,6 +129,7 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
                     lots.append(deciding.take(tx, matcher, [each], command=run.command, at=run.now(), chosen=choose))
         for taken in lots:
             unmatched += len(taken.unmatched)
+            settled += len(taken.waiting) + len(taken.joined) + len(taken.cooling) + len(taken.late)
             for match in taken.matches:
                 if match["ambiguous"]:
                     names = ", ".join(each["workflow"] for each in match["candidates"])
@@ -134,7 +139,20 @@ def _matched(run: Run, matcher: Matcher, choose: str | None) -> Iterator[Record]
                         run.warn(f"event {match['event_id']} may be for {names}; say so with --choose")
                 yield match
     if unmatched:
-        run.note(f"{unmatched} event{'s match' if unmatched != 1 else ' matches'} no template")
+        run.warn(
+            f"{counted(unmatched, 'event')} match{'es' if unmatched == 1 else ''} no template",
+            f"{_tried(matcher)}; others are named with --templates",
+        )
+    if settled:
+        run.note(
+            f"{counted(settled, 'event')} made no match of {'its' if settled == 1 else 'their'} own: roadmap-why ID"
+        )
+
+
+def _tried(matcher: Matcher) -> str:
+    names = [each.template.workflow for each in matcher.ready]
+    rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"tried were {', '.join(names[:_MOST_NAMED])}{rest}" if names else "there are no templates"
 
 
 def _likeness(run: Run, matcher: Matcher, model: str | None) -> Likeness:

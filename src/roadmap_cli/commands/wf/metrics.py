@@ -16,6 +16,7 @@ main = group(
     Let cron write them for the textfile collector of Prometheus' node exporter, or let Prometheus scrape them.
     Alerts are records: a workflow can be set off by one, as by any other event.""",
     module=__name__,
+    default="show",
     examples={
         "Success and failure of each workflow":
             "wf-metrics show | jq -c 'select(.name == \"roadmap_wf_runs_total\") | [.labels, .value]'",

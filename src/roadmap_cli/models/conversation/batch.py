@@ -109,8 +109,8 @@ class LocalBatch(Batch):
     """A model in this process, its requests decoded together.
 
     `latency_ms` of a reply counts from `submit`. `width` None: what this machine is known to do best (`Width`), found
-    out while it works. What else is in flight may tip a choice between two nearly equal tokens, since llama.cpp's last
-    digits differ with how much is computed together; with a width of 1 nothing does.
+    out while it works. What else is in flight changes how numbers are rounded, and so may change a reply (see
+    `engine`); with a width of 1 nothing does.
     """
 
     is_estimate = False

@@ -10,7 +10,10 @@ SGLang's RadixAttention (Zheng et al., 2024) over llama.cpp's cells, which may b
 What a reply depends on: llama.cpp's numbers differ in their last digits with how many tokens are computed together.
 A prompt is therefore cut where its own tokens say, and with `exact` only whole blocks of prompts are taken over, so
 that a request that is alone in an engine of one sequence gets the same reply whatever was asked before. Requests in
-flight together may tip a choice between two nearly equal tokens the other way; nothing else of them is shared.
+flight together move each other's cells, and so the order in which attention is added up. With weights of 32 bits that
+moves logits by some hundredths; what 4-bit weights are multiplied with is rounded to 8 bits in each layer, which makes
+of the last digit up to one whole logit, as much as the quantization itself: most replies of some sentences then part
+somewhere from what they would be alone. Nothing else of the requests is shared.
 """
 
 from __future__ import annotations
