@@ -119,6 +119,17 @@ _AHEAD = re.compile(
     r"morgen|geplant|gebucht|termine?)\b",
     re.IGNORECASE,
 )
+_NEXT = re.compile(r"\b(?:next|upcoming|nächst\w*|demnächst)\b", re.IGNORECASE)
+_LAST = re.compile(r"\b(?:last|latest|most recent(?:ly)?|zuletzt|letzt\w*)\b(?! names?\b)", re.IGNORECASE)
+_WHEN_IS = re.compile(
+    r"\b(?:when(?:['’]s| is| are| do| does| will| am| have)"
+    r"|wann (?:ist|sind|hab\w*|muss|müssen|kommt|kommen|beginn\w*|geht|gehe\w*|fahre\w*))\b",
+    re.IGNORECASE,
+)
+_HABIT = re.compile(
+    r"\b(?:usually|normally|often|generally|typically|always|how long|wie lange|meistens|normalerweise|immer)\b",
+    re.IGNORECASE,
+)
 _ASKS_TIME = re.compile(
     r"\b(?:when|wann)\b|\bhow (?:long|many (?:days|weeks|months|years))\b"
     r"|\b(?:what|which) (?:date|day|week|month|year|time)\b"
@@ -149,6 +160,18 @@ def asks_for_time(question: str) -> bool:
 def looks_back(question: str) -> bool:
     """Whether it asks for what has happened: what is still to come is no answer."""
     return bool(_LOOKS_BACK.search(question)) and not _AHEAD.search(question)
+
+
+def turn(question: str) -> int:
+    """1 if it asks for the next time of something, -1 for the last, 0 for neither: "next week" is a time itself."""
+    rest = _PAST.sub(" ", _SEEN.sub(" ", question))
+    if _HABIT.search(rest):
+        return 0
+    if _NEXT.search(rest):
+        return 1
+    if _LAST.search(rest):
+        return -1
+    return 1 if _WHEN_IS.search(rest) and not looks_back(question) else 0
 
 
 def spans(question: str, today: date | None, years: tuple[int, int] | None = None) -> list[Span]:
