@@ -134,9 +134,9 @@ def _pipe(name: str, stream: BinaryIO) -> Opened:
     return Opened.of(name, data)
 
 
-def source_of(opened: Opened) -> Source:
+def source_of(opened: Opened, settings: Settings | None = None) -> Source:
     """The source that a file is. Raises DataError (unknown_format) with the file's name."""
-    found = detection.detect(opened)
+    found = detection.detect(opened, settings)
     own = getattr(found, "source_of", None)
     if own is not None:  # a mailbox or a history that grows is one source, whatever its bytes are today
         source: Source = own(opened)
