@@ -11,6 +11,8 @@ from roadmap_cli.cli import Run, command
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
 
+#: What to type where there is no question.
+HINT = "say what to look for: life-recall 'where is the spare key?'"
 #: Hits without --limit, at most.
 MOST = 10
 
@@ -144,6 +146,8 @@ def main(
     from roadmap_cli.life.recall.answering import Wanted
     from roadmap_cli.life.recall.session import opened
 
+    if not questions and run.is_typed:
+        run.note(HINT)
     memory = {"records": False, "memory": True, "all": None}[place]
     _understood(questions, kinds, place)
     first_at, last_at = (stamp(date_or_time(each)) if each is not None else None for each in (since, until))
@@ -184,7 +188,7 @@ def _understood(questions: Sequence[str], kinds: Sequence[str], place: str) -> N
     from roadmap_cli.life.recall import indexing
 
     if any(not text.strip() for text in questions):
-        raise UsageError("the question is empty", hint="say what to look for: life-recall 'where is the spare key?'")
+        raise UsageError("the question is empty", hint=HINT)
     known = sorted([*indexing.KINDS, indexing.MEASUREMENT])
     for kind in kinds:
         if kind not in known:
