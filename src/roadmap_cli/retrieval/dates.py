@@ -103,6 +103,8 @@ _MOVED = re.compile(
     r"(?P<way>before|prior to|preceding|after|following|vor|nach)(?: the| dem| der)? $",
     re.IGNORECASE,
 )
+#: What makes a time one that goes on until today.
+_SINCE = re.compile(r"\b(?:since|seit)(?: the| dem| der)?\b", re.IGNORECASE)
 #: Words by which people place in time what they tell.
 TIME_WORDS = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|since|recently|weekend|"
@@ -187,6 +189,8 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
             some, start = meant(match), match.start()
             if some and (moved := _MOVED.search(rest[:start])):
                 some, start = [each for span in some if (each := _shifted(span, moved))], moved.start()
+            if today is not None and some and _SINCE.match(_before(rest, start, match[0])):
+                some = _until(today, some)
             found.extend(some)
             rest = rest[:start] + " " * (match.end() - start) + rest[match.end() :]
 
@@ -199,6 +203,18 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
     if today is not None and looks_back(question):
         return [span for span in found if span.first <= today] or found
     return found
+
+
+def _before(text: str, start: int, matched: str) -> str:
+    """The word before what was matched and its article, or the word it begins with."""
+    found = re.search(r"\w+(?: (?:the|dem|der))? $", text[:start])
+    return found[0] if found and _SINCE.match(found[0]) else matched
+
+
+def _until(today: date, some: list[Span]) -> list[Span]:
+    """From the last of some times that has begun, this year or the one before, until today."""
+    begun = [first for span in some for first in (span.first, _months(span.first, -12)) if first <= today]
+    return [Span(max(begun), today)] if begun else some
 
 
 def _sure(meaning: Callable[[re.Match[str], Any], list[Span]], given: Any, match: re.Match[str]) -> list[Span]:

@@ -469,6 +469,7 @@ def sums(recall: Recall, question: str, **wanted: Any) -> list[Record]:
         ("how much did I spend on eating out in November 2026?", "63.11", 4),
         ("how much did I spend on Lieferando and Deliveroo this year?", "79.71", 4),
         ("how much have we paid for electricity?", "88.00", 1),
+        ("how much have I spent on Lieferando since October?", "69.81", 3),
         ("how much did I spend in October?", "20.10", 1),
         ("how much did I earn last month?", "3420.50", 1),
     ],
