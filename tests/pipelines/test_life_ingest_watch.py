@@ -60,7 +60,7 @@ def test_the_pipeline_warns_and_every_citation_resolves(shell: Shell) -> None:
 def test_the_second_time_nothing_is_written(shell: Shell) -> None:
     shell(["sh", "-c", PIPELINE])
     done = shell(["sh", "-c", PIPELINE + "; wc -c < $TMPDIR/records"])
-    assert (done.stdout.split(), done.stderr) == ([b"0"], b"")
+    assert (done.stdout.split(), done.stderr) == ([b"0"], b"life-ingest: 2 files: nothing new\n")
 
 
 @pytest.mark.parametrize("delay", [0.15, 0.3])

@@ -24,9 +24,8 @@ READER = """
 import sys, resource
 
 from datetime import UTC, datetime
-from roadmap_cli.life import reading
-from roadmap_cli.life.formats.ical_series import Window
-from roadmap_cli.life.opening.settings import Settings
+from roadmap_cli.life.ingest import reading
+from roadmap_cli.life.opening.settings import Settings, Window
 now = datetime(2026, 11, 23, tzinfo=UTC)
 with reading.opened(sys.argv[1], 0) as opened:
     source = reading.source_of(opened)

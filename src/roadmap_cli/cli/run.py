@@ -482,6 +482,10 @@ class Run:
         """Say what is probably not meant, and what to type against it."""
         self.words.warning(text, hint)
 
+    def remark(self, text: str) -> None:
+        """Say what no record tells and a person would wonder about: one line, into a pipe, too, but for --quiet."""
+        self.words.remark(text)
+
     def detail(self, text: str) -> None:
         """Say how it was done (-v)."""
         self.words.detail(text)

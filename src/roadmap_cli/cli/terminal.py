@@ -95,6 +95,11 @@ class Words:
         if self.shows_notes:
             self._say("note", text)
 
+    def remark(self, text: str) -> None:
+        """Say what no record tells and a person would wonder about, such as that nothing was new."""
+        if not self.quiet:
+            self._say("remark", text)
+
     def detail(self, text: str) -> None:
         """Say how it was done (-v)."""
         if self.verbosity > 0:

@@ -103,6 +103,8 @@ _MOVED = re.compile(
     r"(?P<way>before|prior to|preceding|after|following|vor|nach)(?: the| dem| der)? $",
     re.IGNORECASE,
 )
+#: What makes a time one that goes on until today.
+_SINCE = re.compile(r"\b(?:since|seit)(?: the| dem| der)?\b", re.IGNORECASE)
 #: Words by which people place in time what they tell.
 TIME_WORDS = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|since|recently|weekend|"
@@ -117,6 +119,17 @@ _LOOKS_BACK = re.compile(
 _AHEAD = re.compile(
     r"\b(?:will|would|going to|next|tomorrow|coming|upcoming|plan\w*|book\w*|schedul\w*|appointments?|nächst\w*|"
     r"morgen|geplant|gebucht|termine?)\b",
+    re.IGNORECASE,
+)
+_NEXT = re.compile(r"\b(?:next|upcoming|nächst\w*|demnächst)\b", re.IGNORECASE)
+_LAST = re.compile(r"\b(?:last|latest|most recent(?:ly)?|zuletzt|letzt\w*)\b(?! names?\b)", re.IGNORECASE)
+_WHEN_IS = re.compile(
+    r"\b(?:when(?:['’]s| is| are| do| does| will| am| have)"
+    r"|wann (?:ist|sind|hab\w*|muss|müssen|kommt|kommen|beginn\w*|geht|gehe\w*|fahre\w*))\b",
+    re.IGNORECASE,
+)
+_HABIT = re.compile(
+    r"\b(?:usually|normally|often|generally|typically|always|how long|wie lange|meistens|normalerweise|immer)\b",
     re.IGNORECASE,
 )
 _ASKS_TIME = re.compile(
@@ -151,6 +164,18 @@ def looks_back(question: str) -> bool:
     return bool(_LOOKS_BACK.search(question)) and not _AHEAD.search(question)
 
 
+def turn(question: str) -> int:
+    """1 if it asks for the next time of something, -1 for the last, 0 for neither: "next week" is a time itself."""
+    rest = _PAST.sub(" ", _SEEN.sub(" ", question))
+    if _HABIT.search(rest):
+        return 0
+    if _NEXT.search(rest):
+        return 1
+    if _LAST.search(rest):
+        return -1
+    return 1 if _WHEN_IS.search(rest) and not looks_back(question) else 0
+
+
 def spans(question: str, today: date | None, years: tuple[int, int] | None = None) -> list[Span]:
     """The times a question names. `today` is needed for those seen from it, `years` (first, last) for a month or season
     without a year: it then means that of each of them; of a question that looks back, of those that have begun.
@@ -164,6 +189,8 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
             some, start = meant(match), match.start()
             if some and (moved := _MOVED.search(rest[:start])):
                 some, start = [each for span in some if (each := _shifted(span, moved))], moved.start()
+            if today is not None and some and _SINCE.match(_before(rest, start, match[0])):
+                some = _until(today, some)
             found.extend(some)
             rest = rest[:start] + " " * (match.end() - start) + rest[match.end() :]
 
@@ -176,6 +203,18 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
     if today is not None and looks_back(question):
         return [span for span in found if span.first <= today] or found
     return found
+
+
+def _before(text: str, start: int, matched: str) -> str:
+    """The word before what was matched and its article, or the word it begins with."""
+    found = re.search(r"\w+(?: (?:the|dem|der))? $", text[:start])
+    return found[0] if found and _SINCE.match(found[0]) else matched
+
+
+def _until(today: date, some: list[Span]) -> list[Span]:
+    """From the last of some times that has begun, this year or the one before, until today."""
+    begun = [first for span in some for first in (span.first, _months(span.first, -12)) if first <= today]
+    return [Span(max(begun), today)] if begun else some
 
 
 def _sure(meaning: Callable[[re.Match[str], Any], list[Span]], given: Any, match: re.Match[str]) -> list[Span]:

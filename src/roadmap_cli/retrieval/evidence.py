@@ -66,7 +66,9 @@ class Corpus:
     `postings(stem)` gives the places of the texts that hold a stem, and how often. `beside` tells of each text but the
     last whether the next is of its sitting. `lengths` counts stems, `words` words; `day` is an ordinal, 0 if unknown.
     `vectors` are float32 of length one, or None; `pieces` those of parts of long texts, and the places of the texts:
-    the nearest part counts. `states(places)` gives the states of the words of texts, one below the other, and how many
+    the nearest part counts. `last_day` (ordinals) is of texts that are what happened the last day of it, and 0 of those
+    that tell of something: what happened a day later is not of the day asked for, what was said then may tell of it;
+    None: all tell. `states(places)` gives the states of the words of texts, one below the other, and how many
     each text has. `known` (bool) tells which texts have vectors, None: all; the others are judged by their words.
     """
 
@@ -83,6 +85,7 @@ class Corpus:
     pieces: tuple[Array, Array] | None = None
     states: Callable[[Array], tuple[Array, Array]] | None = None
     known: Array | None = None
+    last_day: Array | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -262,22 +265,39 @@ def _of_speaker(corpus: Corpus, question: str) -> Array:
     return found
 
 
+def times_named(corpus: Corpus, question: Question) -> list[dates.Span]:
+    """The times a question names; a month without a year is that of each year there are texts of."""
+    last = int(corpus.day.max(initial=0))
+    if not last:
+        return []
+    first = int(corpus.day.min(where=corpus.day > 0, initial=last))
+    years = (date.fromordinal(first).year, date.fromordinal(last).year)
+    return dates.spans(question.text, question.today, years)
+
+
+def within(corpus: Corpus, span: dates.Span) -> Array:
+    """Which texts are of a time (bool [texts]): of a day in it, or what lasts into it."""
+    import numpy
+
+    last = corpus.day if corpus.last_day is None else numpy.maximum(corpus.day, corpus.last_day)
+    found: Array = (corpus.day > 0) & (corpus.day <= span.last.toordinal()) & (last >= span.first.toordinal())
+    return found
+
+
 def _of_date(corpus: Corpus, question: Question) -> tuple[Array, list[dates.Span]]:
     import numpy
 
-    none = numpy.zeros(len(corpus), numpy.float32)
-    last = int(corpus.day.max(initial=0))
-    if not last:
-        return none, []
-    first = int(corpus.day.min(where=corpus.day > 0, initial=last))
-    years = (date.fromordinal(first).year, date.fromordinal(last).year)
-    spans = dates.spans(question.text, question.today, years)
+    spans = times_named(corpus, question)
     if not spans:
-        return none, []
+        return numpy.zeros(len(corpus), numpy.float32), []
     known = numpy.unique(corpus.day[corpus.day > 0])
     worth = numpy.array([max(_closeness(span, date.fromordinal(int(day))) for span in spans) for day in known])
     places = numpy.minimum(numpy.searchsorted(known, corpus.day), len(known) - 1)
-    return numpy.where(corpus.day > 0, worth[places], 0.0).astype(numpy.float32), spans
+    found: Array = numpy.where(corpus.day > 0, worth[places], 0.0).astype(numpy.float32)
+    if corpus.last_day is None:
+        return found, spans
+    inside = numpy.any([within(corpus, span) for span in spans], axis=0)
+    return numpy.where(corpus.last_day > 0, inside, found).astype(numpy.float32), spans
 
 
 def _closeness(span: dates.Span, day: date) -> float:

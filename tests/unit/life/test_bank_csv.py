@@ -11,6 +11,7 @@ import pytest
 from roadmap_cli.core import schemas
 from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.life.formats import bank_csv
+from roadmap_cli.life.ingest.detection import detect
 from roadmap_cli.life.kinds.items import Position, Source
 from roadmap_cli.life.opening.opened import Opened
 from roadmap_cli.life.opening.settings import Settings, Window
@@ -301,3 +302,87 @@ def test_a_balance_below_the_rows_and_beside_a_column_of_balances() -> None:
     assert balances(f"{ROWS}Kontostand;28.11.2026;3.120,55;EUR\n") == [("2026-11-28", "3120.55", "EUR", "booked")]
     column = "Date;Payee;Amount;Currency;Saldo\n2026-11-26;Work;2.000,00;EUR;3.000,00\n"
     assert balances(f"Kontostand vom 26.11.2026;3.000,00\n{column}") == [("2026-11-26", "3000.00", "EUR", "booked")]
+
+
+# -- what no bank writes -----------------------------------------------------------------------------------------------
+
+NAMED = ("date=When,amount=Cost,payee=What,currency=EUR",)
+
+
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("When,What,Cost\n2026-06-11,shop,-3.50\n", ["-3.50"]),
+        ("When,What,Cost\n2026-06-11,s,3.50\n2026-06-12,t,4\n", ["3.50", "4"]),
+        ("a note above\n\nWhen;What;Cost\n11.06.2026;shop;3,50\n", ["3.50"]),
+    ],
+)
+def test_columns_that_are_named_make_any_table_a_statement(text, amounts):
+    opened = Opened.of("x.csv", text.encode())
+    with pytest.raises(DataError, match="looks like CSV with the columns When, What, Cost"):
+        detect(opened, settings_of())
+    assert detect(opened, settings_of(NAMED)).NAME == "csv"
+    assert [amount for _, amount, _ in told(text, *NAMED)] == amounts
+
+
+def test_what_was_named_once_is_enough_for_the_next_file_with_these_headings():
+    first = Opened.of("x.csv", b"When,What,Cost\n2026-06-11,s,3.50\n")
+    found = list(bank_csv.items(first, Source.of("x.csv", first.data(), "csv"), settings_of(NAMED)))
+    (learned,) = [item for item in found if isinstance(item, Position)]
+    later = settings_of(learned={learned.source: dict(learned.position)})
+    assert detect(Opened.of("y.csv", b"When,What,Cost\n2026-07-11,u,5\n"), later).NAME == "csv"
+    with pytest.raises(DataError):
+        detect(Opened.of("y.csv", b"Wann,Was,Kosten\n2026-07-11,u,5\n"), later)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("When,What,Cost\n2026-06-11,shop,-3.50\n", "the columns When, What, Cost",
+         "if this is right: --map 'date=When,amount=Cost,payee=What'"),
+        ("When,Cost\n2026-06-11,3.50\n", "the columns When, Cost", "if this is right: --map 'date=When,amount=Cost'"),
+        ('When,What,"Cost, net"\n2026-06-11,shop,3.50\n', "the columns When, What, Cost, net",
+         "if this is right: --map 'date=#1,amount=#3,payee=#2'"),
+        ("Name,Mail,Phone\nAna,a@b.example,abc\n", "the columns Name, Mail, Phone", "if it holds payments, name them: "
+         "--map 'date=COLUMN,amount=COLUMN,payee=COLUMN'; 'life-ingest --formats' lists what is read"),
+        ("2026-06-11,shop,3.50\n", "3 columns and no headings",
+         "it has no headings; number the columns: --map 'date=#1,amount=#3'"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_read_tells_its_columns_and_what_to_type(text, message, hint):
+    with pytest.raises(DataError) as caught:
+        detect(Opened.of("x.csv", text.encode()), settings_of())
+    assert (caught.value.message, caught.value.hint) == (f"looks like CSV with {message}", hint)
+    if "COLUMN" not in hint:
+        proposed = hint.partition("--map '")[2].rstrip("'")
+        assert detect(Opened.of("x.csv", text.encode()), settings_of([proposed])).NAME == "csv"
+        assert len(told(text, f"{proposed},currency=EUR")) == 1
+
+
+@pytest.mark.parametrize("text", ["Dear Ana, hello\nand more of it\nsee you, Bo\n", "one\ntwo\n", "a, b\nc, d\n"])
+def test_prose_is_not_called_a_table(text):
+    with pytest.raises(DataError, match="not of a format"):
+        detect(Opened.of("x.txt", text.encode()), settings_of())
+
+
+def test_a_column_that_is_not_there_is_said_with_those_that_are():
+    text = "When,What,Cost\n2026-06-11,shop,3.50\n"
+    assert detect(Opened.of("x.csv", text.encode()), settings_of(["date=When,amount=Cost,payee=Wat"])).NAME == "csv"
+    (error,) = read(text, "date=When,amount=Cost,payee=Wat")
+    assert (error.message, error.hint) == ("no column 'Wat' for payee", "the columns are When, What, Cost")
+
+
+@pytest.mark.parametrize(
+    ("rows", "where"),
+    [
+        ("2026-06-12,shop,-2.00,EUR\n2026-06-13,shop,abc,EUR\n", "bank.csv:3"),
+        ("2026-06-12,shop,-2.00,EUR\nyesterday,shop,-3.00,EUR\n", "bank.csv:3"),
+        ("2026-06-12,shop,abc,EUR\n2026-06-12,shop,-2.00,EUR\n", "bank.csv:2"),
+    ],
+)
+def test_a_broken_row_of_few_is_an_error_of_its_line(rows, where):
+    text = f"Date,Description,Amount,Currency\n{rows}"
+    assert detect(Opened.of("bank.csv", text.encode()), settings_of()).NAME == "csv"
+    found = read(text)
+    assert [item["amount"] for item in found if not isinstance(item, DataError)] == ["-2.00"]
+    assert [item.where for item in found if isinstance(item, DataError)] == [where]

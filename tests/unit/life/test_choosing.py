@@ -385,6 +385,53 @@ def test_a_warning_becomes_the_choice_it_implies(life):
         prove(life, each)
 
 
+def test_what_leaving_out_is_worth_rests_on_the_half_year_and_not_on_the_two_weeks_that_were_warned_of(life):
+    from roadmap_cli.life.watch import watching
+
+    (warning,) = [each for each in watching.watch(life, NOW, watching.Settings(), command="life-watch")[0]
+                  if each["pattern"] == "spending_EUR"]  # fmt: skip
+    made = implied.choice(life, warning, basis.of(life, NOW, command="life-decide"))
+    *spared, present = made["options"]
+    assert present["is_present"]
+    assert [each["name"] for each in spared] == ["no more Lieferdienst Schnell & Gut", "no more Taxi Berlin"]
+    for option in spared:
+        payee = option["name"].removeprefix("no more ")
+        ids = [row[0] for row in life.execute(
+            "SELECT id FROM life_transaction WHERE payee = ? AND date BETWEEN '2026-05-25' AND '2026-11-22'", (payee,)
+        )]  # fmt: skip
+        total = -sum(Decimal(str(records.get(life, id)["amount"])) for id in ids)
+        (flow,) = option["flows"]
+        assert Decimal(flow["amount"]) == (total * 365 / 12 / 182).quantize(Decimal("0.01"))
+        assert flow["low"] <= flow["amount"] < flow["high"], "the pace of two weeks is the other end of the range"
+        assert option["assumptions"] == [
+            f"{len(ids)} payments in the 182 days to 2026-11-22, {flow['amount']} EUR a month, go on like that; "
+            f"at the pace of 2026-11-09 to 2026-11-22 it would be {flow['high']} EUR a month"
+        ]
+
+
+def test_leaving_it_as_it_is_has_the_figures_the_others_are_held_against(life):
+    from roadmap_cli.life.watch import watching
+
+    found = basis.of(life, NOW, command="life-decide")
+    given = watching.watch(life, NOW, watching.Settings(), command="life-watch")[0]
+    for warning in given:
+        _, record = decide(life, record=implied.choice(life, warning, found))
+        *others, present = record["options"]
+        name = "spending_week" if warning["pattern"].startswith("spending_") else "meeting_hours_week"
+        (measure,) = [
+            each for each in record["warned"] if name[:7] == each["measure"][:7] and "count" not in each["measure"]
+        ]
+        assert all(each[name] < present[name] for each in others)
+        assert (measure["since"], measure["until"]) == (warning["since"], warning["until"])
+        assert all(each["would_clear"] == (each[name] <= measure["clear_at"]) for each in record["options"])
+        if name == "spending_week":
+            assert present[name] == measure["recent"]
+        else:
+            assert present["free_block_h"] == others[0]["free_block_now_h"]
+            assert record["booked"]["since"] == "2026-11-24"
+        prove(life, record)
+
+
 def test_a_changed_number_is_seen(life):
     _, record = decide(life, JOB)
     id, stored = life.execute(

@@ -15,10 +15,12 @@ from roadmap_cli.core.errors import DataError, UsageError
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.consolidate import facts, gist, nightly, rarity
 from roadmap_cli.life.proof import checking, graphs
+from roadmap_cli.life.proof.found import Asked
 from roadmap_cli.life.recall import activation, answering, indexing
 from roadmap_cli.life.recall.answering import Wanted
 from roadmap_cli.life.recall.session import Recall
 from roadmap_cli.life.storing import store
+from roadmap_cli.retrieval import dates
 from roadmap_cli.retrieval.terms import Terms
 from roadmap_cli.state import migrate, records
 from roadmap_cli.state.connection import connect
@@ -467,6 +469,7 @@ def sums(recall: Recall, question: str, **wanted: Any) -> list[Record]:
         ("how much did I spend on eating out in November 2026?", "63.11", 4),
         ("how much did I spend on Lieferando and Deliveroo this year?", "79.71", 4),
         ("how much have we paid for electricity?", "88.00", 1),
+        ("how much have I spent on Lieferando since October?", "69.81", 3),
         ("how much did I spend in October?", "20.10", 1),
         ("how much did I earn last month?", "3420.50", 1),
     ],
@@ -487,12 +490,105 @@ def test_payments_a_question_is_about_are_added_up(days, question, amount, count
         "how much did I spend on the spare key?",
         "what did Noor pay for food delivery?",
         "where is Lieferando?",
-        "how much did I spend on Lieferando in May?",
         "how much did I spend at the zoo?",
     ],
 )
 def test_what_is_about_no_payments_is_not_added_up(days, question):
     assert sums(days, question) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("how much did I spend on Deliveroo in October?",
+         "nothing paid, 2026-10-01 to 2026-10-31: Deliveroo; 1 payment at other times, 2026-11-14"),
+        ("what did I pay for food delivery on 5 November?",
+         "nothing paid, 2026-11-05: delivery; 5 payments at other times, 2025-11-14 to 2026-11-14"),
+        ("how much did I spend on Lieferando in May?",
+         "no payment of 2026-05-01 to 2026-05-31 is stored: Lieferando.de; "
+         "4 payments at other times, 2025-11-14 to 2026-11-13"),
+        ("how much did I earn in November?",
+         "nothing received, 2026-11-01 to 2026-11-23: ACME GmbH; 1 payment at other times, 2026-10-26"),
+    ],
+)  # fmt: skip
+def test_where_nothing_was_paid_in_a_named_time_that_is_the_answer(days, state, question, text):
+    found, numbers = days.ask(question, Wanted())
+    assert ([each["text"] for each in found], numbers) == ([text], [])
+    assert sums(days, question)[0] | {"amount": "0", "count": 0, "evidence_ids": []} == found[0]
+    with state.read() as tx:
+        claims = list(checking.check_record(tx, found[0], graphs.Again(tx)))
+        assert [claim.name for claim in claims if claim.problem] == []
+        wrong = list(checking.check_record(tx, found[0] | {"since": "2026-10-09"}, graphs.Again(tx)))
+    assert "since" in [claim.name for claim in wrong if claim.problem]
+
+
+def test_what_happened_on_another_day_is_not_of_the_one_named_and_is_not_said_to_be(days, state):
+    lasting = event("2026-11-07T00:00", "Conference", ends_at="2026-11-10T00:00:00.000Z", all_day=True)
+    with state.write() as tx:
+        store.add(tx, [jsonl_group(lasting)], format_name="jsonl")
+    add(state, [message("2026-11-13T20:00", "Ines", "The standup went on for ever!")])
+    take_in(state)
+    days = Recall(state, days.terms, None, lambda: NOW)
+    cut = texts(days, "what was on 12 November?", cut=True)
+    assert "2026-11-12 Standup" in cut
+    assert not [text for text in cut if text[:10] not in ("2026-11-12", "2026-11-13")]
+    hits = {hit["text"]: hit["why"] for hit in days.ask("what did I do on 12 November? Standup?", Wanted(limit=50))[0]}
+    assert "; from the time you name (2026-11-12)" in hits["2026-11-12 Standup"]
+    told = hits["2026-11-13 Ines: The standup went on for ever!"]
+    assert "near, but not from, the time you name (" in told
+    hits = {hit["text"]: hit["why"] for hit in days.ask("Standup 12 November 2026", Wanted(limit=50))[0]}
+    others = {text: why for text, why in hits.items() if text[:10] != "2026-11-12" and "Ines" not in text}
+    assert {"2026-12-03 Standup", "2027-11-12 Standup"} <= set(others)
+    assert not [why for why in others.values() if "not from the time you name (" not in why]
+    for day, is_of in (("6", False), ("7", True), ("9", True), ("10", False)):
+        found = days.ask(f"where was I on {day} November?", Wanted(limit=50))[0]
+        why = next((hit["why"] for hit in found if hit["text"] == "2026-11-07 Conference"), "")
+        assert why.startswith("from the time you name") == is_of, (day, why)
+
+
+def test_what_comes_next_and_what_was_last_go_by_time(days, state):
+    records = [
+        *(event(f"2026-{day}T18:00", "Choir") for day in ("11-05", "11-19", "12-10", "12-17")),
+        *(event(f"2026-{day}T18:00", "Choir rehearsal with a long name") for day in ("11-12", "12-01", "12-08")),
+    ]
+    with state.write() as tx:
+        store.add(tx, [jsonl_group(each) for each in records], format_name="jsonl")
+    add(state, [message("2026-11-22T20:00", "Ines", "Choir, choir, choir, next choir, when?")])
+    take_in(state)
+    days = Recall(state, days.terms, None, lambda: NOW)
+
+    def dates_of(question: str, **wanted: Any) -> list[str]:
+        hits = days.ask(question, Wanted(**wanted))[0]
+        with state.read() as tx:
+            asked = Asked(tx, days.terms, None)
+            claims = [claim for hit in hits for claim in checking.check_record(tx, hit, graphs.Again(tx), asked)]
+        assert [(claim.name, claim.told, claim.again) for claim in claims if claim.problem] == []
+        assert not [problem for hit in hits for problem in schemas.problems(hit)]
+        return [hit["text"][5:10] for hit in hits]
+
+    ahead = ["12-01", "12-08", "12-10", "12-17"]
+    for question in ("when is choir next", "When's the next choir?", "when do I have choir?", "next choir"):
+        assert dates_of(question, cut=True) == ahead, question
+    assert dates_of("when is choir next?", limit=2) == ahead[:2]
+    assert dates_of("when is choir next?", limit=5) == [*ahead, "11-22"], "then the others, as they bear on it"
+    assert dates_of("when is the next choir after all this?", since="2026-12-09T00:00:00.000Z", cut=True) == ahead[2:]
+    assert dates_of("when is my next appointment?", limit=3, cut=True) == ["12-01", "12-03", "12-03"]
+    assert dates_of("when was I last at choir?", cut=True) == ["11-19", "11-12", "11-05", "07-01"]
+    assert dates_of("when did I last pay Lieferando?", cut=True)[1:] == ["11-13", "11-06", "10-09", "11-14"]
+
+
+@pytest.mark.parametrize(
+    ("question", "way"),
+    [
+        ("when is choir next", 1), ("what is my next meeting?", 1), ("wann ist der nächste Chor?", 1),
+        ("when is choir next week?", 1), ("what do I do next week?", 0), ("when was choir?", 0),
+        ("when was I last at the dentist?", -1), ("what did I do last week?", 0), ("what happened last November?", 0),
+        ("how long did it last?", 0), ("what is Noor's last name?", 0), ("when do I usually swim?", 0),
+        ("wann war ich zuletzt beim Zahnarzt?", -1), ("where is the spare key?", 0),
+    ],
+)  # fmt: skip
+def test_which_questions_ask_for_the_next_or_the_last(question, way):
+    assert dates.turn(question) == way
 
 
 def test_a_sum_keeps_to_the_limits_and_is_proved(days, state):

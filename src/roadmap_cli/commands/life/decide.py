@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 #: What a row of sums is called whose balance today is not known.
 _GAINED = "on top of today"
+#: Columns beside money of options that are drawn one a row: field, title, shape of a value.
+_COLUMNS = (
+    ("hours_week", "h/week", "{:+g}"), ("free_block_h", "free h", "{:g}"), ("meeting_hours_week", "meetings h", "{:g}"),
+    ("spending_week", "spent a week", "{:g}"),
+)  # fmt: skip
+#: Of these, what a warning measured: the field, and how its measure begins.
+_WARNED = {"meeting_hours_week": "meeting_hours", "spending_week": "spending_"}
 #: More options than this are drawn one a row.
 _SIDE_BY_SIDE = 3
 
@@ -34,8 +41,9 @@ def _draw(record: Record, console: Any) -> None:
 
     options = record["options"]
     console.print(Text(visible(str(record.get("question", ""))), style="bold"))
-    if len(options) > _SIDE_BY_SIDE:
+    if len(options) > _SIDE_BY_SIDE or record.get("warned"):
         _draw_rows(options, console)
+        _draw_measures(record, console)
     else:
         _draw_columns(options, console)
     _draw_answer(record, console)
@@ -52,28 +60,39 @@ def _draw_rows(options: Sequence[Record], console: Any) -> None:
     for unit in units:
         table.add_column(f"worth {unit}", justify="right", no_wrap=True)
         table.add_column("a month", justify="right", no_wrap=True)
-    table.add_column("h/week", justify="right", no_wrap=True)
-    shows_free = any("free_block_h" in each for each in options)
-    if shows_free:
-        table.add_column("free h", justify="right", no_wrap=True)
-    shows_left = any("meeting_hours_week" in each for each in options)
-    if shows_left:
-        table.add_column("meetings h", justify="right", no_wrap=True)
+    shown = [each for each in _COLUMNS if any(option.get(each[0]) for option in options)]
+    for _, title, _ in shown:
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("your rules", overflow="fold")
     for each in options:
         cells = [Text(visible(str(each["name"])))]
         for money in each["money"]:
             cells += [Text(money["present_value"]), Text(money["month"])]
-        cells.append(Text(f"{each['hours_week']:+g}"))
-        if shows_free:
-            cells.append(Text(f"{each['free_block_h']:g}" if "free_block_h" in each else ""))
-        if shows_left:
-            mark = " clears" if each.get("would_clear") else ""
-            cells.append(Text(f"{each['meeting_hours_week']:g}{mark}" if "meeting_hours_week" in each else ""))
+        for name, _, shape in shown:
+            mark = " clears" if name in _WARNED and each.get("would_clear") else ""
+            cells.append(Text(shape.format(each[name]) + mark if name in each else ""))
         told = [f"against {c['rule']}" for c in each.get("conflicts", [])]
         told += [f"for {c['rule']}" for c in each.get("supports", [])]
         table.add_row(*cells, Text(visible("; ".join(told))))
     console.print(table)
+
+
+def _draw_measures(record: Record, console: Any) -> None:
+    """What a warning measured, and over which days the column that is held against it counts."""
+    for each in record.get("warned", []):
+        column = next((name for name, measure in _WARNED.items() if str(each["measure"]).startswith(measure)), None)
+        if not any(column in option for option in record["options"]):
+            continue
+        booked = record.get("booked", {})
+        title, over = {
+            "meeting_hours_week": ("meetings h", f"booked a week, {booked.get('since')} to {booked.get('until')}"),
+            "spending_week": ("spent a week", "what is left of what was warned of"),
+        }[str(column)]
+        line = (
+            f"{title}: {over}; warned of: {each['recent']:g} {each['unit']}, {each['since']} to {each['until']}, "
+            f"usually {each['usual']:g}, clears at {each['clear_at']:g}"
+        )
+        console.print(visible(line), style="dim", markup=False, highlight=False)
 
 
 def _draw_columns(options: Sequence[Record], console: Any) -> None:
@@ -203,6 +222,9 @@ def main(
     --text, or life.choice records with options and their facts.
     A warning or forecast in the pipe becomes the choice it implies: which meetings to drop, which spending to leave
     out.
+    What is warned of in two weeks is not taken for a habit: a payee that got more than usual counts at what it came to
+    over the half year, the pace of the two weeks is the other end of the range, and both are said.
+    Beside each option, and beside leaving it as it is, stands what is left of what the warning measured.
 
     For each option: money over time from the stored income, payments and spending, with a band that eight of ten
     futures lie in; hours a week; what it collides with in the calendar; the longest free block of workdays; sleep;

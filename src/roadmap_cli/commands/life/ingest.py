@@ -180,7 +180,7 @@ def main(
 
     Each record that is new is written after it is stored; what is known already is not written again, so that reading
     a file twice changes nothing.
-    Files that have not changed since are passed over, unless --again is given.
+    Files that have not changed since are passed over, unless --again is given; that a file had nothing new is said.
     An event that was moved or cancelled since is replaced, and kept as a record.
     With --mirror, so is one that is gone from its file, or whose file is gone from the folder.
 
@@ -263,7 +263,18 @@ def main(
         reader.close()
         _tell(run, reader)
     run.out.rest()
-    run.note(tally.words())
+    if run.words.shows_notes:
+        run.note(tally.words())
+    elif files and tally.is_nothing and not run.partial and not any(_may_be_idle(each) for each in files):
+        (first, *others) = ("<stdin>" if each == "-" else each for each in files)
+        run.remark(f"{f'{len(files)} files' if others else first}: nothing new")
+
+
+def _may_be_idle(name: str) -> bool:
+    """Whether it is asked time and again, and mostly has nothing new: folders and servers."""
+    from roadmap_cli.life import remote
+
+    return remote.is_url(name) or Path(name).is_dir()
 
 
 def _once(files: tuple[str, ...], reader: Reader) -> Iterator[Record]:
@@ -307,10 +318,11 @@ def _tell(run: Run, reader: Reader) -> None:
 
 def _must_exist(files: tuple[str, ...]) -> None:
     from roadmap_cli.life import remote
+    from roadmap_cli.life.ingest.reading import NO_SUCH
 
     for name in files:
         if not remote.is_url(name) and not Path(name).exists():
-            raise InputMissing("cannot read: No such file or directory", where=name)
+            raise InputMissing("cannot read: No such file or directory", where=name, hint=NO_SUCH)
 
 
 def _password(run: Run, name: str | None) -> str | None:

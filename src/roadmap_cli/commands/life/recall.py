@@ -11,6 +11,8 @@ from roadmap_cli.cli import Run, command
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
 
+#: What to type where there is no question.
+HINT = "say what to look for: life-recall 'where is the spare key?'"
 #: Hits without --limit, at most.
 MOST = 10
 
@@ -37,7 +39,8 @@ def draw(records: Sequence[Record], console: Any) -> None:
         if record.get("question") != asked:
             asked = record.get("question")
             console.print(Text(one_line(asked), "bold"))
-        filled = round(4 * (float(record["score"]) - least) / (most - least)) if most > least else 4
+        by_score = most > least and "turn" not in record
+        filled = round(4 * (float(record["score"]) - least) / (most - least)) if by_score else 4
         line = Text.assemble(
             (f"{record.get('rank', ''):>3} ", "dim"), f"{'█' * filled:·<4} ", one_line(record.get("text"))
         )
@@ -112,18 +115,22 @@ def main(
     transactions, activities, contacts, visits, notes, and the value of a metric on a day.
     What bears on a question: its words, and words beside them in the same thread or day (BM25 of stems), likeness in
     meaning of the whole and of single words (an embedding model on this machine), who is named, what times are named
-    ("last spring" is soft evidence, --since and --until are hard limits), and, where these leave it open, how present
-    and how important a thing is.
+    ("last spring" is soft evidence, --since and --until are hard limits: what happened is of the days it lasted, what
+    was said a few days later may tell of them), and, where these leave it open, how present and how important a thing
+    is.
     Each hit tells why it was found, and names its record: life-why(1) with the record_id tells what it is and which
     line of which file it came from.
     Everyday words for one thing ("vacation", "holiday") are one word here, and a question that looks back ("what did I
     do in November?") is not answered by what is still to come.
+    A question for the next or the last time of something ("when is choir next?", "when was I last at the dentist?") is
+    answered by time: the nearest that is still to come first, or the latest.
     Where the scores fall away clearly, the list ends; --limit asks for so many all the same.
 
     A question about one's own money ("how much did I spend on Lieferando in November?", "what did I pay for food
     delivery?") is about the payments to whom it names, or to that kind of payee, or of a category as life-watch(1)
     files them: what they come to is said first, in a life.sum for each currency that names every payment it adds; of a
     month without a year, the last one.
+    Where nothing was paid in the time it names, that is what is said.
 
     What is new since the last time is taken in first, for at most --index-seconds; if something is left, a note says
     so, and the next run or life-consolidate(1) goes on.
@@ -139,6 +146,8 @@ def main(
     from roadmap_cli.life.recall.answering import Wanted
     from roadmap_cli.life.recall.session import opened
 
+    if not questions and run.is_typed:
+        run.note(HINT)
     memory = {"records": False, "memory": True, "all": None}[place]
     _understood(questions, kinds, place)
     first_at, last_at = (stamp(date_or_time(each)) if each is not None else None for each in (since, until))
@@ -179,7 +188,7 @@ def _understood(questions: Sequence[str], kinds: Sequence[str], place: str) -> N
     from roadmap_cli.life.recall import indexing
 
     if any(not text.strip() for text in questions):
-        raise UsageError("the question is empty", hint="say what to look for: life-recall 'where is the spare key?'")
+        raise UsageError("the question is empty", hint=HINT)
     known = sorted([*indexing.KINDS, indexing.MEASUREMENT])
     for kind in kinds:
         if kind not in known:

@@ -111,14 +111,14 @@ def main(
     Less than 70 days of data are too few, and data that ends more than 45 days ago (of a body, more than three) is too
     old: then nothing is warned of, and -v says so.
 
-    A warning is written once.
+    A warning is written once, the worst first.
     It is written again when it gets worse by a class, or when it had cleared and at least two weeks have passed;
     clears_when says what would clear it.
     Every number is a sum or mean of stored records: evidence_ids names those that weigh most, roadmap-why with the
     why_id all of them.
     Nothing new: nothing is written, and the exit code is 0.
     """
-    from roadmap_cli.life.watch import watching
+    from roadmap_cli.life.watch import warnings, watching
 
     settings = watching.Settings(false_alarms, working_hours, timezone)
     if not run.state_path.exists():
@@ -133,6 +133,7 @@ def main(
         run.detail(words)
     new = {record["id"] for record in untold}
     written = [*(record for record in known if record["id"] in still - new), *untold]
+    written.sort(key=lambda record: -warnings.SEVERITIES.index(record["severity"]))  # what is worst first
     yield from written
     run.deliver()
     with run.state.write() as tx:

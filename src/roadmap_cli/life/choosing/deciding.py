@@ -104,8 +104,11 @@ class _Work:
         self.currencies = sorted({flow.currency for each in options for flow in each.flows})
         self.usual = {unit: self._usual(unit) for unit in self.currencies}
         self.warnings = list(still_open(tx))
-        implied_by = records.get(tx, str(choice.get("from_id", "")))
-        self.measures = [each for each in (implied_by or {}).get("measures", []) if isinstance(each, dict)]
+        self.implied_by = records.get(tx, str(choice.get("from_id", ""))) or {}
+        self.measures = [each for each in self.implied_by.get("measures", []) if isinstance(each, dict)]
+        self.moves = any(each.slots or each.events or each.drops for each in options)
+        self.drops = any(each.drops for each in options)
+        self.spares = any(each.spares_week is not None for each in options)
         self.rows: list[Record] = []
         self.whys: list[str] = []
 
@@ -136,6 +139,8 @@ class _Work:
             row["is_present"] = True
         row["money"] = [self._money(option, unit, made, evidence) for unit in self.currencies]
         planned, dropped = self._time(option, made, row, evidence)
+        if self.spares and (option.spares_week is not None or option.is_present):
+            self._spend(option, row, evidence)
         self._values(option, made, row, planned, dropped, evidence)
         row["risks"] = list(told.risks(row, self.usual_text()))
         for warning in self.warnings:
@@ -244,7 +249,7 @@ class _Work:
         sources: list[Any] = [{"fact": option.place}, *({"record_id": each["id"]} for each in dropped)]
         self.sheet.add(option.place, "hours_week", made.hours_week, "h/week", "hours_week", sources, weeks=hours.WEEKS)
         self._collide(option, made, row, planned, evidence)
-        if (planned or dropped) and self.meetings:
+        if (planned or dropped or (option.is_present and self.moves)) and self.meetings:
             self._meet(option, row, planned, dropped, evidence)
         if planned and self.night is not None:
             self._sleep(option, made, row, planned, evidence)
@@ -286,7 +291,7 @@ class _Work:
             option.place, "free_block_h", after, "h/workday", "free_block", of, planned=times, drops=option.drops, **how
         )
         evidence.append(why)
-        if not dropped:
+        if not dropped and not (option.is_present and self.drops):
             return
         left = hours.booked(self.meetings, option.drops, self.span, self.working)
         row["meeting_hours_week"] = left
@@ -298,6 +303,19 @@ class _Work:
             if each["measure"] == "meeting_hours":
                 row["clear_at"] = each["clear_at"]
                 row["would_clear"] = left <= each["clear_at"]
+
+    def _spend(self, option: Option, row: Record, evidence: list[str]) -> None:
+        """What is left a week of the spending that was warned of."""
+        for each in self.measures:
+            if str(each["measure"]).startswith("spending_"):
+                of: list[Any] = [{"record_id": self.implied_by["id"]}]
+                of += [{"why_id": flow.why_id, "name": "recent_week"} for flow in option.flows if flow.why_id]
+                left = round(float(Decimal(str(each["recent"])) - (option.spares_week or 0)), 2)
+                row |= {"spending_week": left, "clear_at": each["clear_at"], "would_clear": left <= each["clear_at"]}
+                evidence.append(str(self.implied_by["id"]))
+                self.sheet.add(
+                    option.place, "spending_week", left, each["unit"], "left_of_measure", of, measure=each["measure"]
+                )
 
     def _sleep(self, option: Option, made: Weighed, row: Record, planned: list[Record], evidence: list[str]) -> None:
         """How much of the usual night an option takes."""
@@ -322,7 +340,8 @@ class _Work:
             self.basis.cite(
                 self.tx, "booked", f"{len(ids)} meetings are booked in the next {hours.WEEKS} weeks",
                 f"counted from {self.span.days[0]} to {self.span.days[-1]}", ids,
-                [{"name": "booked", "value": len(ids), "unit": "meetings", "op": "count", "weeks": hours.WEEKS}],
+                [{"name": "booked", "value": len(ids), "unit": "meetings", "op": "count", "weeks": hours.WEEKS,
+                  "since": str(self.span.days[0]), "until": str(self.span.days[-1])}],
             )["id"]
         )  # fmt: skip
 
@@ -366,6 +385,13 @@ class _Work:
             "rate_ratio": self.settings.rate,
             "options": self.rows,
         }
+        if self.measures:
+            record["warned"] = [
+                {name: each[name] for name in ("measure", "recent", "usual", "clear_at", "unit")}
+                | {name: self.implied_by.get(name) for name in ("since", "until")} for each in self.measures
+            ]  # fmt: skip
+        if self.moves:
+            record["booked"] = {"since": self.span.days[0].isoformat(), "until": self.span.days[-1].isoformat()}
         first = len(self.sheet.rows)
         sensitive: list[Record] = []
         knowing: list[Record] = []

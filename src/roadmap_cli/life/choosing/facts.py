@@ -96,6 +96,8 @@ class Option:
     undo_currency: str = ""
     undo_months: float | None = None
     is_present: bool = False
+    spares_week: Decimal | None = None
+    """Of what a warning measured a week, how much it does without."""
     unknown: list[dict[str, Any]] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
 
@@ -143,6 +145,8 @@ def _option(told: Any, place: str) -> Option:
         made.undo_cost, made.undo_currency = _decimal(told["undo_cost"], f"{place}/undo_cost"), currency
     if "undo_months" in told:
         made.undo_months = float(_decimal(told["undo_months"], f"{place}/undo_months"))
+    if "spares_week" in told:
+        made.spares_week = _decimal(told["spares_week"], f"{place}/spares_week")
     made.is_present = told.get("is_present") is True
     made.unknown = [each for each in _items(told, "unknown", place) if isinstance(each, dict)]
     made.assumptions = [str(each) for each in _items(told, "assumptions", place)]

@@ -12,7 +12,7 @@ from roadmap_cli.life.formats import bank_headings, bank_layout, dates, layouts
 from roadmap_cli.life.formats.bank_headings import HEADINGS
 from roadmap_cli.life.formats.bank_layout import Layout
 from roadmap_cli.life.formats.bank_stated import Stated
-from roadmap_cli.life.formats.csv_rows import Table, head_rows
+from roadmap_cli.life.formats.csv_rows import Row, Table, head_rows
 from roadmap_cli.life.formats.entries import Entries
 from roadmap_cli.life.kinds.items import Position, Source
 from roadmap_cli.life.kinds.money import account_fields, amount, counterparty_fields, currency
@@ -52,14 +52,28 @@ def mapping(texts: Sequence[str]) -> dict[str, str]:
 
 def matches(opened: Opened) -> bool:
     """A table with dates and money, as a bank has."""
+    return bank_layout.looks_like_a_bank(_head(opened))
+
+
+def is_meant(opened: Opened, settings: Settings) -> bool:
+    """A table, whatever it looks like, that has the columns which were named for date and amount, now or earlier."""
+    return bank_layout.has_columns(_head(opened, settings.mapping.get("delimiter")), settings)
+
+
+def told(opened: Opened) -> tuple[str, str] | None:
+    """Of a table that is no bank's, as far as can be told: its columns, and what to type; None if it is none."""
+    return bank_layout.told(_head(opened))
+
+
+def _head(opened: Opened, delimiter: str | None = None) -> list[Row]:
+    """The first rows, if it is text that can be cut into rows."""
     head = opened.text_head
     if _BINARY.search(head) or head.startswith((b"<", b"{", b"[")):
-        return False
+        return []
     try:
-        rows = head_rows(decode(head)[:_HEAD_CHARACTERS])
+        return head_rows(decode(head)[:_HEAD_CHARACTERS], delimiter)
     except DataError:
-        return False
-    return bank_layout.looks_like_a_bank(rows)
+        return []
 
 
 def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record | DataError | Position]:

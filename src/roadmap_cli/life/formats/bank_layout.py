@@ -31,6 +31,9 @@ _MONEY = re.compile(
 _NO_LETTERS = re.compile(r"[^a-zà-ž]+")
 _LONGEST_HEADING = 60
 _LONGEST_AMOUNT = 40
+_PROPOSED = re.compile(r"'date=(?!COLUMN)")
+#: Columns that are named in a message.
+_SHOWN = 12
 _CENTS = re.compile(r"\d[.,]\d\d(?!\d)")
 
 
@@ -154,7 +157,8 @@ def columns_of(rows: Sequence[Row], wishes: Mapping[str, str]) -> tuple[int, dic
         if "date" in found and ("amount" in found or "debit" in found or "credit" in found):
             for name, wish in wishes.items():
                 if name in HEADINGS and name not in found and name != "currency":
-                    raise DataError(f"no column {wish!r} for {name}", code="no_column")
+                    hint = f"the columns are {_listed([cell.strip() for cell in row])}"
+                    raise DataError(f"no column {wish!r} for {name}", hint=hint, code="no_column")
             return place, found
     raise DataError("cannot tell which columns hold date and amount", hint=_proposal(rows), code="unknown_columns")
 
@@ -226,15 +230,21 @@ def _proposal(rows: Sequence[Row]) -> str:
     """What to answer, as far as the values tell which column is which."""
     for place, (_, row) in enumerate(rows[:PREAMBLE_ROWS]):
         body = [other for _, other in rows[place + 1 : place + 200] if len(other) == len(row)]
-        if len(row) < 3 or not body or any(dates.looks_like(cell.strip()) for cell in row):
+        if len(row) < 2 or not body or any(dates.looks_like(cell.strip()) for cell in row):
             continue
         cells = [[other[spot].strip() for other in body] for spot in range(len(row))]
         day = next((spot for spot, column in enumerate(cells) if _most(dates.looks_like, column)), None)
         money = next((spot for spot, column in enumerate(cells) if spot != day and _most(is_money, column)), None)
         if day is not None and money is not None and row[day].strip() and row[money].strip():
             words = next((spot for spot, column in enumerate(cells) if _most(_is_words, column)), None)
-            named = f",payee={row[words].strip()}" if words is not None and row[words].strip() else ""
-            return f"if this is right: --map 'date={row[day].strip()},amount={row[money].strip()}{named}'"
+            found = {"date": day, "amount": money} | (
+                {"payee": words} if words is not None and row[words].strip() else {}
+            )
+            titles = {name: row[spot].strip() for name, spot in found.items()}
+            if any(re.search(r"[,'#]", title) for title in titles.values()):  # what --map, or a shell, would cut
+                titles = {name: f"#{spot + 1}" for name, spot in found.items()}
+            named = ",".join(f"{name}={title}" for name, title in titles.items())
+            return f"if this is right: --map '{named}'"
     for _, row in rows[:PREAMBLE_ROWS]:
         day = next((spot for spot, cell in enumerate(row) if dates.looks_like(cell.strip())), None)
         amounts = (spot for spot, cell in enumerate(row) if is_money(cell.strip()) and _CENTS.search(cell))
@@ -244,9 +254,9 @@ def _proposal(rows: Sequence[Row]) -> str:
     return "name them: --map 'date=COLUMN,amount=COLUMN,payee=COLUMN'"
 
 
-def _most(test: Callable[[str], object], cells: Sequence[str]) -> bool:
+def _most(test: Callable[[str], object], cells: Sequence[str], share: float = 0.8) -> bool:
     full = [cell for cell in cells if cell]
-    return bool(full) and sum(bool(test(cell)) for cell in full) >= 0.8 * len(full)
+    return bool(full) and sum(bool(test(cell)) for cell in full) >= share * len(full)
 
 
 def is_money(text: str) -> bool:
@@ -287,6 +297,54 @@ def is_total(row: Sequence[str]) -> bool:
     return first.startswith(bank_headings.TOTALS)
 
 
+def has_columns(rows: Sequence[Row], settings: Settings) -> bool:
+    """Whether a table has the columns that were named for date and amount, now or for these headings earlier."""
+    said = {name: column for name, column in settings.mapping.items() if name in HEADINGS}
+    is_new = _names_enough(said)
+    said = {name: column for name, column in _earlier(rows, settings).items() if name in HEADINGS} | said
+    if not _names_enough(said):
+        return False
+    try:
+        heading, columns = columns_of(rows, said)
+    except DataError as error:
+        return error.code == "no_column" and not said["date"].startswith("#")  # date and amount stand there
+    body = [row for _, row in rows[heading + 1 :] if len(row) > max(columns.values())]
+    money = [columns[name] for name in ("amount", "debit", "credit") if name in columns]
+    return is_new or (
+        _most(dates.looks_like, [row[columns["date"]].strip() for row in body])
+        and _most(is_money, [row[place].strip() for row in body for place in money])
+    )
+
+
+def _names_enough(said: Mapping[str, str]) -> bool:
+    return "date" in said and bool({"amount", "debit", "credit"} & set(said))
+
+
+def told(rows: Sequence[Row]) -> tuple[str, str] | None:
+    """What to say of a table whose columns cannot be told: its columns, and what to type; None for what is no table."""
+    full = [row for _, row in rows if any(cell.strip() for cell in row)]
+    hint = _proposal(rows)
+    if not _PROPOSED.search(hint):
+        hint = f"if it holds payments, {hint}; 'life-ingest --formats' lists what is read"
+    for place, row in enumerate(full[:PREAMBLE_ROWS]):
+        titles = [cell.strip() for cell in row]
+        if len(row) > 2 and any(map(dates.looks_like, titles)) and any(map(is_money, titles)):
+            return f"looks like CSV with {len(row)} columns and no headings", hint
+        body = full[place + 1 :]
+        alike = [other for other in body if len(other) == len(row)]
+        if len(row) < 2 or not alike or len(alike) < 0.8 * len(body):
+            continue
+        has_day = any(dates.looks_like(cell.strip()) for other in alike for cell in other)
+        if all(titles) and max(map(len, titles)) <= _LONGEST_HEADING and (has_day or len(row) > 2):
+            return f"looks like CSV with the columns {_listed(titles)}", hint
+    return None
+
+
+def _listed(titles: Sequence[str]) -> str:
+    more = f" and {len(titles) - _SHOWN} more" if len(titles) > _SHOWN else ""
+    return f"{', '.join(titles[:_SHOWN])}{more}"
+
+
 def looks_like_a_bank(rows: Sequence[Row]) -> bool:
     """Whether a table is a bank's, as far as headings and values tell: dates and money, and which money."""
     try:
@@ -301,7 +359,9 @@ def looks_like_a_bank(rows: Sequence[Row]) -> bool:
     told = {"payee", "memo"} & set(columns)
     if not body:
         return strong and bool(told) and len(titles) >= 3 and not any(any(row) for _, row in rows[heading + 1 :])
-    if not _most(is_money, cells) or not _most(dates.looks_like, [row[columns["date"]].strip() for row in body]):
+    days = [row[columns["date"]].strip() for row in body]
+    share = 0.5 if strong and told and len(titles) >= 3 else 0.8  # a broken row or two are errors of their lines
+    if not _most(is_money, cells, share) or not _most(dates.looks_like, days, share):
         return False
     which = "currency" in columns or any(sign in "".join((*titles, *cells[:50])) for sign in SIGNS)
     cents = _most(_CENTS.search, cells)

@@ -116,7 +116,11 @@ def _fits(opened: Opened, codec: str) -> bool:
     return True
 
 
-def head_rows(text: str) -> list[Row]:
-    """The rows of the beginning of a text, up to its last whole line. Raises DataError."""
+def head_rows(text: str, delimiter: str | None = None) -> list[Row]:
+    """The rows of the beginning of a text, up to its last whole line, cut by the delimiter that is named, or else seen.
+
+    Raises DataError.
+    """
     lines = (text.rpartition("\n")[0] or text).replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return list(read(iter(f"{line}\n" for line in lines), delimiter_of(lines[: PREAMBLE_ROWS + 20])))
+    mark = DELIMITERS.get(delimiter or "", delimiter) or delimiter_of(lines[: PREAMBLE_ROWS + 20])
+    return list(read(iter(f"{line}\n" for line in lines), mark)) if len(mark) == 1 else []

@@ -59,10 +59,11 @@ def named(name: str) -> Format:
     raise KeyError(name)
 
 
-def detect(opened: Opened) -> Format:
+def detect(opened: Opened, settings: Settings | None = None) -> Format:
     """The format of a source. Raises DataError (unknown_format) that says what it is instead, if that can be told.
 
-    Raises DataError (too_large) for an archive made to fill the machine.
+    What no format claims is a CSV if it has the columns that the answers of `--map` name, now or earlier. Raises
+    DataError (too_large) for an archive made to fill the machine.
     """
     if opened.members:
         refuse_bomb(opened.unpacked_bytes, opened.size_bytes, opened.name)
@@ -74,13 +75,14 @@ def detect(opened: Opened) -> Format:
     for pattern, what in _OTHERS:
         if pattern.match(opened.text_head):
             raise _unknown(f"the file is {what}", opened)
+    table = import_module(f"{formats.__name__}.bank_csv")
+    if settings and table.is_meant(opened, settings):
+        csv: Format = table
+        return csv
+    if told := table.told(opened):
+        raise _unknown(told[0], opened, told[1])
     raise _unknown("not of a format that is read", opened)
 
 
-def _unknown(what: str, opened: Opened) -> DataError:
-    return DataError(
-        what,
-        where=opened.name,
-        hint="'life-ingest --formats' lists what is read",
-        code="unknown_format",
-    )
+def _unknown(what: str, opened: Opened, hint: str = "'life-ingest --formats' lists what is read") -> DataError:
+    return DataError(what, where=opened.name, hint=hint, code="unknown_format")

@@ -70,6 +70,11 @@ class Tally:
         place, times = self.remarks.get(f"{_file(where)}\n{message}", (where, 0))
         self.remarks[f"{_file(where)}\n{message}"] = (place, times + 1)
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether all that was read was known before, or is of no format that is read."""
+        return not any(self.added.values()) and not self.withdrawn
+
     def told(self) -> Iterator[str]:
         """The remarks in words; they are forgotten then."""
         for key, (place, times) in self.remarks.items():

@@ -136,7 +136,8 @@ class Reader:
     def _opened(self, opened: Opened, path: str, before: str, named: bool) -> Iterator[Record]:
         """Store what a source says: of an archive that is no format of its own, what its members say."""
         try:
-            source = reading.source_of(opened)
+            settings = self._informed()
+            source = reading.source_of(opened, settings)
         except DataError as error:
             if error.code == "unknown_format" and opened.members:
                 yield from self._archive(opened, error, named)
@@ -148,7 +149,7 @@ class Reader:
         if opened.place:  # a mailbox or a history that grows is read on from where it ended
             with self.state.read() as tx:
                 opened.position = {} if self.again else cursors.get(tx, opened.place)
-        items = reading.items(opened, source, self._informed())
+        items = reading.items(opened, source, settings)
         if not named:
             items = self._if_meant(items)
         if path:
@@ -172,14 +173,13 @@ class Reader:
         found = False
         for member in reading.members(archive):
             try:
-                source = reading.source_of(member)
+                settings = self._informed()
+                source = reading.source_of(member, settings)
             except DataError as wrong:
                 self._leave(member.name, wrong.message)
                 continue
             found = True
-            yield from self._import.add(
-                reading.items(member, source, self._informed()), source.record(stamp(self.now()))
-            )  # fmt: skip
+            yield from self._import.add(reading.items(member, source, settings), source.record(stamp(self.now())))
         if not found and named:
             raise error
 

@@ -8,10 +8,12 @@ from decimal import Decimal, InvalidOperation
 from statistics import median
 from typing import Any
 
+from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.life.formats.jsonl import KINDS
 from roadmap_cli.life.proof import figures, foretold, found, graphs, options, remembered, support, warned
+from roadmap_cli.life.recall import paid
 from roadmap_cli.state import records
 from roadmap_cli.why import decisions
 
@@ -74,13 +76,19 @@ def check_record(
 
 
 def summed(tx: Connection, told: Record) -> Iterator[tuple[str, Any, Any]]:
-    """Claims of a life.sum: it is what the payments come to that it names."""
-    paid = [found for name in told["evidence_ids"] if (found := records.get(tx, str(name))) is not None]
-    yield "count", told["count"], len(paid)
-    yield "amount", told["amount"], format(sum((abs(Decimal(str(each["amount"]))) for each in paid), Decimal()), "f")
-    yield "currency", [told["currency"]], sorted({str(each["currency"]) for each in paid})
-    yield "since", told["since"], min((str(each["date"]) for each in paid), default="")
-    yield "until", told["until"], max((str(each["date"]) for each in paid), default="")
+    """Claims of a life.sum: it is what the payments come to that it names, or none that the question is about."""
+    if not told["count"]:
+        question, asked_at = str(told["question"]), clock.parse(str(told["asked_at"]))
+        meant = paid.asked(tx, question, asked_at.date())
+        again = next(meant.sums(question, asked_at), {}) if meant else {}
+        yield from ((name, told[name], again.get(name)) for name in ("count", "amount", "since", "until", "text"))
+        return
+    added = [found for name in told["evidence_ids"] if (found := records.get(tx, str(name))) is not None]
+    yield "count", told["count"], len(added)
+    yield "amount", told["amount"], format(sum((abs(Decimal(str(each["amount"]))) for each in added), Decimal()), "f")
+    yield "currency", [told["currency"]], sorted({str(each["currency"]) for each in added})
+    yield "since", told["since"], min((str(each["date"]) for each in added), default="")
+    yield "until", told["until"], max((str(each["date"]) for each in added), default="")
 
 
 def _all(tx: Connection, id: str, record: Record | None, graph: graphs.Again) -> Iterator[Claim]:

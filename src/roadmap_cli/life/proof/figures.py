@@ -51,8 +51,18 @@ def _median_times(records: Sequence[Record], how: Mapping[str, Any]) -> str:
 
 
 def _per_month(records: Sequence[Record], how: Mapping[str, Any]) -> str:
-    total = sum((amount for _, amount in amounts(records)), Decimal())
-    return format((total * 365 / 12 / int(how["days"])).quantize(CENT), "f")
+    return format((_total(records, how) * 365 / 12 / int(how["days"])).quantize(CENT), "f")
+
+
+def _per_week(records: Sequence[Record], how: Mapping[str, Any]) -> str:
+    return format((_total(records, how) * 7 / int(how["days"])).quantize(CENT), "f")
+
+
+def _total(records: Sequence[Record], how: Mapping[str, Any]) -> Decimal:
+    """The sum from one day to another, where the figure names them."""
+    first, last = how.get("since", ""), how.get("until", "9")
+    kept = [each for each in records if first <= str(each.get("date", "")) <= last]
+    return sum((amount for _, amount in amounts(kept)), Decimal())
 
 
 def _count(records: Sequence[Record], how: Mapping[str, Any]) -> int:
@@ -122,6 +132,7 @@ OVER_RECORDS: Mapping[str, Operation] = {
     "median_low": _median_low,
     "median_times": _median_times,
     "per_month": _per_month,
+    "per_week": _per_week,
     "count": _count,
     "median_night": _median_night,
     "free_block": _free_block,

@@ -33,7 +33,7 @@ class Asked:
     def __init__(self, tx: Connection, terms: Terms, embedder: Embedder | None) -> None:
         self.tx, self.terms, self.embedder = tx, terms, embedder
         self._items: dict[str, Items | None] = {}
-        self._ranked: dict[str, list[tuple[int, float]]] = {}
+        self._ranked: dict[str, list[tuple[int, tuple[int, float]]]] = {}
 
     def hit(self, told: Record) -> Claims:
         """Claims of a life.memory_hit: what it says is what its record says, and its score is what it says."""
@@ -72,11 +72,13 @@ class Asked:
         yield "counted", told.get("counted", ""), counted
         times = answering.times_of(found.spans)
         yield "times", told.get("times", []), times
-        dated = times if found.signals["date"][0] > 0 else []
+        turn = answering.turn_of(means, place)
+        if turn or "turn" in told:
+            yield "turn", told.get("turn", ""), ("next" if means.way > 0 else "last") if turn else ""
         yield "lists", [], [name for name in told["lists"] if name not in answering.REASONS]
         yield "why", told["why"], answering.why_of(
-            told["lists"], typed(question.text, held, self.terms), dated,
-            others=typed(question.text, others, self.terms), counted=counted,
+            told["lists"], typed(question.text, held, self.terms), answering.time_of(items, place, found, 0),
+            turn=turn, others=typed(question.text, others, self.terms), counted=counted,
         )  # fmt: skip
         if told["searched"] != items.searched():  # more was taken in since: the same question is another one now
             return
@@ -96,11 +98,19 @@ class Asked:
         yield from self._rank(told)
 
     def _rank(self, told: Record) -> Claims:
-        """A better rank than another hit of the same question has a score that is no less."""
+        """A better rank than another hit of the same question has a score that is no less; what comes by its time is
+        before all else, and in its order.
+        """
         others = self._ranked.setdefault(f"{told['asked_at']} {told['question']}", [])
-        wrong = [rank for rank, score in others if ((rank < told["rank"]) != (score >= told["score"] - 1e-9)
-                 and score != told["score"]) or rank == told["rank"]]  # fmt: skip
-        others.append((int(told["rank"]), float(told["score"])))
+        turn = told.get("turn")
+        own = (
+            (2, -clock.parse(told["at"]).timestamp() * (1 if turn == "next" else -1))
+            if turn
+            else (1, float(told["score"]))
+        )
+        wrong = [rank for rank, other in others if rank == told["rank"]
+                 or (own != other and (rank < told["rank"]) != (other > own))]  # fmt: skip
+        others.append((int(told["rank"]), own))
         yield "rank", told["rank"], told["rank"] if not wrong and told["rank"] >= 1 else None
 
     def _load(self, asked_at: str) -> Items | None:

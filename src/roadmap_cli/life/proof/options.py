@@ -53,6 +53,10 @@ def value(figure: Record, known: Facts, cited: Mapping[str, Record], earlier: Ma
     if op == "hours_week":
         dropped = [cited[each["record_id"]] for each in of if "record_id" in each]
         return hours.weekly(known.option(of[0]["fact"]), dropped)
+    if op == "left_of_measure":
+        (measure,) = (each for each in cited[of[0]["record_id"]]["measures"] if each["measure"] == figure["measure"])
+        gone = sum((Decimal(str(earlier[f"{each['why_id']}/{each['name']}"])) for each in of[1:]), Decimal())
+        return round(float(Decimal(str(measure["recent"])) + gone), 2)
     if op == "difference":
         one, other = (Decimal(str(earlier[each["figure"]])) for each in of)
         return _text(one - other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,17 @@ from roadmap_cli.life import wording
 from roadmap_cli.life.recall import indexing, meant, sources
 from roadmap_cli.life.recall.corpus import Items
 from roadmap_cli.life.recall.meant import Meant
-from roadmap_cli.retrieval.evidence import SIGNALS, Found, Question, find
+from roadmap_cli.retrieval.evidence import SIGNALS, Found, Question, find, within
 
 if TYPE_CHECKING:
+    import numpy
+
     from roadmap_cli.models.embed import Embedder
     from roadmap_cli.retrieval.dates import Span
     from roadmap_cli.retrieval.terms import Terms
     from roadmap_cli.state.connection import Connection
+
+    Array = numpy.ndarray[Any, Any]
 
 KIND = "life.memory_hit"
 #: What each signal is called in a reason; those of one name are told once.
@@ -34,7 +38,7 @@ REASONS = {
     "answer": "follows a question",
     "answer_to_like": "follows a question like yours",
     "tells_time": "tells a time",
-    "date": "from the time you name",
+    "date": "from the time you name, or soon after",
     "length": "says a lot",
 }
 #: Scores are logarithms of chances: what is less likely than the best by more than this (a fiftieth as likely) is not
@@ -68,30 +72,26 @@ def answer(
 
     Before them what the payments that it is about come to, if it is about payments.
     """
-    import numpy
 
     allowed = items.allowed(kinds=wanted.kinds, since=wanted.since, until=wanted.until, memory=wanted.memory)
     if not allowed.any():
         return [], []
     means = Meant.of(items, question, terms)
-    allowed = means.allowed(items, allowed)
-    found = find(means.corpus, question, allowed=allowed, prior=means.prior, least=wanted.limit)
-    usual = {name: float(numpy.mean(values)) for name, values in found.signals.items()}
+    sums = _sums(items, means, wanted)
+    if sums and means.counted is None:  # nothing was paid: payments of other times do not answer it
+        return sums, []
     hits: list[Record] = []
     numbers: list[int] = []
     lines: list[tuple[Record, sources.Cited]] = []
-    best = found.best(wanted.limit)
-    for position in _clear(items, means, found, best) if wanted.cut else best:
+    for found, position in _best(items, means, means.allowed(items, allowed), wanted):
         place = int(found.places[position])
-        if not _bears(found, position, means):
-            continue
         number = int(items.numbers[place])
         record = indexing.record_of(items.tx, number)
         if record is None:
             continue
         numbers.append(number)
         until = ended(items.tx, record)
-        hit = _hit(items, record, place, found, position, means, usual, terms, len(hits) + 1, until)
+        hit = _hit(items, record, place, found, position, means, terms, len(hits) + 1, until)
         hits.append(hit)
         if hit["record_kind"] == "life.memory" and "source_ids" in hit:
             line = sources.Cited(record["text"], hit["source_ids"], float(found.scores[position]), place)
@@ -100,7 +100,30 @@ def answer(
     for (hit, _), ordered in zip(lines, given, strict=True):
         hit["source_ids"] = [name for name, _ in ordered]
         hit["source_scores"] = [round(score, 3) for _, score in ordered]
-    return [*_sums(items, means, wanted), *hits], numbers
+    return [*sums, *hits], numbers
+
+
+def _best(items: Items, means: Meant, allowed: Array, wanted: Wanted) -> Iterator[tuple[Found, int]]:
+    """The best, each as what was found and its position there: what comes next, or was last, by its time before what is
+    likest.
+    """
+    import numpy
+
+    of_turn = numpy.zeros(len(allowed), bool) if means.turned is None else allowed & means.turned
+    turned = numpy.flatnonzero(of_turn)
+    turned = turned[numpy.argsort(items.at[turned], kind="stable")][:: means.way or 1][: wanted.limit]
+    if len(turned):
+        found = find(means.corpus, means.question, allowed=numpy.isin(numpy.arange(len(allowed)), turned),
+                     prior=means.prior, least=len(turned))  # fmt: skip
+        yield from ((found, int(numpy.flatnonzero(found.places == place)[0])) for place in turned)
+        if wanted.cut or len(turned) == wanted.limit:
+            return
+        allowed = allowed & ~of_turn
+    found = find(means.corpus, means.question, allowed=allowed, prior=means.prior, least=wanted.limit)
+    best = found.best(wanted.limit - len(turned))
+    for position in _clear(items, means, found, best) if wanted.cut else best:
+        if _bears(found, position, means):
+            yield found, position
 
 
 def _sums(items: Items, means: Meant, wanted: Wanted) -> list[Record]:
@@ -166,14 +189,13 @@ def _hit(
     found: Found,
     position: int,
     means: Meant,
-    usual: dict[str, float],
     terms: Terms,
     rank: int,
     until: str | None,
 ) -> Record:
     column = 0 if "late" in found.signals else 1 if "meaning" in found.signals else 2
     worth = {
-        name: SIGNALS[name][column] * (float(values[position]) - usual[name]) for name, values in found.signals.items()
+        name: SIGNALS[name][column] * float(values[position] - values.mean()) for name, values in found.signals.items()
     }
     most = sum(value for value in worth.values() if value > 0) or 1.0
     telling = sorted((name for name in worth if worth[name] > _TELLING * most), key=lambda name: -worth[name])
@@ -195,7 +217,8 @@ def _hit(
         "why": why_of(
             telling,
             meant.typed(question.text, held, terms),
-            times if found.signals["date"][position] > 0 else [],
+            time_of(items, place, found, position),
+            turn=turn_of(means, place),
             others=meant.typed(question.text, others, terms),
             counted=counted,
         ),
@@ -204,6 +227,8 @@ def _hit(
         "asked_at": clock.stamp(items.now),
         "searched": items.searched(),
     }
+    if turn_of(means, place):
+        hit["turn"] = "next" if means.way > 0 else "last"
     if others:
         hit["other_words"] = others
     if counted:
@@ -236,6 +261,24 @@ def times_of(spans: Sequence[Span]) -> list[str]:
     return [f"{span.first}" if span.first == span.last else f"{span.first}..{span.last}" for span in spans]
 
 
+def time_of(items: Items, place: int, found: Found, position: int) -> str:
+    """How an item stands to the times that a question names, in words; "" if it names none."""
+    if not found.spans:
+        return ""
+    own = [span for span in found.spans if within(items.corpus, span)[place]]
+    if own:
+        return f"from the time you name ({', '.join(times_of(own))})"
+    near = "near, but not from," if found.signals["date"][position] > 0 else "not from"
+    return f"{near} the time you name ({', '.join(times_of(found.spans))})"
+
+
+def turn_of(means: Meant, place: int) -> str:
+    """Why an item comes by its time and not by what it says; "" if it does not."""
+    if means.turned is None or not means.turned[place]:
+        return ""
+    return "still to come, the nearest first" if means.way > 0 else "the latest first"
+
+
 def _holds(items: Items, stem: str, place: int) -> bool:
     places: Any = items.corpus.postings(stem)[0]
     return place in places
@@ -249,17 +292,19 @@ def counted_as(means: Meant, record_id: str) -> str:
 def why_of(
     telling: Sequence[str],
     words: Sequence[str],
-    times: Sequence[str],
+    time: str,
     *,
+    turn: str = "",
     others: Sequence[str] = (),
     counted: str = "",
 ) -> str:
     """Why something was found, in words: by which signals, words of the question (those it has, and those it has
-    `others` for) and times; before them why it is one of the payments that are added up.
+    `others` for) and `time`; before them why it is one of the payments that are added up, or in its turn.
     """
     said = [f"added up: {counted}"] if counted else []
+    said += [turn] if turn else []
     said += [f"says {', '.join(map(repr, words))}"] if words else []
     said += [f"says {', '.join(map(repr, others))} in another word"] if others else []
-    said += [f"{REASONS['date']} ({', '.join(times)})"] if times else []
+    said += [time] if time else []
     said += [REASONS[name] for name in telling if name not in ("words", "date")]
     return "; ".join(dict.fromkeys(said)) or "nearest of what there is"

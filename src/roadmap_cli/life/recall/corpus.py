@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Hours without a message after which a chat begins anew.
 PAUSE = 8
+#: Kinds that are what happened, on their day and no other; the others tell of something.
+HAPPENED = frozenset((
+    "life.event", "life.transaction", "life.activity", "life.page_visit", "life.place_visit", "life.measurement",
+))  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -75,6 +79,7 @@ class Items:
             vectors=vectors,
             pieces=more,
             known=None if vectors is None else numpy.any(vectors != 0, axis=1),
+            last_day=_last_days(tx, made.numbers, _ordinals(days), [kind in HAPPENED for kind in kinds]),
             states=made.states if vectors is not None and model and _has_states(tx, model[0]) else None,
         )
         made.hidden = numpy.isin(made.numbers, [number for (number,) in tx.execute(_WITHDRAWN)])
@@ -227,6 +232,28 @@ def _ordinals(days: Sequence[str]) -> Array:
         except ValueError:
             known[day] = 0
     return numpy.array([known[day] for day in days])
+
+
+#: How many days after their first the events go on that last longer than one.
+_LASTING = """
+SELECT number, CAST(CASE WHEN all_day THEN round(length) - 1 ELSE length + 0.000001 END AS INTEGER) FROM (
+    SELECT number, all_day, julianday(end_at) - julianday(start_at) AS length
+    FROM life_event JOIN life_item ON life_item.record_id = life_event.id
+) WHERE length > 1
+"""
+
+
+def _last_days(tx: Connection, numbers: Array, days: Array, has_happened: Sequence[bool]) -> Array:
+    """The last day of what happened, as an ordinal; 0 for what only tells of something."""
+    import numpy
+
+    found: Array = numpy.where(has_happened, days, 0)
+    lasting = dict(tx.execute(_LASTING).fetchall())
+    if lasting:
+        order = numpy.argsort(numbers)
+        places = order[numpy.searchsorted(numbers[order], list(lasting))]
+        found[places] += numpy.array(list(lasting.values()), int)
+    return found
 
 
 def _prior(tx: Connection, numbers: Array, hours: Array, importance: Array, now: datetime) -> Array:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.life.recall import paid
+from roadmap_cli.life.recall import paid, turns
 from roadmap_cli.retrieval import dates
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ _LIVED_KINDS = ("life.event", "life.activity", "life.place_visit", "life.message
 class Meant:
     """A question with what it means here. `corpus` is the one of the items, other words for a thing put in their place.
 
-    `alike` are stems by stem of the question; `paid` the payments it is about, at the places `counted`.
+    `alike` are stems by stem of the question; `paid` the payments it is about, at the places `counted`. It asks for the
+    next (`way` 1) or the last (-1) of those at the places `turned`.
     """
 
     question: Question
@@ -74,6 +75,8 @@ class Meant:
     paid: Paid | None = None
     counted: Array | None = None
     looks_back: bool = False
+    way: int = 0
+    turned: Array | None = None
     prior: Any = None
 
     @classmethod
@@ -87,9 +90,10 @@ class Meant:
             made.corpus = replace(items.corpus, postings=_merged(items.corpus.postings, alike))
         made.looks_back = dates.looks_back(question.text)
         made.paid = paid.asked(items.tx, question.text, question.today or items.now.date())
-        if made.paid is not None:
+        if made.paid is not None and made.paid.payments:
             numbers = _numbers(items, [each.id for each in made.paid.payments])
             made.counted = numpy.isin(items.numbers, numbers)
+        made.way, made.turned = turns.turned(items, question, made.corpus.postings, terms)
         made.prior = made._prior(items)
         return made
 

@@ -8,10 +8,10 @@ question that names neither is searched for like any other.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,6 @@ from roadmap_cli.life.history.series import TRANSFERS
 from roadmap_cli.retrieval import dates, terms
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from roadmap_cli.state.connection import Connection
 
 KIND = "life.sum"
@@ -99,20 +97,31 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What a question about money is about: a name for it, the payments by time, and why each counts."""
+    """What a question about money is about: a name for it, the payments by time, and why each counts.
+
+    Where nothing was paid in the times it names (`spans`), `others` are the payments for the same at other times, and
+    `is_known` tells whether any payment of these times is stored at all.
+    """
 
     what: str
     payments: tuple[Payment, ...]
     why: Mapping[str, str]
     is_income: bool
+    spans: tuple[dates.Span, ...] = ()
+    others: tuple[Payment, ...] = ()
+    is_known: bool = True
 
     def within(self, since: str | None, until: str | None) -> Paid:
         """Only what happened from one stamp up to another."""
         kept = [each for each in self.payments if (not since or each.at >= since) and (not until or each.at < until)]
-        return Paid(self.what, tuple(kept), self.why, self.is_income)
+        return replace(self, payments=tuple(kept))
 
     def sums(self, question: str, now: datetime) -> Iterator[Record]:
-        """What they come to: a life.sum for each currency, the one of most payments first."""
+        """What they come to: a life.sum for each currency, the one of most payments first; one of nothing, in the
+        currency of the others, where nothing was paid in the times named.
+        """
+        if self.others:
+            yield self._nothing(question, now)
         by_currency: dict[str, list[Payment]] = defaultdict(list)
         for each in self.payments:
             by_currency[each.currency].append(each)
@@ -127,11 +136,29 @@ class Paid:
                 "evidence_ids": ids, "asked_at": clock.stamp(now),
             }  # fmt: skip
 
+    def _nothing(self, question: str, now: datetime) -> Record:
+        unit = Counter(each.currency for each in self.others).most_common(1)[0][0]
+        first, last = self.spans[0].first, min(max(span.last for span in self.spans), now.date())
+        return {
+            "kind": KIND, "id": content_id(KIND, question=question, currency=unit, evidence=[]),
+            "at": clock.stamp(min(datetime.combine(last, time.max, now.tzinfo), now)), "question": question,
+            "text": self._text_of_nothing(now.date()), "what": self.what, "amount": "0", "currency": unit,
+            "is_income": self.is_income, "count": 0, "since": first.isoformat(), "until": last.isoformat(),
+            "evidence_ids": [], "asked_at": clock.stamp(now),
+        }  # fmt: skip
+
+    def _text_of_nothing(self, today: date) -> str:
+        when = " and ".join(_days(span.first, min(span.last, today)) for span in self.spans)
+        payees = {each.payee for each in self.others}
+        what = next(iter(payees)) if len(payees) == 1 else self.what
+        said = f"nothing {'received' if self.is_income else 'paid'}, {when}: {what}"
+        if not self.is_known:
+            said = f"no payment of {when} is stored: {what}"
+        return f"{said}; {_payments_in_words(self.others)} at other times, {_from_to(self.others)}"
+
     def _text(self, some: Sequence[Payment], total: Decimal, unit: str) -> str:
-        first, last = some[0].day, some[-1].day
-        when = f"{first}" if first == last else f"{first} to {last}"
-        payments = f"{len(some)} payment{'s' if len(some) != 1 else ''}"
-        text = f"{total} {unit} {'received' if self.is_income else 'paid'} in {payments}, {when}"
+        verb = "received" if self.is_income else "paid"
+        text = f"{total} {unit} {verb} in {_payments_in_words(some)}, {_from_to(some)}"
         by_payee: dict[str, Decimal] = defaultdict(Decimal)
         for each in some:
             by_payee[each.payee or "no payee"] += abs(each.amount)
@@ -143,8 +170,21 @@ class Paid:
         return f"{text}, {self.what}: {shown}{more}"
 
 
+def _payments_in_words(some: Sequence[Payment]) -> str:
+    return f"{len(some)} payment{'s' if len(some) != 1 else ''}"
+
+
+def _from_to(some: Sequence[Payment]) -> str:
+    return _days(some[0].day, some[-1].day)
+
+
+def _days(first: date, last: date) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
 def asked(tx: Connection, question: str, today: date) -> Paid | None:
-    """The payments that a question is about, in the time it names; None if it is about no payments, or there are none.
+    """The payments that a question is about, in the time it names; None if it is about no payments, or there are none
+    at any time.
 
     A month or season without a year is the last one that has begun.
     """
@@ -157,13 +197,17 @@ def asked(tx: Connection, question: str, today: date) -> Paid | None:
     if meant is None:
         return None
     what, why = meant
-    spans = _spans(question, today)
-    kept = tuple(
-        each
-        for each in paid
-        if each.id in why and (not spans or any(span.first <= each.day <= span.last for span in spans))
-    )
-    return Paid(what, kept, why, is_income) if kept else None
+    spans = tuple(span for span in sorted(_spans(question, today), key=lambda span: span.first) if span.first <= today)
+    matching = tuple(each for each in paid if each.id in why)
+    kept = tuple(each for each in matching if not spans or _is_within(each, spans))
+    if kept or not matching:
+        return Paid(what, kept, why, is_income, spans) if kept else None
+    is_known = any(_is_within(each, spans) for each in _payments(tx, today))
+    return Paid(what, (), why, is_income, spans, matching, is_known)
+
+
+def _is_within(payment: Payment, spans: Sequence[dates.Span]) -> bool:
+    return any(span.first <= payment.day <= span.last for span in spans)
 
 
 def _is_empty(word: str) -> bool:
