@@ -318,11 +318,10 @@ def _tell(run: Run, reader: Reader) -> None:
 
 def _must_exist(files: tuple[str, ...]) -> None:
     from roadmap_cli.life import remote
-    from roadmap_cli.life.ingest.reading import NO_SUCH
 
     for name in files:
         if not remote.is_url(name) and not Path(name).exists():
-            raise InputMissing("cannot read: No such file or directory", where=name, hint=NO_SUCH)
+            raise InputMissing("cannot read: No such file or directory", where=name)
 
 
 def _password(run: Run, name: str | None) -> str | None:

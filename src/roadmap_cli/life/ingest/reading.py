@@ -22,8 +22,6 @@ from roadmap_cli.life.opening.settings import Settings
 
 #: What begins so is compressed; the module that undoes it.
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma"))
-#: What to type where a name is of nothing there is.
-NO_SUCH = "name a file or a folder that is there, '-' for standard input, or the URL of a server"
 #: Files of one archive that are looked at.
 MOST_MEMBERS = 100_000
 
@@ -66,8 +64,7 @@ def opened(name: str, stdin: int) -> Iterator[Opened]:
     try:
         stream = open(stdin if name == "-" else name, "rb", closefd=name != "-")  # noqa: SIM115
     except OSError as error:
-        hint = NO_SUCH if isinstance(error, FileNotFoundError) else None
-        raise InputMissing(f"cannot read: {error.strerror}", where=name, hint=hint) from None
+        raise InputMissing(f"cannot read: {error.strerror}", where=name) from None
     with stream:
         found = _file(shown, stream) if stream.seekable() else _pipe(shown, stream)
         yield unpacked(found) or found
