@@ -128,11 +128,13 @@ class Report:
 
     def finished(
         self, status: str, reason: str, tried: int, total: int, seconds: float, applied: bool, branch: Branch | None,
-        spent: tuple[int, float],
+        spent: tuple[int, float], driver: str, hardcoded: int,
     ) -> Record:  # fmt: skip
         """agent.run_finished."""
         tokens, cost = spent
-        optional: dict[str, object] = {"reason": reason, "tokens": tokens, "cost": cost}
+        optional: dict[str, object] = {
+            "reason": reason, "driver": driver, "hardcoded_count": hardcoded, "tokens": tokens, "cost": cost
+        }  # fmt: skip
         if branch:
             optional |= {"branch": branch.name, "commit": branch.commit}
         return self._record(
