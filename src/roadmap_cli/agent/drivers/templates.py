@@ -23,7 +23,7 @@ from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, ra
 from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
 from roadmap_cli.agent.reflection import bias
 from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.templates import insertions, missing, statements
+from roadmap_cli.agent.templates import insertions, missing, names, statements
 from roadmap_cli.agent.templates.vocabulary import Vocabulary, literals
 
 _WAVE = 12
@@ -110,9 +110,11 @@ class Templates:
         constants = _constants(problem, source, scope)
         vocabulary = {id(s.node): _vocabulary(source, s, case, constants, inner) for s in inner}
         named = _named(problem, source, scope)
-        roots: list[ast.AST] = [scope.node] if scope else [n for n in source.tree.body if not isinstance(n, _DEFINED)]
-        pools = [statements.edits(source, roots, inner)]
-        if scope:
+        roots: list[ast.AST] = [scope.node] if scope else statements.pieces(source.tree)
+        pools = [statements.edits(source, roots, inner), names.unknown(source, roots)]
+        if scope is None:
+            pools.append(statements.outside(source))
+        else:
             pools += [missing.expressions(source, vocabulary), insertions.statements(source, vocabulary)]
         found: list[tuple[Edit, tuple[int, int, str], float]] = []
         for edit in chain.from_iterable(pools):
@@ -161,9 +163,6 @@ class Templates:
             {ranked.file: spliced(source.content, ranked.edits)}, patch, ranked.template, ranked.file, ranked.line,
             scope.name if scope else "", ranked.score, self._pytest and in_body and not run_at_import, ranked.edits,
         )  # fmt: skip
-
-
-_DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def _within(source: Source, start: int, end: int) -> int:

@@ -171,6 +171,8 @@ class Tracer:
         return line
 
     def note(self, name: Any, number: Any) -> Any:
+        if not number:  # where a module begins, some versions of Python say line 0, others none
+            return
         self.seen.setdefault(self.test or "<import>", {}).setdefault(name, set()).add(number)
 
     def start(self) -> Any:

@@ -126,10 +126,24 @@ def case_of(first: TestRun, offline: Collection[str]) -> Case:
     return Case(failing, known, min(FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
 
 
+#: How suspect lines are that an import ran before it failed on another, against that one.
+_BEFORE = 0.5
+
+
+def _import_failed(case: Case, run: TestRun) -> None:
+    """Where an import failed the line that failed is more suspect than those that it ran before."""
+    errors = [run.outcomes.get(test, {}).get("error") or {} for test in case.failing if test.startswith("collect:")]
+    failed = localise.raised(errors, case.suspicion)
+    for file, lines in case.suspicion.items() if failed else ():
+        for line in lines:
+            lines[line] *= 1.0 if (file, line) in failed else _BEFORE
+
+
 def suspect(project: Project, case: Case, run: TestRun, sources: Sequence[str]) -> None:
     """Put into the case where the fault probably is, by a traced run of all tests; without lines, in all `sources`."""
     passing = [test for test in run.passing if test in case.known]
     case.suspicion = localise.ochiai(run.lines, case.failing, passing) if run.lines else {}
+    _import_failed(case, run)
     imported = run.lines.get(localise.IMPORT, {}) if run.lines else {}
     case.imported = {name: frozenset(numbers) for name, numbers in imported.items()}
     if not case.suspicion:

@@ -1,5 +1,6 @@
 """Repair templates for Python: small edits that undo common slips. Those of other languages are in `languages`.
 
 - `expressions`, `statements`: what is there is mended: operators, operands, bounds, nesting, jumps, returns.
+- `names`: a name that nothing binds is exchanged for one that is near, or imported.
 - `missing`, `insertions`: what is not there is put in, made of the `vocabulary` of a function and of the `usual` calls.
 """

@@ -66,7 +66,8 @@ def expressions(source: Source, roots: Sequence[ast.AST] | None = None) -> Itera
     """Every one-place edit of an expression in a file, or under some of its nodes, that the templates know."""
     whole = Scope("", 0, len(source.content), 0, source.tree)
     scopes: dict[int, Scope] = {id(scope.node): scope for scope in source.scopes}
-    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(root, whole, None) for root in roots or [source.tree]]
+    roots = [source.tree] if roots is None else roots
+    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(root, whole, None) for root in roots]
     names: dict[int, list[str]] = {}
     while stack:
         node, scope, parent = stack.pop()
