@@ -135,7 +135,7 @@ class Report:
         """agent.run_finished."""
         tokens, cost = spent
         optional: dict[str, object] = {
-            "reason": reason, "driver": driver, "hardcoded_count": hardcoded, "tokens": tokens, "cost": cost
+            "reason": reason, "found_by": driver, "hardcoded_count": hardcoded, "tokens": tokens, "cost": cost
         }  # fmt: skip
         if branch:
             optional |= {"branch": branch.name, "commit": branch.commit}

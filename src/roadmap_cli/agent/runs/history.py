@@ -125,7 +125,7 @@ def ended(record: Record) -> str:
     """How a run ended (agent.run_finished), in words."""
     reason = f" ({record['reason']})" if record.get("reason") else ""
     how = f" after {_candidates(record)}"
-    if record.get("driver") == "replay":
+    if record.get("found_by") == "replay":
         how = " by a repair that was remembered"
     if record.get("hardcoded_count") and record["status"] != "fixed":
         how += "; nothing but the expected value passes"

@@ -156,7 +156,7 @@ def checks(
         return Checks(why_none="the change is not inside a plain function")
     spec: dict[str, Any] = {"functions": functions, "framework": framework, "arguments": list(arguments)}
     recorded = _probe(bench, {}, "record", spec)
-    calls = [call for call in (recorded or {}).get("calls", ()) if isinstance(call, dict)]
+    calls = _calls(recorded)
     if not calls:
         return Checks(why_none="the tests give it no inputs that can be written down")
     bad = {*failing, *(recorded or {}).get("failing", ())}
@@ -172,7 +172,14 @@ def checks(
             _compare(bench, made, versions, {"file": file, "function": name, "calls": texts, "count": _VARIANTS}, good)
     if not made.original:
         made.why_none = "the function cannot be called by itself"
+    elif made.inputs == 1:  # a test that fails ends at its first assertion; with the repair it goes on
+        further = _calls(_probe(bench, versions[0], "record", spec))
+        made.inputs = max(1, len({(call.get("function"), str(call["call"])) for call in further}))
     return made
+
+
+def _calls(recorded: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    return [call for call in (recorded or {}).get("calls", ()) if isinstance(call, dict)]
 
 
 def _compare(

@@ -284,14 +284,19 @@ def _one(ask: _Ask, goal: Goal) -> Iterator[Record]:
                 for finished in told:
                     yield finished
                     loop.told(finished)
-            except KeyboardInterrupt:
-                if loop.status == "running" and not run.dry_run:
+            except (KeyboardInterrupt, GeneratorExit) as error:
+                if _is_interrupt(error) and loop.status == "running" and not run.dry_run:
                     run.warn(f"interrupted after {counted(loop.tried, 'candidate')}", hint=_again(run, loop))
                 raise
     if loop.status not in SUCCESS:
         raise _ending(run, loop, finished["candidate_count"])
     if loop.status == "fixed":
         run.note(_last_words(loop))
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it was Ctrl-C, here or while a record was on its way: then this is closed because of it."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)
 
 
 def _say_first(run: Run, loop: Loop) -> None:
@@ -350,8 +355,8 @@ def _many(ask: _Ask, goals: Iterable[tuple[Record | None, Goal]], jobs: int) -> 
                 yield from _drain(ask, waiting.popleft())
         while waiting:
             yield from _drain(ask, waiting.popleft())
-    except KeyboardInterrupt:
-        if not ask.run.dry_run:
+    except (KeyboardInterrupt, GeneratorExit) as error:
+        if _is_interrupt(error) and not ask.run.dry_run:
             ask.run.warn("interrupted", hint="the same again goes on with the goals that are not reached")
         raise
     finally:
