@@ -37,7 +37,9 @@ def test_pieces_hold_what_no_function_does() -> None:
 
 
 def test_a_name_that_nothing_binds_is_exchanged_for_a_near_one_or_imported() -> None:
-    source = Source("a.py", b"'''Doc.'''\nfrom __future__ import annotations\nSTEP = 1\n\nat = STPE + math.pi\nd = Path()\n")
+    source = Source(
+        "a.py", b"'''Doc.'''\nfrom __future__ import annotations\nSTEP = 1\n\nat = STPE + math.pi\nd = Path()\n"
+    )
     texts = {edit.template + " " + source.apply(edit) for edit in names.unknown(source, [source.tree])}
     assert "near_name " + source.text.replace("STPE", "STEP") in texts
     for line in ("import math\n", "from pathlib import Path\n"):

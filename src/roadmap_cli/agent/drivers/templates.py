@@ -254,14 +254,14 @@ def _constants(problem: Problem, source: Source, scope: Scope | None) -> list[ob
     for test in problem.case.failing:
         file, _, rest = test.partition("::")
         wanted[file].add(rest.rpartition("::")[2].partition("[")[0])
-    for file, names in list(wanted.items())[:4]:
+    for file, tests in list(wanted.items())[:4]:
         if file not in problem.project.files:
             continue
         try:
             module = ast.parse(problem.project.files[file])
         except (SyntaxError, ValueError, RecursionError):
             continue
-        trees += [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name in names][:8]
+        trees += [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name in tests][:8]
     for tree in trees:
         for value in literals(tree):
             found.setdefault(repr(value), value)

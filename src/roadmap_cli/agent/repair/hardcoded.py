@@ -50,10 +50,8 @@ class Constant:
     alone: str = ""
 
 
-def is_hardcoded(
-    before: Mapping[str, bytes], changed: Mapping[str, str], passes: Callable[[Constant], bool]
-) -> bool:
-    """Whether a change that passes gives the expected value and nothing else. `passes` runs the tests with one alone."""
+def is_hardcoded(before: Mapping[str, bytes], changed: Mapping[str, str], passes: Callable[[Constant], bool]) -> bool:
+    """Whether a change that passes gives the expected value and nothing else. `passes`: whether one alone does."""
     return any(constant.certain or passes(constant) for constant in added(before, changed))
 
 
@@ -89,7 +87,7 @@ def _added(old: _Function, new: _Function) -> Iterator[tuple[_Result, bool]]:
     more = _count(now) > _count(was)
     blind = bool(_parameters(new)) and not _reads(new)
     for result in fresh:
-        if blind and (more or not own and (not result.is_plain or _does_nothing(old))):
+        if blind and (more or (not own and (not result.is_plain or _does_nothing(old)))):
             yield result, True
         elif result.is_plain:
             if more and not result.edge:
@@ -177,8 +175,8 @@ def _leaves(
         case ast.NamedExpr():
             yield from _leaves(node.value, local, edge, depth)
         case ast.Name(id=name) if depth and name in local:
-            for value, narrow in local[name]:
-                yield from _leaves(value, {**local, name: [(None, False)]}, edge or narrow, depth - 1)
+            for held, narrow in local[name]:
+                yield from _leaves(held, {**local, name: [(None, False)]}, edge or narrow, depth - 1)
         case ast.expr() if _is_constant(node):
             yield _Result(ast.unparse(node), edge)
         case _:
@@ -193,7 +191,9 @@ def _is_constant(node: ast.expr | None) -> bool:
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
             return _is_constant(operand)
         case ast.Dict():
-            return all(key is not None and _is_constant(key) for key in node.keys) and all(map(_is_constant, node.values))
+            return all(key is not None and _is_constant(key) for key in node.keys) and all(
+                map(_is_constant, node.values)
+            )
         case ast.List() | ast.Tuple() | ast.Set():
             return all(map(_is_constant, node.elts))
         case ast.Call(func=ast.Name(id="set" | "list" | "dict" | "tuple" | "str" | "frozenset"), args=[], keywords=[]):

@@ -71,7 +71,7 @@ class Evidence:
             return "confirmed", f"{_tests(count, 'failing ')} that {_were(count)} held out {_pass(count)}, too"
         if self.rivals and not self.checks:
             return "plausible", f"{others} {'passes' if one else 'pass'} as well, and nothing tells them apart"
-        if self.checks >= ENOUGH and self.searched_on and self.inputs > 1:
+        if self.checks >= ENOUGH and self.searched_on and self.inputs != 1:
             agreeing = f"{others} that pass{'es agrees' if one else ' agree'} with it"
             said = agreeing if self.rivals else "no other edit passes"
             return "confirmed", f"{said} on {self.checks} generated inputs, and no passing input changed its result"

@@ -106,9 +106,7 @@ def _ask_for_a_shell(text: str, words: list[str]) -> None:
         return
     whole = f"env {text}" if sets and said == words[0] else shlex.join(["sh", "-c", text])
     quoted = shlex.quote(whole) if set('"$`\\!').intersection(whole) else f'"{whole}"'
-    raise UsageError(
-        f"--test {text!r}: it is not run by a shell, which {said!r} would need", hint=f"--test {quoted}"
-    )
+    raise UsageError(f"--test {text!r}: it is not run by a shell, which {said!r} would need", hint=f"--test {quoted}")
 
 
 def _with_report(words: list[str], name: str) -> tuple[list[str], Style, dict[str, str]]:

@@ -335,7 +335,9 @@ def _words(loop: Loop, count: int) -> str:
     said = "hardcoded" if loop.status == "exhausted" and loop.hardcoded else loop.status
     words = _SAID[said].format(count=counted(count, "candidate"), reason=loop.reason)
     if loop.hardcoded and loop.status in ("paused", "breaker"):
-        words = words.replace("nothing is claimed", "so far nothing but the expected value passes, so nothing is claimed")
+        words = words.replace(
+            "nothing is claimed", "so far nothing but the expected value passes, so nothing is claimed"
+        )
     return words
 
 

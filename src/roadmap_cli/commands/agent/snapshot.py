@@ -49,7 +49,9 @@ def _named(project: Path, folder: Path | None) -> Path:
     from roadmap_cli.core.errors import UsageError
 
     if folder is not None and project not in (Path(), folder):
-        raise UsageError(f"two folders are named: {project} and {folder}", hint="--project DIRECTORY, or DIRECTORY alone")
+        raise UsageError(
+            f"two folders are named: {project} and {folder}", hint="--project DIRECTORY, or DIRECTORY alone"
+        )
     return folder or project
 
 
