@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent.code.source import Source, compiles
-from roadmap_cli.agent.templates import names, statements
+from roadmap_cli.agent.templates import names, statements, unparsable
 from roadmap_cli.agent.testing import localise
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -54,10 +54,20 @@ def test_where_an_error_was_raised_stands_first_among_equals() -> None:
     assert localise.top(lines, 5, localise.raised([error], lines)) == [("a.py", 3, 1.0), ("a.py", 1, 1.0)]
 
 
+def test_a_line_that_makes_a_file_no_python_is_left_out_or_ended() -> None:
+    text = b"def f(a)\n    return a\n"
+    assert [(edit.template, edit.start, edit.text) for edit in unparsable.edits(text, {1: 1.0})] == [
+        ("add_colon", 8, ":")
+    ]
+    assert [edit.template for edit in unparsable.edits(b"a = 1\nx y\n", {2: 1.0, 1: 0.5, 9: 0.5})] == ["drop_line"]
+    assert list(unparsable.edits(b"a = 1\n", {1: 1.0})) == []
+    assert list(unparsable.edits(b"a = '\xff'\nx y\n", {2: 1.0})) == []
+
+
 @pytest.mark.parametrize(
     ("text", "line", "mended"),
-    [(STRAY, 5, "-    stray\n"), ("STEP = 1\nLIMIT = STPE + 1\n" + STRAY.replace("    stray\n", ""), 2, "+LIMIT = STEP + 1\n")],
-)  # fmt: skip
+    [(STRAY, 5, "-    stray\n"), (STRAY.replace("stray", "stray word"), 5, "-    stray word\n")],
+)
 def test_an_import_that_fails_is_mended_where_it_fails(tmp_path: Path, text: str, line: int, mended: str) -> None:
     if shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed")

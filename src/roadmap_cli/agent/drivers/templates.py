@@ -23,7 +23,7 @@ from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, ra
 from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
 from roadmap_cli.agent.reflection import bias
 from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.templates import insertions, missing, names, statements
+from roadmap_cli.agent.templates import insertions, missing, names, statements, unparsable
 from roadmap_cli.agent.templates.vocabulary import Vocabulary, literals
 
 _WAVE = 12
@@ -56,6 +56,7 @@ class Templates:
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
         """Proposals, the most promising first."""
         case = problem.case
+        yield from self._unparsable(problem)
         waves = _waves(problem, self._sources)
         seen: set[tuple[str, Spans]] = set()
         while True:
@@ -145,6 +146,23 @@ class Templates:
             words(edit.template, (place,), around.names(edit)), math.log(suspicion), math.log(edit.weight),
             math.log(favour), rare(count),
         )  # fmt: skip
+
+    def _unparsable(self, problem: Problem) -> Iterator[Candidate]:
+        """What makes a file Python again: nothing else could be said of it before that."""
+        for name, lines in problem.case.suspicion.items():
+            if not name.endswith(".py") or name not in problem.project.files or is_test(name):
+                continue
+            content = problem.project.files[name]
+            for edit in unparsable.edits(content, lines):
+                place = (edit.start, edit.end, edit.text)
+                patch = hashlib.sha256(b"\0".join([name.encode(), repr(place).encode(), content])).hexdigest()[:32]
+                if patch in self._tried:
+                    self.skipped += 1
+                    continue
+                self._tried.add(patch)
+                score = lines[edit.line] * edit.weight
+                changed = {name: spliced(content, [place])}
+                yield Candidate(changed, patch, edit.template, name, edit.line, "", score, False, (place,))
 
     # -- candidates ------------------------------------------------------------------------------------------------
 
