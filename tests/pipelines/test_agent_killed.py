@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -221,3 +222,28 @@ def test_a_second_loop_on_the_same_folder_waits_its_turn(world: dict[str, str], 
     first.kill()
     first.communicate()
     assert second.returncode == 75, err.decode()
+
+
+def test_interrupted_it_says_how_to_go_on(world: dict[str, str], tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    folder = tmp_path / "p"
+    folder.mkdir()
+    (folder / "m.py").write_text("def f(a):\n    return a\n")
+    (folder / "test_m.py").write_text("from m import f\ndef test():\n    assert f(3) == 'never'\n")
+    state = str(tmp_path / "own state.db")
+    running = _start(world, folder, "--state", state)
+    assert running.stdout
+    while b"agent.candidate" not in running.stdout.readline():
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert b"interrupted after " in err
+    hint = err.decode().rpartition("hint: ")[2].strip()
+    assert hint.startswith("agent-loop --resume agent_")
+    assert hint.endswith(f"--state {shlex.quote(state)}")
+    words = [*shlex.split(hint), "--max-iterations", "1"]
+    again = subprocess.run([str(ROOT / "bin" / words[0]), *words[1:]], env=world, capture_output=True, check=False)
+    assert again.returncode == 75, again.stderr
+    assert json.loads(again.stdout.splitlines()[-1])["total_candidate_count"] > 1

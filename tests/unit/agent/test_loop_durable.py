@@ -259,6 +259,8 @@ def test_tests_are_held_out_by_their_names_alone() -> None:
         ({"held_out_failing": 2, "changed_on_recorded": 1}, "plausible"),
         ({"held_out_failing": 2, "checks": 50, "rivals": 2, "disagreements": 1}, "plausible"),
         ({"checks": 50, "searched_on": True}, "confirmed"),
+        ({"checks": 50, "searched_on": True, "inputs": 1}, "plausible"),
+        ({"checks": 50, "searched_on": True, "inputs": 2}, "confirmed"),
         ({"checks": 5, "searched_on": True}, "plausible"),
         ({"checks": 50}, "plausible"),
         ({"checks": 50, "held_out_reaching": 1}, "confirmed"),

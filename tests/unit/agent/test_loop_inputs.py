@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent.code import project as projects
-from roadmap_cli.agent.testing import detect, goal_checks
+from roadmap_cli.agent.testing import detect, goal_checks, toolchain
 from roadmap_cli.agent.testing.network import needs_network
-from roadmap_cli.core.errors import CannotCreate, Negative
+from roadmap_cli.core.errors import CannotCreate, Negative, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_ground import of_kind, open_state, project, repair
@@ -354,3 +355,30 @@ def test_without_a_test_command_the_run_says_what_it_chose(tmp_path: Path) -> No
         status, records = repair(state, folder, test=None)
     assert status == "fixed"
     assert (records[0]["test"], records[0]["test_chosen_by"]) == ("pytest -q", "test_span.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "hint"),
+    [
+        ("pytest -q && true", "'&&'", "--test \"sh -c 'pytest -q && true'\""),
+        ("pytest -q; echo", "'-q;'", "--test \"sh -c 'pytest -q; echo'\""),
+        ("pytest | tail -1", "'|'", "--test \"sh -c 'pytest | tail -1'\""),
+        ("pytest > out", "'>'", "--test \"sh -c 'pytest > out'\""),
+        ("cd src", "'cd'", "--test \"sh -c 'cd src'\""),
+        ("FAST=1 pytest", "'FAST=1'", '--test "env FAST=1 pytest"'),
+    ],
+)
+def test_a_command_that_only_a_shell_could_run_is_refused_with_the_words_that_have_one(
+    tmp_path: Path, text: str, word: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match="not run by a shell") as caught:
+        toolchain.understand(text, tmp_path, {"PATH": os.defpath}, sys.executable)
+    assert word in caught.value.message
+    assert caught.value.hint == hint
+    given = shlex.split(hint)[1]
+    assert toolchain.understand(given, tmp_path, {"PATH": os.defpath}, sys.executable).text == given
+
+
+def test_what_a_shell_would_quote_is_no_word_of_a_shell(tmp_path: Path) -> None:
+    for text in ("pytest -k 'a > b'", 'pytest -k "a | b"', "pytest 'test_m.py::test[a|b]'", "pytest test_m.py::t[a|b]"):
+        assert toolchain.understand(text, tmp_path, {"PATH": os.defpath}, sys.executable).framework == "pytest"

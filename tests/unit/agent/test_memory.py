@@ -597,3 +597,10 @@ def test_the_surroundings_of_an_edit():
     at = text.index("len(xs)") + 4
     assert around.names(Edit(at, at + 2, "n", "variable", 1.0, 3)) == "takes the last use"
     assert around.names(Edit(at, at, "", "variable", 1.0, 3)) == ""
+
+
+def test_two_names_that_a_formatted_string_shows_are_exchanged() -> None:
+    source = Source("m.py", b'def iso(d, m, y):\n    return f"{y}-{d:02}-{m} {{d}} {y}"\n')
+    texts = {edit.text for edit in edits(source) if edit.template == "swap_placeholders"}
+    assert 'f"{y}-{m:02}-{d} {{d}} {y}"' in texts
+    assert all("{{d}}" in text for text in texts)

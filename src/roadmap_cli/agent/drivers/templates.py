@@ -23,7 +23,7 @@ from roadmap_cli.agent.drivers.ranking import Orders, Ranked, Spans, lessons, ra
 from roadmap_cli.agent.preference import SEVERAL, Lesson, Preference, Traits, words
 from roadmap_cli.agent.reflection import bias
 from roadmap_cli.agent.repair.driver import Candidate, Case, Problem, Verdict
-from roadmap_cli.agent.templates import insertions, missing, statements
+from roadmap_cli.agent.templates import insertions, missing, names, statements, unparsable
 from roadmap_cli.agent.templates.vocabulary import Vocabulary, literals
 
 _WAVE = 12
@@ -56,6 +56,7 @@ class Templates:
     def candidates(self, problem: Problem) -> Iterator[Candidate]:
         """Proposals, the most promising first."""
         case = problem.case
+        yield from self._unparsable(problem)
         waves = _waves(problem, self._sources)
         seen: set[tuple[str, Spans]] = set()
         while True:
@@ -110,9 +111,11 @@ class Templates:
         constants = _constants(problem, source, scope)
         vocabulary = {id(s.node): _vocabulary(source, s, case, constants, inner) for s in inner}
         named = _named(problem, source, scope)
-        roots: list[ast.AST] = [scope.node] if scope else [n for n in source.tree.body if not isinstance(n, _DEFINED)]
-        pools = [statements.edits(source, roots, inner)]
-        if scope:
+        roots: list[ast.AST] = [scope.node] if scope else statements.pieces(source.tree)
+        pools = [statements.edits(source, roots, inner), names.unknown(source, roots)]
+        if scope is None:
+            pools.append(statements.outside(source))
+        else:
             pools += [missing.expressions(source, vocabulary), insertions.statements(source, vocabulary)]
         found: list[tuple[Edit, tuple[int, int, str], float]] = []
         for edit in chain.from_iterable(pools):
@@ -144,6 +147,23 @@ class Templates:
             math.log(favour), rare(count),
         )  # fmt: skip
 
+    def _unparsable(self, problem: Problem) -> Iterator[Candidate]:
+        """What makes a file Python again: nothing else could be said of it before that."""
+        for name, lines in problem.case.suspicion.items():
+            if not name.endswith(".py") or name not in problem.project.files or is_test(name):
+                continue
+            content = problem.project.files[name]
+            for edit in unparsable.edits(content, lines):
+                place = (edit.start, edit.end, edit.text)
+                patch = hashlib.sha256(b"\0".join([name.encode(), repr(place).encode(), content])).hexdigest()[:32]
+                if patch in self._tried:
+                    self.skipped += 1
+                    continue
+                self._tried.add(patch)
+                score = lines[edit.line] * edit.weight
+                changed = {name: spliced(content, [place])}
+                yield Candidate(changed, patch, edit.template, name, edit.line, "", score, False, (place,))
+
     # -- candidates ------------------------------------------------------------------------------------------------
 
     def _candidate(self, ranked: Ranked, case: Case) -> Candidate:
@@ -161,9 +181,6 @@ class Templates:
             {ranked.file: spliced(source.content, ranked.edits)}, patch, ranked.template, ranked.file, ranked.line,
             scope.name if scope else "", ranked.score, self._pytest and in_body and not run_at_import, ranked.edits,
         )  # fmt: skip
-
-
-_DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def _within(source: Source, start: int, end: int) -> int:
@@ -255,14 +272,14 @@ def _constants(problem: Problem, source: Source, scope: Scope | None) -> list[ob
     for test in problem.case.failing:
         file, _, rest = test.partition("::")
         wanted[file].add(rest.rpartition("::")[2].partition("[")[0])
-    for file, names in list(wanted.items())[:4]:
+    for file, tests in list(wanted.items())[:4]:
         if file not in problem.project.files:
             continue
         try:
             module = ast.parse(problem.project.files[file])
         except (SyntaxError, ValueError, RecursionError):
             continue
-        trees += [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name in names][:8]
+        trees += [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef) and n.name in tests][:8]
     for tree in trees:
         for value in literals(tree):
             found.setdefault(repr(value), value)

@@ -64,7 +64,10 @@ class Recorder:
 
     def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> Any:
         if call.excinfo is not None:
-            self.errors[report.nodeid] = describe(call.excinfo.value, self.values)
+            error = call.excinfo.value
+            if type(error).__name__ == "CollectError" and error.__cause__ is not None:
+                error = error.__cause__  # why a file could not be imported, not that pytest says so
+            self.errors[report.nodeid] = describe(error, self.values)
             if self.values and self.compared and call.excinfo.errisinstance(AssertionError):
                 self.errors[report.nodeid].setdefault("compared", self.compared)
 
@@ -126,6 +129,10 @@ def describe(error: Any, values: Any = False) -> Any:
         for frame, entry in [pair for pair in zip(live, frames) if pair[1]["file"]][-FRAMES:]:
             entry["values"] = locals_of(frame)
     frames = [f for i, f in enumerate(frames) if f["file"] or i == len(frames) - 1]
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:  # no frame is there yet
+        name = os.path.relpath(error.filename, ROOT)
+        if not name.startswith(("..", "<")):
+            frames.append({"file": name, "function": "<module>", "line": error.lineno})
     said = {"type": type_of(error), "message": message_of(error), "frames": frames[-30:]}
     chain: list[Any] = []
     cause = error
@@ -171,6 +178,8 @@ class Tracer:
         return line
 
     def note(self, name: Any, number: Any) -> Any:
+        if not number:  # where a module begins, some versions of Python say line 0, others none
+            return
         self.seen.setdefault(self.test or "<import>", {}).setdefault(name, set()).add(number)
 
     def start(self) -> Any:

@@ -126,14 +126,29 @@ def case_of(first: TestRun, offline: Collection[str]) -> Case:
     return Case(failing, known, min(FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
 
 
+#: How suspect lines are that an import ran before it failed on another, against that one.
+_BEFORE = 0.5
+
+
+def _import_failed(case: Case, run: TestRun, sources: Sequence[str]) -> None:
+    """Where an import failed the line that failed is more suspect than those that it ran before."""
+    errors = [run.outcomes.get(test, {}).get("error") or {} for test in case.failing if test.startswith("collect:")]
+    failed = localise.raised(errors, sources)
+    for lines in case.suspicion.values() if failed else ():
+        lines.update({line: value * _BEFORE for line, value in lines.items()})
+    for file, line in failed:
+        case.suspicion.setdefault(file, {})[line] = 1.0
+
+
 def suspect(project: Project, case: Case, run: TestRun, sources: Sequence[str]) -> None:
     """Put into the case where the fault probably is, by a traced run of all tests; without lines, in all `sources`."""
     passing = [test for test in run.passing if test in case.known]
     case.suspicion = localise.ochiai(run.lines, case.failing, passing) if run.lines else {}
+    _import_failed(case, run, sources)
     imported = run.lines.get(localise.IMPORT, {}) if run.lines else {}
     case.imported = {name: frozenset(numbers) for name, numbers in imported.items()}
     if not case.suspicion:
-        sizes = {name: project.files[name].count(b"\n") + 1 for name in sources}
+        sizes = {name: len(project.files[name].splitlines()) for name in sources}
         case.suspicion = localise.unknown(sizes)
         for test in case.failing:
             for frame in (run.outcomes.get(test, {}).get("error") or {}).get("frames", ()):

@@ -17,7 +17,7 @@ from roadmap_cli.agent.runs import journal
 from roadmap_cli.agent.testing import detect, toolchain
 from roadmap_cli.agent.testing.toolchain import TestCommand
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.core.errors import DataError, Negative, UsageError
+from roadmap_cli.core.errors import DataError, InputMissing, Negative, UsageError
 
 if TYPE_CHECKING:
     from roadmap_cli.state.store import State
@@ -57,6 +57,11 @@ def begin(world: World, folder: Path | None, test: str | None, resume: str | Non
     folder = Path(stored.project) if stored else folder
     if folder is None:
         raise UsageError("a project folder is needed", hint=f"{world.command} --test 'pytest -q' DIRECTORY")
+    if not folder.is_dir():
+        raise InputMissing(
+            f"{folder}: {'not a folder' if folder.exists() else 'there is no such folder'}",
+            hint=f"{world.command} --test 'pytest -q' DIRECTORY; what is to be reached stands after --goal",
+        )
     effects.finish_half_done(world.state, folder.resolve(), stamp(world.now()))
     if branches:
         git.check_start(folder)

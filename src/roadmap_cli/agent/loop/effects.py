@@ -64,6 +64,7 @@ def finish_half_done(state: State, root: Path, at: str) -> None:
 def carry_out(session: Session, stored: Mapping[str, Any]) -> Iterator[Record]:
     """Do what was asked for beyond finding the repair, once: what is on disk, or in git, says whether it was."""
     changed: dict[str, str] = stored["changed"]
+    session.driver = str(stored["fix"]["driver"])
     if not session.world.state.dry_run:
         if session.to_branch:
             yield from _committed(session, session.to_branch, stored["fix"], changed)

@@ -115,6 +115,11 @@ class Loop:
         return self._session.tried
 
     @property
+    def hardcoded(self) -> int:
+        """How many changes passed only because they give the value that the tests expect."""
+        return self._session.hardcoded
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """In words, what of the project is not in the copy."""
         return self._session.project.left_out
@@ -144,7 +149,7 @@ class Loop:
             self._close()
         yield diary.kept(report.finished(
             session.status, session.reason, session.tried, self._before + session.tried, session.spent_s(),
-            session.applied, session.branch, session.tokens_and_cost()))  # fmt: skip
+            session.applied, session.branch, session.tokens_and_cost(), session.driver, session.hardcoded))  # fmt: skip
 
     def _work(self) -> Iterator[Record]:
         session = self._session

@@ -65,7 +65,7 @@ def locate(session: Session, found: Attempt) -> Iterator[Record]:
     probing.prepare(session.bench, session.project, case, judge.held_out | judge.excluded)
     found.suspicion = session.diary.earlier("agent.suspicion")
     if found.suspicion is None:
-        found.suspicion = session.diary.kept(session.report.suspicion(case.suspicion, bool(run.lines)))
+        found.suspicion = session.diary.kept(session.report.suspicion(case, bool(run.lines)))
         yield found.suspicion
 
 

@@ -9,15 +9,15 @@ from roadmap_cli.agent.code import patch
 from roadmap_cli.agent.code.git import Branch
 from roadmap_cli.agent.code.patch import File
 from roadmap_cli.agent.code.project import Project
-from roadmap_cli.agent.repair.driver import Candidate, Verdict
+from roadmap_cli.agent.repair.driver import Candidate, Case, Verdict
 from roadmap_cli.agent.testing.bench import TestRun
 from roadmap_cli.agent.testing.confirm import Evidence
-from roadmap_cli.agent.testing.localise import Suspicion, top
+from roadmap_cli.agent.testing.localise import raised, top
 from roadmap_cli.agent.testing.toolchain import TestCommand
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.core.records import Record, run_id
 
-_NAMED, _REASONS = 50, 10
+_NAMED, _REASONS, _PLACES = 50, 10, 10
 
 
 class Report:
@@ -75,10 +75,12 @@ class Report:
             fields["flaky"] = list(flaky)[:_NAMED]
         return self._record("agent.test_result", **fields)
 
-    def suspicion(self, suspicion: Suspicion, traced: bool) -> Record:
+    def suspicion(self, case: Case, traced: bool) -> Record:
         """agent.suspicion: where the fault probably is."""
+        errors = [case.errors.get(test, {}) for test in case.failing]
         lines = [
-            {"file": file, "line": line, "suspicion_ratio": round(value, 4)} for file, line, value in top(suspicion, 10)
+            {"file": file, "line": line, "suspicion_ratio": round(value, 4)}
+            for file, line, value in top(case.suspicion, _PLACES, raised(errors, case.suspicion))
         ]
         return self._record("agent.suspicion", method="ochiai" if traced else "traceback", lines=lines)
 
@@ -128,11 +130,13 @@ class Report:
 
     def finished(
         self, status: str, reason: str, tried: int, total: int, seconds: float, applied: bool, branch: Branch | None,
-        spent: tuple[int, float],
+        spent: tuple[int, float], driver: str, hardcoded: int,
     ) -> Record:  # fmt: skip
         """agent.run_finished."""
         tokens, cost = spent
-        optional: dict[str, object] = {"reason": reason, "tokens": tokens, "cost": cost}
+        optional: dict[str, object] = {
+            "reason": reason, "found_by": driver, "hardcoded_count": hardcoded, "tokens": tokens, "cost": cost
+        }  # fmt: skip
         if branch:
             optional |= {"branch": branch.name, "commit": branch.commit}
         return self._record(

@@ -39,6 +39,8 @@ class Search:
         self._parts: tuple[list[list[str]], float] | None = None
         with session.world.state.read() as tx:
             tried.known_bad |= memory.refuted(tx, attempt.name, session.suite)
+            if until is None:
+                session.hardcoded += memory.hardcoded(tx, attempt.name, session.suite)
             experience = journal.drivers(tx)
             rounds = sum(step.step == "execute" for step in journal.steps(tx, session.id))
         session.rounds = max(session.rounds, rounds)
@@ -151,7 +153,7 @@ class Search:
         elif broken:
             session.status, session.reason = "breaker", str(broken[0].breaker.open)
         else:
-            session.status = "exhausted"
+            session.status, session.reason = "exhausted", "hardcoded" if session.hardcoded else ""
         session.world.detail(f"{session.tried} candidates run, {session.skipped} skipped as refuted before")
 
     def _rivals(self, arm: Arm, problem: Problem) -> Iterator[Record]:

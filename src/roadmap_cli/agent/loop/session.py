@@ -28,7 +28,8 @@ class Session:
     """One run, from now on. `status` says how it ended or stands, `reason` what by.
 
     `digest` is of the files as the run read them first, `suite` names its tests, `line` gives a line of a file. `tried`
-    counts the candidates run by this invocation, `rounds` those of the search so far.
+    counts the candidates run by this invocation, `rounds` those of the search so far, `hardcoded` the changes that
+    passed because they give the expected value and nothing else; `driver` found the repair, if there is one.
     With `scans` what others write may do no more than the project may.
     """
 
@@ -53,6 +54,8 @@ class Session:
     signature: str | None = None
     tried: int = 0
     rounds: int = 0
+    hardcoded: int = 0
+    driver: str = ""
     skipped: int = 0
     applied: bool = False
     branch: git.Branch | None = None

@@ -31,9 +31,11 @@ class Tried:
     def note(self, verdict: Verdict, arm: Arm) -> None:
         """Take in what the tests said of a candidate. How a remembered fix fared is stored with the fix."""
         session, candidate = self._session, verdict.candidate
+        session.hardcoded += verdict.outcome == "hardcoded"
         if arm.name == "replay":
             worked = verdict.outcome == "confirmed"
-            session.world.detail(f"replay of {candidate.patch}: {'green' if worked else 'not green'}")
+            said = "hard-coded" if verdict.outcome == "hardcoded" else "green" if worked else "not green"
+            session.world.detail(f"replay of {candidate.patch}: {said}")
             if not worked:  # one that works is counted when it is stored anew
                 fix = candidate.patch.removeprefix("replay:")
                 session.diary.write(lambda tx: memory.note_replay(tx, fix, False, session.diary.at()))

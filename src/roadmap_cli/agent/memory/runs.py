@@ -121,6 +121,15 @@ def refuted(tx: Connection, signature: str, suite: str) -> frozenset[str]:
     return frozenset(patch for (patch,) in rows)
 
 
+def hardcoded(tx: Connection, signature: str, suite: str) -> int:
+    """How many patches are known to pass for this failure only because they give the expected value."""
+    row = tx.execute(
+        "SELECT count(*) FROM agent_attempt WHERE signature = ? AND suite = ? AND outcome = 'hardcoded'",
+        (signature, suite),
+    ).fetchone()
+    return int(row[0])
+
+
 def note_failure(tx: Connection, failures: Sequence[tuple[str, Signature]], at: str) -> str:
     """Store which tests failed in a run, as (test, signature), and with what; gives the run's signature."""
     name = signatures.of_all([each for _, each in failures])

@@ -43,7 +43,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the tests said of a candidate: confirmed, partial, regressed or refuted; `run` is the deciding run."""
+    """What the tests said of a candidate: confirmed, partial, regressed, refuted, or hardcoded; `run` decided it."""
 
     candidate: Candidate
     outcome: str

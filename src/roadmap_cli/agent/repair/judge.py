@@ -2,7 +2,7 @@
 
 A part of the tests is held out: it has no say in which candidate is chosen while there are several, so that passing it
 is evidence. Which tests these are follows from their names alone. The rule it keeps: nothing is called a repair before
-the whole suite, held-out tests included, is green.
+the whole suite, held-out tests included, is green, nor what is green because it gives the value that the tests expect.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import hashlib
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from roadmap_cli.agent.code import source
+from roadmap_cli.agent.repair import hardcoded
 from roadmap_cli.agent.repair.driver import Candidate, Case, Verdict
 from roadmap_cli.agent.testing.bench import Bench, TestRun, Trial
 
@@ -54,6 +55,7 @@ class Judge:
     whole_seconds: float = 60.0
     overfit: int = 0
     _unloadable: int = 0
+    _alone: dict[str, bool] = field(default_factory=dict)
 
     @property
     def selecting(self) -> list[str]:
@@ -65,6 +67,7 @@ class Judge:
     def judge(self, candidate: Candidate, *, at_once: bool = False) -> Verdict:
         """Run a candidate: confirmed, partial (some failing tests mended), regressed (others broken) or refuted.
 
+        What is green but gives the expected value and nothing else is hardcoded.
         `at_once`: the whole suite without a look at the failing tests first, for what will probably pass.
         """
         if not all(source.compiles(text) for name, text in candidate.changed.items() if name.endswith(".py")):
@@ -78,7 +81,8 @@ class Judge:
                 return Verdict(candidate, "partial" if some else "refuted", left, quick)
         run = self.whole(candidate.changed)
         if green(run, self.case.known, self.excluded):
-            return Verdict(candidate, "confirmed", 0, run)
+            given = hardcoded.is_hardcoded(self.bench.project.files, candidate.changed, self._passes_alone)
+            return Verdict(candidate, "hardcoded" if given else "confirmed", 0, run)
         failing = [test for test in run.failing if test not in self.excluded]
         if run.finished and failing and set(failing) <= self.held_out:
             self.overfit += 1
@@ -113,6 +117,13 @@ class Judge:
     def whole(self, changed: Mapping[str, str]) -> TestRun:
         """Run the whole suite in a session of its own."""
         return self.bench.run(changed, test_seconds=self.case.test_seconds, seconds=self.whole_seconds)
+
+    def _passes_alone(self, constant: hardcoded.Constant) -> bool:
+        """Whether all tests pass with a function that gives nothing but a constant."""
+        if constant.alone not in self._alone:
+            run = self.whole({constant.file: constant.alone})
+            self._alone[constant.alone] = green(run, self.case.known, self.excluded)
+        return self._alone[constant.alone]
 
     def stands(self, changed: Mapping[str, str], repeats: int) -> bool:
         """Whether the failing tests fail without a change and pass with it, again and again: else they are flaky."""

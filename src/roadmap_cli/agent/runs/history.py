@@ -117,10 +117,21 @@ def line(record: Record) -> tuple[str, str]:
                 f"{', '.join(record['files'])} by {record['driver']} ({record['template']}): {record['verdict']}",
             )
         case "agent.run_finished":
-            reason = f" ({record['reason']})" if record.get("reason") else ""
-            applied = ", written to the project" if record.get("applied") else ""
-            return "run", f"{record['status']}{reason} after {_candidates(record)}{applied}"
+            return "run", ended(record)
     return str(record["kind"]).partition(".")[2], ""
+
+
+def ended(record: Record) -> str:
+    """How a run ended (agent.run_finished), in words."""
+    reason = f" ({record['reason']})" if record.get("reason") else ""
+    how = f" after {_candidates(record)}"
+    if record.get("found_by") == "replay":
+        how = " by a repair that was remembered"
+    if record.get("hardcoded_count") and record["status"] != "fixed":
+        how += "; nothing but the expected value passes"
+    where = ", written to the project" if record.get("applied") else ""
+    where += f", on branch {record['branch']}" if record.get("branch") else ""
+    return f"{record['status']}{reason}{how}{where}"
 
 
 def _candidates(record: Record) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from roadmap_cli.agent.code.source import Edit, Scope, Source
 from roadmap_cli.agent.languages.operators import ARITHMETIC, BITS, COMPARISONS, LOGICAL
@@ -66,7 +66,8 @@ def expressions(source: Source, roots: Sequence[ast.AST] | None = None) -> Itera
     """Every one-place edit of an expression in a file, or under some of its nodes, that the templates know."""
     whole = Scope("", 0, len(source.content), 0, source.tree)
     scopes: dict[int, Scope] = {id(scope.node): scope for scope in source.scopes}
-    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(root, whole, None) for root in roots or [source.tree]]
+    roots = [source.tree] if roots is None else roots
+    stack: list[tuple[ast.AST, Scope, ast.AST | None]] = [(root, whole, None) for root in roots]
     names: dict[int, list[str]] = {}
     while stack:
         node, scope, parent = stack.pop()
@@ -102,6 +103,8 @@ def _edits(source: Source, node: ast.expr, parent: ast.AST | None, names: list[s
             yield from _call(source, node, names)
         case ast.Subscript():
             yield from _subscript(source, node)
+        case ast.JoinedStr():
+            yield from _placeholders(source, node)
         case ast.IfExp():
             swapped = f"{_text(source, node.orelse)} if {_text(source, node.test)} else {_text(source, node.body)}"
             yield _replace(source, node, f"({swapped})", "swap_branches", 1.0)
@@ -307,6 +310,19 @@ def _call(source: Source, node: ast.Call, names: list[str]) -> Iterator[Edit]:
             yield _replace(source, node, f"{_text(source, function.value)}.split(',')", "function", 0.3)
         if function.attr == "split" and len(node.args) == 1:
             yield _replace(source, node, _text(source, node)[:-1] + ", 1)", "split_once", 0.8)
+
+
+def _placeholders(source: Source, node: ast.JoinedStr) -> Iterator[Edit]:
+    """Two names that a formatted string shows, exchanged. By its text: older versions of Python place them wrongly."""
+    text = _text(source, node)
+    found = list(_PLACEHOLDER.finditer(text))[:6]
+    for one, two in combinations(found, 2):
+        if one[1] != two[1]:
+            swapped = text[: one.start(1)] + two[1] + text[one.end(1) : two.start(1)] + one[1] + text[two.end(1) :]
+            yield _replace(source, node, swapped, "swap_placeholders", 1.2)
+
+
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)(?=[}!:.\[])")
 
 
 def _subscript(source: Source, node: ast.Subscript) -> Iterator[Edit]:

@@ -40,6 +40,54 @@ def edits(
         yield from _nesting(source, scope.node, scope.node.body)
 
 
+def outside(source: Source) -> Iterator[Edit]:
+    """Statements that stand in no function, left out: of a module, its classes, and the blocks there."""
+    for block in _outside(source.tree):
+        for node in block:
+            docstring = node is block[0] and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if docstring or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass):
+                continue
+            idle = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call | ast.Await)
+            weight = 3.0 if idle else 0.6 if isinstance(node, ast.Expr) else 0.3
+            start, end = source.span(node)
+            lines = source.line_span(node.lineno, node.end_lineno or node.lineno)
+            if len(block) > 1 and not (source.content[lines[0] : start] + source.content[end : lines[1]]).strip():
+                yield Edit(*lines, "", "drop_statement", weight, node.lineno)
+            else:
+                yield _replace(source, node, "pass", "drop_statement", weight)
+
+
+def pieces(tree: ast.Module) -> list[ast.AST]:
+    """What stands in no function, in pieces that hold no function either."""
+    found: list[ast.AST] = []
+    for block in _outside(tree):
+        for node in block:
+            inner = {id(child) for name in _BLOCKS for child in getattr(node, name, ())}
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if not inner:
+                found.append(node)
+                continue
+            found += [child for child in ast.iter_child_nodes(node) if id(child) not in inner]
+    return found
+
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+def _outside(owner: ast.AST) -> Iterator[list[ast.stmt]]:
+    """The blocks of statements in a module, but for those of its functions."""
+    for name in _BLOCKS:
+        block = getattr(owner, name, [])
+        if not isinstance(block, list):
+            continue
+        if block and isinstance(block[0], ast.stmt):
+            yield block
+        for node in block:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from _outside(node)
+
+
 def _own(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function without those of functions inside it."""
     for child in ast.iter_child_nodes(node):

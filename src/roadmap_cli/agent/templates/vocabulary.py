@@ -179,6 +179,10 @@ class Vocabulary:
         found.setdefault("' '", 0.4)
         return list(found.items())[:20]
 
+    def keys(self) -> list[str]:
+        """Strings that the function, its docstring or its tests may mean as keys: those that are a single word."""
+        return [value for value in self.constants if isinstance(value, str) and value.isidentifier()]
+
     def like(self, text: str) -> list[Weighted]:
         """Strings that a misspelt one was meant to be."""
         known = [v for v in self.constants if isinstance(v, str) and v != text and len(v) > 2]
@@ -222,6 +226,9 @@ class Vocabulary:
             for one, two in _pairs(own[:5]):
                 for sign in ("+", "-", "*", "%", "//"):
                     yield f"({one} {sign} {two})", 0.15
+            for name in self.of(names, frozenset({"dict"}))[:3]:
+                if any(word in NUMBERS for word in self.items(name)):
+                    yield from ((f"{name}[{key!r}]", 0.3) for key in self.keys()[:8])
             for name in texts[:3]:
                 yield f"int({name})", 0.2
                 yield f"ord({name})", 0.1

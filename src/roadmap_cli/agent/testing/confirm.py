@@ -29,7 +29,7 @@ ENOUGH = 20
 
 @dataclass(slots=True)
 class Evidence:
-    """What is known of a repair. `checks` were made from inputs; see the schema of agent.fix for the rest.
+    """What is known of a repair. `checks` were made from the `inputs` that tests gave; see the schema of agent.fix.
 
     `earlier` is the verdict with which a repeated repair was stored; its rivals and checks are those of then, and
     held out are the tests that it was not found with.
@@ -46,6 +46,7 @@ class Evidence:
     disagreements: int = 0
     searched_on: bool = False
     excluded: int = 0
+    inputs: int = 0
     why_no_checks: str = ""
     earlier: str = ""
 
@@ -70,13 +71,15 @@ class Evidence:
             return "confirmed", f"{_tests(count, 'failing ')} that {_were(count)} held out {_pass(count)}, too"
         if self.rivals and not self.checks:
             return "plausible", f"{others} {'passes' if one else 'pass'} as well, and nothing tells them apart"
-        if self.checks >= ENOUGH and self.searched_on:
+        if self.checks >= ENOUGH and self.searched_on and self.inputs != 1:
             agreeing = f"{others} that pass{'es agrees' if one else ' agree'} with it"
             said = agreeing if self.rivals else "no other edit passes"
             return "confirmed", f"{said} on {self.checks} generated inputs, and no passing input changed its result"
         if self.checks >= ENOUGH and self.held_out_reaching:
             count = self.held_out_reaching
             return "confirmed", f"{_tests(count, 'held-out ')} run{'s' * (count == 1)} it and {_pass(count)}"
+        if self.inputs == 1 and not self.why_no_checks:
+            return "plausible", "the tests call what it changes with one input only, which many changes would suit"
         return "plausible", self.why_no_checks or "nothing but the tests that chose it speaks for it"
 
     def _repeated(self) -> tuple[str, str]:
@@ -109,11 +112,15 @@ def _pass(count: int) -> str:
 
 @dataclass(slots=True)
 class Checks:
-    """Results of calls by version; `passing` marks the inputs that passing tests gave as they are."""
+    """Results of calls by version; `passing` marks the inputs that passing tests gave as they are.
+
+    `inputs` counts the different ones that the tests gave, failing or not.
+    """
 
     results: list[list[str]] = field(default_factory=list)
     original: list[str] = field(default_factory=list)
     passing: list[bool] = field(default_factory=list)
+    inputs: int = 0
     why_none: str = ""
 
 
@@ -149,7 +156,7 @@ def checks(
         return Checks(why_none="the change is not inside a plain function")
     spec: dict[str, Any] = {"functions": functions, "framework": framework, "arguments": list(arguments)}
     recorded = _probe(bench, {}, "record", spec)
-    calls = [call for call in (recorded or {}).get("calls", ()) if isinstance(call, dict)]
+    calls = _calls(recorded)
     if not calls:
         return Checks(why_none="the tests give it no inputs that can be written down")
     bad = {*failing, *(recorded or {}).get("failing", ())}
@@ -160,11 +167,19 @@ def checks(
         texts = list(dict.fromkeys(str(call["call"]) for call in own))[:_RECORDED]
         good = {str(call["call"]) for call in own if call.get("test") not in bad}
         good -= {str(call["call"]) for call in own if call.get("test") in bad}
+        made.inputs += len(texts)
         if texts:
             _compare(bench, made, versions, {"file": file, "function": name, "calls": texts, "count": _VARIANTS}, good)
     if not made.original:
         made.why_none = "the function cannot be called by itself"
+    elif made.inputs == 1:  # a test that fails ends at its first assertion; with the repair it goes on
+        further = _calls(_probe(bench, versions[0], "record", spec))
+        made.inputs = max(1, len({(call.get("function"), str(call["call"])) for call in further}))
     return made
+
+
+def _calls(recorded: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    return [call for call in (recorded or {}).get("calls", ()) if isinstance(call, dict)]
 
 
 def _compare(
@@ -215,7 +230,7 @@ def weigh(evidence: Evidence, made: Checks, version: int, count: int) -> None:
     evidence.rivals = count - 1
     if not made.original:
         return
-    evidence.checks = len(made.original)
+    evidence.checks, evidence.inputs = len(made.original), made.inputs
     evidence.recorded = sum(made.passing)
     evidence.changed_on_recorded = _changed(made, version, passing=True)
     evidence.changed_on_variants = _changed(made, version, passing=False)

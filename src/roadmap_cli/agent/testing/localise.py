@@ -7,8 +7,9 @@ Localization" (PRDC 2006): failing(line) / sqrt(all failing * tests that run the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import sqrt
+from typing import Any
 
 Spectrum = Mapping[str, Mapping[str, Sequence[int]]]
 Suspicion = dict[str, dict[int, float]]
@@ -37,7 +38,16 @@ def unknown(sources: Mapping[str, int]) -> Suspicion:
     return {file: dict.fromkeys(range(1, count + 1), 0.5) for file, count in sources.items()}
 
 
-def top(suspicion: Suspicion, limit: int) -> list[tuple[str, int, float]]:
-    """The most suspect lines: file, line, coefficient."""
+def raised(errors: Iterable[Mapping[str, Any]], sources: Collection[str]) -> set[tuple[str, int]]:
+    """Where errors were raised: the innermost place of each in one of some files. `errors` as the bench tells them."""
+    found = set()
+    for error in errors:
+        places = [(frame["file"], frame["line"]) for frame in error.get("frames", ()) if frame.get("file") in sources]
+        found |= set(places[-1:])
+    return found
+
+
+def top(suspicion: Suspicion, limit: int, first: Collection[tuple[str, int]] = ()) -> list[tuple[str, int, float]]:
+    """The most suspect lines: file, line, coefficient; of equals those `first` that are named so."""
     every = ((file, line, value) for file, lines in suspicion.items() for line, value in lines.items())
-    return sorted(every, key=lambda entry: (-entry[2], entry[0], entry[1]))[:limit]
+    return sorted(every, key=lambda entry: (-entry[2], entry[:2] not in first, entry[0], entry[1]))[:limit]

@@ -6,6 +6,7 @@ Nothing of the project is executed to find out: scripts and ``pyvenv.cfg`` are r
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -42,7 +43,8 @@ def understand(text: str, project: Path, environ: Mapping[str, str], own_interpr
     """Find out how a test command runs. `own_interpreter` serves where the command names none.
 
     pytest is looked for on PATH, then in the project's own virtual environment, then beside `own_interpreter`.
-    Raises UsageError for an empty or broken command, Unavailable if its program cannot be found.
+    Raises UsageError for an empty or broken command and for one that only a shell could run, Unavailable if its
+    program cannot be found.
     """
     try:
         words = shlex.split(text)
@@ -50,6 +52,7 @@ def understand(text: str, project: Path, environ: Mapping[str, str], own_interpr
         raise UsageError(f"--test {text!r}: {error}".lower()) from None
     if not words:
         raise UsageError("--test needs a command", hint="--test 'pytest -q'")
+    _ask_for_a_shell(text, words)
     search = _search(project, environ, own_interpreter)
     framework: Framework = "command"
     style: Style = "auto"
@@ -82,6 +85,28 @@ def understand(text: str, project: Path, environ: Mapping[str, str], own_interpr
     return TestCommand(
         text, framework, interpreter, tuple(arguments), tuple(words), _outside_system(readable), inside, style
     )
+
+
+#: Words of a command line that only a shell understands: joined commands, redirections.
+_OF_SHELL = re.compile(r"&&|\|\||[;|&]|\d?[<>].*|&>.*|.*[^\\];")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_BUILTIN = frozenset(
+    {"cd", "export", "source", ".", "set", "unset", "eval", "exec", "alias", "ulimit", "umask", "trap", "shift"}
+    | {"if", "for", "while", "until", "case", "{", "(", "!"}
+)
+
+
+def _ask_for_a_shell(text: str, words: list[str]) -> None:
+    """Raises UsageError for a command that only a shell could run, with the words that hand it to one."""
+    said = next((word for word in shlex.split(text, posix=False) if _OF_SHELL.fullmatch(word)), None)
+    sets = _ASSIGNMENT.match(words[0])
+    if said is None and (sets or words[0] in _BUILTIN or words[0].startswith("(")):
+        said = words[0]
+    if said is None:
+        return
+    whole = f"env {text}" if sets and said == words[0] else shlex.join(["sh", "-c", text])
+    quoted = shlex.quote(whole) if set('"$`\\!').intersection(whole) else f'"{whole}"'
+    raise UsageError(f"--test {text!r}: it is not run by a shell, which {said!r} would need", hint=f"--test {quoted}")
 
 
 def _with_report(words: list[str], name: str) -> tuple[list[str], Style, dict[str, str]]:

@@ -26,6 +26,7 @@ _SAID = {
     "paused": "stopped by the limit on {reason} after {count}; nothing is claimed",
     "breaker": "stopped because it led nowhere ({reason}) after {count}; nothing is claimed",
     "exhausted": "no candidate is left that has not been refuted",
+    "hardcoded": "nothing but the expected value passes; nothing is claimed",
     "no_tests": "no test was run: there is nothing to repair by, and nothing can be claimed",
     "unchecked": "all tests pass, so none of them says whether the goal is reached; nothing is claimed",
     "unstable": "the tests do not always say the same (flaky); nothing is claimed",
@@ -35,6 +36,7 @@ _SAID = {
     "needs_approval": "the project would do what no sandbox grants by itself: {reason}",
 }
 _HINTS = {
+    "hardcoded": "add a test that expects another value, or say more of what is to be computed",
     "unchecked": "add a test that fails until the goal is reached",
     "needs_network": "name tests that do without: --test \"pytest -q -m 'not network'\"",
     "no_tests": "write one, or name the command that runs them with --test COMMAND",
@@ -43,7 +45,7 @@ _HINTS = {
 
 def _picture(records: Sequence[Record], console: Any) -> None:
     """For people: what failed, where the fault is, the diff, and how it ended."""
-    from roadmap_cli.agent.runs.history import partly, reasons, rivals
+    from roadmap_cli.agent.runs.history import ended, partly, reasons, rivals
     from roadmap_cli.cli.diff import draw
     from roadmap_cli.cli.terminal import visible
 
@@ -74,7 +76,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
                 say("")
                 draw(record["diff"], console)
             case "agent.run_finished":
-                say(f"{record['status']} after {counted(record['candidate_count'], 'candidate')}")
+                say(ended(record))
 
 
 @command(
@@ -177,6 +179,7 @@ def main(
     A repair from memory keeps the verdict it was stored with, unless failing tests pass that it was not found with.
 
     Failing tests that reach different functions are also searched group by group; what mends each is put together.
+    What passes only because it gives the value that the tests expect (return 10, if items: return 10) is no repair.
     If nothing mends all, agent.partial tells the edit that turns the most failing tests green and breaks none; it is
     never written to the project, nor with --apply.
 
@@ -277,13 +280,23 @@ def _one(ask: _Ask, goal: Goal) -> Iterator[Record]:
         _say_first(run, loop)
         finished: Record = {}
         with closing(loop.records()) as told:  # what it cannot store at its end is an error like any other
-            for finished in told:
-                yield finished
-                loop.told(finished)
+            try:
+                for finished in told:
+                    yield finished
+                    loop.told(finished)
+            except (KeyboardInterrupt, GeneratorExit) as error:
+                if _is_interrupt(error) and loop.status == "running" and not run.dry_run:
+                    run.warn(f"interrupted after {counted(loop.tried, 'candidate')}", hint=_again(run, loop))
+                raise
     if loop.status not in SUCCESS:
         raise _ending(run, loop, finished["candidate_count"])
     if loop.status == "fixed":
         run.note(_last_words(loop))
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether it was Ctrl-C, here or while a record was on its way: then this is closed because of it."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)
 
 
 def _say_first(run: Run, loop: Loop) -> None:
@@ -301,20 +314,31 @@ def _last_words(loop: Loop) -> str:
 
 def _ending(run: Run, loop: Loop, count: int) -> RoadmapError:
     status, reason = loop.status, loop.reason
-    words = _words(status, reason, count)
-    again = f"agent-loop --resume {loop.id}"
-    if run.choices.state:
-        again += f" --state {shlex.quote(run.choices.state)}"
+    words = _words(loop, count)
     if status == "paused":
-        return TryLater(words, hint=again, code="paused")
-    hint = again if status == "breaker" else _HINTS.get(status)
+        return TryLater(words, hint=_again(run, loop), code="paused")
+    hint = _again(run, loop) if status == "breaker" else _HINTS.get(status)
+    if status == "exhausted" and loop.hardcoded:
+        hint = _HINTS["hardcoded"]
     if status == "needs_approval":
         hint = f"agent-approve show {reason.split()[-1]}"
     return Negative(words, hint=hint, code=status)
 
 
-def _words(status: str, reason: str, count: int) -> str:
-    return _SAID[status].format(count=counted(count, "candidate"), reason=reason)
+def _again(run: Run, loop: Loop) -> str:
+    """The command that goes on with a run."""
+    state = f" --state {shlex.quote(run.choices.state)}" if run.choices.state else ""
+    return f"agent-loop --resume {loop.id}{state}"
+
+
+def _words(loop: Loop, count: int) -> str:
+    said = "hardcoded" if loop.status == "exhausted" and loop.hardcoded else loop.status
+    words = _SAID[said].format(count=counted(count, "candidate"), reason=loop.reason)
+    if loop.hardcoded and loop.status in ("paused", "breaker"):
+        words = words.replace(
+            "nothing is claimed", "so far nothing but the expected value passes, so nothing is claimed"
+        )
+    return words
 
 
 # -- many goals --------------------------------------------------------------------------------------------------------
@@ -333,6 +357,10 @@ def _many(ask: _Ask, goals: Iterable[tuple[Record | None, Goal]], jobs: int) -> 
                 yield from _drain(ask, waiting.popleft())
         while waiting:
             yield from _drain(ask, waiting.popleft())
+    except (KeyboardInterrupt, GeneratorExit) as error:
+        if _is_interrupt(error) and not ask.run.dry_run:
+            ask.run.warn("interrupted", hint="the same again goes on with the goals that are not reached")
+        raise
     finally:
         ask.stopped = True
     failed, paused = ask.counts["failed"], ask.counts["paused"]
@@ -402,7 +430,7 @@ def _drain(ask: _Ask, job: _Job) -> Iterator[Record]:
         status = job.loop.status
         ask.counts["done" if status in SUCCESS else "paused" if status == "paused" else "failed"] += 1
         if status not in SUCCESS:
-            run.warn(f"{job.goal.folder}: {_words(status, job.loop.reason, job.loop.tried)}")
+            run.warn(f"{job.goal.folder}: {_words(job.loop, job.loop.tried)}")
 
 
 def _on_output(run: Run) -> Callable[[str], Collection[str] | None]:

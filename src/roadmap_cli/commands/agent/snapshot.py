@@ -40,6 +40,21 @@ _project = click.option("--project", type=click.Path(file_okay=False, path_type=
 _snapshot = click.argument("snapshot", default="latest", metavar="[SNAPSHOT]")
 
 
+_folder = click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path),
+                         metavar="[DIRECTORY]")  # fmt: skip
+
+
+def _named(project: Path, folder: Path | None) -> Path:
+    """The project folder, however it was named."""
+    from roadmap_cli.core.errors import UsageError
+
+    if folder is not None and project not in (Path(), folder):
+        raise UsageError(
+            f"two folders are named: {project} and {folder}", hint="--project DIRECTORY, or DIRECTORY alone"
+        )
+    return folder or project
+
+
 def _store(run: Run) -> Store:
     from roadmap_cli.agent.snapshot import Store
     from roadmap_cli.core import paths
@@ -49,14 +64,16 @@ def _store(run: Run) -> Store:
 
 @main.command(writes="agent.snapshot", effects=("files",), columns=_COLUMNS)
 @_project
-def take(run: Run, project: Path) -> Iterable[Record]:
-    """Keep the project as it is now."""
+@_folder
+def take(run: Run, project: Path, folder: Path | None) -> Iterable[Record]:
+    """Keep the project as it is now, that of DIRECTORY or --project."""
     from roadmap_cli.agent import snapshot
     from roadmap_cli.agent.snapshot import changes
     from roadmap_cli.core.errors import InputMissing
 
+    project = _named(project, folder)
     if not project.is_dir():
-        raise InputMissing(f"{project}: not a folder")
+        raise InputMissing(f"{project}: {'not a folder' if project.exists() else 'there is no such folder'}")
     if run.dry_run:
         entries = snapshot.scan(project.resolve())
         yield changes.described(snapshot.Snapshot("dry_run", run.stamp(), project.resolve(), entries))
@@ -67,12 +84,13 @@ def take(run: Run, project: Path) -> Iterable[Record]:
 @main.command(name="list", writes="agent.snapshot", columns=_COLUMNS)
 @_project
 @click.option("--every-project", "everything", is_flag=True, help="Those of all projects.")
-def list_(run: Run, project: Path, everything: bool) -> Iterable[Record]:
-    """List the project's snapshots, the oldest first."""
+@_folder
+def list_(run: Run, project: Path, everything: bool, folder: Path | None) -> Iterable[Record]:
+    """List the snapshots of the project, that of DIRECTORY or --project, the oldest first."""
     from roadmap_cli.agent.snapshot import changes
 
     store = _store(run)
-    for found in store.all(None if everything else changes.project_of(store, project)):
+    for found in store.all(None if everything else changes.project_of(store, _named(project, folder))):
         yield changes.described(found, rolling_back=store.rolling_back(found))
 
 

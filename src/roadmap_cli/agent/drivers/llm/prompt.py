@@ -164,6 +164,8 @@ def told(verdicts: Sequence[Verdict], problem: Problem) -> str:
 def reflection(verdict: Verdict, problem: Problem) -> str:
     """What the tests' answer to a change says about its cause, in a sentence or two."""
     run, before = verdict.run, problem.case.errors
+    if verdict.outcome == "hardcoded":
+        return "the tests pass, but only because it gives the value that they expect; the result must be computed."
     if run.timed_out or not run.finished:
         return "with it the tests did not come to an end: it may loop for ever or end the program."
     mended = [test for test in problem.case.failing if test in set(run.passing)]

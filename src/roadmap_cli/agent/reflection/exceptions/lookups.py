@@ -24,7 +24,7 @@ _BOUNDS = {
     "drop_operand": 1.5,
     "variable": 1.3,
 }
-_NAMES = {"variable": 4.0, "function": 2.0, "attribute": 2.0}
+_NAMES = {"near_name": 4.0, "import_name": 4.0, "variable": 4.0, "function": 2.0, "attribute": 2.0}
 
 
 def index(failure: Failure, frame: Frame, ground: Ground) -> Iterator[Hypothesis]:
