@@ -187,6 +187,8 @@ def _answer(error: BaseException, words: Words) -> int:
             _trace(words)
             return error.exit
         case click.ClickException():
+            if isinstance(error, click.NoSuchOption):
+                error.possibilities = _meant(error) or error.possibilities
             command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else words.name
             words.error(_lower(error.format_message()), f"see '{command} --help'")
             return Exit.USAGE
@@ -195,6 +197,23 @@ def _answer(error: BaseException, words: Words) -> int:
         case MemoryError():
             return _no_memory(words)
     raise AssertionError(error)
+
+
+def _meant(error: click.NoSuchOption) -> list[str]:
+    """The options whose help has the word that was guessed as a name; none if it stands in many, or is part of a name."""
+    import re
+
+    word = error.option_name.lstrip("-")
+    options = [each for each in error.ctx.command.params if isinstance(each, click.Option)] if error.ctx else []
+    names = {name for each in options for name in each.opts}
+    if any(word in name.lstrip("-").split("-") for name in names):
+        return []
+    found = [each.opts[0] for each in options if re.search(rf"\b{re.escape(word)}\b", each.help or "", re.IGNORECASE)]
+    return found if len(found) <= _FEW else []
+
+
+#: More options than this are no help to one who guessed a name.
+_FEW = 2
 
 
 def _reader_is_gone() -> bool:

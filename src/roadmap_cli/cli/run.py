@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roadmap_cli.cli.terminal import Progress, Words
-from roadmap_cli.core import clock, paths, records
+from roadmap_cli.core import absent, clock, paths, records
 from roadmap_cli.core.errors import DataError, InputMissing, RoadmapError
 from roadmap_cli.core.records import Record
 
@@ -291,7 +291,8 @@ class Run:
             try:
                 descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                raise InputMissing(f"cannot read: {(error.strerror or str(error)).lower()}", where=name) from None
+                why = f"cannot read: {(error.strerror or str(error)).lower()}"
+                raise InputMissing(why, where=name, hint=absent.hint(Path(name))) from None
             yield name, descriptor
 
     @property

@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from roadmap_cli.core import absent
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.edl import programs, timecode
 from roadmap_cli.edl.programs import Chain, Options, Programs
@@ -82,7 +83,7 @@ def content_hash(path: Path, tell: Callable[[int], None] | None = None) -> str:
                 if tell:
                     tell(len(block))
     except OSError as error:
-        raise InputMissing(f"cannot read: {error.strerror}", where=str(path)) from None
+        raise InputMissing(f"cannot read: {error.strerror}", where=str(path), hint=absent.hint(path)) from None
     if not size:
         raise DataError("file is empty", where=str(path), hint="copy it again from where it came", code="empty_file")
     return digest.hexdigest()

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roadmap_cli.core import clock
+from roadmap_cli.core import absent, clock
 from roadmap_cli.core.errors import DataError, InputMissing, UsageError
 from roadmap_cli.core.records import Record, content_id, require
 from roadmap_cli.edl import gathering
@@ -114,7 +114,7 @@ def _bytes(project: Path) -> bytes:
             raise DataError("larger than 64 MiB: not a project", where=str(project), code="bad_project")
         return project.read_bytes()
     except OSError as error:
-        raise InputMissing(f"cannot read: {error.strerror}", where=str(project)) from None
+        raise InputMissing(f"cannot read: {error.strerror}", where=str(project), hint=absent.hint(project)) from None
 
 
 def _seen(suffix: str, data: bytes, folder: Path) -> Seen:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core import absent
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.edl.hearing import stream
 from roadmap_cli.edl.hearing.heard import Heard, Word
@@ -152,7 +153,7 @@ def read(path: Path) -> list[Word]:
             raise DataError("too large for subtitles", where=str(path), code="bad_subtitles")
         data = path.read_bytes()
     except OSError as error:
-        raise InputMissing(f"cannot read: {error.strerror}", where=str(path)) from None
+        raise InputMissing(f"cannot read: {error.strerror}", where=str(path), hint=absent.hint(path)) from None
     words = parse(_decoded(data))
     if not words:
         raise DataError("holds no line with a time, as SRT and WebVTT have", where=str(path), code="bad_subtitles")
