@@ -187,8 +187,8 @@ def _answer(error: BaseException, words: Words) -> int:
             _trace(words)
             return error.exit
         case click.ClickException():
-            if isinstance(error, click.NoSuchOption):
-                error.possibilities = _meant(error) or error.possibilities
+            if isinstance(error, click.NoSuchOption) and (likely := _meant(error)):
+                error = click.NoSuchOption(error.option_name, possibilities=likely, ctx=error.ctx)
             command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else words.name
             words.error(_lower(error.format_message()), f"see '{command} --help'")
             return Exit.USAGE
@@ -200,7 +200,7 @@ def _answer(error: BaseException, words: Words) -> int:
 
 
 def _meant(error: click.NoSuchOption) -> list[str]:
-    """The options whose help has the word that was guessed as a name; none if it stands in many, or is part of a name."""
+    """The options whose help has the word that was guessed as a name; none if many have, or a name has it."""
     import re
 
     word = error.option_name.lstrip("-")

@@ -10,7 +10,7 @@ _ALIKE, _FEW = 0.8, 2
 
 
 def hint(path: Path) -> str | None:
-    """A folder on the way that is missing, files of nearly this name, or how to see what there is; None if it is there."""
+    """A folder that is missing, files of nearly this name, or how to see what there is; None if the file is there."""
     import difflib
     import shlex
 

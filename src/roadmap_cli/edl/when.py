@@ -96,7 +96,8 @@ _ORDINAL = (
 )
 _AND = r"(?:\s*,\s*(?:and )?|\s*&\s*|\s+and\s+)(?:the )?(?:very )?"
 _SHOT = re.compile(
-    rf"\b{_WHERE}(?:the |that |those )?(?:very )?(?:({_ORDINAL}(?:{_AND}{_ORDINAL})+) (?:shot|clip|cut|scene|take|one)s?"
+    rf"\b{_WHERE}(?:the |that |those )?(?:very )?(?:({_ORDINAL}(?:{_AND}{_ORDINAL})+) (?:shot|clip|cut|scene|take|"
+    rf"one)s?"
     rf"|({_ORDINAL}) (?:shot|clip|cut|scene|take|one)( (?:from|before) the (?:end|last))?)\b"
 )
 #: "The first two shots".
@@ -105,7 +106,9 @@ _FEW = re.compile(
     r"(\d+|two|three|four|five|six|seven|eight|nine|ten|couple(?: of)?) (?:shots|clips|cuts|scenes|takes)\b"
 )
 _NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
-_NO_AMOUNT = r"\b(?![.:]\d|\s*(?:seconds?|secs?|s\b|minutes?|mins?|frames?|%|per ?cent|db\b|stops?\b|times\b|shots|clips))"
+_NO_AMOUNT = (
+    r"\b(?![.:]\d|\s*(?:seconds?|secs?|s\b|minutes?|mins?|frames?|%|per ?cent|db\b|stops?\b|times\b|shots|clips))"
+)
 _AMONG = r"(?:\s*,\s*(?:and )?|\s*(?:&|-|–)\s*|\s+(?:and|to|through|until)\s+)(?:(?:shot|clip|scene|take) )?#?"
 _NUMBERED = re.compile(
     rf"\b{_WHERE}(?:the )?(?:(?:shot|clip|cut|scene)s?\s*(?:numbers? |no\.? ?|#)?(\d+(?:{_AMONG}\d+)*)"

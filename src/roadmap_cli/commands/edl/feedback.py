@@ -98,8 +98,8 @@ def main(
     What is meant is measured on the pictures, the sound or the plan as they will be shown, corrected within bounds and
     measured again.
     Without a place the cuts beyond the limit are corrected; if there are none, all of them by one step.
-    'remove shot 2', 'drop the last two clips', 'cut out 0:04 to 0:06' and 'keep only shots 1 and 3' take shots or a span
-    out and close the gap: what follows moves up with its titles, and transitions and sounds fit the new joint.
+    'remove shot 2', 'drop the last two clips', 'cut out 0:04 to 0:06' and 'keep only shots 1 and 3' take shots or a
+    span out and close the gap: what follows moves up with its titles, and transitions and sounds fit the new joint.
     Numbers and times are those of the edit as it came in, whatever else is wished along with it.
 
     The edit comes from the input, or without one it is the edit worked on last: planned, corrected, checked, rendered,

@@ -34,8 +34,8 @@ from roadmap_cli.edl.feedback import (
 )
 from roadmap_cli.edl.feedback.axes import PLAIN_DEEDS
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
-from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number, of_cuts
 from roadmap_cli.edl.feedback.plain import plain
+from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number, of_cuts
 from roadmap_cli.edl.feedback.relaying import gone_to, origin
 from roadmap_cli.edl.feedback.wishes import PLAIN, Wish
 
@@ -102,12 +102,9 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
     where = when.spell(wish.place, seen.cuts, named, seen.fps) if placed else "everywhere"
     if not named:
         length = timecode.clock(seen.length, seen.fps)
-        words = wish.place.words
-        verb = "lie" if len(wish.place.shots) > 1 else "lies"
-        return Told(
-            wish, REFUSED,
-            f"{words} {verb} outside the edit, which ends at {length} and has {of_cuts(len(seen.cuts))}", (), where, far,
-        )  # fmt: skip
+        lies = f"{wish.place.words} {'lie' if len(wish.place.shots) > 1 else 'lies'} outside the edit"
+        why = f"{lies}, which ends at {length} and has {of_cuts(len(seen.cuts))}"
+        return Told(wish, REFUSED, why, (), where, far)
     chosen = _still(seen, edit, named) if placed else list(range(len(edit.cuts)))
     frames = _frames(wish.place, seen, edit) if placed else None
     if wish.axis == "length" and 0 < len(chosen) < len(edit.cuts):

@@ -35,7 +35,9 @@ def read(chat: Chat, words: str) -> tuple[Wish, ...]:
         },
         "required": ["wishes"],
     }
-    table = "\n".join(f"{axis}+ {more}; {axis}- {less}" for axis, (more, less) in AXES.items() if axis not in PLAIN_DEEDS)
+    table = "\n".join(
+        f"{axis}+ {more}; {axis}- {less}" for axis, (more, less) in AXES.items() if axis not in PLAIN_DEEDS
+    )
     asked = (
         "A person says something about a video edit. Name what they wish to be changed, as codes from this list, and "
         f"nothing else. If they wish nothing of it, name none.\n\n{table}\n\nThe person says: {words}"

@@ -119,7 +119,9 @@ def _shot_length(edit: Edit, wanted: Wanted) -> Corrected:
     step = 1 + 0.25 * wanted.strength
     target = wanted.target or (before * step if grow else before / step)
     if (target - before) * (1 if grow else -1) < 0:
-        raise Refused(f"shown for {before:.1f} s, {target:g} s were asked for", [Measured("mean shot length", "s", before)])
+        raise Refused(
+            f"shown for {before:.1f} s, {target:g} s were asked for", [Measured("mean shot length", "s", before)]
+        )
     made = _size(grow, edit, wanted, _mean, target)
     after = _mean(made, wanted.chosen)
     notes: list[str] = []

@@ -100,7 +100,7 @@ def _sharpness(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tup
         if lost > LOST and not wanted.insist:
             better = _sharper_take(edit, cut)
             raise Refused(
-                f"out of focus in the source (blur {lost:.2f}, above {LOST:g}): sharpening cannot bring it back{better}",
+                f"out of focus in the source (blur {lost:.2f}, above {LOST}): sharpening cannot bring it back{better}",
                 [Measured("blur of the source", "of 1", lost, thing=cut)], asks=True,
             )  # fmt: skip
         end, target = EFFECTS["sharpen"][1], before * (1 + 0.2 * wanted.strength)

@@ -16,7 +16,6 @@ from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback.material import Edit
 
-
 #: A title that ends so near to the end of the edit closes it.
 CLOSING_FRAMES = 12
 
@@ -33,7 +32,7 @@ def shown(cut: Record, fps: Fraction) -> int:
 
 
 def relaid(edit: Edit, cuts: Sequence[Record]) -> Edit:
-    """The edit with these cuts in this order, one after the other from frame 0; what shows the same is as long as it was."""
+    """The edit with these cuts in this order, from frame 0 on; what shows the same is as long as it was."""
     fps = edit.fps
     before = {origin(cut): cut for cut in edit.cuts}
     made: list[Record] = []

@@ -48,23 +48,34 @@ _LEAD = (
     r"(?:(?:please|pls|just|now|also|then|so|and|but|ok(?:ay)?|hey|well|maybe|perhaps|actually|simply|kindly|yes|no|"
     r"i (?:think|guess|feel|say|suggest|propose)|it would be (?:better|nice|good)|it(?:'s| is) better|"
     r"(?:can|could|would|will|should|shall|may) (?:you|we|i)|(?:you|we) (?:can|could|should|may|might|must|need to|"
-    r"have to|ought to)|i(?:'d| would|'ll| will)(?: (?:want|like|love|prefer|need|wish))?|i (?:want|need|wish)|(?:you|we)? ?to|let's|let us|try(?: and| "
-    r"to)?|go ahead(?: and)?|feel free|how about|what about|if (?:you|we) (?:could|can|would)|do|all|better|that|you|we)"
+    r"have to|ought to)|i(?:'d| would|'ll| will)(?: (?:want|like|love|prefer|need|wish))?|i (?:want|need|wish)|(?:you|"
+    r"we)? ?to|let's|let us|try(?: and| "
+    r"to)?|go ahead(?: and)?|feel free|how about|what about|if (?:you|we) (?:could|can|would)|do|all|better|that|you|"
+    r"we)"
     r",? )*"
 )
 _WITHOUT = re.compile(r"^.*\b(?:better|nicer|stronger|tighter|good|fine|enough)(?: off)? without (?:having )?")
-_OUT_OF = r"(?:from|out of) (?:the |this |my |our )?(?:whole )?(?:edit|film|movie|video|cut|timeline|sequence|programme|program|clip|thing|it|there)"
+_OUT_OF = (
+    r"(?:from|out of) (?:the |this |my |our )?(?:whole )?(?:edit|film|movie|video|cut|timeline|sequence|programme|"
+    r"program|clip|thing|it|there)"
+)
 _VERBS = (
-    r"(?:remove|removing|delete|deleting|erase|erasing|drop|dropping|omit|omitting|exclude|excluding|scrap|scrapping|axe|"
+    r"(?:remove|removing|delete|deleting|erase|erasing|drop|dropping|omit|omitting|exclude|excluding|scrap|scrapping|"
+    r"axe|"
     r"ditch|ditching|kill|killing|lose|losing|discard|discarding|eliminate|eliminating|dump|dumping|bin|skip|skipping|"
-    r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|editing|pull|pulling|chuck|toss|strip|snip|kick|drop|"
+    r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|editing|pull|pulling|chuck|toss|strip|snip|kick|"
+    r"drop|"
     r"trim) (?:out|away)|get(?:ting)? rid of|rid of|do(?:ing)? away with|do(?:ing)? without|cut|cutting|nuke|zap|"
     r"rip out|without)"
 )
-_PARTED = r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|pull|pulling|chuck|toss|get|kick|snip|strip|rip|(?:i |we )?want)"
+_PARTED = (
+    r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|pull|pulling|chuck|toss|get|kick|snip|strip|rip|"
+    r"(?:i |we )?want)"
+)
 _BETWEEN = r"(?:(?:all of|both|just|only|simply|completely|entirely|also|please|maybe|out) )*"
 _TAIL = re.compile(
-    rf"(?:,? ?(?:please|pls|thanks|thank you|now|too|as well|also|altogether|entirely|completely|wholly|totally|out|away|"
+    rf"(?:,? ?(?:please|pls|thanks|thank you|now|too|as well|also|altogether|entirely|completely|wholly|totally|out|"
+    rf"away|"
     rf"then|for me|instead|for good|if (?:possible|you can|we can)|right away|at once|{_OUT_OF}))*$"
 )
 _REASON = re.compile(
@@ -76,7 +87,9 @@ _SAID_WHY = re.compile(
     r".*$|\s*\(.*$"
 )
 _NOT = re.compile(r"\b(?:don't|do not|never|not|shouldn't|should not|mustn't|must not|no need to|stop|why|did|didn't|"
-                  r"won't|wouldn't|can't|cannot|refuse to|needn't|what if|who|when|where|how come|avoid)\b(?! (?:but|only))")  # fmt: skip
+                  r"won't|wouldn't|can't|cannot|refuse to|needn't|what if|who|when|where|how come|avoid)\b(?! (?:but|"
+                  r"only))")  # fmt: skip
+_MUST_NOT = re.compile(r" (?:should|must|can|may) ?(?:not|n't|never)\b.*\b(?:go|removed|deleted|cut|dropped|out)\b")
 _UNWANTED = re.compile(
     rf"^{_LEAD}(?:(?:i|we) )?(?:don't|do not|no longer) (?:really )?(?:need|want) (?:to (?:see|have|keep|show) )?"
 )
@@ -88,17 +101,20 @@ _GOES = re.compile(
     r"(?:removed|deleted|gone|dropped|out|cut|cut out|taken out|left out))(?= |$)"
 )
 _ALONE = re.compile(
-    rf"^{_LEAD}(?:(?:keep|keeping|leave|leaving|use|using|show|have|want) (?:just|only|nothing but|no more than|solely) |"
+    rf"^{_LEAD}(?:(?:keep|keeping|leave|leaving|use|using|show|have|want) (?:just|only|nothing but|no more than|"
+    rf"solely) |"
     r"(?:only|just) (?:keep|use|show|leave|want|have) |(?:just|only|nothing but) )"
 )
 _KEEP = re.compile(rf"^{_LEAD}keep {_BETWEEN}")
 _ALL_BUT = re.compile(
-    rf"^{_LEAD}{_VERBS} (?:(?:everything|anything|all|all (?:the |of the )?(?:other )?(?:shots?|clips?|cuts|scenes|takes)|"
+    rf"^{_LEAD}{_VERBS} (?:(?:everything|anything|all|all (?:the |of the )?(?:other )?(?:shots?|clips?|cuts|scenes|"
+    rf"takes)|"
     r"every (?:other )?(?:shot|clip|cut|scene)|the rest|the others?|the other (?:shots|clips)) )+"
     r"(?:but|except|except for|besides|apart from|other than|save|bar) (?:for )?"
 )
 _THE_REST = re.compile(
-    rf"^{_LEAD}{_VERBS} (?:(?:all )?the (?:rest|others|other (?:shots|clips|cuts|scenes|ones))|everything else|all else|"
+    rf"^{_LEAD}{_VERBS} (?:(?:all )?the (?:rest|others|other (?:shots|clips|cuts|scenes|ones))|everything else|"
+    rf"all else|"
     r"(?:all|every) others?)\b"
 )
 _ALL = re.compile(
@@ -114,24 +130,28 @@ _DISLIKED = re.compile(
     r"can't stand) "
 )
 _SAID_OF = re.compile(
-    r"^(?: that shot)? ?(?:is|are|looks?|feels?|seems?|drags?|has|have|does|doesn't|isn't|aren't|was|goes|adds?|'s |'re "
+    r"^(?: that shot)? ?(?:is|are|looks?|feels?|seems?|drags?|has|have|does|doesn't|isn't|aren't|was|goes|adds?|'s |"
+    r"'re "
     r"|$)"
 )
 _VERB = re.compile(rf"^{_LEAD}{_VERBS} {_BETWEEN}")
 _TAKEN = re.compile(rf"^{_LEAD}{_PARTED} {_BETWEEN}")
 _OUT = re.compile(r"^(?:out|away|gone|removed|deleted|cut out|dropped)(?= |$)")
 _SPAN_OF = re.compile(
-    r"(?:(?:everything|all|anything|the (?:part|bit|piece|section|stretch|passage|footage|stuff|segment|time|seconds)|what"
+    r"(?:(?:everything|all|anything|the (?:part|bit|piece|section|stretch|passage|footage|stuff|segment|time|seconds)|"
+    r"what"
     r"(?:'s| is| comes)|whatever(?: is| comes)?)(?: that (?:is|comes))? )"
 )
 _SHOT_AT = re.compile(
-    r"(?:the |that |those )?(?:shots?|clips?|cuts?|scenes?|takes?|one)(?: that (?:is|are|starts?|begins?|comes?|plays?)|"
+    r"(?:the |that |those )?(?:shots?|clips?|cuts?|scenes?|takes?|one)(?: that (?:is|are|starts?|begins?|comes?|"
+    r"plays?)|"
     r" (?:starting|beginning|playing|running))? "
 )
 _SOME_SHOT = re.compile(
     r"^(?:(?:the|this|that|these|those|all|any|every|a|my|his|her)(?: of the)? )?"
     r"(?:(?!(?:to|between|in|of|on|from|at|for|with|during|across|over|and|before|after|into|by)\b)[\w'-]+ ){0,3}?"
-    r"(?:shots?|clips?|scenes?|takes?)(?= |$)(?: (?:of|with|where|in|on|at|when|while|showing|from|that|which|by|without|"
+    r"(?:shots?|clips?|scenes?|takes?)(?= |$)(?: (?:of|with|where|in|on|at|when|while|showing|from|that|which|by|"
+    r"without|"
     r"about|after|before)\b.*)?"
 )
 
@@ -172,7 +192,7 @@ def read(phrase: str) -> Asked:
             if rest:
                 rest.pop()  # what was said of it is why it goes
             going = True
-        elif _without_place(bare) or (went_on and (some := _SOME_SHOT.match(bare)) and _TAIL.match(bare[some.end() :])):
+        elif _without_place(bare) or (went_on and _is_some_shot(bare)):
             unplaced.append(clause)
         else:
             explained = False
@@ -185,7 +205,8 @@ def read(phrase: str) -> Asked:
 
 #: "Everything but shot 2": no new clause begins there.
 _ALL_SAVE = re.compile(
-    r"\b((?:everything|anything|all|every)(?: of)?(?: (?:the|other|those))*(?: (?:shots?|clips?|cuts|scenes?|takes))?),? but "
+    r"\b((?:everything|anything|all|every)(?: of)?(?: (?:the|other|those))*(?: (?:shots?|clips?|cuts|scenes?|"
+    r"takes))?),? but "
 )
 #: "Drop the second shot and shorten the third".
 _NUMBER_ALONE = re.compile(
@@ -213,7 +234,9 @@ def _parted(phrase: str) -> list[tuple[str, str]]:
 
 
 def _opens(clause: str) -> bool:
-    return any(pattern.match(clause) for pattern in (_VERB, _TAKEN, _ALONE, _ALL_BUT, _UNWANTED)) or bool(_place(clause))
+    return any(pattern.match(clause) for pattern in (_VERB, _TAKEN, _ALONE, _ALL_BUT, _UNWANTED)) or bool(
+        _place(clause)
+    )
 
 
 def _one(clause: str) -> tuple[int, list[Place]] | None:
@@ -247,14 +270,19 @@ def _denial(clause: str) -> bool:
         for verb in (re.match(rf"{_VERBS}(?:d|ed|t)? {_BETWEEN}", left), re.match(rf"{_PARTED}(?:n)? ", left)):
             if verb and _listed(left[verb.end() :]):
                 return True
-    return bool((found := _listed(clause)) and re.match(r" (?:should|must|can|may) ?(?:not|n't|never)|n't", clause[found[1] :])
-                and re.search(r"\b(?:go|removed|deleted|cut|dropped|out)\b", clause[found[1] :]))  # fmt: skip
+    found = _listed(clause)
+    return bool(found and _MUST_NOT.match(clause[found[1] :]))
 
 
 def _without_place(clause: str) -> bool:
     """Whether a clause wants a shot to go, and does not say which in a way that can be found."""
     match = _VERB.match(clause)
-    return bool(match and (shot := _SOME_SHOT.match(clause[match.end() :])) and _TAIL.match(clause[match.end() + shot.end() :]))
+    return bool(match and _is_some_shot(clause[match.end() :]))
+
+
+def _is_some_shot(words: str) -> bool:
+    """Whether words name a shot in a way that cannot be found, and nothing else: "the shot of the dog"."""
+    return bool((match := _SOME_SHOT.match(words)) and _TAIL.match(words[match.end() :]))
 
 
 def _subject(clause: str) -> list[Place]:
@@ -292,10 +320,7 @@ def _place(words: str, at: int = 0) -> tuple[Place, int] | None:
         if words[end : end + 2] in {"'s", "s'"}:  # "the second shot's sound"
             return None
         return Place(shots=named[0]), end
-    if match := _SHOT_AT.match(words, at):
-        span = when.span_at(words, match.end())
-        return span
-    match = _SPAN_OF.match(words, at)
+    match = _SHOT_AT.match(words, at) or _SPAN_OF.match(words, at)
     return when.span_at(words, match.end() if match else at)
 
 

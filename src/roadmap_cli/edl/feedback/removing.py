@@ -16,9 +16,12 @@ from roadmap_cli.edl.feedback.material import Edit, whole
 from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused
 from roadmap_cli.edl.feedback.relaying import CLOSING_FRAMES, origin, parted, relaid
 from roadmap_cli.edl.planning import LEAST_FRAMES
+from roadmap_cli.edl.when import Place
 
 #: A title is shown at least so long.
 _TITLE_S = Fraction(3, 2)
+#: More shots than this are counted, not named.
+_LISTED = 12
 
 
 def shots(edit: Edit, chosen: Collection[int], *, kept: bool = False) -> Corrected:
@@ -28,9 +31,8 @@ def shots(edit: Edit, chosen: Collection[int], *, kept: bool = False) -> Correct
         raise Refused("nothing else is in the edit")
     if len(out) == len(edit.cuts):
         raise Refused(f"nothing would be left: the edit has {_of_shots(len(edit.cuts))}", [_length(edit)])
-    named = ", ".join(str(n + 1) for n in out[:12]) + (" …" if len(out) > 12 else "")
     made, notes = _without(edit, [[] if n in out else [cut] for n, cut in enumerate(edit.cuts)])
-    return _told(edit, made, f"shot{'s' * (len(out) > 1)} {named} of {len(edit.cuts)} out", notes)
+    return _told(edit, made, f"{_numbers(out)} of {len(edit.cuts)} out", notes)
 
 
 def span(edit: Edit, first: int, end: int, *, kept: bool = False) -> Corrected:
@@ -153,6 +155,11 @@ def _told(edit: Edit, made: Edit, what: str, notes: tuple[str, ...]) -> Correcte
 
 def _length(edit: Edit) -> Measured:
     return Measured("length", "s", float(edit.length / edit.fps))
+
+
+def _numbers(out: Sequence[int]) -> str:
+    """Shots by number for people; of many only how many there are."""
+    return Place(shots=tuple(n + 1 for n in out)).words if len(out) <= _LISTED else _of_shots(len(out))
 
 
 def _of_shots(count: int) -> str:

@@ -166,9 +166,12 @@ _REQUEST = re.compile(r"^(?:please |can you |could you |would you |let's |i(?:'d
                       r"a (?:bit|little|touch|tad)|slightly|more|less|fewer|\w+er)\b")  # fmt: skip
 #: Words that a clause which asks for something begins with, besides those that ask for a degree.
 _ASKS = re.compile(
-    r"^(?:and |then |please |just |also |maybe |now |(?:can|could|would) (?:you|we) |i(?:'d like| want)(?: you)?(?: to)? )*"
-    r"(?:remove|delete|drop|take|get|lose|move|swap|put|show|use|replace|change|fix|blur|zoom|mute|crop|rotate|flip|mirror|"
-    r"reverse|loop|repeat|duplicate|split|fade|insert|include|write|animate|stabili[sz]e|keep|play|start|end|let|bring)\b"
+    r"^(?:and |then |please |just |also |maybe |now |(?:can|could|would) (?:you|we) |i(?:'d like|"
+    r" want)(?: you)?(?: to)? )*"
+    r"(?:remove|delete|drop|take|get|lose|move|swap|put|show|use|replace|change|fix|blur|zoom|mute|crop|rotate|flip|"
+    r"mirror|"
+    r"reverse|loop|repeat|duplicate|split|fade|insert|include|write|animate|stabili[sz]e|keep|play|start|end|let|"
+    r"bring)\b"
 )
 _TO_LENGTH = re.compile(
     r"\b(?:to|under|at most|about|around|below|of) (a|an|one|two|three|half a|\d+(?:\.\d+)?)[- ]?(seconds?|secs?|"

@@ -74,8 +74,8 @@ def answer(tx: Connection, base: Revision, head: Head, question: Question, at: s
     """The edl.answer record, then the records it rests on. Raises Negative if the edit has nothing there."""
     telling = _Telling(tx, head)
     cuts = [thing for thing in head.things if thing["kind"] == "edl.cut"]
-    if told := _gone(telling, base, question, at):
-        return told
+    if gone := _gone(telling, base, question, at):
+        return gone
     if question.name is not None:
         thing = _named(tx, base, head, question.name)
         if thing is None:
@@ -220,8 +220,8 @@ def _gone(telling: _Telling, base: Revision, question: Question, at: str) -> lis
         name = str(cut.get("source", "")).rpartition("/")[2] or cut["source_id"]
         first = timecode.clock(cut["timeline_in_frame"], telling.fps)
         telling.say(
-            f"frames {cut['in_frame']} to {cut['out_frame']} of {name}, which were shown from {first} on, are not in the "
-            "edit any more"
+            f"frames {cut['in_frame']} to {cut['out_frame']} of {name}, which were shown from {first} on, are not in "
+            "the edit any more"
         )
         _tell_taken(telling, made)
         told = _record(telling, question, at, "dropped", None, " ".join(telling.sentences))
@@ -241,8 +241,8 @@ def _meant(question: Question, cuts: Sequence[Record], fps: Fraction) -> list[Re
 def _tell_taken(telling: _Telling, made: Record) -> None:
     decided = telling.decision(made.get("why_id"))
     who = (decided or {}).get("facts", {}).get("who")
-    by = f" by {who}" if who else ""
-    telling.say(f"the edit {made['what']!r} took it out{by}, because: {made['why']}", made)
+    asked = f" as {who} asked" if who else ""
+    telling.say(f"the edit {made['what']!r} took it out{asked}, because: {made['why']}", made)
 
 
 def _took_out(change: Change, source: Record, frame: int) -> bool:
