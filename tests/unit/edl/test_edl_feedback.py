@@ -290,6 +290,12 @@ def test_effects_are_measured_through_their_filters(found: programs.Programs, tm
     assert 0 < told.measured[0].after < told.measured[0].before * 0.5  # type: ignore[operator]
 
 
+def test_what_is_shown_has_no_more_digits_than_were_measured(found: programs.Programs, tmp_path: Path) -> None:
+    still = edit_of(clip(tmp_path / "still.mkv", "testsrc2=s=160x90:r=25:d=1", "select=eq(n\\,0),loop=24:1"), [(0, 24)])
+    (told,) = said(found, still, "too shaky").told
+    assert told.reason == "the measurement says otherwise: shake is 0.00 % of the width, below 0.35"
+
+
 def test_loudness_is_that_of_the_meter(found: programs.Programs, tmp_path: Path) -> None:
     tone = "aevalsrc='0.1*sin(2*PI*997*t)+0.05*sin(2*PI*3000*t)*gt(mod(t,2),1)':s=48000:d=6:c=stereo"
     place = clip(tmp_path / "a.mkv", "color=gray:s=32x32:r=25:d=6", sound=tone)
