@@ -188,7 +188,9 @@ def _answer(error: BaseException, words: Words) -> int:
             return error.exit
         case click.ClickException():
             if isinstance(error, click.NoSuchOption) and (likely := _meant(error)):
-                error = click.NoSuchOption(error.option_name, possibilities=likely, ctx=error.ctx)
+                meant = " or ".join(map(repr, likely))
+                said = f"no such option {error.option_name!r}. Did you mean {meant}?"
+                error = click.NoSuchOption(error.option_name, said, ctx=error.ctx)
             command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else words.name
             words.error(_lower(error.format_message()), f"see '{command} --help'")
             return Exit.USAGE
