@@ -3,7 +3,7 @@
 complete -c edl-plan -f
 complete -c edl-plan -l intent -x -d 'What the edit should be like, in words'
 complete -c edl-plan -l style -x -d 'Plan in this style'
-complete -c edl-plan -l target-seconds -x -d 'How long the edit should be'
+complete -c edl-plan -l target-seconds -x -d 'The length the edit should have'
 complete -c edl-plan -l aspect -x -d 'Shape of the picture: 16:9, 9:16, 1:1, 2.39:1, \'vertical\' and the like'
 complete -c edl-plan -l music -x -d 'Lay this music under the edit'
 complete -c edl-plan -l title -x -d 'Show a title at the start'

@@ -38,7 +38,7 @@ def test_a_file_that_is_not_there_says_what_may_be_named(shell, tmp_path):
     for more in ([], ["--watch"]):
         done = shell(["life-ingest", *more, "nope.ics"], cwd=tmp_path)
         assert done.returncode == 66
-        assert b"hint: name a file or a folder that is there, '-' for standard input, or the URL" in done.stderr
+        assert b"hint: ls shows what is in the folder" in done.stderr
 
 
 def test_a_person_who_asks_nothing_is_told_how_to_ask(world, tmp_path):

@@ -187,6 +187,10 @@ def _answer(error: BaseException, words: Words) -> int:
             _trace(words)
             return error.exit
         case click.ClickException():
+            if isinstance(error, click.NoSuchOption) and (likely := _meant(error)):
+                meant = " or ".join(map(repr, likely))
+                said = f"no such option {error.option_name!r}. Did you mean {meant}?"
+                error = click.NoSuchOption(error.option_name, said, ctx=error.ctx)
             command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else words.name
             words.error(_lower(error.format_message()), getattr(error, "hint", None) or f"see '{command} --help'")
             return Exit.USAGE
@@ -195,6 +199,10 @@ def _answer(error: BaseException, words: Words) -> int:
         case MemoryError():
             return _no_memory(words)
     raise AssertionError(error)
+
+
+#: More guesses than this are no help.
+_FEW = 2
 
 
 def _near(error: RoadmapError) -> str | None:
@@ -207,13 +215,28 @@ def _near(error: RoadmapError) -> str | None:
         return None
     path = Path(place)
     folder = shlex.quote(str(path.parent))
+    if not path.parent.is_dir():
+        return f"there is no folder {str(path.parent)!r}"
     try:
-        names = [each.name for each in path.parent.iterdir()]
+        names = sorted(each.name for each in path.parent.iterdir())
     except OSError:
-        return f"look at the folder first: ls {folder}"
-    if close := difflib.get_close_matches(path.name, names, 1, 0.8):
-        return f"did you mean {str(path.with_name(close[0]))!r}?"
+        return None
+    if close := difflib.get_close_matches(path.name, names, _FEW, 0.8):
+        return f"did you mean {' or '.join(repr(str(path.with_name(each))) for each in close)}?"
     return "ls shows what is in the folder you are in" if folder == "." else f"ls {folder} shows what is there"
+
+
+def _meant(error: click.NoSuchOption) -> list[str]:
+    """The options whose help has the word that was guessed as a name; none if many have, or a name has it."""
+    import re
+
+    word = error.option_name.lstrip("-")
+    options = [each for each in error.ctx.command.params if isinstance(each, click.Option)] if error.ctx else []
+    names = {name for each in options for name in each.opts}
+    if any(word in name.lstrip("-").split("-") for name in names):
+        return []
+    found = [each.opts[0] for each in options if re.search(rf"\b{re.escape(word)}\b", each.help or "", re.IGNORECASE)]
+    return found if len(found) <= _FEW else []
 
 
 def _reader_is_gone() -> bool:

@@ -23,14 +23,19 @@ class Place:
 
     start_s: Fraction | None = None
     end_s: Fraction | None = None
-    shot: int | None = None
+    shots: tuple[int, ...] = ()
     part: str = ""
 
     @property
     def words(self) -> str:
         """The place in words."""
-        if self.shot is not None:
-            return "the last shot" if self.shot == -1 else f"shot {self.shot}"
+        if self.shots:
+            if self.shots == tuple(range(-len(self.shots), 0)) and self.shots[1:]:
+                return f"the last {len(self.shots)} shots"
+            named = [_FROM_END.get(shot, f"shot {shot}") for shot in self.shots]
+            if len(named) > 1 and all(shot > 0 for shot in self.shots):
+                named = ["shots " + str(self.shots[0]), *map(str, self.shots[1:])]
+            return " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
         if self.part:
             return f"the {self.part}"
         if self.start_s is None and self.end_s is None:
@@ -49,6 +54,7 @@ def _spelled(seconds: Fraction) -> str:
 
 #: Nothing was said of a place.
 EVERYWHERE = Place()
+_FROM_END = {-1: "the last shot", -2: "the second-to-last shot", -3: "the third-to-last shot"}
 
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -56,7 +62,7 @@ _NUMBERS = {
 }  # fmt: skip
 _ORDINALS = {
     "first": 1, "opening": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
-    "ninth": 9, "tenth": 10, "last": -1, "final": -1, "closing": -1,
+    "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "last": -1, "final": -1, "closing": -1, "penultimate": -2,
 }  # fmt: skip
 _CLOCK = r"\d{1,2}(?::\d{2}){1,2}(?:\.\d+)?"
 _UNITS = r"seconds?|secs?|s|minutes?|mins?|m"
@@ -81,11 +87,34 @@ _EDGE = re.compile(
     rf"\b(?:in |for |during |at |over )?(?:the )?(?:very )?(first|last|opening|final) {_COUNT} ?(seconds?|secs?|s|"
     rf"minutes?|mins?)\b"
 )
-_SHOT = re.compile(
-    rf"\b(?:in |on |for |of |during |at )?(?:the |that )?(?:very )?({'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th)) "
-    r"(?:shot|clip|cut|scene|take|one)\b"
+_BUT = {"one": "second-to-last", "two": "third-to-last"}
+_WHERE = r"(?:in |on |for |of |during |at )?"
+#: "Third", "3rd", "third-to-last", "third from the end", "last but two".
+_ORDINAL = (
+    rf"(?:last but (?:one|two)|next[- ]to[- ]last|(?:(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
+    r"(?:[- ](?:to[- ]|from[- ](?:the[- ])?)?(?:last|end))?))"
 )
-_NUMBERED = re.compile(r"\b(?:in |on |at )?(?:the )?(?:shot|clip|cut|scene)\s*(?:number |no\.? ?|#)?(\d+)\b")
+_AND = r"(?:\s*,\s*(?:and )?|\s*&\s*|\s+and\s+)(?:the )?(?:very )?"
+_SHOT = re.compile(
+    rf"\b{_WHERE}(?:the |that |those )?(?:very )?(?:({_ORDINAL}(?:{_AND}{_ORDINAL})+) (?:shot|clip|cut|scene|take|"
+    rf"one)s?"
+    rf"|({_ORDINAL}) (?:shot|clip|cut|scene|take|one)( (?:from|before) the (?:end|last))?)\b"
+)
+#: "The first two shots".
+_FEW = re.compile(
+    rf"\b{_WHERE}(?:the )?(?:very )?(first|opening|last|final|closing) "
+    r"(\d+|two|three|four|five|six|seven|eight|nine|ten|couple(?: of)?) (?:shots|clips|cuts|scenes|takes)\b"
+)
+_NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
+_NO_AMOUNT = (
+    r"\b(?![.:]\d|\s*(?:seconds?|secs?|s\b|minutes?|mins?|frames?|%|per ?cent|db\b|stops?\b|times\b|shots|clips))"
+)
+_AMONG = r"(?:\s*,\s*(?:and )?|\s*(?:&|-|–)\s*|\s+(?:and|to|through|until)\s+)(?:(?:shot|clip|scene|take) )?#?"
+_NUMBERED = re.compile(
+    rf"\b{_WHERE}(?:the )?(?:(?:shot|clip|cut|scene)s?\s*(?:numbers? |no\.? ?|#)?(\d+(?:{_AMONG}\d+)*)"
+    rf"|(?:shot|clip|scene)s? (?:numbers? )?({_NUMBER}(?:{_AMONG}{_NUMBER})*)){_NO_AMOUNT}"
+)
+_RUN = re.compile(rf"(to|through|until|[-–])?\s*(?:shot |clip |scene |take )?#?\b({_NUMBER})\b")
 _HALF = re.compile(
     r"\b(?:in |during |for |throughout )?(?:the )?(first|second|last) half\b|\b(?:from )?(?:the "
     r")?(halfway|half way) (?:on|through)"
@@ -118,12 +147,12 @@ def read(text: str) -> tuple[Place, str]:
     if match := _AT.search(text):
         at = _seconds(match[1] or match[2], "")
         return Place(at, at), _without(text, match)
-    if match := _SHOT.search(text):
-        number = _ORDINALS.get(match[1]) or int(re.sub(r"\D", "", match[1]))
-        kept = text[: match.start()] + " that shot " + text[match.end() :]
-        return Place(shot=number), " ".join(kept.split())
+    for pattern in (_FEW, _SHOT):
+        if match := pattern.search(text):
+            kept = text[: match.start()] + " that shot " + text[match.end() :]
+            return Place(shots=_named(pattern, match)), " ".join(kept.split())
     if match := _NUMBERED.search(text):
-        return Place(shot=max(1, int(match[1]))), _without(text, match)
+        return Place(shots=_named(_NUMBERED, match)), _without(text, match)
     if match := _HALF.search(text):
         return Place(part="first half" if match[1] == "first" else "second half"), text
     if match := _PART.search(text):
@@ -132,26 +161,77 @@ def read(text: str) -> tuple[Place, str]:
     return EVERYWHERE, text
 
 
+def shots_at(text: str, at: int = 0) -> tuple[tuple[int, ...], int] | None:
+    """The numbers of the shots that are named from a place in a text on, and where their naming ends; None if none."""
+    for pattern in (_FEW, _SHOT, _NUMBERED):
+        if match := pattern.match(text, at):
+            return _named(pattern, match), match.end()
+    return None
+
+
+def span_at(text: str, at: int = 0) -> tuple[Place, int] | None:
+    """The span or moment of time that is named from a place in a text on, and where its naming ends; None if none."""
+    for pattern in (_SPAN, _EDGE, _ONWARDS, _UNTIL, _AT, _HALF):
+        if match := pattern.match(text, at):
+            return read(match[0])[0], match.end()
+    return None
+
+
+def joined(text: str) -> str:
+    """A text in which no "and" or "but" parts what names shots: "shots 2 & 3", "the second-to-last"."""
+    text = re.sub(r"\blast but (one|two)\b", lambda match: _BUT[match[1]], text)
+    for pattern in (_SHOT, _NUMBERED):
+        text = pattern.sub(lambda match: re.sub(r"\s*,\s*(?:and )?|\s+and\s+", " & ", match[0]), text)
+    return text
+
+
+def _named(pattern: re.Pattern[str], match: re.Match[str]) -> tuple[int, ...]:
+    """The numbers of shots that a match names, each once, in the order they are named."""
+    if pattern is _FEW:
+        count = 2 if match[2].startswith("couple") else _NUMBERS.get(match[2]) or int(match[2])
+        count = max(1, min(count, 1000))
+        return tuple(range(1, count + 1) if match[1] in {"first", "opening"} else range(-count, 0))
+    if pattern is _SHOT:
+        if match[3]:
+            return (-abs(_ordinal(match[2])),)
+        return tuple(dict.fromkeys(_ordinal(each) for each in re.split(_AND, match[1] or match[2])))
+    found: list[int] = []
+    for sign, word in _RUN.findall(match[1] or match[2]):
+        number = max(1, _NUMBERS.get(word) or int(word))
+        run = range(found[-1] + 1, min(number, found[-1] + 1000) + 1) if sign and found else (number,)
+        found += run
+    return tuple(dict.fromkeys(found))
+
+
+def _ordinal(words: str) -> int:
+    """The number of "third", "3rd", "third-to-last" or "last but two"."""
+    if words.startswith("last but"):
+        return -1 - _NUMBERS[words.split()[-1]]
+    first, *rest = re.split(r"[- ]", words)
+    number = 2 if first == "next" else _ORDINALS.get(first) or max(1, int(re.sub(r"\D", "", first)))
+    return -abs(number) if rest else number
+
+
 def positions(place: Place, cuts: Sequence[Record], fps: Fraction) -> list[int]:
     """Which cuts a place means, by position in the list; empty if it lies outside the programme."""
     if not cuts:
         return []
-    if place.shot is not None:
-        at = len(cuts) - 1 if place.shot == -1 else place.shot - 1
-        return [at] if at < len(cuts) else []
+    if place.shots:
+        found = {len(cuts) + shot if shot < 0 else shot - 1 for shot in place.shots}
+        return sorted(at for at in found if 0 <= at < len(cuts))
     length = Fraction(cuts[-1]["timeline_out_frame"]) / fps
     start, end = _bounds(place, length)
-    found = []
+    chosen = []
     for position, cut in enumerate(cuts):
         first, last = Fraction(cut["timeline_in_frame"]) / fps, Fraction(cut["timeline_out_frame"]) / fps
         if first <= start < last or (start < last and first < end):
-            found.append(position)
-    return found
+            chosen.append(position)
+    return chosen
 
 
 def frames(place: Place, cuts: Sequence[Record], fps: Fraction) -> tuple[int, int]:
     """The programme frames a place means: first, and the one after the last."""
-    if place.shot is not None:
+    if place.shots:
         chosen = positions(place, cuts, fps)
         if not chosen:
             return 0, 0
@@ -193,8 +273,14 @@ def _without(text: str, match: re.Match[str]) -> str:
 
 
 def spell(place: Place, cuts: Sequence[Record], chosen: Sequence[int], fps: Fraction) -> str:
-    """The chosen cuts' time in the programme, for people."""
+    """The time of the chosen cuts in the programme, for people: neighbours as one span."""
     if not chosen:
         return place.words
-    first, last = cuts[chosen[0]]["timeline_in_frame"], cuts[chosen[-1]]["timeline_out_frame"]
-    return f"{timecode.clock(first, fps)} to {timecode.clock(last, fps)}"
+    runs: list[list[int]] = []
+    for at in chosen:
+        if runs and at == runs[-1][1] + 1:
+            runs[-1][1] = at
+        else:
+            runs.append([at, at])
+    spans = [(cuts[first]["timeline_in_frame"], cuts[last]["timeline_out_frame"]) for first, last in runs]
+    return ", ".join(f"{timecode.clock(first, fps)} to {timecode.clock(last, fps)}" for first, last in spans)

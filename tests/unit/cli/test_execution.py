@@ -56,6 +56,26 @@ def run(data: bytes, *arguments: str) -> tuple[int, list[dict], str]:
     return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
 
 
+def test_an_option_that_was_guessed_is_found_by_its_help():
+    code, _, err = run(b"", "--xyzzy")
+    assert (code, "Did you mean" in err) == (2, False), "no help has the word"
+    code, _, err = run(b"", "--tab-separated")
+    assert code == 2
+    assert "no such option '--tab-separated'. Did you mean '--plain'?" in err
+    assert "'--input'" in run(b"", "--inputs")[2], "a slip in a name is found as before"
+
+
+def test_a_file_that_is_not_there_comes_with_what_to_try(tmp_path):
+    (tmp_path / "plan.jsonl").write_bytes(item(1))
+    for name, hint in (
+        ("plans.jsonl", f"did you mean '{tmp_path}/plan.jsonl'?"), ("no/plan.jsonl", f"there is no folder '{tmp_path}/no'"),
+        ("nothing.mp4", f"ls {tmp_path} shows what is there"),
+    ):  # fmt: skip
+        code, _, err = run(b"", "-i", str(tmp_path / name))
+        assert code == 66
+        assert f"hint: {hint}\n" in err
+
+
 def test_unknown_fields_survive_in_their_order():
     code, (record,), _ = run(item(1, zebra={"a": [1]}, apple="ä"))
     assert code == 0
@@ -437,7 +457,7 @@ def test_a_reader_who_goes_away_ends_every_drawing_alike(dress, tmp_path):
         (["slm-run", "-i", "words.txt"], "for lines of plain text say --text"),
         (["slm-run", "-i", "wards.txt"], "did you mean 'words.txt'?"),
         (["slm-run", "-i", "nope.jsonl"], "ls shows what is in the folder you are in"),
-        (["slm-run", "-i", "no/nope.jsonl"], "look at the folder first: ls no"),
+        (["slm-run", "-i", "no/nope.jsonl"], "there is no folder 'no'"),
         (
             ["slm-queue", "add", "Hello"],
             "text comes by standard input, or from -i FILE: echo Hello | slm-queue add --text",

@@ -142,8 +142,8 @@ def test_negations_slips_and_several_wishes(text: str, wanted: set[str]) -> None
         ("too dark between 10 and 20 seconds", when.Place(10, 20)),
         ("last 5 seconds too dark", when.Place(-5, None)),
         ("around 1:05 it is too dark", when.Place(65, 65)),
-        ("the second shot is too dark", when.Place(shot=2)),
-        ("shot 3 is too dark", when.Place(shot=3)),
+        ("the second shot is too dark", when.Place(shots=(2,))),
+        ("shot 3 is too dark", when.Place(shots=(3,))),
         ("the intro is too dark", when.Place(part="start")),
         ("too dark at the beginning", when.Place(part="start")),
         ("too dark", when.EVERYWHERE),
@@ -288,6 +288,12 @@ def test_effects_are_measured_through_their_filters(found: programs.Programs, tm
     (told,) = said(found, edit, "too shaky").told
     assert told.outcome == answering.CHANGED
     assert 0 < told.measured[0].after < told.measured[0].before * 0.5  # type: ignore[operator]
+
+
+def test_what_is_shown_has_no_more_digits_than_were_measured(found: programs.Programs, tmp_path: Path) -> None:
+    still = edit_of(clip(tmp_path / "still.mkv", "testsrc2=s=160x90:r=25:d=1", "select=eq(n\\,0),loop=24:1"), [(0, 24)])
+    (told,) = said(found, still, "too shaky").told
+    assert told.reason == "the measurement says otherwise: shake is 0.00 % of the width, below 0.35"
 
 
 def test_loudness_is_that_of_the_meter(found: programs.Programs, tmp_path: Path) -> None:

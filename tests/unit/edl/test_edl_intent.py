@@ -115,6 +115,20 @@ def test_titles_keep_their_letters():
     assert intent.titled(reading, ["One", "Two"]).titles[1].at_end
 
 
+def test_a_title_without_quotes_is_in_capitals_or_it_is_said_how_one_is_made():
+    for words, text in (
+        ("slow, with title Hello", "Hello"), ("titled The Long Way Home, no music", "The Long Way Home"),
+        ("a trailer with the title Down the Hill and fast cuts", "Down the Hill"),
+    ):  # fmt: skip
+        reading = intent.read(words)
+        assert [title.text for title in reading.titles] == [text]
+        assert reading.unknown == ()
+    hint = "a title stands in quotes, as in: with the title 'Hello'; or give it by --title"
+    assert hint in intent.read("slow, with title hello").limits
+    for words in ("no titles", "slow, without a title", "a trailer titled 'Low'"):
+        assert hint not in intent.read(words).limits, words
+
+
 @pytest.mark.parametrize(("aspect", "ratio"), [("9:16", Fraction(9, 16)), ("2.39:1", Fraction(239, 100)),
                                                ("Vertical", Fraction(9, 16)), ("1920x800", Fraction(12, 5))])  # fmt: skip
 def test_a_shape_given_apart(aspect, ratio):

@@ -74,6 +74,10 @@ def _number(value: float | None) -> str:
             "edl-scan examples/bikes.mp4 | edl-plan --intent 'make it cinematic' "
             "| edl-feedback 'less colour please' | jq -r 'select(.kind == \"edl.feedback\").outcome'"
         ),
+        "Take shots out": (
+            "edl-feedback 'drop the second shot, and a bit brighter' "
+            "| jq -c 'select(.kind == \"edl.feedback\") | [.wish, .where, .outcome]'"
+        ),
         "Look at what would be done": "edl-feedback --dry-run 'too dark at the beginning' --plain",
     },
     see=("edl-plan", "edl-check", "edl-render", "edl-taste", "roadmap-why"),
@@ -94,6 +98,9 @@ def main(
     What is meant is measured on the pictures, the sound or the plan as they will be shown, corrected within bounds and
     measured again.
     Without a place the cuts beyond the limit are corrected; if there are none, all of them by one step.
+    'remove shot 2', 'drop the last two clips', 'cut out 0:04 to 0:06' and 'keep only shots 1 and 3' take shots or a
+    span out and close the gap: what follows moves up with its titles, and transitions and sounds fit the new joint.
+    Numbers and times are those of the edit as it came in, whatever else is wished along with it.
 
     The edit comes from the input, or without one it is the edit worked on last: planned, corrected, checked, rendered,
     looked at, exported or imported. Which one that is, is said.
@@ -105,6 +112,7 @@ def main(
     limit would break, or when the source cannot give it.
     When the measurement contradicts the words it asks: --anyway does as they say.
     What a person keeps moves later plain wishes half-way towards it, see edl-taste.
+    What is asked for and not understood is named in a warning.
     The exit code is 1 if no wish was fulfilled, or none is in the words; the edit goes on as it was.
 
     A source that is not where it was is looked for in the same folder, in those named with --look-in and where edl-scan
@@ -154,6 +162,8 @@ def main(
         for note in (told.taste, *told.notes):
             if note:
                 run.note(f"  {note}")
+    if missed := wishes.left_out(words, wished):
+        run.warn(f"not understood, and left out: {', '.join(map(repr, missed))}")
     run.exit_code = 0 if made.changed else 1
 
 

@@ -82,7 +82,7 @@ def _percent(speed: str) -> str:
 @click.option("--intent", metavar="TEXT", help="What the edit should be like, in words.")
 @click.option("--style", metavar="NAME", help="Plan in this style; it wins over one named in the words.")
 @click.option(
-    "--target-seconds", type=click.FloatRange(0.5, 86_400), metavar="SECONDS", help="How long the edit should be."
+    "--target-seconds", type=click.FloatRange(0.5, 86_400), metavar="SECONDS", help="The length the edit should have."
 )
 @click.option("--aspect", metavar="W:H", help="Shape of the picture: 16:9, 9:16, 1:1, 2.39:1, 'vertical' and the like.")
 @click.option("--music", metavar="FILE", help="Lay this music under the edit; it is scanned along with the footage.")
@@ -105,9 +105,9 @@ def main(
     The words choose a style and move its numbers: speed, shot lengths and their spread, colour, blur, grain, shape,
     joints, music and loudness, each within bounds; --styles lists where each style starts.
     They may ask for a length ('90 seconds', 'under 2 minutes', 'between 30 and 45 s'), a shape ('vertical', '4:5', 'for
-    instagram'), a title in quotes, pauses cut out ('remove dead air but keep the jokes'), the best moment first, a pace
-    ('slower at the end'), joints ('no dissolves', 'fade to black at the end'), shots to take or leave ('no shaky
-    shots'), and say what not to do ('no music', 'without grain').
+    instagram'), a title in quotes or in capitals, pauses cut out ('remove dead air but keep the jokes'), the best
+    moment first, a pace ('slower at the end'), joints ('no dissolves', 'fade to black at the end'), shots to take or
+    leave ('no shaky shots'), and say what not to do ('no music', 'without grain').
     A word that is not understood is said in a warning, and so is a wish that cannot be met.
     With --llm a language model may say which known words an unknown one stands for; what is understood without it
     stays as it is.

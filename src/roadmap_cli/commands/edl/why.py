@@ -62,6 +62,8 @@ def main(run: Run, question: str | None, at: str | None, source: Path | None) ->
     QUESTION is a place in the edit (00:01:12.5, or 1725 for a frame), the id of a cut, title, cue or edit, or a
     question in words with the place in it or in --at: 'why is the last shot so dark?', 'why did you cut here?'.
     Places are those that edl-feedback understands.
+    Of a shot that was taken out, by its id or in words ('why was the second shot removed?'), it tells who asked for it
+    in which words.
     With --source and --at it tells why what a source file shows there is not in the edit, or where it is.
 
     One edl.answer record comes, in words, what was asked about first: the stored decision, the story beat it serves,

@@ -26,13 +26,17 @@ from roadmap_cli.edl.feedback import (
     phrasing,
     recutting,
     refining,
+    removal_words,
+    removing,
     syncing,
     tastes,
     toning,
 )
+from roadmap_cli.edl.feedback.axes import PLAIN_DEEDS
 from roadmap_cli.edl.feedback.material import FACTS, Edit, Footage
+from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused, Wanted, number, of_cuts
-from roadmap_cli.edl.feedback.relaying import origin
+from roadmap_cli.edl.feedback.relaying import gone_to, origin
 from roadmap_cli.edl.feedback.wishes import PLAIN, Wish
 
 if TYPE_CHECKING:
@@ -92,33 +96,76 @@ def answer(
 
 
 def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, insist: bool, faults: set[str]) -> Told:
-    edit = made.edit
-    chosen = when.positions(wish.place, edit.cuts, edit.fps)
+    edit, seen = made.edit, made.before
+    named = when.positions(wish.place, seen.cuts, seen.fps)
     placed = wish.place != when.EVERYWHERE
-    where = when.spell(wish.place, edit.cuts, chosen, edit.fps) if placed else "everywhere"
-    if not chosen:
-        length = timecode.clock(edit.length, edit.fps)
-        return Told(
-            wish,
-            REFUSED,
-            f"{wish.place.words} lies outside the edit, which ends at {length} and has {of_cuts(len(edit.cuts))}",
-            (),
-            where,
-            far,
-        )
-    wanted = Wanted(
-        wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words, _target_s(wish, edit),
-        when.frames(wish.place, edit.cuts, edit.fps) if placed else None,
-    )  # fmt: skip
+    where = when.spell(wish.place, seen.cuts, named, seen.fps) if placed else "everywhere"
+    if not named:
+        length = timecode.clock(seen.length, seen.fps)
+        lies = f"{wish.place.words} {'lie' if len(wish.place.shots) > 1 else 'lies'} outside the edit"
+        why = f"{lies}, which ends at {length} and has {of_cuts(len(seen.cuts))}"
+        return Told(wish, REFUSED, why, (), where, far)
+    chosen = _still(seen, edit, named) if placed else list(range(len(edit.cuts)))
+    frames = _frames(wish.place, seen, edit) if placed else None
+    if wish.axis == "length" and 0 < len(chosen) < len(edit.cuts):
+        wish = replace(wish, axis="shot_length")  # "make the third shot shorter" says nothing of the others
     try:
-        done = correct(edit, footage, wanted, wish.face)
+        if not chosen:
+            raise Refused("what is meant is not in the edit any more")
+        if wish.axis == "shots":
+            done = _removed(edit, wish, chosen, frames)
+        else:
+            wanted = Wanted(
+                wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words,
+                _target_s(wish, edit), frames,
+            )  # fmt: skip
+            done = correct(edit, footage, wanted, wish.face)
         new = [fault for fault in _faults(done.edit) if fault not in faults]
         if new:
             raise Refused(f"the revision would break a rule: {new[0]}", done.measured)
     except Refused as refused:
         return Told(wish, ASKED if refused.asks else REFUSED, str(refused), refused.measured, where, far, taste=taste)
-    made.edit = _reasoned(edit, done.edit, f"{wish.meaning}: {wish.words!r}")
-    return Told(wish, CHANGED, _proof(done), done.measured, where, far, done.what, taste, done.notes)
+    why = "what is beside it was left out" if wish.axis == "shots" else wish.meaning
+    made.edit = _reasoned(edit, done.edit, f"{why}: {wish.words!r}")
+    outside = _outside(wish.place, len(seen.cuts))
+    return Told(
+        wish, CHANGED, _proof(done), done.measured, where, far, done.what, taste, (*outside, *done.notes),
+    )  # fmt: skip
+
+
+def _still(seen: Edit, edit: Edit, named: Sequence[int]) -> list[int]:
+    """Where cuts of the edit a person saw are in the one it has become; what was split off a cut goes with it."""
+    known = {origin(cut) for cut in seen.cuts}
+    meant = {origin(seen.cuts[n]) for n in named}
+    found: list[int] = []
+    for n, cut in enumerate(edit.cuts):
+        if origin(cut) in meant or (origin(cut) not in known and found and found[-1] == n - 1):
+            found.append(n)
+    return found
+
+
+def _frames(place: when.Place, seen: Edit, edit: Edit) -> tuple[int, int]:
+    """The programme frames that a place in the edit a person saw has become."""
+    first, end = when.frames(place, seen.cuts, seen.fps)
+    if edit.cuts is seen.cuts:
+        return first, end
+    now = {origin(cut): cut for cut in edit.cuts}
+    first = gone_to(seen, now, first, edit.length)
+    return first, max(first + 1, edit.length if end >= seen.length else gone_to(seen, now, end, edit.length))
+
+
+def _removed(edit: Edit, wish: Wish, chosen: Sequence[int], frames: tuple[int, int] | None) -> Corrected:
+    """The edit without shots or a span, or with them alone."""
+    place = wish.place
+    if frames is None or place.shots or (place.start_s is not None and place.start_s == place.end_s):
+        return removing.shots(edit, chosen, kept=wish.sign > 0)
+    return removing.span(edit, frames[0], min(frames[1], edit.length), kept=wish.sign > 0)
+
+
+def _outside(place: when.Place, count: int) -> tuple[str, ...]:
+    """What to say of shots that were named along with others and are not there."""
+    beyond = [shot for shot in place.shots if not -count <= shot <= count]
+    return (f"{when.Place(shots=tuple(beyond)).words} not there: the edit has {of_cuts(count)}",) if beyond else ()
 
 
 def _target_s(wish: Wish, edit: Edit) -> float | None:
@@ -189,7 +236,7 @@ def _faults(edit: Edit) -> list[str]:
     def content(path: Path) -> str:
         return known.get(str(path), "")
 
-    found = checks.check(plan, edit.cuts, edit.sources, content)
+    found = checks.check(plan, edit.cuts, edit.sources, content, titles=edit.titles, cues=edit.cues)
     return [finding.message for finding in found if finding.severity == "error"]
 
 
@@ -254,7 +301,7 @@ def settle(state: State, made: Answer, who: str, command: str, at: datetime) -> 
             edit = revisions.record(
                 tx, plan=plan, things=things, what="; ".join(f"{t.wish.meaning} {_at(t)}: {t.what}" for t in fulfilled),
                 why=f"{made.words!r}: " + "; ".join(t.reason + (f" ({t.taste})" if t.taste else "") for t in fulfilled),
-                evidence=evidence, command=command, at=at, facts={"words": made.words,
+                evidence=evidence, command=command, at=at, facts={"words": made.words, "who": who,
                  "axes": [t.wish.axis for t in fulfilled]},
                 decision="edl.feedback_answered", sources=list(old.sources.values()),
             )  # fmt: skip
@@ -273,7 +320,8 @@ def settle(state: State, made: Answer, who: str, command: str, at: datetime) -> 
         records.put_many(tx, [r for r in made.records if r["kind"] == "edl.feedback"])
         root = str(old.plan.get("root_id") or old.plan["id"])
         for record in made.records:
-            if record["kind"] == "edl.feedback" and record["outcome"] == CHANGED:
+            kept = record["kind"] == "edl.feedback" and record["outcome"] == CHANGED
+            if kept and record["axis"] not in PLAIN_DEEDS:
                 tastes.note(tx, who, record, root)
         tastes.learn(tx, who, stamp)
     return plan, things
@@ -362,6 +410,11 @@ def back(tx: Connection, edit: Edit, at: datetime, *, forward: bool = False) -> 
 
 def unread(words: str) -> str:
     """What to say of words in which no wish was understood: what can be done instead, or what is understood nearby."""
+    asked = removal_words.read(plain(words))
+    if asked.unplaced:
+        return "which shot is meant cannot be told from the words: say 'remove shot 2', or 'drop the shot at 0:04'"
+    if asked.denied:
+        return "no shot is to go by these words"
     if clauses.may_ask_another_order(words.lower()):
         return (
             "the order of shots is not changed by words here: 'best shot first' to edl-plan plans another one, "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl import when
-from roadmap_cli.edl.feedback.axes import AXES
+from roadmap_cli.edl.feedback.axes import AXES, PLAIN_DEEDS
 from roadmap_cli.edl.feedback.wishes import LARGE, PLAIN, SMALL, Wish
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _MOST = 4
 
 def read(chat: Chat, words: str) -> tuple[Wish, ...]:
     """The wishes a model finds in words; empty if it finds none. Raises DataError if its reply does not fit."""
-    choices = [f"{axis}{sign}" for axis in AXES for sign in "+-" if axis != "undo"]
+    choices = [f"{axis}{sign}" for axis in AXES for sign in "+-" if axis not in PLAIN_DEEDS]
     schema = {
         "type": "object",
         "properties": {
@@ -35,7 +35,9 @@ def read(chat: Chat, words: str) -> tuple[Wish, ...]:
         },
         "required": ["wishes"],
     }
-    table = "\n".join(f"{axis}+ {more}; {axis}- {less}" for axis, (more, less) in AXES.items() if axis != "undo")
+    table = "\n".join(
+        f"{axis}+ {more}; {axis}- {less}" for axis, (more, less) in AXES.items() if axis not in PLAIN_DEEDS
+    )
     asked = (
         "A person says something about a video edit. Name what they wish to be changed, as codes from this list, and "
         f"nothing else. If they wish nothing of it, name none.\n\n{table}\n\nThe person says: {words}"

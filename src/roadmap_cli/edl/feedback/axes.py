@@ -25,6 +25,7 @@ AXES: dict[str, tuple[str, str]] = {
     "speed": ("played faster", "played slower"),
     "length": ("a longer edit", "a shorter edit"),
     "shot_length": ("longer shots", "shorter shots"),
+    "shots": ("all else left out", "left out"),
     "start": ("a stronger start", "a gentler start"),
     "end": ("an end with more time", "an end that comes sooner"),
     "silence": ("more pauses", "fewer pauses"),
@@ -50,6 +51,9 @@ AXES: dict[str, tuple[str, str]] = {
     "undo": ("the last change taken back", "the change made again"),
 }
 
+#: Axes that no degree belongs to: neither a language model chooses them nor is a taste learnt along them.
+PLAIN_DEEDS = frozenset({"shots", "undo"})
+
 #: Phrases that are understood, by axis: what is offered when words are not.
 HELP: dict[str, tuple[str, ...]] = {
     "exposure": ("too dark", "overexposed", "can't see her face"),
@@ -74,6 +78,7 @@ HELP: dict[str, tuple[str, ...]] = {
     "speed": ("play it in slow motion", "at double speed"),
     "length": ("too long", "make it longer", "cut it down to a minute"),
     "shot_length": ("shots too short", "cut more often"),
+    "shots": ("remove the second shot", "cut out 0:04 to 0:06", "keep only shots 1 and 3"),
     "start": ("boring start", "starts too abruptly"),
     "end": ("ends abruptly", "the ending drags"),
     "silence": ("cut the silences", "leave the pauses in"),

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from roadmap_cli.edl.feedback.idioms import idioms
 from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, NOUNS, TOPICS, VERBS
 
+#: Where one clause of a phrase ends and the next begins.
+PARTING = r"\s*(?:[.;!?]+(?=\s|$)|,(?:\s*(?:and|but))?\s|\s+(?:and|but|yet|although|though|plus|also)\s)\s*"
 _PRAISE = re.compile(r"\b(?:love|perfect(?:ly)?|great|fine|good|nice|nicely|just right|lovely|beautiful(?:ly)?|"
                      r"awesome|brilliant|"
                      r"excellent|(?<!'d )(?<!would )like (?:the|it|how|this|that)|well done|thank|thanks|happy "

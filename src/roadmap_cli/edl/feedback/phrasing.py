@@ -9,17 +9,15 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
-from roadmap_cli.core.records import Record, content_id
+from roadmap_cli.core.records import Record
 from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback import heard
 from roadmap_cli.edl.feedback.material import Edit, Footage, whole
 from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, of_cuts
-from roadmap_cli.edl.feedback.recutting import origin
-from roadmap_cli.edl.feedback.relaying import relaid
+from roadmap_cli.edl.feedback.relaying import parted, relaid
 
 #: A gap in speech longer than this is dead air, and is left this long; one that is given back has the other length.
 GAP_MS, LEFT_MS, MORE_MS = 600, 250, 400
@@ -73,30 +71,15 @@ def _between(loud: Sequence[tuple[float, float]], first: float, end: float) -> l
 
 def _without(cut: Record, holes: Sequence[tuple[float, float]]) -> list[Record]:
     """A cut in pieces, without spans of milliseconds; the first piece keeps its identity."""
-    pieces = []
-    at = cut["in_frame"]
+    pieces: list[tuple[int, int]] = []
+    at = int(cut["in_frame"])
     for start, stop in [*holes, (None, None)]:
         end = cut["out_frame"] if start is None else min(cut["out_frame"], max(at, _frame(cut, start)))
         if end - at >= 2:
             pieces.append((at, end))
         if stop is not None:
             at = max(at, _frame(cut, stop))
-    made = []
-    for number, (first, end) in enumerate(pieces):
-        piece = {**cut, "in_frame": first, "out_frame": end}
-        if number:
-            name = content_id("edl.cut", origin_id=origin(cut), in_frame=first)
-            piece |= {"id": name, "origin_id": name}
-            for field in ("transition", "fade_in_frames"):
-                piece.pop(field, None)
-        if number < len(pieces) - 1:
-            piece.pop("fade_out_frames", None)
-        told = replace(fields.sound(piece), lead_frames=0 if number else fields.sound(piece).lead_frames,
-                       lag_frames=fields.sound(piece).lag_frames if number == len(pieces) - 1 else 0)  # fmt: skip
-        if "sound" in piece:
-            piece["sound"] = told.record()
-        made.append(piece)
-    return made
+    return parted(cut, pieces)
 
 
 def _silence(edit: Edit, footage: Footage, wanted: Wanted) -> Corrected:

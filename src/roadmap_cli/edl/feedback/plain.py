@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from roadmap_cli.edl import when
 from roadmap_cli.edl.feedback import spelling
 
 _JOINED = (
@@ -62,6 +63,7 @@ def plain(text: str) -> str:
     phrase = spelling.mended(" ".join(text.lower().replace("’", "'").split()))
     for pattern, other in _JOINED:
         phrase = pattern.sub(other, phrase)
+    phrase = when.joined(phrase)
     phrase = _INSTEAD.sub("", phrase)
     if late := _LATE_SUBJECT.search(phrase):
         phrase = f"{late[2]} is {late[1]}"

@@ -117,7 +117,11 @@ def _shot_length(edit: Edit, wanted: Wanted) -> Corrected:
     grow = wanted.sign > 0 if wanted.axis == "shot_length" else wanted.sign < 0
     before = _mean(edit, wanted.chosen)
     step = 1 + 0.25 * wanted.strength
-    target = before * step if grow else before / step
+    target = wanted.target or (before * step if grow else before / step)
+    if (target - before) * (1 if grow else -1) < 0:
+        raise Refused(
+            f"shown for {before:.1f} s, {target:g} s were asked for", [Measured("mean shot length", "s", before)]
+        )
     made = _size(grow, edit, wanted, _mean, target)
     after = _mean(made, wanted.chosen)
     notes: list[str] = []

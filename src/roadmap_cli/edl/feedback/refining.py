@@ -149,7 +149,7 @@ def _noise(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple[R
             name, end, target = "denoise", EFFECTS["denoise"][1], max(CLEAN, before * 0.5)
         if before < CLEAN and not wanted.insist:
             raise Refused(
-                f"the measurement says otherwise: noise is {before:.1f} code values, below {CLEAN}",
+                f"the measurement says otherwise: noise is {before:.1f} code values, below {CLEAN:g}",
                 [at_first],
                 asks=True,
             )
@@ -181,7 +181,7 @@ def _flicker(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tuple
         raise Refused("flicker is not put in", [at_first])
     if before < FLICKERS and not wanted.insist:
         raise Refused(
-            f"the measurement says otherwise: flicker is {before:.2f} code values, below {FLICKERS}",
+            f"the measurement says otherwise: flicker is {before:.2f} code values, below {FLICKERS:g}",
             [at_first],
             asks=True,
         )
@@ -210,7 +210,7 @@ def _stability(edit: Edit, footage: Footage, wanted: Wanted, cut: Record) -> tup
     if before < TREMBLES * 100 and not wanted.insist:
         raise Refused(
             f"the measurement says otherwise: shake is {before:.2f} % of the width, below "
-                f"{TREMBLES * 100}", [at_first], asks=True
+                f"{number(TREMBLES * 100)}", [at_first], asks=True
         )  # fmt: skip
     target = before * (1 - min(0.9, 0.75 * wanted.strength))
     most = EFFECTS["stabilise"][1]

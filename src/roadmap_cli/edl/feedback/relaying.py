@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from roadmap_cli.core.records import Record
+from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.edl import edit as fields
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback.material import Edit
+
+#: A title that ends so near to the end of the edit closes it.
+CLOSING_FRAMES = 12
 
 
 def origin(thing: Record) -> str:
@@ -29,20 +32,27 @@ def shown(cut: Record, fps: Fraction) -> int:
 
 
 def relaid(edit: Edit, cuts: Sequence[Record]) -> Edit:
-    """The edit with these cuts in this order, one after the other from frame 0."""
+    """The edit with these cuts in this order, from frame 0 on; what shows the same is as long as it was."""
     fps = edit.fps
+    before = {origin(cut): cut for cut in edit.cuts}
     made: list[Record] = []
     start = 0
     for position, cut in enumerate(cuts):
-        length = shown(cut, fps)
+        was = before.get(origin(cut))
+        length = _length(was) if was is not None and _frames(was) == _frames(cut) else shown(cut, fps)
         placed = {**cut, "position": position, "timeline_in_frame": start, "timeline_out_frame": start + length}
         made.append(_fitting(edit, placed, made[-1] if made else None, length))
         start += length
+    _fit_sounds(made)
     both = {origin(cut): cut for cut in made}
     new = replace(edit, cuts=tuple(made))
     titles = [t for t in (_moved(edit, both, thing, start, whole=False) for thing in edit.titles) if t]
     cues = [t for t in (_moved(edit, both, thing, start, whole=True) for thing in edit.cues) if t]
     return replace(new, titles=tuple(titles), cues=tuple(cues))
+
+
+def _frames(cut: Record) -> tuple[object, ...]:
+    return tuple(cut.get(name) for name in ("source_id", "in_frame", "out_frame", "fps", "speed"))
 
 
 def _fitting(edit: Edit, cut: Record, before: Record | None, length: int) -> Record:
@@ -72,6 +82,50 @@ def _fitting(edit: Edit, cut: Record, before: Record | None, length: int) -> Rec
     return made
 
 
+def _fit_sounds(cuts: list[Record]) -> None:
+    """Sounds that lead or lag lie under the cut beside theirs, and only one at a joint: where two meet, the longer."""
+    for place, cut in enumerate(cuts):
+        told = fields.sound(cut)
+        if not (told.lead_frames or told.lag_frames):
+            continue
+        before = cuts[place - 1] if place else None
+        lead = min(told.lead_frames, _length(before))
+        lag = min(told.lag_frames, _length(cuts[place + 1] if place + 1 < len(cuts) else None))
+        if before is not None and lead and (lagging := fields.sound(before)).lag_frames:
+            if lead > lagging.lag_frames:
+                cuts[place - 1] = {**before, "sound": replace(lagging, lag_frames=0).record()}
+            else:
+                lead = 0
+        if (lead, lag) != (told.lead_frames, told.lag_frames):
+            cuts[place] = {**cut, "sound": replace(told, lead_frames=lead, lag_frames=lag).record()}
+
+
+def _length(cut: Record | None) -> int:
+    return 0 if cut is None else int(cut["timeline_out_frame"] - cut["timeline_in_frame"])
+
+
+def parted(cut: Record, spans: Sequence[tuple[int, int]]) -> list[Record]:
+    """What is left of a cut: spans of its source frames, in order; the first piece keeps its identity."""
+    made = []
+    last = len(spans) - 1
+    told = fields.sound(cut)
+    for number, (first, end) in enumerate(spans):
+        piece = {**cut, "in_frame": first, "out_frame": end}
+        if number:
+            name = content_id("edl.cut", origin_id=origin(cut), in_frame=first)
+            piece |= {"id": name, "origin_id": name}
+            for field in ("transition", "fade_in_frames"):
+                piece.pop(field, None)
+        if number < last:
+            piece.pop("fade_out_frames", None)
+        if "sound" in piece:
+            piece["sound"] = replace(
+                told, lead_frames=0 if number else told.lead_frames, lag_frames=told.lag_frames if number == last else 0
+            ).record()
+        made.append(piece)
+    return made
+
+
 def _has_handle(edit: Edit, before: Record, cut: Record, frames: int) -> bool:
     """Whether the cut before has source frames left for a transition of so many frames."""
     probe = {**cut, "transition": {**cut["transition"], "frames": frames}}
@@ -83,9 +137,11 @@ def _has_handle(edit: Edit, before: Record, cut: Record, frames: int) -> bool:
 def _moved(edit: Edit, new: dict[str, Record], thing: Record, total: int, *, whole: bool) -> Record | None:
     """A title or cue at its new place; None if nothing is left of it."""
     first, end = int(thing["timeline_in_frame"]), int(thing["timeline_out_frame"])
-    start = _at(edit, new, first, total)
+    start = gone_to(edit, new, first, total)
+    if not whole and start >= total and end >= edit.length - CLOSING_FRAMES:
+        start = max(0, total - (end - first))  # a title that closes the edit still does
     # Music runs from moment to moment, a title for as long as it did.
-    moment = total if end >= edit.length else _at(edit, new, end, total)
+    moment = total if end >= edit.length else gone_to(edit, new, end, total)
     stop = moment if whole else min(total, start + end - first)
     if stop - start < 1:
         return None
@@ -96,7 +152,7 @@ def _moved(edit: Edit, new: dict[str, Record], thing: Record, total: int, *, who
     return made
 
 
-def _at(edit: Edit, new: dict[str, Record], frame: int, total: int) -> int:
+def gone_to(edit: Edit, new: dict[str, Record], frame: int, total: int) -> int:
     """Where a programme frame went: as far into its cut as it was, or the next cut that is left."""
     starts = [int(cut["timeline_in_frame"]) for cut in edit.cuts]
     index = max(0, bisect_right(starts, frame) - 1)

@@ -7,9 +7,10 @@ gives none.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.feedback import clauses, likeness, offsets, spelling
+from roadmap_cli.edl.feedback import clauses, likeness, offsets, removal_words, spelling
 from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.when import EVERYWHERE, Place
@@ -44,9 +45,7 @@ class Wish:
         return AXES[self.axis][0 if self.sign > 0 else 1]
 
 
-_CLAUSES = re.compile(
-    r"\s*(?:[.;!?]+(?=\s|$)|,(?:\s*(?:and|but))?\s|\s+(?:and|but|yet|although|though|plus|also)\s)\s*"
-)
+_CLAUSES = re.compile(clauses.PARTING)
 _SMALL = re.compile(r"\b(?:a (?:wee |tiny |little )?(?:bit|little|touch|tad|hair|smidge\w*|notch|shade)|"
                     r"slight(?:ly)?|somewhat|"
                     r"a tiny|marginally|subtly|just a|bit)\b")  # fmt: skip
@@ -57,14 +56,46 @@ _LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super
 
 
 def read(text: str) -> tuple[Wish, ...]:
-    """The wishes in a phrase, in order, each axis once (twice if at two places). Empty if there are none."""
+    """The wishes in a phrase, in order, each axis once (twice if at two places). Empty if there are none.
+
+    Shots that are to go come first, and what is said of them asks for nothing else.
+    """
+    asked = removal_words.read(plain(text))
+    if not asked.said:
+        return _read(text)
+    gone = [Wish("shots", each.sign, PLAIN, each.place, each.words) for each in asked.removals]
+    return (*gone, *(_read(", ".join(asked.rest)) if asked.rest else ()))
+
+
+def left_out(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
+    """The clauses of a phrase with several that ask for something, and for none of the wishes that were found in it."""
+    asked = removal_words.read(plain(text))
+    meant = {(wish.axis, wish.sign) for wish in found}
+    parts = [part for part in _CLAUSES.split(", ".join(asked.rest)) if part]
+    if not found or (len(parts) < 2 and not asked.said):
+        return asked.unplaced if found else ()
+    return asked.unplaced + tuple(
+        part for part in parts
+        if (_REQUEST.search(part) or _ASKS.search(part))
+        and not clauses.content(part)
+        and not meant & {*_meaning(_ruled(part)), *_meaning({w.axis: w for w in _read(part)})}
+    )  # fmt: skip
+
+
+def _read(text: str) -> tuple[Wish, ...]:
+    """The wishes in a phrase but for shots that are to go."""
     phrase = plain(text)
-    whole = read_place(offsets.without_amount(phrase) if offsets.read(phrase, "") else phrase)[0]
+    whole, elsewhere = read_place(offsets.without_amount(phrase) if offsets.read(phrase, "") else phrase)
     found = _ruled(phrase)
     ruled = _meaning(found)
     if len({axis for axis, _ in ruled}) == len(ruled):
         nothing = clauses.content(phrase) or clauses.asks_another_order(phrase)
         likely = likeness.meant(spelling.mended(text.lower()), ruled, nothing)
+        if whole.shots and not ruled:  # the naming of a shot alone is like phrases about shots: it wishes nothing
+            bare = likeness.meant(elsewhere.replace("that shot", ""), ruled, nothing)
+            likely = tuple(wish for wish in likely if wish in bare)
+        if removal_words.opens(phrase):  # "lose the slow motion": only the rules know that it takes away
+            likely = tuple((axis, -sign) if (axis, -sign) in ruled else (axis, sign) for axis, sign in likely)
         if set(likely) != set(ruled):
             kept = {(wish.axis, wish.sign): wish for wish in found.values()}
             found = {axis: kept.get((axis, sign)) or _wish(axis, sign, phrase, whole) for axis, sign in likely}
@@ -133,6 +164,15 @@ _REQUEST = re.compile(r"^(?:please |can you |could you |would you |let's |i(?:'d
                       r"try )?(?:make|turn|bring|raise|lower|"
                       r"lift|push|pull|add|give|increase|reduce|boost|bump|dial|tone|slow|speed|cut|trim|hold|"
                       r"a (?:bit|little|touch|tad)|slightly|more|less|fewer|\w+er)\b")  # fmt: skip
+#: Words that a clause which asks for something begins with, besides those that ask for a degree.
+_ASKS = re.compile(
+    r"^(?:and |then |please |just |also |maybe |now |(?:can|could|would) (?:you|we) |i(?:'d like|"
+    r" want)(?: you)?(?: to)? )*"
+    r"(?:remove|delete|drop|take|get|lose|move|swap|put|show|use|replace|change|fix|blur|zoom|mute|crop|rotate|flip|"
+    r"mirror|"
+    r"reverse|loop|repeat|duplicate|split|fade|insert|include|write|animate|stabili[sz]e|keep|play|start|end|let|"
+    r"bring)\b"
+)
 _TO_LENGTH = re.compile(
     r"\b(?:to|under|at most|about|around|below|of) (a|an|one|two|three|half a|\d+(?:\.\d+)?)[- ]?(seconds?|secs?|"
     r"s|minutes?|mins?|m)\b"

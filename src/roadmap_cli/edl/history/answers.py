@@ -74,6 +74,8 @@ def answer(tx: Connection, base: Revision, head: Head, question: Question, at: s
     """The edl.answer record, then the records it rests on. Raises Negative if the edit has nothing there."""
     telling = _Telling(tx, head)
     cuts = [thing for thing in head.things if thing["kind"] == "edl.cut"]
+    if gone := _gone(telling, base, question, at):
+        return gone
     if question.name is not None:
         thing = _named(tx, base, head, question.name)
         if thing is None:
@@ -164,7 +166,7 @@ def _tell_drop(telling: _Telling, base: Revision, shot: Record | None, source: R
         made = revisions.edit_of(telling.tx, revision)
         for change in walking.changes_of(made):
             if _took_out(change, source, frame):
-                telling.say(f"the edit {made['what']!r} took it out, because: {made['why']}", made)
+                _tell_taken(telling, made)
                 return
     found = None
     if shot:
@@ -190,6 +192,57 @@ def _tell_drop(telling: _Telling, base: Revision, shot: Record | None, source: R
             telling.say("no decision about this shot is stored")
     if shot and (numbers := nearby.numbers(shot)):
         telling.say(f"the shot measures {numbers}", shot)
+
+
+def _gone(telling: _Telling, base: Revision, question: Question, at: str) -> list[Record]:
+    """Of a cut that an edit in force took out, asked for by its id or by where it was: which edit that was, and why.
+
+    Empty if the question is about something else.
+    """
+    if question.name is None and question.about != "dropped":
+        return []
+    there = {origin(thing) for thing in telling.head.things}
+    old = telling.stored(question.name)
+    wanted = origin(old) if old and old.get("kind") == "edl.cut" else question.name
+    for revision in reversed(walking.in_force(walking.path(telling.tx, base))):
+        made = revisions.edit_of(telling.tx, revision)
+        taken = {
+            change.origin_id: change.before for change in walking.changes_of(made)
+            if change.sort == "cut" and change.field == "" and change.after is None and change.origin_id not in there
+        }  # fmt: skip
+        if not taken or revision.parent_id is None:
+            continue
+        cuts = revisions.version(telling.tx, revision.parent_id).cuts
+        meant = [cut for cut in cuts if origin(cut) == wanted] if question.name else _meant(question, cuts, telling.fps)
+        cut = next((each for each in meant if origin(each) in taken), None)
+        if cut is None:
+            continue
+        name = str(cut.get("source", "")).rpartition("/")[2] or cut["source_id"]
+        first = timecode.clock(cut["timeline_in_frame"], telling.fps)
+        telling.say(
+            f"frames {cut['in_frame']} to {cut['out_frame']} of {name}, which were shown from {first} on, are not in "
+            "the edit any more"
+        )
+        _tell_taken(telling, made)
+        told = _record(telling, question, at, "dropped", None, " ".join(telling.sentences))
+        told |= {"origin_id": origin(cut), "edit_ids": [made["id"]]}
+        return [told | ({"why_id": made["why_id"]} if "why_id" in made else {}), *telling.evidence.values()]
+    return []
+
+
+def _meant(question: Question, cuts: Sequence[Record], fps: Fraction) -> list[Record]:
+    """The cuts that a question about a place means."""
+    if question.place.shots:
+        return [cuts[n] for n in when.positions(question.place, cuts, fps)]
+    frame = question.frame_at(fps, cuts)
+    return [cut for cut in cuts if frame is not None and cut["timeline_in_frame"] <= frame < cut["timeline_out_frame"]]
+
+
+def _tell_taken(telling: _Telling, made: Record) -> None:
+    decided = telling.decision(made.get("why_id"))
+    who = (decided or {}).get("facts", {}).get("who")
+    asked = f" as {who} asked" if who else ""
+    telling.say(f"the edit {made['what']!r} took it out{asked}, because: {made['why']}", made)
 
 
 def _took_out(change: Change, source: Record, frame: int) -> bool:

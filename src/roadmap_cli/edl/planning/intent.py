@@ -33,6 +33,10 @@ _AFTER_QUOTE = re.compile(
     r"\s*(?:as (?:the |a )?)?(?P<end>end title|end card|at the end|outro)|\s*as (?:the |a )?title\b"
 )
 _BARE_TITLE = re.compile(r"\b(?:title|titled)\s*[:=]\s*([^,;.\n]{1,80})", re.IGNORECASE)
+#: "With title Hello World": without quotes a title is what is written in capitals.
+_CAPITAL_TITLE = re.compile(
+    r"\b(?i:title|titled|called)\s+([A-Z0-9][\w'’!?&-]*(?:\s+(?:(?:of|the|and|a|an|in|on|at|to|for|from)\s+)*[A-Z0-9][\w'’!?&-]*)*)"
+)
 _GAP = " \x00 "
 #: Where what a word is said of ends; and a part of the film.
 _CLAUSE = re.compile(r"[,;.!?\x00]|\b(?:and|but|then|with)\b")
@@ -60,6 +64,8 @@ def read(text: str, style: str | None = None) -> Reading:
     for rule in RULES[1]:
         rest = rule(rest, wishes)
     _words(rest, wishes, _of_parts(rest, wishes))
+    if any(re.fullmatch(r"titled?", word) for word in wishes.unknown):
+        wishes.limits.append("a title stands in quotes, as in: with the title 'Hello'; or give it by --title")
     if base is None:
         _choose(wishes)
     else:
@@ -126,7 +132,7 @@ def _titles(text: str, wishes: Wishes) -> str:
             out.append(before[:keep] + _GAP)
         at = match.end()
     rest = "".join(out) + text[at:]
-    bare = _BARE_TITLE.search(rest) if not wishes.titles else None
+    bare = None if wishes.titles else _BARE_TITLE.search(rest) or _CAPITAL_TITLE.search(rest)
     if bare:
         wishes.titles.append(Words(bare[1].strip()))
         wishes.reasons.append(f"title {bare[1].strip()!r}")

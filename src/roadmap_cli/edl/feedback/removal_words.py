@@ -1,0 +1,337 @@
+"""Which shots or spans a person wants out of an edit, or kept alone: a verb of removal and what it names, nothing else.
+
+"Drop the second shot", "cut out 0:04 to 0:06", "the last clip can go", "keep only shots 1 and 3". What is removed must
+be a shot or a span by itself: "drop the music in shot 2" and "cut the second shot shorter" ask for other things.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from roadmap_cli.edl import when
+from roadmap_cli.edl.feedback.clauses import PARTING
+from roadmap_cli.edl.when import Place
+
+_PARTING = re.compile(rf"{PARTING}|\s*:\s+|\s+[-–—]+\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A place that is to go (`sign` -1) or to stay alone (+1), and the words that say so."""
+
+    sign: int
+    place: Place
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a phrase asks to be removed, and the clauses that say nothing of it.
+
+    `denied`: what must not go. `unplaced`: a shot is to go, and the words do not say which in a way that can be found.
+    """
+
+    removals: tuple[Removal, ...] = ()
+    rest: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    unplaced: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> bool:
+        """Whether any clause is about shots that go or stay."""
+        return bool(self.removals or self.denied or self.unplaced)
+
+
+_LEAD = (
+    r"(?:(?:please|pls|just|now|also|then|so|and|but|ok(?:ay)?|hey|well|maybe|perhaps|actually|simply|kindly|yes|no|"
+    r"i (?:think|guess|feel|say|suggest|propose)|it would be (?:better|nice|good)|it(?:'s| is) better|"
+    r"(?:can|could|would|will|should|shall|may) (?:you|we|i)|(?:you|we) (?:can|could|should|may|might|must|need to|"
+    r"have to|ought to)|i(?:'d| would|'ll| will)(?: (?:want|like|love|prefer|need|wish))?|i (?:want|need|wish)|(?:you|"
+    r"we)? ?to|let's|let us|try(?: and| "
+    r"to)?|go ahead(?: and)?|feel free|how about|what about|if (?:you|we) (?:could|can|would)|do|all|better|that|you|"
+    r"we)"
+    r",? )*"
+)
+_WITHOUT = re.compile(r"^.*\b(?:better|nicer|stronger|tighter|good|fine|enough)(?: off)? without (?:having )?")
+_OUT_OF = (
+    r"(?:from|out of) (?:the |this |my |our )?(?:whole )?(?:edit|film|movie|video|cut|timeline|sequence|programme|"
+    r"program|clip|thing|it|there)"
+)
+_VERBS = (
+    r"(?:remove|removing|delete|deleting|erase|erasing|drop|dropping|omit|omitting|exclude|excluding|scrap|scrapping|"
+    r"axe|"
+    r"ditch|ditching|kill|killing|lose|losing|discard|discarding|eliminate|eliminating|dump|dumping|bin|skip|skipping|"
+    r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|editing|pull|pulling|chuck|toss|strip|snip|kick|"
+    r"drop|"
+    r"trim) (?:out|away)|get(?:ting)? rid of|rid of|do(?:ing)? away with|do(?:ing)? without|cut|cutting|nuke|zap|"
+    r"rip out|without)"
+)
+_PARTED = (
+    r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|pull|pulling|chuck|toss|get|kick|snip|strip|rip|"
+    r"(?:i |we )?want)"
+)
+_BETWEEN = r"(?:(?:all of|both|just|only|simply|completely|entirely|also|please|maybe|out) )*"
+_TAIL = re.compile(
+    rf"(?:,? ?(?:please|pls|thanks|thank you|now|too|as well|also|altogether|entirely|completely|wholly|totally|out|"
+    rf"away|"
+    rf"then|for me|instead|for good|if (?:possible|you can|we can)|right away|at once|{_OUT_OF}))*$"
+)
+_REASON = re.compile(
+    r"^(?:because|since|as|for|cause|cuz|'cause|so that|it|it's|its|they|they're|that|that's|which|there|there's|this|"
+    r"nobody|no one|he|she|i|we|not needed|too|so|way|boring|useless|pointless)\b"
+)
+_SAID_WHY = re.compile(
+    r"\s+(?:because|since|as (?:it|they|he|she|that|there)|cause|cuz|'cause|it's|it is|they are|they're|which|for it)\b"
+    r".*$|\s*\(.*$"
+)
+_NOT = re.compile(r"\b(?:don't|do not|never|not|shouldn't|should not|mustn't|must not|no need to|stop|why|did|didn't|"
+                  r"won't|wouldn't|can't|cannot|refuse to|needn't|what if|who|when|where|how come|avoid)\b(?! (?:but|"
+                  r"only))")  # fmt: skip
+_MUST_NOT = re.compile(r" (?:should|must|can|may) ?(?:not|n't|never)\b.*\b(?:go|removed|deleted|cut|dropped|out)\b")
+_UNWANTED = re.compile(
+    rf"^{_LEAD}(?:(?:i|we) )?(?:don't|do not|no longer) (?:really )?(?:need|want) (?:to (?:see|have|keep|show) )?"
+)
+_GOES = re.compile(
+    r"^,? ?(?:(?:should|can|could|must|may|might|has to|have to|needs? to|ought to|is to|are to|will have to) (?:just "
+    r"|really |all |both )?(?:go|leave|disappear|vanish|be (?:removed|deleted|cut(?: out)?|dropped|taken out|left out|"
+    r"thrown out|omitted|skipped|scrapped|axed|gone|out|lost|edited out|cut away))|(?:is|are|'s) (?:unnecessary|"
+    r"superfluous|redundant|not needed|unneeded|not wanted|unwanted|to go)|isn't needed|aren't needed|isn't necessary|"
+    r"(?:removed|deleted|gone|dropped|out|cut|cut out|taken out|left out))(?= |$)"
+)
+_ALONE = re.compile(
+    rf"^{_LEAD}(?:(?:keep|keeping|leave|leaving|use|using|show|have|want) (?:just|only|nothing but|no more than|"
+    rf"solely) |"
+    r"(?:only|just) (?:keep|use|show|leave|want|have) |(?:just|only|nothing but) )"
+)
+_KEEP = re.compile(rf"^{_LEAD}keep {_BETWEEN}")
+_ALL_BUT = re.compile(
+    rf"^{_LEAD}{_VERBS} (?:(?:everything|anything|all|all (?:the |of the )?(?:other )?(?:shots?|clips?|cuts|scenes|"
+    rf"takes)|"
+    r"every (?:other )?(?:shot|clip|cut|scene)|the rest|the others?|the other (?:shots|clips)) )+"
+    r"(?:but|except|except for|besides|apart from|other than|save|bar) (?:for )?"
+)
+_THE_REST = re.compile(
+    rf"^{_LEAD}{_VERBS} (?:(?:all )?the (?:rest|others|other (?:shots|clips|cuts|scenes|ones))|everything else|"
+    rf"all else|"
+    r"(?:all|every) others?)\b"
+)
+_ALL = re.compile(
+    rf"^{_LEAD}{_VERBS} (?:everything|all (?:of )?(?:the |these |those |my )?(?:shots|clips|cuts|scenes|takes)|"
+    r"every (?:single )?(?:shot|clip|cut|scene|take)|the (?:whole|entire) (?:edit|film|video|movie|thing))"
+)
+_IT = re.compile(
+    rf"^{_LEAD}(?:{_VERBS} (?:it|them|that|those|that one|(?:that|this|those) (?:shots?|clips?|scenes?|cuts?))|"
+    rf"{_PARTED} (?:it|them|that|those|that one|(?:that|this|those) (?:shots?|clips?|scenes?|cuts?)) (?:out|away))"
+)
+_DISLIKED = re.compile(
+    rf"^{_LEAD}(?:i |we )?(?:(?:really |just )?(?:don't|do not) (?:really )?(?:like|want|need|love)|hate|dislike|"
+    r"can't stand) "
+)
+_SAID_OF = re.compile(
+    r"^(?: that shot)? ?(?:is|are|looks?|feels?|seems?|drags?|has|have|does|doesn't|isn't|aren't|was|goes|adds?|'s |"
+    r"'re "
+    r"|$)"
+)
+_VERB = re.compile(rf"^{_LEAD}{_VERBS} {_BETWEEN}")
+_TAKEN = re.compile(rf"^{_LEAD}{_PARTED} {_BETWEEN}")
+_OUT = re.compile(r"^(?:out|away|gone|removed|deleted|cut out|dropped)(?= |$)")
+_SPAN_OF = re.compile(
+    r"(?:(?:everything|all|anything|the (?:part|bit|piece|section|stretch|passage|footage|stuff|segment|time|seconds)|"
+    r"what"
+    r"(?:'s| is| comes)|whatever(?: is| comes)?)(?: that (?:is|comes))? )"
+)
+_SHOT_AT = re.compile(
+    r"(?:the |that |those )?(?:shots?|clips?|cuts?|scenes?|takes?|one)(?: that (?:is|are|starts?|begins?|comes?|"
+    r"plays?)|"
+    r" (?:starting|beginning|playing|running))? "
+)
+_SOME_SHOT = re.compile(
+    r"^(?:(?:the|this|that|these|those|all|any|every|a|my|his|her)(?: of the)? )?"
+    r"(?:(?!(?:to|between|in|of|on|from|at|for|with|during|across|over|and|before|after|into|by)\b)[\w'-]+ ){0,3}?"
+    r"(?:shots?|clips?|scenes?|takes?)(?= |$)(?: (?:of|with|where|in|on|at|when|while|showing|from|that|which|by|"
+    r"without|"
+    r"about|after|before)\b.*)?"
+)
+
+
+def read(phrase: str) -> Asked:
+    """What a plain phrase asks to be removed. Never fails."""
+    phrase = _ALL_SAVE.sub(r"\1 except ", phrase)
+    removals: list[Removal] = []
+    rest: list[str] = []
+    denied: list[str] = []
+    unplaced: list[str] = []
+    spoken_of: list[Place] = []
+    going = explained = False
+    kept_before: list[Place] = []
+    for separator, clause in _parted(phrase):
+        bare = _SAID_WHY.sub("", clause) if going or _opens(clause) else clause
+        if going and (places := _places(bare)):
+            removals += [Removal(removals[-1].sign, place, clause) for place in places]
+            continue
+        if explained and "and" not in separator and "but" not in separator and _REASON.match(clause):
+            continue
+        went_on, going, explained = going, False, True
+        found = _one(bare)
+        if found is not None:
+            sign, places = found
+            removals += [Removal(sign, place, clause) for place in places]
+            going = True
+        elif _denial(bare):
+            denied.append(clause)
+        elif (match := _KEEP.match(bare)) and (places := _places(bare[match.end() :])):
+            kept_before += places
+            denied.append(clause)
+        elif kept_before and (match := _THE_REST.match(bare)) and _TAIL.match(bare[match.end() :]):
+            removals += [Removal(1, place, clause) for place in kept_before]
+            denied.clear()
+        elif spoken_of and (match := _IT.match(bare)) and _TAIL.match(bare[match.end() :]):
+            removals += [Removal(-1, place, clause) for place in spoken_of]
+            if rest:
+                rest.pop()  # what was said of it is why it goes
+            going = True
+        elif _without_place(bare) or (went_on and _is_some_shot(bare)):
+            unplaced.append(clause)
+        else:
+            explained = False
+            rest.append(clause)
+        spoken_of = _subject(bare) if rest and rest[-1] is clause else []
+    if removals:
+        rest = [_NUMBER_ALONE.sub(r"\g<0> shot", clause) for clause in rest]
+    return Asked(_together(removals), tuple(rest), tuple(denied), tuple(unplaced))
+
+
+#: "Everything but shot 2": no new clause begins there.
+_ALL_SAVE = re.compile(
+    r"\b((?:everything|anything|all|every)(?: of)?(?: (?:the|other|those))*(?: (?:shots?|clips?|cuts|scenes?|"
+    r"takes))?),? but "
+)
+#: "Drop the second shot and shorten the third".
+_NUMBER_ALONE = re.compile(
+    r"\bthe (?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last)"
+    r"(?=$| (?:too|more|less|much|way|a (?:bit|little)|is|looks|please|(?!other|number|over|after)\w+er)\b)"
+)
+
+
+def opens(phrase: str) -> bool:
+    """Whether a plain phrase begins by taking something away."""
+    return bool(_VERB.match(phrase))
+
+
+def _parted(phrase: str) -> list[tuple[str, str]]:
+    """The clauses of a phrase, each with what parts it from the one before."""
+    found = []
+    separator, at = "", 0
+    for match in [*_PARTING.finditer(phrase), None]:
+        clause = phrase[at : match.start() if match else len(phrase)].strip()
+        if clause:
+            found.append((separator, clause))
+        if match:
+            separator, at = match[0], match.end()
+    return found
+
+
+def _opens(clause: str) -> bool:
+    return any(pattern.match(clause) for pattern in (_VERB, _TAKEN, _ALONE, _ALL_BUT, _UNWANTED)) or bool(
+        _place(clause)
+    )
+
+
+def _one(clause: str) -> tuple[int, list[Place]] | None:
+    """What one clause wants to go or to stay alone; None if it says nothing of this."""
+    if (match := _ALL_BUT.match(clause)) and (places := _places(clause[match.end() :])):
+        return 1, places
+    if (match := _ALONE.match(clause)) and (places := _places(clause[match.end() :])):
+        return 1, places
+    if (match := _ALL.match(clause)) and _TAIL.match(clause[match.end() :]):
+        return -1, [when.EVERYWHERE]
+    if (match := _UNWANTED.match(clause)) and (places := _places(clause[match.end() :])):
+        return -1, places
+    if (match := _VERB.match(clause) or _WITHOUT.match(clause)) and (places := _places(clause[match.end() :])):
+        return -1, places
+    if (match := _TAKEN.match(clause)) and (found := _listed(clause[match.end() :])):
+        after = clause[match.end() + found[1] :].lstrip()
+        if (out := _OUT.match(after)) and (_TAIL.match(after) or _TAIL.match(after[out.end() :])):
+            return -1, found[0]
+    if found := _listed(clause):
+        after = clause[found[1] :].lstrip()
+        if (match := _GOES.match(after)) and (_TAIL.match(after) or _TAIL.match(after[match.end() :])):
+            return -1, found[0]
+    return None
+
+
+def _denial(clause: str) -> bool:
+    """Whether a clause says that a shot must not go, or asks why it went."""
+    for match in _NOT.finditer(clause):
+        left = clause[match.end() :].strip()
+        left = re.sub(r"^(?:(?:you|we|i|to|ever|please|have|want|need|be) )+", "", left)
+        for verb in (re.match(rf"{_VERBS}(?:d|ed|t)? {_BETWEEN}", left), re.match(rf"{_PARTED}(?:n)? ", left)):
+            if verb and _listed(left[verb.end() :]):
+                return True
+    found = _listed(clause)
+    return bool(found and _MUST_NOT.match(clause[found[1] :]))
+
+
+def _without_place(clause: str) -> bool:
+    """Whether a clause wants a shot to go, and does not say which in a way that can be found."""
+    match = _VERB.match(clause)
+    return bool(match and _is_some_shot(clause[match.end() :]))
+
+
+def _is_some_shot(words: str) -> bool:
+    """Whether words name a shot in a way that cannot be found, and nothing else: "the shot of the dog"."""
+    return bool((match := _SOME_SHOT.match(words)) and _TAIL.match(words[match.end() :]))
+
+
+def _subject(clause: str) -> list[Place]:
+    """The shots that a clause says something of, as "shot 2" in "shot 2 is boring"."""
+    if (match := _DISLIKED.match(clause)) and (places := _places(clause[match.end() :])):
+        return places
+    found = _listed(clause)
+    return found[0] if found and _SAID_OF.match(clause[found[1] :]) else []
+
+
+def _places(words: str) -> list[Place]:
+    """The places words name if they name nothing else; empty if they do not."""
+    found = _listed(words)
+    return found[0] if found and _TAIL.match(words[found[1] :].strip()) else []
+
+
+def _listed(words: str) -> tuple[list[Place], int] | None:
+    """The places that words begin with, joined by "and" or "&", and where their naming ends."""
+    places: list[Place] = []
+    at = 0
+    while named := _place(words, at):
+        places.append(named[0])
+        end = at = named[1]
+        more = re.compile(r" ?(?:&|,|and|or) (?:also )?").match(words, at)
+        if not more:
+            return places, end
+        at = more.end()
+    return (places, end) if places else None
+
+
+def _place(words: str, at: int = 0) -> tuple[Place, int] | None:
+    """The shots or the span of time that words name from a place on."""
+    if named := when.shots_at(words, at):
+        end = named[1]
+        if words[end : end + 2] in {"'s", "s'"}:  # "the second shot's sound"
+            return None
+        return Place(shots=named[0]), end
+    match = _SHOT_AT.match(words, at) or _SPAN_OF.match(words, at)
+    return when.span_at(words, match.end() if match else at)
+
+
+def _together(removals: Sequence[Removal]) -> tuple[Removal, ...]:
+    """Shots by number as one removal, spans one by one, the last one first: what lies before it stays in its place."""
+    made: list[Removal] = []
+    for sign in (1, -1):
+        numbered = [each for each in removals if each.sign == sign and each.place.shots]
+        if numbered:
+            shots = tuple(dict.fromkeys(shot for each in numbered for shot in each.place.shots))
+            words = ", ".join(dict.fromkeys(each.words for each in numbered))
+            made.append(Removal(sign, Place(shots=shots), words))
+    others = [each for each in removals if not each.place.shots]
+    return (*made, *sorted(others, key=lambda each: -(each.place.start_s or 0)))
