@@ -8,7 +8,7 @@ from the bench.figure records it prints. `run` appends one uniform record for ea
 ``{name, what, value, unit, better, bar, met, peer, peer_value, ratio, spread, set, command, seconds, code, load,
 machine}``. A bench that fails, or prints no such record, gives a record with ``problem``; the others go on. What was
 measured already with the same code, command and machine is not run again: a run that was stopped goes on when it is
-started again. BENCHMARKS.md and the figures of README.md are made of the history by tools/gen_readme.py.
+started again. What a bench said the last time is kept below .cache/bench. BENCHMARKS.md and the figures of README.md are made of the history by tools/gen_readme.py.
 
 Where data are needed that are no part of the project, ROADMAP_BENCH_DATA names their folder, else it is
 .cache/bench-data; without them a bench is left out, and that is said.
@@ -36,6 +36,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 DECLARED = ROOT / "tools" / "bench" / "figures.toml"
 HISTORY = ROOT / "tools" / "bench" / "history.jsonl"
+#: What each bench said the last time, for whoever asks why a bar was missed.
+SAID = ROOT / ".cache" / "bench"
 TABLE = ROOT / "BENCHMARKS.md"
 FAMILIES = {
     "roadmap": "The ground",
@@ -126,8 +128,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def output_of(command: str, minutes: float) -> tuple[list[dict[str, Any]], str]:
-    """The records that a bench prints, and what went wrong, if anything did."""
+def output_of(command: str, minutes: float, said: Path) -> tuple[list[dict[str, Any]], str]:
+    """The records that a bench prints, and what went wrong, if anything did. All that it says is kept in `said`."""
     data = os.environ.get("ROADMAP_BENCH_DATA") or str(ROOT / ".cache" / "bench-data")
     needed = re.findall(r"\{data\}(\S*)", command)
     if missing := [name for name in needed if not Path(data + name).exists()]:
@@ -153,6 +155,8 @@ def output_of(command: str, minutes: float) -> tuple[list[dict[str, Any]], str]:
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         raise
+    said.parent.mkdir(parents=True, exist_ok=True)
+    said.write_text(f"{command}\n{out}{err}", "utf-8")
     if not problem and process.returncode:
         last = err.strip().splitlines()[-1:] or ["no word of why"]
         problem = f"exit code {process.returncode}: {last[0][:200]}"
@@ -199,7 +203,7 @@ def measure(bench: Bench, everything: bool, now: str) -> Iterator[dict[str, Any]
     command = bench.command(everything)
     load = os.getloadavg()[0]
     began = time.monotonic()
-    records, problem = output_of(command, bench.minutes)
+    records, problem = output_of(command, bench.minutes, SAID / f"{bench.family}.{bench.name}.log".replace(" ", "-"))
     common = {
         "set": "full" if everything else "quick", "command": command, "seconds": round(time.monotonic() - began, 1),
         "code": code(), "load": [round(load, 1), round(os.getloadavg()[0], 1)], "machine": machine(),
