@@ -95,6 +95,8 @@ def test_without_grace_it_cuts_off_and_the_step_is_done_again(bench: Bench) -> N
         assert worker.stdout
         for line in worker.stdout:
             if json.loads(line)["kind"] == "wf.step_started":
+                while not bench.done():
+                    time.sleep(0.01)
                 worker.send_signal(signal.SIGTERM)
                 break
         worker.stdout.read()
