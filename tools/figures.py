@@ -1,6 +1,6 @@
 """Figures of the project: run the benches, keep what they say, show it against peers and bars.
 
-    tools/figures.py run [--all] [--again] [NAME or FAMILY …]
+    tools/figures.py run [--all] [--again] [NAME, FAMILY or FAMILY.NAME …]
     tools/figures.py list
 
 tools/bench/figures.toml declares each bench (its command, in the quick set and in the full one) and the figures taken
@@ -86,6 +86,11 @@ class Bench:
     quick: str = ""
     full: str = ""
     minutes: float = 60.0
+
+    @property
+    def title(self) -> str:
+        """FAMILY.NAME, which only one bench has."""
+        return f"{self.family}.{self.name}"
 
     def command(self, everything: bool) -> str:
         """What is run in a set; empty if the bench is not in it."""
@@ -203,13 +208,13 @@ def measure(bench: Bench, everything: bool, now: str) -> Iterator[dict[str, Any]
     command = bench.command(everything)
     load = os.getloadavg()[0]
     began = time.monotonic()
-    records, problem = output_of(command, bench.minutes, SAID / f"{bench.family}.{bench.name}.log".replace(" ", "-"))
+    records, problem = output_of(command, bench.minutes, SAID / f"{bench.title}.log".replace(" ", "-"))
     common = {
         "set": "full" if everything else "quick", "command": command, "seconds": round(time.monotonic() - began, 1),
         "code": code(), "load": [round(load, 1), round(os.getloadavg()[0], 1)], "machine": machine(),
     }  # fmt: skip
     for figure in bench.figure:
-        name = f"{bench.family}.{bench.name}: {figure.what}"
+        name = f"{bench.title}: {figure.what}"
         told = judged(figure, records)
         if problem and "problem" in told:
             told = {"problem": problem}
@@ -224,14 +229,14 @@ def known(bench: Bench, everything: bool, past: Iterable[Mapping[str, Any]]) -> 
         for record in past
         if "problem" not in record and all(record[key] == value for key, value in now.items())
     }
-    return all(f"{bench.family}.{bench.name}: {figure.what}" in same for figure in bench.figure)
+    return all(f"{bench.title}: {figure.what}" in same for figure in bench.figure)
 
 
 def run(everything: bool, again: bool, chosen: list[str]) -> int:
     """Measure a set, or what is chosen of it; 1 if something failed."""
     benches = [
         bench for bench in declared()
-        if bench.command(everything) and (not chosen or {bench.name, bench.family} & set(chosen))
+        if bench.command(everything) and (not chosen or {bench.name, bench.family, bench.title} & set(chosen))
     ]  # fmt: skip
     failed = 0
     for number, bench in enumerate(benches, 1):
@@ -258,7 +263,7 @@ def run(everything: bool, again: bool, chosen: list[str]) -> int:
 
 def latest() -> dict[str, dict[str, Any]]:
     """The record that counts for each declared figure: of the full set if there is one, else of the quick one; newest."""
-    names = {f"{bench.family}.{bench.name}: {figure.what}" for bench in declared() for figure in bench.figure}
+    names = {f"{bench.title}: {figure.what}" for bench in declared() for figure in bench.figure}
     kept: dict[str, dict[str, Any]] = {}
     for record in history():
         before = kept.get(record["name"])
@@ -351,7 +356,7 @@ def summary() -> str:
     shown = []
     for bench in declared():
         for figure in bench.figure:
-            record = kept.get(f"{bench.family}.{bench.name}: {figure.what}")
+            record = kept.get(f"{bench.title}: {figure.what}")
             if not figure.readme or record is None or "problem" in record:
                 continue
             shown.append(record)
@@ -376,7 +381,7 @@ def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "list"))
-    parser.add_argument("chosen", nargs="*", metavar="NAME or FAMILY")
+    parser.add_argument("chosen", nargs="*", metavar="NAME, FAMILY or FAMILY.NAME")
     parser.add_argument("--all", action="store_true", help="the full set, at full sizes")
     parser.add_argument("--again", action="store_true", help="measure again what was measured already")
     given = parser.parse_intermixed_args()
