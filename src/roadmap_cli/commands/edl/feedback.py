@@ -100,6 +100,8 @@ def main(
     Without a place the cuts beyond the limit are corrected; if there are none, all of them by one step.
     'remove shot 2', 'drop the last two clips', 'cut out 0:04 to 0:06' and 'keep only shots 1 and 3' take shots or a
     span out and close the gap: what follows moves up with its titles, and transitions and sounds fit the new joint.
+    'mute shot 2', 'no sound from 0:04 to 0:06' and 'unmute the last shot' turn the sound that was recorded off and on
+    again.
     Numbers and times are those of the edit as it came in, whatever else is wished along with it.
 
     The edit comes from the input, or without one it is the edit worked on last: planned, corrected, checked, rendered,

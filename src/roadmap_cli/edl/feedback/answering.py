@@ -23,6 +23,7 @@ from roadmap_cli.edl.feedback import (
     facing,
     matching,
     mixing,
+    muting,
     phrasing,
     recutting,
     refining,
@@ -114,6 +115,8 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
             raise Refused("what is meant is not in the edit any more")
         if wish.axis == "shots":
             done = _removed(edit, wish, chosen, frames)
+        elif wish.axis == "mute":
+            done = muting.correct(edit, chosen, None if _by_shots(wish.place) else frames, wish.sign)
         else:
             wanted = Wanted(
                 wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words,
@@ -156,10 +159,14 @@ def _frames(place: when.Place, seen: Edit, edit: Edit) -> tuple[int, int]:
 
 def _removed(edit: Edit, wish: Wish, chosen: Sequence[int], frames: tuple[int, int] | None) -> Corrected:
     """The edit without shots or a span, or with them alone."""
-    place = wish.place
-    if frames is None or place.shots or (place.start_s is not None and place.start_s == place.end_s):
+    if frames is None or _by_shots(wish.place):
         return removing.shots(edit, chosen, kept=wish.sign > 0)
     return removing.span(edit, frames[0], min(frames[1], edit.length), kept=wish.sign > 0)
+
+
+def _by_shots(place: when.Place) -> bool:
+    """Whether a place means whole shots: by number, or by a moment that lies in one."""
+    return bool(place.shots) or (place.start_s is not None and place.start_s == place.end_s)
 
 
 def _outside(place: when.Place, count: int) -> tuple[str, ...]:

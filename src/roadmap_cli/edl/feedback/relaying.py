@@ -104,6 +104,17 @@ def _length(cut: Record | None) -> int:
     return 0 if cut is None else int(cut["timeline_out_frame"] - cut["timeline_in_frame"])
 
 
+def source_frame(cut: Record, frame: int, fps: Fraction) -> int:
+    """The source frame of a cut that a programme frame shows; its edges at its ends and beyond."""
+    start, stop = int(cut["timeline_in_frame"]), int(cut["timeline_out_frame"])
+    if frame >= stop:
+        return int(cut["out_frame"])
+    if frame <= start:
+        return int(cut["in_frame"])
+    rate, speed = timecode.rational(cut["fps"], field="fps"), timecode.rational(cut["speed"], field="speed")
+    return min(int(cut["out_frame"]), int(cut["in_frame"]) + timecode.frames_needed(frame - start, rate, speed, fps))
+
+
 def parted(cut: Record, spans: Sequence[tuple[int, int]]) -> list[Record]:
     """What is left of a cut: spans of its source frames, in order; the first piece keeps its identity."""
     made = []

@@ -11,10 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roadmap_cli.edl import when
-from roadmap_cli.edl.feedback.clauses import PARTING
+from roadmap_cli.edl.feedback.deed_words import (
+    BETWEEN,
+    LEAD,
+    NUMBER_ALONE,
+    TAIL,
+    VERBS,
+    named,
+    naming,
+    parted,
+    place_at,
+)
 from roadmap_cli.edl.when import Place
-
-_PARTING = re.compile(rf"{PARTING}|\s*:\s+|\s+[-–—]+\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +52,10 @@ class Asked:
         return bool(self.removals or self.denied or self.unplaced)
 
 
-_LEAD = (
-    r"(?:(?:please|pls|just|now|also|then|so|and|but|ok(?:ay)?|hey|well|maybe|perhaps|actually|simply|kindly|yes|no|"
-    r"i (?:think|guess|feel|say|suggest|propose)|it would be (?:better|nice|good)|it(?:'s| is) better|"
-    r"(?:can|could|would|will|should|shall|may) (?:you|we|i)|(?:you|we) (?:can|could|should|may|might|must|need to|"
-    r"have to|ought to)|i(?:'d| would|'ll| will)(?: (?:want|like|love|prefer|need|wish))?|i (?:want|need|wish)|(?:you|"
-    r"we)? ?to|let's|let us|try(?: and| "
-    r"to)?|go ahead(?: and)?|feel free|how about|what about|if (?:you|we) (?:could|can|would)|do|all|better|that|you|"
-    r"we)"
-    r",? )*"
-)
 _WITHOUT = re.compile(r"^.*\b(?:better|nicer|stronger|tighter|good|fine|enough)(?: off)? without (?:having )?")
-_OUT_OF = (
-    r"(?:from|out of) (?:the |this |my |our )?(?:whole )?(?:edit|film|movie|video|cut|timeline|sequence|programme|"
-    r"program|clip|thing|it|there)"
-)
-_VERBS = (
-    r"(?:remove|removing|delete|deleting|erase|erasing|drop|dropping|omit|omitting|exclude|excluding|scrap|scrapping|"
-    r"axe|"
-    r"ditch|ditching|kill|killing|lose|losing|discard|discarding|eliminate|eliminating|dump|dumping|bin|skip|skipping|"
-    r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|editing|pull|pulling|chuck|toss|strip|snip|kick|"
-    r"drop|"
-    r"trim) (?:out|away)|get(?:ting)? rid of|rid of|do(?:ing)? away with|do(?:ing)? without|cut|cutting|nuke|zap|"
-    r"rip out|without)"
-)
 _PARTED = (
     r"(?:cut|cutting|take|taking|throw|throwing|leave|leaving|edit|pull|pulling|chuck|toss|get|kick|snip|strip|rip|"
     r"(?:i |we )?want)"
-)
-_BETWEEN = r"(?:(?:all of|both|just|only|simply|completely|entirely|also|please|maybe|out) )*"
-_TAIL = re.compile(
-    rf"(?:,? ?(?:please|pls|thanks|thank you|now|too|as well|also|altogether|entirely|completely|wholly|totally|out|"
-    rf"away|"
-    rf"then|for me|instead|for good|if (?:possible|you can|we can)|right away|at once|{_OUT_OF}))*$"
 )
 _REASON = re.compile(
     r"^(?:because|since|as|for|cause|cuz|'cause|so that|it|it's|its|they|they're|that|that's|which|there|there's|this|"
@@ -91,7 +70,7 @@ _NOT = re.compile(r"\b(?:don't|do not|never|not|shouldn't|should not|mustn't|mus
                   r"only))")  # fmt: skip
 _MUST_NOT = re.compile(r" (?:should|must|can|may) ?(?:not|n't|never)\b.*\b(?:go|removed|deleted|cut|dropped|out)\b")
 _UNWANTED = re.compile(
-    rf"^{_LEAD}(?:(?:i|we) )?(?:don't|do not|no longer) (?:really )?(?:need|want) (?:to (?:see|have|keep|show) )?"
+    rf"^{LEAD}(?:(?:i|we) )?(?:don't|do not|no longer) (?:really )?(?:need|want) (?:to (?:see|have|keep|show) )?"
 )
 _GOES = re.compile(
     r"^,? ?(?:(?:should|can|could|must|may|might|has to|have to|needs? to|ought to|is to|are to|will have to) (?:just "
@@ -101,32 +80,32 @@ _GOES = re.compile(
     r"(?:removed|deleted|gone|dropped|out|cut|cut out|taken out|left out))(?= |$)"
 )
 _ALONE = re.compile(
-    rf"^{_LEAD}(?:(?:keep|keeping|leave|leaving|use|using|show|have|want) (?:just|only|nothing but|no more than|"
+    rf"^{LEAD}(?:(?:keep|keeping|leave|leaving|use|using|show|have|want) (?:just|only|nothing but|no more than|"
     rf"solely) |"
     r"(?:only|just) (?:keep|use|show|leave|want|have) |(?:just|only|nothing but) )"
 )
-_KEEP = re.compile(rf"^{_LEAD}keep {_BETWEEN}")
+_KEEP = re.compile(rf"^{LEAD}keep {BETWEEN}")
 _ALL_BUT = re.compile(
-    rf"^{_LEAD}{_VERBS} (?:(?:everything|anything|all|all (?:the |of the )?(?:other )?(?:shots?|clips?|cuts|scenes|"
+    rf"^{LEAD}{VERBS} (?:(?:everything|anything|all|all (?:the |of the )?(?:other )?(?:shots?|clips?|cuts|scenes|"
     rf"takes)|"
     r"every (?:other )?(?:shot|clip|cut|scene)|the rest|the others?|the other (?:shots|clips)) )+"
     r"(?:but|except|except for|besides|apart from|other than|save|bar) (?:for )?"
 )
 _THE_REST = re.compile(
-    rf"^{_LEAD}{_VERBS} (?:(?:all )?the (?:rest|others|other (?:shots|clips|cuts|scenes|ones))|everything else|"
+    rf"^{LEAD}{VERBS} (?:(?:all )?the (?:rest|others|other (?:shots|clips|cuts|scenes|ones))|everything else|"
     rf"all else|"
     r"(?:all|every) others?)\b"
 )
 _ALL = re.compile(
-    rf"^{_LEAD}{_VERBS} (?:everything|all (?:of )?(?:the |these |those |my )?(?:shots|clips|cuts|scenes|takes)|"
+    rf"^{LEAD}{VERBS} (?:everything|all (?:of )?(?:the |these |those |my )?(?:shots|clips|cuts|scenes|takes)|"
     r"every (?:single )?(?:shot|clip|cut|scene|take)|the (?:whole|entire) (?:edit|film|video|movie|thing))"
 )
 _IT = re.compile(
-    rf"^{_LEAD}(?:{_VERBS} (?:it|them|that|those|that one|(?:that|this|those) (?:shots?|clips?|scenes?|cuts?))|"
+    rf"^{LEAD}(?:{VERBS} (?:it|them|that|those|that one|(?:that|this|those) (?:shots?|clips?|scenes?|cuts?))|"
     rf"{_PARTED} (?:it|them|that|those|that one|(?:that|this|those) (?:shots?|clips?|scenes?|cuts?)) (?:out|away))"
 )
 _DISLIKED = re.compile(
-    rf"^{_LEAD}(?:i |we )?(?:(?:really |just )?(?:don't|do not) (?:really )?(?:like|want|need|love)|hate|dislike|"
+    rf"^{LEAD}(?:i |we )?(?:(?:really |just )?(?:don't|do not) (?:really )?(?:like|want|need|love)|hate|dislike|"
     r"can't stand) "
 )
 _SAID_OF = re.compile(
@@ -134,19 +113,9 @@ _SAID_OF = re.compile(
     r"'re "
     r"|$)"
 )
-_VERB = re.compile(rf"^{_LEAD}{_VERBS} {_BETWEEN}")
-_TAKEN = re.compile(rf"^{_LEAD}{_PARTED} {_BETWEEN}")
+_VERB = re.compile(rf"^{LEAD}{VERBS} {BETWEEN}")
+_TAKEN = re.compile(rf"^{LEAD}{_PARTED} {BETWEEN}")
 _OUT = re.compile(r"^(?:out|away|gone|removed|deleted|cut out|dropped)(?= |$)")
-_SPAN_OF = re.compile(
-    r"(?:(?:everything|all|anything|the (?:part|bit|piece|section|stretch|passage|footage|stuff|segment|time|seconds)|"
-    r"what"
-    r"(?:'s| is| comes)|whatever(?: is| comes)?)(?: that (?:is|comes))? )"
-)
-_SHOT_AT = re.compile(
-    r"(?:the |that |those )?(?:shots?|clips?|cuts?|scenes?|takes?|one)(?: that (?:is|are|starts?|begins?|comes?|"
-    r"plays?)|"
-    r" (?:starting|beginning|playing|running))? "
-)
 _SOME_SHOT = re.compile(
     r"^(?:(?:the|this|that|these|those|all|any|every|a|my|his|her)(?: of the)? )?"
     r"(?:(?!(?:to|between|in|of|on|from|at|for|with|during|across|over|and|before|after|into|by)\b)[\w'-]+ ){0,3}?"
@@ -166,9 +135,9 @@ def read(phrase: str) -> Asked:
     spoken_of: list[Place] = []
     going = explained = False
     kept_before: list[Place] = []
-    for separator, clause in _parted(phrase):
+    for separator, clause in parted(phrase):
         bare = _SAID_WHY.sub("", clause) if going or _opens(clause) else clause
-        if going and (places := _places(bare)):
+        if going and (places := named(bare)):
             removals += [Removal(removals[-1].sign, place, clause) for place in places]
             continue
         if explained and "and" not in separator and "but" not in separator and _REASON.match(clause):
@@ -181,13 +150,13 @@ def read(phrase: str) -> Asked:
             going = True
         elif _denial(bare):
             denied.append(clause)
-        elif (match := _KEEP.match(bare)) and (places := _places(bare[match.end() :])):
+        elif (match := _KEEP.match(bare)) and (places := named(bare[match.end() :])):
             kept_before += places
             denied.append(clause)
-        elif kept_before and (match := _THE_REST.match(bare)) and _TAIL.match(bare[match.end() :]):
+        elif kept_before and (match := _THE_REST.match(bare)) and TAIL.match(bare[match.end() :]):
             removals += [Removal(1, place, clause) for place in kept_before]
             denied.clear()
-        elif spoken_of and (match := _IT.match(bare)) and _TAIL.match(bare[match.end() :]):
+        elif spoken_of and (match := _IT.match(bare)) and TAIL.match(bare[match.end() :]):
             removals += [Removal(-1, place, clause) for place in spoken_of]
             if rest:
                 rest.pop()  # what was said of it is why it goes
@@ -199,7 +168,7 @@ def read(phrase: str) -> Asked:
             rest.append(clause)
         spoken_of = _subject(bare) if rest and rest[-1] is clause else []
     if removals:
-        rest = [_NUMBER_ALONE.sub(r"\g<0> shot", clause) for clause in rest]
+        rest = [NUMBER_ALONE.sub(r"\g<0> shot", clause) for clause in rest]
     return Asked(_together(removals), tuple(rest), tuple(denied), tuple(unplaced))
 
 
@@ -208,11 +177,6 @@ _ALL_SAVE = re.compile(
     r"\b((?:everything|anything|all|every)(?: of)?(?: (?:the|other|those))*(?: (?:shots?|clips?|cuts|scenes?|"
     r"takes))?),? but "
 )
-#: "Drop the second shot and shorten the third".
-_NUMBER_ALONE = re.compile(
-    r"\bthe (?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last)"
-    r"(?=$| (?:too|more|less|much|way|a (?:bit|little)|is|looks|please|(?!other|number|over|after)\w+er)\b)"
-)
 
 
 def opens(phrase: str) -> bool:
@@ -220,44 +184,31 @@ def opens(phrase: str) -> bool:
     return bool(_VERB.match(phrase))
 
 
-def _parted(phrase: str) -> list[tuple[str, str]]:
-    """The clauses of a phrase, each with what parts it from the one before."""
-    found = []
-    separator, at = "", 0
-    for match in [*_PARTING.finditer(phrase), None]:
-        clause = phrase[at : match.start() if match else len(phrase)].strip()
-        if clause:
-            found.append((separator, clause))
-        if match:
-            separator, at = match[0], match.end()
-    return found
-
-
 def _opens(clause: str) -> bool:
     return any(pattern.match(clause) for pattern in (_VERB, _TAKEN, _ALONE, _ALL_BUT, _UNWANTED)) or bool(
-        _place(clause)
+        place_at(clause)
     )
 
 
 def _one(clause: str) -> tuple[int, list[Place]] | None:
     """What one clause wants to go or to stay alone; None if it says nothing of this."""
-    if (match := _ALL_BUT.match(clause)) and (places := _places(clause[match.end() :])):
+    if (match := _ALL_BUT.match(clause)) and (places := named(clause[match.end() :])):
         return 1, places
-    if (match := _ALONE.match(clause)) and (places := _places(clause[match.end() :])):
+    if (match := _ALONE.match(clause)) and (places := named(clause[match.end() :])):
         return 1, places
-    if (match := _ALL.match(clause)) and _TAIL.match(clause[match.end() :]):
+    if (match := _ALL.match(clause)) and TAIL.match(clause[match.end() :]):
         return -1, [when.EVERYWHERE]
-    if (match := _UNWANTED.match(clause)) and (places := _places(clause[match.end() :])):
+    if (match := _UNWANTED.match(clause)) and (places := named(clause[match.end() :])):
         return -1, places
-    if (match := _VERB.match(clause) or _WITHOUT.match(clause)) and (places := _places(clause[match.end() :])):
+    if (match := _VERB.match(clause) or _WITHOUT.match(clause)) and (places := named(clause[match.end() :])):
         return -1, places
-    if (match := _TAKEN.match(clause)) and (found := _listed(clause[match.end() :])):
+    if (match := _TAKEN.match(clause)) and (found := naming(clause[match.end() :])):
         after = clause[match.end() + found[1] :].lstrip()
-        if (out := _OUT.match(after)) and (_TAIL.match(after) or _TAIL.match(after[out.end() :])):
+        if (out := _OUT.match(after)) and (TAIL.match(after) or TAIL.match(after[out.end() :])):
             return -1, found[0]
-    if found := _listed(clause):
+    if found := naming(clause):
         after = clause[found[1] :].lstrip()
-        if (match := _GOES.match(after)) and (_TAIL.match(after) or _TAIL.match(after[match.end() :])):
+        if (match := _GOES.match(after)) and (TAIL.match(after) or TAIL.match(after[match.end() :])):
             return -1, found[0]
     return None
 
@@ -267,10 +218,10 @@ def _denial(clause: str) -> bool:
     for match in _NOT.finditer(clause):
         left = clause[match.end() :].strip()
         left = re.sub(r"^(?:(?:you|we|i|to|ever|please|have|want|need|be) )+", "", left)
-        for verb in (re.match(rf"{_VERBS}(?:d|ed|t)? {_BETWEEN}", left), re.match(rf"{_PARTED}(?:n)? ", left)):
-            if verb and _listed(left[verb.end() :]):
+        for verb in (re.match(rf"{VERBS}(?:d|ed|t)? {BETWEEN}", left), re.match(rf"{_PARTED}(?:n)? ", left)):
+            if verb and naming(left[verb.end() :]):
                 return True
-    found = _listed(clause)
+    found = naming(clause)
     return bool(found and _MUST_NOT.match(clause[found[1] :]))
 
 
@@ -282,46 +233,15 @@ def _without_place(clause: str) -> bool:
 
 def _is_some_shot(words: str) -> bool:
     """Whether words name a shot in a way that cannot be found, and nothing else: "the shot of the dog"."""
-    return bool((match := _SOME_SHOT.match(words)) and _TAIL.match(words[match.end() :]))
+    return bool((match := _SOME_SHOT.match(words)) and TAIL.match(words[match.end() :]))
 
 
 def _subject(clause: str) -> list[Place]:
     """The shots that a clause says something of, as "shot 2" in "shot 2 is boring"."""
-    if (match := _DISLIKED.match(clause)) and (places := _places(clause[match.end() :])):
+    if (match := _DISLIKED.match(clause)) and (places := named(clause[match.end() :])):
         return places
-    found = _listed(clause)
+    found = naming(clause)
     return found[0] if found and _SAID_OF.match(clause[found[1] :]) else []
-
-
-def _places(words: str) -> list[Place]:
-    """The places words name if they name nothing else; empty if they do not."""
-    found = _listed(words)
-    return found[0] if found and _TAIL.match(words[found[1] :].strip()) else []
-
-
-def _listed(words: str) -> tuple[list[Place], int] | None:
-    """The places that words begin with, joined by "and" or "&", and where their naming ends."""
-    places: list[Place] = []
-    at = 0
-    while named := _place(words, at):
-        places.append(named[0])
-        end = at = named[1]
-        more = re.compile(r" ?(?:&|,|and|or) (?:also )?").match(words, at)
-        if not more:
-            return places, end
-        at = more.end()
-    return (places, end) if places else None
-
-
-def _place(words: str, at: int = 0) -> tuple[Place, int] | None:
-    """The shots or the span of time that words name from a place on."""
-    if named := when.shots_at(words, at):
-        end = named[1]
-        if words[end : end + 2] in {"'s", "s'"}:  # "the second shot's sound"
-            return None
-        return Place(shots=named[0]), end
-    match = _SHOT_AT.match(words, at) or _SPAN_OF.match(words, at)
-    return when.span_at(words, match.end() if match else at)
 
 
 def _together(removals: Sequence[Removal]) -> tuple[Removal, ...]:

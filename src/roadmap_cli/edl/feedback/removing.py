@@ -14,7 +14,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.edl import timecode
 from roadmap_cli.edl.feedback.material import Edit, whole
 from roadmap_cli.edl.feedback.proof import Corrected, Measured, Refused
-from roadmap_cli.edl.feedback.relaying import CLOSING_FRAMES, origin, parted, relaid
+from roadmap_cli.edl.feedback.relaying import CLOSING_FRAMES, origin, parted, relaid, source_frame
 from roadmap_cli.edl.planning import LEAST_FRAMES
 from roadmap_cli.edl.when import Place
 
@@ -54,21 +54,11 @@ def span(edit: Edit, first: int, end: int, *, kept: bool = False) -> Corrected:
 def _left_of(edit: Edit, cut: Record, holes: Sequence[tuple[int, int]]) -> list[Record]:
     """The pieces of a cut that lie outside of programme frames."""
     start, stop = int(cut["timeline_in_frame"]), int(cut["timeline_out_frame"])
-    rate, speed = timecode.rational(cut["fps"], field="fps"), timecode.rational(cut["speed"], field="speed")
-
-    def source(frame: int) -> int:
-        if frame >= stop:
-            return int(cut["out_frame"])
-        if frame <= start:
-            return int(cut["in_frame"])
-        needed = timecode.frames_needed(frame - start, rate, speed, edit.fps)
-        return min(int(cut["out_frame"]), int(cut["in_frame"]) + needed)
-
     kept = []
     at = start
     for first, end in [*holes, (stop, stop)]:
         if first - at >= LEAST_FRAMES and at < stop:
-            kept.append((source(at), source(min(first, stop))))
+            kept.append((source_frame(cut, at, edit.fps), source_frame(cut, min(first, stop), edit.fps)))
         at = max(at, end)
     if kept == [(cut["in_frame"], cut["out_frame"])]:
         return [cut]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.feedback import clauses, likeness, offsets, removal_words, spelling
+from roadmap_cli.edl.feedback import clauses, likeness, muting_words, offsets, removal_words, spelling
 from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.when import EVERYWHERE, Place
@@ -58,21 +58,29 @@ _LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super
 def read(text: str) -> tuple[Wish, ...]:
     """The wishes in a phrase, in order, each axis once (twice if at two places). Empty if there are none.
 
-    Shots that are to go come first, and what is said of them asks for nothing else.
+    Shots whose sound goes off or on come first, then those that are to go; what is said of them asks for nothing else.
     """
-    asked = removal_words.read(plain(text))
-    if not asked.said:
+    sounds, asked = _deeds(text)
+    if not (asked.said or sounds.mutings or sounds.denied):
         return _read(text)
+    silent = [Wish("mute", each.sign, PLAIN, each.place, each.words) for each in sounds.mutings]
     gone = [Wish("shots", each.sign, PLAIN, each.place, each.words) for each in asked.removals]
-    return (*gone, *(_read(", ".join(asked.rest)) if asked.rest else ()))
+    return (*silent, *gone, *(_read(", ".join(asked.rest)) if asked.rest else ()))
+
+
+def _deeds(text: str) -> tuple[muting_words.Asked, removal_words.Asked]:
+    """What a phrase asks of the sound of shots, and which of them it wants out; the rest is that of the second."""
+    phrase = plain(text)
+    sounds = muting_words.read(phrase)
+    return sounds, removal_words.read(", ".join(sounds.rest) if sounds.mutings or sounds.denied else phrase)
 
 
 def left_out(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
     """The clauses of a phrase with several that ask for something, and for none of the wishes that were found in it."""
-    asked = removal_words.read(plain(text))
+    sounds, asked = _deeds(text)
     meant = {(wish.axis, wish.sign) for wish in found}
     parts = [part for part in _CLAUSES.split(", ".join(asked.rest)) if part]
-    if not found or (len(parts) < 2 and not asked.said):
+    if not found or (len(parts) < 2 and not (asked.said or sounds.mutings)):
         return asked.unplaced if found else ()
     return asked.unplaced + tuple(
         part for part in parts

@@ -1,0 +1,137 @@
+"""The own sound of shots off and on by words: which words ask for it, and what becomes of the edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from roadmap_cli.edl import edit as saying
+from roadmap_cli.edl import programs, when
+from roadmap_cli.edl.checking import checks
+from roadmap_cli.edl.feedback import answering, wishes
+from roadmap_cli.edl.feedback.material import Edit, Footage
+
+pytest.importorskip("numpy")
+pytest.importorskip("cv2")
+
+AT = "2026-11-23T09:00:00.000Z"
+
+
+def of(sign: int, *numbers: int) -> list[tuple[int, when.Place]]:
+    return [(sign, when.Place(shots=numbers))]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("mute shot 2", of(1, 2)),
+        ("Could you silence the last clip, please?", of(1, -1)),
+        ("turn off the sound of the third shot", of(1, 3)),
+        ("switch the audio of clips 2 and 3 off", of(1, 2, 3)),
+        ("no audio in the opening shot", of(1, 1)),
+        ("get rid of the camera sound in shot 4", of(1, 4)),
+        ("make the second shot silent", of(1, 2)),
+        ("shot 5 should be without sound", of(1, 5)),
+        ("the first clip must have no sound", of(1, 1)),
+        ("take the sound of shot 2 away", of(1, 2)),
+        ("no sound from 0:04 to 0:06", [(1, when.Place(4, 6))]),
+        ("mute the third", of(1, 3)),
+        ("mute everything", [(1, when.EVERYWHERE)]),
+        ("kill the original audio", [(1, when.EVERYWHERE)]),
+        ("remove the sound of all clips", [(1, when.EVERYWHERE)]),
+        ("unmute the second shot", of(-1, 2)),
+        ("turn the audio in shot 3 back on", of(-1, 3)),
+        ("bring back the sound of the last two clips", of(-1, -2, -1)),
+        ("give shot 2 its sound back", of(-1, 2)),
+    ],
+)
+def test_who_wants_silence_or_sound_again_is_understood(words: str, wanted: list[tuple[int, when.Place]]) -> None:
+    found = wishes.read(words)
+    assert {wish.axis for wish in found} == {"mute"}
+    assert [(wish.sign, wish.place) for wish in found] == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("mute the music", {"music"}),
+        ("mute the colours", {"saturation"}),
+        ("shot 2 is too quiet", {"loudness"}),
+        ("less noise in the picture", {"noise"}),
+        ("more silence between the sentences", {"silence"}),
+        ("don't mute shot 2", set()),
+    ],
+)
+def test_who_wants_something_else_hears_all_shots(words: str, meant: set[str]) -> None:
+    assert {wish.axis for wish in wishes.read(words)} == meant
+
+
+def test_it_stands_beside_other_wishes() -> None:
+    words = "drop the second shot, mute the third shot, warmer please, and flip the last shot"
+    found = wishes.read(words)
+    assert {(wish.axis, wish.sign) for wish in found} == {("shots", -1), ("mute", 1), ("temperature", 1)}
+    assert wishes.left_out(words, found) == ("flip the last shot",)
+
+
+def edit_of(count: int = 3, *, has_sound: bool = True) -> Edit:
+    source = {"kind": "edl.source", "id": "src", "at": AT, "path": "/nowhere.mp4", "sha256": "0" * 64, "frames": 1000,
+              "fps": "25/1", "width": 160, "height": 90, "has_sound": has_sound}  # fmt: skip
+    cuts = [{"kind": "edl.cut", "id": f"cut_{n}", "at": AT, "plan_id": "plan", "position": n, "source_id": "src",
+             "source": "/nowhere.mp4", "in_frame": 100 * n, "out_frame": 100 * n + 50, "fps": "25/1", "speed": "1/1",
+             "timeline_in_frame": 50 * n, "timeline_out_frame": 50 * n + 50} for n in range(count)]  # fmt: skip
+    plan = {"kind": "edl.plan", "id": "plan", "at": AT, "intent": "", "fps": "25/1", "width": 160, "height": 90,
+            "length_frames": 50 * count, "cut_count": count}  # fmt: skip
+    return Edit(plan, tuple(cuts), sources={"src": source})
+
+
+def said(edit: Edit, words: str) -> answering.Answer:
+    return answering.answer(words, wishes.read(words), edit, Footage(programs.Programs("", ""), edit.sources), {})
+
+
+def heard(edit: Edit) -> list[tuple[int, int]]:
+    """The programme frames where sound was recorded and is on."""
+    return [
+        (cut["timeline_in_frame"], cut["timeline_out_frame"]) for cut in edit.cuts if not saying.sound(cut).mute
+    ]  # fmt: skip
+
+
+def errors(edit: Edit) -> list[str]:
+    plan: dict[str, Any] = {**edit.plan, "length_frames": edit.length, "cut_count": len(edit.cuts)}
+    found = checks.check(plan, edit.cuts, edit.sources, lambda path: "0" * 64, titles=edit.titles, cues=edit.cues)
+    return [finding.message for finding in found if finding.severity == "error"]
+
+
+def test_a_shot_is_silent_and_can_be_heard_again() -> None:
+    edit = edit_of()
+    lagging = edit.put([{**edit.cuts[0]}, {**edit.cuts[1], "sound": {"gain_db": -3.0, "lag_frames": 10}}, edit.cuts[2]])
+    made = said(lagging, "mute the second shot")
+    (told,) = made.told
+    assert (told.outcome, told.where) == ("changed", "0:00:02.000 to 0:00:04.000")
+    assert heard(made.edit) == [(0, 50), (100, 150)]
+    assert made.edit.cuts[1]["sound"] == {"gain_db": -3.0, "mute": True}, "what is silent does not lag into the next"
+    assert "mute the second shot" in made.edit.cuts[1]["reason"]
+    assert "reason" not in made.edit.cuts[0]
+    assert not errors(made.edit)
+    again = said(made.edit, "unmute shot 2")
+    assert again.edit.cuts[1]["sound"] == {"gain_db": -3.0}
+
+
+def test_a_span_is_silent_to_the_frame() -> None:
+    made = said(edit_of(), "no sound from 0:01 to 0:03")
+    assert heard(made.edit) == [(0, 25), (75, 100), (100, 150)]
+    assert made.edit.length == 150
+    shown = [(cut["in_frame"], cut["out_frame"]) for cut in made.edit.cuts]
+    assert shown == [(0, 25), (25, 50), (100, 125), (125, 150), (200, 250)], "the picture is what it was"
+    assert not errors(made.edit)
+
+
+def test_what_is_silent_already_or_has_no_sound_is_said() -> None:
+    silent = said(edit_of(), "mute everything").edit
+    assert heard(silent) == []
+    (told,) = said(silent, "mute shot 1").told
+    assert (told.outcome, told.reason) == ("refused", "it is silent there already")
+    (told,) = said(edit_of(), "unmute shot 1").told
+    assert (told.outcome, told.reason) == ("refused", "the sound recorded there is on already")
+    (told,) = said(edit_of(has_sound=False), "mute shot 1").told
+    assert (told.outcome, told.reason) == ("refused", "no sound was recorded there")
