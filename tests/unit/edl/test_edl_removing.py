@@ -15,7 +15,7 @@ from roadmap_cli.core.errors import Negative
 from roadmap_cli.edl import edit as saying
 from roadmap_cli.edl import programs, when
 from roadmap_cli.edl.checking import checks
-from roadmap_cli.edl.feedback import answering, removal_words, removing, wishes
+from roadmap_cli.edl.feedback import answering, removal_words, removing, settling, wishes
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.feedback.proof import Refused
@@ -367,7 +367,7 @@ def test_who_asked_and_in_which_words_is_known_and_it_can_be_taken_back(state: S
             tx, plan=plan, things=parts, what="plan", why="calm", evidence=["src"], command="edl-plan", at=NOW
         )
     made = said(edit, "drop the second shot")
-    told, _ = answering.settle(state, made, "ada", "edl-feedback", NOW)
+    told, _ = settling.settle(state, made, "ada", "edl-feedback", NOW)
     with state.write() as tx:
         here = revisions.current(tx)
         assert here.plan_id == told["id"], "the head moves"

@@ -13,7 +13,7 @@ import pytest
 from roadmap_cli.core import clock
 from roadmap_cli.edl import gathering
 from roadmap_cli.edl.exchange import importing, timeline, writing
-from roadmap_cli.edl.feedback import answering, wishes
+from roadmap_cli.edl.feedback import answering, settling, wishes
 from roadmap_cli.edl.feedback.material import Footage
 from roadmap_cli.edl.history import revisions
 from roadmap_cli.edl.history.changes import Layout
@@ -161,10 +161,10 @@ WISHES = (
 def corrected(state: State, head: revisions.Head, footage: Footage, words: str) -> revisions.Head:
     """The revision that feedback makes of another, or the same where it refuses."""
     with state.read() as tx:
-        at_hand = answering.with_shots(tx, answering.of_head(tx, head))
+        at_hand = settling.with_shots(tx, settling.of_head(tx, head))
     made = answering.answer(words, wishes.read(words), at_hand, footage, {}, insist=True)
     moment = NOW + timedelta(seconds=next(SECONDS))
-    plan, _ = answering.settle(state, made, "somebody", "edl-feedback", moment)
+    plan, _ = settling.settle(state, made, "somebody", "edl-feedback", moment)
     with state.read() as tx:
         found = revisions.find(tx, plan["id"])
         assert found is not None

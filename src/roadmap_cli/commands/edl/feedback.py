@@ -122,7 +122,7 @@ def main(
 
     All input is read first.
     """
-    from roadmap_cli.edl.feedback import answering, tastes, wishes
+    from roadmap_cli.edl.feedback import answering, settling, tastes, wishes
 
     given = [] if run.is_typed else list(run.records())
     yield from (record for record in given if record["kind"] not in _EDIT | _LEFT_OUT)
@@ -143,7 +143,7 @@ def main(
     if wished[0].axis == "undo":
         forward = wished[0].sign < 0
         with run.state.write() as tx:
-            edit = answering.back(tx, edit, run.now(), forward=forward)
+            edit = settling.back(tx, edit, run.now(), forward=forward)
             tastes.learn(tx, tastes.person(run.environ), run.stamp())
         yield from _stream(edit, edit.plan, edit.things())
         run.note(
@@ -152,7 +152,7 @@ def main(
         return
     edit = _found_again(run, edit, look_in)
     made = _answered(run, words, wished, edit, anyway)
-    plan, things = answering.settle(run.state, made, tastes.person(run.environ), run.command, run.now())
+    plan, things = settling.settle(run.state, made, tastes.person(run.environ), run.command, run.now())
     yield from _stream(edit, plan, things)
     yield from made.records
     for told in made.told:
@@ -171,7 +171,7 @@ def main(
 
 def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
     """The edit of the input; of the head of the last one if nothing came in; None if there is neither."""
-    from roadmap_cli.edl.feedback import answering, material
+    from roadmap_cli.edl.feedback import material, settling
     from roadmap_cli.edl.history import bearings, revisions
 
     edit = material.gather(record for record in given if record["kind"] in _EDIT)
@@ -186,10 +186,10 @@ def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
                     return None
                 raise
             run.note(bearings.words(tx, here))
-            edit = answering.of_head(tx, revisions.whole(tx, here))
+            edit = settling.of_head(tx, revisions.whole(tx, here))
             if not edit.cuts:
                 raise DataError("the last edit has no cuts", hint="edl-plan makes them", code="no_cuts")
-        return answering.with_shots(tx, edit)
+        return settling.with_shots(tx, edit)
 
 
 def _found_again(run: Run, edit: Edit, look_in: Sequence[Path]) -> Edit:
@@ -206,10 +206,10 @@ def _found_again(run: Run, edit: Edit, look_in: Sequence[Path]) -> Edit:
 
 def _answered(run: Run, words: str, wished: Sequence[Wish], edit: Edit, anyway: bool) -> Answer:
     from roadmap_cli.edl import programs, scanning
-    from roadmap_cli.edl.feedback import answering, material, tastes
+    from roadmap_cli.edl.feedback import answering, material, settling, tastes
 
     with run.state.read() as tx:
-        far = answering.strengths(tx, tastes.person(run.environ), wished)
+        far = settling.strengths(tx, tastes.person(run.environ), wished)
     found = programs.find(run.environ.get("PATH"))
 
     def content(path: Path) -> str:
