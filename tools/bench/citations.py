@@ -488,8 +488,10 @@ class Book:
             )
         if op == "median_low":
             return float(sorted(Decimal(each["amount"]) for each in cited)[(len(cited) - 1) // 2])
-        if op == "per_month":
-            return float(sum(Decimal(each["amount"]) for each in cited)) / figure["days"] * 365 / 12
+        if op in ("per_month", "per_week"):
+            meant = [each for each in cited if figure.get("since", "") <= each["date"] <= figure.get("until", "9")]
+            each_day = float(sum(Decimal(each["amount"]) for each in meant)) / figure["days"]
+            return each_day * (7 if op == "per_week" else 365 / 12)
         if op == "median_night":
             slept: dict[str, float] = defaultdict(float)
             for each in cited:
@@ -576,6 +578,12 @@ class Book:
             return hours - sum(map(span_h, dropped)) / figure["weeks"]
         if op.startswith("path_"):
             return self.path(figure, flows, choice)
+        if op == "left_of_measure":
+            warning, *spared = figure["of"]
+            known = [
+                each for each in self.by_id[warning["record_id"]]["measures"] if each["measure"] == figure["measure"]
+            ]
+            return known[0]["recent"] + sum(float(self.figure(each)["value"]) for each in spared)
         if op in ("difference", "monthly_room", "at_end"):
             one, other = (self.known(each["figure"], choice) for each in figure["of"])
             if op == "difference":
@@ -608,13 +616,18 @@ class Book:
                         return float(figure["value"])
         raise KeyError(name)
 
+    def figure(self, reference: Record) -> Record:
+        """A figure that another decision told, by its name."""
+        told = self.decisions[reference["why_id"]]["facts"]["figures"]
+        return next(each for each in told if each["name"] == reference["name"])
+
     def path(self, figure: Record, flows: list[Record], choice: Record) -> float:
         total, net, spread, count = 0.0, 0.0, 0.0, 1
         for each in figure["of"]:
             if each.get("fact") == "balance":
                 total = float(choice["balance"]["amount"])
             elif "why_id" in each:
-                found = next(f for f in self.decisions[each["why_id"]]["facts"]["figures"] if f["name"] == each["name"])
+                found = self.figure(each)
                 if each["name"] == "net_month":
                     net, count = float(found["value"]), len(found["months"])
                 else:
