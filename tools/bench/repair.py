@@ -100,6 +100,8 @@ def tasks(path, only, chosen):
         found = [task for task, number in zip(found, numbers, strict=True) if number % modulus == rest]
     if chosen.tasks:
         found = [task for task in found if task["name"].rpartition("/")[2] in chosen.tasks.split(",")]
+    if not found:
+        sys.exit(f"{path}: no task is left of those by {only or chosen.tasks or 'its name'}")
     return found
 
 
