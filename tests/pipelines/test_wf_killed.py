@@ -216,7 +216,6 @@ def test_processes_and_postgres_killed_every_effect_happens_once(bench: Bench, s
     print(f"\nkilled {killed} times, {count} runs, {bench.judge(count, killed + kills)} starts for {4 * count} steps")
 
 
-@pytest.mark.usefixtures("quick_leases")
 def test_two_machines_on_one_postgres_do_nothing_twice(bench: Bench, server: Postgres) -> None:
     bench.plans(12)
     place = Place(server.url)
