@@ -387,7 +387,9 @@ def _signals() -> Generator[None]:
         previous = {}
     try:
         yield
-    except Exception as error:
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:  # of Exceptions alone Rust's panics are none
         if dropped:  # what was being imported or called was cut short by it, and failed for that
             raise Terminated(_nothing) from error
         raise

@@ -330,12 +330,13 @@ def called(number):
     [
         ("database.execute('SELECT end()').fetchone()", "time.sleep(20)"),
         ("database.execute('SELECT end()').fetchone()", "sqlite3.nothing_of_that_name"),
+        ("database.execute('SELECT end()').fetchone()", "raise type('PanicException', (BaseException,), {})"),
         ("ctypes.pythonapi.PyRun_SimpleString(b'import os; os.kill(os.getpid(), 15); [None] * 9')", "time.sleep(20)"),
     ],
 )
 def test_a_sigterm_that_c_code_clears_is_not_lost(how: str, then: str) -> None:
     """SQLite's functions in Python end in an error of their own, whatever was raised; the command may go on after it,
-    or meet what was left half done. Other code prints the error and keeps it."""
+    or meet what was left half done, or panic as Rust does. Other code prints the error and keeps it."""
     slow = FILTER.replace("if fail:", "if fail:\n                    called()\n                if False:").replace(
         "@command(", f"""
 import ctypes, os, signal, sqlite3, time
