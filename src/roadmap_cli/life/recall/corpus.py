@@ -62,8 +62,10 @@ class Items:
         vectors, more = _vectors(tx, *model, numbers) if model else (None, None)
         different, hours = list(dict.fromkeys(kinds)), _hours(at)
         places = {name: place for place, name in enumerate(different)}
+        kind, day = numpy.array([places[name] for name in kinds]), _ordinals(days)
+        happened = numpy.array([name in HAPPENED for name in different])[kind]
         made = cls(
-            tx, numpy.array(numbers), numpy.array(at), different, numpy.array([places[kind] for kind in kinds]),
+            tx, numpy.array(numbers), numpy.array(at), different, kind,
             _EMPTY, numpy.zeros(0), numpy.zeros(0), now,
         )  # fmt: skip
         made.corpus = Corpus(
@@ -73,13 +75,13 @@ class Items:
             words=numpy.array(words),
             asks=numpy.array(asks, numpy.float32),
             tells_time=numpy.array(tells, numpy.float32),
-            day=_ordinals(days),
+            day=day,
             speakers=speakers,
             speaker=numpy.array([order[name] for name in speaker]),
             vectors=vectors,
             pieces=more,
             known=None if vectors is None else numpy.any(vectors != 0, axis=1),
-            last_day=_last_days(tx, made.numbers, _ordinals(days), [kind in HAPPENED for kind in kinds]),
+            last_day=_last_days(tx, made.numbers, numpy.where(happened, day, 0)),
             states=made.states if vectors is not None and model and _has_states(tx, model[0]) else None,
         )
         made.hidden = numpy.isin(made.numbers, [number for (number,) in tx.execute(_WITHDRAWN)])
@@ -243,11 +245,11 @@ SELECT number, CAST(CASE WHEN all_day THEN round(length) - 1 ELSE length + 0.000
 """
 
 
-def _last_days(tx: Connection, numbers: Array, days: Array, has_happened: Sequence[bool]) -> Array:
-    """The last day of what happened, as an ordinal; 0 for what only tells of something."""
+def _last_days(tx: Connection, numbers: Array, first_days: Array) -> Array:
+    """The last day of what happened, as an ordinal, from its first; 0 for what only tells of something, as there."""
     import numpy
 
-    found: Array = numpy.where(has_happened, days, 0)
+    found = first_days.copy()
     lasting = dict(tx.execute(_LASTING).fetchall())
     if lasting:
         order = numpy.argsort(numbers)
