@@ -40,9 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the person's own settings."""
+    """No test sees the person's own settings, or those of the make that runs it, which another make would take over."""
     for name in list(os.environ):
-        if name.startswith(("ROADMAP_", "XDG_")) and name != "ROADMAP_MODELS":
+        own = name.startswith(("ROADMAP_", "XDG_")) and name != "ROADMAP_MODELS"
+        if own or name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
             monkeypatch.delenv(name)
 
 
