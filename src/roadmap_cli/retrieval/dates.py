@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, date, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
+
+from roadmap_cli.retrieval.bounds import OWN, Named, bounded
+from roadmap_cli.retrieval.spans import Span, months_later
 
 MONTHS = (
     "january", "february", "march", "april", "may", "june",
@@ -27,6 +29,8 @@ _GERMAN_DAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "sams
 _DAYS = {name: place for names in (WEEKDAYS, _GERMAN_DAYS) for place, name in enumerate(names)} | {
     "sonnabend": 5, "mon": 0, "tue": 1, "tues": 1, "weds": 2, "thu": 3, "thurs": 3, "fri": 4,
 }  # fmt: skip
+#: What months and days of the week are called.
+NAMES = frozenset((*MONTHS, *_GERMAN_MONTHS, *_DAYS))
 #: The first month of each.
 _SEASONS = {
     "spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12,
@@ -64,7 +68,7 @@ _DATED = [
         rf"\b{_PART}{_MONTH}\b\.?(?:,? (?:of )?{_YEAR})?",
         rf"\b{_SEASON}(?: of| in)? {_YEAR}\b",
         rf"\b{_SEASON}[ -]?(?:vacations?|holidays?|break|ferien|urlaub)\b",
-        rf"\b(?:in|during|over|since|im|seit|of)(?: the)? {_SEASON}\b(?! (?:of|in love|asleep|apart|behind)\b)",
+        rf"\b(?:in|during|over|im|of|{OWN})(?: the)? {_SEASON}\b(?! (?:of|in love|asleep|apart|behind)\b)",
         rf"\b{_YEAR}\b",
     )
 ]
@@ -95,6 +99,10 @@ _NEAR = (
     ("yesterday", -1), ("gestern", -1), ("tomorrow", 1), ("today", 0), ("tonight", 0), ("this morning", 0),
     ("this afternoon", 0), ("this evening", 0), ("heute", 0),
 )  # fmt: skip
+#: A day of the week alone, no habit ("on Fridays") and no date that follows.
+_WEEKDAY = re.compile(
+    rf"\b(?:on|am|by|{OWN})(?: the)? (?P<weekday>{'|'.join(_DAYS)})\b(?!,? (?:the )?(?:\d|{_NAMED}\b))", re.IGNORECASE
+)
 _NEAR_WORDS = re.compile(rf"\b(?:{'|'.join(word for word, _ in _NEAR)})\b", re.IGNORECASE)
 _STEPS = "|".join(sorted([*_UNITS, *_DAYS], key=len, reverse=True))
 #: What moves a time that follows it: "two weeks before …", "the Friday after …".
@@ -103,8 +111,6 @@ _MOVED = re.compile(
     r"(?P<way>before|prior to|preceding|after|following|vor|nach)(?: the| dem| der)? $",
     re.IGNORECASE,
 )
-#: What makes a time one that goes on until today.
-_SINCE = re.compile(r"\b(?:since|seit)(?: the| dem| der)?\b", re.IGNORECASE)
 #: Words by which people place in time what they tell.
 TIME_WORDS = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|last|next|ago|since|recently|weekend|"
@@ -140,20 +146,6 @@ _ASKS_TIME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Days, both ends included."""
-
-    first: date
-    last: date
-
-    def closeness(self, day: date) -> float:
-        """From 1 for a day in or just around the span, over 0.5 for up to five weeks after it, to 0."""
-        if (day - self.first).days >= -3 and (day - self.last).days <= 7:
-            return 1.0
-        return 0.5 if 0 < (day - self.last).days <= 38 else 0.0
-
-
 def asks_for_time(question: str) -> bool:
     """Whether the answer is a time."""
     return bool(_ASKS_TIME.search(question))
@@ -180,7 +172,7 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
     """The times a question names. `today` is needed for those seen from it, `years` (first, last) for a month or season
     without a year: it then means that of each of them; of a question that looks back, of those that have begun.
     """
-    found: list[Span] = []
+    named: list[Named] = []
     rest = question
 
     def take(pattern: re.Pattern[str], meant: Callable[[re.Match[str]], list[Span]]) -> None:
@@ -189,9 +181,8 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
             some, start = meant(match), match.start()
             if some and (moved := _MOVED.search(rest[:start])):
                 some, start = [each for span in some if (each := _shifted(span, moved))], moved.start()
-            if today is not None and some and _SINCE.match(_before(rest, start, match[0])):
-                some = _until(today, some)
-            found.extend(some)
+            if some:
+                named.append(Named(start, match.end(), some))
             rest = rest[:start] + " " * (match.end() - start) + rest[match.end() :]
 
     if today is not None:
@@ -200,21 +191,10 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
     within = years or ((today.year, today.year) if today else None)
     for pattern in _DATED:
         take(pattern, partial(_sure, _dated, within))
+    found = bounded(question, named, today, looks_back(question))
     if today is not None and looks_back(question):
         return [span for span in found if span.first <= today] or found
     return found
-
-
-def _before(text: str, start: int, matched: str) -> str:
-    """The word before what was matched and its article, or the word it begins with."""
-    found = re.search(r"\w+(?: (?:the|dem|der))? $", text[:start])
-    return found[0] if found and _SINCE.match(found[0]) else matched
-
-
-def _until(today: date, some: list[Span]) -> list[Span]:
-    """From the last of some times that has begun, this year or the one before, until today."""
-    begun = [first for span in some for first in (span.first, _months(span.first, -12)) if first <= today]
-    return [Span(max(begun), today)] if begun else some
 
 
 def _sure(meaning: Callable[[re.Match[str], Any], list[Span]], given: Any, match: re.Match[str]) -> list[Span]:
@@ -271,7 +251,7 @@ def _month(name: str | None) -> int | None:
 def _season(year: int, name: str) -> Span:
     """That of a year; a winter is of the year in which it begins."""
     first = date(year, _SEASONS[name.lower()], 1)
-    return Span(first, _months(first, 3) - timedelta(1))
+    return Span(first, months_later(first, 3) - timedelta(1))
 
 
 # -- seen from today ---------------------------------------------------------------------------------------------------
@@ -305,13 +285,20 @@ def _seen(match: re.Match[str], today: date) -> list[Span]:
         of = [_season(today.year + each, match["season"]) for each in (-2, -1, 0, 1)]
     else:
         month = _month(match["month"]) or 1
-        of = [Span(first, _months(first, 1) - timedelta(1)) for each in (-2, -1, 0, 1)
+        of = [Span(first, months_later(first, 1) - timedelta(1)) for each in (-2, -1, 0, 1)
               for first in [date(today.year + each, month, 1)]]  # fmt: skip
     if step < 0:
         return [max((span for span in of if span.last < today), key=lambda span: span.first)]
     if step > 0:
         return [next((span for span in of if span.first > today), of[-1])]
     return [next((span for span in of if span.first <= today <= span.last), of[2])]
+
+
+def _weekday(match: re.Match[str], today: date) -> list[Span]:
+    """The last one of a question that looks back, else the next; today is both."""
+    ahead = (_DAYS[match["weekday"].lower()] - today.weekday()) % 7
+    day = today + timedelta(ahead - 7 if ahead and looks_back(match.string) else ahead)
+    return [Span(day, day)]
 
 
 def _unit(name: str, step: int, today: date) -> Span:
@@ -326,8 +313,8 @@ def _unit(name: str, step: int, today: date) -> Span:
     if unit == "weekend":
         return Span(monday + timedelta(7 * step + 5), monday + timedelta(7 * step + 6))
     if unit == "month":
-        first = _months(today.replace(day=1), step)
-        return Span(first, _months(first, 1) - timedelta(1))
+        first = months_later(today.replace(day=1), step)
+        return Span(first, months_later(first, 1) - timedelta(1))
     return Span(date(today.year + step, 1, 1), date(today.year + step, 12, 31))
 
 
@@ -361,16 +348,8 @@ def _count(word: str) -> int:
 
 def _moved(day: date, count: int, unit: str) -> date:
     if unit in ("month", "year"):
-        return _months(day, count * (12 if unit == "year" else 1))
+        return months_later(day, count * (12 if unit == "year" else 1))
     return day + timedelta(count * (7 if unit == "week" else 1))
-
-
-def _months(day: date, count: int) -> date:
-    """The same day so many months later, or the last of that month."""
-    year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
-    if not MINYEAR <= year <= MAXYEAR:
-        raise OverflowError
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _around(day: date, unit: str) -> Span:
@@ -384,4 +363,5 @@ _RELATIVE: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], list[Spa
     (_AGO, _ago),
     (_PAST, _past),
     (_SEEN, _seen),
+    (_WEEKDAY, _weekday),
 )

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.retrieval import dates, late
 from roadmap_cli.retrieval.ranking import bm25, rarity
+from roadmap_cli.retrieval.spans import Span
 
 if TYPE_CHECKING:
     import numpy
@@ -126,7 +127,7 @@ class Found:
     places: Array
     scores: Array
     signals: dict[str, Array]
-    spans: list[dates.Span]
+    spans: list[Span]
 
     def best(self, limit: int) -> list[int]:
         """Positions in `places` of the best, in order."""
@@ -265,7 +266,7 @@ def _of_speaker(corpus: Corpus, question: str) -> Array:
     return found
 
 
-def times_named(corpus: Corpus, question: Question) -> list[dates.Span]:
+def times_named(corpus: Corpus, question: Question) -> list[Span]:
     """The times a question names; a month without a year is that of each year there are texts of."""
     last = int(corpus.day.max(initial=0))
     if not last:
@@ -275,7 +276,7 @@ def times_named(corpus: Corpus, question: Question) -> list[dates.Span]:
     return dates.spans(question.text, question.today, years)
 
 
-def within(corpus: Corpus, span: dates.Span) -> Array:
+def within(corpus: Corpus, span: Span) -> Array:
     """Which texts are of a time (bool [texts]): of a day in it, or what lasts into it."""
     import numpy
 
@@ -284,7 +285,7 @@ def within(corpus: Corpus, span: dates.Span) -> Array:
     return found
 
 
-def _of_date(corpus: Corpus, question: Question) -> tuple[Array, list[dates.Span]]:
+def _of_date(corpus: Corpus, question: Question) -> tuple[Array, list[Span]]:
     import numpy
 
     spans = times_named(corpus, question)
@@ -300,7 +301,7 @@ def _of_date(corpus: Corpus, question: Question) -> tuple[Array, list[dates.Span
     return numpy.where(corpus.last_day > 0, inside, found).astype(numpy.float32), spans
 
 
-def _closeness(span: dates.Span, day: date) -> float:
+def _closeness(span: Span, day: date) -> float:
     """A little less just outside a span than in it: days that only talk of it come behind those that are it."""
     return 1.0 if span.first <= day <= span.last else 0.9 * span.closeness(day)
 

@@ -471,6 +471,12 @@ def sums(recall: Recall, question: str, **wanted: Any) -> list[Record]:
         ("how much have we paid for electricity?", "88.00", 1),
         ("how much have I spent on Lieferando since October?", "69.81", 3),
         ("how much did I spend in October?", "20.10", 1),
+        ("how much did I spend on Lieferando before November?", "119.10", 2),
+        ("how much did I spend on Lieferando after October?", "49.71", 2),
+        ("how much did I spend on Lieferando from October to November?", "69.81", 3),
+        ("how much did I spend on Lieferando until the end of October 2026?", "119.10", 2),
+        ("wie viel habe ich vor November für Lieferando bezahlt?", "119.10", 2),
+        ("how much did I spend on Lieferando before 2026?", "99.00", 1),
         ("how much did I earn last month?", "3420.50", 1),
     ],
 )
@@ -507,6 +513,10 @@ def test_what_is_about_no_payments_is_not_added_up(days, question):
         ("how much did I spend on Lieferando in May?",
          "no payment of 2026-05-01 to 2026-05-31 is stored: Lieferando.de; "
          "4 payments at other times, 2025-11-14 to 2026-11-13"),
+        ("how much did I spend on Deliveroo before November?",
+         "nothing paid, until 2026-10-31: Deliveroo; 1 payment at other times, 2026-11-14"),
+        ("how much did I earn after October?",
+         "nothing received, 2026-11-01 to 2026-11-23: ACME GmbH; 1 payment at other times, 2026-10-26"),
         ("how much did I earn in November?",
          "nothing received, 2026-11-01 to 2026-11-23: ACME GmbH; 1 payment at other times, 2026-10-26"),
     ],

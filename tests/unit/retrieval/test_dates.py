@@ -58,6 +58,27 @@ TODAY = date(2026, 11, 28)  # a Saturday
         ("am 3.5.2024", "2024-05-03", "2024-05-03"),
         ("zwei Wochen vor dem 3. Mai 2024", "2024-04-16", "2024-04-22"),
         ("im Sommer 2024", "2024-06-01", "2024-08-31"),
+        ("on Friday", "2026-11-27", "2026-11-27"),
+        ("since Monday", "2026-11-23", "2026-11-28"),
+        ("before Monday", "0001-01-01", "2026-11-22"),
+        ("am Freitag", "2026-11-27", "2026-11-27"),
+        ("before October", "0001-01-01", "2026-09-30"),
+        ("before December", "0001-01-01", "2025-11-30"),
+        ("until the end of October", "0001-01-01", "2026-10-31"),
+        ("until yesterday", "0001-01-01", "2026-11-27"),
+        ("before summer", "0001-01-01", "2026-05-31"),
+        ("vor dem 3. Mai 2024", "0001-01-01", "2024-05-02"),
+        ("bis Mai", "0001-01-01", "2026-05-31"),
+        ("after 9 June 2023", "2023-06-10", "9999-12-31"),
+        ("after December", "2026-01-01", "9999-12-31"),
+        ("nach dem 3.5.2024", "2024-05-04", "9999-12-31"),
+        ("from March to May", "2026-03-01", "2026-05-31"),
+        ("from November until February", "2025-11-01", "2026-02-28"),
+        ("between March and May 2025", "2025-03-01", "2025-05-31"),
+        ("2024-2025", "2024-01-01", "2025-12-31"),
+        ("from the 3rd of May to last Friday", "2026-05-03", "2026-11-27"),
+        ("zwischen dem 3. Mai 2024 und dem 9. Juni 2024", "2024-05-03", "2024-06-09"),
+        ("the week before 9 June 2023 until July 2023", "2023-06-02", "2023-07-31"),
     ],
 )
 def test_words_for_a_time(words, first, last):
@@ -65,7 +86,15 @@ def test_words_for_a_time(words, first, last):
 
 
 @pytest.mark.parametrize(
-    "words", ["I may march on", "what did they fall for", "spring rolls", "30 February 2023", "2023-13-01 ago"]
+    "words",
+    [
+        "I may march on",
+        "what did they fall for",
+        "what do we do on Fridays",
+        "spring rolls",
+        "30 February 2023",
+        "2023-13-01 ago",
+    ],
 )
 def test_what_is_no_time_names_none_of_its_month(words):
     assert all(span.first.year == 2023 and span.last.month == 12 for span in dates.spans(words, TODAY))
@@ -77,8 +106,31 @@ def test_a_season_without_a_year_is_that_of_each_year():
     assert dates.spans("what did we do last summer?", None) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "first", "last"),
+    [
+        ("what is on until Friday, 2027-01-08?", "2026-11-28", "2027-01-08"),
+        ("what is on until Friday?", "2026-11-28", "2026-12-04"),
+        ("what is on Friday?", "2026-12-04", "2026-12-04"),
+        ("who comes on Saturday?", "2026-11-28", "2026-11-28"),
+        ("what is planned before March?", "2026-11-28", "2027-02-28"),
+        ("what is planned after next week?", "2026-12-07", "9999-12-31"),
+        ("which payments are due until December?", "2026-11-28", "2026-12-31"),
+        ("all receipts before May 2026", "0001-01-01", "2026-04-30"),
+    ],
+)
+def test_what_does_not_look_back_means_what_is_to_come(words, first, last):
+    found = dates.spans(words, TODAY, (2024, 2027))
+    assert (str(found[-1].first), str(found[-1].last)) == (first, last)
+
+
+def test_two_times_without_a_word_between_them_stay_two():
+    assert len(dates.spans("What was in March and May 2025?", TODAY)) == 2
+    assert len(dates.spans("Was it 2023 or 2024 to you?", TODAY)) == 2
+
+
 _WORDS = (
-    "last next this 999 two the week day weekend months ago before after vor dem 9999 0001-01-01 May 31 31. February "
+    "to and until since between last next this 999 two the week day weekend months ago before after vor dem 9999 0001-01-01 May 31 31. February "
     "spring Friday yesterday 2023-02-30 winter letzten"
 )
 _BITS = st.sampled_from(sorted(_WORDS.split()))

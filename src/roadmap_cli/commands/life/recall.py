@@ -115,9 +115,9 @@ def main(
     transactions, activities, contacts, visits, notes, and the value of a metric on a day.
     What bears on a question: its words, and words beside them in the same thread or day (BM25 of stems), likeness in
     meaning of the whole and of single words (an embedding model on this machine), who is named, what times are named
-    ("last spring" is soft evidence, --since and --until are hard limits: what happened is of the days it lasted, what
-    was said a few days later may tell of them), and, where these leave it open, how present and how important a thing
-    is.
+    ("last spring", "before October", "from March to May", "on Friday"; soft evidence, --since and --until are hard
+    limits: what happened is of the days it lasted, what was said a few days later may tell of them), and, where these
+    leave it open, how present and how important a thing is.
     Each hit tells why it was found, and names its record: life-why(1) with the record_id tells what it is and which
     line of which file it came from.
     Everyday words for one thing ("vacation", "holiday") are one word here, and a question that looks back ("what did I

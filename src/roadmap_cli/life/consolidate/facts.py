@@ -158,7 +158,7 @@ def _since(sentence: str, day: date) -> str:
     after that, the last day of it (of what is so since then, the first).
     """
     spans = [span for span in dates.spans(sentence, day, (day.year, day.year)) if span.first <= day + timedelta(1)]
-    if len(spans) != 1:
+    if len(spans) != 1 or (spans[0].is_open_to_past and _SINCE.search(sentence)):
         return day.isoformat()
     return (spans[0].first if _SINCE.search(sentence) else min(spans[0].last, day)).isoformat()
 

@@ -81,7 +81,7 @@ def summed(tx: Connection, told: Record) -> Iterator[tuple[str, Any, Any]]:
         question, asked_at = str(told["question"]), clock.parse(str(told["asked_at"]))
         meant = paid.asked(tx, question, asked_at.date())
         again = next(meant.sums(question, asked_at), {}) if meant else {}
-        yield from ((name, told[name], again.get(name)) for name in ("count", "amount", "since", "until", "text"))
+        yield from ((name, told.get(name), again.get(name)) for name in ("count", "amount", "since", "until", "text"))
         return
     added = [found for name in told["evidence_ids"] if (found := records.get(tx, str(name))) is not None]
     yield "count", told["count"], len(added)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy
 
     from roadmap_cli.models.embed import Embedder
-    from roadmap_cli.retrieval.dates import Span
+    from roadmap_cli.retrieval.spans import Span
     from roadmap_cli.retrieval.terms import Terms
     from roadmap_cli.state.connection import Connection
 
@@ -257,8 +257,12 @@ def terms_of(items: Items, question: Question, place: int) -> list[str]:
 
 
 def times_of(spans: Sequence[Span]) -> list[str]:
-    """Times as days, or as first and last day."""
-    return [f"{span.first}" if span.first == span.last else f"{span.first}..{span.last}" for span in spans]
+    """Times as days or as "first..last", without the end they are open at."""
+    return [f"{span.first}" if span.first == span.last else "..".join(_ends(span)) for span in spans]
+
+
+def _ends(span: Span) -> tuple[str, str]:
+    return "" if span.is_open_to_past else str(span.first), "" if span.is_open_to_future else str(span.last)
 
 
 def time_of(items: Items, place: int, found: Found, position: int) -> str:
@@ -267,9 +271,9 @@ def time_of(items: Items, place: int, found: Found, position: int) -> str:
         return ""
     own = [span for span in found.spans if within(items.corpus, span)[place]]
     if own:
-        return f"from the time you name ({', '.join(times_of(own))})"
+        return f"from the time you name ({', '.join(map(str, own))})"
     near = "near, but not from," if found.signals["date"][position] > 0 else "not from"
-    return f"{near} the time you name ({', '.join(times_of(found.spans))})"
+    return f"{near} the time you name ({', '.join(map(str, found.spans))})"
 
 
 def turn_of(means: Meant, place: int) -> str:

@@ -21,6 +21,7 @@ from roadmap_cli.life.choosing.words import PAID_FOR
 from roadmap_cli.life.history.categories import Categories
 from roadmap_cli.life.history.series import TRANSFERS
 from roadmap_cli.retrieval import dates, terms
+from roadmap_cli.retrieval.spans import Span
 
 if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
@@ -44,9 +45,10 @@ _EVERYTHING = re.compile(
 #: Words of a question about money that name nothing it went for.
 _EMPTY_TEXT = """
     much many money all total altogether together sum amount overall everything things thing eur euro euros usd
-    dollars pounds last past this next week weeks month months year years day days today yesterday since until
-    between during spring summer autumn winter per each every average get got viel geld insgesamt letzten letzte
-    dieses diesem monat jahr woche buy buying order ordered ordering orders going went use using
+    dollars pounds last past this next week weeks month months year years day days today yesterday since until before
+    after till between during seit vor nach bis zwischen spring summer autumn winter per each every average get got
+    viel geld insgesamt letzten letzte dieses diesem monat jahr woche buy buying order ordered ordering orders going
+    went use using
 """
 _EMPTY = frozenset(_EMPTY_TEXT.split())
 #: What people call what they pay for: a kind of payee (of `PAID_FOR`), or a category.
@@ -107,7 +109,7 @@ class Paid:
     payments: tuple[Payment, ...]
     why: Mapping[str, str]
     is_income: bool
-    spans: tuple[dates.Span, ...] = ()
+    spans: tuple[Span, ...] = ()
     others: tuple[Payment, ...] = ()
     is_known: bool = True
 
@@ -138,17 +140,18 @@ class Paid:
 
     def _nothing(self, question: str, now: datetime) -> Record:
         unit = Counter(each.currency for each in self.others).most_common(1)[0][0]
-        first, last = self.spans[0].first, min(max(span.last for span in self.spans), now.date())
+        last = min(max(span.last for span in self.spans), now.date())
         return {
             "kind": KIND, "id": content_id(KIND, question=question, currency=unit, evidence=[]),
             "at": clock.stamp(min(datetime.combine(last, time.max, now.tzinfo), now)), "question": question,
             "text": self._text_of_nothing(now.date()), "what": self.what, "amount": "0", "currency": unit,
-            "is_income": self.is_income, "count": 0, "since": first.isoformat(), "until": last.isoformat(),
-            "evidence_ids": [], "asked_at": clock.stamp(now),
+            "is_income": self.is_income, "count": 0,
+            **({} if self.spans[0].is_open_to_past else {"since": self.spans[0].first.isoformat()}),
+            "until": last.isoformat(), "evidence_ids": [], "asked_at": clock.stamp(now),
         }  # fmt: skip
 
     def _text_of_nothing(self, today: date) -> str:
-        when = " and ".join(_days(span.first, min(span.last, today)) for span in self.spans)
+        when = " and ".join(str(replace(span, last=min(span.last, today))) for span in self.spans)
         payees = {each.payee for each in self.others}
         what = next(iter(payees)) if len(payees) == 1 else self.what
         said = f"nothing {'received' if self.is_income else 'paid'}, {when}: {what}"
@@ -175,11 +178,7 @@ def _payments_in_words(some: Sequence[Payment]) -> str:
 
 
 def _from_to(some: Sequence[Payment]) -> str:
-    return _days(some[0].day, some[-1].day)
-
-
-def _days(first: date, last: date) -> str:
-    return f"{first}" if first == last else f"{first} to {last}"
+    return str(Span(some[0].day, some[-1].day))
 
 
 def asked(tx: Connection, question: str, today: date) -> Paid | None:
@@ -206,14 +205,14 @@ def asked(tx: Connection, question: str, today: date) -> Paid | None:
     return Paid(what, (), why, is_income, spans, matching, is_known)
 
 
-def _is_within(payment: Payment, spans: Sequence[dates.Span]) -> bool:
+def _is_within(payment: Payment, spans: Sequence[Span]) -> bool:
     return any(span.first <= payment.day <= span.last for span in spans)
 
 
 def _is_empty(word: str) -> bool:
     return (
         len(word) < 3 or word.isdigit() or word in _EMPTY or bool(_OUT.fullmatch(word) or _IN.fullmatch(word))
-        or word in dates.MONTHS or word in dates.WEEKDAYS
+        or word in dates.NAMES
     )  # fmt: skip
 
 
@@ -304,7 +303,7 @@ def _payments(tx: Connection, today: date) -> Iterator[Payment]:
             yield Payment(name, at, date.fromisoformat(day), Decimal(amount), currency, payee, own, said)
 
 
-def _spans(question: str, today: date) -> list[dates.Span]:
+def _spans(question: str, today: date) -> list[Span]:
     """The times that a question names: of a month or season without a year the last that has begun."""
     found = dates.spans(question, today)
     if found and all(span.first > today for span in found):
