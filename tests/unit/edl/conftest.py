@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # corrected
 
 pytest.importorskip("ffmpeg")
 pytest.importorskip("scenedetect")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from corrected import edit_of, errors, said
 
 from roadmap_cli.edl import edit as saying
-from roadmap_cli.edl import programs, when
-from roadmap_cli.edl.checking import checks
-from roadmap_cli.edl.feedback import answering, wishes
-from roadmap_cli.edl.feedback.material import Edit, Footage
+from roadmap_cli.edl import when
+from roadmap_cli.edl.feedback import wishes
+from roadmap_cli.edl.feedback.material import Edit
 
 pytest.importorskip("numpy")
 pytest.importorskip("cv2")
-
-AT = "2026-11-23T09:00:00.000Z"
 
 
 def of(sign: int, *numbers: int) -> list[tuple[int, when.Place]]:
@@ -74,21 +70,6 @@ def test_it_stands_beside_other_wishes() -> None:
     assert wishes.left_out(words, found) == ("flip the last shot",)
 
 
-def edit_of(count: int = 3, *, has_sound: bool = True) -> Edit:
-    source = {"kind": "edl.source", "id": "src", "at": AT, "path": "/nowhere.mp4", "sha256": "0" * 64, "frames": 1000,
-              "fps": "25/1", "width": 160, "height": 90, "has_sound": has_sound}  # fmt: skip
-    cuts = [{"kind": "edl.cut", "id": f"cut_{n}", "at": AT, "plan_id": "plan", "position": n, "source_id": "src",
-             "source": "/nowhere.mp4", "in_frame": 100 * n, "out_frame": 100 * n + 50, "fps": "25/1", "speed": "1/1",
-             "timeline_in_frame": 50 * n, "timeline_out_frame": 50 * n + 50} for n in range(count)]  # fmt: skip
-    plan = {"kind": "edl.plan", "id": "plan", "at": AT, "intent": "", "fps": "25/1", "width": 160, "height": 90,
-            "length_frames": 50 * count, "cut_count": count}  # fmt: skip
-    return Edit(plan, tuple(cuts), sources={"src": source})
-
-
-def said(edit: Edit, words: str) -> answering.Answer:
-    return answering.answer(words, wishes.read(words), edit, Footage(programs.Programs("", ""), edit.sources), {})
-
-
 def heard(edit: Edit) -> list[tuple[int, int]]:
     """The programme frames where sound was recorded and is on."""
     return [
@@ -96,14 +77,8 @@ def heard(edit: Edit) -> list[tuple[int, int]]:
     ]  # fmt: skip
 
 
-def errors(edit: Edit) -> list[str]:
-    plan: dict[str, Any] = {**edit.plan, "length_frames": edit.length, "cut_count": len(edit.cuts)}
-    found = checks.check(plan, edit.cuts, edit.sources, lambda path: "0" * 64, titles=edit.titles, cues=edit.cues)
-    return [finding.message for finding in found if finding.severity == "error"]
-
-
 def test_a_shot_is_silent_and_can_be_heard_again() -> None:
-    edit = edit_of()
+    edit = edit_of(3)
     lagging = edit.put([{**edit.cuts[0]}, {**edit.cuts[1], "sound": {"gain_db": -3.0, "lag_frames": 10}}, edit.cuts[2]])
     made = said(lagging, "mute the second shot")
     (told,) = made.told
@@ -118,7 +93,7 @@ def test_a_shot_is_silent_and_can_be_heard_again() -> None:
 
 
 def test_a_span_is_silent_to_the_frame() -> None:
-    made = said(edit_of(), "no sound from 0:01 to 0:03")
+    made = said(edit_of(3), "no sound from 0:01 to 0:03")
     assert heard(made.edit) == [(0, 25), (75, 100), (100, 150)]
     assert made.edit.length == 150
     shown = [(cut["in_frame"], cut["out_frame"]) for cut in made.edit.cuts]
@@ -127,11 +102,11 @@ def test_a_span_is_silent_to_the_frame() -> None:
 
 
 def test_what_is_silent_already_or_has_no_sound_is_said() -> None:
-    silent = said(edit_of(), "mute everything").edit
+    silent = said(edit_of(3), "mute everything").edit
     assert heard(silent) == []
     (told,) = said(silent, "mute shot 1").told
     assert (told.outcome, told.reason) == ("refused", "it is silent there already")
-    (told,) = said(edit_of(), "unmute shot 1").told
+    (told,) = said(edit_of(3), "unmute shot 1").told
     assert (told.outcome, told.reason) == ("refused", "the sound recorded there is on already")
-    (told,) = said(edit_of(has_sound=False), "mute shot 1").told
+    (told,) = said(edit_of(3, has_sound=False), "mute shot 1").told
     assert (told.outcome, told.reason) == ("refused", "no sound was recorded there")

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from corrected import AT, edit_of, errors, said
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from roadmap_cli.core.errors import Negative
 from roadmap_cli.edl import edit as saying
-from roadmap_cli.edl import programs, when
-from roadmap_cli.edl.checking import checks
+from roadmap_cli.edl import when
 from roadmap_cli.edl.feedback import answering, removal_words, removing, settling, wishes
-from roadmap_cli.edl.feedback.material import Edit, Footage
+from roadmap_cli.edl.feedback.material import Edit
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.feedback.proof import Refused
 from roadmap_cli.edl.history import answers, asking, revisions, walking
@@ -26,7 +26,6 @@ from roadmap_cli.state.store import State
 pytest.importorskip("numpy")
 pytest.importorskip("cv2")
 
-AT = "2026-11-23T09:00:00.000Z"
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 
 
@@ -164,17 +163,6 @@ def test_any_words_of_removal_are_read(words: list[str]) -> None:
 # -- the edit around the gap -------------------------------------------------------------------------------------------
 
 
-def edit_of(count: int = 4, **more: Any) -> Edit:
-    source = {"kind": "edl.source", "id": "src", "at": AT, "path": "/nowhere.mp4", "sha256": "0" * 64, "frames": 1000,
-              "fps": "25/1", "width": 160, "height": 90}  # fmt: skip
-    cuts = [{"kind": "edl.cut", "id": f"cut_{n}", "at": AT, "plan_id": "plan", "position": n, "source_id": "src",
-             "source": "/nowhere.mp4", "in_frame": 100 * n, "out_frame": 100 * n + 50, "fps": "25/1", "speed": "1/1",
-             "timeline_in_frame": 50 * n, "timeline_out_frame": 50 * n + 50} for n in range(count)]  # fmt: skip
-    plan = {"kind": "edl.plan", "id": "plan", "at": AT, "intent": "", "fps": "25/1", "width": 160, "height": 90,
-            "length_frames": 50 * count, "cut_count": count, **more}  # fmt: skip
-    return Edit(plan, tuple(cuts), sources={"src": source})
-
-
 def with_cuts(edit: Edit, **changes: dict[str, Any]) -> Edit:
     return edit.put([{**cut, **changes.get(cut["id"], {})} for cut in edit.cuts])
 
@@ -184,51 +172,46 @@ def title(name: str, first: int, end: int) -> dict[str, Any]:
             "timeline_out_frame": end}  # fmt: skip
 
 
-def errors(edit: Edit) -> list[str]:
-    plan = {**edit.plan, "length_frames": edit.length, "cut_count": len(edit.cuts)}
-    found = checks.check(plan, edit.cuts, edit.sources, lambda path: "0" * 64, titles=edit.titles, cues=edit.cues)
-    return [finding.message for finding in found if finding.severity == "error"]
-
-
-def said(edit: Edit, words: str) -> answering.Answer:
-    return answering.answer(words, wishes.read(words), edit, Footage(programs.Programs("", ""), edit.sources), {})
-
-
 def names(edit: Edit) -> list[str]:
     return [str(cut["id"]) for cut in edit.cuts]
 
 
 def test_a_shot_goes_and_what_follows_moves_up() -> None:
-    made = said(edit_of(), "drop the second shot")
+    made = said(edit_of(4), "drop the second shot")
     (told,) = made.told
     assert (told.outcome, told.where) == (answering.CHANGED, "0:00:02.000 to 0:00:04.000")
     assert names(made.edit) == ["cut_0", "cut_2", "cut_3"]
     assert [cut["timeline_in_frame"] for cut in made.edit.cuts] == [0, 50, 100]
-    assert made.edit.cuts[1] == {**edit_of().cuts[2], "position": 1, "timeline_in_frame": 50, "timeline_out_frame": 100}
+    assert made.edit.cuts[1] == {
+        **edit_of(4).cuts[2],
+        "position": 1,
+        "timeline_in_frame": 50,
+        "timeline_out_frame": 100,
+    }
     assert "shot 2 of 4 out" in told.reason
     assert errors(made.edit) == []
 
 
 def test_numbers_are_those_of_the_edit_that_was_seen() -> None:
-    made = said(edit_of(), "remove shots 1 and 3, and softer transitions")
+    made = said(edit_of(4), "remove shots 1 and 3, and softer transitions")
     assert names(made.edit) == ["cut_1", "cut_3"]
-    made = said(edit_of(), "remove the first shot and make shot 3 shorter")
+    made = said(edit_of(4), "remove the first shot and make shot 3 shorter")
     assert [told.outcome for told in made.told] == [answering.CHANGED] * 2
     lengths = {cut["id"]: cut["out_frame"] - cut["in_frame"] for cut in made.edit.cuts}
     assert lengths["cut_2"] < 50
     assert lengths["cut_3"] == 50
-    again = said(edit_of(), "remove shot 2 and make the second shot shorter")
+    again = said(edit_of(4), "remove shot 2 and make the second shot shorter")
     assert again.told[1].reason == "what is meant is not in the edit any more"
 
 
 def test_what_would_leave_nothing_is_refused_politely() -> None:
     for words in ("remove all shots", "remove shots 1 to 4", "remove everything after 0:00", "drop everything"):
-        made = said(edit_of(), words)
+        made = said(edit_of(4), words)
         assert made.told[0].outcome == answering.REFUSED, words
         assert made.told[0].reason.startswith("nothing would be left: the edit "), words
         assert made.edit is made.before
-    assert "has 4 cuts" in said(edit_of(), "remove shot 9").told[0].reason
-    half = said(edit_of(), "remove shots 2 and 9").told[0]
+    assert "has 4 cuts" in said(edit_of(4), "remove shot 9").told[0].reason
+    half = said(edit_of(4), "remove shots 2 and 9").told[0]
     assert half.outcome == answering.CHANGED
     assert half.notes == ("shot 9 not there: the edit has 4 cuts",)
     assert said(edit_of(1), "drop the first shot").told[0].reason == "nothing would be left: the edit has 1 shot"
@@ -236,12 +219,12 @@ def test_what_would_leave_nothing_is_refused_politely() -> None:
 
 
 def test_only_some_are_kept() -> None:
-    assert names(said(edit_of(), "keep only shots 1 and 3").edit) == ["cut_0", "cut_2"]
-    assert names(said(edit_of(), "remove everything but the last shot").edit) == ["cut_3"]
+    assert names(said(edit_of(4), "keep only shots 1 and 3").edit) == ["cut_0", "cut_2"]
+    assert names(said(edit_of(4), "remove everything but the last shot").edit) == ["cut_3"]
 
 
 def test_the_edit_begins_and_ends_as_softly_as_it_did() -> None:
-    edit = with_cuts(edit_of(), cut_0={"fade_in_frames": 12}, cut_3={"fade_out_frames": 20},
+    edit = with_cuts(edit_of(4), cut_0={"fade_in_frames": 12}, cut_3={"fade_out_frames": 20},
                      cut_1={"transition": {"sort": "dissolve", "frames": 10}})  # fmt: skip
     made = removing.shots(edit, [0, 3]).edit
     assert (made.cuts[0]["fade_in_frames"], made.cuts[-1]["fade_out_frames"]) == (12, 20)
@@ -250,18 +233,18 @@ def test_the_edit_begins_and_ends_as_softly_as_it_did() -> None:
 
 
 def test_a_transition_that_finds_no_frames_any_more_goes() -> None:
-    edit = with_cuts(edit_of(), cut_0={"in_frame": 950, "out_frame": 1000},
+    edit = with_cuts(edit_of(4), cut_0={"in_frame": 950, "out_frame": 1000},
                      cut_2={"transition": {"sort": "dissolve", "frames": 10}})  # fmt: skip
     assert errors(edit) == []
     made = removing.shots(edit, [1]).edit
     assert "transition" not in made.cuts[1], "the source of the cut before has no frame left"
     assert errors(made) == []
-    short = with_cuts(edit_of(), cut_2={"transition": {"sort": "dissolve", "frames": 10}})
+    short = with_cuts(edit_of(4), cut_2={"transition": {"sort": "dissolve", "frames": 10}})
     assert removing.shots(short, [1]).edit.cuts[1]["transition"]["frames"] == 10
 
 
 def test_sounds_that_reach_over_a_joint_fit_it() -> None:
-    edit = with_cuts(edit_of(), cut_0={"sound": {"lag_frames": 10}}, cut_2={"sound": {"lead_frames": 20}},
+    edit = with_cuts(edit_of(4), cut_0={"sound": {"lag_frames": 10}}, cut_2={"sound": {"lead_frames": 20}},
                      cut_3={"sound": {"lead_frames": 15}})  # fmt: skip
     assert errors(edit) == []
     made = removing.shots(edit, [1]).edit
@@ -272,7 +255,7 @@ def test_sounds_that_reach_over_a_joint_fit_it() -> None:
 
 
 def test_titles_of_what_went_go_along_and_others_stay() -> None:
-    edit = edit_of()
+    edit = edit_of(4)
     edit = Edit(edit.plan, edit.cuts, (title("opening", 0, 45), title("name", 55, 95), title("end", 155, 200)),
                 sources=edit.sources)  # fmt: skip
     middle = removing.shots(edit, [1])
@@ -287,7 +270,7 @@ def test_titles_of_what_went_go_along_and_others_stay() -> None:
 
 
 def test_music_plays_on_and_ends_with_the_edit() -> None:
-    edit = edit_of()
+    edit = edit_of(4)
     cue = {"kind": "edl.cue", "id": "c", "plan_id": "plan", "sound": "drone", "timeline_in_frame": 0,
            "timeline_out_frame": 200, "fade_out_frames": 25}  # fmt: skip
     hit = {**cue, "id": "h", "sound": "hit", "timeline_in_frame": 60, "timeline_out_frame": 70, "fade_out_frames": 2}
@@ -298,23 +281,23 @@ def test_music_plays_on_and_ends_with_the_edit() -> None:
 
 
 def test_a_span_is_cut_out_to_the_frame() -> None:
-    made = said(edit_of(), "cut out 0:01 to 0:03").edit
+    made = said(edit_of(4), "cut out 0:01 to 0:03").edit
     assert [(cut["in_frame"], cut["out_frame"]) for cut in made.cuts] == [(0, 25), (125, 150), (200, 250), (300, 350)]
     assert made.length == 150
     assert errors(made) == []
-    inner = said(edit_of(), "remove the part from 0:02.4 to 0:03.6").edit
+    inner = said(edit_of(4), "remove the part from 0:02.4 to 0:03.6").edit
     assert [(cut["in_frame"], cut["out_frame"]) for cut in inner.cuts][1:3] == [(100, 110), (140, 150)]
     assert len(set(names(inner))) == 5, "two pieces of one cut are two cuts"
-    sliver = said(edit_of(), "remove 0:00 to 0:01.96").edit
+    sliver = said(edit_of(4), "remove 0:00 to 0:01.96").edit
     assert sliver.cuts[0]["id"] == "cut_1", "one frame of the first shot would be a flash"
-    last = said(edit_of(), "delete the last 2 seconds and 0:00 to 0:02").edit
+    last = said(edit_of(4), "delete the last 2 seconds and 0:00 to 0:02").edit
     assert names(last) == ["cut_1", "cut_2"]
 
 
 def test_the_plan_names_what_it_lost() -> None:
     beats = [{"kind": "edl.beat", "id": f"b{n}", "source_id": "src", "in_frame": 100 * n, "out_frame": 100 * n + 60}
              for n in range(2)]  # fmt: skip
-    edit = edit_of(target_frames=200)
+    edit = edit_of(4, target_frames=200)
     edit = Edit(edit.plan, edit.cuts, sources=edit.sources, facts={"edl.beat": beats})
     made = removing.shots(edit, [1]).edit
     assert made.plan["dropped_beat_ids"] == ["b1"]
@@ -359,7 +342,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def test_who_asked_and_in_which_words_is_known_and_it_can_be_taken_back(state: State) -> None:
-    edit = edit_of()
+    edit = edit_of(4)
     plan, parts = edit.plan, edit.things()
     with state.write() as tx:
         revisions.place(tx, edit.sources.values())
@@ -385,7 +368,7 @@ def test_who_asked_and_in_which_words_is_known_and_it_can_be_taken_back(state: S
 
 
 def test_what_never_was_in_the_edit_is_not_explained(state: State) -> None:
-    edit = edit_of()
+    edit = edit_of(4)
     with state.write() as tx:
         revisions.place(tx, edit.sources.values())
         revisions.record(
