@@ -108,7 +108,7 @@ if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$tag" ]; then
     wheels=$cache/wheels/llama-cpp-python-$tag
     if [ -z "$(find "$wheels" -name '*.whl' 2>/dev/null)" ]; then
         log=$cache/wheels/build.log
-        say "building llama.cpp once, about six minutes on two quiet cores; all but slm-run, slm-chat and slm-serve works by now"
+        say "building llama.cpp once, three to six minutes on two cores; all but slm-run, slm-chat and slm-serve works by now"
         say "what it says goes to $log"
         mkdir -p "$wheels.part.$$"
         CMAKE_BUILD_PARALLEL_LEVEL=$(nproc 2>/dev/null || echo 2) CMAKE_ARGS="$flags" \
