@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from roadmap_cli.core.errors import DataError, InputMissing
 from roadmap_cli.edl import gathering, timecode
-from roadmap_cli.edl.rendering import container, edits, filmstrip, keeping, pieces, preview, render, titles
+from roadmap_cli.edl.rendering import container, edits, encoding, filmstrip, keeping, pieces, preview, render, titles
 
 numpy = pytest.importorskip("numpy")
 ROOT = Path(__file__).parents[3]
@@ -53,6 +53,15 @@ def made(edit, source, ranges, **by_position):
     """A plan by hand with fields of single cuts: ``c1={…}``."""
     header, cuts, sources = edit.by_hand(source, ranges)
     return header, [{**cut, **by_position.get(f"c{n}", {})} for n, cut in enumerate(cuts)], sources
+
+
+@pytest.mark.parametrize(
+    ("frames", "jobs", "threads"),
+    [((75,), 4, (4,)), ((60, 15), 2, (2, 1)), ((50, 50), 8, (4, 4)), ((40, 40, 40), 2, (1, 1, 1)), ((9, 9), 1, (1, 1))],
+)
+def test_few_pieces_get_threads_by_their_length(frames, jobs, threads):
+    given = {str(place): count for place, count in enumerate(frames)}
+    assert tuple(encoding.threads_of(given, jobs).values()) == threads
 
 
 def test_a_dissolve_mixes_in_even_steps_and_leaves_the_bodies_alone(edit, numbered, luma, tmp_path):

@@ -6,10 +6,11 @@ that run are ended with it, and what was encoded stays encoded.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -155,24 +156,23 @@ class Workshop:
 def encode_all(shop: Workshop, wanted: Sequence[Piece]) -> Iterator[tuple[Piece, Encoded]]:
     """Every piece in order, as soon as it and all before it are in the cache; up to `jobs` are encoded at a time.
 
-    With fewer pieces to encode than jobs each one gets several threads, so that one change is not encoded by one core.
-    Raises the first failure after ending what runs.
+    Where there are no more to encode than jobs, each gets threads by its share of the frames, so that one change is not
+    encoded by one core. Raises the first failure after ending what runs.
     """
     keys = [shop.key(piece) for piece in wanted]
     known = [shop.find(key, piece.frames) for piece, key in zip(wanted, keys, strict=True)]
-    missing = len({key for key, found in zip(keys, known, strict=True) if found is None})
+    missing = {key: piece.frames for piece, key, found in zip(wanted, keys, known, strict=True) if found is None}
     for piece, found in zip(wanted, known, strict=True):
         if found:
             shop.tell(piece.frames)
     if not missing:
         yield from zip(wanted, (found for found in known if found), strict=True)
         return
-    workers = min(shop.jobs, missing)
-    threads = max(1, shop.jobs // workers)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="encode")
+    threads = threads_of(missing, shop.jobs)
+    pool = ThreadPoolExecutor(min(shop.jobs, len(missing)), thread_name_prefix="encode")
     try:
         futures: list[Future[Encoded] | None] = [
-            None if found else pool.submit(shop.encode, piece, key, threads)
+            None if found else pool.submit(shop.encode, piece, key, threads[key])
             for piece, key, found in zip(wanted, keys, known, strict=True)
         ]
         for piece, found, future in zip(wanted, known, futures, strict=True):
@@ -185,6 +185,12 @@ def encode_all(shop: Workshop, wanted: Sequence[Piece]) -> Iterator[tuple[Piece,
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def threads_of(missing: Mapping[str, int], jobs: int) -> dict[str, int]:
+    """How many threads each piece gets, by key; `missing` has their frames."""
+    total = sum(missing.values()) if len(missing) <= jobs else 0
+    return {key: math.ceil(jobs * frames / total) if total else 1 for key, frames in missing.items()}
 
 
 def rehearse(shop: Workshop, wanted: Sequence[Piece]) -> Iterator[tuple[Piece, Encoded]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +26,8 @@ _SOUND_SLACK_S = Fraction(1024, RATE)
 #: Pictures by which decoding runs ahead of showing, at most: B-frames of libx264 may refer to others. A segment of one
 #: or two pictures has none of its own, and would be decoded after what follows it.
 _DELAY = 2
+#: The stream of the picture in a file that was joined here.
+_PICTURE = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +77,15 @@ def prove(
     `joints` are the programme frames at which cuts begin. Raises DataError if anything differs.
     """
     entries = "stream=index,codec_type,time_base,duration,start_pts,nb_frames"
-    streams = json.loads(programs.probe(found, path, "-show_entries", entries)).get("streams", [])
+    with ThreadPoolExecutor(1, thread_name_prefix="prove") as beside:
+        stamping = beside.submit(lambda: sorted(programs.stamps(found, path, _PICTURE)))
+        streams = json.loads(programs.probe(found, path, "-show_entries", entries)).get("streams", [])
+    stamps = stamping.result()
     video = next((stream for stream in streams if stream["codec_type"] == "video"), None)
     heard = next((stream for stream in streams if stream["codec_type"] == "audio"), None)
-    if video is None or (heard is None) != (sound is None):
+    if video is None or video["index"] != _PICTURE or (heard is None) != (sound is None):
         raise DataError("rendered file has the wrong streams", where=str(path), code="bad_render")
     base = Fraction(video["time_base"])
-    stamps = sorted(programs.stamps(found, path, int(video["index"])))
     if len(stamps) != length:
         raise DataError(f"rendered {len(stamps)} frames, not {length}", where=str(path), code="bad_render")
     step = 1 / (shape.fps * base)

@@ -178,8 +178,10 @@ def finish(
     if proved is None:
         with keeping.whole_file(output) as part:
             joining.join(work.shop.able.found, done, sound, shape, FORMATS[output.suffix.lower()], part.path)
-            proof = joining.prove(work.shop.able.found, part.path, work.length, shape, sound, work.joints)
-            digest, size = probe.content_hash(part.path), part.path.stat().st_size
+            with ThreadPoolExecutor(1, thread_name_prefix="hash") as beside:
+                hashing = beside.submit(probe.content_hash, part.path)
+                proof = joining.prove(work.shop.able.found, part.path, work.length, shape, sound, work.joints)
+            digest, size = hashing.result(), part.path.stat().st_size
         measured: dict[str, Any] = {"sha256": digest, "size_bytes": size}
         if sound:
             longer = proof.sound_s - work.length / shape.fps
