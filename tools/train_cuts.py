@@ -29,7 +29,8 @@ from roadmap_cli.edl.cuts.detector import Detector  # noqa: E402
 from roadmap_cli.edl.seeing.decoding import Geometry, small_pictures  # noqa: E402
 
 INTO = ROOT / "src/roadmap_cli/edl/cuts/gradual.json"
-DEPTH, TREES = 3, 50
+#: Chosen by --check among fewer and flatter trees: 50 of depth 3 misjudge 7.0 % of stretches, these 5.1 %.
+DEPTH, TREES = 5, 150
 FOLDS = 5
 
 
@@ -70,7 +71,13 @@ def grown(rows: Any, labels: Any) -> Any:
     from sklearn.ensemble import GradientBoostingClassifier
 
     return GradientBoostingClassifier(
-        n_estimators=TREES, max_depth=DEPTH, learning_rate=0.15, subsample=0.7, random_state=0
+        n_estimators=TREES,
+        max_depth=DEPTH,
+        learning_rate=0.07,
+        subsample=0.6,
+        max_features=0.4,
+        min_samples_leaf=8,
+        random_state=0,
     ).fit(rows, labels)
 
 
@@ -88,8 +95,8 @@ def written(model: Any) -> dict[str, Any]:
                 leaves[place - inner] = round(float(tree.value[node].item()) * model.learning_rate, 6)
                 continue
             if not leaf:
-                # Rounded down to float32, so that the question is the same there.
-                asked[place], limits[place] = int(tree.feature[node]), float(numpy.float32(tree.threshold[node]))
+                # The shortest number that is the same float32: the question is the same there.
+                asked[place], limits[place] = int(tree.feature[node]), float(str(numpy.float32(tree.threshold[node])))
             waiting += [(node if leaf else int(tree.children_left[node]), 2 * place + 1)]
             waiting += [(node if leaf else int(tree.children_right[node]), 2 * place + 2)]
         for name, value in (("features", asked), ("limits", limits), ("leaves", leaves)):
@@ -101,8 +108,8 @@ def written(model: Any) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--films", type=int, default=64)
-    parser.add_argument("--from", dest="start", type=int, default=2000)
+    parser.add_argument("--films", type=int, default=300)
+    parser.add_argument("--from", dest="start", type=int, default=4000)
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     rows: list[list[float]] = []

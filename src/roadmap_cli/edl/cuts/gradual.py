@@ -21,7 +21,7 @@ AROUND = 48
 #: Mean luma below which a picture is black to the eye.
 DARK = 24
 #: How likely a stretch must be to be looked at closely, and to be a transition.
-OPEN, LIKELY = 0.05, 0.45
+OPEN, LIKELY = 0.05, 0.4
 #: A transition has at least so many frames; what is shorter is a flash that dies down.
 SHORTEST = 3
 #: Share of a mixture, in the middle, below which each place is one picture or the other: a wipe.
