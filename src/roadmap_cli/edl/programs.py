@@ -49,6 +49,8 @@ _BEGINNINGS = (
 _PROBE_S = 120.0
 _QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
 _KEPT_BYTES = 64 * 1024
+#: What ffmpeg says of a file that it could not write to its end: up to version 5 it then ends with 0 all the same.
+_UNFINISHED = re.compile(rb"Error (?:closing file|writing trailer)")
 _TAG = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")
 
 
@@ -165,8 +167,7 @@ def run(command: Sequence[str], what: str, data: bytes | None = None, limit_s: f
         except subprocess.TimeoutExpired:
             slow = f"{what}: {Path(command[0]).name} has not come to an end in {limit_s:g} s"
             raise DataError(slow, hint="is the file whole, and its disk there?", code="too_slow") from None
-    if process.returncode:
-        raise failure(problems, what, process.returncode)
+    check(problems, what, process.returncode)
     return output
 
 
@@ -195,16 +196,33 @@ def started(command: Sequence[str], what: str, **pipes: Any) -> Iterator[subproc
         process.wait()
 
 
-def failure(problems: bytes, what: str, code: int = 1) -> RoadmapError:
-    """One line about a program that failed, from its own words: no room is 73, anything else the data's fault (65)."""
+def keep(problems: bytearray, line: bytes) -> None:
+    """Keep a line of what a program complains about: the first ones, and each that tells of a file left unfinished."""
+    if len(problems) < _KEPT_BYTES or _UNFINISHED.search(line):
+        problems += line
+
+
+def check(problems: bytes, what: str, code: int, into: object = None) -> None:
+    """Raise as `failure` if a program has failed, or has not finished a file, by its exit code or its complaints."""
+    if code or _UNFINISHED.search(problems):
+        raise failure(problems, what, code, into)
+
+
+def failure(problems: bytes, what: str, code: int = 1, into: object = None) -> RoadmapError:
+    """One line about a program that failed, from its own words: no room is 73, anything else the data's fault (65).
+
+    `what` was read, and `into` was written (by default the same).
+    """
     if code == -signal.SIGXFSZ:
-        return CannotCreate(f"cannot write {what}: file too large", code="cannot_write")
+        return CannotCreate(f"cannot write {into or what}: file too large", code="cannot_write")
     if code < 0:
         return TryLater(f"{what}: ffmpeg was ended by {signal.Signals(-code).name}", code="ended")
     text = problems.decode(errors="replace")
     for sign in ("No space left on device", "Permission denied", "Read-only file system", "File too large"):
         if sign in text:
-            return CannotCreate(f"cannot write {what}: {sign.lower()}", code="cannot_write")
+            return CannotCreate(f"cannot write {into or what}: {sign.lower()}", code="cannot_write")
+    if _UNFINISHED.search(problems):
+        return CannotCreate(f"cannot write {into or what}: it was not finished", code="cannot_write")
     return DataError(f"{what}: {reason(text)}", code="bad_media")
 
 
@@ -220,7 +238,7 @@ def reason(text: str) -> str:
 
 
 class Drained:
-    """A program whose output is read while a thread keeps the last of what it complains about."""
+    """A program whose output is read while a thread keeps what it complains about."""
 
     def __init__(self, process: subprocess.Popen[bytes], what: str, hear: Callable[[str], None] | None) -> None:
         self._process = process
@@ -246,8 +264,7 @@ class Drained:
         """Wait for the end and return its complaints. Raises as `failure` says if it failed."""
         self._process.wait()
         self._listener.join()
-        if self._process.returncode:
-            raise failure(bytes(self._problems), self._what, self._process.returncode)
+        check(bytes(self._problems), self._what, self._process.returncode)
         return self._problems.decode(errors="replace")
 
     def _listen(self) -> None:
@@ -255,8 +272,7 @@ class Drained:
         for line in self._process.stderr:
             if self._hear:
                 self._hear(line.decode(errors="replace"))
-            if len(self._problems) < _KEPT_BYTES:
-                self._problems += line
+            keep(self._problems, line)
 
 
 @contextmanager

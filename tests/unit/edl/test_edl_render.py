@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,24 @@ def test_a_damaged_piece_in_the_cache_is_encoded_again(edit, numbered, measure, 
     piece.write_bytes(data)
     assert sorted(segments_of(edit.render(made, tmp_path / "b.mp4", tmp_path / "cache"))) == [False, True]
     assert measure.numbers(tmp_path / "b.mp4") == [*range(10), *range(20, 30)]
+
+
+@pytest.mark.parametrize(("sort", "suffix", "sign"), [("segments", "mp4", "libx264"), ("sound", "m4a", "ipod")])
+def test_what_the_disk_does_not_take_to_its_end_is_not_kept(edit, clicking, found, tmp_path, sort, suffix, sign):
+    """A file that may not grow is a full disk to ffmpeg, which up to version 5 ends with 0 all the same."""
+    made = edit.by_hand(clicking, [(0, 40)])
+    edit.render(made, tmp_path / "whole.mp4", tmp_path / "whole")
+    room = (max(each.stat().st_size for each in (tmp_path / "whole" / sort).rglob(f"*.{suffix}")) - 1) // 512
+    program = tmp_path / "ffmpeg"
+    limited = f"case $* in *{sign}*) trap '' XFSZ; ulimit -f {room};; esac"
+    program.write_text(f'#!/bin/sh\n{limited}\nexec {found.ffmpeg} "$@"\n')
+    program.chmod(0o755)
+    cache, output, settings = tmp_path / "cache", tmp_path / "b.mp4", render.Settings(preset="ultrafast", jobs=1)
+    short = replace(found, ffmpeg=str(program))
+    with pytest.raises(CannotCreate, match=r"cannot write .*: (file too large|it was not finished)"):
+        list(render.render(short, edit.edited(made), output, cache, settings, edit.now, edit.show))
+    assert not list((cache / sort).rglob(f"*.{suffix}"))
+    assert edit.render(made, output, cache)[-1]["kind"] == "edl.render"
 
 
 def test_a_preview_is_smaller_with_the_same_frames(edit, clips, tmp_path):

@@ -240,6 +240,15 @@ def write(segments: Sequence[Path], ticks: int, sound: Path | None, place: Path)
     _write(written, lead.timescale, place)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file has its index and all of its media data."""
+    try:
+        _top(path)
+    except (Unfit, struct.error, OSError):
+        return False
+    return True
+
+
 def frames(path: Path) -> list[bytes]:
     """The encoded frames of a sound file. Raises Unfit."""
     track = _read(path)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roadmap_cli.core.errors import DataError, TryLater, Unavailable
+from roadmap_cli.core.errors import CannotCreate, DataError, TryLater, Unavailable
 from roadmap_cli.edl import high_range, programs, timecode
-from roadmap_cli.edl.rendering import graph, keeping, motion, persons, pieces, titles
+from roadmap_cli.edl.rendering import container, graph, keeping, motion, persons, pieces, titles
 from roadmap_cli.edl.rendering.able import Able
 from roadmap_cli.edl.rendering.pieces import Piece, Shape
 
@@ -89,15 +89,20 @@ class Workshop:
                     *_threaded(inputs, threads), "-filter_complex", filters, "-map", end,
                     *_encoder(piece, self.shape, threads), f"file:{part.path.absolute()}",
                 ]  # fmt: skip
-                frames = self._run(command, str(piece.layers[-1].media.path))
+                frames = self._run(command, str(piece.layers[-1].media.path), place)
                 if frames != piece.frames:
                     raise _missing(piece, frames)
+                if not container.is_whole(part.path):
+                    raise CannotCreate(f"cannot write {place}: it was not finished", code="cannot_write")
             note = keeping.write_note(place, {"frames": frames})
         elapsed = round((time.monotonic() - start) * 1000)
         return Encoded(place, key, frames, int(note["bytes"]), cached=False, elapsed_ms=elapsed)
 
-    def _run(self, command: Sequence[str], what: str) -> int:
-        """Run ffmpeg in the cache's folder; gives how many frames it has written, telling of each as it goes."""
+    def _run(self, command: Sequence[str], what: str, into: Path) -> int:
+        """Run ffmpeg in the cache's folder; gives how many frames it has written, telling of each as it goes.
+
+        `what` and `into` are as in `programs.failure`, which tells what is raised.
+        """
         if self.stopped.is_set():
             raise TryLater("the render was stopped", code="stopped")
         try:
@@ -115,8 +120,7 @@ class Workshop:
 
         def listen() -> None:
             for line in pipe:
-                if len(complaints) < 65_536:
-                    complaints.extend(line)
+                programs.keep(complaints, line)
 
         listener = threading.Thread(target=listen, daemon=True)
         listener.start()
@@ -137,10 +141,9 @@ class Workshop:
             pipe.close()
             with self._lock:
                 self._running.discard(process)
-        if process.returncode:
-            if self.stopped.is_set():
-                raise TryLater("the render was stopped", code="stopped")
-            raise programs.failure(bytes(complaints), what, process.returncode)
+        if process.returncode and self.stopped.is_set():
+            raise TryLater("the render was stopped", code="stopped")
+        programs.check(bytes(complaints), what, process.returncode, into)
         return frames
 
     def stop(self) -> None:

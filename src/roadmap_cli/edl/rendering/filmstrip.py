@@ -63,8 +63,7 @@ def make(
             "-update", "1", programs.local(part.path.absolute()),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, check=False, cwd=cache)
-        if done.returncode:
-            raise programs.failure(done.stderr, str(film), done.returncode)
+        programs.check(done.stderr, str(film), done.returncode, place)
     return columns, rows
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core import records
-from roadmap_cli.core.errors import DataError
+from roadmap_cli.core.errors import CannotCreate, DataError
 from roadmap_cli.edl import programs
 from roadmap_cli.edl.rendering import container, keeping, loudness
 from roadmap_cli.edl.rendering.container import Unfit
@@ -116,9 +116,11 @@ def _encode(
         command = [sections.shop.able.found.ffmpeg, "-hide_banner", "-loglevel", "error", "-y", "-f", "f32le"]
         command += ["-ar", str(RATE), "-ac", str(CHANNELS), "-i", "pipe:0"]
         at = 0
+        parts: list[Path] = []
         with ExitStack() as files:
             for place, n in todo.items():
                 part = files.enter_context(keeping.whole_file(place))
+                parts.append(part.path)
                 first, end = sections.parts[n].heard
                 cut = f"atrim=start_sample={at}:end_sample={at + end - first},asetpts=PTS-STARTPTS"
                 command += ["-map", "0:a", "-af", cut, "-f", "ipod", *_ENCODER, programs.local(part.path.absolute())]
@@ -134,6 +136,8 @@ def _encode(
                     encoder.finish()
                     raise DataError("the sound encoder stopped early", code="bad_media") from None
                 encoder.finish()
+            if not all(container.is_whole(part) for part in parts):
+                raise CannotCreate(f"cannot write {what}: it was not finished", code="cannot_write")
         for place in todo:
             keeping.write_note(place, {})
     return list(todo.values())
