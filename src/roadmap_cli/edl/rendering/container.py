@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from roadmap_cli.core.errors import CannotCreate
+
 _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
 _MATRIX = struct.pack(">9L", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _COPY_BYTES = 1 << 20
@@ -240,13 +242,12 @@ def write(segments: Sequence[Path], ticks: int, sound: Path | None, place: Path)
     _write(written, lead.timescale, place)
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a file has its index and all of its media data."""
+def prove_whole(path: Path, into: object) -> None:
+    """Raise CannotCreate for `into`, which `path` is to become, if it lacks its index or some of its media data."""
     try:
         _top(path)
     except (Unfit, struct.error, OSError):
-        return False
-    return True
+        raise CannotCreate(f"cannot write {into}: it was not finished", code="cannot_write") from None
 
 
 def frames(path: Path) -> list[bytes]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roadmap_cli.core.errors import CannotCreate, DataError, TryLater, Unavailable
+from roadmap_cli.core.errors import DataError, TryLater, Unavailable
 from roadmap_cli.edl import high_range, programs, timecode
 from roadmap_cli.edl.rendering import container, graph, keeping, motion, persons, pieces, titles
 from roadmap_cli.edl.rendering.able import Able
@@ -92,8 +92,7 @@ class Workshop:
                 frames = self._run(command, str(piece.layers[-1].media.path), place)
                 if frames != piece.frames:
                     raise _missing(piece, frames)
-                if not container.is_whole(part.path):
-                    raise CannotCreate(f"cannot write {place}: it was not finished", code="cannot_write")
+                container.prove_whole(part.path, place)
             note = keeping.write_note(place, {"frames": frames})
         elapsed = round((time.monotonic() - start) * 1000)
         return Encoded(place, key, frames, int(note["bytes"]), cached=False, elapsed_ms=elapsed)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from roadmap_cli.core import records
-from roadmap_cli.core.errors import CannotCreate, DataError
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.edl import programs
 from roadmap_cli.edl.rendering import container, keeping, loudness
 from roadmap_cli.edl.rendering.container import Unfit
@@ -136,8 +136,8 @@ def _encode(
                     encoder.finish()
                     raise DataError("the sound encoder stopped early", code="bad_media") from None
                 encoder.finish()
-            if not all(container.is_whole(part) for part in parts):
-                raise CannotCreate(f"cannot write {what}: it was not finished", code="cannot_write")
+            for path in parts:
+                container.prove_whole(path, what)
         for place in todo:
             keeping.write_note(place, {})
     return list(todo.values())

@@ -15,6 +15,7 @@ from statistics import median_low
 
 from roadmap_cli.life.history.series import TRANSFERS
 from roadmap_cli.life.history.standing import Paid, of_payments
+from roadmap_cli.retrieval.spans import months_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Household:
 
 def of(tx: Connection, today: date) -> dict[str, Household]:
     """The households by currency, those with most payments first: the last whole months, at most a year of them."""
-    since = _months_back(today, MOST_MONTHS)
+    since = months_later(today.replace(day=1), -MOST_MONTHS)
     rows = tx.execute(
         """SELECT id, date, amount, currency, payee, type FROM life_transaction
            WHERE same_as IS NULL AND date >= ? AND date < ? ORDER BY date, id""",
@@ -144,8 +145,3 @@ def _standing(household: Household) -> list[Standing]:
             own = tuple(by_id[name] for name in each.ids)
             found.append(Standing(each.payee, median_low([one.amount for one in own]), own))
     return sorted(found, key=lambda each: (each.amount, each.payee))
-
-
-def _months_back(today: date, count: int) -> date:
-    months = today.year * 12 + today.month - 1 - count
-    return date(months // 12, months % 12 + 1, 1)
