@@ -61,6 +61,19 @@ def encoding_options() -> Callable[[Function], Function]:
     )  # fmt: skip
 
 
+def hours_option() -> Callable[[Function], Function]:
+    """The option of a command that tells work from free time: working_hours."""
+    return click.option(
+        "--working-hours", default="08:00-18:00", show_default=True, metavar="HH:MM-HH:MM",
+        help="Working hours, Monday to Friday.",
+    )  # fmt: skip
+
+
+def zone_option() -> Callable[[Function], Function]:
+    """The option of a command that counts days: timezone."""
+    return click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
+
+
 def running_options() -> Callable[[Function], Function]:
     """The options of a command that does the steps of runs: database, parallel, park_after."""
     declared = (

@@ -428,6 +428,11 @@ class Run:
             self._state = self.open_state()
         return self._state
 
+    @property
+    def existing_state(self) -> State | None:
+        """The shared state file if there is one, for a command that can do without; none is made."""
+        return self.state if self.state_path.exists() else None
+
     def open_state(self) -> State:
         """The shared state file, opened anew: for a server that lets it go in between. The caller closes it."""
         from roadmap_cli.state.store import State

@@ -12,14 +12,24 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailable
 from roadmap_cli.mail import imap_words as words
 from roadmap_cli.mail.foldernames import readable
 from roadmap_cli.mail.imap_words import Fetched, Response
-from roadmap_cli.net.stream import Stream
+from roadmap_cli.net import addresses
+from roadmap_cli.net.stream import Stream, connect
+
+if TYPE_CHECKING:
+    from roadmap_cli.net.transport import Transport
 
 PORT, PORT_TLS = 143, 993
+#: What connections to mailboxes are permitted and listed as.
+PURPOSE = "mail"
+TIMEOUT_S = 60.0
+#: How long the answer to a good-bye is waited for.
+FAREWELL_S = 5.0
 #: A literal larger than this is refused: no mail is asked for whole that is larger.
 MOST_LITERAL_BYTES = 80 * 1024 * 1024
 #: The least part of a mail too large to be fetched whole that is fetched.
@@ -124,6 +134,12 @@ class Client:
             self.command("LOGOUT")
         except (Unavailable, TryLater, ConfigError, DataError):
             return
+
+    def leave(self) -> None:
+        """End the session; a server that says nothing is not waited for long."""
+        self.stream.timeout_s = FAREWELL_S
+        self.log_out()
+        self.stream.close()
 
     # -- folders -----------------------------------------------------------------------------------------------------
 
@@ -370,6 +386,28 @@ def _readable(stream: Stream) -> bool:
     import select
 
     return bool(select.select([stream.fileno()], [], [], 0)[0])
+
+
+def logged_in(
+    transport: Transport, url: str, user: str, secret: str, *, mechanism: str = "", encrypted: bool
+) -> Client:
+    """A session at the mailbox of a URL. A secret goes over an encrypted connection, or stays on this machine.
+
+    `encrypted` is from the first byte on; else STARTTLS is asked for where the server has it or the way leaves this
+    machine. Raises ConfigError (not permitted, no encryption, refused), Unavailable and TryLater.
+    """
+    port = PORT_TLS if encrypted else PORT
+    connection = connect(transport, url, port=port, encrypted=encrypted, purpose=PURPOSE, kinds=(), timeout_s=TIMEOUT_S)
+    client = Client(connection)
+    try:
+        client.greet()
+        if not encrypted and ("STARTTLS" in client.capabilities or not addresses.is_loopback(connection.host)):
+            client.secure()
+        client.log_in(user, secret, mechanism)
+    except BaseException:
+        connection.close()
+        raise
+    return client
 
 
 def chunks(sizes: Iterable[tuple[int, int]], most_mails: int, most_bytes: int) -> Iterator[list[int]]:

@@ -11,7 +11,6 @@ from roadmap_cli.agent.languages.expressions import Parts
 from roadmap_cli.agent.languages.operators import twins
 from roadmap_cli.agent.languages.statements import Statements
 from roadmap_cli.agent.languages.syntax import Binding, Tree, parser, walk
-from roadmap_cli.core.errors import DataError
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -65,10 +64,6 @@ class Go:
         """The file as a tree. Raises Unavailable without its grammar, DataError if it is not UTF-8."""
         if self._parser is None:
             self._parser = parser("tree_sitter_go")
-        try:
-            content.decode()
-        except UnicodeDecodeError:
-            raise DataError(f"{name}: not UTF-8") from None
         return Tree(name, content, self._parser, _FUNCTIONS)
 
     def edits(self, tree: Tree, lines: Collection[int]) -> Iterator[Edit]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from roadmap_cli.agent.code.source import Edit
-from roadmap_cli.core.errors import Unavailable
+from roadmap_cli.core.errors import DataError, Unavailable
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -54,9 +54,13 @@ class Language(Protocol):
 
 
 class Tree:
-    """One parsed file."""
+    """One parsed file. Raises DataError if it is not UTF-8."""
 
     def __init__(self, name: str, content: bytes, parser: Parser, functions: Collection[str]) -> None:
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            raise DataError(f"{name}: not UTF-8") from None
         self.name, self.content = name, content
         self._parser = parser
         self.root = parser.parse(content).root_node

@@ -172,7 +172,7 @@ def main(run: Run, fix: bool, pictures: bool, scores: bool, look_in: tuple[Path,
             *parts, edit.sources, probe.content_hash, titles=edit.titles, cues=edit.cues, measured=measured,
             free_bytes=free,
         )  # fmt: skip
-    if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
+    if untaken := bearings.attend(run.existing_state, edit, run.command, run.now()):
         run.detail(untaken)
     told: list[Record] = []
     if (pictures or scores) and not _is_broken(found):
@@ -197,7 +197,7 @@ def _found_again(run: Run, edit: Edit, look_in: Sequence[Path]) -> Edit:
 
     from roadmap_cli.edl import moved
 
-    state = run.state if run.state_path.exists() else None
+    state = run.existing_state
     sources, told = moved.again(edit.sources, run.environ.get("PATH"), look_in, state)
     for line in told:
         run.warn(line)

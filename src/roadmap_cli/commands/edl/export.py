@@ -83,7 +83,7 @@ def main(run: Run, to: str | None, prove: bool, look_in: tuple[Path, ...]) -> It
     writing.admit(output, edit.sources)
     if prove:
         writing.refuse_missing(edit)
-    if untaken := bearings.attend(run.state if run.state_path.exists() else None, found, run.command, run.now()):
+    if untaken := bearings.attend(run.existing_state, found, run.command, run.now()):
         run.detail(untaken)
     made = writing.make(name, edit, output, run.environ.get("PATH"))
     for path in writing.missing(edit):

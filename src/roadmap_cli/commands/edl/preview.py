@@ -114,7 +114,7 @@ def main(
 
     edit = edits.gather(run.records())
     edits.admit(edit)  # what is refused is not worked on
-    if untaken := bearings.attend(run.state if run.state_path.exists() else None, edit, run.command, run.now()):
+    if untaken := bearings.attend(run.existing_state, edit, run.command, run.now()):
         run.detail(untaken)
     found = programs.find(run.environ.get("PATH"))
     where = cache or paths.cache_directory(run.environ) / "edl"

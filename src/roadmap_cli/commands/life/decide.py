@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.options import hours_option
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
@@ -198,13 +199,7 @@ def _draw_tornado(rows: Sequence[Record], console: Any) -> None:
 )
 @click.option("--balance", metavar="AMOUNT", help="What is on the accounts today, such as '5200 EUR'.")
 @click.option("--currency", metavar="CODE", help="Currency of amounts that name none.")
-@click.option(
-    "--working-hours",
-    default="08:00-18:00",
-    show_default=True,
-    metavar="HH:MM-HH:MM",
-    help="Working hours, Monday to Friday.",
-)
+@hours_option()
 @click.option("--llm", is_flag=True, help="Let a language model word the answer; its numbers are checked.")
 @click.option("--model", metavar="NAME", help="Name of the model; else the default one.")
 def main(

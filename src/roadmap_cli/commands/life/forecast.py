@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.options import hours_option, zone_option
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.errors import CannotCreate
 from roadmap_cli.core.records import Record
@@ -132,14 +133,8 @@ def _write(path: str, content: bytes) -> None:
 )  # fmt: skip
 @click.option("--weeks", type=click.IntRange(1, 52), default=26, show_default=True, metavar="N", help="Weeks ahead.")
 @click.option("--measure", "measures", multiple=True, metavar="NAME", help="Forecast only this; may be repeated.")
-@click.option(
-    "--working-hours",
-    default="08:00-18:00",
-    show_default=True,
-    metavar="HH:MM-HH:MM",
-    help="Working hours, Monday to Friday.",
-)
-@click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
+@hours_option()
+@zone_option()
 @click.option("--ics", metavar="FILE", type=click.Path(), help="Write the proposed changes as an iCalendar file.")
 def main(
     run: Run, weeks: int, measures: tuple[str, ...], working_hours: str, timezone: str | None, ics: str | None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.options import zone_option
 from roadmap_cli.core.errors import ConfigError, DataError, InputMissing, RoadmapError, UsageError
 from roadmap_cli.core.records import Record
 
@@ -145,7 +146,7 @@ def plural(kind: str, count: int) -> str:
     see=("life-watch", "roadmap-permit", "roadmap-why"),
 )
 @click.argument("files", metavar="[FILE|URL]...", nargs=-1, type=click.Path(allow_dash=True))
-@click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
+@zone_option()
 @click.option("--map", "mapping", metavar="FIELD=COLUMN", multiple=True, help="Which column of a CSV holds what.")
 @click.option("--charset", metavar="NAME", help="Character set of files that are not UTF-8 and do not name theirs.")
 @click.option("--past-days", type=PAST, default=730, show_default=True, help="Begin of recurring events, days ago.")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.options import hours_option, zone_option
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.records import Record
 
@@ -77,14 +78,8 @@ def _bar(measure: Record) -> Any:
     metavar="NUMBER",
     help="False alarms allowed in 30 days.",
 )
-@click.option(
-    "--working-hours",
-    default="08:00-18:00",
-    show_default=True,
-    metavar="HH:MM-HH:MM",
-    help="Working hours, Monday to Friday.",
-)
-@click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
+@hours_option()
+@zone_option()
 @click.option("--open", "also_open", is_flag=True, help="Write again what was warned of and has not cleared.")
 @click.option("--fail-on-warning", is_flag=True, help="Exit 1 if anything is written.")
 def main(

@@ -20,14 +20,13 @@ from roadmap_cli.life.formats import mails
 from roadmap_cli.life.kinds.items import Item, Position
 from roadmap_cli.life.remote import Access, bare, source_of, user_of
 from roadmap_cli.mail import foldernames, imap
-from roadmap_cli.net import addresses, backoff, stream
+from roadmap_cli.net import backoff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roadmap_cli.life.opening.settings import Settings
 
-NAME, WHAT, PURPOSE = "imap", "a mailbox on a server (IMAP)", "mail"
-TIMEOUT_S = 60.0
+NAME, WHAT, PURPOSE = "imap", "a mailbox on a server (IMAP)", imap.PURPOSE
 #: Mails asked for at once: so many, or so many bytes of them.
 CHUNK_MAILS, CHUNK_BYTES = 100, 16 * 1024 * 1024
 #: A server may end a wait after 30 minutes (RFC 2177).
@@ -104,23 +103,12 @@ def _where(url: str) -> _Where:
 
 
 def _connected(where: _Where, access: Access) -> imap.Client:
-    """A session that is logged in. A password goes over an encrypted connection, or stays on this machine."""
+    """A session that is logged in. Raises ConfigError without a password, and as `imap.logged_in`."""
     if not access.password:
         raise ConfigError("the mailbox wants a password", hint="give --password-file FILE", code="no_password")
-    connection = stream.connect(
-        access.transport, where.url, port=imap.PORT_TLS if where.encrypted else imap.PORT, encrypted=where.encrypted,
-        purpose=PURPOSE, kinds=(), timeout_s=TIMEOUT_S,
-    )  # fmt: skip
-    client = imap.Client(connection)
-    try:
-        client.greet()
-        if not where.encrypted and ("STARTTLS" in client.capabilities or not addresses.is_loopback(connection.host)):
-            client.secure()
-        client.log_in(where.user, access.password, where.mechanism)
-    except BaseException:
-        connection.close()
-        raise
-    return client
+    return imap.logged_in(
+        access.transport, where.url, where.user, access.password, mechanism=where.mechanism, encrypted=where.encrypted
+    )
 
 
 def _session(where: _Where, access: Access, settings: Settings, reached: dict[str, dict[str, int]]) -> Iterator[Item]:
@@ -243,9 +231,7 @@ class Listener:
         """End the session."""
         client, self._client = self._client, None
         if client is not None:
-            client.stream.timeout_s = 5.0
-            client.log_out()
-            client.stream.close()
+            client.leave()
 
     def _connect(self) -> None:
         client = None

@@ -22,14 +22,11 @@ from roadmap_cli.core.errors import ConfigError, DataError, TryLater, Unavailabl
 from roadmap_cli.core.records import Record
 from roadmap_cli.mail import foldernames, imap, message
 from roadmap_cli.mail.headers import words
-from roadmap_cli.net import addresses, stream
 from roadmap_cli.wf import events
 from roadmap_cli.wf.sources import Access, Dead, Found, pause
 from roadmap_cli.wf.sources.settings import Setting
 
-PURPOSE = "mail"
 PROOF = "imap"
-TIMEOUT_S = 60.0
 POLL_S = 120.0
 #: A server may end a wait after 30 minutes.
 RENEW_S = 29 * 60.0
@@ -142,28 +139,16 @@ class Follower:
         """End the session."""
         client, self._client = self._client, None
         if client is not None:
-            client.stream.timeout_s = 5.0
-            client.log_out()
-            client.stream.close()
+            client.leave()
 
     def _session(self) -> imap.Client:
         if self._client is not None:
             return self._client
-        connection = stream.connect(
-            self.access.transport, self.address, port=imap.PORT_TLS if self.encrypted else imap.PORT,
-            encrypted=self.encrypted, purpose=PURPOSE, kinds=(), timeout_s=TIMEOUT_S,
+        self._client = imap.logged_in(
+            self.access.transport, self.address, self.user, self.access.secret,
+            mechanism=self.mechanism, encrypted=self.encrypted,
         )  # fmt: skip
-        client = imap.Client(connection)
-        try:
-            client.greet()
-            if not self.encrypted and ("STARTTLS" in client.capabilities or not addresses.is_loopback(connection.host)):
-                client.secure()
-            client.log_in(self.user, self.access.secret, self.mechanism)
-        except BaseException:
-            connection.close()
-            raise
-        self._client = client
-        return client
+        return self._client
 
 
 def from_mail(data: bytes, folder: str, came_at: datetime | None, at: datetime) -> Record:
