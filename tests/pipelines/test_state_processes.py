@@ -114,9 +114,10 @@ def found_in_the_clear(root: Path, word: str) -> list[str]:
 def test_killed_writers_lose_nothing_announced_leave_nothing_half_and_nothing_in_the_clear(place, chance, rounds):
     word = f"sentinel{secrets.token_hex(12)}"
     announced: dict[str, int] = {}
+    slowness = 1.0  # of a busy machine, on which a process takes seconds to begin
     for _ in range(rounds):
         processes = [place.start("write", word) for _ in range(2)]
-        time.sleep(chance.uniform(0.25, 1.2))
+        time.sleep(slowness * chance.uniform(0.25, 1.2))
         for process in processes:
             process.kill()
         assert found_in_the_clear(place.home.parent, word) == []  # while the log of the killed is still there
@@ -125,6 +126,7 @@ def test_killed_writers_lose_nothing_announced_leave_nothing_half_and_nothing_in
             assert process.returncode == -signal.SIGKILL, err.decode()
             whole = out.decode()[: out.decode().rfind("\n") + 1].splitlines()
             announced |= {name: int(count) for name, count in (line.split() for line in whole)}
+        slowness *= 1 if announced else 2
         with place.open("read") as state, state.read() as tx:
             batches: dict[str, int] = {}
             for record in records.find(tx):

@@ -75,6 +75,10 @@ class Listening:
         assert found, (self.process.poll(), self.said, self.records)
         return found
 
+    def until_it_follows(self) -> None:
+        """What comes from now on is news."""
+        self.until(lambda: any("following source" in line for line in self.said))
+
     def types(self) -> list[str]:
         return [each["type"] for each in self.records]
 
@@ -382,7 +386,7 @@ def test_a_mail_is_an_event_as_soon_as_it_comes(tmp_path: Path, world: dict[str,
     dovecot_server.deliver(mail % 0)  # was there before: no event
     words = ("--from", "mail", "--place", place, "--secret-file", str(secret))
     with listening(world, *words, serves=False) as listen:
-        time.sleep(1.0)
+        listen.until_it_follows()
         dovecot_server.deliver(mail % 1)
         listen.until(lambda: listen.records)
     first = listen.records[0]
@@ -405,7 +409,7 @@ def test_a_mailbox_that_goes_away_is_followed_again(tmp_path: Path, world: dict[
     place = f"imaps://ops@localhost:{dovecot_server.port_tls}/INBOX"
     words = ("--from", "mail", "--place", place, "--secret-file", str(secret))
     with listening(world, *words, serves=False) as listen:
-        time.sleep(1.0)
+        listen.until_it_follows()
         dovecot_server.deliver(b"Subject: one\r\n\r\n1\r\n")
         listen.until(lambda: listen.records)
         dovecot_server.stop()

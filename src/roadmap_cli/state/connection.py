@@ -134,8 +134,7 @@ def at_rest(path: str) -> bool:
 
 
 def create(path: str, key: bytes, *, wait_s: float) -> Connection:
-    """Make an empty encrypted state file, mode 0600, and open it. Raises OSError and sqlcipher3 errors."""
-    files.create_private(path)
+    """Make an empty file an encrypted state file without a schema, and open it. Raises sqlcipher3 errors."""
     connection = connect(path, key, wait_s=wait_s)
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -106,6 +106,13 @@ def remove_database(path: str) -> None:
         remove(path + end)
 
 
+def empty_database(path: str) -> None:
+    """Put an empty file of mode 0600 in the place of a database file that is not in use, or of none. Raises OSError."""
+    for end in BESIDE:
+        remove(path + end)
+    write_private(path, b"")
+
+
 def unused(path: str) -> str:
     """`path`, or `path` with the first number behind it under which no file exists."""
     number, name = 1, path

@@ -128,20 +128,19 @@ def apply(connection: Connection, migrations: list[Migration], *, now: Clock) ->
 def create(path: str, key: bytes, root: str, *, wait_s: float, now: Clock) -> None:
     """Make a state file with the present schema. It appears complete or not at all. The caller holds the lock alone.
 
+    Until then ``.new`` is there, at every moment: it tells a state that is not made yet from one that was lost.
     Raises OSError and the errors of sqlcipher3.
     """
     fresh = path + ".new"
-    files.remove_database(fresh)
+    files.empty_database(fresh)
+    connection = connections.create(fresh, key, wait_s=wait_s)
     try:
-        connection = connections.create(fresh, key, wait_s=wait_s)
-        try:
-            apply(connection, known(root), now=now)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing would fail without a word on a full disk
-        finally:
-            connection.close()
-        files.move(fresh, path)
+        apply(connection, known(root), now=now)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing would fail without a word on a full disk
     finally:
-        files.remove_database(fresh)
+        connection.close()
+    files.move(fresh, path)
+    files.remove_database(fresh)
 
 
 def upgrade(connection: Connection, path: str, key: bytes, root: str, *, wait_s: float, now: Clock) -> str | None:

@@ -171,7 +171,7 @@ class _Opening:
         )
 
     def exists(self) -> bool:
-        """Whether there is a state; an empty file without a key file, as mktemp makes it, is not one yet."""
+        """Whether there is a state; an empty file, as mktemp makes it, is not one before it has a key file."""
         try:
             found = os.stat(self.path)
         except FileNotFoundError:
@@ -180,7 +180,11 @@ class _Opening:
             raise ConfigError(
                 "not a regular file", where=self.path, hint="name another with --state FILE", code="no_file"
             )
-        return found.st_size > 0 or os.path.exists(self.path + files.KEY)
+        return found.st_size > 0 or (os.path.exists(self.path + files.KEY) and not self._is_being_made())
+
+    def _is_being_made(self) -> bool:
+        """Whether a state is being made here, or was when its maker was killed: then what will be it is there."""
+        return os.path.lexists(self.path + ".new")
 
     def for_change(self) -> tuple[Connection, bytes, lock.Lock | None]:
         """The connection, its key and the shared lock, the schema being the present one."""
@@ -244,26 +248,28 @@ class _Opening:
         return version < self.version
 
     def _create(self) -> None:
+        """Make the state; `.new` is there from before its key file until it has its name. The lock is held alone."""
         from roadmap_cli.state import migrate
 
         fresh, key_file = self.path + ".new", self.path + files.KEY
-        if os.path.exists(key_file):
-            self._refuse_lost()
-            content = keys.read(self.path, self.source)  # made by a process that was killed before the state was
-        else:
-            if not os.path.lexists(fresh):
-                files.create_private(fresh)  # tells a state that is not made yet from one that was lost
-            content = keys.make(self.path, self.source, self.now)
+        is_first = not os.path.exists(key_file)
+        if not is_first:
+            self._refuse_lost()  # else it was made by a process that was killed before the state was
+        elif not self._is_being_made():
+            files.create_private(fresh)
         try:
+            content = keys.make(self.path, self.source, self.now) if is_first else keys.read(self.path, self.source)
             migrate.create(self.path, content.key, self.migrations, wait_s=self.wait_s, now=self.now)
         except BaseException:
-            if not os.path.exists(self.path):
-                os.unlink(key_file)  # nothing was ever encrypted with it
+            if is_first and not self.exists():
+                files.remove(key_file)  # nothing was ever encrypted with it
+                files.remove_database(fresh)
             raise
 
     def _refuse_lost(self) -> None:
         """A key file without its state: a new, empty one would hide that everything is gone."""
-        if os.path.exists(self.path + files.KEY) and not os.path.lexists(self.path + ".new"):
+        has_key = os.path.exists(self.path + files.KEY)
+        if has_key and not self._is_being_made() and not self.exists():  # in this order: it may get its name meanwhile
             raise ConfigError(
                 "the state file is missing, though its key file is there",
                 where=self.path,

@@ -288,10 +288,7 @@ def _listened(
     from roadmap_cli.core.errors import UsageError
     from roadmap_cli.wf.listening.listener import Listener
 
-    listener = Listener(
-        run.state, run.transport, run.now, run.warn, lambda port: run.detail(f"listening on port {port}"),
-        run.choices.wait,
-    )  # fmt: skip
+    listener = Listener(run.state, run.transport, run.now, run.warn, run.detail, run.choices.wait)
     if once or (run.dry_run and not any(each.is_webhook for each in found)):
         for announce in listener.once([each for each in found if not each.is_webhook]):
             yield from announce

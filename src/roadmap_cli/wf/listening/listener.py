@@ -43,13 +43,13 @@ _STOP_S = 3.0
 
 @dataclass(slots=True)
 class Listener:
-    """All sources of one process. `say` takes words for the user; `serving` the port when webhooks are served."""
+    """All sources of one process. `say` takes words for the user, `detail` what only those hear who want more."""
 
     state: State
     transport: Callable[[], Transport]
     now: Callable[[], datetime]
     say: Callable[[str], None]
-    serving: Callable[[int], None]
+    detail: Callable[[str], None]
     wait_s: float = 30.0
     _lots: queue.Queue[Lot] = field(default_factory=lambda: queue.Queue(MOST_LOTS))
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -69,7 +69,7 @@ class Listener:
                 port = stack.enter_context(
                     listening(loopback.address(place), served, self._offer, self._refusals, self.now)
                 )
-                self.serving(port)
+                self.detail(f"listening on port {port}")
             taken = 0
             while count is None or taken < count:
                 lots = self._next(1 if count is not None else MOST_LOTS)
@@ -287,6 +287,8 @@ class Listener:
                             found.stored()
                     if attempt:
                         self.say(f"source {setting.key!r} answers again")
+                    elif not worked:
+                        self.detail(f"following source {setting.key!r}")
                     attempt, worked = 0, True
                     source.wait(self._stop)
                 except (Unavailable, TryLater, ConfigError) as error:
