@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +36,31 @@ class Home:
     def open(self, mode: str = "write", **options: object) -> State:
         options = {"keys": self.keys(), "now": now, "wait_s": 5.0, **options}
         return State.open(options.pop("path", self.path), mode=mode, **options)  # type: ignore[arg-type]
+
+    def killed_at(self, step: int, work: Callable[[], object]) -> bool:
+        """Do work in a process that is killed as it touches files for the `step`-th time; whether it came to that."""
+        child = os.fork()
+        if child == 0:
+            left = step
+
+            def watch(event: str, arguments: tuple[object, ...]) -> None:
+                nonlocal left
+                touches = event in ("os.remove", "os.rename", "os.link", "os.truncate", "os.mkdir", "os.chmod")
+                if touches or (event == "open" and str(arguments[0]).startswith(str(self.root))):
+                    left -= 1
+                    if left < 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            status = 1
+            try:
+                sys.addaudithook(watch)
+                work()
+                status = 0
+            finally:
+                os._exit(status)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert ended in (0, -signal.SIGKILL)
+        return ended != 0
 
     def files(self) -> dict[str, bytes]:
         return {str(each.relative_to(self.root)): each.read_bytes() for each in self.root.rglob("*") if each.is_file()}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sys
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from roadmap_cli.core.errors import ConfigError
-from roadmap_cli.state import records
+from roadmap_cli.state import backup, recipients, records, rekey
 from roadmap_cli.state.store import MIGRATIONS
+
+
+def now() -> datetime:
+    return datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
 def test_a_state_that_was_removed_is_missed(home):
@@ -33,26 +37,8 @@ def test_a_pipe_or_a_device_is_never_replaced(home):
     assert home.path.is_fifo()
 
 
-def _killed_at_step(home, step: int, migrations: str) -> bool:
-    """Whether making a state was killed as it changed the home for the `step`-th time."""
-    child = os.fork()
-    if child == 0:
-        left = step
-
-        def hook(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal left
-            changes = event in ("os.remove", "os.rename", "os.truncate", "os.mkdir", "os.chmod", "sqlite3.connect")
-            if changes or (event == "open" and str(arguments[0]).startswith(str(home.root))):
-                left -= 1
-                if left < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
-        try:
-            home.open(migrations=migrations).close()
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+def _migrated(home, root: Path) -> None:
+    home.open(migrations=str(root)).close()
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["nothing there", "an empty file there"])
@@ -61,22 +47,56 @@ def test_a_state_whose_making_was_killed_at_any_step_is_made(home, tmp_path, emp
     base = tmp_path / "migrations" / "base"
     base.mkdir(parents=True)
     shutil.copy(Path(MIGRATIONS, "base", "0001_base.sql"), base)
-    root = str(base.parent)
+    root = base.parent
     steps = 0
     while True:
         home = type(home)(tmp_path / str(steps))
         if empty:
             home.path.parent.mkdir(parents=True)
             home.path.touch()
-        if not _killed_at_step(home, steps, root):
+        if not home.killed_at(steps, partial(_migrated, home, root)):
             break
         if steps % 2:
-            home.open("read", migrations=root).close()
-        home.open(migrations=root).close()
-        with home.open("read", migrations=root) as state, state.read() as tx:
+            home.open("read", migrations=str(root)).close()
+        home.open(migrations=str(root)).close()
+        with home.open("read", migrations=str(root)) as state, state.read() as tx:
             assert not list(records.find(tx))
         assert sorted(each.name for each in home.path.parent.glob("state.db*") if ".tmp-" not in each.name) == [
             "state.db", "state.db.key", "state.db.lock",
         ]  # fmt: skip
         steps += 1
     assert steps > 20
+
+
+WORKS = {
+    "rekey": lambda home, root: rekey.rekey(home.path, home.keys()),
+    "restore": lambda home, root: backup.restore(home.path, home.keys(), home.root / "copy.db", now=now),
+    "backup": lambda home, root: backup.backup(home.path, home.keys(), home.root / "copy.db", replace=True),
+    "rotate": lambda home, root: recipients.rotate(home.path, home.keys(), now=now),
+    "migrate": _migrated,
+}
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_what_is_killed_at_any_step_leaves_the_state_and_its_backup(home, tmp_path, event, work):
+    root = tmp_path / "migrations"
+    (root / "base").mkdir(parents=True)
+    shutil.copy(Path(MIGRATIONS, "base", "0001_base.sql"), root / "base")
+    with home.open(migrations=str(root)) as state, state.write() as tx:
+        records.put_many(tx, [event(number) for number in range(1, 41)])
+    backup.backup(home.path, home.keys(), home.root / "copy.db")
+    (root / "life").mkdir()
+    steps, killed = 0, True
+    while killed:
+        if work == "migrate":
+            (root / "life" / f"{steps + 1:04d}_more.sql").write_text(f"CREATE TABLE life_t{steps} (n INTEGER) STRICT;")
+        killed = home.killed_at(steps, partial(WORKS[work], home, root))
+        for mode in ("read", "write"):
+            with home.open(mode, migrations=str(root)) as state, state.read() as tx:
+                assert len(list(records.find(tx))) == 40
+        with home.open("read", path=home.root / "copy.db", migrations=str(root)) as state, state.read() as tx:
+            assert len(list(records.find(tx))) == 40
+        for kept in home.path.parent.glob("state.db.bak-*"):
+            kept.unlink()
+        steps += 1
+    assert steps > 8
