@@ -10,7 +10,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
@@ -328,6 +328,15 @@ def _abandon_stdout() -> None:
         os.close(nothing)
 
 
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was made from: Python 3.11 wraps what is raised in a `__set_name__`, as a class is made."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__
+
+
 @contextlib.contextmanager
 def _signals() -> Generator[None]:
     """SIGINT and SIGTERM raise, so that `finally` runs; a second SIGINT ends at once."""
@@ -390,7 +399,10 @@ def _signals() -> Generator[None]:
     except (KeyboardInterrupt, Terminated):
         raise
     except BaseException as error:  # of Exceptions alone Rust's panics are none
-        if dropped:  # what was being imported or called was cut short by it, and failed for that
+        # What was being imported or called may have been cut short by a signal, and failed for that.
+        if any(isinstance(each, KeyboardInterrupt) for each in _causes(error)):
+            raise KeyboardInterrupt from error
+        if dropped or any(isinstance(each, Terminated) for each in _causes(error)):
             raise Terminated(_nothing) from error
         raise
     finally:

@@ -311,6 +311,25 @@ def test_too_little_memory_is_no_bug_and_a_copy_that_fails_names_what_is_written
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_comes_as_a_class_is_made_is_no_error(number: int, code: int) -> None:
+    """Python 3.11 makes a RuntimeError of whatever is raised in a `__set_name__`, signals included."""
+    slow = FILTER.replace("if fail:", "if fail:\n                    made(fail)\n                if False:").replace(
+        "@command(", """
+import os
+def made(number):
+    class Field:
+        def __set_name__(self, owner, name):
+            os.kill(os.getpid(), int(number))
+            [None] * 9
+    class Owner:
+        field = Field()
+@command(""", 1)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", slow, "--fail", str(int(number))], input=item(1), capture_output=True, timeout=15,
+                          check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, b"cleaned up\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_that_comes_in_a_callback_of_c_code_is_not_lost(number: int, code: int) -> None:
     """An exception there goes nowhere: the command would work on as if nobody had asked it to end."""
     slow = FILTER.replace("if fail:", "if fail:\n                    called(fail)\n                if False:").replace(
