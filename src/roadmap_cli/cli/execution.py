@@ -5,12 +5,15 @@ Read `execute` from the top: parse, run, write; then every way it can end become
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
@@ -27,6 +30,10 @@ from roadmap_cli.core.records import Record
 Function = Callable[..., Iterable[Record] | None]
 #: Runs a command with parsed values and gives its exit code.
 Start = Callable[[Spec, Function, Words, Mapping[str, Any]], int]
+
+#: Where C code is initialised, perhaps with further imports below, and how long a signal may wait for it.
+_INITIALISING = {ExtensionFileLoader.create_module.__code__, ExtensionFileLoader.exec_module.__code__}
+_MOST_DEFERRED_S = 5.0
 
 
 class Terminated(BaseException):
@@ -337,18 +344,39 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
+def _is_initialising(frame: FrameType | None) -> bool:
+    """Whether C code that is being imported is below a frame."""
+    while frame is not None and frame.f_code not in _INITIALISING:
+        frame = frame.f_back
+    return frame is not None
+
+
 @contextlib.contextmanager
 def _signals() -> Generator[None]:
     """SIGINT and SIGTERM raise, so that `finally` runs; a second SIGINT ends at once."""
 
     over = dropped = False
+    deferred_until: dict[int, float] = {}
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        if defers(number, frame):
+            return
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         raise KeyboardInterrupt
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated(lost)
+        if not defers(number, frame):
+            raise Terminated(lost)
+
+    def defers(number: int, frame: FrameType | None) -> bool:
+        """Let a signal wait while C code is initialised, which crashes at an error raised meanwhile, or loses it."""
+        if not _is_initialising(frame):
+            deferred_until.pop(number, None)
+            return False
+        if time.monotonic() > deferred_until.setdefault(number, time.monotonic() + _MOST_DEFERRED_S):
+            return False
+        once_more(number)
+        return True
 
     def lost() -> None:
         nonlocal dropped
@@ -359,31 +387,31 @@ def _signals() -> Generator[None]:
         """Send a signal again, a little later, unless the command has ended by now."""
         if over:
             return
-        import _thread  # starting one of these waits for nothing, so that nothing more is interrupted here
-        import time
 
         def later() -> None:
             time.sleep(0.05)
             if not over:
                 os.kill(os.getpid(), number)
 
-        _thread.start_new_thread(later, ())
+        _thread.start_new_thread(later, ())  # it waits for nothing, so that nothing more is interrupted here
 
-    def again(unraisable: sys.UnraisableHookArgs) -> None:
-        """What arrives in a callback of C code, a finalizer or the like is dropped there: let it come once more."""
-        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+    def came_to_nothing(error: BaseException | None) -> bool:
+        """Whether an error was a signal that went no further: then it comes once more."""
+        if isinstance(error, KeyboardInterrupt):
             signal.signal(signal.SIGINT, interrupt)
             once_more(signal.SIGINT)
-        elif isinstance(unraisable.exc_value, Terminated):
-            unraisable.exc_value.drop()
-        else:
+        elif isinstance(error, Terminated):
+            error.drop()
+        return isinstance(error, KeyboardInterrupt | Terminated)
+
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        """What arrives in a callback of C code, a finalizer or the like is dropped there."""
+        if not came_to_nothing(unraisable.exc_value):
             sys.__unraisablehook__(unraisable)
 
     def printed(kind: type[BaseException], error: BaseException, place: Any) -> None:
         """C code that prints an error instead of handing it on keeps it, too: it does not die."""
-        if isinstance(error, Terminated):
-            error.drop()
-        else:
+        if not came_to_nothing(error):
             sys.__excepthook__(kind, error, place)
 
     previous: dict[int, Any] = {}

@@ -330,6 +330,22 @@ def made(number):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_comes_as_c_code_is_initialised_waits_for_it(number: int, code: int) -> None:
+    """orjson imports modules meanwhile, and crashes where that fails; others print the error and go on."""
+    slow = f"""
+import importlib.abc, os, signal, sys
+class Killing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "json" and "orjson" in sys.modules:
+            os.kill(os.getpid(), {int(number)})
+            os.write(2, b"sent\\n")
+sys.meta_path.insert(0, Killing())
+""" + FILTER  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", slow], input=item(1) * 50_000, capture_output=True, timeout=30, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, b"sent\ncleaned up\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_that_comes_in_a_callback_of_c_code_is_not_lost(number: int, code: int) -> None:
     """An exception there goes nowhere: the command would work on as if nobody had asked it to end."""
     slow = FILTER.replace("if fail:", "if fail:\n                    called(fail)\n                if False:").replace(
