@@ -125,9 +125,10 @@ def _tempo(onset: Samples) -> tuple[Samples, float]:
 
     count = len(onset)
     starts = list(range(0, max(1, count - _WINDOW + 1), RATE)) or [0]
-    rows = [repetition(onset[start : start + _WINDOW]) for start in starts]
-    length = min(len(row) for row in rows)
-    table = numpy.stack([row[:length] for row in rows])
+    first = repetition(onset[:_WINDOW])
+    table = numpy.empty((len(starts), len(first)))  # of a film all of music this is the most that is held at once
+    for row, start in enumerate(starts):
+        table[row] = repetition(onset[start : start + _WINDOW]) if row else first
     whole = table.mean(axis=0)
     periods = numpy.arange(60 * RATE / _FASTEST, 60 * RATE / _SLOWEST, 0.25)
     scores = _comb(whole, periods)
