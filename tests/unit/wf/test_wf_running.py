@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from pathlib import Path
@@ -448,6 +449,29 @@ def test_what_ended_while_it_was_being_stopped_is_kept(state: State, doing: Doin
     told = all_done(state, doing)
     assert last(told)["status"] == "succeeded"
     assert doing.names == ["a", "b"]
+
+
+def test_a_signal_as_a_rest_ends_does_not_make_it_last_for_ever(state: State, doing: Doing) -> None:
+    """A worker that rested so heard nothing more; queue.SimpleQueue waits for a time below zero: without an end."""
+    over, main = threading.Event(), threading.get_ident()
+
+    def signals() -> None:
+        while not over.wait(0.001):
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: time.sleep(0.0005))
+    sender = threading.Thread(target=signals)
+    try:
+        with engine(state, doing) as made:
+            sender.start()
+            began = time.monotonic()
+            for _ in range(200):
+                made.rest(0.003)
+            assert time.monotonic() - began < 20
+    finally:
+        over.set()
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_a_plan_that_was_changed_keeps_no_other_from_running(state: State, doing: Doing) -> None:

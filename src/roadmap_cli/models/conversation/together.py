@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
 from roadmap_cli.core.errors import RoadmapError, Unavailable
@@ -58,8 +58,8 @@ class EndpointBatch(Batch):
         self.name, self.width = self._chat.name, width
         self.takes_tools, self.takes_infill = self._chat.takes_tools, self._chat.takes_infill
         self._flying: dict[int, _Flying] = {}
-        self._todo: SimpleQueue[_Flying | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[_Flying, Reply | RoadmapError, Ledger | None]] = SimpleQueue()
+        self._todo: Queue[_Flying | None] = Queue()
+        self._done: Queue[tuple[_Flying, Reply | RoadmapError, Ledger | None]] = Queue()
         self._workers: list[threading.Thread] = []
         self._transports: list[Transport] = []
 

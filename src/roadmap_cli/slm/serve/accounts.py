@@ -28,7 +28,7 @@ class Accounts:
 
     def __init__(self, open_state: Callable[[], State]) -> None:
         self._open_state = open_state
-        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._work: queue.Queue[_Work | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="accounts", daemon=True)
         self._thread.start()
 

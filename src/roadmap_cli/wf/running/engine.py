@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 from roadmap_cli.core import clock
 from roadmap_cli.core.clock import Clock
@@ -71,8 +71,8 @@ class Engine:
         self._active: dict[str, Active] = {}
         self._claims: dict[str, Claim] = {}
         self._flying: dict[tuple[str, str], Launch] = {}
-        self._todo: SimpleQueue[Launch | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[Launch, Record | BaseException]] = SimpleQueue()
+        self._todo: Queue[Launch | None] = Queue()
+        self._done: Queue[tuple[Launch, Record | BaseException]] = Queue()
         self._ended: list[tuple[Launch, Record | BaseException]] = []
         self._threads: list[threading.Thread] = []
         self._looked = 0.0
