@@ -73,14 +73,12 @@ def encrypted_against_plain(folder, count, rounds):
 
     from sqlcipher3 import dbapi2
 
-    from roadmap_cli.state import connection, files
+    from roadmap_cli.state import connection
 
     data = list(records_of_the_usual_kind(count))
 
     def ours():
-        place = str(folder / "ours.db")
-        files.empty_database(place)
-        return connection.create(place, bytes(range(32)), wait_s=1)
+        return connection.create(str(folder / "ours.db"), bytes(range(32)), wait_s=1)
 
     def plain(module):
         def make():

@@ -428,9 +428,10 @@ def _signals() -> Generator[None]:
         raise
     except BaseException as error:  # of Exceptions alone Rust's panics are none
         # What was being imported or called may have been cut short by a signal, and failed for that.
-        if any(isinstance(each, KeyboardInterrupt) for each in _causes(error)):
+        causes = [type(each) for each in _causes(error)]
+        if KeyboardInterrupt in causes:
             raise KeyboardInterrupt from error
-        if dropped or any(isinstance(each, Terminated) for each in _causes(error)):
+        if dropped or Terminated in causes:
             raise Terminated(_nothing) from error
         raise
     finally:

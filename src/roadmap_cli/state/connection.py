@@ -134,7 +134,11 @@ def at_rest(path: str) -> bool:
 
 
 def create(path: str, key: bytes, *, wait_s: float) -> Connection:
-    """Make an empty file an encrypted state file without a schema, and open it. Raises sqlcipher3 errors."""
+    """Make an encrypted state file without a schema, mode 0600, in the place of what an earlier try left, and open it.
+
+    A file is there at every moment if one was. Raises OSError and sqlcipher3 errors.
+    """
+    files.empty_database(path)
     connection = connect(path, key, wait_s=wait_s)
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

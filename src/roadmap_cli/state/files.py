@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 KEY: Final = ".key"
 LOCK: Final = ".lock"
+#: What a state is made under before it has its name.
+NEW: Final = ".new"
 #: What a creation, a rekey and a restore build beside the state; a leftover of one of them is only ever removed.
-FRESH: Final = (".new", ".rekey", ".restore")
+FRESH: Final = (NEW, ".rekey", ".restore")
 #: What SQLite keeps beside a database while it is in use.
 BESIDE: Final = ("-wal", "-shm", "-journal")
 

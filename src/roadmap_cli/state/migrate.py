@@ -131,8 +131,7 @@ def create(path: str, key: bytes, root: str, *, wait_s: float, now: Clock) -> No
     Until then ``.new`` is there, at every moment: it tells a state that is not made yet from one that was lost.
     Raises OSError and the errors of sqlcipher3.
     """
-    fresh = path + ".new"
-    files.empty_database(fresh)
+    fresh = path + files.NEW
     connection = connections.create(fresh, key, wait_s=wait_s)
     try:
         apply(connection, known(root), now=now)
@@ -153,7 +152,7 @@ def upgrade(connection: Connection, path: str, key: bytes, root: str, *, wait_s:
     if not migrations:
         return None
     backup = files.unused(f"{path}.bak-{connections.pragma(connection, 'user_version'):04d}")
-    fresh = path + ".new"
+    fresh = path + files.NEW
     files.remove_database(fresh)
     connections.copy(connection, fresh, key, wait_s=wait_s)
     files.write_private(backup + files.KEY, Path(path + files.KEY).read_bytes())

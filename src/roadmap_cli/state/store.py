@@ -184,7 +184,7 @@ class _Opening:
 
     def _is_being_made(self) -> bool:
         """Whether a state is being made here, or was when its maker was killed: then what will be it is there."""
-        return os.path.lexists(self.path + ".new")
+        return os.path.lexists(self.path + files.NEW)
 
     def for_change(self) -> tuple[Connection, bytes, lock.Lock | None]:
         """The connection, its key and the shared lock, the schema being the present one."""
@@ -251,7 +251,7 @@ class _Opening:
         """Make the state; `.new` is there from before its key file until it has its name. The lock is held alone."""
         from roadmap_cli.state import migrate
 
-        fresh, key_file = self.path + ".new", self.path + files.KEY
+        fresh, key_file = self.path + files.NEW, self.path + files.KEY
         is_first = not os.path.exists(key_file)
         if not is_first:
             self._refuse_lost()  # else it was made by a process that was killed before the state was

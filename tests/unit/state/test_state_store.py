@@ -242,7 +242,6 @@ def test_a_plain_database_and_another_applications_are_told_apart(home, event):
     shutil.copy(plain, home.path)
     assert "plain SQLite" in fails(home).message
     home.path.unlink()
-    home.path.touch()
     made = connection.create(str(home.path), keys.read(str(home.path), home.keys()).key, wait_s=1)
     made.execute("PRAGMA application_id = 5")
     made.execute("CREATE TABLE a (b)")
