@@ -162,10 +162,8 @@ def _examine(connection: Connection, origin: str, migrations: str) -> None:
     from roadmap_cli.state import migrate
 
     migrate.pending(connection, migrations, origin)
-    for check in ("cipher_integrity_check", "integrity_check(1)"):
-        found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
-        if found not in ([], ["ok"]):
-            raise failures.damaged(origin, found[0])
+    if flaw := connections.flaw(connection):
+        raise failures.damaged(origin, flaw)
 
 
 def _replace(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from roadmap_cli.core import packages
 from roadmap_cli.core.errors import ConfigError, Unavailable
@@ -24,6 +25,9 @@ APPLICATION_ID = 0x52646D70
 #: SQLCipher's defaults (4 KiB, HMAC-SHA512) at the same strength against tampering for all practical purposes.
 CIPHER = ("PRAGMA cipher_page_size = 8192", "PRAGMA cipher_hmac_algorithm = HMAC_SHA256")
 PAGE_BYTES = 8192
+
+#: A checkpoint may write a page while it is verified: a finding counts when it is there each time.
+LOOKS, BETWEEN_S = 3, 0.1
 
 #: Of each connection. The cache is 16 MiB; a long write-ahead log is cut back to 64 MiB after a checkpoint.
 SETTINGS = (
@@ -154,12 +158,12 @@ def copy(source: Connection, target: str, key: bytes, *, wait_s: float) -> None:
 
     Row ids, virtual tables, version and application id stay as they are, which ``sqlcipher_export`` and ``VACUUM
     INTO`` do not promise. The source may be in use. The file is complete, on disk and without a write-ahead log when
-    this returns. Raises FileExistsError, OSError, sqlcipher3 errors.
+    this returns. Raises FileExistsError, OSError, sqlcipher3 errors, also if a page of the source is damaged.
     """
     files.create_private(target)
     connection = connect(target, key, wait_s=wait_s)
     try:
-        source.backup(connection)
+        _copy_pages(source, connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except BaseException:
         connection.close()
@@ -170,14 +174,44 @@ def copy(source: Connection, target: str, key: bytes, *, wait_s: float) -> None:
 
 
 def copy_to_memory(source: Connection, *, wait_s: float) -> Connection:
-    """A private copy of a database in memory. Raises sqlcipher3 errors."""
+    """A private copy of a database in memory. Raises sqlcipher3 errors, also if a page of the source is damaged."""
     copied = connect(":memory:", os.urandom(32), wait_s=wait_s)  # with a key: pages must have the source's layout
     try:
-        source.backup(copied)
+        _copy_pages(source, copied)
     except BaseException:
         copied.close()
         raise
     return copied
+
+
+def _copy_pages(source: Connection, target: Connection) -> None:
+    """SQLite's backup, and then what it does not tell: SQLCipher gives it nothing for a page whose seal is broken, and
+    for every page it reads after that one, without an error."""
+    from sqlcipher3 import dbapi2
+
+    source.backup(target)
+    if broken_seals(source):
+        raise dbapi2.DatabaseError(failures.MALFORMED)
+
+
+def broken_seals(connection: Connection) -> list[str]:
+    """What is said of the pages whose keyed hash is not theirs: a changed bit anywhere in the file is found."""
+    found: set[str] = set()
+    for look in range(LOOKS):
+        now = {str(row[0]) for row in connection.execute("PRAGMA cipher_integrity_check")}
+        found = now if look == 0 else found & now
+        if not found:
+            break
+        time.sleep(BETWEEN_S)
+    return sorted(found)
+
+
+def flaw(connection: Connection) -> str | None:
+    """What is wrong in a database after all of it has been read, seals and structure; None if nothing is."""
+    if broken := broken_seals(connection):
+        return broken[0]
+    said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    return None if said == "ok" else said
 
 
 def pragma(connection: Connection, name: str) -> int:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 ERROR, PERM, BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL = 1, 3, 5, 6, 8, 10, 11, 13
 CANTOPEN, TOOBIG, NOTADB = 14, 18, 26
 
-
+#: What SQLite says of a database that is not as it was written.
+MALFORMED = "database disk image is malformed"
 #: What SQLite says for them: the errors of a backup carry no code, those of an export the most general.
 SAID = {
     "database is locked": BUSY,
     "attempt to write a readonly database": READONLY,
     "disk I/O error": IOERR,
-    "database disk image is malformed": CORRUPT,
+    MALFORMED: CORRUPT,
     "database or disk is full": FULL,
     "unable to open database file": CANTOPEN,
     "file is not a database": NOTADB,
@@ -66,12 +67,14 @@ def busy(path: str) -> TryLater:
 
 def damaged(path: str, why: str) -> ConfigError:
     """The file is there and ours by name, yet cannot be used."""
-    return ConfigError(
-        f"not a readable state file: {why}",
-        where=path,
-        hint=f"restore a backup: roadmap-state restore {path}.bak-NNNN",
-        code="state_damaged",
-    )
+    import os
+    import shlex
+    from glob import escape, glob
+
+    beside = [copy for copy in glob(f"{escape(path)}.bak-*") if not copy.endswith(".key")]
+    copy = shlex.quote(max(beside, key=os.path.getmtime)) if beside else "FILE"
+    hint = f"put a backup in its place: roadmap-state restore {copy}"
+    return ConfigError(f"not a readable state file: {why}", where=path, hint=hint, code="state_damaged")
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def _compare(connection: Connection, fresh: str, key: bytes, *, wait_s: float) -
     """Read all of the copy back before it takes the original's place."""
     copied, _ = connections.connect_ours(fresh, (key,), wait_s=wait_s)
     try:
-        broken = copied.execute("PRAGMA cipher_integrity_check").fetchall()
+        broken = connections.flaw(copied)
         numbers = [
             [connections.pragma(each, name) for name in ("page_count", "user_version", "application_id")]
             for each in (connection, copied)

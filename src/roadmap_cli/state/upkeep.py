@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 
 from roadmap_cli.core.errors import InputMissing, UsageError
@@ -25,8 +24,6 @@ PROGRAM = {"compile_options", "database_list", "function_list", "module_list", "
 TELLING = frozenset(TABLES | HEADER | PROGRAM)
 #: Functions that reach beyond the database's content.
 REACHING = frozenset(("sqlcipher_export", "load_extension", "fts3_tokenizer", "edit", "writefile", "readfile"))
-#: A checkpoint may write a page while it is verified: a finding counts when it is there each time.
-LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +113,8 @@ def facts(state: State) -> dict[str, Any]:
 
 
 def _seals(tx: Connection) -> Check:
-    """Every page carries a keyed hash: a changed bit anywhere is found."""
-    found: set[str] = set()
-    for look in range(LOOKS):
-        now = {str(row[0]) for row in tx.execute("PRAGMA cipher_integrity_check")}
-        found = now if look == 0 else found & now
-        if not found:
-            break
-        time.sleep(0.1)
-    return Check("seals", not found, "; ".join(sorted(found)[:3]) or "every page is as it was written")
+    found = connections.broken_seals(tx)
+    return Check("seals", not found, "; ".join(found[:3]) or "every page is as it was written")
 
 
 def _integrity(tx: Connection, name: str, table: str) -> Check:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import stat
 from datetime import UTC, datetime
 
 import pyrage
+import pytest
 
+from roadmap_cli.core.errors import CannotCreate
 from roadmap_cli.life import exporting, grounds, holdings
 from roadmap_cli.life.erasing import erasure, tables
 from roadmap_cli.life.erasing.doomed import Wanted
@@ -173,6 +176,26 @@ def test_nothing_is_left_in_the_decrypted_pages(tmp_path, monkeypatch, decrypted
     assert pages.count(b"it rested on records that were erased") == 1
     assert WORD.encode() not in pages
     assert not re.search(WORD.encode(), b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()))
+
+
+def test_what_is_erased_stays_so_if_the_disk_has_no_room_to_write_the_file_anew(tmp_path):
+    keys = KeySource({"HOME": str(tmp_path)}, None)
+    event = {"kind": "life.event", "at": "2026-11-20T10:00:00.000Z", "text": "x" * 1000}
+    with State.open(tmp_path / "s.db", mode="write", keys=keys, now=lambda: NOW) as state:
+        with state.write() as tx:
+            records.put_many(tx, [{**event, "id": f"life_{number}"} for number in range(500)])
+        with state.write() as tx:
+            erasure.erase(tx, Wanted(ids=frozenset(f"life_{number}" for number in range(250))), NOW)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            with pytest.raises(CannotCreate, match="it is erased, but the disk takes no more"):
+                erasure.compact(state, wait_s=1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        erasure.compact(state, wait_s=1)
+        with state.read() as tx:
+            assert len(list(records.find(tx, kind="life.event"))) == 250
 
 
 def test_everything_is_exported_encrypted_and_opens_with_the_identity(tmp_path, tx, ingest, example, monkeypatch):

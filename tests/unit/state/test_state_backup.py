@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from sqlcipher3 import dbapi2
 
 from roadmap_cli.core.errors import CannotCreate, ConfigError, InputMissing, RoadmapError, UsageError
 from roadmap_cli.state import backup, connection, keys, recipients, records, rekey, upkeep
@@ -137,6 +138,52 @@ def test_a_backup_that_is_damaged_changes_nothing(used, tmp_path):
     with pytest.raises(UsageError):
         backup.restore(used.path, used.keys(), used.path, now=now)
     assert used.files() == before
+
+
+@pytest.fixture
+def damaged(used):
+    """A state with one changed bit in a page nobody reads, and a backup of it from before."""
+    with used.open() as state, state.write() as tx:
+        tx.execute("CREATE TABLE life_gone (text TEXT) STRICT")
+        tx.execute("INSERT INTO life_gone VALUES (hex(randomblob(100000)))")
+        tx.execute("DROP TABLE life_gone")
+    backup.backup(used.path, used.keys(), used.root / "good.db")
+    content = bytearray(used.path.read_bytes())
+    content[-5000] ^= 1
+    used.path.write_bytes(content)
+    return used
+
+
+def test_a_damaged_state_takes_no_good_backups_place(damaged, tmp_path):
+    good = damaged.root / "good.db"
+    before = damaged.files()
+    for goal in (good, tmp_path / "new.db"):
+        with pytest.raises(ConfigError, match="it is damaged") as failure:
+            backup.backup(damaged.path, damaged.keys(), goal, replace=True)
+        assert failure.value.hint == "put a backup in its place: roadmap-state restore FILE"
+    assert damaged.files() == before
+    assert not (tmp_path / "new.db").exists()
+    assert count(damaged) == 100
+    kept = backup.restore(damaged.path, damaged.keys(), good, now=now)
+    assert count(damaged) == 100
+    assert kept is not None
+    with pytest.raises(ConfigError) as failure:
+        backup.restore(damaged.path, damaged.keys(), kept, now=now)
+    assert failure.value.where == kept
+    damaged.path.write_bytes(Path(kept).read_bytes())
+    with pytest.raises(ConfigError) as failure:
+        backup.backup(damaged.path, damaged.keys(), tmp_path / "new.db")
+    assert failure.value.hint == f"put a backup in its place: roadmap-state restore {kept}"
+
+
+def test_a_damaged_state_is_not_rekeyed_nor_half_read(damaged):
+    with pytest.raises(ConfigError, match="it is damaged"):
+        rekey.rekey(damaged.path, damaged.keys())
+    assert count(damaged) == 100
+    made, _ = connection.connect_ours(str(damaged.path), keys.read(str(damaged.path), damaged.keys()).keys, wait_s=1)
+    with pytest.raises(dbapi2.DatabaseError, match="malformed"):
+        connection.copy_to_memory(made, wait_s=1)
+    made.close()
 
 
 def test_restore_waits_for_those_who_use_the_state(used, tmp_path):

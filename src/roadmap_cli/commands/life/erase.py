@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from roadmap_cli.cli import Run, command
-from roadmap_cli.core.errors import UsageError
+from roadmap_cli.core.errors import RoadmapError, UsageError
 from roadmap_cli.core.records import Record
 
 
@@ -87,10 +87,14 @@ def main(
     with run.state.write() as tx:
         found = erasure.erase(tx, wanted, run.now())
     record: Record = {"kind": "life.erasure", "id": run.new_id("life.erasure"), "at": run.stamp()} | found.fields()
+    unfinished: RoadmapError | None = None
     if not found.records:
         run.exit_code = 1
     elif not run.dry_run:
-        erasure.compact(run.state, wait_s=run.choices.wait)
+        try:
+            erasure.compact(run.state, wait_s=run.choices.wait)
+        except RoadmapError as error:  # it is erased all the same, and the record says so
+            unfinished = error
         copies = sorted(run.state_path.parent.glob(f"{run.state_path.name}.bak-*"))
         if copies:
             run.warn(f"{len(copies)} older copies beside the state still hold it: {copies[0]} …")
@@ -98,6 +102,8 @@ def main(
         run.warn(f"{found.others} records of other commands name what was erased; they stay")
     run.note(f"{record['record_count']} records erased" if found.records else "nothing was found")
     yield record
+    if unfinished:
+        raise unfinished
 
 
 def _moment(text: str | None) -> str:

@@ -8,6 +8,7 @@ either: evidence points to the one life.erased record of this act.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from roadmap_cli.core.clock import stamp
-from roadmap_cli.core.errors import TryLater
+from roadmap_cli.core.errors import CannotCreate, TryLater
 from roadmap_cli.core.records import Record, run_id
 from roadmap_cli.life import holdings
 from roadmap_cli.life.erasing import doomed, tables
 from roadmap_cli.life.erasing.doomed import Wanted
+from roadmap_cli.state import failures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,25 +100,22 @@ def erase(tx: Connection, wanted: Wanted, now: datetime) -> Erasure:
 def compact(state: State, *, wait_s: float) -> None:
     """Write the file anew without its free pages, and empty the write-ahead log.
 
-    Raises TryLater if others use the state: what was erased is overwritten with zeros already, and this can be done
-    later.
+    What was erased is overwritten with zeros already, and this can be done later. Raises TryLater if others use the
+    state, CannotCreate if the disk has no room for it, ConfigError if the state is damaged.
     """
-    from sqlcipher3 import dbapi2
-
+    path = os.fspath(state.path)
     connection = state.another(wait_s=wait_s)
     try:
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("VACUUM")
-        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise dbapi2.OperationalError("busy")
-    except dbapi2.OperationalError as error:
-        if "busy" not in str(error) and "locked" not in str(error):
-            raise
-        raise TryLater(
-            "it is erased, but others use the state: its file could not be written anew",
-            hint="life-erase --compact does that later",
-        ) from None
+        with failures.guarding(path):
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("VACUUM")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise failures.busy(path)
+    except (TryLater, CannotCreate) as error:
+        why = "others use the state" if isinstance(error, TryLater) else "the disk takes no more"
+        words = f"it is erased, but {why}: its file could not be written anew"
+        raise type(error)(words, hint="life-erase --compact does that later") from error
     finally:
         connection.close()
 
