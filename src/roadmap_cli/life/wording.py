@@ -23,6 +23,7 @@ def said(record: Record) -> str:
             record.get("title"),
             _within(record.get("location")),
             _with(record.get("people"), record.get("people_names")),
+            _within("cancelled" if record.get("status") == "cancelled" else ""),
         )
     if kind == "life.task":
         done = {"completed": "done", "cancelled": "cancelled"}.get(str(record.get("status")), "")

@@ -587,6 +587,21 @@ def test_what_comes_next_and_what_was_last_go_by_time(days, state):
     assert dates_of("when did I last pay Lieferando?", cut=True)[1:] == ["11-13", "11-06", "10-09", "11-14"]
 
 
+def test_what_was_cancelled_is_neither_next_nor_last_nor_remembered(state, recall):
+    given = [
+        event("2026-05-12T08:00", "Dentist"), event("2026-11-10T08:00", "Dentist", status="cancelled"),
+        event("2026-11-25T08:00", "Dentist", status="cancelled"), event("2026-12-09T08:00", "Dentist"),
+    ]  # fmt: skip
+    with state.write() as tx:
+        store.add(tx, [jsonl_group(each) for each in given], format_name="jsonl")
+    take_in(state)
+    assert texts(recall, "when is the dentist next?", limit=1) == ["2026-12-09 Dentist"]
+    assert texts(recall, "when was I last at the dentist?", limit=1) == ["2026-05-12 Dentist"]
+    assert "2026-11-25 Dentist (cancelled)" in texts(recall, "dentist")
+    remembered = [each for each in consolidate(state, recall) if "Dentist" in each["text"]]
+    assert [each["sources"] for each in remembered] == [[given[0]["id"]]]
+
+
 @pytest.mark.parametrize(
     ("question", "way"),
     [

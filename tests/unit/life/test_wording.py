@@ -9,6 +9,7 @@ from roadmap_cli.life.wording import line
 CASES = [
     ({"kind": "life.event", "at": "2026-03-05T08:00:00.000Z", "date": "2026-03-05", "title": "Dentist", "location": "Mill Lane 3", "people": ["a@x.org"]},
      "2026-03-05 Dentist (Mill Lane 3) with a@x.org"),
+    ({"kind": "life.event", "date": "2026-03-05", "title": "Dentist", "status": "cancelled"}, "2026-03-05 Dentist (cancelled)"),
     ({"kind": "life.transaction", "date": "2026-03-05", "payee": "Shop", "amount": "-12.50", "currency": "EUR"}, "2026-03-05 Shop -12.50 EUR"),
     ({"kind": "life.measurement", "date": "2026-03-05", "metric": "resting_heart_rate", "value": 58.0, "unit": "bpm"},
      "2026-03-05 resting heart rate 58 bpm"),

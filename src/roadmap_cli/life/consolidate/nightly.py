@@ -57,13 +57,17 @@ class Made:
 
 
 def due(tx: Connection, today: str) -> list[Span]:
-    """The spans before `today` (YYYY-MM-DD) that are new, or changed since they were made; the oldest first."""
+    """The spans before `today` (YYYY-MM-DD) that are new, or changed since they were made; the oldest first.
+
+    What was cancelled did not take place.
+    """
     marks = ", ".join("?" * len(KINDS))
     rows = tx.execute(
         f"""SELECT grouped, day, record_id, kind FROM life_item
             LEFT JOIN life_event ON life_event.id = record_id
             LEFT JOIN life_transaction ON life_transaction.id = record_id
             WHERE kind IN ({marks}) AND day < ? AND coalesce(is_current, 1) = 1 AND same_as IS NULL
+              AND record_id NOT IN ({indexing.CANCELLED})
             ORDER BY day, grouped, life_item.at, number""",
         (*KINDS, today),
     )

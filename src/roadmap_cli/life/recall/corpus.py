@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.clock import stamp
 from roadmap_cli.life.recall import activation
-from roadmap_cli.life.recall.indexing import MEMORIES
+from roadmap_cli.life.recall.indexing import CANCELLED, MEMORIES
 from roadmap_cli.retrieval.evidence import Corpus
 
 if TYPE_CHECKING:
@@ -106,6 +106,14 @@ class Items:
             found &= self.at >= since
         if until is not None:
             found &= self.at < until
+        return found
+
+    def cancelled(self) -> Array:
+        """Which items are events that do not take place."""
+        import numpy
+
+        rows = self.tx.execute(f"SELECT number FROM life_item WHERE record_id IN ({CANCELLED})")
+        found: Array = numpy.isin(self.numbers, [number for (number,) in rows])
         return found
 
     def states(self, places: Array) -> tuple[Array, Array]:

@@ -39,6 +39,8 @@ KINDS = {
 MEASUREMENT = "life.measurement"
 #: Kinds that life-consolidate makes: asked for by --from memory.
 MEMORIES = frozenset(("life.memory", "life.fact"))
+#: A query for the ids of events that do not take place.
+CANCELLED = "SELECT id FROM record WHERE kind = 'life.event' AND json_extract(body, '$.status') = 'cancelled'"
 _PARTS = re.compile(r"[^\W_]+")
 #: Records in one transaction, and texts that are embedded together.
 LOT, TEXTS = 500, 64

@@ -1,7 +1,8 @@
 """The next or the last time of something: of what happens or happened, that of which most of the question is said.
 
 "When is choir next?" is answered by the nearest that is still to come, whatever it is called beside that, and "when was
-I last at the dentist?" by the latest: of a series all bear on the question alike, and only their time decides.
+I last at the dentist?" by the latest: of a series all bear on the question alike, and only their time decides. What was
+cancelled is neither.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def turned(items: Items, question: Question, postings: Callable[[str], Any], ter
     kinds = ("life.event",) if way > 0 else tuple(HAPPENED - {"life.measurement"})
     found = items.allowed(kinds=kinds, since=None, until=None, memory=False)
     found &= items.at > stamp(items.now) if way > 0 else items.at <= stamp(items.now)
+    found &= ~items.cancelled()
     spans = times_named(items.corpus, question)
     if spans:
         found &= numpy.any([within(items.corpus, span) for span in spans], axis=0)
