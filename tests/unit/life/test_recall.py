@@ -132,6 +132,38 @@ def test_a_day_of_a_metric_is_one_item_that_is_made_anew_when_more_comes(state, 
     assert (hit["text"], len(hit["source_ids"])) == ("2026-10-05 steps sum of 3 7000 count", 3)
 
 
+def told_by(device: str, metric: str, start: str, end: str, value: float, **more: Any) -> Record:
+    return {
+        "kind": "life.measurement", "id": content_id("life.measurement", device=device, metric=metric, start=start),
+        "metric": metric, "at": f"2026-10-{start}:00.000Z", "ends_at": f"2026-10-{end}:00.000Z", "date": "2026-10-05",
+        "value": value, "unit": "min", "device": device, **more,
+    }  # fmt: skip
+
+
+def test_what_several_devices_told_of_a_day_counts_once(state, recall):
+    add(
+        state,
+        [
+            told_by("iPhone", "steps", "05T09:00", "05T10:00", 1000, unit="count"),
+            told_by("Watch", "steps", "05T09:00", "05T10:00", 1200, unit="count"),
+            told_by("iPhone", "steps", "05T20:00", "05T20:10", 400, unit="count"),
+            told_by("Watch", "sleep", "05T00:00", "05T02:30", 150, stage="core"),
+            told_by("Watch", "sleep", "05T02:30", "05T03:00", 30, stage="awake"),
+            told_by("Watch", "sleep", "05T03:00", "05T06:30", 210, stage="rem"),
+            told_by("AutoSleep", "sleep", "05T00:00", "05T06:30", 390, stage="asleep"),
+            told_by("Calm", "mindful_time", "05T07:00", "05T07:10", 10),
+            told_by("Calm", "mindful_time", "05T21:00", "05T21:20", 20),
+            told_by("Scale", "body_mass", "05T07:00", "05T07:00", 81, unit="kg"),
+            told_by("Scale", "body_mass", "05T21:00", "05T21:00", 82, unit="kg"),
+        ],
+    )
+    take_in(state)
+    said = {text[11:] for text in texts(recall, "5 October 2026", kinds=("life.measurement",), limit=9)}
+    assert said == {
+        "steps sum of 2 1600 count", "sleep sum of 3 360 min", "mindful time sum of 2 30 min", "body mass last 82 kg",
+    }  # fmt: skip
+
+
 def test_a_deleted_record_leaves_nothing_behind_to_be_found(state, recall):
     consolidate(state, recall)
     take_in(state)

@@ -11,12 +11,16 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
 from roadmap_cli.life import wording
+from roadmap_cli.life.history import health_days
+from roadmap_cli.life.kinds.metrics import METRICS
 from roadmap_cli.life.recall import remembering
 from roadmap_cli.retrieval import dates, late, terms
+from roadmap_cli.state import records
 
 if TYPE_CHECKING:
     from roadmap_cli.models.embed import Embedder
@@ -47,8 +51,6 @@ LOT, TEXTS = 500, 64
 #: A text of more characters is embedded in pieces of at most so many (a model takes 256 tokens: German needs one for
 #: three characters), and at most so many pieces; how many states of words such a text keeps, from all its pieces.
 LONG, PIECE, PIECES, STATES = 900, 700, 40, 2 * late.MOST
-#: Metrics of which a day has the sum of what was measured; of others it has the mean.
-_SUMMED = ("steps", "distance", "energy", "flights", "floors", "sleep", "exercise", "stand", "minutes", "count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +153,16 @@ def record_of(tx: Connection, number: int) -> Record | None:
     import orjson
 
     row = tx.execute(
-        "SELECT metric, day, covers, body FROM life_item LEFT JOIN record ON record.id = record_id WHERE number = ?",
+        "SELECT metric, day, body FROM life_item LEFT JOIN record ON record.id = record_id WHERE number = ?",
         (number,),
     ).fetchone()
     if row is None:
         return None
-    metric, day, covers, body = row
+    metric, day, body = row
     if body is not None:
         record: Record = orjson.loads(body)
         return record
-    return _day_value(tx, metric, day, covers) if metric else None
+    return _day_value(tx, metric, day) if metric else None
 
 
 def deadline(seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
@@ -281,33 +283,25 @@ def _days(tx: Connection) -> int:
     ).fetchall()  # fmt: skip
     for metric, day, count in rows:
         tx.execute("DELETE FROM life_item WHERE metric = ? AND day = ?", (metric, day))
-        value = _day_value(tx, metric, day, count)
+        value = _day_value(tx, metric, day)
         if value:
             _put(tx, value, None, metric, count, 0.3)
     return len(rows)
 
 
-def _day_value(tx: Connection, metric: str, day: str, covers: int) -> Record | None:
-    """The sum or mean of a metric on a day, as a record that is not stored: `evidence_ids` are (at most 12 of) its."""
-    import orjson
-
-    summed = any(word in metric for word in _SUMMED)
-    stages = "AND stage NOT IN ('awake', 'in_bed')" if metric == "sleep" else ""
-    row = tx.execute(
-        f"SELECT {'sum' if summed else 'avg'}(value), max(start_at), min(id) FROM life_measurement"
-        f" WHERE metric = ? AND date = ? {stages}",
-        (metric, day),
-    ).fetchone()
-    if row is None or row[0] is None:
+def _day_value(tx: Connection, metric: str, day: str) -> Record | None:
+    """What a metric comes to on a day, as a record that is not stored: `evidence_ids` are (at most 12 of) its."""
+    of_day = date.fromisoformat(day)
+    values = health_days.daily(tx, metric, since=of_day, until=of_day)
+    last = records.get(tx, values[0].ids[-1]) if values else None
+    if last is None:
         return None
-    ids = tx.execute(
-        "SELECT id FROM life_measurement WHERE metric = ? AND date = ? ORDER BY start_at, id LIMIT 12", (metric, day)
-    ).fetchall()
-    body = tx.execute("SELECT body FROM record WHERE id = ?", (row[2],)).fetchone()
-    unit = orjson.loads(body[0]).get("unit", "") if body else ""
+    value, ids = values[0].value, values[0].ids
+    way = METRICS[metric].daily if metric in METRICS else "mean"
+    stage = way if way == "last" else f"{'mean' if way == 'mean' else 'sum'} of {len(ids)}"
     return {
-        "kind": MEASUREMENT, "id": row[2], "at": row[1], "date": day, "metric": metric, "value": row[0], "unit": unit,
-        "stage": f"{'sum' if summed else 'mean'} of {covers}", "evidence_ids": [each for (each,) in ids],
+        "kind": MEASUREMENT, "id": ids[-1], "at": last["at"], "date": day, "metric": metric, "value": value,
+        "unit": last.get("unit", ""), "stage": stage, "evidence_ids": list(ids[:12]),
     }  # fmt: skip
 
 
