@@ -57,18 +57,37 @@ _MONTH = rf"(?P<month>{_NAMED})"
 _DAY = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th|\.)?"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _SEASON = rf"(?P<season>{'|'.join(_SEASONS)})"
-_PART = r"(?:(?P<part>early|mid|late|beginning of|middle of|end of|anfang|mitte|ende)[ -](?:in )?)?"
+_PART = (
+    r"(?:(?P<part>early|mid|late|beginning of|middle of|end of|anfang|mitte|ende"
+    r"|(?:first|second) half of|(?:erste|zweite)[nr]? hälfte)[ -](?:in |im |des )?)?"
+)
+#: How the words for each number of a quarter or a half begin.
+ORDINALS = (
+    ("first", "1st", "1.", "erst"), ("second", "2nd", "2.", "zweit"),
+    ("third", "3rd", "3.", "dritt"), ("fourth", "4th", "4.", "viert"),
+)  # fmt: skip
+_NTH = rf"(?:{'|'.join(re.escape(word) for words in ORDINALS for word in words)})(?:e[mnrs]?)?"
+#: The year of what comes before; what is part of another time than a year is not read.
+_ITS_YEAR = (
+    rf"(?:(?:,? |/|-)(?:(?:of|in|von) )?(?:(?:the|des) )?(?:(?:year|jahres?) )?{_YEAR}| of the year| des jahres)?"
+    r"\b(?! (?:of|vom|des)\b)"
+)
 _DATED = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\b{_YEAR}-(?P<number>[01]\d)-{_DAY}\b",
         rf"\b(?P<day>[0-3]?\d)\.(?P<number>[01]?\d)\.{_YEAR}\b",
+        rf"\b(?P<one>[0-3]?\d)/(?P<other>[0-3]?\d)/{_YEAR}\b",
         rf"\b{_DAY} (?:of )?{_MONTH}\b\.?(?:,? {_YEAR})?\b",
         rf"\b{_MONTH}\b\.? {_DAY}\b(?:,? {_YEAR})?",
         rf"\b{_PART}{_MONTH}\b\.?(?:,? (?:of )?{_YEAR})?",
         rf"\b{_SEASON}(?: of| in)? {_YEAR}\b",
         rf"\b{_SEASON}[ -]?(?:vacations?|holidays?|break|ferien|urlaub)\b",
         rf"\b(?:in|during|over|im|of|{OWN})(?: the)? {_SEASON}\b(?! (?:of|in love|asleep|apart|behind)\b)",
+        rf"\b{_YEAR}[ /-](?P<quarter>Q[1-4])\b",
+        rf"\b(?P<quarter>Q[1-4]|{_NTH} (?:quarter|quartal)s?){_ITS_YEAR}",
+        rf"\b(?P<half>H[12]|{_NTH} (?:half|halbjahre?s?|jahreshälfte)){_ITS_YEAR}",
+        rf"\b(?:(?:calendar )?week|kw|(?:kalender)?woche) ?(?P<week>[0-5]?\d){_ITS_YEAR}",
         rf"\b{_YEAR}\b",
     )
 ]
@@ -172,7 +191,15 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
     """The times a question names. `today` is needed for those seen from it, `years` (first, last) for a month or season
     without a year: it then means that of each of them; of a question that looks back, of those that have begun.
     """
-    named: list[Named] = []
+    found = bounded(question, named(question, today, years), today, looks_back(question))
+    if today is not None and looks_back(question):
+        return [span for span in found if span.first <= today] or found
+    return found
+
+
+def named(question: str, today: date | None, years: tuple[int, int] | None = None) -> list[Named]:
+    """The times of `spans` one by one, with the place of their words."""
+    made: list[Named] = []
     rest = question
 
     def take(pattern: re.Pattern[str], meant: Callable[[re.Match[str]], list[Span]]) -> None:
@@ -182,7 +209,7 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
             if some and (moved := _MOVED.search(rest[:start])):
                 some, start = [each for span in some if (each := _shifted(span, moved))], moved.start()
             if some:
-                named.append(Named(start, match.end(), some))
+                made.append(Named(start, match.end(), some))
             rest = rest[:start] + " " * (match.end() - start) + rest[match.end() :]
 
     if today is not None:
@@ -191,10 +218,7 @@ def spans(question: str, today: date | None, years: tuple[int, int] | None = Non
     within = years or ((today.year, today.year) if today else None)
     for pattern in _DATED:
         take(pattern, partial(_sure, _dated, within))
-    found = bounded(question, named, today, looks_back(question))
-    if today is not None and looks_back(question):
-        return [span for span in found if span.first <= today] or found
-    return found
+    return made
 
 
 def _sure(meaning: Callable[[re.Match[str], Any], list[Span]], given: Any, match: re.Match[str]) -> list[Span]:
@@ -214,6 +238,15 @@ def _dated(match: re.Match[str], years: tuple[int, int] | None) -> list[Span]:
     wanted = [year] if year else list(range(years[0], years[1] + 1))[-5:] if years else []
     if parts.get("season"):
         return [_season(each, parts["season"]) for each in wanted]
+    if parts.get("week"):
+        mondays = [date.fromisocalendar(each, int(parts["week"]), 1) for each in wanted]
+        return [Span(monday, monday + timedelta(6)) for monday in mondays]
+    for name, length in (("quarter", 3), ("half", 6)):
+        if parts.get(name):
+            first = length * (_nth(parts[name]) - 1) + 1
+            return [Span(day, months_later(day, length) - timedelta(1)) for day in (date(y, first, 1) for y in wanted)]
+    if parts.get("one"):
+        parts["day"], parts["number"] = _day_and_month(parts["one"], parts["other"])
     month = int(parts["number"]) if parts.get("number") else _month(parts.get("month"))
     day = int(parts["day"]) if parts.get("day") else None
     if month is None:
@@ -230,9 +263,28 @@ def _dated(match: re.Match[str], years: tuple[int, int] | None) -> list[Span]:
     return made
 
 
+def _nth(name: str) -> int:
+    """The number of "Q2" or of "second quarter"."""
+    lower = name.lower()
+    if lower[1:].isdigit():
+        return int(lower[1:])
+    return next(number for number, words in enumerate(ORDINALS, 1) if lower.startswith(words))
+
+
+def _day_and_month(one: str, other: str) -> tuple[str, str]:
+    """Of 13/06 or 06/13. Raises ValueError where each could be the month."""
+    if one != other and int(one) <= 12 and int(other) <= 12:
+        raise ValueError
+    return (one, other) if int(one) > 12 else (other, one)
+
+
 def _part(month: Span, part: str | None) -> Span:
     if not part:
         return month
+    if part.lower().startswith(("first", "erste")):
+        return Span(month.first, month.first.replace(day=15))
+    if part.lower().startswith(("second", "zweite")):
+        return Span(month.first.replace(day=16), month.last)
     if part.lower() in ("early", "beginning of", "anfang"):
         return Span(month.first, month.first.replace(day=10))
     if part.lower() in ("late", "end of", "ende"):

@@ -510,6 +510,9 @@ def sums(recall: Recall, question: str, **wanted: Any) -> list[Record]:
         ("wie viel habe ich vor November für Lieferando bezahlt?", "119.10", 2),
         ("how much did I spend on Lieferando before 2026?", "99.00", 1),
         ("how much did I earn last month?", "3420.50", 1),
+        ("how much did I spend on Lieferando in Q4 2025?", "99.00", 1),
+        ("how much did I spend on Lieferando in the second half of 2026?", "69.81", 3),
+        ("wie viel habe ich in KW 46 für Lieferando bezahlt?", "25.60", 1),
     ],
 )
 def test_payments_a_question_is_about_are_added_up(days, question, amount, count):
@@ -529,6 +532,10 @@ def test_payments_a_question_is_about_are_added_up(days, question, amount, count
         "what did Noor pay for food delivery?",
         "where is Lieferando?",
         "how much did I spend at the zoo?",
+        "how much did I spend on Lieferando on 11/06/2026?",
+        "how much did I spend on Lieferando in the last quarter of 2026?",
+        "how much did I spend on Lieferando on Fridays?",
+        "how much did I spend on Lieferando in 2027?",
     ],
 )
 def test_what_is_about_no_payments_is_not_added_up(days, question):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roadmap_cli.retrieval import dates
+from roadmap_cli.retrieval import dates, unread
 
 TODAY = date(2026, 11, 28)  # a Saturday
 
@@ -79,6 +79,21 @@ TODAY = date(2026, 11, 28)  # a Saturday
         ("from the 3rd of May to last Friday", "2026-05-03", "2026-11-27"),
         ("zwischen dem 3. Mai 2024 und dem 9. Juni 2024", "2024-05-03", "2024-06-09"),
         ("the week before 9 June 2023 until July 2023", "2023-06-02", "2023-07-31"),
+        ("Q2 2026", "2026-04-01", "2026-06-30"),
+        ("2025-Q4", "2025-10-01", "2025-12-31"),
+        ("the second quarter of 2026", "2026-04-01", "2026-06-30"),
+        ("im ersten Quartal", "2026-01-01", "2026-03-31"),
+        ("im 3. Quartal 2025", "2025-07-01", "2025-09-30"),
+        ("the first half of 2026", "2026-01-01", "2026-06-30"),
+        ("the second half of the year 2025", "2025-07-01", "2025-12-31"),
+        ("H1", "2026-01-01", "2026-06-30"),
+        ("im zweiten Halbjahr 2025", "2025-07-01", "2025-12-31"),
+        ("from Q1 to Q3 2026", "2026-01-01", "2026-09-30"),
+        ("the first half of October 2025", "2025-10-01", "2025-10-15"),
+        ("week 40", "2026-09-28", "2026-10-04"),
+        ("KW 1/2026", "2025-12-29", "2026-01-04"),
+        ("13/06/2026", "2026-06-13", "2026-06-13"),
+        ("06/13/2026", "2026-06-13", "2026-06-13"),
     ],
 )
 def test_words_for_a_time(words, first, last):
@@ -129,8 +144,33 @@ def test_two_times_without_a_word_between_them_stay_two():
     assert len(dates.spans("Was it 2023 or 2024 to you?", TODAY)) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        ("in Q2 2026", True),
+        ("on Monday, 16 November", True),
+        ("from 3 October to 5 October", True),
+        ("on 11/06/2026", False),
+        ("am 11.06.", False),
+        ("on 31 November", False),
+        ("from 3 to 5 October", False),
+        ("in week 40 to 42", False),
+        ("in weeks 40 to 42", False),
+        ("in the first and second quarter", False),
+        ("in the last quarter", False),
+        ("in the second half of last year", False),
+        ("in the last week of October", False),
+        ("in early 2026", False),
+        ("on Fridays", False),
+    ],
+)
+def test_a_time_is_read_wholly_or_known_not_to_be(words, whole):
+    question = f"how much did I pay {words}?"
+    assert unread.tells_time(unread.beside(question, dates.named(question, TODAY))) != whole
+
+
 _WORDS = (
-    "to and until since between last next this 999 two the week day weekend months ago before after vor dem 9999 0001-01-01 May 31 31. February "
+    "Q2 quarter second half of the year week 53 KW 13/06/2023 11/06/2023 to and until since between last next this 999 two the week day weekend months ago before after vor dem 9999 0001-01-01 May 31 31. February "
     "spring Friday yesterday 2023-02-30 winter letzten"
 )
 _BITS = st.sampled_from(sorted(_WORDS.split()))

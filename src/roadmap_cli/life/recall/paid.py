@@ -20,7 +20,7 @@ from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.life.choosing.words import PAID_FOR
 from roadmap_cli.life.history.categories import Categories
 from roadmap_cli.life.history.series import TRANSFERS
-from roadmap_cli.retrieval import dates, terms
+from roadmap_cli.retrieval import dates, terms, unread
 from roadmap_cli.retrieval.spans import Span
 
 if TYPE_CHECKING:
@@ -185,18 +185,25 @@ def asked(tx: Connection, question: str, today: date) -> Paid | None:
     """The payments that a question is about, in the time it names; None if it is about no payments, or there are none
     at any time.
 
-    A month or season without a year is the last one that has begun.
+    A month or season without a year is the last one that has begun. Of a time that is not wholly read, or is still
+    to come, there is no sum.
     """
     is_income = bool(_IN.search(question))
     if not (is_income or _OUT.search(question)) or not _OWN.search(question):
         return None
-    named = [word for word in terms.words(question) if not _is_empty(word)]
+    rest = unread.beside(question, dates.named(question, today))
+    if unread.tells_time(rest):
+        return None
+    named = [word for word in terms.words(rest) if not _is_empty(word)]
     paid = [each for each in _payments(tx, today) if (each.amount > 0) == is_income]
     meant = _meant(tx, question, named, paid)
     if meant is None:
         return None
     what, why = meant
-    spans = tuple(span for span in sorted(_spans(question, today), key=lambda span: span.first) if span.first <= today)
+    times = sorted(_spans(question, today), key=lambda span: span.first)
+    spans = tuple(span for span in times if span.first <= today)
+    if times and not spans:
+        return None
     matching = tuple(each for each in paid if each.id in why)
     kept = tuple(each for each in matching if not spans or _is_within(each, spans))
     if kept or not matching:
