@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from roadmap_cli.state.connection import Connection
 
 KIND = "life.sum"
+Meaning = tuple[str, Mapping[str, str]]
+"""What is meant, in words, and why each payment, by its id, is that."""
 #: Payees that are named in the text of a sum.
 SHOWN = 3
 _OUT = re.compile(
@@ -42,6 +44,13 @@ _EVERYTHING = re.compile(
     r"|\bwas habe ich .*ausgegeben\b",
     re.IGNORECASE,
 )
+#: What comes after it is not to be counted.
+_WITHOUT = re.compile(
+    r"\b(?:without|except(?:ing)?|excluding|apart from|aside from|other than|besides|but|not|ohne|außer|ausgenommen|"
+    r"abgesehen von|nicht|kein\w*)\b",
+    re.IGNORECASE,
+)
+_EACH = re.compile(r",|\b(?:and|or|nor|und|oder)\b", re.IGNORECASE)
 #: Words of a question about money that name nothing it went for.
 _EMPTY_TEXT = """
     much many money all total altogether together sum amount overall everything things thing eur euro euros usd
@@ -194,9 +203,11 @@ def asked(tx: Connection, question: str, today: date) -> Paid | None:
     rest = unread.beside(question, dates.named(question, today))
     if unread.tells_time(rest):
         return None
-    named = [word for word in terms.words(rest) if not _is_empty(word)]
     paid = [each for each in _payments(tx, today) if (each.amount > 0) == is_income]
-    meant = _meant(tx, question, named, paid)
+    wanted, *unwanted = _WITHOUT.split(rest, maxsplit=1)
+    meant = _meant(tx, question, _named(wanted), paid)
+    if meant and unwanted:
+        meant = _less(tx, meant, unwanted[0], paid) if _OWN.search(wanted) else None
     if meant is None:
         return None
     what, why = meant
@@ -216,6 +227,10 @@ def _is_within(payment: Payment, spans: Sequence[Span]) -> bool:
     return any(span.first <= payment.day <= span.last for span in spans)
 
 
+def _named(text: str) -> list[str]:
+    return [word for word in terms.words(text) if not _is_empty(word)]
+
+
 def _is_empty(word: str) -> bool:
     return (
         len(word) < 3 or word.isdigit() or word in _EMPTY or bool(_OUT.fullmatch(word) or _IN.fullmatch(word))
@@ -223,9 +238,7 @@ def _is_empty(word: str) -> bool:
     )  # fmt: skip
 
 
-def _meant(
-    tx: Connection, question: str, named: Sequence[str], paid: Sequence[Payment]
-) -> tuple[str, Mapping[str, str]] | None:
+def _meant(tx: Connection, question: str, named: Sequence[str], paid: Sequence[Payment]) -> Meaning | None:
     """What the words name, and why each payment is that: payees, then kinds of payees, categories, everything."""
     plain = [word for word in named if word not in _CALLED and word not in _WITH]
     if plain:
@@ -243,7 +256,21 @@ def _meant(
     return _of_payees(called, paid)
 
 
-def _of_payees(named: Sequence[str], paid: Sequence[Payment]) -> tuple[str, Mapping[str, str]] | None:
+def _less(tx: Connection, meant: Meaning, unwanted: str, paid: Sequence[Payment]) -> Meaning | None:
+    """What is meant without each thing that `unwanted` names; None if one of them is not known for certain."""
+    what, why = meant
+    names, ids = [], set()
+    for text in _EACH.split(unwanted):
+        words = _named(text)
+        less = _meant(tx, "", words, paid) if len(words) == 1 or {*words} <= {*_CALLED, *_WITH} else None
+        if less is None:
+            return None
+        names.append(less[0])
+        ids |= {*less[1]}
+    return f"{what} without {' and '.join(names)}", {id: because for id, because in why.items() if id not in ids}
+
+
+def _of_payees(named: Sequence[str], paid: Sequence[Payment]) -> Meaning | None:
     """The payments to whom the words name: all of them in one payee's name, or else any."""
     words_of = {each.payee: set(re.findall(r"\w+", each.payee.lower())) for each in paid}
     hits = {payee: [word for word in named if word in words] for payee, words in words_of.items()}
