@@ -386,3 +386,11 @@ def test_a_broken_row_of_few_is_an_error_of_its_line(rows, where):
     found = read(text)
     assert [item["amount"] for item in found if not isinstance(item, DataError)] == ["-2.00"]
     assert [item.where for item in found if isinstance(item, DataError)] == [where]
+
+
+def test_what_a_savings_bank_only_announces_is_pending() -> None:
+    head = "Buchungstag;Beguenstigter/Zahlungspflichtiger;Betrag;Waehrung;Info\n"
+    announced, booked = read(
+        f"{head}20.11.26;REWE;-23,10;EUR;Umsatz vorgemerkt\n18.11.26;REWE;-11,10;EUR;Umsatz gebucht\n"
+    )
+    assert (announced.get("status"), booked.get("status")) == ("pending", None)

@@ -51,7 +51,8 @@ _TEXT = {
         číslo protiúčtu|counter account|kontonummer|iban|konto""",
     "balance": """balance|saldo nach buchung|saldo|kontostand|solde|running balance|balance after|available balance|
         saldo po operacji|saldo na mutatie|saldo na trn|disponible|bokfört saldo|zůstatek|egyenleg""",
-    "status": """state|status|umsatzstatus|buchungsstatus|booking status|transaction status|estado|stato|statut|stav""",
+    "status": """state|status|umsatzstatus|buchungsstatus|booking status|transaction status|estado|stato|statut|stav|
+        info""",
     "charges": """fee|fees|gebühr|gebühren|frais|comisión|commissione|poplatek|opłata""",
 }  # fmt: skip
 
@@ -87,8 +88,9 @@ IN = frozenset(
     ("c", "credit", "cr", "bij", "haben", "h", "in", "+", "deposit", "crdt", "crédit", "avere", "abono", "crédito",
      "credito", "incoming", "uznanie", "wpływ", "příjem", "eingang", "gutschrift", "received", "haber")
 )  # fmt: skip
-PENDING = frozenset(("pending", "vorgemerkt", "pendiente", "en attente", "in attesa", "pendente", "authorised",
-                     "authorized", "reserved", "vorgemerkte", "oczekująca", "väntande", "ausstehend"))  # fmt: skip
+PENDING = frozenset(("pending", "vorgemerkt", "umsatz vorgemerkt", "pendiente", "en attente", "in attesa", "pendente",
+                     "authorised", "authorized", "reserved", "vorgemerkte", "oczekująca", "väntande",
+                     "ausstehend"))  # fmt: skip
 NOTHING_MOVED = frozenset(("reverted", "declined", "failed", "cancelled", "canceled", "storniert", "abgelehnt",
                            "rejected", "refused", "annulé", "rechazado", "rifiutato"))  # fmt: skip
 #: How a line below the transactions begins.
