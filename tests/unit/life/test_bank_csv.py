@@ -394,3 +394,16 @@ def test_what_a_savings_bank_only_announces_is_pending() -> None:
         f"{head}20.11.26;REWE;-23,10;EUR;Umsatz vorgemerkt\n18.11.26;REWE;-11,10;EUR;Umsatz gebucht\n"
     )
     assert (announced.get("status"), booked.get("status")) == ("pending", None)
+
+
+REVOLUT = "Type,Started Date,Completed Date,Description,Amount,Fee,Currency,State,Balance\n"
+
+
+def test_a_pending_payment_without_a_day_of_completion_is_of_the_day_it_was_started() -> None:
+    rows = "CARD,2026-11-01 10:00:00,2026-11-02 08:00:00,Uber,-12.30,0.00,EUR,COMPLETED,500.00\n"
+    waiting = "CARD,2026-11-06 10:00:00,,Deli,-9.00,0.00,EUR,PENDING,\n"
+    assert [(each["date"], each.get("status")) for each in read(REVOLUT + rows + waiting)] == [
+        ("2026-11-02", None), ("2026-11-06", "pending")
+    ]  # fmt: skip
+    (_, error) = read(REVOLUT + rows + waiting.replace("PENDING", "COMPLETED"))
+    assert isinstance(error, DataError)

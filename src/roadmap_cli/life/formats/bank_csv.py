@@ -172,7 +172,9 @@ def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries) 
     status = cell("status", "").lower()
     if status in bank_headings.NOTHING_MOVED:
         return None
-    day = dates.day(cell("date", ""), layout.order).isoformat()
+    is_pending = status in bank_headings.PENDING
+    begun = cell("started", "") if is_pending else ""
+    day = dates.day(cell("date", begun), layout.order).isoformat()
     known: dict[str, Any] = {
         "date": day,
         "amount": _amount(cells, layout),
@@ -186,7 +188,7 @@ def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries) 
         more |= counterparty_fields(cell("account", "")) | account_fields(layout.account)
     if (payer := " ".join(cell("payer", "").split())) and not known["amount"].startswith("-"):
         more["payee"] = payer  # the other party; beside the id, which stays that of what the column says
-    if status in bank_headings.PENDING:
+    if is_pending:
         more["status"] = "pending"
     if valued := cell("value_date"):
         more["value_date"] = _optional(lambda: dates.day(valued, layout.order).isoformat())

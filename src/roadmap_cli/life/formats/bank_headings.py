@@ -11,6 +11,7 @@ _TEXT = {
         boekingsdatum|transactiedatum|transaktionsdato|bogføringsdato|bokføringsdato|data operacji|data transakcji|
         data księgowania|datum zaúčtování|datum provedení|datum zúčtování|datum transakce|started date|date|datum|dato|
         fecha|data|posted|päivämäärä|kirjauspäivä|tarih|dátum|könyvelés dátuma|wertstellung|valuta""",
+    "started": """started date""",
     "value_date": """value date|valutadatum|wertstellung|wertstellungsdatum|valutadag|date de valeur|date valeur|
         dateval|fecha valor|f. valor|fecha de valor|data valuta|data valor|data-valor|rentedatum|data waluty|
         datum valuty|valuta|interest date|rentedato|értéknap""",

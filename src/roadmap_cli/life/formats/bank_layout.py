@@ -185,7 +185,7 @@ def _fitting(
         for place in open_places:
             if titles[place] == word and _may_be(name, place, body):
                 return place
-    if name in ("payer", "sign", "status", "charges"):
+    if name in ("payer", "sign", "status", "charges", "started"):
         return None
     spaced = {place: f" {_NO_LETTERS.sub(' ', titles[place])} " for place in open_places}
     for begins in (True, False):
@@ -211,6 +211,7 @@ def plausible(name: str, cells: Sequence[str]) -> bool:
     share = {
         "date": dates.looks_like,
         "value_date": dates.looks_like,
+        "started": dates.looks_like,
         "currency": lambda cell: cell.upper() in ISO_4217,
         "sign": lambda cell: cell.lower() in bank_headings.OUT | bank_headings.IN,
         "status": lambda cell: len(cell) < 25 and not any(sign.isdigit() for sign in cell),
