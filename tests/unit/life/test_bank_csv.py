@@ -407,3 +407,13 @@ def test_a_pending_payment_without_a_day_of_completion_is_of_the_day_it_was_star
     ]  # fmt: skip
     (_, error) = read(REVOLUT + rows + waiting.replace("PENDING", "COMPLETED"))
     assert isinstance(error, DataError)
+
+
+def test_charges_beside_an_amount_left_the_account_with_it_unless_the_balance_says_otherwise() -> None:
+    row = "CARD,2026-11-0{0} 10:00:00,2026-11-0{0} 10:00:00,Cash,{1},{2},EUR,COMPLETED,{3}\n"
+    before, apart, held = row.format(1, -12, 0, 500), row.format(2, -50, 2, 448), row.format(2, -50, 2, 450)
+    amounts = [[each["amount"] for each in read(REVOLUT + rows)] for rows in (before + apart, apart + before, apart)]
+    assert amounts == [["-12", "-52"], ["-52", "-12"], ["-52"]]
+    assert [each["amount"] for each in read(REVOLUT + before + held)] == ["-12", "-50"]
+    (alone, told) = read(REVOLUT + before + held)[1], read(REVOLUT + before + apart)[1]
+    assert alone["id"] == told["id"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import islice, pairwise
 from typing import Any
 
 from roadmap_cli.core.errors import DataError, UsageError
@@ -15,7 +17,7 @@ from roadmap_cli.life.formats.bank_stated import Stated
 from roadmap_cli.life.formats.csv_rows import Row, Table, head_rows
 from roadmap_cli.life.formats.entries import Entries
 from roadmap_cli.life.kinds.items import Position, Source
-from roadmap_cli.life.kinds.money import account_fields, amount, counterparty_fields, currency
+from roadmap_cli.life.kinds.money import account_fields, amount, counterparty_fields, currency, plain
 from roadmap_cli.life.opening.charsets import decode
 from roadmap_cli.life.opening.opened import Opened
 
@@ -30,6 +32,8 @@ _SIGNS = re.compile(r"[A-Za-zżł€£$¥₹₽₺₪₩č]+\.?")
 _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]|\0\0")
 _SIDE = re.compile(r"(.*\d[\d.,]*)\s*(CR|DR|[SHCD])\.?\s*\Z", re.DOTALL)
 _HEAD_CHARACTERS = 20_000
+#: Rows that tell whether amounts hold charges.
+_SAMPLE_ROWS = 500
 
 
 def mapping(texts: Sequence[str]) -> dict[str, str]:
@@ -89,6 +93,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
         yield source.placed(error)
         return
     entries, balance, stated = Entries(source), _Balance(), Stated(layout)
+    are_apart = _charges_are_apart(table, layout)
     good = False
     rows = table.rows()
     try:
@@ -100,7 +105,7 @@ def items(opened: Opened, source: Source, settings: Settings) -> Iterator[Record
                 continue
             try:
                 cells = _cells(row, layout)
-                record = _record(cells, line, layout, entries)
+                record = _record(cells, line, layout, entries, are_apart=are_apart)
             except DataError as error:
                 if bank_layout.is_total(row):
                     stated.look(line, row)
@@ -167,7 +172,29 @@ def _cells(row: Sequence[str], layout: Layout) -> dict[str, str]:
     return {name: cell for name, place in layout.columns.items() if place < last and (cell := row[place].strip())}
 
 
-def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries) -> Record | None:
+def _charges_are_apart(table: Table, layout: Layout) -> bool:
+    """Whether charges move the balance beside the amount: they do unless a balance shows that the amount holds them."""
+    if not {"charges", "amount"} <= layout.columns.keys():
+        return False
+    known: list[tuple[Decimal, Decimal, Decimal]] = []
+    for place, (_, row) in enumerate(islice(table.rows(), layout.first_row + _SAMPLE_ROWS)):
+        cells = _cells(row, layout)
+        if place >= layout.first_row and {"charges", "amount", "balance"} <= cells.keys():
+            try:
+                charges, left = (
+                    Decimal(amount(_bare(cells[each]), each, layout.decimal)) for each in ("charges", "balance")
+                )
+                known.append((Decimal(_amount(cells, layout)), charges, left))
+            except DataError:
+                continue
+    return not any(
+        charges and after - before == moved
+        for one, other in pairwise(known)
+        for (_, _, before), (moved, charges, after) in ((one, other), (other, one))
+    )
+
+
+def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries, *, are_apart: bool) -> Record | None:
     cell = cells.get
     status = cell("status", "").lower()
     if status in bank_headings.NOTHING_MOVED:
@@ -195,6 +222,8 @@ def _record(cells: dict[str, str], line: int, layout: Layout, entries: Entries) 
     if charges := cell("charges"):
         found = _optional(lambda: amount(_bare(charges), "charges", layout.decimal))
         more["charges"] = found if found.strip("-0.") else ""
+        if more["charges"] and are_apart and "amount" in cells:  # beside the id, too
+            more["amount"] = plain(Decimal(known["amount"]) - abs(Decimal(found)))
     if more.get("value_date") == day:
         del more["value_date"]
     return entries.transaction(line, known, more)
