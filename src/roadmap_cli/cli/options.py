@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from roadmap_cli.cli.ranges import FiniteRange
+
 if TYPE_CHECKING:
     from roadmap_cli.cli.spec import Spec
 
@@ -24,7 +26,7 @@ def reply_options(max_tokens: int) -> Callable[[Function], Function]:
             help="Longest reply in tokens.",
         ),
         click.option(
-            "--temperature", type=click.FloatRange(0, 5), default=0.2, show_default=True,
+            "--temperature", type=FiniteRange(0, 5), default=0.2, show_default=True,
             help="0 takes the likeliest token.",
         ),
         click.option(
@@ -86,7 +88,7 @@ def running_options() -> Callable[[Function], Function]:
             help="Steps done at a time.",
         ),
         click.option(
-            "--park-after", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
+            "--park-after", type=FiniteRange(0), default=60.0, show_default=True, metavar="SECONDS",
             help="Let go of a run that waits for longer than this.",
         ),
     )  # fmt: skip
@@ -179,7 +181,7 @@ def _all(spec: Spec) -> list[tuple[click.Parameter, bool]]:
         (
             click.Option(
                 ["--wait"],
-                type=click.FloatRange(0),
+                type=FiniteRange(0),
                 default=30.0,
                 show_default=True,
                 metavar="SECONDS",

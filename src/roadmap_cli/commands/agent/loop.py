@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli.command import command
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.run import Run
 from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.errors import DataError, Negative, RoadmapError, TryLater, UsageError
@@ -115,13 +116,11 @@ def _picture(records: Sequence[Record], console: Any) -> None:
 @click.option(
     "--max-iterations", type=click.IntRange(1), default=100_000, show_default=True, metavar="N", help="Candidates."
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="Most wall time it may take."
-)
+@click.option("--seconds", type=FiniteRange(0), default=120.0, show_default=True, help="Most wall time it may take.")
 @click.option(
     "--max-tokens-total", type=click.IntRange(1), metavar="N", help="Most tokens of language models in a run."
 )
-@click.option("--max-cost", type=click.FloatRange(0), metavar="MONEY", help="Most money for language models in a run.")
+@click.option("--max-cost", type=FiniteRange(0), metavar="MONEY", help="Most money for language models in a run.")
 @click.option(
     "--llm",
     "model",
@@ -132,7 +131,7 @@ def _picture(records: Sequence[Record], console: Any) -> None:
     "--scan", is_flag=True, help="Scan the project first; what it would do outside the sandbox waits for agent-approve."
 )
 @click.option(
-    "--suite-seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="Time for one run of all tests."
+    "--suite-seconds", type=FiniteRange(1), default=120.0, show_default=True, help="Time for one run of all tests."
 )
 @click.option(
     "--memory-bytes",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from roadmap_cli.cli.command import command
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.run import Run
 
 _MIB = 1 << 20
@@ -52,9 +53,7 @@ _KEPT = 20
 )
 @click.option("--rollback-on-failure", "rollback", is_flag=True,
               help="If the program fails or a limit ends it, put the project back.")  # fmt: skip
-@click.option(
-    "--seconds", type=click.FloatRange(0), default=600.0, show_default=True, help="Most wall time it may take."
-)
+@click.option("--seconds", type=FiniteRange(0), default=600.0, show_default=True, help="Most wall time it may take.")
 @click.option("--cpu-seconds", type=click.IntRange(1), default=600, show_default=True,
               help="Processor time of all its processes.")  # fmt: skip
 @click.option(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.terminal import counted
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
@@ -82,7 +83,7 @@ def _percent(speed: str) -> str:
 @click.option("--intent", metavar="TEXT", help="What the edit should be like, in words.")
 @click.option("--style", metavar="NAME", help="Plan in this style; it wins over one named in the words.")
 @click.option(
-    "--target-seconds", type=click.FloatRange(0.5, 86_400), metavar="SECONDS", help="The length the edit should have."
+    "--target-seconds", type=FiniteRange(0.5, 86_400), metavar="SECONDS", help="The length the edit should have."
 )
 @click.option("--aspect", metavar="W:H", help="Shape of the picture: 16:9, 9:16, 1:1, 2.39:1, 'vertical' and the like.")
 @click.option("--music", metavar="FILE", help="Lay this music under the edit; it is scanned along with the footage.")

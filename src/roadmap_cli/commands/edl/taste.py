@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.core.errors import Negative, UsageError
 from roadmap_cli.core.records import Record
 
@@ -23,7 +24,7 @@ from roadmap_cli.core.records import Record
     see=("edl-feedback",),
 )
 @click.option(
-    "--set", "put", type=(str, click.Choice(["more", "less"]), click.FloatRange(0.25, 2.5)), metavar="AXIS WAY STEPS",
+    "--set", "put", type=(str, click.Choice(["more", "less"]), FiniteRange(0.25, 2.5)), metavar="AXIS WAY STEPS",
     help="Set how far a plain wish along an axis goes: WAY is more or less, 1 step is usual.",
 )  # fmt: skip
 @click.option("--forget", metavar="AXIS", help="Forget what is known along an axis.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ def draw(records: Sequence[Record], console: Any) -> None:
     see=("life-ingest", "life-recall", "roadmap-why"),
     picture=draw,
 )
-@click.option(
-    "--share", type=click.FloatRange(0.01, 1), default=0.1, show_default=True, help="Words kept of each word."
-)
+@click.option("--share", type=FiniteRange(0.01, 1), default=0.1, show_default=True, help="Words kept of each word.")
 @click.option(
     "--index-seconds",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=0.0,
     show_default=True,
     help="Most time for taking in what is new; 0 is no limit.",

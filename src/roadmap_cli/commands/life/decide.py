@@ -9,6 +9,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.options import hours_option
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
@@ -191,7 +192,7 @@ def _draw_tornado(rows: Sequence[Record], console: Any) -> None:
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(-20, 100),
+    type=FiniteRange(-20, 100),
     default=3.0,
     show_default=True,
     metavar="PERCENT",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, command
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.core.errors import UsageError
 from roadmap_cli.core.records import Record
 
@@ -92,7 +93,7 @@ def draw(records: Sequence[Record], console: Any) -> None:
 )
 @click.option(
     "--index-seconds",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=20.0,
     show_default=True,
     help="Most time for taking in what is new; 0 is no limit.",

@@ -9,6 +9,7 @@ import click
 
 from roadmap_cli.cli import Run, command
 from roadmap_cli.cli.options import hours_option, zone_option
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.terminal import visible
 from roadmap_cli.core.records import Record
 
@@ -72,7 +73,7 @@ def _bar(measure: Record) -> Any:
 )
 @click.option(
     "--false-alarms",
-    type=click.FloatRange(0.01, 30),
+    type=FiniteRange(0.01, 30),
     default=1.0,
     show_default=True,
     metavar="NUMBER",

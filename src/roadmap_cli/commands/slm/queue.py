@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from roadmap_cli.cli import Run, group, reply_options
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.core.errors import Exit, UsageError
 from roadmap_cli.core.records import Record
 
@@ -36,7 +37,7 @@ def _rule_options(function: Function) -> Function:
             "--max-width", type=click.IntRange(1), default=8, show_default=True, help="Requests answered together."
         ),
         click.option(
-            "--low", type=click.FloatRange(0, 100), default=30.0, show_default=True, help="Battery that is low, in %."
+            "--low", type=FiniteRange(0, 100), default=30.0, show_default=True, help="Battery that is low, in %."
         ),
     ):
         function = option(function)

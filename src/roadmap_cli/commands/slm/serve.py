@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, group
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.core import paths
 from roadmap_cli.core.records import Record
 
@@ -40,9 +41,7 @@ main = group(
 )
 @click.option("--no-auth", is_flag=True, help="Let every program and user of this machine use the port.")
 @click.option("--load", multiple=True, metavar="NAME", help="Load this model at once; may be repeated.")
-@click.option(
-    "--ttl", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Let go what is unused for so long."
-)
+@click.option("--ttl", type=FiniteRange(0), default=0, metavar="SECONDS", help="Let go what is unused for so long.")
 @click.option("--sequences", type=click.IntRange(1, 64), default=8, show_default=True, help="Replies written together.")
 @click.option(
     "--queue", type=click.IntRange(0), default=64, show_default=True, help="Most requests waiting, per model."
@@ -57,9 +56,9 @@ main = group(
     help="How a context's keys and values are held.",
 )
 @click.option(
-    "--load-timeout", type=click.FloatRange(1), default=120, show_default=True, help="Seconds a request waits for it."
+    "--load-timeout", type=FiniteRange(1), default=120, show_default=True, help="Seconds a request waits for it."
 )
-@click.option("--grace", type=click.FloatRange(0), default=20, show_default=True, help="Seconds to finish at the end.")
+@click.option("--grace", type=FiniteRange(0), default=20, show_default=True, help="Seconds to finish at the end.")
 @click.option("--no-preload", is_flag=True, help="Load nothing ahead of need.")
 def start(run: Run, **given: Any) -> Iterable[Record]:
     """Serve models until told to stop.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli.command import command
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
@@ -81,7 +82,7 @@ _COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver", "id", "so
     "--after", default="4h", show_default=True, metavar="TIME", help="With --escalate: once it waits so long."
 )
 @click.option(
-    "--valid-hours", type=click.FloatRange(0, 24 * 366, min_open=True), default=24.0, show_default=True, metavar="N",
+    "--valid-hours", type=FiniteRange(0, 24 * 366, min_open=True), default=24.0, show_default=True, metavar="N",
     help="How long an approval holds.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Wait for a person even where a stored policy would approve.")

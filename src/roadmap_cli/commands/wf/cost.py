@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import click
 
 from roadmap_cli.cli import Run, group
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.core.records import Record
 
 main = group(
@@ -53,7 +54,7 @@ def show(run: Run, by: str, since: str | None, until: str | None) -> Iterable[Re
 
 @main.command(state="write", writes="wf.budget", columns=_BUDGET)
 @click.argument("account", required=False, metavar="[ACCOUNT]")
-@click.option("--usd", type=click.FloatRange(0), metavar="SUM", help="At most so many US dollars.")
+@click.option("--usd", type=FiniteRange(0), metavar="SUM", help="At most so many US dollars.")
 @click.option("--tokens", type=click.IntRange(0), metavar="N", help="At most so many tokens, read and written.")
 @click.option(
     "--per", "period", type=click.Choice(["ever", "day", "month"]), default="ever", show_default=True,

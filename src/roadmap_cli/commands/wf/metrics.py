@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roadmap_cli.cli import Run, group
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.core.records import Record
 
 main = group(
@@ -105,7 +106,7 @@ def _alarm(records: Sequence[Record], console: Any) -> None:
 )
 @click.option("--unanswered", metavar="TIME", default="24h", show_default=True, help="A person may take so long.")
 @click.option(
-    "--budget-ratio", "budget", type=click.FloatRange(0, 1), default=0.8, show_default=True, metavar="RATIO",
+    "--budget-ratio", "budget", type=FiniteRange(0, 1), default=0.8, show_default=True, metavar="RATIO",
     help="The share of a budget that may be spent.",
 )  # fmt: skip
 def alerts(run: Run, failures: int, runs: int, stuck: str, unanswered: str, budget: float) -> Iterable[Record]:

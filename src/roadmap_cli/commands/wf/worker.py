@@ -9,6 +9,7 @@ import click
 
 from roadmap_cli.cli.command import command
 from roadmap_cli.cli.options import running_options
+from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
@@ -33,7 +34,7 @@ def _progress(console: Any) -> Any:
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Do what there is now, and end.")
 @running_options()
-@click.option("--grace", type=click.FloatRange(0), default=20, show_default=True, help="Seconds to finish at the end.")
+@click.option("--grace", type=FiniteRange(0), default=20, show_default=True, help="Seconds to finish at the end.")
 def main(
     run: Run, once: bool, database: IO[str] | None, parallel: int, park_after: float, grace: float
 ) -> Iterator[Record]:
