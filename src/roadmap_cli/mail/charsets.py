@@ -120,13 +120,19 @@ def _decode(data: bytes, declared: str | None, other: str | None) -> str:
             text = data.decode(named, errors="replace")
         except (UnicodeError, ValueError):  # pragma: no cover - codecs that know no replacement
             text = ""
-        if text and text.count("\ufffd") * 20 < len(text):
+        if text and _is_nearly_right(text):
             return text
     if named == "utf-8":  # declared, nearly right: a character cut in two
         text = data.decode("utf-8", errors="replace")
-        if text.count("\ufffd") * 20 < len(text):
+        if _is_nearly_right(text):
             return text
     return data.decode("cp1252", errors="replace") if _fits_1252(data) else data.decode("latin-1")
+
+
+def _is_nearly_right(text: str) -> bool:
+    """Whether less than 5 % did not fit, or a single character where others that are not ASCII did."""
+    wrong = text.count("\ufffd")
+    return wrong * 20 < len(text) or (wrong == 1 and not text.replace("\ufffd", "").isascii())
 
 
 def _fits_1252(data: bytes) -> bool:

@@ -139,6 +139,8 @@ def test_encoded_words(value: bytes, text: str):
         (b"gr\xfcn", "us-ascii", "grün"),
         (b"gr\xfcn", "utf-8", "grün"),
         (b"gr\xc3\xbcn", "us-ascii", "grün"),
+        (b"gr\xc3\xbcn \xff", "utf-8", "grün \ufffd"),
+        ("日本".encode("euc_jp") + b"\xff", "euc-jp", "日本\ufffd"),
         (b"\xef\xbb\xbfx", "latin-1", "x"),
         (b"x", "rot13", "x"),
         (b"x", "punycode", "x"),
