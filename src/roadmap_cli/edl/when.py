@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from roadmap_cli.core.records import Record
@@ -19,16 +19,22 @@ _EDGE_S = Fraction(8)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the programme: seconds from its start, negative from its end; shots count from 1, -1 is the last."""
+    """A place in the programme: seconds from its start, negative from its end; shots count from 1, -1 is the last.
+
+    `beside`: all is meant but that place.
+    """
 
     start_s: Fraction | None = None
     end_s: Fraction | None = None
     shots: tuple[int, ...] = ()
     part: str = ""
+    beside: bool = False
 
     @property
     def words(self) -> str:
         """The place in words."""
+        if self.beside:
+            return f"all but {replace(self, beside=False).words}"
         if self.shots:
             if self.shots == tuple(range(-len(self.shots), 0)) and self.shots[1:]:
                 return f"the last {len(self.shots)} shots"
@@ -78,9 +84,12 @@ _ONWARDS = re.compile(
     rf"onwards?))?"
 )
 _UNTIL = re.compile(rf"\b(?:before|until|till|up to)\s+(?:about )?{_U}")
+#: "By 0:10" and "by 10 seconds in" are times; "by 10 seconds", "to about 10 seconds", "about 10 seconds long" lengths.
 _AT = re.compile(
-    rf"(?:\b(?:at|around|near|about|by|@)|@|~)\s*(?:about\s+|around\s+)?(?:the\s+)?{_U}(?:\s+(?:in|"
-    rf"mark))?|\b(\d{{1,2}}:\d{{2}})\b"
+    rf"(?:\b(?:at|near|(?<!to )(?<!make it )(?:around|about)"
+    rf"|by(?=\s+(?:\w+\s+){{0,2}}?(?:{_CLOCK}|\d\S*\s*(?:{_UNITS})\s+(?:in|mark)\b)))"
+    rf"|@|~)\s*(?:about\s+|around\s+)?(?:the\s+)?{_U}(?!\s+(?:long|short)(?:er)?\b)(?:\s+(?:in|mark))?"
+    rf"|\b(\d{{1,2}}:\d{{2}})\b"
 )
 _COUNT = r"(\d+|one|two|three|four|five|six|seven|eight|nine|ten|fifteen|twenty|thirty|few|couple of|couple)"
 _EDGE = re.compile(
@@ -94,6 +103,7 @@ _ORDINAL = (
     rf"(?:last but (?:one|two)|next[- ]to[- ]last|(?:(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
     r"(?:[- ](?:to[- ]|from[- ](?:the[- ])?)?(?:last|end))?))"
 )
+_ALONE = re.compile(rf"the ({_ORDINAL})(?=$|[,.;]| (?:please|thanks)\b)")
 _AND = r"(?:\s*,\s*(?:and )?|\s*&\s*|\s+and\s+)(?:the )?(?:very )?"
 _SHOT = re.compile(
     rf"\b{_WHERE}(?:the |that |those )?(?:very )?(?:({_ORDINAL}(?:{_AND}{_ORDINAL})+) (?:shot|clip|cut|scene|take|"
@@ -128,10 +138,79 @@ _ALIASES = {
     "beginning": "start", "opening": "start", "intro": "start", "introduction": "start", "ending": "end",
     "outro": "end", "finale": "end", "centre part": "middle", "mid-section": "middle", "midsection": "middle",
 }  # fmt: skip
+#: All of an edit, and what takes a place out of it: "everything but shot 2", "brighter, apart from the last clip",
+#: "warmer, but leave shot 2 alone".
+_ALL = (
+    r"(?:every(?:thing|where)|(?:all|every|each)(?: of)?(?: (?:the|other|those))*(?: (?:shot|clip|cut|scene|take)s?)?)"
+)
+EXCEPT = r"(?:except(?:ing)?|apart from|aside from|other than|besides)(?: for)?"
+_EXCLUDING = re.compile(
+    rf"(?<!nothing )(?<!anything )(?:(?P<all>\b{_ALL}),? (?:but(?: for| not)?|{EXCEPT})|,? ?\b(?:{EXCEPT}|but not)"
+    r"|(?P<left>(?:[,.;]| and|,? but)(?: please| just)? (?:leave|keep|(?:don't|do not|never) (?:touch|change|alter)))"
+    r")(?: (?:in|on|at|for|during))? "
+)
+_LEFT_ALONE = re.compile(r" (?:alone|as (?:it|they) (?:is|are)|as is|unchanged|untouched)\b|(?=$|[,.;])")
+#: After a place that something else is said of: "all is fine except the last shot is too dark".
+_SAID_OF = re.compile(
+    r"(?:'s| (?:is|are|was|were|looks?|feels?|seems?|sounds?|has|have|needs?|should|could|can|must|drags?|isn't|"
+    r"aren't|doesn't|which|where|that|who|it|because|since|being))\b"
+)
+_ONE_MORE = re.compile(r"(?:,| and|,? &)(?: in)? (?=the |shot|clip)")
 
 
 def read(text: str) -> tuple[Place, str]:
     """The place words mean, and the words without it. `EVERYWHERE` if none is said. Never fails."""
+    if not (excluded := _excluded(text)):
+        return _read(text)
+    start, _, place, end = excluded
+    before, rest = _read(text[:start])
+    left = " ".join(f"{rest} {text[end:]}".split())
+    if before is EVERYWHERE:
+        return replace(place, beside=True), left
+    shots = tuple(shot for shot in before.shots if shot not in place.shots)
+    return replace(before, shots=shots or before.shots), left
+
+
+def _excluded(text: str) -> tuple[int, str, Place, int] | None:
+    """What words take out of all: where they begin, how they name the place, the place, and where they end."""
+    for match in _EXCLUDING.finditer(text):
+        found = _beside_at(text, match.end())
+        if not found:
+            continue
+        place, named, end = found
+        if match["left"]:
+            alone = _LEFT_ALONE.match(text, end)
+            if not alone or _read(text[: match.start()])[0] is not EVERYWHERE:
+                continue
+            if match["left"].endswith(("leave", "keep")) and not alone[0]:
+                continue
+            end = alone.end()
+        elif match["all"] is None and match.start() and _SAID_OF.match(text, end):
+            continue
+        return match.end("all") if match["all"] else match.start(), named, place, end
+    return None
+
+
+def _beside_at(text: str, at: int) -> tuple[Place, str, int] | None:
+    """The place that is named from a place in a text on, how in one piece, and where its naming ends."""
+    if shots := shots_at(text, at):
+        numbers, end = shots
+        named = text[at:end]
+        while (more := _ONE_MORE.match(text, end)) and (others := shots_at(text, more.end())):
+            numbers, end = (*numbers, *others[0]), others[1]
+            named += f" & {text[more.end() : end]}"
+        return Place(shots=numbers), named, end
+    if found := span_at(text, at):
+        return found[0], text[at : found[1]], found[1]
+    if part := _PART.match(text, at):
+        return _read(part[0])[0], part[0], part.end()
+    if alone := _ALONE.match(text, at):
+        return Place(shots=(_ordinal(alone[1]),)), f"{alone[0]} shot", alone.end()
+    return None
+
+
+def _read(text: str) -> tuple[Place, str]:
+    """The place words mean that take none out of all."""
     if match := _SPAN.search(text):
         ends = _seconds(match[1], match[2]), _seconds(match[2], "")
         return Place(min(ends), max(ends)), _without(text, match)
@@ -173,15 +252,18 @@ def span_at(text: str, at: int = 0) -> tuple[Place, int] | None:
     """The span or moment of time that is named from a place in a text on, and where its naming ends; None if none."""
     for pattern in (_SPAN, _EDGE, _ONWARDS, _UNTIL, _AT, _HALF):
         if match := pattern.match(text, at):
-            return read(match[0])[0], match.end()
+            return _read(match[0])[0], match.end()
     return None
 
 
 def joined(text: str) -> str:
-    """A text in which no "and" or "but" parts what names shots: "shots 2 & 3", "the second-to-last"."""
+    """A text in which no "and" or "but" parts what names shots: "shots 2 & 3", "all except shot 2"."""
     text = re.sub(r"\blast but (one|two)\b", lambda match: _BUT[match[1]], text)
     for pattern in (_SHOT, _NUMBERED):
         text = pattern.sub(lambda match: re.sub(r"\s*,\s*(?:and )?|\s+and\s+", " & ", match[0]), text)
+    if excluded := _excluded(text):
+        start, named, _, end = excluded
+        text = " ".join(f"{text[:start]} except {named} {text[end:]}".split())
     return text
 
 
@@ -216,6 +298,9 @@ def positions(place: Place, cuts: Sequence[Record], fps: Fraction) -> list[int]:
     """Which cuts a place means, by position in the list; empty if it lies outside the programme."""
     if not cuts:
         return []
+    if place.beside:
+        taken = positions(replace(place, beside=False), cuts, fps)
+        return [at for at in range(len(cuts)) if at not in taken]
     if place.shots:
         found = {len(cuts) + shot if shot < 0 else shot - 1 for shot in place.shots}
         return sorted(at for at in found if 0 <= at < len(cuts))
@@ -231,7 +316,7 @@ def positions(place: Place, cuts: Sequence[Record], fps: Fraction) -> list[int]:
 
 def frames(place: Place, cuts: Sequence[Record], fps: Fraction) -> tuple[int, int]:
     """The programme frames a place means: first, and the one after the last."""
-    if place.shots:
+    if place.shots or place.beside:
         chosen = positions(place, cuts, fps)
         if not chosen:
             return 0, 0

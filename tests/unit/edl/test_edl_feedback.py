@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,54 @@ def test_negations_slips_and_several_wishes(text: str, wanted: set[str]) -> None
 def test_places(text: str, place: when.Place) -> None:
     (wish,) = wishes.read(text)
     assert (wish.axis, wish.sign, wish.place) == ("exposure", 1, place)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("brighten everything except the last shot", when.Place(shots=(-1,), beside=True)),
+        ("brighten everything but the last shot", when.Place(shots=(-1,), beside=True)),
+        ("brighter everywhere except in shot 2", when.Place(shots=(2,), beside=True)),
+        ("all shots apart from shots 3 and 4 are too dark", when.Place(shots=(3, 4), beside=True)),
+        ("brighter, but not in shot 5", when.Place(shots=(5,), beside=True)),
+        ("brighten all but the first", when.Place(shots=(1,), beside=True)),
+        ("brighter, but leave shot 2 alone", when.Place(shots=(2,), beside=True)),
+        ("too dark, apart from the intro", when.Place(part="start", beside=True)),
+        ("brighten shots 1-4 except shot 2", when.Place(shots=(1, 3, 4))),
+        ("brighter, but the last shot is too dark", when.Place(shots=(-1,))),
+        ("great except for shot 3, too dark", when.Place(shots=(3,))),
+        ("everything is fine except shot 2 is too dark", when.Place(shots=(2,))),
+    ],
+)
+def test_all_but_a_place(text: str, place: when.Place) -> None:
+    (wish,) = wishes.read(text)
+    assert (wish.axis, wish.sign, wish.place) == ("exposure", 1, place)
+
+
+def test_all_but_a_place_is_what_does_not_touch_it() -> None:
+    cuts = edit_of(Path("/nowhere.mp4"), [(0, 25), (25, 50), (50, 75), (75, 100)]).cuts
+    for named, left in ((when.Place(shots=(-1,)), [0, 1, 2]), (when.Place(Fraction(1), Fraction(2)), [0, 2, 3])):
+        place = replace(named, beside=True)
+        assert when.positions(place, cuts, Fraction(25)) == left
+        assert when.frames(place, cuts, Fraction(25)) == (0, 25 * (left[-1] + 1))
+        assert place.words == f"all but {named.words}"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("shorten shot 3 by 1 second", when.Place(shots=(3,))),
+        ("shorten it by 3 seconds", when.EVERYWHERE),
+        ("cut it down to about 8 seconds", when.EVERYWHERE),
+        ("make it around 10 seconds long", when.EVERYWHERE),
+        ("make it about 3 seconds shorter", when.EVERYWHERE),
+        ("too long by 0:10", when.Place(10, 10)),
+        ("too long about 10 seconds in", when.Place(10, 10)),
+    ],
+)
+def test_an_amount_of_time_is_no_place(text: str, place: when.Place) -> None:
+    (wish,) = wishes.read(text)
+    assert wish.place == place
 
 
 def test_degrees_lengths_and_complaints() -> None:

@@ -35,6 +35,8 @@ from roadmap_cli.edl.feedback.relaying import gone_to, origin
 from roadmap_cli.edl.feedback.wishes import Wish
 
 CHANGED, REFUSED, ASKED = "changed", "refused", "asked"
+#: What is found by the frames of a place, not by its shots.
+_ACROSS_SHOTS = frozenset({"music", "ducking", "titles"})
 
 
 @dataclass(slots=True)
@@ -102,6 +104,8 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
     try:
         if not chosen:
             raise Refused("what is meant is not in the edit any more")
+        if wish.place.beside and wish.axis in _ACROSS_SHOTS and chosen[-1] - chosen[0] >= len(chosen):
+            raise Refused("music and titles lie across shots: say from when to when, as in 'from 0:04 to 0:10'")
         if wish.axis == "shots":
             done = _removed(edit, wish, chosen, frames)
         elif wish.axis == "mute":
@@ -154,8 +158,8 @@ def _removed(edit: Edit, wish: Wish, chosen: Sequence[int], frames: tuple[int, i
 
 
 def _by_shots(place: when.Place) -> bool:
-    """Whether a place means whole shots: by number, or by a moment that lies in one."""
-    return bool(place.shots) or (place.start_s is not None and place.start_s == place.end_s)
+    """Whether a place means whole shots: by number, by a moment that lies in one, or all that do not touch it."""
+    return place.beside or bool(place.shots) or (place.start_s is not None and place.start_s == place.end_s)
 
 
 def _outside(place: when.Place, count: int) -> tuple[str, ...]:

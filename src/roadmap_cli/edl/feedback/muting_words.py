@@ -7,6 +7,7 @@ no sound of a shot, and neither muted colours nor "the noise in shot 2" are abou
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roadmap_cli.edl import when
@@ -73,6 +74,7 @@ _ALL = (
     (-1, rf"{_UNMUTE} (?:everything|all{_SHOTS}?)"),
 )
 _FOLLOWS = "(?= |$)"
+_BUT = re.compile(r" (?:but|except) (?:for )?")
 _AROUND_EACH = [
     (sign, re.compile(f"^{LEAD}{before}"), re.compile(f"^{after}{_FOLLOWS}")) for sign, before, after in _AROUND
 ]
@@ -113,6 +115,19 @@ def _one(clause: str) -> tuple[int, list[Place]] | None:
             if (out := after.match(left)) and TAIL.match(left[out.end() :]):
                 return sign, found[0]
     for sign, whole in _ALL_EACH:
-        if (match := whole.match(clause)) and TAIL.match(clause[match.end() :]):
-            return sign, [when.EVERYWHERE]
+        if match := whole.match(clause):
+            left = clause[match.end() :]
+            if TAIL.match(left):
+                return sign, [when.EVERYWHERE]
+            if (but := _BUT.match(left)) and (places := named(left[but.end() :])):
+                return sign, _beside(places)
     return None
+
+
+def _beside(places: Sequence[Place]) -> list[Place]:
+    """All but some shots, or but one span of time."""
+    shots = tuple(shot for place in places for shot in place.shots)
+    if shots:
+        return [Place(shots=shots, beside=True)]
+    start, end = places[0].start_s, places[0].end_s
+    return [*([Place(None, start)] if start else []), *([Place(end, None)] if end is not None else [])]

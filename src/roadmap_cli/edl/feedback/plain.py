@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from roadmap_cli.edl import when
-from roadmap_cli.edl.feedback import spelling
+from roadmap_cli.edl.feedback import clauses, spelling
 
 _JOINED = (
     (re.compile(r"[’`]"), "'"),
@@ -55,6 +55,8 @@ _JOINED = (
 _INSTEAD = re.compile(r"(?<=\w) (?:instead of|rather than|in place of) [^,.;]*")
 #: "Not loud enough, the music": what is meant comes after what is said of it.
 _LATE_SUBJECT = re.compile(r"^((?:\w+(?:'\w+)? ){0,3}\w+), ((?:the|his|her|my|your|this|that) \w+(?: \w+)?)$")
+#: "Great, except for shot 3": all is well there but for what follows.
+_RESERVATION = re.compile(rf",? {when.EXCEPT} ")
 _THEN = re.compile(r", (?:and )?then\b")
 
 
@@ -63,6 +65,8 @@ def plain(text: str) -> str:
     phrase = spelling.mended(" ".join(text.lower().replace("’", "'").split()))
     for pattern, other in _JOINED:
         phrase = pattern.sub(other, phrase)
+    if (reserved := _RESERVATION.search(phrase)) and clauses.content(phrase[: reserved.start()]):
+        phrase = f"{phrase[: reserved.start()]}, but {phrase[reserved.end() :]}"
     phrase = when.joined(phrase)
     phrase = _INSTEAD.sub("", phrase)
     if late := _LATE_SUBJECT.search(phrase):
