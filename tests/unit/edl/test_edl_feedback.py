@@ -47,12 +47,33 @@ def codes(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "text", ["swap shots 1 and 2", "the mandelbrot should go first", "move the last shot to the start"]
+    "text",
+    ["swap shots 1 and 2", "the mandelbrot should go first", "move the last shot to the start", "reverse the order"],
 )
 def test_who_asks_for_another_order_is_told_what_can_be_done(text: str) -> None:
     assert codes(text) == set()
     assert "the order of shots is not changed by words here" in answering.unread(text)
     assert answering.unread("more cowbell").startswith("understood are, nearby: 'too dark'")
+
+
+@pytest.mark.parametrize(
+    ("text", "one"),
+    [
+        ("revert the colour of shot 2", True),
+        ("undo the warmth", True),
+        ("undo the trim", True),
+        ("bring back shot 3", True),
+        ("undo the last two changes", True),
+        ("go back two steps", True),
+        ("undo that", False),
+        ("undo the last edit", False),
+        ("the last one was better", False),
+    ],
+)
+def test_who_takes_one_change_back_does_not_mean_the_last(text: str, one: bool) -> None:
+    (wish,) = wishes.read(text)
+    assert (wish.axis, wish.sign) == ("undo", 1)
+    assert wishes.means_one_change(wish) == one
 
 
 def test_every_axis_has_phrases_that_are_read_as_it() -> None:
@@ -307,6 +328,15 @@ def test_too_dark_is_mended_where_it_is_dark_and_proved_by_ffmpeg(found: program
     assert measured.target is not None
     assert (after - before) / (measured.target - measured.before) > 0.6
     assert measured.limits["new_clipped_ratio"] <= 0.01
+
+
+def test_black_and_white_leaves_no_colour_in_any_cut(found: programs.Programs, tmp_path: Path) -> None:
+    coloured = "hue=s=0.2:enable='lt(n,12)'"
+    place = clip(tmp_path / "a.mkv", "testsrc2=s=160x90:r=25:d=1", coloured)
+    edit = edit_of(place, [(0, 12), (12, 24)], grade={"saturation": 0.8, "split_tone": 0.015})
+    (told,) = said(found, edit, "make it black and white").told
+    assert told.outcome == answering.CHANGED
+    assert [measured.after for measured in told.measured] == pytest.approx([0, 0], abs=0.5)
 
 
 def test_a_measurement_that_contradicts_asks_and_anyway_does_it(found: programs.Programs, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def _number(value: float | None) -> str:
         ),
         "Look at what would be done": "edl-feedback --dry-run 'too dark at the beginning' --plain",
     },
-    see=("edl-plan", "edl-check", "edl-render", "edl-taste", "roadmap-why"),
+    see=("edl-plan", "edl-check", "edl-render", "edl-undo", "edl-taste", "roadmap-why"),
     picture=_draw,
 )
 @click.argument("words", metavar="WORDS")
@@ -108,7 +108,7 @@ def main(
     looked at, exported or imported. Which one that is, is said.
     Out comes the whole edit as a new revision, ready for edl-check and edl-render, then edl.measure records with the
     numbers and an edl.feedback record for each wish.
-    'undo that' goes back to the revision before.
+    'undo that' goes back to the revision before; one change among others is taken back by edl-undo.
 
     A wish is refused, with the numbers, when less than 60 % of the way can be gone within the bounds, when another
     limit would break, or when the source cannot give it.
@@ -135,9 +135,17 @@ def main(
     if not wished:
         yield from _stream(edit, edit.plan, edit.things())
         if wishes.praised(words):
-            run.note(f"nothing to change in {words!r}")
+            run.remark(f"nothing to change in {words!r}")
         else:
             run.warn(f"no wish understood in {words!r}: the edit stays as it is; {answering.unread(words)}")
+        run.exit_code = 1
+        return
+    if wishes.means_one_change(wished[0]):
+        yield from _stream(edit, edit.plan, edit.things())
+        run.warn(
+            f"{wished[0].words!r} names one change, and 'undo that' takes back the last one: edl-undo --list "
+            "lists them, edl-undo EDIT takes back one alone"
+        )
         run.exit_code = 1
         return
     if wished[0].axis == "undo":
@@ -146,7 +154,7 @@ def main(
             edit = settling.back(tx, edit, run.now(), forward=forward)
             tastes.learn(tx, tastes.person(run.environ), run.stamp())
         yield from _stream(edit, edit.plan, edit.things())
-        run.note(
+        run.remark(
             "the change is made again" if forward else "back to the revision before; edl-redo makes the change again"
         )
         return

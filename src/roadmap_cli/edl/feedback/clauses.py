@@ -92,6 +92,23 @@ def topic_of(clause: str) -> str:
     return ""
 
 
+_CHANGE = (
+    r"(?:change|edit|one|step|version|revision|thing|bit|action|modification|correction|adjustment|amendment|"
+    r"alteration|tweak|update|cut|fix)"
+)
+_ONE_CHANGE = re.compile(
+    r"\b(?:two|three|four|five|six|several|few|couple of|\d+) (?:last |latest )?(?:changes|edits|steps|versions|times)"
+    rf"\b|\btwice\b|\b(?:undo|revert|take back) (?:the|my|your|these|those) (?!(?:\w+ ){{0,2}}{_CHANGE}s?\b)\w"
+)
+#: Topics that name no change among others: "undo that edit", "the last look was better".
+_ANY_CHANGE = frozenset({"", "length", "look"})
+
+
+def names_a_change(clause: str) -> bool:
+    """Whether a clause says which change it means, or how many, of those that were made: "undo the warmth"."""
+    return bool(_ONE_CHANGE.search(clause) or topic_of(clause) not in _ANY_CHANGE or _noun(clause, "", 1))
+
+
 _PLACED = re.compile(r"\b(?:in|of|on|from|for|during|at|all over|throughout|the|those|these) (?:all |the |those |"
                      r"these )?(?:dark|bright|night|quiet|loud|silent|slow|"
                      r"fast|long|short|black|low[- ]light|office|outdoor|indoor|walking|talking|interview|beach|"
@@ -264,7 +281,7 @@ _ORDER = re.compile(
     r"to the (?:start|beginning|end|middle)|with)\b"
 )
 _ANOTHER_ORDER = re.compile(
-    r"\b(?:swap|swapped|reorder|re-order|rearrange)\b"
+    r"\b(?:swap|swapped|reorder|re-order|rearrange|reverse (?:the |their )?(?:order|shots|clips|scenes|cuts))\b"
     r"|\b(?:should|must|could|can|has to|needs to) (?:go|come|be|stand) (?:at )?(?:the )?(?:very )?(?:first|last)\b"
     r"|\b(?:move|put|place|switch)\b.*\b(?:shots?|clips?|scenes?|cuts?|takes?|parts?)\b.*"
     r"\b(?:before|after|first|last|to the (?:start|beginning|end|middle))\b"

@@ -115,6 +115,15 @@ def _read(text: str) -> tuple[Wish, ...]:
     return tuple(found.values())
 
 
+_VERSION = re.compile(r"\b(?:first|last|second|third|previous) one\b")
+
+
+def means_one_change(wish: Wish) -> bool:
+    """Whether a wish to take back means one change among others, not just the last."""
+    elsewhere = wish.place is not EVERYWHERE and not _VERSION.search(wish.words)
+    return wish.axis == "undo" and wish.sign > 0 and (elsewhere or clauses.names_a_change(wish.words))
+
+
 def by_rules(text: str) -> tuple[likeness.Meaning, bool]:
     """What the rules alone read from a phrase, and whether they see that it asks for nothing."""
     phrase = plain(text)
