@@ -179,7 +179,7 @@ def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) ->
     beyond = [v < axis.low if sign > 0 else v > axis.high for v in values]
     if not any(beyond) and wanted.complaint and not wanted.insist:
         _contradict(axis, sign, values, taken)
-    if not any(beyond):
+    if not any(beyond) or _grey(wanted):
         beyond = [True] * len(values)
     bare = wanted.axis == "saturation" and max(values) < 1
     if bare:
@@ -256,6 +256,11 @@ def _mask(edit: Edit, cut: Record, shown: Any, pixels: str) -> Any:
     return whole
 
 
+def _grey(wanted: Wanted) -> bool:
+    """Whether all colour is to go."""
+    return wanted.axis == "saturation" and wanted.sign < 0 and "black-and-white" in wanted.words
+
+
 def _contradict(axis: Axis, sign: int, values: Sequence[float], taken: Sequence[Measured]) -> None:
     """Raise Refused when a complaint is of the opposite of what is measured."""
     middle = sorted(values)[len(values) // 2]
@@ -273,8 +278,8 @@ def _solve(case: _Case, axis: Axis, wanted: Wanted, value: float) -> tuple[Measu
     if sign * (limit - target) > 0:  # the limit is further than a step
         target = limit
     stages = axis.up if sign > 0 else axis.down
-    if wanted.axis == "saturation" and sign < 0 and "black-and-white" in wanted.words:
-        stages, target = ((("grade.saturation", 0.0),),), 0.0
+    if _grey(wanted):
+        stages, target = ((("grade.saturation", 0.0), ("grade.split_tone", 0.0)),), 0.0
     start = case.shown(case.look)
 
     def at(far: float) -> Look:
