@@ -457,6 +457,23 @@ def test_opentimelineio_there_and_back() -> None:
         assert [change.field for change in changed] == ["out_frame"]
 
 
+def test_a_clip_between_two_that_changed_places_is_where_it_was() -> None:
+    pytest.importorskip("opentimelineio")
+    import opentimelineio
+
+    from roadmap_cli.edl.exchange import otio, reading_otio
+
+    base = read(edit([(0, 29), (100, 160), (300, 340)]))
+    data = otio.export(base).data
+    then = reading_otio.read(data, Path("/films"))
+    made = opentimelineio.adapters.read_from_string(data.decode(), "otio_json")
+    track = made.video_tracks()[0]
+    track[:] = [clip.deepcopy() for clip in reversed(track)]
+    now = reading_otio.read(made.to_json_string().encode(), Path("/films"))
+    changed = adopting.adopt(base, then, now, {}, "p.otio", AT, no_hash).changes
+    assert {(change.before, change.after) for change in changed if change.field == "position"} == {(0, 2), (2, 0)}
+
+
 def test_the_list_counts_as_cmx_does() -> None:
     slow = edit(
         [(0, 60), (100, 160), (30, 90)], sources=[source("reel one", fps="30000/1001"), source("Other", fps="30000/1001")],

@@ -205,15 +205,19 @@ def _through(left: SeenClip | None, right: SeenClip | None) -> int:
 
 
 def _out_of_order(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """The fewest things whose move explains the new order: those not in a longest common subsequence."""
+    """The fewest things whose move explains the new order: those not in a longest common subsequence.
+
+    Of several such, in that with the most things that stand where they stood.
+    """
     place = {origin: n for n, origin in enumerate(before)}
     order = [place[origin] for origin in after]
-    best: list[int] = []
+    best: list[tuple[int, int]] = []
     back: list[int] = []
     for n, value in enumerate(order):
         chain = [m for m in range(n) if order[m] < value]
         longest = max(chain, key=lambda m: best[m], default=-1)
-        best.append(1 + (best[longest] if longest >= 0 else 0))
+        length, still = best[longest] if longest >= 0 else (0, 0)
+        best.append((length + 1, still + (value == n)))
         back.append(longest)
     if not best:
         return []
