@@ -48,7 +48,15 @@ def codes(text: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "text",
-    ["swap shots 1 and 2", "the mandelbrot should go first", "move the last shot to the start", "reverse the order"],
+    [
+        "swap shots 1 and 2",
+        "the mandelbrot should go first",
+        "move the last shot to the start",
+        "reverse the order",
+        "open on shot 4",
+        "start with the third shot instead",
+        "move shot 5 to the front",
+    ],
 )
 def test_who_asks_for_another_order_is_told_what_can_be_done(text: str) -> None:
     assert codes(text) == set()
@@ -150,6 +158,12 @@ def test_rules_and_likeness_are_weighed(
         ("great, but the music is too loud", {"music-"}),
         ("what camera was this?", set()),
         ("leave the brightness as it is", set()),
+        ("get rid of the wobbly bits", {"stability+"}),
+        ("lose the shake", {"stability+"}),
+        ("get rid of the dark bits", {"exposure+"}),
+        ("split shot 5 at 0:11", set()),
+        ("fade the music out at the end", set()),
+        ("drop the intro", set()),
         ("qwertz", set()),
     ],
 )

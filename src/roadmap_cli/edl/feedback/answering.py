@@ -244,7 +244,10 @@ def unread(words: str) -> str:
     """What to say of words in which no wish was understood: what can be done instead, or what is understood nearby."""
     asked = removal_words.read(plain(words))
     if asked.unplaced:
-        return "which shot is meant cannot be told from the words: say 'remove shot 2', or 'drop the shot at 0:04'"
+        return (
+            "which shot is meant cannot be told from the words: say 'remove shot 2', 'drop the shot at 0:04' or "
+            "'cut out 0:00 to 0:03'"
+        )
     if asked.denied:
         return "no shot is to go by these words"
     if clauses.may_ask_another_order(words.lower()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from roadmap_cli.edl import when
 from roadmap_cli.edl.feedback.idioms import idioms
 from roadmap_cli.edl.feedback.wish_words import ADJECTIVES, NOUNS, TOPICS, VERBS
 
@@ -48,7 +49,10 @@ _DENIED = re.compile(
 _COMMAND_DENIED = re.compile(
     r"\b(?:don't|do not|stop|never|please don't|shouldn't|should not|must not|mustn't|can we not)\b"
 )
-_LESS = re.compile(r"\b(?:less|not (?:as|so)|lesser|no more|tone down|reduce|cut down on) (?:\w+ )?$")
+_LESS = re.compile(
+    r"\b(?:less|not (?:as|so)|lesser|no more|tone down|reduce|cut down on|"
+    r"(?:get rid of|lose|remove)(?: (?:the|those|all))*) (?:\w+ )?$"
+)
 _MORE = re.compile(r"\b(?:more|much|even|a lot|a bit|a little|slightly|some) ?$")
 _COMPARED = re.compile(r"(?:er|ier|slowly|quickly)$")
 _NO_COMPARATIVE = frozenset({"cut up"})
@@ -131,7 +135,8 @@ _UNWANTED = re.compile(r"\b(?:don't|do not|didn't|never|no need to) (?:\w+ )?(?:
 
 def _clause(rest: str, clause: str, topic: str, before: int) -> Iterator[tuple[str, int]]:
     """The wishes of one clause: `rest` is the clause without its place, `before` how the clause before it went."""
-    if _LEAVE.search(clause) or (_QUESTION.search(clause) and not _WISHING_QUESTION.search(clause)):
+    asks_nothing = _LEAVE.search(clause) or (_QUESTION.search(clause) and not _WISHING_QUESTION.search(clause))
+    if asks_nothing or _opens_or_ends_on_another(clause) or _NO_WISH.search(clause):
         return
     if idioms()[0][0].search(clause):
         yield "undo", 1
@@ -284,15 +289,35 @@ _ANOTHER_ORDER = re.compile(
     r"\b(?:swap|swapped|reorder|re-order|rearrange|reverse (?:the |their )?(?:order|shots|clips|scenes|cuts))\b"
     r"|\b(?:should|must|could|can|has to|needs to) (?:go|come|be|stand) (?:at )?(?:the )?(?:very )?(?:first|last)\b"
     r"|\b(?:move|put|place|switch)\b.*\b(?:shots?|clips?|scenes?|cuts?|takes?|parts?)\b.*"
-    r"\b(?:before|after|first|last|to the (?:start|beginning|end|middle))\b"
+    r"\b(?:before|after|first|last|to the (?:start|beginning|end|middle|front|top|back))\b"
+)
+
+
+#: "Open on shot 4", "end with the second clip": which end of the edit, and the shot that is there already.
+_AT_AN_END = ((re.compile(r"\b(?:open|start|begin) (?:it )?(?:on|with) "), 1),
+              (re.compile(r"\b(?:close|end|finish) (?:it )?(?:on|with) "), -1))  # fmt: skip
+_NO_WISH = re.compile(
+    r"^(?:please |can you |could you )?(?:split|blade|razor) (?:it\b|.*\b(?:shots?|clips?|scenes?|takes?)\b)"
+    r"|\bfade (?:out |in )?(?:the )?(?:\w+ )?(?:music|song|soundtrack|score|track)(?: (?:out|in)\b|$)"
 )
 
 
 def asks_another_order(phrase: str) -> bool:
     """Whether a phrase asks for the shots in another order, which no wish stands for."""
-    return _ANOTHER_ORDER.search(phrase) is not None
+    return _ANOTHER_ORDER.search(phrase) is not None or _opens_or_ends_on_another(phrase)
+
+
+def _opens_or_ends_on_another(phrase: str) -> bool:
+    """Whether a phrase asks for another shot at the start or at the end."""
+    named = [(when.shots_at(phrase, match.end()), own) for verb, own in _AT_AN_END for match in verb.finditer(phrase)]
+    return any(shots and shots[0] != (own,) for shots, own in named)
+
+
+def asks_what_no_wish_is(phrase: str) -> bool:
+    """Whether a phrase asks for what no wish stands for: another order, a shot in two, faded music."""
+    return asks_another_order(phrase) or _NO_WISH.search(phrase) is not None
 
 
 def may_ask_another_order(phrase: str) -> bool:
     """Whether a phrase in which no wish was understood may ask for the shots in another order."""
-    return _ORDER.search(phrase) is not None
+    return _ORDER.search(phrase) is not None or asks_another_order(phrase)

@@ -123,6 +123,10 @@ _SOME_SHOT = re.compile(
     r"without|"
     r"about|after|before)\b.*)?"
 )
+#: "Drop the intro": how far it goes is not said.
+_SOME_PART = re.compile(r"(?:the|that|this) (?:\w+ )?(?:intro(?:duction)?|outro|opening|beginning|ending|finale)\b")
+#: "Cut the ending" may ask for a shorter one.
+_SHORTENS = re.compile(r"\b(?:cut|cutting|skip|skipping) $")
 
 
 def read(phrase: str) -> Asked:
@@ -228,7 +232,11 @@ def _denial(clause: str) -> bool:
 def _without_place(clause: str) -> bool:
     """Whether a clause wants a shot to go, and does not say which in a way that can be found."""
     match = _VERB.match(clause)
-    return bool(match and _is_some_shot(clause[match.end() :]))
+    if not match:
+        return False
+    named = clause[match.end() :]
+    part = None if _SHORTENS.search(match[0]) else _SOME_PART.match(named)
+    return _is_some_shot(named) or bool(part and TAIL.match(named[part.end() :]))
 
 
 def _is_some_shot(words: str) -> bool:

@@ -97,7 +97,7 @@ def _read(text: str) -> tuple[Wish, ...]:
     found = _ruled(phrase)
     ruled = _meaning(found)
     if len({axis for axis, _ in ruled}) == len(ruled):
-        nothing = clauses.content(phrase) or clauses.asks_another_order(phrase)
+        nothing = clauses.content(phrase) or clauses.asks_what_no_wish_is(phrase)
         likely = likeness.meant(spelling.mended(text.lower()), ruled, nothing)
         if whole.shots and not ruled:  # the naming of a shot alone is like phrases about shots: it wishes nothing
             bare = likeness.meant(elsewhere.replace("that shot", ""), ruled, nothing)
@@ -187,7 +187,7 @@ _ASKS = re.compile(
     r" want)(?: you)?(?: to)? )*"
     r"(?:remove|delete|drop|take|get|lose|move|swap|put|show|use|replace|change|fix|blur|zoom|mute|crop|rotate|flip|"
     r"mirror|"
-    r"reverse|loop|repeat|duplicate|split|fade|insert|include|write|animate|stabili[sz]e|keep|play|start|end|let|"
+    r"open|begin|reverse|loop|repeat|duplicate|split|fade|insert|include|write|animate|stabili[sz]e|keep|play|start|end|let|"
     r"bring)\b"
 )
 _TO_LENGTH = re.compile(
