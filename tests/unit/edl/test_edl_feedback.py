@@ -344,6 +344,37 @@ def test_too_dark_is_mended_where_it_is_dark_and_proved_by_ffmpeg(found: program
     assert measured.limits["new_clipped_ratio"] <= 0.01
 
 
+def test_a_shot_with_no_more_frames_is_not_held_but_said_to_have_none(found: programs.Programs) -> None:
+    edit = edit_of(Path("/nowhere.mp4"), [(0, 100), (900, 1000)])
+    (told,) = said(found, edit, "hold on the last shot for longer").told
+    assert told.outcome == answering.REFUSED
+    assert told.reason.startswith("only 0 of ")
+    (told,) = said(found, edit, "it ends abruptly").told
+    assert (told.outcome, told.what) == (answering.CHANGED, "fade out of 25 frames")
+
+
+def test_between_two_shots_is_their_own_joint(found: programs.Programs) -> None:
+    edit = edit_of(Path("/nowhere.mp4"), [(100 * n, 100 * n + 50) for n in range(4)])
+    made = said(found, edit, "the cut between shot 2 and 3 is too hard, dissolve there")
+    assert ["transition" in cut for cut in made.edit.cuts] == [False, False, True, False]
+    made = said(found, edit, "smoother transitions at shot 2")
+    assert ["transition" in cut for cut in made.edit.cuts] == [False, True, False, False]
+
+
+def test_no_music_is_silence_where_it_is_wished(found: programs.Programs, tmp_path: Path) -> None:
+    place = clip(tmp_path / "a.mkv", "color=gray:s=32x32:r=25:d=4", sound="sine=f=300:r=48000:d=4")
+    cue = {"kind": "edl.cue", "id": "cue", "at": AT, "plan_id": "plan", "source_id": "src", "timeline_in_frame": 0,
+           "timeline_out_frame": 100}  # fmt: skip
+    edit = replace(edit_of(place, [(0, 100)]), cues=(cue,))
+    (silent,) = said(found, edit, "kill the music").edit.cues
+    assert (silent["gain_db"], silent["timeline_out_frame"]) == (-60, 100)
+    (shorter,) = said(found, edit, "no music in the last 3 seconds").edit.cues
+    assert (shorter.get("gain_db", 0), shorter["timeline_out_frame"]) == (0, 25)
+    (told,) = said(found, edit, "no music from 0:01 to 0:02").told
+    assert told.outcome == answering.REFUSED
+    assert "runs on after frame 50" in told.reason
+
+
 def test_black_and_white_leaves_no_colour_in_any_cut(found: programs.Programs, tmp_path: Path) -> None:
     coloured = "hue=s=0.2:enable='lt(n,12)'"
     place = clip(tmp_path / "a.mkv", "testsrc2=s=160x90:r=25:d=1", coloured)

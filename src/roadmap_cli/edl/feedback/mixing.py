@@ -7,6 +7,8 @@ themselves. Peaks that a gain would lift over the limit are told; the render hol
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +81,8 @@ def _music(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected:
         if wanted.axis == "music" and not edit.cues:
             return _source_music(edit, wanted)
         raise Refused("no music of the plan's own sounds there: the music is part of a source's sound")
+    if wanted.axis == "music" and wanted.sign < 0 and _NO_MUSIC.search(wanted.words):
+        return _silenced(edit, wanted, chosen)
     value = _over(edit, programme, edit.cuts, edit.cues)
     if wanted.axis == "ducking" and value is None:
         raise Refused("nobody speaks over music: there is nothing to duck under")
@@ -128,6 +132,40 @@ def _music(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected:
     name = "duck_db" if wanted.axis == "ducking" else "gain_db"
     what = f"{name} of {len(chosen)} cues " + "/".join(f"{float(cues[n][name]):+g}" for n in chosen[:4])
     return Corrected(replace(edit, cues=tuple(cues)), (measured,), what, _made(edit, chosen))
+
+
+_NO_MUSIC = re.compile(
+    r"\b(?:kill|mute|silence|no(?: more)?|remove|delete|get rid of|lose|ditch|scrap|without|take out) "
+    r"(?:all )?(?:of )?(?:the |that |any )?(?:\w+ )?(?:music|songs?|soundtrack|score|tune|track)\b"
+)
+
+
+def _silenced(edit: Edit, wanted: Wanted, chosen: list[int]) -> Corrected:
+    """Cues that are not heard any more, or that end or begin where silence begins or ends."""
+    first, end = wanted.frames or (0, edit.length)
+    cues = list(edit.cues)
+    for n in chosen:
+        cue = cues[n]
+        starts, stops = int(cue["timeline_in_frame"]), int(cue["timeline_out_frame"])
+        if first <= starts and stops <= end:
+            cues[n] = {**cue, "gain_db": fields.GAIN_DB[0]}
+        elif starts < first and stops <= end:
+            cues[n] = {**cue, "timeline_out_frame": first}
+        else:
+            raise Refused(
+                f"the music runs on after frame {end}: it can be silenced as a whole or from a time to its end"
+            )
+
+    def heard_for(each: Sequence[Record]) -> float:
+        sounding = (c for c in each if float(c.get("gain_db", 0.0)) > fields.GAIN_DB[0])
+        shown = sum(max(0, min(end, c["timeline_out_frame"]) - max(first, c["timeline_in_frame"])) for c in sounding)
+        return float(shown / edit.fps)
+
+    before = heard_for(edit.cues)
+    if not before:
+        raise Refused("no music is heard there already")
+    measured = Measured("music", "s", before, 0.0, heard_for(cues))
+    return Corrected(replace(edit, cues=tuple(cues)), (measured,), f"no music from {len(chosen)} cues there")
 
 
 def _made(edit: Edit, chosen: list[int]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ words and its speed. Whatever is wished is done as far as it goes, measured agai
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -374,7 +375,16 @@ def _end(edit: Edit, wanted: Wanted) -> Corrected:
             (held,),
             f"last shot held {after - before:.1f} s longer, {made.cuts[-1]['fade_out_frames']} frames of fade",
         )
+    if _HELD.search(wanted.words):
+        raise Refused(
+            f"only {max(0, limit - cut['out_frame'])} of {more} frames are left of the shot there: a fade to black "
+            "is what 'fade out at the end' makes", [held],
+        )  # fmt: skip
     return _faded(edit, last, "fade_out_frames", wanted.strength)
+
+
+#: More of the last shot is asked for, not a softer end.
+_HELD = re.compile(r"\b(?:hold|held|freeze|linger\w*|stay\w*|longer|extend)\b(?!.*\bfade)")
 
 
 def _faded(edit: Edit, at: int, name: str, strength: float) -> Corrected:
@@ -390,7 +400,8 @@ def _faded(edit: Edit, at: int, name: str, strength: float) -> Corrected:
 
 def _transitions(edit: Edit, wanted: Wanted) -> Corrected:
     """All transitions inside the place become plain cuts, or plain cuts short dissolves."""
-    joints = [n for n in range(1, len(edit.cuts)) if n in wanted.chosen and (n - 1 in wanted.chosen or wanted.placed)]
+    inner = not wanted.placed or (len(wanted.chosen) > 1 and "between" in wanted.words)
+    joints = [n for n in range(1, len(edit.cuts)) if n in wanted.chosen and (n - 1 in wanted.chosen or not inner)]
     if not joints:
         raise Refused("there is no joint between two shots")
 
