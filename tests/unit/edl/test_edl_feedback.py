@@ -247,6 +247,45 @@ def test_degrees_lengths_and_complaints() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("cut 5 seconds", 11.0),
+        ("make it 5 seconds shorter", 11.0),
+        ("make it exactly 10 seconds long", 10.0),
+        ("cut it down to about 8 seconds", 8.0),
+        ("shorten shot 3 by 1 second", 15.0),
+        ("shorten the last shot by half a second", 15.5),
+        ("trim shot 2 by 10 frames", 15.6),
+        ("cut shot 2 in half", 14.0),
+        ("speed up shot 2 by 60%", 14.5),
+        ("play shot 2 at double speed", 14.0),
+        ("make the last shot longer by one second", 17.0),
+    ],
+)
+def test_amounts_are_followed(found: programs.Programs, text: str, lengths: float) -> None:
+    edit = edit_of(Path("/nowhere.mp4"), [(200 * n, 200 * n + 100) for n in range(4)])
+    made = said(found, edit, text)
+    assert made.told[0].outcome == answering.CHANGED
+    assert not wishes.unfollowed(made.told[0].wish)
+    assert float(made.edit.length / made.edit.fps) == pytest.approx(lengths, abs=0.3)
+
+
+def test_amounts_that_cannot_be_followed_are_named(found: programs.Programs) -> None:
+    assert wishes.read("turn the music down 6 dB")[0].strength == 2
+    (wish,) = wishes.read("brighten it by 20%")
+    assert wishes.unfollowed(wish) == "20%"
+    assert not wishes.unfollowed(wishes.read("the first 3 seconds are too dark")[0])
+    edit = edit_of(Path("/nowhere.mp4"), [(200 * n, 200 * n + 100) for n in range(4)])
+    for text, why in (
+        ("trim 10 frames off the tail of shot 3", "one end of a shot is not trimmed alone"),
+        ("20 seconds max please", "it is 16.0 s long, 20 s were asked for"),
+    ):
+        (told,) = said(found, edit, text).told
+        assert told.outcome == answering.REFUSED
+        assert told.reason.startswith(why)
+
+
+@pytest.mark.parametrize(
     ("text", "sign", "frames", "seconds"),
     [
         ("the sound is late by 3 frames", -1, 3, None),

@@ -167,6 +167,8 @@ def main(
         line = f"{told.wish.meaning} ({told.where}): {told.reason}"
         if told.outcome == answering.CHANGED:
             run.note(line)
+            if amount := wishes.unfollowed(told.wish):
+                run.warn(f"the amount {amount!r} is not followed: {told.wish.meaning} by one step")
         else:
             run.warn(f"{line}; --anyway does it" if told.outcome == answering.ASKED else line)
         for note in (told.taste, *told.notes):

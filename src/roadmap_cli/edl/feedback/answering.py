@@ -113,7 +113,7 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
         else:
             wanted = Wanted(
                 wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words,
-                _target_s(wish, edit), frames,
+                _target_s(wish, edit, chosen), frames,
             )  # fmt: skip
             done = correct(edit, footage, wanted, wish.face)
         new = [fault for fault in _faults(done.edit) if fault not in faults]
@@ -168,9 +168,23 @@ def _outside(place: when.Place, count: int) -> tuple[str, ...]:
     return (f"{when.Place(shots=tuple(beyond)).words} not there: the edit has {of_cuts(count)}",) if beyond else ()
 
 
-def _target_s(wish: Wish, edit: Edit) -> float | None:
-    """The seconds that were said, or those of the frames that were."""
-    return wish.target_s if wish.target_frames is None else wish.target_frames / float(edit.fps)
+#: One end of a shot, which is not what is shortened.
+_ONE_SIDE = re.compile(r"\b(?:off|from) the (?:head|tail|start|end|beginning|front|back) of\b")
+
+
+def _target_s(wish: Wish, edit: Edit, chosen: Sequence[int]) -> float | None:
+    """The seconds that were said, or those of the frames that were; of a length the whole that is to be."""
+    said = wish.target_s if wish.target_frames is None else wish.target_frames / float(edit.fps)
+    if said is None or not wish.more or wish.axis == "end":
+        return said
+    if _ONE_SIDE.search(wish.words):
+        raise Refused("one end of a shot is not trimmed alone: 'shorten shot 3 by 10 frames' takes some of both")
+    lengths = recutting.seconds(edit, range(len(edit.cuts)) if wish.axis == "length" else chosen)
+    now = sum(lengths) if wish.axis == "length" else sum(lengths) / len(lengths)
+    target = now + wish.sign * said
+    if target <= 0:
+        raise Refused(f"it is {now:.1f} s long: {said:g} s less leave nothing")
+    return target
 
 
 def correct(edit: Edit, footage: Footage, wanted: Wanted, face: bool = False) -> Corrected:

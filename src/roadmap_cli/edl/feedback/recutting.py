@@ -350,7 +350,7 @@ def _end(edit: Edit, wanted: Wanted) -> Corrected:
     last = len(edit.cuts) - 1
     if wanted.sign < 0:
         length = seconds(edit, [last])[0]
-        target = length / (1 + 0.4 * wanted.strength)
+        target = length - wanted.target if wanted.target else length / (1 + 0.4 * wanted.strength)
         made = relaid(edit, [*edit.cuts[:-1], resized(edit, edit.cuts[last], target / length)])
         return Corrected(
             made,
@@ -359,7 +359,7 @@ def _end(edit: Edit, wanted: Wanted) -> Corrected:
         )
     cut = edit.cuts[last]
     rate, speed = timecode.rational(cut["fps"], field="fps"), timecode.rational(cut["speed"], field="speed")
-    hold = Fraction(wanted.strength).limit_denominator(100) * HOLD_S
+    hold = Fraction(wanted.target or wanted.strength * float(HOLD_S)).limit_denominator(100)
     more = timecode.frames_needed(timecode.round_half_up(hold * edit.fps), rate, speed, edit.fps)
     frames = whole(edit.sources.get(cut["source_id"], {}), "frames", cut["out_frame"])
     limit = whole(edit.shot(cut), "out_frame", frames)

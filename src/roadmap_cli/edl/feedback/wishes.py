@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.feedback import clauses, likeness, muting_words, offsets, removal_words, spelling
+from roadmap_cli.edl.feedback import amounts, clauses, likeness, muting_words, offsets, removal_words, spelling
 from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.when import EVERYWHERE, Place
@@ -26,7 +26,7 @@ class Wish:
 
     `complaint`: something is said to be wrong ("too dark"), which can be held against a measurement; a plain request
     ("brighter") cannot. `face`: what counts is a face. `target_s`: seconds that were said, of a length or of a move of
-    sound; `target_frames`: frames that were said.
+    sound; `target_frames`: frames that were said; `more`: these are more or less than there is now.
     """
 
     axis: str
@@ -38,6 +38,7 @@ class Wish:
     face: bool = False
     target_s: float | None = None
     target_frames: float | None = None
+    more: bool = False
 
     @property
     def meaning(self) -> str:
@@ -167,10 +168,41 @@ def _ruled(phrase: str) -> dict[str, Wish]:
 
 def _wish(axis: str, sign: int, words: str, place: Place) -> Wish:
     """A wish with what its words say besides: how much, whether they complain, of a face, to what length."""
-    return Wish(
-        axis, sign, _strength(words), place, words, _complaint(words), bool(_FACE.search(words)),
-        _length(words) if axis == "length" else None,
-    )  # fmt: skip
+    wish = Wish(axis, sign, _strength(words), place, words, _complaint(words), bool(_FACE.search(words)))
+    said = amounts.read(words)
+    if said is None:
+        return wish
+    if axis in _LENGTHS and said.unit in {"s", "frames"} and (said.more or axis != "end"):
+        seconds, frames = (said.value, None) if said.unit == "s" else (None, said.value)
+        return replace(wish, target_s=seconds, target_frames=frames, more=said.more)
+    if axis in _DB and said.unit == "dB":
+        return replace(wish, strength=said.value / _DB[axis])
+    if axis in _TIMES and said.unit == "%" and (factor := _times(said, sign)) > 1:
+        return replace(wish, strength=(factor - 1) / 0.25)
+    return wish
+
+
+#: What seconds and frames are said of, and the decibels of one step.
+_LENGTHS = frozenset({"length", "shot_length", "end"})
+_DB = {"music": 3.0, "speech": 3.0, "loudness": 4.0}
+#: What one step makes a quarter more of.
+_TIMES = frozenset({"speed", "length", "shot_length"})
+
+
+def _times(said: amounts.Amount, sign: int) -> float:
+    """How many times more, or less for `sign` -1, per cent mean; 0 if they mean nothing that way."""
+    share = said.value / 100
+    share = 1 + sign * share if said.more else share
+    return 0.0 if share <= 0 else share if sign > 0 else 1 / share
+
+
+def unfollowed(wish: Wish) -> str:
+    """The amount that a wish names and that cannot be followed along its axis; empty if there is none."""
+    said = amounts.read(wish.words)
+    if said is None or wish.target_s is not None or wish.target_frames is not None:
+        return ""
+    followed = (said.unit == "dB" and wish.axis in _DB) or (said.unit == "%" and wish.axis in _TIMES)
+    return said.words if said.more and not followed and wish.axis not in {"shift", "shots", "mute"} else ""
 
 
 _FACE = re.compile(r"\b(?:faces?|(?:see|make out) (?:him|her|them|his|people))\b")
@@ -190,11 +222,6 @@ _ASKS = re.compile(
     r"open|begin|reverse|loop|repeat|duplicate|split|fade|insert|include|write|animate|stabili[sz]e|keep|play|start|end|let|"
     r"bring)\b"
 )
-_TO_LENGTH = re.compile(
-    r"\b(?:to|under|at most|about|around|below|of) (a|an|one|two|three|half a|\d+(?:\.\d+)?)[- ]?(seconds?|secs?|"
-    r"s|minutes?|mins?|m)\b"
-)
-_WORDS_OF_NUMBER = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "half a": 0.5}
 
 
 def _complaint(clause: str) -> bool:
@@ -202,15 +229,6 @@ def _complaint(clause: str) -> bool:
     if re.search(r"\btoo\b", clause):
         return True
     return bool(_COMPLAINT.search(clause)) and not _REQUEST.search(clause)
-
-
-def _length(clause: str) -> float | None:
-    """The seconds of "cut it down to a minute"."""
-    match = _TO_LENGTH.search(clause)
-    if not match:
-        return None
-    number = _WORDS_OF_NUMBER.get(match[1]) or float(match[1] if match[1] not in _WORDS_OF_NUMBER else 1)
-    return number * (60 if match[2].startswith("m") else 1)
 
 
 def praised(text: str) -> bool:
