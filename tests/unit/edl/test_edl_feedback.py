@@ -270,6 +270,18 @@ def test_amounts_are_followed(found: programs.Programs, text: str, lengths: floa
     assert float(made.edit.length / made.edit.fps) == pytest.approx(lengths, abs=0.3)
 
 
+@pytest.mark.parametrize(
+    ("text", "missed"),
+    [
+        ("warmer but not the faces", ("not the faces",)),
+        ("brighter, but not too much", ()),
+        ("less colour, not warm", ()),
+    ],
+)
+def test_what_is_to_be_spared_and_is_not_is_named(text: str, missed: tuple[str, ...]) -> None:
+    assert wishes.left_out(text, wishes.read(text)) == missed
+
+
 def test_amounts_that_cannot_be_followed_are_named(found: programs.Programs) -> None:
     assert wishes.read("turn the music down 6 dB")[0].strength == 2
     (wish,) = wishes.read("brighten it by 20%")

@@ -85,7 +85,7 @@ def left_out(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
         return asked.unplaced if found else ()
     return asked.unplaced + tuple(
         part for part in parts
-        if (_REQUEST.search(part) or _ASKS.search(part))
+        if (_REQUEST.search(part) or _ASKS.search(part) or _SPARES.search(part))
         and not clauses.content(part)
         and not meant & {*_meaning(_ruled(part)), *_meaning({w.axis: w for w in _read(part)})}
     )  # fmt: skip
@@ -221,6 +221,11 @@ _ASKS = re.compile(
     r"mirror|"
     r"open|begin|reverse|loop|repeat|duplicate|split|fade|insert|include|write|animate|stabili[sz]e|keep|play|start|end|let|"
     r"bring)\b"
+)
+
+#: "Warmer, but not the faces": what is to stay as it is.
+_SPARES = re.compile(
+    r"^(?:please |just )?(?:not|never|without|leave) (?!(?:that|this|it|so|too|much|enough|sure|bad)\b)"
 )
 
 
