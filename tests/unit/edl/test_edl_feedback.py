@@ -510,6 +510,7 @@ def test_music_under_speech_comes_to_a_distance(found: programs.Programs, tmp_pa
     assert told.outcome == answering.CHANGED
     gain = float(made.edit.cues[0]["gain_db"])
     assert told.measured[0].after - told.measured[0].before == pytest.approx(-gain, abs=0.1)  # type: ignore[operator]
+    assert said(found, edit, "turn the music down 6 dB").edit.cues[0]["gain_db"] == pytest.approx(-6)
     (told,) = said(found, edit, "the s sounds are too sharp", anyway=False).told
     assert told.outcome != answering.CHANGED
     (told,) = said(found, Edit(edit.plan, edit.cuts, sources=edit.sources), "music too loud").told

@@ -15,7 +15,7 @@ from typing import Any
 from roadmap_cli.core.records import Record
 from roadmap_cli.edl import cleaning, timecode
 from roadmap_cli.edl import edit as fields
-from roadmap_cli.edl.feedback import heard
+from roadmap_cli.edl.feedback import amounts, heard
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.proof import LEAST_MOVED, Corrected, Measured, Refused, Wanted, name_of, number, of_cuts
 
@@ -104,9 +104,10 @@ def _music(edit: Edit, wanted: Wanted, programme: heard.Programme) -> Corrected:
                     f"the measurement says otherwise: speech is only {before:.1f} LU over the music", first, asks=True
                 )
         target = before + (-step if louder else step)
-        if not louder and target < LEAST_OVER + 3 and wanted.axis == "music":
+        free = wanted.axis == "music" and amounts.read(wanted.words) is None
+        if free and not louder and target < LEAST_OVER + 3:
             target = max(target, min(LEAST_OVER + 3, before + 12))
-        if louder and target > MOST_OVER and wanted.axis == "music":
+        if free and louder and target > MOST_OVER:
             target = MOST_OVER
     cues = list(edit.cues)
     for n in chosen:
