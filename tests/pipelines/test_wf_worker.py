@@ -89,6 +89,22 @@ def test_it_takes_up_what_comes_and_ends_politely(bench: Bench) -> None:
     assert bench.shell("wf-worker --once").stdout == ""
 
 
+def test_what_it_tells_is_in_the_file_at_once(bench: Bench) -> None:
+    log = bench.folder / "worker.jsonl"
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            [str(ROOT / "bin" / "wf-worker")], env=bench.world, cwd=ROOT, stdout=file, stderr=subprocess.DEVNULL
+        ) as worker,
+    ):
+        bench.approve()
+        until = time.monotonic() + 60
+        while b"wf.run_finished" not in log.read_bytes() and time.monotonic() < until:
+            time.sleep(0.05)
+        worker.kill()
+    assert told(log.read_bytes())[-1]["kind"] == "wf.run_finished"
+
+
 def test_without_grace_it_cuts_off_and_the_step_is_done_again(bench: Bench) -> None:
     bench.approve()
     with bench.worker("--grace", "0") as worker:
@@ -154,6 +170,7 @@ def test_a_dry_run_does_nothing(bench: Bench) -> None:
     ("line", "code", "words"),
     [
         ("wf-run --resume --cancel x", 2, "exclude each other"),
+        ("wf-run --resume --sign-with pyproject.toml", 2, "--sign-with belongs to"),
         ("wf-run --from x", 2, "belong together"),
         ("wf-run --unpause x", 65, "not in this state"),
         ("echo mysql://x > $FOLDER/db; wf-worker --once --database $FOLDER/db", 78, "not a Postgres URL"),

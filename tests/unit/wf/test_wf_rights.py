@@ -68,6 +68,23 @@ def test_the_first_grant_is_given_by_who_owns_the_file(state: State) -> None:
         giving.role(tx, giving.Giver("eve", "because", False, "test", NOW), "eve", "owner")
 
 
+def test_who_may_deny_a_plan_may_stop_its_run(place: Company) -> None:
+    def steered(name: str, key_file: Path | None = None) -> str:
+        return answering.steered(tx, plan, "wf_run", "cancel", name=name, key_file=key_file, at=NOW)
+
+    with place.state.write() as tx:
+        plan = place.plan(tx)
+        assert [steered(name) for name in ("alice", "bob", "olga")] == ["claimed"] * 3
+        for name in ("zed", "rita"):
+            with pytest.raises(Negative, match="no right to deny"):
+                steered(name)
+        with pytest.raises(Negative, match="the name was only claimed"):
+            steered("frank")
+        with pytest.raises(Negative, match="not registered"):
+            steered("frank", place.keys["eve"])
+        assert steered("frank", place.keys["frank"]) == "signature"
+
+
 def test_a_verdict_names_the_policies_of_user_and_role(place: Company) -> None:
     with place.state.write() as tx:
         plan = place.plan(tx)

@@ -16,6 +16,7 @@ from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.approving import approvals, tasks
+from roadmap_cli.wf.rights import giving
 from roadmap_cli.wf.running import life, plans, runs
 
 pytestmark = pytest.mark.usefixtures("state")
@@ -370,7 +371,7 @@ def test_cancelled_it_stops_what_is_being_done_and_undoes_the_rest(state: State,
         while "b" not in doing.names:
             time.sleep(0.01)
         with state.sibling() as other:
-            runs.wish(other, run_id, "cancel", by="bob", command="test", at=NOW)
+            runs.wish(other, run_id, "cancel", by="bob", at=NOW)
 
     thread = threading.Thread(target=cancelled)
     thread.start()
@@ -379,7 +380,22 @@ def test_cancelled_it_stops_what_is_being_done_and_undoes_the_rest(state: State,
     assert (last(told)["status"], last(told)["reason"]) == ("cancelled", "user:bob cancelled it")
     assert doing.names == ["a", "b", "compensate:a"]
     with pytest.raises(Negative, match="is over"):
-        runs.wish(state, run_id, "pause", by="bob", command="test", at=NOW)
+        runs.wish(state, run_id, "pause", by="bob", at=NOW)
+
+
+def test_who_has_no_right_to_its_plan_stops_no_run(state: State, doing: Doing) -> None:
+    plan = approved(state, step("w", action="wait", wait_s=9e6))
+    all_done(state, doing, plan)
+    run_id = runs.identity(plan)
+    with state.write() as tx:
+        giving.role(tx, giving.Giver("olga", "because", True, "test", NOW), "rita", "reader")
+    for wanted in ("cancel", "pause", "unpause"):
+        with pytest.raises(Negative, match="no right to deny"):
+            runs.wish(state, run_id, wanted, by="rita", at=NOW)
+    assert audit(state).count(("run.refused", "refused")) == 3
+    assert all_done(state, doing) == []
+    runs.wish(state, run_id, "cancel", by="olga", at=NOW)
+    assert last(all_done(state, doing))["status"] == "cancelled"
 
 
 def test_a_parked_run_is_cancelled_or_paused(state: State, doing: Doing) -> None:
@@ -388,16 +404,16 @@ def test_a_parked_run_is_cancelled_or_paused(state: State, doing: Doing) -> None
     )
     all_done(state, doing, plan)
     run_id = runs.identity(plan)
-    runs.wish(state, run_id, "pause", by="bob", command="test", at=NOW)
+    runs.wish(state, run_id, "pause", by="bob", at=NOW)
     assert last(all_done(state, doing))["kind"] == "wf.run_paused"
     assert all_done(state, doing) == []
-    runs.wish(state, run_id, "unpause", by="bob", command="test", at=NOW)
+    runs.wish(state, run_id, "unpause", by="bob", at=NOW)
     assert last(all_done(state, doing))["kind"] == "wf.run_waiting"
-    runs.wish(state, run_id, "cancel", by="bob", command="test", at=NOW)
+    runs.wish(state, run_id, "cancel", by="bob", at=NOW)
     assert last(all_done(state, doing))["status"] == "cancelled"
     assert doing.names == ["a", "compensate:a"]
     with pytest.raises(DataError, match="not in this state"):
-        runs.wish(state, "wf_none", "cancel", by="bob", command="test", at=NOW)
+        runs.wish(state, "wf_none", "cancel", by="bob", at=NOW)
 
 
 def test_a_fork_reuses_what_came_before_and_needs_leave_of_its_own(state: State, doing: Doing) -> None:

@@ -197,17 +197,17 @@ def test_questions_and_answers_denials_and_wishes_travel(state: State, other: St
         made.claim(made.find(NOW, print))
         assert list(made.work())[-1]["kind"] == "wf.run_waiting"
         exchange.draw()
-        runs.wish(state, runs.identity(wait), "pause", by="bob", command="t", at=NOW)
+        runs.wish(state, runs.identity(wait), "pause", by="bob", at=NOW)
         exchange.push()
         made.claim(made.find(NOW, print))
         assert list(made.work())[-1]["kind"] == "wf.run_paused"
         exchange.draw()
-        runs.wish(state, runs.identity(wait), "unpause", by="bob", command="t", at=NOW)
+        runs.wish(state, runs.identity(wait), "unpause", by="bob", at=NOW)
         exchange.push()
         made.claim(made.find(NOW, print))
         assert list(made.work())[-1]["kind"] == "wf.run_waiting"
         exchange.draw()
-        runs.wish(state, runs.identity(wait), "cancel", by="bob", command="t", at=NOW)
+        runs.wish(state, runs.identity(wait), "cancel", by="bob", at=NOW)
         exchange.push()
         made.claim(made.find(NOW, print))
         assert list(made.work())[-1]["status"] == "cancelled"

@@ -252,6 +252,9 @@ def test_keyed_hashes_of_several_senders() -> None:
     assert timed.check({"x-sig": given_, "x-time": stamp}, body, NOW + timedelta(hours=1)) == "stale"
     assert timed.check({"x-sig": digest.hexdigest()}, body, NOW) == "no_proof"
     assert proofs.Bearer(b"t").check({"authorization": "Bearer t"}, body, NOW) is None
+    assert proofs.Bearer(b"t").check({"authorization": "bearer t"}, body, NOW) is None
+    assert proofs.Bearer(b"t").check({"authorization": "Digest t"}, body, NOW) == "wrong_proof"
+    assert proofs.Bearer(b"t").check({"authorization": "Bearer"}, body, NOW) == "wrong_proof"
     basic = base64.b64encode(b"am:t").decode()
     assert proofs.Bearer(b"t").check({"authorization": f"Basic {basic}"}, body, NOW) is None
     assert proofs.Bearer(b"t").check({"authorization": "Basic ???"}, body, NOW) == "wrong_proof"
@@ -403,6 +406,9 @@ def test_a_year_of_missed_minutes_is_counted_up_to_a_bound() -> None:
             ["2026-10-25T00:30:00+00:00", "2026-10-26T01:30:00+00:00"],
         ),  # twice
         ("0 * * * *", "2026-10-25T00:00:00+00:00", ["2026-10-25T01:00:00+00:00", "2026-10-25T02:00:00+00:00"]),
+        ("0 */6 * * *", "2026-10-24T21:30:00+00:00", ["2026-10-24T22:00:00+00:00", "2026-10-25T05:00:00+00:00"]),
+        ("0 */6 * * *", "2027-03-27T22:30:00+00:00", ["2027-03-27T23:00:00+00:00", "2027-03-28T04:00:00+00:00"]),
+        ("30 */2 * * *", "2026-10-24T23:30:00+00:00", ["2026-10-25T00:30:00+00:00", "2026-10-25T03:30:00+00:00"]),
     ],
 )
 def test_schedules_across_a_change_of_clocks(expression: str, after: str, expected: list[str]) -> None:

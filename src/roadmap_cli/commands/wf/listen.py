@@ -298,3 +298,4 @@ def _listened(
         raise UsageError("webhooks are served with --http ADDRESS", hint="write --http 127.0.0.1:9095")
     for announce in listener.run(found, served, count):
         yield from announce
+        run.deliver()

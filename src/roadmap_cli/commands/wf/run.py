@@ -56,6 +56,10 @@ def _progress(console: Any) -> Any:
 @click.option("--fork", metavar="RUN", help="Write a plan that does this run again; read no input.")
 @click.option("--from", "step", metavar="STEP", help="The step from which --fork does it again.")
 @click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
+@click.option(
+    "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
+    help="With --cancel, --pause or --unpause: prove your name with this OpenSSH private key (Ed25519).",
+)  # fmt: skip
 def main(
     run: Run,
     templates: tuple[str, ...],
@@ -69,6 +73,7 @@ def main(
     fork: str | None,
     step: str | None,
     name: str | None,
+    key_file: str | None,
 ) -> Iterator[Record]:
     """Run approved plans so that they survive a crash.
 
@@ -92,9 +97,13 @@ def main(
     With --fork and --from comes a new plan that reuses the outputs of all steps that do not come after STEP.
     It needs an approval of its own: wf-run --fork RUN --from STEP | wf-approve | wf-run.
 
+    A run is cancelled, paused and unpaused by who may deny its plan: who asked for it, and who has a right to it.
+
     It ends with 1 if a run failed, was cancelled or was not allowed, and with 75 if a plan still waits for approval or
     a run of the input for something else.
     """
+    from pathlib import Path
+
     from roadmap_cli.core.errors import UsageError
     from roadmap_cli.wf import people
     from roadmap_cli.wf.running import runs
@@ -103,6 +112,8 @@ def main(
     chosen = [(word, of) for word, of in wishes.items() if of is not None]
     if len(chosen) + resume > 1:
         raise UsageError("--resume, --cancel, --pause, --unpause and --fork exclude each other")
+    if key_file and not (chosen and fork is None):
+        raise UsageError("--sign-with belongs to --cancel, --pause or --unpause")
     if (fork is None) != (step is None):
         raise UsageError("--fork and --from belong together", hint="wf-run --fork RUN --from STEP")
     if fork is not None and step is not None:
@@ -114,7 +125,8 @@ def main(
     wanted: list[str] | None = None
     if chosen:
         word, of = chosen[0]
-        runs.wish(run.state, of, word, by=people.user(name), command=run.command, at=run.now())
+        key = Path(key_file) if key_file else None
+        runs.wish(run.state, of, word, by=people.user(name), key_file=key, at=run.now())
         wanted = [of]
     driver = _Driver(run, database, parallel, park_after, name, templates)
     yield from driver.drive(resume, wanted)
@@ -246,6 +258,7 @@ class _Driver:
         for record in engine.work(wait_s):
             self.count(record)
             yield record
+            self.run.deliver()
         left = engine.given_up()
         for problem in engine.problems:
             with self.run.item():

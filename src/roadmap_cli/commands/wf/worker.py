@@ -78,3 +78,4 @@ def main(
                 with run.state.read() as tx:
                     run.warn(*foresight.failure(tx, record, run.now()))
             yield record
+            run.deliver()

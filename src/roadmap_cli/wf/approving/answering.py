@@ -84,6 +84,20 @@ def signed(
     )  # fmt: skip
 
 
+def steered(
+    tx: Connection, plan: Record, run_id: str, wanted: str, *, name: str, key_file: Path | None, at: datetime
+) -> str:
+    """That a person may stop a run or let it go on, as they may deny its plan: who asked for it, and who has a right.
+
+    Gives how it was shown who it is, ``signature`` or ``claimed``. Raises Negative if they may not, or for a key that
+    is not theirs.
+    """
+    if key_file:
+        _signature(tx, name, identities.statement(wanted, run_id, plan["plan_hash"], name, at), key_file)
+    approvals.judged(tx, plan, name, "deny", is_proven=key_file is not None, at=at)
+    return "signature" if key_file else "claimed"
+
+
 def task(
     tx: Connection,
     task_id: str,

@@ -77,12 +77,7 @@ def decide_on(
     if expected_hash is not None and expected_hash != plan["plan_hash"]:
         raise DataError(f"plan {plan_id!r} has hash {plan['plan_hash']}, not {expected_hash}", code="other_plan")
     word = "approve" if is_approved else "deny"
-    denier = denied_by(tx, plan_id)
-    verdict = rights.may_judge(
-        tx, plan, approver, word, is_proven=is_proven, same_hash=True, is_denied=denier is not None, at=at
-    )
-    if not verdict.is_allowed:
-        raise _refusal(verdict, plan, approver, denier)
+    verdict = judged(tx, plan, approver, word, is_proven=is_proven, at=at)
     expires_at = at + timedelta(seconds=valid_s) if is_approved else None
     tx.execute(
         "INSERT INTO wf_vote(plan_id, plan_hash, voter, verdict, proof, is_proven, evidence, at, expires_at)"
@@ -107,6 +102,17 @@ def decide_on(
         tx, plan, "approved", at, command=command, why=why, approver=f"user:{approver}", expires_at=expires_at,
         proof=proof, approvers=names, policy_ids=ids,
     )  # fmt: skip
+
+
+def judged(tx: Connection, plan: Record, name: str, word: str, *, is_proven: bool, at: datetime) -> rights.Verdict:
+    """That a person may ``approve`` or ``deny`` a plan. Raises Negative if not (see `rights.may_judge`)."""
+    denier = denied_by(tx, plan["id"])
+    verdict = rights.may_judge(
+        tx, plan, name, word, is_proven=is_proven, same_hash=True, is_denied=denier is not None, at=at
+    )
+    if not verdict.is_allowed:
+        raise _refusal(verdict, plan, name, denier)
+    return verdict
 
 
 def standing(tx: Connection, plan: Record, at: datetime) -> tuple[str, Record | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core import clock
@@ -15,7 +16,7 @@ from roadmap_cli.core.errors import DataError, Negative
 from roadmap_cli.core.records import Record, content_id
 from roadmap_cli.state import records
 from roadmap_cli.state.store import State
-from roadmap_cli.wf.approving import approvals
+from roadmap_cli.wf.approving import answering, approvals, refusals
 from roadmap_cli.wf.audit import log
 from roadmap_cli.wf.measures import costs
 from roadmap_cli.wf.planning import keeping, plansteps
@@ -201,19 +202,21 @@ def _begun(tx: Connection, run_id: str, plan: Record, approval: Record, *, comma
 # -- what a person wants of a run --------------------------------------------------------------------------------------
 
 
-def wish(state: State, run_id: str, wanted: str, *, by: str, command: str, at: datetime) -> str:
+def wish(state: State, run_id: str, wanted: str, *, by: str, key_file: Path | None = None, at: datetime) -> str:
     """Note that somebody wants a run to ``cancel`` or ``pause``, or to go on (``unpause``); its status before.
 
     Who works on the run does it, or who takes it up next. Raises DataError for an unknown run, Negative if it has
-    ended, or is not paused.
+    ended, is not paused, or this person may not (see `answering.steered`).
     """
-    with state.write() as tx:
+    with refusals.logged(state, action="run", user=by, resource=run_id, at=at) as tx:
         row = tx.execute("SELECT status, plan_id FROM wf_run WHERE run_id = ?", (run_id,)).fetchone()
         if row is None:
             raise DataError(f"run {run_id!r} is not in this state", code="unknown_run")
         status, plan_id = row
         if status in ENDED:
             raise Negative(f"run {run_id!r} is over: it {status}", code="run_over")
+        plan = keeping.stored_plan(tx, plan_id)
+        proof = answering.steered(tx, plan, run_id, wanted, name=by, key_file=key_file, at=at)
         if wanted == "unpause":
             found = tx.execute("SELECT wanted, ending FROM wf_progress WHERE run_id = ?", (run_id,)).fetchone()
             if status != "paused" and not (found and str(found[0]).startswith("pause")):
@@ -229,7 +232,6 @@ def wish(state: State, run_id: str, wanted: str, *, by: str, command: str, at: d
         else:
             if status == "paused" and wanted == "pause":
                 return str(status)
-            plan = keeping.stored_plan(tx, plan_id)
             tx.execute(
                 "INSERT INTO wf_progress(run_id, workflow, priority, wanted) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (run_id) DO UPDATE SET wanted = excluded.wanted",
@@ -239,7 +241,7 @@ def wish(state: State, run_id: str, wanted: str, *, by: str, command: str, at: d
                 tx.execute("UPDATE wf_run SET status = 'running' WHERE run_id = ?", (run_id,))
         log.append(
             tx, action=f"run.{wanted}_asked", user=f"user:{by}", resource=run_id, outcome="asked",
-            why=f"{by} wants the run to {wanted}", at=at, run_id=run_id, plan_id=plan_id,
+            why=f"{by} wants the run to {wanted}", at=at, run_id=run_id, plan_id=plan_id, proof=proof,
         )  # fmt: skip
     return str(status)
 

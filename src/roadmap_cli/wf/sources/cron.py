@@ -148,7 +148,7 @@ def following(expression: str, after: datetime, zone: tzinfo) -> datetime:
     offset = local.utcoffset() or timedelta(0)
     try:
         found: datetime = croniter(expression, local.replace(tzinfo=None, fold=0)).get_next(datetime)
-        if expression.split()[1].startswith("*"):  # every hour: those that a clock change repeats, too
+        if expression.split()[1] in ("*", "*/1"):  # every hour: those that a clock change repeats, too
             return (found - offset).replace(tzinfo=UTC)
         moment = found.replace(tzinfo=zone).astimezone(UTC)
         while moment <= after:  # an hour that comes twice: it was due the first time

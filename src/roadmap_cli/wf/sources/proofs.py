@@ -39,12 +39,15 @@ class Bearer(Proof):
         given = headers.get("authorization", "").encode("utf-8", "replace")
         if not given:
             return "no_proof"
-        if given[:6].lower() == b"basic ":
+        scheme, _, told = given.partition(b" ")
+        if scheme.lower() == b"basic":
             try:
-                given = b"Bearer " + base64.b64decode(given[6:], validate=True).partition(b":")[2]
+                told = base64.b64decode(told, validate=True).partition(b":")[2]
             except (binascii.Error, ValueError):
                 return "wrong_proof"
-        return None if hmac.compare_digest(given, b"Bearer " + self.secret) else "wrong_proof"
+        elif scheme.lower() != b"bearer":
+            return "wrong_proof"
+        return None if hmac.compare_digest(told, self.secret) else "wrong_proof"
 
 
 @dataclass(frozen=True, slots=True)
