@@ -4,7 +4,7 @@ complete -c wf-grant -f
 complete -c wf-grant -l role -x -a 'owner operator approver reader' -d 'Give this role'
 complete -c wf-grant -l scope -x -d 'Only for these resources, such as \'database:orders\' or \'host:*.example\''
 complete -c wf-grant -l workflow -x -d 'Only in this workflow'
-complete -c wf-grant -l until -x -d 'It ends then: a time, or how long from now (12h, 30d, 8w)'
+complete -c wf-grant -l until -x -d 'It ends then: a date, a time, or how long from now (12h, 30d, 8w)'
 complete -c wf-grant -l group -x -d 'Put NAME into this group'
 complete -c wf-grant -l register -x -d 'Register as NAME\'s: ssh-ed25519 AAAA…, age1…, slack:TEAM/USER or mail:ADDRESS'
 complete -c wf-grant -l lend -x -d 'Lend NAME a part of this grant, which you have'

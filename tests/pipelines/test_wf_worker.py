@@ -171,6 +171,10 @@ def test_a_dry_run_does_nothing(bench: Bench) -> None:
     [
         ("wf-run --resume --cancel x", 2, "exclude each other"),
         ("wf-run --resume --sign-with pyproject.toml", 2, "--sign-with belongs to"),
+        ("wf-cost budget workflow:a --usd 1e20", 2, "not in the range"),
+        ("wf-cost budget workflow:a --tokens 99999999999999999999", 2, "not in the range"),
+        ("wf-grant bob --role reader --because x --until 2026-01-01", 2, "is over already"),
+        ("wf-grant bob --role reader --because x --until soon", 2, "not a length of time"),
         ("wf-run --from x", 2, "belong together"),
         ("wf-run --unpause x", 65, "not in this state"),
         ("echo mysql://x > $FOLDER/db; wf-worker --once --database $FOLDER/db", 78, "not a Postgres URL"),

@@ -34,6 +34,8 @@ LINES = (
     "ORGANIZER:", "ORGANIZER",
     "CATEGORIES:work,home\\, sweet", "CATEGORIES:play", "DESCRIPTION:a  b\\nc", "LOCATION: Room ", "URL:http://x/y",
     "STATUS:CANCELLED", "STATUS:TENTATIVE", "TRANSP:TRANSPARENT", "X-MICROSOFT-CDO-BUSYSTATUS:FREE", "CLASS:PRIVATE",
+    "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE", "X-MICROSOFT-CDO-ALLDAYEVENT:FALSE",
+    "DTSTART;TZID=Europe/Berlin:20260105T000000", "DTEND;TZID=Europe/Berlin:20260107T000000",
     "LAST-MODIFIED:20260101T120000Z", "LAST-MODIFIED;VALUE=DATE:20260101", "DTSTAMP:20251120T101500Z", "DTSTAMP:new",
     "RRULE:FREQ=DAILY;COUNT=3", "RRULE:", "RRULE:FREQ=NEVER", "RDATE:20260110T090000Z", "EXDATE:20260105T090000Z",
     "RECURRENCE-ID:20260106T090000Z", "SEQUENCE:2", "BEGIN:VALARM\nSUMMARY:Ring\nTRIGGER:-PT5M\nEND:VALARM",
@@ -103,6 +105,22 @@ def test_what_calendars_write_is_plain() -> None:
     plain = ical_plain.Reader(Zones("UTC"), "", source).read(block)
     assert plain
     assert (plain.uid, plain.record["title"], plain.record["description"]) == ("x@google.com", "Café", "folded on")
+
+
+def test_what_outlook_calls_a_whole_day_is_one() -> None:
+    def spans(*more: str) -> list[tuple[str, str, bool]]:
+        lines = "\n".join(more)
+        [group] = read(f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n".encode())
+        assert isinstance(group, Group)
+        return [(each["at"][:16], each["ends_at"][:16], each["all_day"]) for each in group.events]
+
+    zone = "TZID=W. Europe Standard Time"
+    days = (f"DTSTART;{zone}:20261207T000000", f"DTEND;{zone}:20261212T000000")
+    assert spans(*days) == [("2026-12-06T23:00", "2026-12-11T23:00", False)]
+    assert spans(*days, "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE") == [("2026-12-06T23:00", "2026-12-11T23:00", True)]
+    assert spans(*days, "X-MICROSOFT-CDO-ALLDAYEVENT:FALSE") == spans(*days)
+    noon = (days[0], f"DTEND;{zone}:20261207T120000")
+    assert spans(*noon, "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE") == spans(*noon)
 
 
 def test_line_numbers_are_those_of_the_file() -> None:

@@ -25,6 +25,8 @@ main = group(
     },
     see=("wf-trace", "wf-metrics", "wf-plan"),
 )  # fmt: skip
+#: A million, as in templates; and what a column of whole numbers holds.
+_MOST_USD, _MOST_TOKENS = 1e6, 2**63 - 1
 _COST = ("name", "calls_count", "prompt_tokens", "completion_tokens", "cost_usd", "unpriced_count")
 _BUDGET = ("account", "period", "tokens", "spent_tokens", "money", "spent", "used_ratio")
 _SINCE = click.option("--since", metavar="TIME", help="Only what happened at this date or time, or after it.")
@@ -54,8 +56,10 @@ def show(run: Run, by: str, since: str | None, until: str | None) -> Iterable[Re
 
 @main.command(state="write", writes="wf.budget", columns=_BUDGET)
 @click.argument("account", required=False, metavar="[ACCOUNT]")
-@click.option("--usd", type=FiniteRange(0), metavar="SUM", help="At most so many US dollars.")
-@click.option("--tokens", type=click.IntRange(0), metavar="N", help="At most so many tokens, read and written.")
+@click.option("--usd", type=FiniteRange(0, _MOST_USD), metavar="SUM", help="At most so many US dollars.")
+@click.option(
+    "--tokens", type=click.IntRange(0, _MOST_TOKENS), metavar="N", help="At most so many tokens, read and written."
+)
 @click.option(
     "--per", "period", type=click.Choice(["ever", "day", "month"]), default="ever", show_default=True,
     help="When it is renewed (UTC).",

@@ -71,7 +71,7 @@ def _verdict(record: Record) -> Iterator[tuple[str | None, str]]:
     help="Only for these resources, such as 'database:orders' or 'host:*.example'; may be repeated. Default: all.",
 )  # fmt: skip
 @click.option("--workflow", "workflows", multiple=True, metavar="NAME", help="Only in this workflow; may be repeated.")
-@click.option("--until", metavar="WHEN", help="It ends then: a time, or how long from now (12h, 30d, 8w).")
+@click.option("--until", metavar="WHEN", help="It ends then: a date, a time, or how long from now (12h, 30d, 8w).")
 @click.option("--group", metavar="GROUP", help="Put NAME into this group.")
 @click.option(
     "--register",
@@ -265,7 +265,7 @@ def _end(run: Run, text: str | None) -> datetime | None:
 
     if text is None:
         return None
-    found = clock.parse(text) if text[:1].isdigit() and "T" in text else run.now() + clock.length(text)
+    found = clock.date_or_time(text) if "-" in text else run.now() + clock.length(text)
     if found <= run.now():
         raise UsageError(f"{text!r} is over already")
     return found

@@ -29,8 +29,9 @@ from roadmap_cli.life.local_time.zones import Zones
 MOST_KNOWN = 20_000
 _TIMES, _PEOPLE = frozenset({"DTSTART", "DTEND"}), frozenset({"ATTENDEE", "ORGANIZER"})
 _CHANGED = frozenset({"LAST-MODIFIED", "DTSTAMP"})
+_BUSY = "X-MICROSOFT-CDO-BUSYSTATUS"
 _WORDS = frozenset(
-    ["UID", "SUMMARY", "STATUS", "TRANSP", "X-MICROSOFT-CDO-BUSYSTATUS", "CATEGORIES", "DESCRIPTION", "LOCATION", "URL"]
+    ["UID", "SUMMARY", "STATUS", "TRANSP", _BUSY, ical_event.ALL_DAY, "CATEGORIES", "DESCRIPTION", "LOCATION", "URL"]
 )
 #: What makes an event more than plain, if it is there at all.
 _ODD = frozenset({"RRULE", "RDATE", "EXRULE", "RECURRENCE-ID", "DURATION", "BEGIN", "END"})
@@ -39,7 +40,6 @@ _MINUTE_SECOND = {
 }
 _HOURS = {f"T{hour:02d}": hour for hour in range(24)}
 _HOUR = timedelta(hours=1)
-_BUSY = "X-MICROSOFT-CDO-BUSYSTATUS"
 _LEFT, _REFUSED = "", "?"
 
 
@@ -127,6 +127,8 @@ class Reader:
             if modified:
                 break
         if times is None or not uid:
+            return None
+        if not times[-1] and _text(said.get(ical_event.ALL_DAY, "")).upper() == "TRUE":
             return None
         status = _text(said["STATUS"]).lower() if "STATUS" in said else ""
         free = (
