@@ -273,9 +273,27 @@ def test_entries_are_found_and_exported(state: State):
     assert [each[0] for each in last] == [4, 5]
     found = entries.record(*refused[0])
     assert (found["user"], found["outcome"], "agent" in found) == ("user:bob", "refused", False)
-    csv = b"".join(entries.text("csv", iter(everything))).decode().splitlines()
+    missed: list[DataError] = []
+    csv = b"".join(entries.text("csv", iter(everything), missed.append)).decode().splitlines()
     assert len(csv) == 7
     assert "'=cmd()" in csv[-1]
     event = entries.ocsf(*refused[0][:2])
     assert (event["type_uid"], event["status_id"], event["class_uid"]) == (600399, 2, 6003)
-    assert b"".join(entries.text("cloudevents", iter(refused))) == refused[0][1] + b"\n"
+    assert b"".join(entries.text("cloudevents", iter(refused), missed.append)) == refused[0][1] + b"\n"
+    assert not missed
+
+
+@pytest.mark.parametrize("body", [b"{}", b"{", b"[]", b'{"data": {"actor": 1}}'])
+def test_what_stands_after_a_damaged_entry_is_read(state: State, body: bytes):
+    fill(state, 3)
+    unguarded(state)
+    with state.write() as tx:
+        tx.execute("UPDATE wf_audit SET body = ? WHERE seq = 1", (body,))
+    with state.read() as tx:
+        rows = list(entries.rows(tx, {}))
+    with pytest.raises(DataError, match="entry 1 cannot be read; see wf-audit verify"):
+        entries.record(*rows[1])
+    for form, count in (("csv", 3), ("ocsf", 2)):
+        missed: list[DataError] = []
+        assert len(b"".join(entries.text(form, iter(rows), missed.append)).splitlines()) == count
+        assert [each.code for each in missed] == ["log_damaged"]

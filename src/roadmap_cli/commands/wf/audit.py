@@ -12,6 +12,7 @@ from roadmap_cli.cli import Run, group
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
+    from roadmap_cli.core.errors import DataError
     from roadmap_cli.wf.audit.notes import Checkpoint, PublicKey
 
 main = group(
@@ -128,13 +129,20 @@ def _verified(records: Sequence[Record], console: Any) -> None:
 @_filters
 @click.option("--limit", type=click.IntRange(1), metavar="COUNT", help="Only the newest ones.")
 def query(run: Run, limit: int | None, **chosen: str | None) -> Iterable[Record]:
-    """List entries of the log, oldest first."""
+    """List entries of the log, oldest first.
+
+    An entry that is damaged is named and left out; the exit code is 65 then.
+    """
+    from roadmap_cli.core.errors import DataError
     from roadmap_cli.wf.audit import entries
 
     with run.state.read() as tx:
         found = list(_rows(tx, chosen, limit))
     for each in found:
-        yield entries.record(*each)
+        try:
+            yield entries.record(*each)
+        except DataError as error:
+            _skipped(run, error)
 
 
 @main.command(
@@ -307,6 +315,7 @@ def export(run: Run, form: str, **chosen: str | None) -> Iterable[Record]:
     """Write entries to a file as other programs want them.
 
     CloudEvents are the entries to the letter, as they were hashed; OCSF is its class API Activity (6003).
+    An entry that is damaged is named and left out of OCSF and CSV; the exit code is 65 then.
     """
     from roadmap_cli.core.writing import complete
     from roadmap_cli.wf.audit import entries
@@ -319,8 +328,13 @@ def export(run: Run, form: str, **chosen: str | None) -> Iterable[Record]:
             count += 1
             yield each
 
+    def skipped(error: DataError) -> None:
+        nonlocal count
+        count -= 1
+        _skipped(run, error)
+
     with run.state.read() as tx:
-        lines = entries.text(form, counted(_rows(tx, chosen)))
+        lines = entries.text(form, counted(_rows(tx, chosen)), skipped)
         if run.dry_run:
             size = sum(map(len, lines))
         else:
@@ -328,6 +342,12 @@ def export(run: Run, form: str, **chosen: str | None) -> Iterable[Record]:
                 size = sum(stream.write(line) for line in lines)
     record: Record = {"kind": "wf.audit_export", "id": run.new_id("wf.audit_export"), "at": run.stamp()}
     yield record | {"path": str(run.output_path), "form": form, "count": count, "bytes": size}
+
+
+def _skipped(run: Run, error: DataError) -> None:
+    """Name an entry that is left out since it is damaged."""
+    run.warn(error.message)
+    run.exit_code = error.exit
 
 
 def _key_file(run: Run, named: str | None) -> Path:

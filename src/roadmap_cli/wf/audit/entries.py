@@ -5,11 +5,13 @@ CloudEvents 1.0 JSON is what is stored; OCSF is its class API Activity (6003), h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core import clock
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 
 if TYPE_CHECKING:
@@ -58,18 +60,32 @@ def rows(
 
 
 def record(seq: int, body: bytes, leaf: bytes) -> Record:
-    """An entry as a wf.audit_entry."""
+    """An entry as a wf.audit_entry. Raises DataError for one that is damaged."""
     import orjson
 
-    entry = orjson.loads(body)
-    data = dict(entry["data"])
-    actor = data.pop("actor")
-    found: Record = {"kind": KIND, "id": entry["id"], "at": entry["time"], "seq": seq, "action": data.pop("action")}
-    return found | {**actor, **data, "leaf": leaf.hex()}
+    with _reading(seq):
+        entry = orjson.loads(body)
+        data = dict(entry["data"])
+        actor = data.pop("actor")
+        found: Record = {"kind": KIND, "id": entry["id"], "at": entry["time"], "seq": seq, "action": data.pop("action")}
+        return found | {**actor, **data, "leaf": leaf.hex()}
 
 
 def ocsf(seq: int, body: bytes) -> Record:
-    """An entry as an event of OCSF's class API Activity."""
+    """An entry as an event of OCSF's class API Activity. Raises DataError for one that is damaged."""
+    with _reading(seq):
+        return _ocsf(seq, body)
+
+
+@contextmanager
+def _reading(seq: int) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, DataError):
+        raise DataError(f"entry {seq} cannot be read; see wf-audit verify", code="log_damaged") from None
+
+
+def _ocsf(seq: int, body: bytes) -> Record:
     import orjson
 
     entry = orjson.loads(body)
@@ -105,18 +121,26 @@ def ocsf(seq: int, body: bytes) -> Record:
     return found
 
 
-def text(form: str, found: Iterator[tuple[int, bytes, bytes]]) -> Iterator[bytes]:
-    """Entries in a form, ``cloudevents``, ``ocsf`` (JSON Lines) or ``csv``: line by line, each with its end."""
+def text(form: str, found: Iterator[tuple[int, bytes, bytes]], skipped: Callable[[DataError], None]) -> Iterator[bytes]:
+    """Entries in a form, ``cloudevents``, ``ocsf`` (JSON Lines) or ``csv``: line by line, each with its end.
+
+    `skipped` is told of each that is damaged and left out; CloudEvents are written unread.
+    """
     import orjson
 
     if form == "csv":
-        yield from _csv(found)
+        yield from _csv(found, skipped)
         return
     for seq, body, _ in found:
-        yield (body if form == "cloudevents" else orjson.dumps(ocsf(seq, body))) + b"\n"
+        try:
+            line = body if form == "cloudevents" else orjson.dumps(ocsf(seq, body))
+        except DataError as error:
+            skipped(error)
+        else:
+            yield line + b"\n"
 
 
-def _csv(found: Iterator[tuple[int, bytes, bytes]]) -> Iterator[bytes]:
+def _csv(found: Iterator[tuple[int, bytes, bytes]], skipped: Callable[[DataError], None]) -> Iterator[bytes]:
     import csv
     import io
 
@@ -124,7 +148,11 @@ def _csv(found: Iterator[tuple[int, bytes, bytes]]) -> Iterator[bytes]:
     writer = csv.writer(buffer)
     writer.writerow(CSV_COLUMNS)
     for each in found:
-        entry = record(*each)
+        try:
+            entry = record(*each)
+        except DataError as error:
+            skipped(error)
+            continue
         writer.writerow([_inert(entry.get(column, "")) for column in CSV_COLUMNS])
         if buffer.tell() > 1 << 16:
             yield buffer.getvalue().encode()
