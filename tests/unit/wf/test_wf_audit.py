@@ -297,3 +297,13 @@ def test_what_stands_after_a_damaged_entry_is_read(state: State, body: bytes):
         missed: list[DataError] = []
         assert len(b"".join(entries.text(form, iter(rows), missed.append)).splitlines()) == count
         assert [each.code for each in missed] == ["log_damaged"]
+
+
+def test_what_is_missing_is_told_once(state: State):
+    fill(state, 600)
+    unguarded(state)
+    with state.write() as tx:
+        tx.execute("DELETE FROM wf_audit WHERE seq = 10 OR seq BETWEEN 20 AND 22")
+    with state.read() as tx:
+        gaps = [(each.seq, each.detail) for each in checking.problems(tx, []) if each.code == "gap"]
+    assert gaps == [(11, "entry 10 is missing"), (23, "entries 20 to 22 are missing")]

@@ -39,9 +39,11 @@ def problems(
         0,
         {0: list[bytes](), 1: list[bytes](), 2: list[bytes]()},
     )  # roots of full subtrees of 256, 65,536 and 16,777,216 leaves
+    expected = 0
     cursor = tx.execute("SELECT seq, CAST(at AS BLOB), body, leaf FROM wf_audit ORDER BY seq")
     while rows := cursor.fetchmany(_TILE):
-        yield from _entries(rows, size)
+        yield from _entries(rows, expected)
+        expected = rows[-1][0] + 1
         size += len(rows)
         if len(rows) == _TILE:
             yield from _full(tx, tops, [row[3] for row in rows])
@@ -55,14 +57,17 @@ def problems(
         yield from _vouched(tx, each, size)
 
 
-def _entries(rows: Sequence[tuple[int, bytes, bytes, bytes]], first: int) -> Iterator[Problem]:
+def _entries(rows: Sequence[tuple[int, bytes, bytes, bytes]], expected: int) -> Iterator[Problem]:
     """Whether entries follow each other and are what their hashes and columns say."""
     import orjson
 
     sha256 = hashlib.sha256
-    for expected, (seq, at, body, leaf) in enumerate(rows, first):
+    for seq, at, body, leaf in rows:
         if seq != expected:
-            yield Problem("gap", seq, f"entry {expected} is missing")
+            last = seq - 1
+            what = f"entry {last} is" if last == expected else f"entries {expected} to {last} are"
+            yield Problem("gap", seq, f"{what} missing")
+        expected = seq + 1
         if sha256(b"\0" + body).digest() != leaf:
             yield Problem("changed", seq, "the entry is not what its hash says")
         try:
