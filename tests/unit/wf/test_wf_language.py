@@ -84,6 +84,7 @@ BAD = {
     "a field named like a secret": ("steps: [{name: a, role: data, command: [x], environment: {DB_PASSWORD: hunter2}, effects: [read]}]", 3, "secret_in_template"),
     "a trigger that contradicts itself": ("steps: [{name: a, role: data, command: [x], effects: [read]}]", 2, "trigger_never_holds"),
     "no schedule": ("schedule: every day\nsteps: [{name: a, role: data, command: [x], effects: [read]}]", 3, "bad_schedule"),
+    "a schedule that is never due": ("schedule: 0 0 31 2 *\nsteps: [{name: a, role: data, command: [x], effects: [read]}]", 3, "bad_schedule"),
     "two actions": ("steps: [{name: a, role: data, command: [x], wait: 1s, effects: [read]}]", 3, "bad_action"),
     "an action without value": ("steps:\n  - name: a\n    role: data\n    effects: []\n    wait:\n", 7, "bad_action"),
     "a compensation that waits": ("steps: [{name: a, role: data, command: [x], effects: [read], compensate: {wait: 1s, effects: []}}]", 3, "bad_action"),

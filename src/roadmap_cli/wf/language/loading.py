@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -192,11 +193,16 @@ class _Reader(StepReader):
         """When it is due by itself: five fields of cron."""
         value: str | None = self.take(top, (), "schedule", str, None)
         if value is not None:
-            from croniter import croniter
+            from croniter import CroniterBadDateError, croniter
 
             if len(value.split()) != 5 or not croniter.is_valid(value):
                 what = f"{value!r} is no schedule: minute, hour, day, month and weekday as in crontab(5)"
                 self.fault(("schedule",), "bad_schedule", what)
+                return value
+            try:
+                croniter(value, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
+            except CroniterBadDateError:
+                self.fault(("schedule",), "bad_schedule", f"{value!r} is never due: no date is like that")
         return value
 
     def trigger(self, value: Any, way: Way, *, is_part: bool = False) -> Trigger:
