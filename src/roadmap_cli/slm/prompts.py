@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from roadmap_cli.core.errors import DataError, RoadmapError
+from roadmap_cli.core.errors import DataError, RoadmapError, UsageError
 from roadmap_cli.core.records import Record
 from roadmap_cli.models.conversation.chat import Options, Reply
 from roadmap_cli.slm import resume
@@ -165,4 +165,10 @@ def _options(settings: Mapping[str, Any], options: Options) -> Options:
         if not isinstance(schema, dict) or not isinstance(schema.get("schema"), dict):
             raise DataError("field 'response_format' has no schema", code="wrong_type")
         found["schema"] = schema["schema"]
+    if not found:
+        return options
+    try:
+        Options(**found).check()
+    except UsageError as error:  # it is the record's fault, not the command's
+        raise DataError(error.message, code="wrong_value") from None
     return replace(options, **found)

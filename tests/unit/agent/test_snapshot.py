@@ -125,9 +125,14 @@ def test_a_rollback_that_is_killed_is_finished_by_the_next(project: Path, store:
     before = state(project)
     taken = store.take(project, now=NOW)
     script = (
-        "import sys; from pathlib import Path; from roadmap_cli.agent.snapshot import *\n"
-        "s = Store(Path(sys.argv[1])); t = s.find('latest', Path(sys.argv[2]))\n"
-        "print('ready', flush=True); s.rollback(t)"
+        "import os, sys; from pathlib import Path; from roadmap_cli.agent.snapshot import *\n"
+        "s = Store(Path(sys.argv[1])); t = s.find('latest', Path(sys.argv[2])); left = int(sys.argv[3])\n"
+        "def watch(event, arguments):\n"
+        "    global left\n"
+        "    if event in ('open', 'os.rename', 'os.link', 'os.remove', 'os.chmod'):\n"
+        "        left -= 1\n"
+        "        left or os.kill(os.getpid(), 9)\n"
+        "sys.addaudithook(watch); s.rollback(t)"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     met = 0
@@ -135,12 +140,8 @@ def test_a_rollback_that_is_killed_is_finished_by_the_next(project: Path, store:
         for file in project.glob("many*"):
             file.write_text("changed")
         wreck(project, number)
-        with subprocess.Popen([sys.executable, "-c", script, str(store.folder), str(project)], env=environ,
-                              stdout=subprocess.PIPE) as running:  # fmt: skip
-            assert running.stdout
-            running.stdout.readline()
-            time.sleep(0.002 * number)
-            running.send_signal(signal.SIGKILL)
+        command = [sys.executable, "-c", script, str(store.folder), str(project), str(5 + 25 * number)]
+        assert subprocess.run(command, env=environ, check=False).returncode == -signal.SIGKILL
         met += store.rolling_back(taken)
         store.rollback(taken)
         assert state(project) == before

@@ -43,6 +43,7 @@ def test_a_line_may_set_its_own_options() -> None:
     "line",
     [{}, {"text": "x"}, {"prompt": 3}, {"prompt": "x", "messages": []}, {"messages": "x"}, {"body": []}, {"body": {}},
      {"body": {"messages": []}, "url": "/v1/embeddings"}, {"prompt": "x", "max_tokens": "3"}, {"prompt": "x", "seed": True},
+     {"prompt": "x", "max_tokens": -1}, {"prompt": "x", "temperature": -1}, {"body": {"prompt": "x", "top_p": 7}},
      {"prompt": "x", "stop": [3]}, {"prompt": "x", "response_format": {"type": "json_schema"}}],
 )  # fmt: skip
 def test_what_is_no_prompt_is_refused(line: dict[str, Any]) -> None:

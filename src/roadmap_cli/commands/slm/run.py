@@ -73,7 +73,7 @@ def _replies(console: Any) -> Any:
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="OUT",
-    help="Leave out what the file OUT has answered; write on with '>> OUT' or '-o OUT'.",
+    help="Leave out what the file OUT has answered; write on with '>> OUT'.",
 )
 def main(
     run: Run,

@@ -58,7 +58,7 @@ def _progress(console: Any) -> Any:
 @click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
 @click.option(
     "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
-    help="With --cancel, --pause or --unpause: prove your name with this OpenSSH private key (Ed25519).",
+    help="Prove your name with this OpenSSH private key (Ed25519).",
 )  # fmt: skip
 def main(
     run: Run,
@@ -98,6 +98,7 @@ def main(
     It needs an approval of its own: wf-run --fork RUN --from STEP | wf-approve | wf-run.
 
     A run is cancelled, paused and unpaused by who may deny its plan: who asked for it, and who has a right to it.
+    Where a key of theirs is registered, --sign-with proves the name.
 
     It ends with 1 if a run failed, was cancelled or was not allowed, and with 75 if a plan still waits for approval or
     a run of the input for something else.
