@@ -203,6 +203,7 @@ def test_a_branch_holds_the_change_alone_and_nothing_else_is_touched(tmp_path: P
     made = git.commit(folder, "agent/fix", OLD, NEW, "Repair\n", AT)
     again = git.commit(folder, "agent/fix", OLD, NEW, "Repair\n", AT)
     assert (made.made, again.made, made.commit) == (True, False, again.commit)
+    assert git.commit(folder, "agent/fix", OLD, NEW, "Repair\n", "2027-01-01T00:00:00Z") == again
     assert run_git(folder, "show", "--name-status", "--format=%s", "agent/fix").split() == [
         "Repair", "A", "new", "M", "s", "p/a.py",
     ]  # fmt: skip

@@ -121,8 +121,8 @@ def commit(
     standing = _text(folder, "rev-parse", "--verify", "-q", ref)
     if standing == made:
         return Branch(branch, made, False)
-    if standing and _text(folder, "rev-parse", f"{ref}^{{tree}}", f"{ref}^") == f"{tree}\n{head}":
-        return Branch(branch, standing, False)
+    if standing and _text(folder, "log", "-1", "--format=%T %P%n%B", ref) == f"{tree} {head}\n{message}".strip():
+        return Branch(branch, standing, False)  # the same at another time
     if standing:
         raise DataError(f"branch {branch!r} is there already, with another commit", code="branch_exists",
                         hint="name another with --branch")  # fmt: skip
