@@ -76,6 +76,14 @@ def zone_option() -> Callable[[Function], Function]:
     return click.option("--timezone", metavar="ZONE", help="Time zone of days and of times that name none.")
 
 
+def signing_option() -> Callable[[Function], Function]:
+    """The option of a command that may want a name to be proven: key_file."""
+    return click.option(
+        "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
+        help="Prove your name with this OpenSSH private key (Ed25519).",
+    )  # fmt: skip
+
+
 def running_options() -> Callable[[Function], Function]:
     """The options of a command that does the steps of runs: database, parallel, park_after."""
     declared = (

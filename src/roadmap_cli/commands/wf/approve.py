@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli.command import command
+from roadmap_cli.cli.options import signing_option
 from roadmap_cli.cli.ranges import FiniteRange
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
@@ -61,10 +62,7 @@ _COLUMNS = ("at", "plan_id", "workflow", "risk", "status", "approver", "id", "so
 @click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
 @click.option("--because", default="", metavar="TEXT", help="Why, in words that stay with the decision.")
 @click.option("--hash", "plan_hash", metavar="HASH", help="Approve only if the plan has this hash.")
-@click.option(
-    "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
-    help="Prove your name with this OpenSSH private key (Ed25519).",
-)  # fmt: skip
+@signing_option()
 @click.option(
     "--links", type=click.Path(file_okay=False), metavar="FOLDER",
     help="Write a link into FOLDER for each --for, to decide on the plan --show names.",

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli.command import command
+from roadmap_cli.cli.options import signing_option
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
@@ -97,10 +98,7 @@ def _verdict(record: Record) -> Iterator[tuple[str | None, str]]:
 @click.option("--acting", metavar="ROLE", help="With --check, ask whether this role of an agent may, too.")
 @click.option("--as", "giver", metavar="NAME", help="Act in this name. Default: your login name.")
 @click.option("--because", default="", metavar="TEXT", help="Why, in words that stay with the decision.")
-@click.option(
-    "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
-    help="Prove your name with this OpenSSH private key (Ed25519).",
-)  # fmt: skip
+@signing_option()
 def main(
     run: Run,
     name: str | None,

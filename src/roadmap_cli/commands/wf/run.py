@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from roadmap_cli.cli.command import command
-from roadmap_cli.cli.options import running_options
+from roadmap_cli.cli.options import running_options, signing_option
 from roadmap_cli.cli.run import Run
 from roadmap_cli.core.records import Record
 
@@ -56,10 +56,7 @@ def _progress(console: Any) -> Any:
 @click.option("--fork", metavar="RUN", help="Write a plan that does this run again; read no input.")
 @click.option("--from", "step", metavar="STEP", help="The step from which --fork does it again.")
 @click.option("--as", "name", metavar="NAME", help="Act in this name. Default: your login name.")
-@click.option(
-    "--sign-with", "key_file", type=click.Path(exists=True, dir_okay=False), metavar="KEYFILE",
-    help="Prove your name with this OpenSSH private key (Ed25519).",
-)  # fmt: skip
+@signing_option()
 def main(
     run: Run,
     templates: tuple[str, ...],
