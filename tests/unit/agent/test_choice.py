@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,14 @@ def test_rivals_are_told_by_what_they_do() -> None:
     made = confirm.Checks([["1", "2"], ["1", "3"], ["1", "2"], ["1", "3"], ["4", "4"]], ["0", "0"], [False, False])
     assert confirm.unlike(made, 0, 5) == [([1, 3], 1), ([4], 2)]
     assert confirm.unlike(confirm.Checks(), 1, 3) == [([0], None), ([2], None)]
+
+
+def test_a_repair_with_a_needless_edit_besides_holds_the_repair() -> None:
+    both = replace(COMPARE, edits=(*COMPARE.edits, (50, 51, "2")))
+    assert both.holds(COMPARE)
+    assert not COMPARE.holds(both) and not COMPARE.holds(COMPARE)
+    assert not both.holds(replace(COMPARE, file="b.py"))
+    assert not both.holds(replace(COMPARE, edits=()))
 
 
 @pytest.mark.slow

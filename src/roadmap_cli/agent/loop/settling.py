@@ -70,9 +70,16 @@ def settle(session: Session, attempt: Attempt) -> Generator[Record, None, dict[s
 
 
 def _rivals(session: Session, attempt: Attempt, made: confirm.Checks, chosen: int) -> list[Record]:
-    """Of those that pass as well and behave differently the least edit each, with how many do the same."""
+    """Of those that pass as well and behave differently the least edit each, with how many do the same.
+
+    The repair with a needless edit besides is no rival.
+    """
     told: list[Record] = []
-    for group, differing in confirm.unlike(made, chosen, len(attempt.plausible)):
+    repair = attempt.plausible[chosen].verdict.candidate
+    for alike, differing in confirm.unlike(made, chosen, len(attempt.plausible)):
+        group = [at for at in alike if not attempt.plausible[at].verdict.candidate.holds(repair)]
+        if not group:
+            continue
         candidates = [attempt.plausible[at].verdict.candidate for at in group]
         diffs = [_diff(session, candidate) for candidate in candidates]
         at = min(range(len(group)), key=lambda number: len(diffs[number]))

@@ -40,6 +40,10 @@ class Candidate:
     swap: bool
     edits: tuple[tuple[int, int, str], ...] = ()
 
+    def holds(self, other: Candidate) -> bool:
+        """Whether it is another candidate and something more besides."""
+        return self.file == other.file and bool(other.edits) and set(other.edits) < set(self.edits)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
