@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from soak_damage import heal
 from soak_works import Place, acknowledged, ids, unrepaired
 
 #: Names of files that are someone's while he works and nobody's afterwards.
@@ -27,7 +28,7 @@ def judge(place: Place, durable: set[str]) -> tuple[list[str], dict[str, Any]]:
     for kind, each in known.items():
         if lost := each - held:
             faults.append(f"lost: {len(lost)} of {len(each)} {kind} that were told: {sorted(lost)[:3]}")
-    for check in (_sound, _events, _runs, _requests, _projects, _films, _notes, _left_running, _left_lying):
+    for check in (_sound, _events, _runs, _requests, _projects, _films, _notes, _damaged, _left_running, _left_lying):
         faults += check(place)
     outcomes = Counter(name for name, _, _ in place.runs)
     return faults, {
@@ -39,6 +40,7 @@ def judge(place: Place, durable: set[str]) -> tuple[list[str], dict[str, Any]]:
         "state_bytes": (place.home / ".local/state/roadmap/state.db").stat().st_size,
         "events": place.last("calendar") * 3, "ticks": place.last("tick"), "requests": place.last("request") * 2,
         "projects": place.last("project"), "notes": place.last("note"), "copies": place.last("copy"),
+        "damaged_copies": place.last("damage"),
         "messages": dict(sorted(place.messages.items(), key=lambda each: -each[1])[:60]),
     }  # fmt: skip
 
@@ -149,6 +151,19 @@ def _ids(path: Path) -> list[str]:
         except (ValueError, KeyError):
             continue
     return found
+
+
+def _damaged(place: Place) -> list[str]:
+    """A damaged state has lost no more than the damaged bit, and has not taken the place of its copy."""
+    faults = []
+    for folder in sorted(place.folder.glob("hurt*")):
+        if not heal(folder):
+            continue
+        for name in ("state.db", "copy.db"):
+            done = place.run(f"roadmap-state check --state {folder / name}")
+            if done.returncode:
+                faults.append(f"damage: {folder.name}/{name}: [{done.returncode}] {done.stderr.decode()[:200]}")
+    return faults
 
 
 def _left_running(place: Place) -> list[str]:

@@ -254,10 +254,21 @@ def works(place: Place) -> list[Work]:
         target = place.folder / f"copy{number}.db"
         return f"roadmap-state backup {target} && roadmap-state check --state {target} && rm {target} {target}.key {target}.lock"
 
+    def damage(chance: random.Random) -> str:
+        folder = place.folder / f"hurt{place.next('damage')}"
+        refused = "[ $? = 78 ] || exit 9"
+        return (
+            f"mkdir {folder} && cd {folder} && roadmap-state backup state.db && roadmap-state backup --state state.db copy.db"
+            f" && {sys.executable} {ROOT / 'tools' / 'soak_damage.py'} . {chance.randrange(1 << 30)} || exit 1;"
+            f" roadmap-state backup --state state.db --replace copy.db; {refused};"
+            f" roadmap-keys rekey --state state.db; {refused}"
+        )
+
     return [
         Work("ingest", ingest, 2), Work("think", think, 2), Work("tick", tick, 3), Work("again", again, 1.5),
         Work("ask", ask, 1.5), Work("answer", answer, 1.2), Work("reply", reply, 0.6), Work("repair", repair, 1, at_once=1), Work("film", film, 1),
         Work("sync", sync, 1.5), Work("look", look, 1), Work("copy", copy, 0.3, at_once=1),
+        Work("damage", damage, 0.2, at_once=1),
     ]  # fmt: skip
 
 
