@@ -5,8 +5,9 @@ usage: tools/soak.py SECONDS [--seed N] [--folder FOLDER] [--disk-mb N]      (ma
 Threads start real command lines (soak_works.py), two of a sort at once. Meanwhile they are killed, singly or whole
 pipelines, mostly with SIGKILL; the disk they write to, a small tmpfs, is filled to the last pages; the clock jumps by
 seconds to months, in running processes too; some may use little memory or write only short files; the state is copied
-and the copies are read, some of them with one bit changed. At the end all is finished undisturbed and judged (soak_judged.py): prints one JSON record of
-figures, a bench.figure of them, and ends with 1 if anything is not as it must be.
+and the copies are read, some of them with one bit changed. At the end all is finished undisturbed and judged
+(soak_judged.py): prints one JSON record of figures, a bench.figure of them, and ends with 1 if anything is not as it
+must be.
 
 The clock is soak_clock.c's where a C compiler is there, else ROADMAP_NOW of commands that begin during a jump. The
 disk is a tmpfs in a mount namespace of its own where that may be made, else a plain folder, and only limits on file
