@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from roadmap_cli.core.records import Record
@@ -23,6 +23,7 @@ from roadmap_cli.retrieval import dates, late, terms
 from roadmap_cli.state import records
 
 if TYPE_CHECKING:
+    from roadmap_cli.life.history.devices import DayValue
     from roadmap_cli.models.embed import Embedder
     from roadmap_cli.state.connection import Connection
     from roadmap_cli.state.store import State
@@ -43,8 +44,10 @@ KINDS = {
 MEASUREMENT = "life.measurement"
 #: Kinds that life-consolidate makes: asked for by --from memory.
 MEMORIES = frozenset(("life.memory", "life.fact"))
-#: A query for the ids of events that do not take place.
-CANCELLED = "SELECT id FROM record WHERE kind = 'life.event' AND json_extract(body, '$.status') = 'cancelled'"
+#: A query for the ids of events that do not take place; only those that take nobody's time are read for it.
+CANCELLED = (
+    "SELECT id FROM life_event JOIN record USING (id) WHERE busy = 0 AND json_extract(body, '$.status') = 'cancelled'"
+)
 _PARTS = re.compile(r"[^\W_]+")
 #: Records in one transaction, and texts that are embedded together.
 LOT, TEXTS = 500, 64
@@ -162,7 +165,11 @@ def record_of(tx: Connection, number: int) -> Record | None:
     if body is not None:
         record: Record = orjson.loads(body)
         return record
-    return _day_value(tx, metric, day) if metric else None
+    if not metric:
+        return None
+    of_day = date.fromisoformat(day)
+    values = health_days.daily(tx, metric, since=of_day, until=of_day)
+    return _day_record(tx, metric, values[0]) if values else None
 
 
 def deadline(seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
@@ -281,26 +288,40 @@ def _days(tx: Connection) -> int:
            WHERE life_item.covers IS NULL OR life_item.covers <> made.count LIMIT ?""",
         (LOT,),
     ).fetchall()  # fmt: skip
+    values: dict[tuple[str, str], DayValue] = {}
+    for metric, first, last in _runs_of_days((metric, day) for metric, day, _ in rows):
+        found = health_days.daily(tx, metric, since=first, until=last)
+        values.update(((metric, each.day.isoformat()), each) for each in found)
     for metric, day, count in rows:
         tx.execute("DELETE FROM life_item WHERE metric = ? AND day = ?", (metric, day))
-        value = _day_value(tx, metric, day)
-        if value:
-            _put(tx, value, None, metric, count, 0.3)
+        record = _day_record(tx, metric, values[metric, day]) if (metric, day) in values else None
+        if record:
+            _put(tx, record, None, metric, count, 0.3)
     return len(rows)
 
 
-def _day_value(tx: Connection, metric: str, day: str) -> Record | None:
+def _runs_of_days(days: Iterable[tuple[str, str]]) -> list[tuple[str, date, date]]:
+    """Days of metrics as spans without a gap, each as its metric, first and last day."""
+    runs: list[tuple[str, date, date]] = []
+    for metric, text in sorted(days):
+        day = date.fromisoformat(text)
+        if runs and runs[-1][0] == metric and runs[-1][2] + timedelta(days=1) == day:
+            runs[-1] = metric, runs[-1][1], day
+        else:
+            runs.append((metric, day, day))
+    return runs
+
+
+def _day_record(tx: Connection, metric: str, of_day: DayValue) -> Record | None:
     """What a metric comes to on a day, as a record that is not stored: `evidence_ids` are (at most 12 of) its."""
-    of_day = date.fromisoformat(day)
-    values = health_days.daily(tx, metric, since=of_day, until=of_day)
-    last = records.get(tx, values[0].ids[-1]) if values else None
+    value, ids = of_day.value, of_day.ids
+    last = records.get(tx, ids[-1])
     if last is None:
         return None
-    value, ids = values[0].value, values[0].ids
     way = METRICS[metric].daily if metric in METRICS else "mean"
     stage = way if way == "last" else f"{'mean' if way == 'mean' else 'sum'} of {len(ids)}"
     return {
-        "kind": MEASUREMENT, "id": ids[-1], "at": last["at"], "date": day, "metric": metric, "value": value,
+        "kind": MEASUREMENT, "id": ids[-1], "at": last["at"], "date": of_day.day.isoformat(), "metric": metric, "value": value,
         "unit": last.get("unit", ""), "stage": stage, "evidence_ids": list(ids[:12]),
     }  # fmt: skip
 

@@ -210,7 +210,7 @@ def _event_row(event: Record) -> tuple[Any, ...]:
     return (
         event["id"], str(event.get("uid", event["id"])), _instance(event), event["at"],
         event.get("ends_at", event["at"]), str(event.get("zone", "")), int(event.get("all_day") is True),
-        int(event.get("busy", True) is True), len(people),
+        int(event.get("busy", True) is True and event.get("status") != "cancelled"), len(people),
     )  # fmt: skip
 
 
