@@ -179,6 +179,24 @@ def test_an_owners_policy_forbids_what_grants_allow(place: Company) -> None:
         assert [each["version"] for each in stored.history(tx)] == [1, 2]
 
 
+def test_policies_that_another_file_of_the_same_name_takes_back_are_told(place: Company) -> None:
+    one, two, three = (f'@id("{name}") forbid(principal, action, resource);' for name in ("one", "two", "three"))
+    with place.state.write() as tx:
+
+        def ended(text: str, name: str = "own") -> list[str] | None:
+            return stored.keep(tx, name, text, by="olga", because="x", command="test", at=NOW).get("ended")
+
+        with pytest.raises(DataError, match="no set of policies is called 'own'; there is none"):
+            ended("")
+        assert ended(f"{one}\n{two}") is None
+        assert ended(f"{one}\n{three}") == ["two"]
+        assert ended(two, "other") is None
+        with pytest.raises(DataError, match=r"no set of policies is called 'own\.cedar'; there are 'other', 'own'"):
+            ended("\n", "own.cedar")
+        assert ended("") == ["one", "three"]
+        assert stored.text(tx) == two
+
+
 @pytest.mark.parametrize(
     "text",
     [

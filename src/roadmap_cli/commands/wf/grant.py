@@ -82,7 +82,12 @@ def _verdict(record: Record) -> Iterator[tuple[str | None, str]]:
 )
 @click.option("--lend", metavar="ID", help="Lend NAME a part of this grant, which you have.")
 @click.option("--revoke", metavar="ID", help="Take back this grant, membership or key.")
-@click.option("--policy", type=click.File("r"), metavar="FILE", help="Check and store the Cedar policies in FILE.")
+@click.option(
+    "--policy",
+    type=click.File("r"),
+    metavar="FILE",
+    help="Check and store the Cedar policies in FILE: the set of its base name.",
+)
 @click.option(
     "--policies",
     "wants_policies",
@@ -139,7 +144,9 @@ def main(
 
     Without anything to give it lists what was given: all of it, NAME's, or the one with this ID.
     The option --policy takes policies in Cedar's language (https://www.cedarpolicy.com), each with an @id.
-    They are validated against the schema first; every version is kept, and an empty FILE takes them back.
+    They are validated against the schema first, and every version is kept.
+    The base name of FILE is the name of the set. Another file of that name replaces the whole set, and the policies
+    that are lost are named; an empty one takes it back.
     The exit code of --check is 1 if the answer is no.
     """
     from roadmap_cli.core.errors import Negative, UsageError
@@ -223,6 +230,10 @@ def _given(
     if is_first:
         run.warn(f"from now on only what was given counts in this state; {who.name!r} is its owner")
         _warn_of_stopped(run, stopped)
+    for each in found[-1].get("ended", ()):
+        run.warn(
+            f"policy {each!r} is no longer in force", f"keep it in {found[-1]['name']!r}, or in a file of another name"
+        )
     yield from found
 
 

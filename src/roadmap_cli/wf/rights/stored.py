@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 def text(tx: Connection) -> str:
     """All stored policies in force, one after the other."""
+    return "\n".join(_in_force(tx).values())
+
+
+def _in_force(tx: Connection) -> dict[str, str]:
+    """The last text of each set, in the order of their names; none of a set that was taken back."""
     rows = tx.execute(
-        "SELECT text FROM wf_cedar a WHERE number = (SELECT max(number) FROM wf_cedar b WHERE b.name = a.name)"
+        "SELECT name, text FROM wf_cedar a WHERE number = (SELECT max(number) FROM wf_cedar b WHERE b.name = a.name)"
         " ORDER BY name"
     )
-    return "\n".join(each for (each,) in rows if each)
+    return {name: text for name, text in rows if text.strip()}
 
 
 def keep(
@@ -35,30 +40,32 @@ def keep(
 ) -> Record:
     """Store the next version of a set of policies and return its wf.policy; an empty text takes the set back.
 
-    Raises DataError for policies that do not fit the schema, or whose ids stand in another set already; Negative for
-    the text that is in force.
+    The record names those of the version before that are no longer in force (`ended`).
+    Raises DataError for policies that do not fit the schema, whose ids stand in another set already, or for nothing
+    under a name that no set has; Negative for the text that is in force.
     """
     if not name or not name.isprintable() or len(name) > 128:
         raise UsageError(f"not a name for policies: {name!r}")
     ids = cedar.checked(source) if source.strip() else {}
-    for other, others in tx.execute(
-        "SELECT name, text FROM wf_cedar a WHERE name <> ? AND number ="
-        " (SELECT max(number) FROM wf_cedar b WHERE b.name = a.name)",
-        (name,),
-    ).fetchall():
-        if twice := ids.keys() & cedar.checked(others).keys() if others else ():
+    sets = _in_force(tx)
+    last = sets.pop(name, None)
+    for other, others in sets.items():
+        if twice := ids.keys() & cedar.checked(others).keys():
             raise DataError(f"policy {min(twice)!r} stands in {other!r} already", code="duplicate_policy")
-    last = tx.execute("SELECT text FROM wf_cedar WHERE name = ? ORDER BY number DESC LIMIT 1", (name,)).fetchone()
-    if last is not None and last[0] == source:
+    if last == source:
         raise Negative(f"these policies are in force as {name!r} already", code="same_policy")
     if last is None and not ids:
-        raise DataError("there is no policy in it", code="bad_policy")
+        if source.strip():
+            raise DataError("there is no policy in it", code="bad_policy")
+        known = f"there are {', '.join(map(repr, sets))}" if sets else "there is none"
+        raise DataError(f"no set of policies is called {name!r}; {known}", code="unknown_policies")
+    ended = [each for each in cedar.checked(last) if each not in ids] if last else []
     digest = hashlib.sha256(source.encode()).hexdigest()
     (count,) = tx.execute("SELECT count(*) FROM wf_cedar WHERE name = ?", (name,)).fetchone()
     found: Record = {
         "kind": "wf.policy", "id": run_id("wf.policy", at), "at": clock.stamp(at), "name": name, "version": count + 1,
         "policies": [{"id": key, "why": value} for key, value in ids.items()], "sha256": digest, "text": source,
-        "stored_by": f"user:{by}", "because": because, "proof": proof,
+        "stored_by": f"user:{by}", "because": because, "proof": proof, **({"ended": ended} if ended else {}),
     }  # fmt: skip
     tx.execute(
         "INSERT INTO wf_cedar(name, text, sha256, stored_by, stored_at, why) VALUES (?, ?, ?, ?, ?, ?)",
