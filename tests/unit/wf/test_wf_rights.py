@@ -19,7 +19,7 @@ from roadmap_cli.core.errors import DataError, Negative, RoadmapError, UsageErro
 from roadmap_cli.state.store import State
 from roadmap_cli.wf import people
 from roadmap_cli.wf.approving import answering, approvals, escalation, refusals, replies, showing, tasks
-from roadmap_cli.wf.rights import cedar, explaining, giving, grants, identities, stored
+from roadmap_cli.wf.rights import cedar, explaining, giving, grants, identities, judging, stored
 from roadmap_cli.wf.running import mirror, permission, remembered
 
 ROOT = Path(__file__).parents[3]
@@ -195,6 +195,27 @@ def test_policies_that_another_file_of_the_same_name_takes_back_are_told(place: 
             ended("\n", "own.cedar")
         assert ended("") == ["one", "three"]
         assert stored.text(tx) == two
+
+
+def test_a_policy_that_fails_is_named_with_why(place: Company) -> None:
+    text = """@id("first") permit(principal, action == Action::"begin", resource);
+        @id("over") @why("so") forbid(principal, action == Action::"begin", resource)
+        when { context.approvals + 9223372036854775807 > 0 };"""
+    failure = "policy 'over' cannot be evaluated: integer overflow while attempting to add"
+    with place.state.write() as tx:
+        giving.policies(tx, place.giver("olga"), "own", text)
+        plan = place.plan(tx)
+        found = place.decide(tx, plan, "bob")
+        assert found["status"] == "waiting"
+        assert f"may not begin plan {plan['id']!r}: {failure}" in found["why"]
+        assert found["policy_ids"][-1] == "over"
+        verdict = judging.may_begin(tx, plan, [], by_policy=False, at=NOW)
+        assert "may not begin" in verdict.why
+        assert "nobody has approved it (policy nothing-begins-unapproved)" in verdict.why
+        text = '@id("name") forbid(principal, action, resource) when { 9223372036854775807 + 1 > 0 };'
+        giving.policies(tx, place.giver("olga"), "own", text)
+        verdict = judging.may_do(tx, "alice", None, "read", "database:orders", NOW)
+        assert (verdict.is_allowed, verdict.lacks_right, verdict.policy_ids) == (False, False, ("name",))
 
 
 @pytest.mark.parametrize(

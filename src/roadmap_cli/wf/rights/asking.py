@@ -1,7 +1,7 @@
 """Putting a question to Cedar: who (`user`, `agent`), to do what, to which resource, under which circumstances.
 
-The rule kept here: every question is put whole, and what is not allowed says which policy forbids it, or that none
-permits it.
+The rule kept here: every question is put whole, and what is not allowed says which policy forbids it or fails, or that
+none permits it.
 """
 
 from __future__ import annotations
@@ -67,10 +67,11 @@ def ask(
     for (side, action, name, about), answer in zip(questions, answers, strict=True):
         if not answer.is_allowed:
             target = about["target"] if sort == "Resource" else f"{_SAID[sort]} {name!r}"
-            if not answer.policy_ids and sort == "Plan":
+            ids = (*answer.policy_ids, *(each for each, _ in answer.failures if each))
+            lacks_right = side.sort == "User" and not answer.policy_ids and not answer.failures
+            if lacks_right and sort == "Plan":
                 target += f", which touches {about['target']}"
-            lacks_right = side.sort == "User" and not answer.policy_ids
-            return Verdict(False, _refusal(side, action, target, answer, policies), answer.policy_ids, lacks_right)
+            return Verdict(False, _refusal(side, action, target, answer, policies), ids, lacks_right)
         decided.update(dict.fromkeys(answer.policy_ids))
     words = " and ".join(dict.fromkeys(side.words for side, *_ in questions))
     acts = ", ".join(dict.fromkeys(action for _, action, *_ in questions))
@@ -78,11 +79,12 @@ def ask(
 
 
 def _refusal(side: Side, action: str, target: str, answer: cedar.Answer, policies: str) -> str:
-    if not answer.policy_ids:
+    if not answer.policy_ids and not answer.failures:
         return f"no permit matched: {side.words} has no right to {action} {target}"
     reasons = cedar.reasons(policies)
-    why = "; ".join(f"{reasons.get(each) or 'forbidden'} (policy {each})" for each in answer.policy_ids)
-    return f"{side.words} may not {action} {target}: {why}"
+    why = [f"{reasons.get(each) or 'forbidden'} (policy {each})" for each in answer.policy_ids]
+    why += [words for _, words in answer.failures]
+    return f"{side.words} may not {action} {target}: {'; '.join(why)}"
 
 
 def user(tx: Connection, name: str, at: datetime, held: Sequence[grants.Grant] | None = None) -> Side:

@@ -19,14 +19,19 @@ from roadmap_cli.core.records import Record
 
 MOST_BYTES = 256 * 1024
 _ID = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+_FAILURE = re.compile(r"error while evaluating policy `(\w+)`: (.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether Cedar allows a request, and the ids of the policies that decided; none for a denial by default."""
+    """Whether Cedar allows a request, and the ids of the policies that decided; none for a denial by default.
+
+    `failures` are what was not to be evaluated, in words, by the ids of the policies ("" for the question itself).
+    """
 
     is_allowed: bool
     policy_ids: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 def ask(requests: Sequence[Record], policies: str, entities: Sequence[Record]) -> list[Answer]:
@@ -47,8 +52,23 @@ def _answers(requests: bytes, policies: str, entities: str) -> tuple[Answer, ...
     for each in found:
         names = each.diagnostics.id_annotations_by_reason
         ids = tuple(sorted({names.get(reason, reason) for reason in each.diagnostics.reasons}))
-        answers.append(Answer(each.allowed and not each.diagnostics.errors, ids))
+        if errors := each.diagnostics.errors:
+            answers.append(Answer(False, () if each.allowed else ids, _failures(errors, policies)))
+        else:
+            answers.append(Answer(each.allowed, ids))
     return tuple(answers)
+
+
+def _failures(errors: Sequence[str], policies: str) -> tuple[tuple[str, str], ...]:
+    ids = _ids(policies)
+    found = set[tuple[str, str]]()
+    for each in errors:
+        said = " ".join(each.split())[:300]
+        if (shape := _FAILURE.match(said)) and (name := ids.get(shape[1])):
+            found.add((name, f"policy {name!r} cannot be evaluated: {shape[2]}"))
+        else:
+            found.add(("", f"the question cannot be put: {said}"))
+    return tuple(sorted(found))
 
 
 def checked(text: str) -> dict[str, str]:
@@ -123,9 +143,20 @@ def _annotations(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=32)
+def _ids(policies: str) -> dict[str, str]:
+    """The ids of all policies by the names that Cedar gives them in their order (``policy0``)."""
+    parsed = json.loads(_engine().policies_to_json_str(_whole(policies)))
+    return {name: each.get("annotations", {}).get("id") for name, each in parsed["staticPolicies"].items()}
+
+
 @lru_cache(maxsize=512)
 def _compiled(policies: str) -> Any:
-    return _engine().PolicySet.from_str(shipped_text() + "\n" + policies)
+    return _engine().PolicySet.from_str(_whole(policies))
+
+
+def _whole(policies: str) -> str:
+    return f"{shipped_text()}\n{policies}"
 
 
 @cache
