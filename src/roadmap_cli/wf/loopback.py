@@ -1,7 +1,9 @@
-"""Serving on the loopback address and no other: how an address is read, and a server that is bound to one."""
+"""Serving on the loopback address and no other: how it is read, servers bound to it, how long they hear a sender."""
 
 from __future__ import annotations
 
+import io
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, TypeVar
@@ -39,6 +41,30 @@ def bound(place: Place, make: Callable[[], _Bound]) -> _Bound:
     except OSError as error:
         what = f"cannot listen on {place[0]}:{place[1]}: {(error.strerror or str(error)).lower()}"
         raise CannotCreate(what) from None
+
+
+class _Coming(io.RawIOBase):
+    def __init__(self, connection: Any, ends: float) -> None:
+        self.connection, self.ends = connection, ends
+
+    def readable(self) -> bool:
+        """It is only read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait for the next bytes, however few they are, no longer than all of them may take."""
+        if (left := self.ends - time.monotonic()) <= 0:
+            raise TimeoutError
+        self.connection.settimeout(left)
+        return int(self.connection.recv_into(buffer))
+
+
+def coming(connection: Any, seconds: float) -> io.BufferedReader:
+    """What is sent on a socket from now on for so long, all in all; then reading raises TimeoutError.
+
+    The time-out of a socket alone is for each byte: a sender that drips them is never too late.
+    """
+    return io.BufferedReader(_Coming(connection, time.monotonic() + seconds))
 
 
 def server(place: Place, handler: type[BaseHTTPRequestHandler]) -> HTTPServer:

@@ -209,9 +209,14 @@ _BUSY = (
 
 class _Handler(BaseHTTPRequestHandler):
     serving: _Serving
-    timeout = _READ_S
     server_version = "roadmap"
     sys_version = ""
+
+    def setup(self) -> None:
+        """Give the request its time, from its first line to the end of its body."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = loopback.coming(self.connection, _READ_S)
 
     def do_POST(self) -> None:
         """Take one webhook."""
@@ -268,20 +273,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def body(self, size: int) -> bytes | None:
         """The whole body, or None if it does not come in time."""
-        ends = time.monotonic() + _READ_S
-        pieces: list[bytes] = []
-        left = size
-        while left:
-            self.connection.settimeout(max(ends - time.monotonic(), 0.01))
-            try:
-                piece = self.rfile.read1(min(left, 1 << 16))
-            except OSError:
-                return None
-            if not piece or time.monotonic() > ends:
-                return None
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
+        try:
+            found = self.rfile.read(size)
+        except OSError:
+            return None
+        return found if len(found) == size else None
 
     def do_GET(self) -> None:
         """Say that it is there, for probes."""
@@ -298,6 +294,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer and close; after an unread body the connection cannot be used again."""
         data = (message + "\n").encode() if message else b""
         self.close_connection = True
+        self.connection.settimeout(_READ_S)
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
