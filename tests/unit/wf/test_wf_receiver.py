@@ -84,3 +84,24 @@ def test_senders_that_drip_bytes_keep_nobody_out_for_long(
     while (status := honest(port)) == 503 and time.monotonic() < ends:
         time.sleep(0.1)
     assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["Content-Length: 13"], 200),
+        (["Content-Length: 13", "Content-Length: 13"], 200),
+        (["Content-Length: 13", "Content-Length: 5"], 400),
+        (["Content-Length: 13, 5"], 400),
+        (["Content-Length: 13", "Transfer-Encoding: chunked"], 400),
+        (["transfer-encoding: gzip, chunked", "content-length: 13"], 400),
+        (["Content-Length: +13"], 400),
+        (["Content-Length:"], 400),
+        (["Transfer-Encoding: chunked"], 411),
+        ([], 411),
+        ([f"Content-Length: {'9' * 5000}"], 413),
+    ],
+)
+def test_a_request_tells_the_length_of_its_body_in_one_way(port: int, lines: list[str], status: int) -> None:
+    assert len(BODY) == 13
+    assert sent(port, "POST / HTTP/1.1", *lines) == status

@@ -220,14 +220,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take one webhook."""
+        lengths = {each.strip() for each in self.headers.get_all("Content-Length", ())}
+        if len(lengths) > 1 or (lengths and "Transfer-Encoding" in self.headers):
+            # RFC 9112, 6.3: whoever stands between may have seen another end of the body.
+            return self.refuse(HTTPStatus.BAD_REQUEST, "the length of the body is told in two ways")
         setting = self.serving.setting(self.path)
         if setting is None:
             self.serving.refusals.add("", "no_such_path", "")
             return self.refuse(HTTPStatus.NOT_FOUND, "no source has this path")
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit() and len(length) < 12):
+        if not lengths:
             return self.refuse(HTTPStatus.LENGTH_REQUIRED, "a Content-Length is needed")
-        size = int(length)
+        length = lengths.pop()
+        if not (length.isascii() and length.isdigit()):
+            return self.refuse(HTTPStatus.BAD_REQUEST, "the Content-Length is no number")
+        size = int(length) if len(length) < 12 else MOST_BYTES + 1
         if size > MOST_BYTES:
             self.serving.refusals.add(setting.key, "too_large", "")
             return self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MOST_BYTES} bytes")
