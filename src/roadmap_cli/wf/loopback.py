@@ -59,12 +59,29 @@ class _Coming(io.RawIOBase):
         return int(self.connection.recv_into(buffer))
 
 
-def coming(connection: Any, seconds: float) -> io.BufferedReader:
-    """What is sent on a socket from now on for so long, all in all; then reading raises TimeoutError.
+class Handler(BaseHTTPRequestHandler):
+    """One request, which must have come whole within `read_s` seconds; after that, reading it raises TimeoutError.
 
     The time-out of a socket alone is for each byte: a sender that drips them is never too late.
     """
-    return io.BufferedReader(_Coming(connection, time.monotonic() + seconds))
+
+    read_s = 5.0
+    server_version = "roadmap"
+    sys_version = ""
+
+    def setup(self) -> None:
+        """Give it its time, from its first line to the end of its body."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Coming(self.connection, time.monotonic() + self.read_s))
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin the answer, which has as long."""
+        self.connection.settimeout(self.read_s)
+        super().send_response(code, message)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: what was asked for may hold a key."""
 
 
 def server(place: Place, handler: type[BaseHTTPRequestHandler]) -> HTTPServer:

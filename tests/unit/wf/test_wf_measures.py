@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -147,6 +150,24 @@ def test_metrics_are_scraped_and_nothing_else_is_there(place: str, host: str):
             assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://{host}:{port}/", timeout=5)
+        thread.join()
+
+
+def test_who_drips_a_request_keeps_nobody_from_the_metrics(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(serving._Handler, "read_s", 0.5, raising=False)
+    began, is_over = time.monotonic(), Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while not is_over.wait(0.05) and time.monotonic() - began < 8:
+                connection.sendall(b"x")
+
+    with serving.serving(("127.0.0.1", 0), lambda: "roadmap_wf_x 1\n") as (port, answer):
+        thread = Thread(target=drip, args=(socket.create_connection(("127.0.0.1", port)),))
+        thread.start()
+        answer()
+        assert 0.4 < time.monotonic() - began < 5
+        is_over.set()
         thread.join()
 
 

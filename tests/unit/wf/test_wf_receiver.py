@@ -77,7 +77,7 @@ def dripping(port: int) -> Iterator[Callable[[bytes], None]]:
 def test_senders_that_drip_bytes_keep_nobody_out_for_long(
     port: int, dripping: Callable[[bytes], None], first: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiver, "_READ_S", 1.0)
+    monkeypatch.setattr(receiver._Handler, "read_s", 1.0)
     dripping(first)
     assert honest(port) == 503
     ends = time.monotonic() + 8

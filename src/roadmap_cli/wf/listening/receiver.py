@@ -207,16 +207,9 @@ _BUSY = (
 ).encode()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(loopback.Handler):
     serving: _Serving
-    server_version = "roadmap"
-    sys_version = ""
-
-    def setup(self) -> None:
-        """Give the request its time, from its first line to the end of its body."""
-        super().setup()
-        self.rfile.close()
-        self.rfile = loopback.coming(self.connection, _READ_S)
+    read_s = _READ_S
 
     def do_POST(self) -> None:
         """Take one webhook."""
@@ -300,7 +293,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer and close; after an unread body the connection cannot be used again."""
         data = (message + "\n").encode() if message else b""
         self.close_connection = True
-        self.connection.settimeout(_READ_S)
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
@@ -310,6 +302,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):
             self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: what was taken is in the state."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from typing import Any
 
 from roadmap_cli.wf import loopback
 
@@ -24,11 +22,8 @@ def serving(place: tuple[str, int], text: Callable[[], str]) -> Iterator[tuple[i
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(loopback.Handler):
     text: Callable[[], str]
-    timeout = 5.0
-    server_version = "roadmap"
-    sys_version = ""
 
     def do_GET(self) -> None:
         """``/metrics``, and nothing else."""
@@ -45,6 +40,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from roadmap_cli.wf import loopback
@@ -59,16 +57,13 @@ def serving(
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(loopback.Handler):
     pages: Pages
     missing: Callable[[], str]
     unwanted: Callable[[], str]
     key: str
     hosts: frozenset[str]
     answered = 0
-    timeout = 5.0
-    server_version = "roadmap"
-    sys_version = ""
 
     def do_GET(self) -> None:
         """A page, to who has the key."""
@@ -110,9 +105,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: addresses hold the key."""
 
 
 def _same(given: str, key: str) -> bool:
