@@ -17,6 +17,7 @@ from roadmap_cli.core import clock
 from roadmap_cli.core.errors import ConfigError, DataError, RoadmapError
 from roadmap_cli.state.store import State
 from roadmap_cli.wf.audit import checking, entries, log, notes, proving, tree
+from roadmap_cli.wf.measures import metrics
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -283,8 +284,13 @@ def test_entries_are_found_and_exported(state: State):
     assert not missed
 
 
-@pytest.mark.parametrize("body", [b"{}", b"{", b"[]", b'{"data": {"actor": 1}}'])
-def test_what_stands_after_a_damaged_entry_is_read(state: State, body: bytes):
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"{", b"[]", b"", b"\xff", b'{"data": {"actor": 1}}',
+     b'{"id": "a", "time": "b", "data": {"action": 1, "actor": {}, "resource": "r", "outcome": "o", "why": "w"}}'],
+)  # fmt: skip
+def test_what_stands_after_a_damaged_entry_is_read(state: State, body: bytes, tmp_path: Path):
+    signer = notes.Signer.open(tmp_path / "audit.key", name="host/log", makes=True)
     fill(state, 3)
     unguarded(state)
     with state.write() as tx:
@@ -293,10 +299,19 @@ def test_what_stands_after_a_damaged_entry_is_read(state: State, body: bytes):
         rows = list(entries.rows(tx, {}))
     with pytest.raises(DataError, match="entry 1 cannot be read; see wf-audit verify"):
         entries.record(*rows[1])
-    for form, count in (("csv", 3), ("ocsf", 2)):
+    for form, count in (("csv", 3), ("ocsf", 2), ("cloudevents", 2)):
         missed: list[DataError] = []
         assert len(b"".join(entries.text(form, iter(rows), missed.append)).splitlines()) == count
         assert [each.code for each in missed] == ["log_damaged"]
+    with state.read() as tx:
+        for key, value in (("action", "step.*"), ("user", "user:ann"), ("agent", "data"), ("run_id", "wf_run")):
+            assert list(entries.rows(tx, {key: value})) == rows
+        assert [seq for seq, *_ in entries.rows(tx, {"resource": "wf_2", "outcome": "done"})] == [1, 2]
+        with pytest.raises(DataError, match="entry 1 cannot be read"):
+            list(proving.proofs(tx, ["1"], signer, NOW))
+        assert [each["seq"] for each in proving.proofs(tx, ["wf_run"], signer, NOW)] == [0, 2]
+        text = metrics.text(metrics.families(tx, NOW))
+    assert 'roadmap_wf_audit_entries_total{outcome="done"} 2' in text
 
 
 def test_what_is_missing_is_told_once(state: State):

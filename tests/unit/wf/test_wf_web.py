@@ -148,6 +148,19 @@ def test_the_audit_log_has_a_proof_for_each_entry(state: State):
         assert shown(state, path) is None
 
 
+@pytest.mark.parametrize("body", [b"{}", b"{", b"[]"])
+def test_a_damaged_entry_is_shown_as_damaged_among_the_others(state: State, body: bytes):
+    fill(state, 1)
+    with state.write() as tx:
+        tx.execute("DROP TRIGGER wf_audit_no_update")
+        tx.execute("UPDATE wf_audit SET body = ? WHERE seq = 0", (body,))
+    text = outline(shown(state, "/audit")).text
+    assert "entry 0 cannot be read; see wf-audit verify" in text
+    text = outline(shown(state, "/audit/0")).text
+    assert "entry 0 cannot be read; see wf-audit verify" in text
+    assert "The hashes do not lead to the root." in text
+
+
 def test_hostile_names_stay_text(state: State):
     fill(state, 1, name=HOSTILE, reason=HOSTILE)
     for path in ("/", "/run/r0", "/waiting", "/audit", "/audit/0", "/cost"):

@@ -131,7 +131,7 @@ def _verified(records: Sequence[Record], console: Any) -> None:
 def query(run: Run, limit: int | None, **chosen: str | None) -> Iterable[Record]:
     """List entries of the log, oldest first.
 
-    An entry that is damaged is named and left out; the exit code is 65 then.
+    A damaged entry that may be one of them is named and left out; the exit code is 65 then.
     """
     from roadmap_cli.core.errors import DataError
     from roadmap_cli.wf.audit import entries
@@ -315,7 +315,7 @@ def export(run: Run, form: str, **chosen: str | None) -> Iterable[Record]:
     """Write entries to a file as other programs want them.
 
     CloudEvents are the entries to the letter, as they were hashed; OCSF is its class API Activity (6003).
-    An entry that is damaged is named and left out of OCSF and CSV; the exit code is 65 then.
+    An entry that is damaged is named and left out; the exit code is 65 then.
     """
     from roadmap_cli.core.writing import complete
     from roadmap_cli.wf.audit import entries

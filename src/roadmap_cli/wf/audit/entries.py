@@ -28,6 +28,11 @@ _FIELDS = {
     "outcome": "$.data.outcome",
     "run_id": "$.data.run_id",
 }
+#: What has no action is no entry; CASE, so that nothing is extracted from what is no JSON.
+_TEXT = "CAST(body AS TEXT)"
+_DAMAGED = f"CASE WHEN json_valid({_TEXT}) THEN json_type({_TEXT}, '$.data.action') IS NOT 'text' ELSE 1 END"
+#: What every entry says, as text.
+_SAID = ("id", "at", "action", "user", "resource", "outcome", "why")
 _OCSF_VERSION = "1.3.0"
 _OCSF_SUCCESS, _OCSF_FAILURE, _OCSF_OTHER = 1, 2, 99
 _OCSF_ACTIVITY = {"created": 1, "started": 1, "planned": 1, "asked": 1, "read": 2, "revoked": 4, "deleted": 4}
@@ -43,10 +48,14 @@ def rows(
 ) -> Iterator[tuple[int, bytes, bytes]]:
     """Place, text and hash of the entries that are as `wanted` (by GLOB patterns for its keys), oldest first.
 
-    The keys are action, user, agent, resource, outcome and run_id. With `newest`, the last so many of them.
+    The keys are action, user, agent, resource, outcome and run_id. With `newest`, the last so many of them. One that is
+    damaged may have been as wanted, and is among them.
     """
-    conditions = [f"json_extract(CAST(body AS TEXT), '{_FIELDS[key]}') GLOB ?" for key in wanted]
+    conditions = []
     values: list[Any] = list(wanted.values())
+    if wanted:
+        fits = " AND ".join(f"json_extract({_TEXT}, '{_FIELDS[key]}') GLOB ?" for key in wanted)
+        conditions.append(f"CASE WHEN {_DAMAGED} THEN 1 ELSE {fits} END")
     for condition, moment in (("at >= ?", since), ("at < ?", until)):
         if moment is not None:
             conditions.append(condition)
@@ -68,13 +77,25 @@ def record(seq: int, body: bytes, leaf: bytes) -> Record:
         data = dict(entry["data"])
         actor = data.pop("actor")
         found: Record = {"kind": KIND, "id": entry["id"], "at": entry["time"], "seq": seq, "action": data.pop("action")}
-        return found | {**actor, **data, "leaf": leaf.hex()}
+        found |= {**actor, **data, "leaf": leaf.hex()}
+        if not all(isinstance(found[each], str) for each in _SAID):
+            raise TypeError
+        return found
 
 
 def ocsf(seq: int, body: bytes) -> Record:
     """An entry as an event of OCSF's class API Activity. Raises DataError for one that is damaged."""
     with _reading(seq):
         return _ocsf(seq, body)
+
+
+def cloudevent(seq: int, body: bytes) -> bytes:
+    """An entry as the CloudEvent it was stored as, to the letter. Raises DataError for one that is damaged."""
+    record(seq, body, b"")
+    with _reading(seq):
+        if b"\n" in body:
+            raise ValueError
+        return body
 
 
 @contextmanager
@@ -124,7 +145,7 @@ def _ocsf(seq: int, body: bytes) -> Record:
 def text(form: str, found: Iterator[tuple[int, bytes, bytes]], skipped: Callable[[DataError], None]) -> Iterator[bytes]:
     """Entries in a form, ``cloudevents``, ``ocsf`` (JSON Lines) or ``csv``: line by line, each with its end.
 
-    `skipped` is told of each that is damaged and left out; CloudEvents are written unread.
+    `skipped` is told of each that is damaged and left out.
     """
     import orjson
 
@@ -133,7 +154,7 @@ def text(form: str, found: Iterator[tuple[int, bytes, bytes]], skipped: Callable
         return
     for seq, body, _ in found:
         try:
-            line = body if form == "cloudevents" else orjson.dumps(ocsf(seq, body))
+            line = cloudevent(seq, body) if form == "cloudevents" else orjson.dumps(ocsf(seq, body))
         except DataError as error:
             skipped(error)
         else:

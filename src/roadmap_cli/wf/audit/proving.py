@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from roadmap_cli.core import clock
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record, content_id, require
-from roadmap_cli.wf.audit import tree
+from roadmap_cli.wf.audit import entries, tree
 from roadmap_cli.wf.audit.log import leaf_hash
 from roadmap_cli.wf.audit.notes import Checkpoint, PublicKey, Signer, read
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 def proofs(tx: Connection, wanted: Sequence[str], signer: Signer, at: datetime) -> Iterator[Record]:
     """A wf.audit_proof for each entry that is meant by a number, an id, or the id of what it is about.
 
-    Raises DataError if there is none for one of them.
+    Raises DataError if there is none for one of them, or one is damaged.
     """
-    import orjson
-
     size = tree.size(tx)
     vouched = signer.checkpoint(size, tree.root(tx, size)) if size else None
     for name in wanted:
@@ -36,15 +34,15 @@ def proofs(tx: Connection, wanted: Sequence[str], signer: Signer, at: datetime) 
         if not found or vouched is None:
             raise DataError(f"the log has no entry {name!r}", code="no_entry")
         for seq, body in found:
-            entry = orjson.loads(body)
+            entry = entries.record(seq, body, leaf_hash(body))
             yield {
                 "kind": "wf.audit_proof",
                 "id": content_id("wf.audit_proof", seq=seq, size=size, entry=entry["id"]),
                 "at": clock.stamp(at),
                 "seq": seq,
                 "size": size,
-                "action": entry["data"]["action"],
-                "resource": entry["data"]["resource"],
+                "action": entry["action"],
+                "resource": entry["resource"],
                 "entry": bytes(body).decode(),
                 "hashes": [_encoded(each) for each in tree.inclusion(tx, seq, size)],
                 "checkpoint": vouched.text,
@@ -55,9 +53,10 @@ def _meant(tx: Connection, name: str) -> list[tuple[int, bytes]]:
     if name.isdigit() and len(name) < 19:
         return tx.execute("SELECT seq, body FROM wf_audit WHERE seq = ?", (int(name),)).fetchall()
     text = "CAST(body AS TEXT)"
+    said = ", ".join(f"json_extract({text}, '{way}')" for way in ("$.id", "$.data.resource", "$.data.run_id"))
     return tx.execute(
-        f"SELECT seq, body FROM wf_audit WHERE instr({text}, ?1) AND ?1 IN (json_extract({text}, '$.id'),"
-        f" json_extract({text}, '$.data.resource'), json_extract({text}, '$.data.run_id')) ORDER BY seq",
+        f"SELECT seq, body FROM wf_audit WHERE CASE WHEN instr({text}, ?1) AND json_valid({text})"
+        f" THEN ?1 IN ({said}) END ORDER BY seq",
         (name,),
     ).fetchall()
 

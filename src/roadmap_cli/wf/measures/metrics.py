@@ -70,7 +70,8 @@ def families(tx: Connection, now: datetime) -> list[Family]:
         ),
         _counts(
             tx, "audit_entries_total", "Entries of the audit log by outcome.", ("outcome",),
-            "SELECT json_extract(CAST(body AS TEXT), '$.data.outcome'), count(*) FROM wf_audit GROUP BY 1",
+            "SELECT coalesce(CASE WHEN json_valid(CAST(body AS TEXT)) THEN"
+            " json_extract(CAST(body AS TEXT), '$.data.outcome') END, 'damaged'), count(*) FROM wf_audit GROUP BY 1",
         ),
         _gauge(
             "runs_unfinished", "Runs that have not ended.", tx,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.core.errors import DataError
 from roadmap_cli.core.records import Record
 from roadmap_cli.state import records
 from roadmap_cli.wf.approving import tasks
@@ -73,28 +74,42 @@ def waiting(tx: Connection) -> tuple[list[Record], list[Record]]:
 
 def audit(tx: Connection, page: int) -> tuple[list[Record], int]:
     """A page of the audit log, the newest first, and its size."""
-    from roadmap_cli.wf.audit import entries, tree
+    from roadmap_cli.wf.audit import tree
 
     size = tree.size(tx)
     last = size - page * PAGE
     rows = tx.execute(
-        "SELECT seq, body, leaf FROM wf_audit WHERE seq < ? AND seq >= ? ORDER BY seq DESC", (last, last - PAGE)
+        "SELECT seq, at, body, leaf FROM wf_audit WHERE seq < ? AND seq >= ? ORDER BY seq DESC", (last, last - PAGE)
     ).fetchall()
-    return [entries.record(*row) for row in rows], size
+    return [_entry(*row) for row in rows], size
 
 
 def proof(tx: Connection, seq: int) -> tuple[Record, list[str], str, int, bool] | None:
     """An entry, the hashes to the root, the root, the size of the log, and whether they lead there; None without it."""
-    from roadmap_cli.wf.audit import entries, tree
+    from roadmap_cli.wf.audit import tree
     from roadmap_cli.wf.audit.log import leaf_hash
 
-    row = tx.execute("SELECT seq, body, leaf FROM wf_audit WHERE seq = ?", (seq,)).fetchone()
+    row = tx.execute("SELECT seq, at, body, leaf FROM wf_audit WHERE seq = ?", (seq,)).fetchone()
     if row is None:
         return None
     size = tree.size(tx)
-    root, path = tree.root(tx, size), tree.inclusion(tx, seq, size)
-    holds = tree.proves_inclusion(leaf_hash(row[1]), seq, size, path, root)
-    return entries.record(*row), [each.hex() for each in path], root.hex(), size, holds
+    try:
+        root, path = tree.root(tx, size), tree.inclusion(tx, seq, size)
+    except DataError:
+        root, path = b"", []
+    holds = tree.proves_inclusion(leaf_hash(row[2]), seq, size, path, root)
+    return _entry(*row), [each.hex() for each in path], root.hex(), size, holds
+
+
+def _entry(seq: int, at: object, body: bytes, leaf: bytes) -> Record:
+    """An entry, or what can be shown of one that is damaged."""
+    from roadmap_cli.wf.audit import entries
+
+    try:
+        return entries.record(seq, body, leaf)
+    except DataError as error:
+        known = at if isinstance(at, str) else ""
+        return {"seq": seq, "at": known, "action": "", "user": "", "outcome": "damaged", "why": error.message}
 
 
 def checkpoints(tx: Connection) -> list[tuple[int, str, str]]:
