@@ -142,6 +142,14 @@ def main(
         raise UsageError("--links needs --show PLAN_ID and --for NAME")
     if (task_id is None) != (answer is None):
         raise UsageError("--task and --answer belong together")
+    deciding = ("--approve", "--deny", "--task")
+    for flag, value, places in (
+        ("--as", name, deciding), ("--hash", plan_hash, deciding), ("--sign-with", key_file, deciding),
+        ("--no", no, ("--token",)), ("--open-with", open_with, ("--token",)), ("--for", names, ("--show",)),
+    ):  # fmt: skip
+        if value and not set(wanted) & set(places):
+            # A plan on standard input would be approved as if the option were not there.
+            raise UsageError(f"{flag} needs {', '.join(places[:-1])}{' or ' * (len(places) > 1)}{places[-1]}")
     valid_s = valid_hours * 3600
     if wants_list:
         yield from _listed(run)
