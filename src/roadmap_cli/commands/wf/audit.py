@@ -66,9 +66,17 @@ def _filters(command: Any) -> Any:
 
 def _rows(tx: Any, chosen: dict[str, str | None], newest: int | None = None) -> Iterator[tuple[int, bytes, bytes]]:
     from roadmap_cli.core import clock
-    from roadmap_cli.wf.audit import entries
+    from roadmap_cli.core.errors import UsageError
+    from roadmap_cli.wf.audit import entries, log
 
     since, until = (clock.date_or_time(each) if (each := chosen[name]) else None for name in ("since", "until"))
+    if since and until and since >= until:
+        raise UsageError(f"--until {chosen['until']} is not after --since {chosen['since']}")
+    outcome = chosen["outcome"]
+    if outcome is not None and not any(
+        tx.execute("SELECT ? GLOB ?", (each, outcome)).fetchone()[0] for each in log.OUTCOMES
+    ):
+        raise UsageError(f"nothing ends as {outcome!r}", hint=f"one of {', '.join(sorted(log.OUTCOMES))}")
     names = {"action": "action", "user": "user", "agent": "agent", "resource": "resource", "outcome": "outcome"}
     wanted = {key: value for name, key in names.items() if (value := chosen[name]) is not None}
     if chosen["run_name"] is not None:
