@@ -328,6 +328,16 @@ def test_a_folder_tells_of_files_once_they_rest(tmp_path: Path, world_: World) -
     assert polled(source, position)[0] == []
 
 
+def test_a_file_that_is_not_there_is_told_once(tmp_path: Path, world_: World) -> None:
+    source = files.follow(Setting("f", "files", place=str(tmp_path / "typo.jsonl")), world_.access)
+    [found] = source.poll({})
+    assert (found.events, found.position) == ([], None)
+    assert found.words.endswith("typo.jsonl is not there; it is read once it is")
+    assert list(source.poll({})) == []
+    (tmp_path / "typo.jsonl").write_text('{"a": 1}\n')
+    assert [len(each.events) for each in source.poll({})] == [1]
+
+
 def test_a_growing_file_is_read_line_by_line_and_again_if_it_is_another(tmp_path: Path, world_: World) -> None:
     path = tmp_path / "log.jsonl"
     source = files.follow(Setting("f", "files", place=str(path)), world_.access)

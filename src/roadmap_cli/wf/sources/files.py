@@ -152,12 +152,16 @@ class Growing:
     path: Path
     access: Access
     every_s: float
+    is_awaited: bool = False
 
     def poll(self, position: Mapping[str, Any]) -> Iterator[Found]:
         """The events of the lines that were added since a position; a last line without an end is waited for."""
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
+            if not position and not self.is_awaited:
+                self.is_awaited = True
+                yield Found([], words=f"{self.path} is not there; it is read once it is")
             return
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
