@@ -10,11 +10,16 @@ import pytest
 
 from roadmap_cli.agent import memory
 from roadmap_cli.agent.code.project import read
+from roadmap_cli.agent.repair.driver import Case
+from roadmap_cli.agent.repair.judge import Judge
+from roadmap_cli.agent.sandbox import Limits
+from roadmap_cli.agent.testing.bench import Bench
+from roadmap_cli.agent.testing.toolchain import understand
 from roadmap_cli.core.errors import DataError
 from roadmap_cli.why import decisions
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_ground import of_kind, open_state, project, repair
+from bench_ground import TEST, of_kind, open_state, project, repair
 
 BUGS = {
     "median_of_even_count": (
@@ -242,6 +247,44 @@ def test_a_test_that_alternates_is_called_flaky(tmp_path: Path) -> None:
         status, records = repair(state, folder)
     assert status == "unstable"
     assert of_kind(records, "agent.test_result")[1]["flaky"] == ["test_a.py::test_flaky"]
+
+
+SHARED = BUGS["shared_default"][0]
+OWN = SHARED.replace("into=[]):\n", "into=None):\n    into = [] if into is None else into\n")
+TWO_IN_ORDER = (
+    "from shared import collect\ndef test_one():\n    assert collect(1) == [1]\n"
+    "def test_two():\n    assert collect(2) == [2]\n"
+)
+
+
+def test_what_an_earlier_test_leaves_behind_is_mended(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", shared__py=SHARED, test_shared__py=TWO_IN_ORDER)
+    with open_state(tmp_path) as state:
+        status, records = repair(state, folder)
+    assert status == "fixed", records[-1]
+    assert of_kind(records, "agent.fix")[0]["template"] == "mutable_default"
+
+
+@pytest.mark.parametrize(
+    ("failing", "stands"),
+    [
+        (["test_shared.py::test_two"], True),
+        (["test_shared.py::test_one"], False),
+        ([f"test_chance.py::test_chance[{number}]" for number in range(5)], False),
+    ],
+)
+def test_a_change_stands_by_what_fails_alone_or_in_its_order_and_not_by_chance(
+    tmp_path: Path, failing: list[str], stands: bool
+) -> None:
+    folder = project(
+        tmp_path / "p", shared__py=SHARED, test_shared__py=TWO_IN_ORDER,
+        test_chance__py="import os\nimport pytest\n@pytest.mark.parametrize('number', range(5))\n"
+        "def test_chance(number):\n    assert os.urandom(1)[0] % 2\n",
+    )  # fmt: skip
+    command = understand(TEST, folder, {"PATH": "/nonexistent"}, sys.executable)
+    with Bench(read(folder), command, Limits()) as bench:
+        judge = Judge(bench, Case(failing, failing, 2.0, {}), "pytest")
+        assert judge.stands({"shared.py": OWN}, 4) is stands
 
 
 def test_dry_run_changes_nothing(tmp_path: Path, folder: Path) -> None:
