@@ -18,6 +18,7 @@ from roadmap_cli.agent.enumeration import examples
 from roadmap_cli.agent.enumeration.examples import Example
 from roadmap_cli.agent.preference import FLAT, Lesson, Preference, Traits
 from roadmap_cli.agent.repair.driver import Case, Problem, Verdict
+from roadmap_cli.agent.templates import statements
 from roadmap_cli.agent.testing import asserts
 from roadmap_cli.agent.testing.bench import Probes, TestRun
 
@@ -67,6 +68,12 @@ SLIPS = {
         {"n": ["int"], "word": ["str"]},
         "def name(n):\n    word = 'many'\n    if n == 0:\n        word = 'none'\n    if n == 1:\n        word = 'one'\n    return word\n",
         "    elif n == 1:"),
+    "set_for_added": (
+        {"amount": ["int"]}, "def pay(till, amount):\n    till.total = amount\n    return till\n", "till.total += amount"),
+    "set_for_added_in_a_loop": (
+        {"row": ["list[int]"], "i": ["int"]},
+        "def running(row):\n    for i in range(1, len(row)):\n        row[i] = row[i - 1]\n    return row\n",
+        "row[i] += row[i - 1]"),
 }  # fmt: skip
 
 
@@ -101,6 +108,17 @@ def test_most_proposals_are_programs_and_each_comes_once() -> None:
             break
     assert len(set(texts)) > 0.99 * len(texts)
     assert sum(compiles(text) for text in texts) > 0.98 * len(texts)
+
+
+def test_what_is_set_is_added_to_only_where_there_may_be_something_to_add_to() -> None:
+    text = (
+        "class Till:\n    def __init__(self, total):\n        self.total = total\n"
+        "    def pay(self, amount, by):\n        self.total = amount\n        self.open = amount > 0\n        self.by = {}\n"
+        "        self.by[by] = self.by[by] + 1\n        self.count = 1\n        self.last = 0\n        self.name = 'till'\n"
+    )
+    source = Source("till.py", text.encode())
+    found = {edit.line for edit in statements.edits(source) if edit.template == "accumulate"}
+    assert [text.splitlines()[line - 1].strip() for line in sorted(found)] == ["self.total = amount", "self.count = 1"]
 
 
 def test_what_mended_a_part_is_carried_on_with() -> None:

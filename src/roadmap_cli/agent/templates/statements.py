@@ -16,6 +16,8 @@ _AUGMENTED = {
     "^=": ("|=", "&=", "="), "**=": ("*=", "//="), "<<=": (">>=", "+=", "*="), ">>=": ("<<=", "-=", "//="),
 }  # fmt: skip
 _CONDITIONS_LIMIT = 12
+#: Functions that give an object its first values: there is nothing yet to add to.
+_BEGINNING = ("__init__", "__post_init__", "__new__", "setUp", "reset", "clear")
 
 
 def edits(
@@ -33,6 +35,8 @@ def edits(
         for node in _own(scope.node):
             if isinstance(node, ast.stmt):
                 yield from _statement(source, node, conditions)
+            if isinstance(node, ast.Assign) and scope.name.rpartition(".")[2] not in _BEGINNING:
+                yield from _gathered(source, node)
             for name in ("body", "orelse", "finalbody"):
                 block = getattr(node, name, None)
                 if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
@@ -143,6 +147,23 @@ def _statement(source: Source, node: ast.stmt, conditions: list[str]) -> Iterato
         node, ast.Pass | ast.Return | ast.FunctionDef | ast.If | ast.For | ast.While | ast.With | ast.Try
     ):
         yield _replace(source, node, "pass", "drop_statement", 0.6)
+
+
+def _gathered(source: Source, node: ast.Assign) -> Iterator[Edit]:
+    """A value that an attribute or an element is set to, added to it instead, where it may be one that can be added."""
+    match node.targets:
+        case [ast.Attribute() | ast.Subscript() as target]:
+            text = source.segment(target)
+        case _:
+            return
+    match node.value:
+        case ast.Constant(value=value) if not value or type(value) not in (int, float):
+            return
+        case ast.Dict() | ast.DictComp() | ast.Set() | ast.SetComp() | ast.Compare() | ast.Lambda() | ast.List(elts=[]):
+            return
+    if "\n" not in text and text not in source.segment(node.value):
+        start, after = source.span(node)[0], source.span(node.value)[0]
+        yield Edit(start, after, f"{text} += ", "accumulate", 0.6, node.lineno)
 
 
 def _augmented(source: Source, node: ast.AugAssign) -> Iterator[Edit]:
