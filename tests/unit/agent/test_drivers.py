@@ -56,6 +56,8 @@ SLIPS = {
     "both_truths": (
         {"n": ["int"]}, "def odd(n):\n    if n % 2:\n        return False\n    return True\n",
         "        return True\n    return False"),
+    "wrong_order_of_matrices": (
+        {}, "def turned(point, matrix):\n    return point @ matrix\n", "(matrix @ point)"),
     "every_operator": (
         {"a": ["bool"], "b": ["bool"], "c": ["bool"]}, "def any_of(a, b, c):\n    return a and b and c\n", "(a or b or c)"),
     "other_function": (

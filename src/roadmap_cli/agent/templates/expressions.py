@@ -31,6 +31,7 @@ _OPERATORS: dict[type[ast.operator], tuple[str, tuple[tuple[str, float], ...]]] 
     ast.Sub: ("-", (*ARITHMETIC["-"], ("//", 0.3))),
     ast.Mult: ("*", (("**", 1.0), *ARITHMETIC["*"], ("//", 0.5))),
     ast.Div: ("/", (("//", 2.0), *ARITHMETIC["/"])),
+    ast.MatMult: ("@", (("*", 1.5),)),
     ast.FloorDiv: ("//", (("/", 2.0), ("%", 1.2), ("*", 0.5))),
     ast.Mod: ("%", (("//", 1.5), *ARITHMETIC["%"])),
     ast.Pow: ("**", (("*", 1.5),)),
