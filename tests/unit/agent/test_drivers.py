@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from roadmap_cli.agent import enumeration, preference
+from roadmap_cli.agent.code.patches import Identity
 from roadmap_cli.agent.code.project import Project
 from roadmap_cli.agent.code.source import Source, compiles
 from roadmap_cli.agent.drivers.synthesis import Synthesis, is_missing
@@ -99,6 +100,17 @@ def test_the_right_change_is_proposed_for(slip: str) -> None:
         assert number < 4000, f"{wanted!r} is not among the first 4000"
     else:
         pytest.fail(f"{wanted!r} is never proposed")
+
+
+def test_edits_of_a_first_line_leave_a_byte_order_mark_where_it_is() -> None:
+    content = "\ufeffdef gap(a, b): return a - b\nx = 1\n".encode()
+    source = Source("code.py", content)
+    made = [source.apply(edit) for edit in statements.edits(source)]
+    assert "\ufeffdef gap(a, b): return b - a\nx = 1\n" in [text.replace("(b - a)", "b - a") for text in made]
+    assert all(text.startswith("\ufeff") and compiles(text) for text in made)
+    assert Identity({"code.py": content.decode()}).of({"code.py": made[0]}) == Identity(
+        {"code.py": content.decode()[1:]}
+    ).of({"code.py": made[0][1:]})
 
 
 def test_most_proposals_are_programs_and_each_comes_once() -> None:

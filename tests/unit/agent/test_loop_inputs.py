@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from roadmap_cli.agent.testing.network import needs_network
 from roadmap_cli.core.errors import CannotCreate, Negative, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_ground import of_kind, open_state, project, repair
+from bench_ground import TEST, of_kind, open_state, project, repair
 
+Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
 OVERLAP = "def overlap(a, b, c, d):\n    return a < d or c < b\n"
 TESTS = (
     "from span import overlap\ndef test_yes():\n    assert overlap(1, 5, 4, 8)\ndef test_no():\n"
@@ -316,6 +318,27 @@ def test_odd_files_in_the_folder(tmp_path: Path) -> None:
     with open_state(tmp_path) as state:
         status, _ = repair(state, folder)
     assert status == "fixed"
+
+
+def test_a_byte_order_mark_is_kept_and_hinders_no_repair(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", test_span__py=TESTS)
+    was = b"\xef\xbb\xbf" + OVERLAP.replace("\n", "\r\n").encode()
+    with open_state(tmp_path) as state:
+        for driver in ("template", "replay"):
+            (folder / "span.py").write_bytes(was)
+            status, records = repair(state, folder, apply=True)
+            assert (status, of_kind(records, "agent.fix")[0]["driver"]) == ("fixed", driver)
+            assert (folder / "span.py").read_bytes() == was.replace(b" or ", b" and ")
+
+
+def test_a_file_in_another_coding_is_named(tmp_path: Path, shell: Shell) -> None:
+    folder = project(tmp_path / "p", test_span__py=TESTS)
+    (folder / "span.py").write_bytes(b"# coding: latin-1\n" + OVERLAP.encode() + b"NAME = '\xe9'\n")
+    done = shell(["agent-loop", "--test", TEST, str(folder)])
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    assert "not in UTF-8, so no change is proposed: span.py\n" in said
+    assert "save as UTF-8" in said
 
 
 # -- which tests -------------------------------------------------------------------------------------------------------

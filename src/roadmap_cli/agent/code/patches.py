@@ -13,6 +13,8 @@ import re
 import textwrap
 from collections.abc import Mapping
 
+from roadmap_cli.agent.code.source import plain
+
 
 class Identity:
     """Names changes of a project's files. Made once for the files as they are; parses what it needs."""
@@ -55,7 +57,7 @@ class _Part:
 
 def _parts(text: str) -> list[_Part] | None:
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(plain(text))
     except (SyntaxError, ValueError, RecursionError):
         return None
     return _collect(tree.body, "")
@@ -90,7 +92,7 @@ def _within(parts: list[_Part], before: str, after: str) -> object | None:
     part = around[0]
     text = textwrap.dedent("\n".join(new[part.start : len(new) - (len(old) - part.end)]))
     try:
-        body = ast.parse(text).body
+        body = ast.parse(plain(text)).body
     except (SyntaxError, ValueError, RecursionError):
         return None
     if len(body) != 1:

@@ -101,6 +101,19 @@ class Project:
         """The Python files that may hold the fault: everything that is not a test."""
         return [name for name in sorted(self.files) if name.endswith(".py") and not is_test(name)]
 
+    def unread(self) -> list[str]:
+        """The sources that are not UTF-8, so that no change to them can be proposed."""
+        return [name for name in self.sources() if not is_utf8(self.files[name])]
+
+
+def is_utf8(content: bytes) -> bool:
+    """Whether a file's content is text in UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
 
 def is_test(name: str) -> bool:
     """Whether a file belongs to the tests by its name or folder: such a file is never edited."""

@@ -9,6 +9,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+#: What some editors write before a text to say that it is UTF-8.
+_MARK = "\ufeff"
+
+
+def plain(text: str) -> str:
+    """The text that Python parses: without a byte order mark. Columns of its first line count from behind that."""
+    return text.removeprefix(_MARK)
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -58,10 +66,11 @@ class Source:
         self.name = name
         self.text = content.decode("utf-8")
         self.content = content
-        self.tree = ast.parse(self.text)
+        self.tree = ast.parse(plain(self.text))
         self._starts = [0]
         for line in content.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line))
+        self._starts[0] = len(self.text.encode()) - len(plain(self.text).encode())
         self.scopes = list(self._find_scopes(self.tree, ""))
 
     def offset(self, line: int, column: int) -> int:
@@ -184,7 +193,7 @@ def compiles(text: str) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(text, "candidate", "exec", dont_inherit=True)
+            compile(plain(text), "candidate", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -70,9 +70,9 @@ class Loaded:
             path = os.path.join(self.worker.root, name)
             if path not in self.functions:
                 self.functions[path] = [f for f in live if f.__code__.co_filename == path]
-            before = self.worker.tree.files[name][0].decode()
+            before = self.worker.tree.files[name][0]
             codes: Any = {}
-            pair_codes(compile(before, path, "exec"), compile(text, path, "exec"), codes)
+            pair_codes(compile(before, path, "exec"), compile(text.encode(), path, "exec"), codes)
             for function in self.functions[path]:
                 code = codes.get((function.__code__.co_name, function.__code__.co_firstlineno))
                 if code is None:

@@ -124,6 +124,11 @@ class Loop:
         """In words, what of the project is not in the copy."""
         return self._session.project.left_out
 
+    @property
+    def unread(self) -> list[str]:
+        """The project's Python files that no change can be proposed to, since they are not UTF-8."""
+        return self._session.project.unread()
+
     def told(self, record: Record) -> None:
         """Note that a record has reached the output."""
         self._session.diary.told(record)

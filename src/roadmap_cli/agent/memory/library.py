@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from roadmap_cli.agent.code.source import plain
 from roadmap_cli.agent.memory import lessons, words
 from roadmap_cli.agent.memory.lessons import HERE, Lesson
 from roadmap_cli.core.records import content_id
@@ -113,8 +114,8 @@ _Function = tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, str, list[str]]
 
 def _changed(was: str, now: str) -> list[_Function]:
     try:
-        before = {name: ast.dump(node) for name, node in _functions(ast.parse(was), "")}
-        tree = ast.parse(now)
+        before = {name: ast.dump(node) for name, node in _functions(ast.parse(plain(was)), "")}
+        tree = ast.parse(plain(now))
     except (SyntaxError, ValueError, RecursionError):
         return []
     imported = {

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from roadmap_cli.agent.code.source import plain
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: What a function gives back when there is nothing to compute, whatever it computes.
@@ -59,7 +61,8 @@ def added(before: Mapping[str, bytes], changed: Mapping[str, str]) -> list[Const
     """The constants that a change adds to what functions give back and that may be the expected value and no more."""
     found: list[Constant] = []
     for file, text in changed.items():
-        was, now = _parsed(before.get(file, b"").decode(errors="replace")), _parsed(text)
+        text = plain(text)
+        was, now = _parsed(plain(before.get(file, b"").decode(errors="replace"))), _parsed(text)
         if not file.endswith(".py") or was is None or now is None:
             continue
         old = dict(_functions(was, ""))

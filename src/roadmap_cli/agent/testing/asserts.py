@@ -11,6 +11,8 @@ import ast
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 
+from roadmap_cli.agent.code.source import plain
+
 _PART = "__part"
 _LIMIT = 60
 
@@ -18,7 +20,7 @@ _LIMIT = 60
 def split(text: str) -> str | None:
     """A test module with its tests split, or None if there is nothing to split."""
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(plain(text))
     except (SyntaxError, ValueError, RecursionError):
         return None
     changed = False

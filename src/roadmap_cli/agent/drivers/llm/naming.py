@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from roadmap_cli.agent.code.source import plain
+
 _CONTEXT = 2
 
 
@@ -21,7 +23,7 @@ def tree_of(text: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            return ast.parse(plain(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
