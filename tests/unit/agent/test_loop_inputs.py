@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -339,6 +340,21 @@ def test_a_file_in_another_coding_is_named(tmp_path: Path, shell: Shell) -> None
     said = done.stderr.decode()
     assert "not in UTF-8, so no change is proposed: span.py\n" in said
     assert "save as UTF-8" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import nowhere_at_all\n" + TESTS, "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("def test_yes(:\n", "SyntaxError: invalid syntax (test_span.py, line 1)"),
+    ],
+)
+def test_a_test_file_that_cannot_be_loaded_is_named(tmp_path: Path, shell: Shell, text: str, error: str) -> None:
+    folder = project(tmp_path / "p", span__py="", test_span__py=text)
+    done = shell(["agent-loop", "--test", TEST, str(folder)])
+    assert done.returncode == 1
+    assert json.loads(done.stdout.splitlines()[-1])["reason"] == f"test_span.py cannot be loaded: {error}"
+    assert f"; test_span.py cannot be loaded: {error}\n" in done.stderr.decode()
 
 
 # -- which tests -------------------------------------------------------------------------------------------------------

@@ -126,6 +126,15 @@ def case_of(first: TestRun, offline: Collection[str]) -> Case:
     return Case(failing, known, min(FIRST_TEST_S, max(0.2, 10 * slowest)), {}, errors=errors)
 
 
+def not_loaded(case: Case) -> str:
+    """Why the first test file cannot be loaded, if no failing test could be run at all: the file and its error."""
+    if not case.failing or not all(test.startswith("collect:") for test in case.failing):
+        return ""
+    error = case.errors.get(case.failing[0]) or {}
+    words = f"{error.get('type', '')}: {error.get('message', '')}".strip(": ").partition("\n")[0]
+    return f"{case.failing[0].removeprefix('collect:')} cannot be loaded: {words or 'no error is told'}"[:300]
+
+
 #: How suspect lines are that an import ran before it failed on another, against that one.
 _BEFORE = 0.5
 

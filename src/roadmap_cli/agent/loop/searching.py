@@ -10,7 +10,7 @@ from roadmap_cli.agent import memory
 from roadmap_cli.agent.drivers import registry
 from roadmap_cli.agent.languages import spectra, variants
 from roadmap_cli.agent.loop import nearest, parting, planning
-from roadmap_cli.agent.loop.attempt import Attempt, Plausible, is_allowed
+from roadmap_cli.agent.loop.attempt import Attempt, Plausible, is_allowed, not_loaded
 from roadmap_cli.agent.loop.session import Session
 from roadmap_cli.agent.loop.tried import Tried
 from roadmap_cli.agent.repair import judge as judges
@@ -153,7 +153,8 @@ class Search:
         elif broken:
             session.status, session.reason = "breaker", str(broken[0].breaker.open)
         else:
-            session.status, session.reason = "exhausted", "hardcoded" if session.hardcoded else ""
+            session.status = "exhausted"
+            session.reason = "hardcoded" if session.hardcoded else not_loaded(self._attempt.case)
         session.world.detail(f"{session.tried} candidates run, {session.skipped} skipped as refuted before")
 
     def _rivals(self, arm: Arm, problem: Problem) -> Iterator[Record]:

@@ -323,6 +323,8 @@ def _ending(run: Run, loop: Loop, count: int) -> RoadmapError:
     hint = _again(run, loop) if status == "breaker" else _HINTS.get(status)
     if status == "exhausted" and loop.hardcoded:
         hint = _HINTS["hardcoded"]
+    elif status == "exhausted" and reason:
+        hint = "what is in a test file is for you to mend: tests are never changed"
     if status == "needs_approval":
         hint = f"agent-approve show {reason.split()[-1]}"
     return Negative(words, hint=hint, code=status)
@@ -337,6 +339,8 @@ def _again(run: Run, loop: Loop) -> str:
 def _words(loop: Loop, count: int) -> str:
     said = "hardcoded" if loop.status == "exhausted" and loop.hardcoded else loop.status
     words = _SAID[said].format(count=counted(count, "candidate"), reason=loop.reason)
+    if said == "exhausted" and loop.reason:
+        words += f"; {loop.reason}"
     if loop.hardcoded and loop.status in ("paused", "breaker"):
         words = words.replace(
             "nothing is claimed", "so far nothing but the expected value passes, so nothing is claimed"
