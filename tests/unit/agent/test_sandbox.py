@@ -322,3 +322,16 @@ def test_what_follows_a_run_happens_when_the_command_is_ended(folder: Path, tmp_
             assert running.wait(20) == 143
         assert {path.name for path in folder.iterdir()} == before | left
         assert not (folder / "s/.git").exists()
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(folder: Path, tmp_path: Path) -> None:
+    environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path / "home")}
+    words = [str(Path(__file__).parents[3] / "bin/agent-sandbox"), "--project", str(folder)]
+    program = ["--", "sh", "-c", "echo ran > made; ln -sf /etc/other report"]
+    report = tmp_path / "nowhere" / "report"
+    done = subprocess.run([*words, "--report", report, *program], env=environ, capture_output=True, check=False)
+    assert (done.returncode, (folder / "made").exists()) == (73, False)
+    assert f"{report}: cannot write: no such file or directory" in done.stderr.decode()
+    (folder / "report").touch()
+    done = subprocess.run([*words, "--report", folder / "report", *program], env=environ, check=False)
+    assert (done.returncode, (folder / "made").exists()) == (0, True), "a link that the program made is not followed"

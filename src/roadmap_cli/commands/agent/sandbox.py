@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -131,6 +132,7 @@ def main(
         place.check_writable(folder, home=Path(run.environ.get("HOME") or "/root").resolve(), secrets=secrets)
     for path in grant.readable:
         place.check_readable(path, secrets=secrets)
+    written = _opened(report) if report is not None else None
     limits = Limits(seconds, cpu_seconds, memory_bytes, processes, file_bytes, disk_bytes, open_files, output_bytes,
                     new_files)  # fmt: skip
     store = Store(kept) if snapshot or rollback else None
@@ -157,9 +159,19 @@ def main(
         run.warn(f"ended by the limit on {record['stopped_by']}")
     if record.get("rolled_back"):
         run.warn(f"{record['rolled_back']} changes in {grant.project} undone")
-    if report is not None:
+    if written is not None:
         import orjson
 
-        with report.open("ab") as file:
-            file.write(orjson.dumps(record) + b"\n")
+        with written:
+            written.write(orjson.dumps(record) + b"\n")
     run.exit_code = code
+
+
+def _opened(report: Path) -> BinaryIO:
+    """The file for the report, before anything runs: what the program puts in its place later is not followed."""
+    from roadmap_cli.core.errors import CannotCreate
+
+    try:
+        return report.open("ab")
+    except OSError as error:
+        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(report)) from None
