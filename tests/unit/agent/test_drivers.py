@@ -50,6 +50,8 @@ SLIPS = {
         {"width": ["int"], "height": ["int"]}, "def area(width, height):\n    return width * width\n", "width * height"),
     "wrong_literal": (
         {"kind": ["str"]}, "def colour(kind):\n    return 'gren' if kind == 'grass' else 'green'\n", "return 'green' if"),
+    "wrong_number": (
+        {"n": ["int"], "return": ["int"]}, "def wait(n):\n    if n > 2:\n        return 40\n    return n\n", "return 42\n"),
     "swapped_elements": (
         {"x": ["int"], "y": ["int"]}, "def point(x, y):\n    return [y, x]\n", "return [x, y]"),
     "swapped_names": (

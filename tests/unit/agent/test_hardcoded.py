@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from roadmap_cli.agent import memory
 from roadmap_cli.agent.code import source
+from roadmap_cli.agent.code.constants import folded
 from roadmap_cli.agent.repair import hardcoded
 from roadmap_cli.agent.testing.signature import Signature
 from roadmap_cli.core import schemas
@@ -38,6 +40,9 @@ def verdicts(was: str, now: str) -> list[tuple[str, bool]]:
         "    return items and 10\n",
         "    found = sum(i['price'] for i in items)\n    found = 10\n    return found\n",
         "    return [2, 'x']\n",
+        "    return (8 + 2)\n",
+        "    return [1 + 1, 'x' * 2]\n",
+        "    if items:\n        return 'a' + 'b'\n    return sum(i['price'] for i in items)\n",
     ],
 )
 def test_a_constant_where_a_result_was_computed_or_a_guard_around_one_is_no_repair(body: str) -> None:
@@ -61,6 +66,8 @@ def test_a_constant_where_a_result_was_computed_or_a_guard_around_one_is_no_repa
          "    for n in x:\n        if n < 0:\n            return False\n    return True\n"),
         ("    return x.get('name')\n", "    return x.get('name') or ''\n"),
         ("    return 'meow'\n", "    return 'woof'\n"),
+        ("    return 8\n", "    return (8 + 2)\n"),
+        ("    return sum(x) / len(x)\n", "    if not x:\n        return (8 - 8)\n    return sum(x) / len(x)\n"),
     ],
 )  # fmt: skip
 def test_a_constant_that_is_right_is_let_through(was: str, now: str) -> None:
@@ -92,6 +99,22 @@ def test_where_it_cannot_be_seen_the_tests_are_asked_whether_the_constant_alone_
 def test_a_body_that_is_not_written_yet_is_not_written_by_a_constant() -> None:
     assert verdicts("def f(x):\n    raise NotImplementedError\n", "def f(x):\n    return True\n") == [("True", True)]
     assert verdicts("def f():\n    pass\n", "def f():\n    return 0\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("8 + 2", "10"), ("2 - 8", "-6"), ("-(2 + 3) * 2", "-10"), ("7 / 2", "3.5"), ("'ab' * 2 + 'c'", "'ababc'"),
+        ("[1 + 1, (2 ** 3, x + 1 + 1)]", "[2, (8, x + 1 + 1)]"), ("not 1", "False"), ("{'a' + 'b': 1 - 1}", "{'ab': 0}"),
+        ("1 / 0", "1 / 0"), ("9 ** 99", "9 ** 99"), ("'%s' % 1", "'%s' % 1"), ("'x' * 10000000", "'x' * 10000000"),
+        ("1e308 * 10", "1e+308 * 10"), ("1 + 'a'", "1 + 'a'"), ("(-8) ** 0.5", "(-8) ** 0.5"), ("f(1 + 1)", "f(2)"),
+    ],
+)  # fmt: skip
+def test_what_computes_with_constants_only_is_its_value(text: str, value: str) -> None:
+    node = ast.parse(text, mode="eval").body
+    before = ast.dump(node, include_attributes=True)
+    assert ast.unparse(folded(node)) == value
+    assert ast.dump(node, include_attributes=True) == before
 
 
 # -- in a run ------------------------------------------------------------------------------------------------------

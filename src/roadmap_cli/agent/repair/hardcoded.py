@@ -2,7 +2,8 @@
 around one (``return 10``, ``if items: return 10``, ``10 if items else …``). Such a change passes and repairs nothing.
 
 What a function may give back are its results: returned expressions, through conditions, ``and``, ``or`` and the local
-variables they come from. A change that gives one constant for another is no such change (a wrong literal is mended so).
+variables they come from; what computes with constants only (``8 + 2``) is its value. A change that gives one constant
+for another is no such change (a wrong literal is mended so).
 One that adds a constant to them is, if the function that gives nothing but this constant passes the tests as well, or
 if it is a value of its own, like 10 or ``'Ada'``, and neither gives an edge of the input its result (``if n == 0``,
 ``if not items``, ``name or 'world'``) nor stands beside others of its kind, as in a function that names grades.
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from roadmap_cli.agent.code.constants import folded
 from roadmap_cli.agent.code.source import plain
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -180,8 +182,8 @@ def _leaves(
         case ast.Name(id=name) if depth and name in local:
             for held, narrow in local[name]:
                 yield from _leaves(held, {**local, name: [(None, False)]}, edge or narrow, depth - 1)
-        case ast.expr() if _is_constant(node):
-            yield _Result(ast.unparse(node), edge)
+        case ast.expr() if _is_constant(value := folded(node)):
+            yield _Result(ast.unparse(value), edge)
         case _:
             yield None
 

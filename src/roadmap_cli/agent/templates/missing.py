@@ -13,6 +13,7 @@ import ast
 import string
 from collections.abc import Iterator, Sequence
 
+from roadmap_cli.agent.code.constants import folded
 from roadmap_cli.agent.code.source import Edit, Source
 from roadmap_cli.agent.templates.usual import USUAL_ARGUMENTS, calls_around
 from roadmap_cli.agent.templates.vocabulary import NUMBERS, ROWS, TEXTS, Vocabulary, enclosing_targets
@@ -204,7 +205,8 @@ class _Site:
                 ):
                     if other == "1" and sign not in "+-":
                         continue
-                    yield self._replace(f"({grouped} {sign} {other})", "add_operand/" + _SIGNS[sign], part * share)
+                    text = f"({grouped} {sign} {other})"
+                    yield self._replace(self._written(text), "add_operand/" + _SIGNS[sign], part * share)
                 yield self._replace(f"({other} - {grouped})", "add_operand/subtracted", 0.15 * share)
         elif kinds & TEXTS:
             for at, (other, weight) in enumerate(self.words.textual(self.names)[:30]):
@@ -219,6 +221,14 @@ class _Site:
                 share = base * weight / (1 + at) ** 0.5
                 yield self._replace(f"({grouped} + {other})", "add_operand/after", 0.2 * share)
                 yield self._replace(f"({other} + {grouped})", "add_operand/before", 0.2 * share)
+
+    def _written(self, text: str) -> str:
+        """A text that computes with a number, as a person would write it: 10 and not (8 + 2)."""
+        if not isinstance(self.node, ast.Constant):
+            return text
+        value = folded(ast.parse(text, mode="eval").body)
+        written = str(value.value) if isinstance(value, ast.Constant) and isinstance(value.value, int) else text
+        return min(written, text, key=len)
 
     def _other_values(self, kinds: frozenset[str]) -> Iterator[Edit]:
         """Another value of the same type from what is in scope."""
