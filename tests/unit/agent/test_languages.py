@@ -17,6 +17,7 @@ from roadmap_cli.agent.languages.variants import GoVariants
 from roadmap_cli.agent.preference import Preference
 from roadmap_cli.agent.repair import judge
 from roadmap_cli.agent.repair.driver import Case, Problem, Verdict
+from roadmap_cli.agent.repair.portfolio import Arm
 from roadmap_cli.agent.testing.bench import TestRun, Trial
 from roadmap_cli.agent.testing.toolchain import TestCommand
 from roadmap_cli.core.errors import Unavailable
@@ -178,6 +179,15 @@ def test_a_second_edit_is_put_upon_what_helped() -> None:
     else:
         pytest.fail("never proposed")
     assert count < 150
+
+
+def test_proposals_that_take_long_to_come_are_judged_before_there_are_many() -> None:
+    arm = Arm(TreeSitter(), (0, 0.0))
+    case = problem(TWO, {2: 1.0, 5: 0.2})
+    asked = iter([False, True])
+    assert len(arm.propose(case, 8, lambda: next(asked))) == 2
+    assert len(arm.propose(case, 8)) == 8, "it goes on with the others"
+    assert not arm.done
 
 
 def test_a_screen_brings_forward_what_passes_and_counts() -> None:

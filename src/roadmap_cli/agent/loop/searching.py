@@ -23,6 +23,8 @@ from roadmap_cli.agent.testing import signature
 from roadmap_cli.core.records import Record
 
 _RIVALS, _RIVAL_S = 3, 0.4
+#: After the first of some proposals the next are waited for so long; then those that came are judged.
+_GATHERING_S = 1.0
 #: How long one edit for all is looked for before each group of failing tests is searched by itself (seconds): groups
 #: that have no function in common, and those that have one, in which the one fault may be.
 _ALONE_S, _BOUND_S = 1.5, 10.0
@@ -202,7 +204,13 @@ class Search:
 
     def _some(self, arm: Arm, problem: Problem, count: int) -> list[Verdict]:
         """Ask for some proposals and judge them; those that are known to be no repair are left out."""
-        proposed = arm.propose(problem, count)
+        came: list[float] = []
+
+        def late() -> bool:
+            came.append(self._session.world.timer())
+            return came[-1] - came[0] >= _GATHERING_S
+
+        proposed = arm.propose(problem, count, late)
         if not proposed:
             self._session.world.detail(f"{arm.name}: {arm.why_done}")
         fresh: list[Candidate] = []

@@ -8,7 +8,7 @@ more than a few hours: a driver that has become better is tried again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -60,9 +60,10 @@ class Arm:
         share = min(1.0, _REMEMBERED_S / spent) if spent else 1.0
         return (repairs + hits * share) / (seconds + spent * share + self.seconds)
 
-    def propose(self, problem: Problem, count: int = 1) -> list[Candidate]:
+    def propose(self, problem: Problem, count: int = 1, late: Callable[[], bool] = lambda: False) -> list[Candidate]:
         """The next proposals, at most `count`; fewer if there are no more, and why is in `why_done`.
 
+        No more are waited for when, after one of them, it is `late`: where a driver tries much before it proposes.
         From a driver that iterates there is one at a time, since the next is an answer to it.
         """
         if self.done:
@@ -71,7 +72,10 @@ class Arm:
         try:
             if self._proposals is None:
                 self._proposals = self.driver.candidates(problem)
-            found.extend(islice(self._proposals, 1 if self.iterates else count))
+            for candidate in islice(self._proposals, 1 if self.iterates else count):
+                found.append(candidate)
+                if late():
+                    break
         except (Unavailable, ConfigError, TryLater) as error:
             self.close(f"unavailable: {error}")
             return found
