@@ -14,6 +14,7 @@ from typing import Any
 
 from roadmap_cli.core.errors import DataError, RoadmapError, UsageError
 from roadmap_cli.core.records import Record
+from roadmap_cli.models.conversation import constrained
 from roadmap_cli.models.conversation.chat import Options, Reply
 from roadmap_cli.slm import resume
 
@@ -160,11 +161,8 @@ def _options(settings: Mapping[str, Any], options: Options) -> Options:
             raise DataError("field 'stop' is neither text nor a list of texts", code="wrong_type")
         found["stop"] = tuple(stops)
     asked = settings.get("response_format")
-    if isinstance(asked, dict) and asked.get("type") == "json_schema":
-        schema = asked.get("json_schema")
-        if not isinstance(schema, dict) or not isinstance(schema.get("schema"), dict):
-            raise DataError("field 'response_format' has no schema", code="wrong_type")
-        found["schema"] = schema["schema"]
+    if asked is not None:
+        found["schema"] = constrained.asked_for(asked)
     if not found:
         return options
     try:

@@ -39,12 +39,27 @@ def test_a_line_may_set_its_own_options() -> None:
     assert prompts.read({"body": body}, OPTIONS, None).options.schema == schema
 
 
+def test_the_format_that_a_line_asks_for_wins_over_the_option() -> None:
+    asked = Options(schema={"type": "array"})
+    formats: list[tuple[Any, Any]] = [
+        ({"type": "json_object"}, {"type": "object"}),
+        ({"type": "json_object", "schema": {"type": "integer"}}, {"type": "integer"}),
+        ({"type": "text"}, None),
+        (None, {"type": "array"}),
+    ]
+    for wanted, schema in formats:
+        line = {"prompt": "x", "response_format": wanted}
+        assert prompts.read(line, asked, None).options.schema == schema
+
+
 @pytest.mark.parametrize(
     "line",
     [{}, {"text": "x"}, {"prompt": 3}, {"prompt": "x", "messages": []}, {"messages": "x"}, {"body": []}, {"body": {}},
      {"body": {"messages": []}, "url": "/v1/embeddings"}, {"prompt": "x", "max_tokens": "3"}, {"prompt": "x", "seed": True},
      {"prompt": "x", "max_tokens": -1}, {"prompt": "x", "temperature": -1}, {"body": {"prompt": "x", "top_p": 7}},
-     {"prompt": "x", "stop": [3]}, {"prompt": "x", "response_format": {"type": "json_schema"}}],
+     {"prompt": "x", "stop": [3]}, {"prompt": "x", "response_format": {"type": "json_schema"}},
+     {"prompt": "x", "response_format": {"type": "xml"}}, {"prompt": "x", "response_format": "json_object"},
+     {"prompt": "x", "response_format": {}}],
 )  # fmt: skip
 def test_what_is_no_prompt_is_refused(line: dict[str, Any]) -> None:
     with pytest.raises(DataError):

@@ -41,6 +41,33 @@ def check_schema(schema: Schema) -> None:
         raise UsageError(f"not a JSON Schema: {error.message} at {place}") from None
 
 
+def asked_for(response_format: object) -> dict[str, Any] | None:
+    """The schema that a ``response_format`` of the OpenAI interface asks for; None if plain text is enough.
+
+    ``json_object`` may bring a schema of its own, as llama.cpp's server has it, and asks else for any object. Raises
+    DataError for what is no such format.
+    """
+    if response_format is None:
+        return None
+    if not isinstance(response_format, dict):
+        raise DataError("field 'response_format' is not an object", code="wrong_type")
+    kind = response_format.get("type")
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        given = response_format.get("schema")
+        return given if isinstance(given, dict) else {"type": "object"}
+    if kind != "json_schema":
+        raise DataError(
+            f"field 'response_format' is of type text, json_object or json_schema, not {kind!r}", code="wrong_type"
+        )
+    inner = response_format.get("json_schema")
+    schema = inner.get("schema") if isinstance(inner, dict) else None
+    if not isinstance(schema, dict):
+        raise DataError("field 'response_format' has no schema", code="wrong_type")
+    return schema
+
+
 def judge(text: str, schema: Schema, *, cut_off: bool) -> Any:
     """The value a reply stands for. Raises DataError if it is no JSON or does not fit the schema.
 

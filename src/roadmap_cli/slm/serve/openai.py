@@ -23,6 +23,7 @@ from roadmap_cli.core.errors import (
     Unavailable,
     UsageError,
 )
+from roadmap_cli.models.conversation import constrained
 from roadmap_cli.models.conversation.chat import Options, check_messages
 from roadmap_cli.models.conversation.warm import plain
 
@@ -108,7 +109,7 @@ def _asked(body: Mapping[str, Any], request: dict[str, Any]) -> Asked:
         top_p=_number(body, "top_p", 1.0),
         seed=_whole(body, "seed", secrets.randbits(31)),
         stop=_stops(body.get("stop")),
-        schema=_schema(body.get("response_format")),
+        schema=constrained.asked_for(body.get("response_format")),
     )
     options.check()
     stream = body.get("stream")
@@ -134,23 +135,6 @@ def _message(message: object, number: int) -> dict[str, Any]:
             texts.append(part["text"])
         content = "".join(texts)
     return {"role": _ROLES.get(role, role) if isinstance(role, str) else role, "content": content}
-
-
-def _schema(asked: object) -> dict[str, Any] | None:
-    if asked is None:
-        return None
-    kind = asked.get("type") if isinstance(asked, dict) else None
-    if kind == "text":
-        return None
-    assert isinstance(asked, dict) or kind is None
-    if kind == "json_object":
-        given = asked.get("schema") if isinstance(asked, dict) else None
-        return given if isinstance(given, dict) else {"type": "object"}
-    inner = asked.get("json_schema") if isinstance(asked, dict) and kind == "json_schema" else None
-    if not isinstance(inner, dict) or not isinstance(inner.get("schema"), dict):
-        raise DataError("field 'response_format' has no schema", code="wrong_type")
-    found: dict[str, Any] = inner["schema"]
-    return found
 
 
 def _stops(given: object) -> tuple[str, ...]:
