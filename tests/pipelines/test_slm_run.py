@@ -178,7 +178,57 @@ def test_an_output_file_that_is_gone_on_with_keeps_what_it_held(shell: Shell, tm
     out.write_bytes(shell(["slm-run"], prompts(2)).stdout + b'{"kind":"slm.rep')
     done = shell(["slm-run", "--resume", str(out), "-o", str(out)], prompts(4))
     assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith(b"out.jsonl: took away a torn last line of 16 bytes\n")
     assert names(out.read_bytes()) == ["p0", "p1", "p2", "p3"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_same_command_goes_on_with_its_own_output_file(
+    shell: Shell, world: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    asked, out = prompts(16, longest=12), tmp_path / "out.jsonl"
+    going = ["--batch-size", "1", "--resume", str(out), "-o", str(out)]
+    undisturbed = records(shell(["slm-run", "--batch-size", "1"], asked).stdout)
+    (tmp_path / "asked.jsonl").write_bytes(asked)
+    with (tmp_path / "asked.jsonl").open("rb") as source:
+        process = subprocess.Popen([RUN, *going], env=world, stdin=source, stderr=subprocess.PIPE)
+        end = time.monotonic() + 90
+        while (not out.exists() or out.stat().st_size < 2000) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode in (-number, 128 + number)
+    before = out.read_bytes()
+    assert 3 <= before.count(b"\n") < 16
+    with out.open("ab") as torn:
+        torn.write(b'{"kind":"slm.reply","custom')
+    done = shell(["slm-run", *going], asked)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes().startswith(before[: before.rindex(b"\n") + 1])
+    found = records(out.read_bytes())
+    assert [(each["custom_id"], each["text"]) for each in found] == [
+        (each["custom_id"], each["text"]) for each in undisturbed
+    ]
+
+
+def test_a_second_run_leaves_the_output_file_of_the_first_alone(
+    world: dict[str, str], shell: Shell, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    going = ["--resume", str(out), "-o", str(out)]
+    with subprocess.Popen([RUN, *going], env=world, stdin=subprocess.PIPE) as first:
+        assert first.stdin
+        first.stdin.write(prompts(1))
+        first.stdin.flush()
+        end = time.monotonic() + 90
+        while (not out.exists() or not out.stat().st_size) and time.monotonic() < end:
+            time.sleep(0.02)
+        done = shell(["slm-run", *going], prompts(2))
+        assert (done.returncode, b"another run" in done.stderr) == (75, True)
+        first.stdin.write(prompts(2).splitlines(keepends=True)[1])
+        first.stdin.close()
+    assert first.returncode == 0
+    assert names(out.read_bytes()) == ["p0", "p1"]
 
 
 def test_two_runs_do_not_go_on_with_one_output(world: dict[str, str], shell: Shell, tmp_path: Path) -> None:

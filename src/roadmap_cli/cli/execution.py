@@ -87,8 +87,8 @@ def _start(spec: Spec, function: Function, words: Words, values: Mapping[str, An
     choices, own = parameters(values)
     words.name = spec.name
     words.quiet, words.verbosity, words.colour = choices.quiet, choices.verbose, choices.color
-    with _output_place(spec, choices.output) as stream:
-        run = Run(spec, choices, os.environ, words, _NoOutput(), takes_text="text" in own)
+    with _output_place(spec, choices.output, own.get(spec.continues)) as stream:
+        run = Run(spec, choices, os.environ, words, _NoOutput(), sink=stream.fileno(), takes_text="text" in own)
         try:
             if not spec.runs_program:
                 run.out = _dressed(run, stream)
@@ -154,8 +154,8 @@ class _NoOutput:
 
 
 @contextlib.contextmanager
-def _output_place(spec: Spec, name: str | None) -> Generator[BinaryIO]:
-    """Standard output, or a file that appears complete or not at all."""
+def _output_place(spec: Spec, name: str | None, continued: Path | None) -> Generator[BinaryIO]:
+    """Standard output, or a file that appears complete or not at all; one that is `continued` is added to."""
     if name in (None, "-") or spec.output == "file":
         with open(1, "wb", closefd=False) as stream:
             try:
@@ -169,7 +169,8 @@ def _output_place(spec: Spec, name: str | None) -> Generator[BinaryIO]:
     assert name is not None
     path = Path(os.path.realpath(name))
     try:
-        with writing.complete(path) as stream:
+        is_continued = continued is not None and Path(os.path.realpath(continued)) == path
+        with path.open("ab") if is_continued else writing.complete(path) as stream:
             yield stream
     except OSError as error:
         if error.filename in (None, str(path)) or ".part" in str(error.filename):

@@ -126,6 +126,7 @@ class Run:
     words: Words
     out: Output
     stdin: int = 0
+    sink: int = 1  # the descriptor that records are written to
     partial: bool = False
     exit_code: int = 0
     takes_text: bool = False  # it has --text, given or not

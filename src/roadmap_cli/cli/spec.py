@@ -21,6 +21,7 @@ class Spec:
     foreign         input lines without a kind are handed to it as they are
     items           it has --on-error although its items are not input records
     output          ``file``: -o names the file that it makes, not a place for records
+    continues       the option that names an earlier output: where -o names the same file, records are added to it
     runs_program    standard output belongs to the program that it runs
     columns         the columns of --plain and of the table
     examples        phrase → shell line; each is run by the tests
@@ -41,6 +42,7 @@ class Spec:
     foreign: bool = False
     items: bool = False
     output: Literal["records", "file"] = "records"
+    continues: str = ""
     runs_program: bool = False
     columns: tuple[str, ...] = ()
     examples: Mapping[str, str] = field(default_factory=dict)

@@ -82,7 +82,7 @@ class Answered:
         return True
 
     def is_written_to(self, descriptor: int) -> bool:
-        """Whether a descriptor writes to the same file (``>> OUT``)."""
+        """Whether a descriptor writes to the same file."""
         if self._file is None:
             return False
         here, there = os.fstat(self._file.fileno()), os.fstat(descriptor)
@@ -97,14 +97,6 @@ class Answered:
             return 0
         os.ftruncate(descriptor, self._whole)
         return len(self._tail)
-
-    def lines(self) -> list[bytes]:
-        """The whole lines of the file, for an output that is to take its place."""
-        if self._file is None:
-            return []
-        self._file.seek(0)
-        lines = self._file.read(self._whole).splitlines()
-        return [*lines, self._tail] if self._tail and _reply_name(self._tail) else lines
 
     def close(self) -> None:
         """Give the lock back."""

@@ -48,6 +48,7 @@ def _replies(console: Any) -> Any:
             "echo 'Is water wet?' | slm-run --text --schema examples/yes-or-no.json | jq '.value | has(\"answer\")'"
         ),
     },
+    continues="resume",
     see=("slm-models", "slm-embed"),
 )
 @click.option("--text", is_flag=True, help="Read lines of plain text; empty ones are left out.")
@@ -73,7 +74,7 @@ def _replies(console: Any) -> Any:
     "--resume",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="OUT",
-    help="Leave out what the file OUT has answered; write on with '>> OUT'.",
+    help="Leave out what the file OUT has answered; write on with '-o OUT' or '>> OUT'.",
 )
 def main(
     run: Run,
@@ -110,8 +111,9 @@ def main(
     equal prompts one may so be answered at greater length than the other. With --batch-size 1 the same prompt, seed
     and model give the same reply, whatever is asked beside it; it takes longer.
 
-    A run that was stopped goes on with --resume: prompts are known by custom_id, else by id, else by what they say,
-    each reply counts once, and errors are asked again. A last line that was cut off is taken away.
+    A run with --resume OUT -o OUT that was stopped goes on with the same command: replies are added to OUT as they
+    come. Prompts are known by custom_id, else by id, else by what they say, each reply counts once, and errors are
+    asked again. A last line that was cut off is taken away. Of two runs with the same OUT the second is refused.
     A failed line of the OpenAI batch format gets, with --on-error emit, the error of that format.
     """
     from roadmap_cli.models.conversation import constrained
@@ -213,10 +215,7 @@ def _answered(run: Run, path: Path) -> Iterator[Answered]:
     from roadmap_cli.slm.resume import Answered
 
     with closing(Answered(path)) as answered:
-        if run.choices.output and os.path.realpath(run.choices.output) == os.path.realpath(path):
-            for line in answered.lines():
-                run.out.raw(line)
-        elif answered.is_written_to(1) and (torn := answered.mend(1)):
+        if answered.is_written_to(run.sink) and (torn := answered.mend(run.sink)):
             run.warn(f"{path}: took away a torn last line of {torn} bytes")
         run.detail(f"{len(answered)} prompts are answered in {path}")
         yield answered
