@@ -140,12 +140,13 @@ _ALIASES = {
 }  # fmt: skip
 #: All of an edit, and what takes a place out of it: "everything but shot 2", "brighter, apart from the last clip",
 #: "warmer, but leave shot 2 alone".
-_ALL = (
+ALL = (
     r"(?:every(?:thing|where)|(?:all|every|each)(?: of)?(?: (?:the|other|those))*(?: (?:shot|clip|cut|scene|take)s?)?)"
 )
 EXCEPT = r"(?:except(?:ing)?|apart from|aside from|other than|besides)(?: for)?"
+BUT = rf"(?:but(?: for| not)?|save(?: for)?|bar|{EXCEPT})"
 _EXCLUDING = re.compile(
-    rf"(?<!nothing )(?<!anything )(?:(?P<all>\b{_ALL}),? (?:but(?: for| not)?|{EXCEPT})|,? ?\b(?:{EXCEPT}|but not)"
+    rf"(?<!nothing )(?<!anything )(?:(?P<all>\b{ALL}),? {BUT}|,? ?\b(?:{EXCEPT}|but not)"
     r"|(?P<left>(?:[,.;]| and|,? but)(?: please| just)? (?:leave|keep|(?:don't|do not|never) (?:touch|change|alter)))"
     r")(?: (?:in|on|at|for|during))? "
 )

@@ -198,6 +198,7 @@ def test_places(text: str, place: when.Place) -> None:
         ("brighter everywhere except in shot 2", when.Place(shots=(2,), beside=True)),
         ("all shots apart from shots 3 and 4 are too dark", when.Place(shots=(3, 4), beside=True)),
         ("brighter, but not in shot 5", when.Place(shots=(5,), beside=True)),
+        ("brighten everything save the last shot", when.Place(shots=(-1,), beside=True)),
         ("brighten all but the first", when.Place(shots=(1,), beside=True)),
         ("brighter, but leave shot 2 alone", when.Place(shots=(2,), beside=True)),
         ("too dark, apart from the intro", when.Place(part="start", beside=True)),
@@ -260,6 +261,9 @@ def test_degrees_lengths_and_complaints() -> None:
         ("speed up shot 2 by 60%", 14.5),
         ("play shot 2 at double speed", 14.0),
         ("make the last shot longer by one second", 17.0),
+        ("make it a few seconds shorter", 13.0),
+        ("shorten shot 3 by 1,5 seconds", 14.5),
+        ("cut it down to twelve seconds", 12.0),
     ],
 )
 def test_amounts_are_followed(found: programs.Programs, text: str, lengths: float) -> None:

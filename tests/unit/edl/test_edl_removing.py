@@ -73,6 +73,8 @@ def shots(*numbers: int) -> list[tuple[int, when.Place]]:
         ("keep only shots 1 and 3", [(1, when.Place(shots=(1, 3)))]),
         ("delete everything but the first shot", [(1, when.Place(shots=(1,)))]),
         ("remove all clips except shots 2 and 4", [(1, when.Place(shots=(2, 4)))]),
+        ("get rid of the rest, except for the last shot", [(1, when.Place(shots=(-1,)))]),
+        ("drop the other clips bar shots 2 and 4", [(1, when.Place(shots=(2, 4)))]),
         ("keep clips 2 and 3 and drop the rest", [(1, when.Place(shots=(2, 3)))]),
         ("remove every shot", [(-1, when.EVERYWHERE)]),
         ("remove shot 1 and 0:10 to 0:12", [(-1, when.Place(shots=(1,))), (-1, when.Place(10, 12))]),

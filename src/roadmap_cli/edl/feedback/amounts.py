@@ -16,13 +16,23 @@ class Amount:
     words: str
 
 
-_NUMBERS = {
-    "half a": 0.5, "a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0,
-    "seven": 7.0, "eight": 8.0, "nine": 9.0, "ten": 10.0, "a couple of": 2.0,
+#: Numbers in words, and one in words or figures.
+_WORDS = {
+    "a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0,
+    "eight": 8.0, "nine": 9.0, "ten": 10.0, "eleven": 11.0, "twelve": 12.0, "fifteen": 15.0, "twenty": 20.0,
+    "thirty": 30.0, "half a": 0.5, "a quarter of a": 0.25, "a couple of": 2.0, "couple of": 2.0, "a few": 3.0,
+    "few": 3.0, "several": 4.0,
 }  # fmt: skip
-_NUMBER = rf"(?P<number>{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}|\d+(?:\.\d+)?)"
+NUMBER = rf"(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))}|\d+(?:[.,]\d+)?)"
+
+
+def number(words: str) -> float:
+    """What `NUMBER` matched."""
+    return _WORDS.get(words) or float(words.replace(",", "."))
+
+
 _UNIT = r"(?P<unit>seconds?|secs?|s|minutes?|mins?|m|frames?|db|decibels?|%|per ?cent|percent)(?![\w:])"
-_SAID = rf"\b{_NUMBER}(?: more| extra)?[- ]?{_UNIT}"
+_SAID = rf"\b(?P<number>{NUMBER})(?: more| extra)?[- ]?{_UNIT}"
 _ABOUT = r"(?:(?:about|around|roughly|another|exactly) )?"
 #: A length in all, and then one that is more or less than there is now.
 _WHOLE = (
@@ -50,9 +60,8 @@ def read(clause: str) -> Amount | None:
     """The amount a clause names; None if it names none."""
     for pattern, more in _PATTERNS:
         if match := pattern.search(clause):
-            number = match["number"]
             unit, factor = _UNITS[match["unit"][0]]
-            value = (_NUMBERS[number] if number in _NUMBERS else float(number)) * factor
+            value = number(match["number"]) * factor
             said = clause[match.start("number") : match.end("unit")]
             return Amount(value, unit, more or unit == "dB", said)
     for pattern, value, more in _PLAIN:

@@ -74,7 +74,7 @@ _ALL = (
     (-1, rf"{_UNMUTE} (?:everything|all{_SHOTS}?)"),
 )
 _FOLLOWS = "(?= |$)"
-_BUT = re.compile(r" (?:but|except) (?:for )?")
+_BUT = re.compile(rf",? {when.BUT} ")
 _AROUND_EACH = [
     (sign, re.compile(f"^{LEAD}{before}"), re.compile(f"^{after}{_FOLLOWS}")) for sign, before, after in _AROUND
 ]

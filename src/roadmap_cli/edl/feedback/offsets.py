@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from roadmap_cli.edl.feedback.amounts import NUMBER, number
+
 _SOUND = (
     r"(?:sounds?|audio|voices?|speech|dialog(?:ue)?|words?|vo|narration|soundtrack of the shot|sync sound|lip[- ]?sync)"
 )
@@ -48,13 +50,8 @@ _OTHER = re.compile(
     r"\b(?:music|song|score|loud\w*|quiet\w*|volume|cut(?:s|ting)? (?:off|him|her|them)?|sentences?|before (?:he|she|"
     r"they) (?:finish\w*|is done|are done)|still talking|mid-?\w*|low\w*|levels?|hiss\w*|hum\w*|too far back)\b"
 )
-_COUNTS = {
-    "a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0,
-    "eight": 8.0, "nine": 9.0, "ten": 10.0, "twelve": 12.0, "half a": 0.5, "a quarter of a": 0.25, "a couple of": 2.0,
-    "couple of": 2.0, "a few": 3.0, "few": 3.0, "several": 4.0,
-}  # fmt: skip
 _AMOUNT = re.compile(
-    rf"\b(?:by |for |about |around |roughly )*({'|'.join(sorted(_COUNTS, key=len, reverse=True))}|\d+(?:[.,]\d+)?)[- ]?"
+    rf"\b(?:by |for |about |around |roughly )*({NUMBER})[- ]?"
     r"(frames?|fr|f|milliseconds?|millisecs?|msecs?|ms|seconds?|secs?|s)\b"
 )
 #: A direction without a number that is all a phrase says of it: this many frames, about what is first noticed.
@@ -88,7 +85,7 @@ def amount(clause: str) -> tuple[float | None, float | None]:
     match = _AMOUNT.search(clause)
     if not match:
         return None, None
-    value = _COUNTS.get(match[1]) or float(match[1].replace(",", "."))
+    value = number(match[1])
     if match[2].startswith("f"):
         return value, None
     return None, value / 1000 if match[2].startswith("m") else value

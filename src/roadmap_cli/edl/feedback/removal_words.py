@@ -85,12 +85,8 @@ _ALONE = re.compile(
     r"(?:only|just) (?:keep|use|show|leave|want|have) |(?:just|only|nothing but) )"
 )
 _KEEP = re.compile(rf"^{LEAD}keep {BETWEEN}")
-_ALL_BUT = re.compile(
-    rf"^{LEAD}{VERBS} (?:(?:everything|anything|all|all (?:the |of the )?(?:other )?(?:shots?|clips?|cuts|scenes|"
-    rf"takes)|"
-    r"every (?:other )?(?:shot|clip|cut|scene)|the rest|the others?|the other (?:shots|clips)) )+"
-    r"(?:but|except|except for|besides|apart from|other than|save|bar) (?:for )?"
-)
+_EVERY = rf"(?:{when.ALL}|anything|the (?:rest|others?|other (?:shots|clips))|the (?:whole|entire) \w+)"
+_ALL_BUT = re.compile(rf"^{LEAD}{VERBS} {_EVERY},? {when.BUT} ")
 _THE_REST = re.compile(
     rf"^{LEAD}{VERBS} (?:(?:all )?the (?:rest|others|other (?:shots|clips|cuts|scenes|ones))|everything else|"
     rf"all else|"
@@ -176,11 +172,8 @@ def read(phrase: str) -> Asked:
     return Asked(_together(removals), tuple(rest), tuple(denied), tuple(unplaced))
 
 
-#: "Everything but shot 2": no new clause begins there.
-_ALL_SAVE = re.compile(
-    r"\b((?:everything|anything|all|every)(?: of)?(?: (?:the|other|those))*(?: (?:shots?|clips?|cuts|scenes?|"
-    r"takes))?),? but "
-)
+#: "Everything but the dog": no new clause begins there.
+_ALL_SAVE = re.compile(rf"\b({_EVERY}),? but ")
 
 
 def opens(phrase: str) -> bool:
