@@ -86,7 +86,20 @@ _ALONE = re.compile(
 )
 _KEEP = re.compile(rf"^{LEAD}keep {BETWEEN}")
 _EVERY = rf"(?:{when.ALL}|anything|the (?:rest|others?|other (?:shots|clips))|the (?:whole|entire) \w+)"
+#: "Drop everything, but leave shot 2".
+_SPARE = re.compile(rf"^{LEAD}(?:keep|leave|spare) {BETWEEN}")
 _ALL_BUT = re.compile(rf"^{LEAD}{VERBS} {_EVERY},? {when.BUT} ")
+#: "Take everything but shot 2 out", "everything but shot 2 can go".
+_ALL_BUT_AROUND = re.compile(rf"^{LEAD}(?:{_PARTED} )?{_EVERY},? {when.BUT} ")
+#: "Keep everything except shot 2", "everything except shot 2 stays".
+_KEEP_ALL_BUT = re.compile(
+    rf"^{LEAD}(?:(?:keep|keeping|use|using|show|retain|have|leave in|(?:i |we )?want(?: to (?:keep|see|use))?) )"
+    rf"{BETWEEN}{_EVERY},? {when.BUT} "
+)
+_STAYS = re.compile(
+    r"^,? ?(?:(?:should|can|could|must|may|has to|have to|needs? to|ought to|is to|are to) (?:stay|remain|be kept)"
+    r"(?: in)?|stays?|remains?)(?= |$)"
+)
 _THE_REST = re.compile(
     rf"^{LEAD}{VERBS} (?:(?:all )?the (?:rest|others|other (?:shots|clips|cuts|scenes|ones))|everything else|"
     rf"all else|"
@@ -150,6 +163,14 @@ def read(phrase: str) -> Asked:
             going = True
         elif _denial(bare):
             denied.append(clause)
+        elif (
+            removals
+            and removals[-1].place is when.EVERYWHERE
+            and (match := _SPARE.match(bare))
+            and (places := named(bare[match.end() :]))
+        ):
+            removals[-1:] = [Removal(1, place, clause) for place in places]
+            going = True
         elif (match := _KEEP.match(bare)) and (places := named(bare[match.end() :])):
             kept_before += places
             denied.append(clause)
@@ -173,7 +194,7 @@ def read(phrase: str) -> Asked:
 
 
 #: "Everything but the dog": no new clause begins there.
-_ALL_SAVE = re.compile(rf"\b({_EVERY}),? but ")
+_ALL_SAVE = re.compile(rf"\b({_EVERY}),? but (?!(?:please )?(?:keep|leave|not)\b)")
 
 
 def opens(phrase: str) -> bool:
@@ -189,8 +210,8 @@ def _opens(clause: str) -> bool:
 
 def _one(clause: str) -> tuple[int, list[Place]] | None:
     """What one clause wants to go or to stay alone; None if it says nothing of this."""
-    if (match := _ALL_BUT.match(clause)) and (places := named(clause[match.end() :])):
-        return 1, places
+    if found := _all_but(clause):
+        return found
     if (match := _ALONE.match(clause)) and (places := named(clause[match.end() :])):
         return 1, places
     if (match := _ALL.match(clause)) and TAIL.match(clause[match.end() :]):
@@ -207,6 +228,21 @@ def _one(clause: str) -> tuple[int, list[Place]] | None:
         after = clause[found[1] :].lstrip()
         if (match := _GOES.match(after)) and (TAIL.match(after) or TAIL.match(after[match.end() :])):
             return -1, found[0]
+    return None
+
+
+def _all_but(clause: str) -> tuple[int, list[Place]] | None:
+    """What one clause says of all but some shots: these stay alone, or they alone go."""
+    if (match := _ALL_BUT.match(clause)) and (places := named(clause[match.end() :])):
+        return 1, places
+    if (match := _ALL_BUT_AROUND.match(clause)) and (found := naming(clause[match.end() :])):
+        after = clause[match.end() + found[1] :].lstrip()
+        if (out := _OUT.match(after) or _GOES.match(after)) and TAIL.match(after[out.end() :]):
+            return 1, found[0]
+        if (stays := _STAYS.match(after)) and TAIL.match(after[stays.end() :]):
+            return -1, found[0]
+    if (match := _KEEP_ALL_BUT.match(clause)) and (places := named(clause[match.end() :])):
+        return -1, places
     return None
 
 
