@@ -156,6 +156,12 @@ _SAID_OF = re.compile(
     r"(?:'s| (?:is|are|was|were|looks?|feels?|seems?|sounds?|has|have|needs?|should|could|can|must|drags?|isn't|"
     r"aren't|doesn't|which|where|that|who|it|because|since|being))\b"
 )
+#: "Shot 2 and the last one": the words between two namings of shots; what follows them if they are not one subject.
+_JOINT = re.compile(r"(?:,? and|,| &)(?: also)?(?: (?:in|on|for|at|during))? ")
+_OF_ONE = re.compile(r"'s? |,? (?:too|a (?:bit|little|touch)|more|less|much|way|\w+er|from|by|to)\b")
+_MADE = re.compile(r"\b(?:make|making|turn|get|want|render|have|keep|leave|play|show)\b[^,.;]*$")
+_OPENS = re.compile(r"(?:^|[,.;]|\band|\bbut)\s*$")
+_TWO_ALONE = re.compile(rf"\b(the {_ORDINAL}) and (the {_ORDINAL})(?=$|[,.;]| (?:please|thanks)\b)")
 _ONE_MORE = re.compile(r"(?:,| and|,? &)(?: in)? (?=the |shot|clip)")
 
 
@@ -227,6 +233,9 @@ def _read(text: str) -> tuple[Place, str]:
     if match := _AT.search(text):
         at = _seconds(match[1] or match[2], "")
         return Place(at, at), _without(text, match)
+    if several := _chain(text):
+        numbers, start, end = several
+        return Place(shots=numbers), " ".join(f"{text[:start]} those shots {text[end:]}".split())
     for pattern in (_FEW, _SHOT):
         if match := pattern.search(text):
             kept = text[: match.start()] + " that shot " + text[match.end() :]
@@ -243,9 +252,30 @@ def _read(text: str) -> tuple[Place, str]:
 
 def shots_at(text: str, at: int = 0) -> tuple[tuple[int, ...], int] | None:
     """The numbers of the shots that are named from a place in a text on, and where their naming ends; None if none."""
+    found = _naming_at(text, at)
+    while found and text.startswith(" & ", found[1]) and (more := _naming_at(text, found[1] + 3)):
+        found = tuple(dict.fromkeys((*found[0], *more[0]))), more[1]
+    return found
+
+
+def _naming_at(text: str, at: int) -> tuple[tuple[int, ...], int] | None:
     for pattern in (_FEW, _SHOT, _NUMBERED):
         if match := pattern.match(text, at):
             return _named(pattern, match), match.end()
+    return None
+
+
+def _namings(text: str, at: int = 0) -> list[tuple[int, int]]:
+    """Where shots are named in a text, in order."""
+    found = [match.span() for pattern in (_FEW, _SHOT, _NUMBERED) for match in pattern.finditer(text, at)]
+    return sorted(found, key=lambda span: (span[0], -span[1]))
+
+
+def _chain(text: str) -> tuple[tuple[int, ...], int, int] | None:
+    """The shots of several namings that " & " makes one: their numbers, and where they stand."""
+    for start, end in _namings(text) if " & " in text else ():
+        if (found := shots_at(text, start)) and found[1] > end:
+            return found[0], start, found[1]
     return None
 
 
@@ -262,10 +292,40 @@ def joined(text: str) -> str:
     text = re.sub(r"\blast but (one|two)\b", lambda match: _BUT[match[1]], text)
     for pattern in (_SHOT, _NUMBERED):
         text = pattern.sub(lambda match: re.sub(r"\s*,\s*(?:and )?|\s+and\s+", " & ", match[0]), text)
+    text = _together(_TWO_ALONE.sub(r"\1 shot and \2 shot", text))
     if excluded := _excluded(text):
         start, named, _, end = excluded
         text = " ".join(f"{text[:start]} except {named} {text[end:]}".split())
     return text
+
+
+def _together(text: str) -> str:
+    """A text in which namings of shots that are one subject are joined: "shot 2 & the last one"."""
+    at = 0
+    while found := next(iter(_namings(text, at)), None):
+        start, at = found
+        while joint := _JOINT.match(text, at):
+            begin = joint.end()
+            if other := _naming_at(text, begin):
+                end, named = other[1], text[begin : other[1]]
+            elif alone := _ALONE.match(text, begin):
+                end, named = alone.end(), f"{alone[0]} shot"
+            else:
+                break
+            if not _are_one(text, start, end):
+                break
+            text = f"{text[:at]} & {named}{text[end:]}"
+            at += 3 + len(named)
+    return text
+
+
+def _are_one(text: str, start: int, end: int) -> bool:
+    """Whether what is said goes for all shots named from `start` to `end`, and not for the last of them alone."""
+    if _OPENS.search(text, 0, start):
+        return True
+    if _SAID_OF.match(text, end):
+        return False
+    return not _OF_ONE.match(text, end) or _MADE.search(text, 0, start) is not None
 
 
 def _named(pattern: re.Pattern[str], match: re.Match[str]) -> tuple[int, ...]:

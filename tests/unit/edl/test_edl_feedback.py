@@ -213,6 +213,34 @@ def test_all_but_a_place(text: str, place: when.Place) -> None:
     assert (wish.axis, wish.sign, wish.place) == ("exposure", 1, place)
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("too dark in shot 2 and in the last one", [("exposure", (2, -1))]),
+        ("make the first two clips and shot 5 warmer", [("temperature", (1, 2, 5))]),
+        ("Shot 2 and the last one are too dark.", [("exposure", (2, -1))]),
+        ("brighten shot 2 and the last one is too loud", [("exposure", (2,)), ("loudness", (-1,))]),
+        ("brighter in shot 2 and darker in shot 3", [("exposure", (2,)), ("exposure", (3,))]),
+    ],
+)
+def test_several_shots_are_one_place_where_one_thing_is_said_of_them(
+    text: str, wanted: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    assert [(wish.axis, wish.place.shots) for wish in wishes.read(text)] == wanted
+
+
+def test_a_wish_counts_at_each_of_the_times_it_names() -> None:
+    for text, told in (
+        ("too dark at 0:04 and at 0:09", ["at 0:04", "at 0:09"]),
+        ("the music is too loud at the start and at the end", ["the start", "the end"]),
+        ("warmer from 0:01 to 0:02, 0:04 to 0:05 and in shot 7", ["0:01 to 0:02", "0:04 to 0:05", "shot 7"]),
+    ):
+        found = wishes.read(text)
+        assert [wish.place.words for wish in found] == told
+        assert len({(wish.axis, wish.sign) for wish in found}) == 1
+        assert wishes.left_out(text, found) == ()
+
+
 def test_all_but_a_place_is_what_does_not_touch_it() -> None:
     cuts = edit_of(Path("/nowhere.mp4"), [(0, 25), (25, 50), (50, 75), (75, 100)]).cuts
     for named, left in ((when.Place(shots=(-1,)), [0, 1, 2]), (when.Place(Fraction(1), Fraction(2)), [0, 2, 3])):

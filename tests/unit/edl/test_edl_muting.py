@@ -33,6 +33,11 @@ def of(sign: int, *numbers: int) -> list[tuple[int, when.Place]]:
         ("take the sound of shot 2 away", of(1, 2)),
         ("no sound from 0:04 to 0:06", [(1, when.Place(4, 6))]),
         ("mute the third", of(1, 3)),
+        ("mute shot 2 and the last one", of(1, 2, -1)),
+        ("silence the second and the last, please", of(1, 2, -1)),
+        ("no sound in clips 1 and 2 and in the last one", of(1, 1, 2, -1)),
+        ("unmute shot 1 and 0:04 to 0:06", [*of(-1, 1), (-1, when.Place(4, 6))]),
+        ("mute 0:01 to 0:02 and 0:04 to 0:05", [(1, when.Place(1, 2)), (1, when.Place(4, 5))]),
         ("mute everything except shot 2", [(1, when.Place(shots=(2,), beside=True))]),
         ("mute all shots but the last one", [(1, when.Place(shots=(-1,), beside=True))]),
         ("mute everything except 0:04 to 0:06", [(1, when.Place(None, 4)), (1, when.Place(6, None))]),
@@ -93,6 +98,12 @@ def test_a_shot_is_silent_and_can_be_heard_again() -> None:
     assert not errors(made.edit)
     again = said(made.edit, "unmute shot 2")
     assert again.edit.cuts[1]["sound"] == {"gain_db": -3.0}
+
+
+def test_several_places_are_silent_by_one_wish() -> None:
+    assert heard(said(edit_of(4), "mute shot 2 and the last one").edit) == [(0, 50), (100, 150)]
+    made = said(edit_of(3), "mute 0:00 to 0:01 and 0:03 to 0:04")
+    assert heard(made.edit) == [(25, 50), (50, 75), (100, 150)]
 
 
 def test_a_span_is_silent_to_the_frame() -> None:

@@ -382,6 +382,25 @@ def test_who_asked_and_in_which_words_is_known_and_it_can_be_taken_back(state: S
         assert "took it out" not in answers.answer(tx, revisions.current(tx), head, asking.read("cut_1"), AT)[0]["text"]
 
 
+def test_one_wish_at_two_places_is_told_of_each(state: State) -> None:
+    edit = edit_of(4)
+    with state.write() as tx:
+        revisions.place(tx, edit.sources.values())
+        revisions.record(
+            tx,
+            plan=edit.plan,
+            things=edit.things(),
+            what="plan",
+            why="calm",
+            evidence=["src"],
+            command="edl-plan",
+            at=NOW,
+        )
+    made = said(edit, "cut out 0:01 to 0:02 and 0:05 to 0:06")
+    settling.settle(state, made, "ada", "edl-feedback", NOW)
+    assert len({record["id"] for record in made.records if record["kind"] == "edl.feedback"}) == 2
+
+
 def test_what_never_was_in_the_edit_is_not_explained(state: State) -> None:
     edit = edit_of(4)
     with state.write() as tx:

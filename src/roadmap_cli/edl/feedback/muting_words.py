@@ -87,9 +87,11 @@ def read(phrase: str) -> Asked:
     mutings: list[Muting] = []
     rest: list[str] = []
     denied: list[str] = []
+    going = False
     for _, clause in parted(phrase):
-        found = _one(clause)
-        if found is not None:
+        found = _one(clause) or ((mutings[-1].sign, named(clause)) if going else None)
+        going = bool(found and found[1])
+        if found and found[1]:
             mutings += [Muting(found[0], place, clause) for place in found[1]]
         elif (match := _NOT.match(clause)) and _one(clause[match.end() :].strip()):
             denied.append(clause)

@@ -7,10 +7,19 @@ gives none.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from roadmap_cli.edl.feedback import amounts, clauses, likeness, muting_words, offsets, removal_words, spelling
+from roadmap_cli.edl.feedback import (
+    amounts,
+    clauses,
+    deed_words,
+    likeness,
+    muting_words,
+    offsets,
+    removal_words,
+    spelling,
+)
 from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.plain import plain
 from roadmap_cli.edl.when import EVERYWHERE, Place
@@ -80,13 +89,15 @@ def left_out(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
     """The clauses of a phrase with several that ask for something, and for none of the wishes that were found in it."""
     sounds, asked = _deeds(text)
     meant = {(wish.axis, wish.sign) for wish in found}
+    places = {wish.place for wish in found}
     parts = [part for part in _CLAUSES.split(", ".join(asked.rest)) if part]
     if not found or (len(parts) < 2 and not (asked.said or sounds.mutings)):
         return asked.unplaced if found else ()
     return asked.unplaced + tuple(
         part for part in parts
-        if (_REQUEST.search(part) or _ASKS.search(part) or _SPARES.search(part))
+        if (_only_places(part) or _REQUEST.search(part) or _ASKS.search(part) or _SPARES.search(part))
         and not clauses.content(part)
+        and not places & {*_only_places(part)}
         and not meant & {*_meaning(_ruled(part)), *_meaning({w.axis: w for w in _read(part)})}
     )  # fmt: skip
 
@@ -113,7 +124,31 @@ def _read(text: str) -> tuple[Wish, ...]:
     for special in ("start", "end"):
         if special in found:
             found[special] = replace(found[special], place=EVERYWHERE)
-    return tuple(found.values())
+    return (*found.values(), *_elsewhere(phrase, found.values()))
+
+
+def _elsewhere(phrase: str, found: Collection[Wish]) -> Iterator[Wish]:
+    """The wishes of a clause at the places that follow it: "too dark at 0:04 and at 0:09"."""
+    said = ""
+    for clause in _CLAUSES.split(phrase):
+        if not (places := _only_places(clause)):
+            said = clause
+            continue
+        for wish in found:
+            if wish.words in {said, phrase} and wish.place is not EVERYWHERE:
+                yield from (replace(wish, place=place) for place in places if place != wish.place)
+
+
+def _only_places(clause: str) -> list[Place]:
+    """The places a clause names if it says nothing else."""
+    if places := deed_words.named(clause):
+        return places
+    return [read_place(clause)[0]] if _ONLY_PART.fullmatch(clause) else []
+
+
+_ONLY_PART = re.compile(
+    r"(?:also )?(?:(?:in|at|near|around|towards?) )?the (?:very )?(?:start|beginning|opening|middle|end|ending)"
+)
 
 
 _VERSION = re.compile(r"\b(?:first|last|second|third|previous) one\b")
