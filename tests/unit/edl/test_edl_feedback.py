@@ -321,7 +321,7 @@ def test_amounts_that_cannot_be_followed_are_named(found: programs.Programs) -> 
     assert not wishes.unfollowed(wishes.read("the first 3 seconds are too dark")[0])
     edit = edit_of(Path("/nowhere.mp4"), [(200 * n, 200 * n + 100) for n in range(4)])
     for text, why in (
-        ("trim 10 frames off the tail of shot 3", "one end of a shot is not trimmed alone"),
+        ("trim 10 frames off the tail of that shot", "which shot is to be trimmed cannot be told"),
         ("20 seconds max please", "it is 16.0 s long, 20 s were asked for"),
     ):
         (told,) = said(found, edit, text).told

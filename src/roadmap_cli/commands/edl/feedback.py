@@ -100,6 +100,7 @@ def main(
     Without a place the cuts beyond the limit are corrected; if there are none, all of them by one step.
     'remove shot 2', 'drop the last two clips', 'cut out 0:04 to 0:06' and 'keep only shots 1 and 3' take shots or a
     span out and close the gap: what follows moves up with its titles, and transitions and sounds fit the new joint.
+    'trim the first second of shot 2' and 'cut 10 frames off the end of shot 3' shorten a shot at that end alone.
     'mute shot 2', 'no sound from 0:04 to 0:06' and 'unmute the last shot' turn the sound that was recorded off and on
     again.
     Numbers and times are those of the edit as it came in, whatever else is wished along with it.

@@ -27,6 +27,7 @@ from roadmap_cli.edl.feedback import (
     removing,
     syncing,
     toning,
+    trimming,
 )
 from roadmap_cli.edl.feedback.material import Edit, Footage
 from roadmap_cli.edl.feedback.plain import plain
@@ -110,6 +111,10 @@ def _one(wish: Wish, far: float, taste: str, made: Answer, footage: Footage, ins
             done = _removed(edit, wish, chosen, frames)
         elif wish.axis == "mute":
             done = muting.correct(edit, chosen, None if _by_shots(wish.place) else frames, wish.sign)
+        elif wish.axis == "trim":
+            each = [_still(seen, edit, [n]) for n in named]
+            ends = [pieces[0 if wish.sign > 0 else -1] for pieces in each if pieces]
+            done = trimming.correct(edit, ends, wish.sign, _target_s(wish, edit, chosen) or 0.0)
         else:
             wanted = Wanted(
                 wish.axis, wish.sign, far, tuple(chosen), placed, wish.complaint, insist, wish.words,
@@ -178,7 +183,7 @@ def _target_s(wish: Wish, edit: Edit, chosen: Sequence[int]) -> float | None:
     if said is None or not wish.more or wish.axis == "end":
         return said
     if _ONE_SIDE.search(wish.words):
-        raise Refused("one end of a shot is not trimmed alone: 'shorten shot 3 by 10 frames' takes some of both")
+        raise Refused("which shot is to be trimmed cannot be told: say 'cut 10 frames off the end of shot 3'")
     lengths = recutting.seconds(edit, range(len(edit.cuts)) if wish.axis == "length" else chosen)
     now = sum(lengths) if wish.axis == "length" else sum(lengths) / len(lengths)
     target = now + wish.sign * said

@@ -26,6 +26,7 @@ AXES: dict[str, tuple[str, str]] = {
     "length": ("a longer edit", "a shorter edit"),
     "shot_length": ("longer shots", "shorter shots"),
     "shots": ("all else left out", "left out"),
+    "trim": ("trimmed at the start", "trimmed at the end"),
     "mute": ("own sound off", "own sound on again"),
     "start": ("a stronger start", "a gentler start"),
     "end": ("an end with more time", "an end that comes sooner"),
@@ -53,7 +54,7 @@ AXES: dict[str, tuple[str, str]] = {
 }
 
 #: Axes that no degree belongs to: neither a language model chooses them nor is a taste learnt along them.
-PLAIN_DEEDS = frozenset({"mute", "shots", "undo"})
+PLAIN_DEEDS = frozenset({"mute", "shots", "trim", "undo"})
 
 #: Phrases that are understood, by axis: what is offered when words are not.
 HELP: dict[str, tuple[str, ...]] = {
@@ -81,6 +82,7 @@ HELP: dict[str, tuple[str, ...]] = {
     "shot_length": ("shots too short", "cut more often"),
     "mute": ("mute shot 2", "no sound from 0:04 to 0:06", "unmute the last shot"),
     "shots": ("remove the second shot", "cut out 0:04 to 0:06", "keep only shots 1 and 3"),
+    "trim": ("trim the first second of shot 2", "cut 10 frames off the end of shot 3"),
     "start": ("boring start", "starts too abruptly"),
     "end": ("ends abruptly", "the ending drags"),
     "silence": ("cut the silences", "leave the pauses in"),

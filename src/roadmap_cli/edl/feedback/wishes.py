@@ -19,6 +19,7 @@ from roadmap_cli.edl.feedback import (
     offsets,
     removal_words,
     spelling,
+    trim_words,
 )
 from roadmap_cli.edl.feedback.axes import AXES
 from roadmap_cli.edl.feedback.plain import plain
@@ -68,30 +69,57 @@ _LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super
 def read(text: str) -> tuple[Wish, ...]:
     """The wishes in a phrase, in order, each axis once (twice if at two places). Empty if there are none.
 
-    Shots whose sound goes off or on come first, then those that are to go; what is said of them asks for nothing else.
+    Shots whose sound goes off or on come first, then those to be trimmed, then those that are to go; what is said of them asks for nothing else.
     """
-    sounds, asked = _deeds(text)
-    if not (asked.said or sounds.mutings or sounds.denied):
+    deeds = _deeds(text)
+    if not deeds.said:
         return _read(text)
-    silent = [Wish("mute", each.sign, PLAIN, each.place, each.words) for each in sounds.mutings]
-    gone = [Wish("shots", each.sign, PLAIN, each.place, each.words) for each in asked.removals]
-    return (*silent, *gone, *(_read(", ".join(asked.rest)) if asked.rest else ()))
+    silent = [Wish("mute", each.sign, PLAIN, each.place, each.words) for each in deeds.sounds.mutings]
+    shorter = [
+        Wish("trim", each.sign, PLAIN, each.place, each.words, target_s=each.seconds, target_frames=each.frames)
+        for each in deeds.trims.trims
+    ]
+    gone = [Wish("shots", each.sign, PLAIN, each.place, each.words) for each in deeds.asked.removals]
+    rest = deeds.asked.rest
+    return (*silent, *shorter, *gone, *(_read(", ".join(rest)) if rest else ()))
 
 
-def _deeds(text: str) -> tuple[muting_words.Asked, removal_words.Asked]:
-    """What a phrase asks of the sound of shots, and which of them it wants out; the rest is that of the second."""
+@dataclass(frozen=True, slots=True)
+class _Deeds:
+    """What a phrase asks to be done with shots themselves; what else it says is `asked.rest`."""
+
+    sounds: muting_words.Asked
+    trims: trim_words.Asked
+    asked: removal_words.Asked
+
+    @property
+    def done(self) -> bool:
+        """Whether any is to be done."""
+        return bool(self.sounds.mutings or self.trims.trims or self.asked.said)
+
+    @property
+    def said(self) -> bool:
+        """Whether any is spoken of."""
+        return bool(self.done or self.sounds.denied or self.trims.denied)
+
+
+def _deeds(text: str) -> _Deeds:
     phrase = plain(text)
     sounds = muting_words.read(phrase)
-    return sounds, removal_words.read(", ".join(sounds.rest) if sounds.mutings or sounds.denied else phrase)
+    phrase = ", ".join(sounds.rest) if sounds.mutings or sounds.denied else phrase
+    trims = trim_words.read(phrase)
+    phrase = ", ".join(trims.rest) if trims.trims or trims.denied else phrase
+    return _Deeds(sounds, trims, removal_words.read(phrase))
 
 
 def left_out(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
     """The clauses of a phrase with several that ask for something, and for none of the wishes that were found in it."""
-    sounds, asked = _deeds(text)
+    deeds = _deeds(text)
+    asked = deeds.asked
     meant = {(wish.axis, wish.sign) for wish in found}
     places = {wish.place for wish in found}
     parts = [part for part in _CLAUSES.split(", ".join(asked.rest)) if part]
-    if not found or (len(parts) < 2 and not (asked.said or sounds.mutings)):
+    if not found or (len(parts) < 2 and not deeds.done):
         return asked.unplaced if found else ()
     return asked.unplaced + tuple(
         part for part in parts
