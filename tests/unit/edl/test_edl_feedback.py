@@ -303,15 +303,35 @@ def test_amounts_are_followed(found: programs.Programs, text: str, lengths: floa
 
 
 @pytest.mark.parametrize(
-    ("text", "missed"),
+    ("text", "touched"),
     [
         ("warmer but not the faces", ("not the faces",)),
+        ("warmer, but leave the faces alone", ("leave the faces alone",)),
+        ("Please don't touch the sky, just make it darker", ("please don't touch the sky",)),
+        ("more contrast except for the skin", ("except for the skin",)),
+        ("quieter, but keep the music as it is", ("keep the music as it is",)),
+        ("shorter, without touching the music", ("without touching the music",)),
+        ("brighter, but leave the music alone", ()),
+        ("louder voice, but leave the music as it is", ()),
+        ("make the music quieter and leave the rest as it is", ()),
+        ("brighter, but leave shot 2 alone", ()),
         ("brighter, but not too much", ()),
         ("less colour, not warm", ()),
     ],
 )
-def test_what_is_to_be_spared_and_is_not_is_named(text: str, missed: tuple[str, ...]) -> None:
-    assert wishes.left_out(text, wishes.read(text)) == missed
+def test_what_is_to_be_spared_and_is_not_is_named(text: str, touched: tuple[str, ...]) -> None:
+    found = wishes.read(text)
+    assert found
+    assert wishes.unspared(text, found) == touched
+    assert wishes.left_out(text, found) == ()
+
+
+def test_what_is_to_stay_as_it_is_hides_no_wish() -> None:
+    assert codes("leave the music alone and make it brighter") == {"exposure+"}
+    assert codes("make everything warmer apart from the skin") == {"temperature+"}
+    assert codes("don't touch the music, it is loud enough") == set()
+    (wish,) = wishes.read("keep shots 1 and 3 as they are and make the rest brighter")
+    assert wish.place == when.Place(shots=(1, 3), beside=True)
 
 
 def test_amounts_that_cannot_be_followed_are_named(found: programs.Programs) -> None:

@@ -115,7 +115,7 @@ def main(
     limit would break, or when the source cannot give it.
     When the measurement contradicts the words it asks: --anyway does as they say.
     What a person keeps moves later plain wishes half-way towards it, see edl-taste.
-    What is asked for and not understood is named in a warning.
+    What is asked for and not understood, or to be left as it is and cannot be, is named in a warning.
     The exit code is 1 if no wish was fulfilled, or none is in the words; the edit goes on as it was.
 
     A source that is not where it was is looked for in the same folder, in those named with --look-in and where edl-scan
@@ -177,6 +177,11 @@ def main(
                 run.note(f"  {note}")
     if missed := wishes.left_out(words, wished):
         run.warn(f"not understood, and left out: {', '.join(map(repr, missed))}")
+    if made.changed and (touched := wishes.unspared(words, [told.wish for told in made.told])):
+        run.warn(
+            f"not done: {', '.join(map(repr, touched))}: only whole shots and times can be left out of a change, "
+            "as in 'but leave shot 2 alone'"
+        )
     run.exit_code = 0 if made.changed else 1
 
 

@@ -56,6 +56,15 @@ AXES: dict[str, tuple[str, str]] = {
 #: Axes that no degree belongs to: neither a language model chooses them nor is a taste learnt along them.
 PLAIN_DEEDS = frozenset({"mute", "shots", "trim", "undo"})
 
+#: Axes of what is heard, and of which shots there are and how long; the others are of the picture, but for titles.
+SOUND = frozenset({
+    "music", "speech", "loudness", "evenness", "ducking", "hum", "sibilance", "clicks", "sync", "shift", "mute",
+})  # fmt: skip
+CUTTING = frozenset({
+    "pace", "speed", "length", "shot_length", "shots", "trim", "start", "end", "silence", "fillers", "word_edges",
+    "beats", "transitions", "jump_cuts", "energy",
+})  # fmt: skip
+
 #: Phrases that are understood, by axis: what is offered when words are not.
 HELP: dict[str, tuple[str, ...]] = {
     "exposure": ("too dark", "overexposed", "can't see her face"),

@@ -18,6 +18,7 @@ from roadmap_cli.edl.feedback import (
     muting_words,
     offsets,
     removal_words,
+    sparing,
     spelling,
     trim_words,
 )
@@ -71,6 +72,7 @@ def read(text: str) -> tuple[Wish, ...]:
 
     Shots whose sound goes off or on come first, then those to be trimmed, then those that are to go; what is said of them asks for nothing else.
     """
+    text = _without_spared(text)[0]
     deeds = _deeds(text)
     if not deeds.said:
         return _read(text)
@@ -82,6 +84,21 @@ def read(text: str) -> tuple[Wish, ...]:
     gone = [Wish("shots", each.sign, PLAIN, each.place, each.words) for each in deeds.asked.removals]
     rest = deeds.asked.rest
     return (*silent, *shorter, *gone, *(_read(", ".join(rest)) if rest else ()))
+
+
+def _without_spared(text: str) -> tuple[str, tuple[sparing.Spared, ...]]:
+    """A phrase without the clauses that say what is to stay as it is, and these."""
+    phrase = plain(text)
+    rest, spared = sparing.read(phrase)
+    return text if rest == phrase else rest, spared
+
+
+def unspared(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
+    """The words that want something left as it is which a wish touches."""
+    return tuple(
+        each.words for each in _without_spared(text)[1]
+        if any(sparing.touches(wish.axis, each.thing) for wish in found)
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +131,7 @@ def _deeds(text: str) -> _Deeds:
 
 def left_out(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
     """The clauses of a phrase with several that ask for something, and for none of the wishes that were found in it."""
-    deeds = _deeds(text)
+    deeds = _deeds(_without_spared(text)[0])
     asked = deeds.asked
     meant = {(wish.axis, wish.sign) for wish in found}
     places = {wish.place for wish in found}
