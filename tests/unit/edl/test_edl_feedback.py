@@ -84,6 +84,25 @@ def test_who_takes_one_change_back_does_not_mean_the_last(text: str, one: bool) 
     assert wishes.means_one_change(wish) == one
 
 
+@pytest.mark.parametrize(
+    ("text", "axes"),
+    [
+        ("undo that and make it shorter", ["length"]),
+        ("undo that, but it is still too dark", ["exposure"]),
+        ("mute shot 2 and undo the last change", ["mute"]),
+        ("undo the last change, then make shot 3 brighter", ["exposure"]),
+        ("undo that, it was better with more music", []),
+        ("revert that, it's too dark now", []),
+        ("undo that", []),
+    ],
+)
+def test_what_is_wished_besides_an_undo_is_not_its_reason(text: str, axes: list[str]) -> None:
+    found = wishes.read(text)
+    (taken,) = (wish for wish in found if wish.axis == "undo")
+    assert not wishes.means_one_change(taken)
+    assert [wish.axis for wish in wishes.besides_undo(text, found)] == axes
+
+
 def test_every_axis_has_phrases_that_are_read_as_it() -> None:
     assert set(HELP) == set(AXES)
     wrong = [(axis, phrase, codes(phrase)) for axis, phrases in HELP.items() for phrase in phrases

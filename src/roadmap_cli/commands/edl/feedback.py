@@ -109,7 +109,8 @@ def main(
     looked at, exported or imported. Which one that is, is said.
     Out comes the whole edit as a new revision, ready for edl-check and edl-render, then edl.measure records with the
     numbers and an edl.feedback record for each wish.
-    'undo that' goes back to the revision before; one change among others is taken back by edl-undo.
+    'undo that' goes back to the revision before, and what else is wished is done there, with its numbers and times; one
+    change among others is taken back by edl-undo.
 
     A wish is refused, with the numbers, when less than 60 % of the way can be gone within the bounds, when another
     limit would break, or when the source cannot give it.
@@ -141,24 +142,21 @@ def main(
             run.warn(f"no wish understood in {words!r}: the edit stays as it is; {answering.unread(words)}")
         run.exit_code = 1
         return
-    if wishes.means_one_change(wished[0]):
+    taken = next((wish for wish in wished if wish.axis == "undo"), None)
+    wished = wishes.besides_undo(words, wished) if taken else wished
+    if taken and wishes.means_one_change(taken):
         yield from _stream(edit, edit.plan, edit.things())
         run.warn(
-            f"{wished[0].words!r} names one change, and 'undo that' takes back the last one: edl-undo --list "
-            "lists them, edl-undo EDIT takes back one alone"
+            f"{taken.words!r} names one change, and 'undo that' takes back the last one: edl-undo --list "
+            "lists them, edl-undo EDIT takes back one alone" + ("; nothing else is done either" if wished else "")
         )
         run.exit_code = 1
         return
-    if wished[0].axis == "undo":
-        forward = wished[0].sign < 0
-        with run.state.write() as tx:
-            edit = settling.back(tx, edit, run.now(), forward=forward)
-            tastes.learn(tx, tastes.person(run.environ), run.stamp())
-        yield from _stream(edit, edit.plan, edit.things())
-        run.remark(
-            "the change is made again" if forward else "back to the revision before; edl-redo makes the change again"
-        )
-        return
+    if taken:
+        edit = _taken_back(run, edit, forward=taken.sign < 0)
+        if not wished:
+            yield from _stream(edit, edit.plan, edit.things())
+            return
     edit = _found_again(run, edit, look_in)
     made = _answered(run, words, wished, edit, anyway)
     plan, things = settling.settle(run.state, made, tastes.person(run.environ), run.command, run.now())
@@ -175,14 +173,14 @@ def main(
         for note in (told.taste, *told.notes):
             if note:
                 run.note(f"  {note}")
-    if missed := wishes.left_out(words, wished):
+    if missed := wishes.left_out(words, (*wished, *([taken] if taken else []))):
         run.warn(f"not understood, and left out: {', '.join(map(repr, missed))}")
     if made.changed and (touched := wishes.unspared(words, [told.wish for told in made.told])):
         run.warn(
             f"not done: {', '.join(map(repr, touched))}: only whole shots and times can be left out of a change, "
             "as in 'but leave shot 2 alone'"
         )
-    run.exit_code = 0 if made.changed else 1
+    run.exit_code = 0 if made.changed or taken else 1
 
 
 def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
@@ -206,6 +204,19 @@ def _edit(run: Run, given: Sequence[Record]) -> Edit | None:
             if not edit.cuts:
                 raise DataError("the last edit has no cuts", hint="edl-plan makes them", code="no_cuts")
         return settling.with_shots(tx, edit)
+
+
+def _taken_back(run: Run, edit: Edit, *, forward: bool) -> Edit:
+    """The edit before its last change, or with the change made again that was taken back."""
+    from roadmap_cli.edl.feedback import settling, tastes
+
+    with run.state.write() as tx:
+        edit = settling.back(tx, edit, run.now(), forward=forward)
+        tastes.learn(tx, tastes.person(run.environ), run.stamp())
+    run.remark(
+        "the change is made again" if forward else "back to the revision before; edl-redo makes the change again"
+    )
+    return edit
 
 
 def _found_again(run: Run, edit: Edit, look_in: Sequence[Path]) -> Edit:

@@ -6,6 +6,7 @@ import re
 
 from roadmap_cli.edl import when
 from roadmap_cli.edl.feedback import clauses, spelling
+from roadmap_cli.edl.feedback.idioms import idioms
 
 _JOINED = (
     (re.compile(r"[’`]"), "'"),
@@ -71,4 +72,6 @@ def plain(text: str) -> str:
     phrase = _INSTEAD.sub("", phrase)
     if late := _LATE_SUBJECT.search(phrase):
         phrase = f"{late[2]} is {late[1]}"
+    if idioms()[0][0].search(phrase):  # "undo that, then make it shorter": two wishes
+        return phrase
     return _THEN.sub(" then", phrase)

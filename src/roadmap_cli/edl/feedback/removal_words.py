@@ -210,8 +210,8 @@ def _opens(clause: str) -> bool:
 
 def _one(clause: str) -> tuple[int, list[Place]] | None:
     """What one clause wants to go or to stay alone; None if it says nothing of this."""
-    if found := _all_but(clause):
-        return found
+    if all_but := _all_but(clause):
+        return all_but
     if (match := _ALONE.match(clause)) and (places := named(clause[match.end() :])):
         return 1, places
     if (match := _ALL.match(clause)) and TAIL.match(clause[match.end() :]):

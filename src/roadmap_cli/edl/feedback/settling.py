@@ -149,8 +149,10 @@ def _records(made: Answer, told: Told, old: Edit, plan: Record, at: str) -> list
     record |= {"taste": told.taste} if told.taste else {}
     record |= {"notes": list(told.notes)} if told.notes else {}
     record["measure_ids"] = [each["id"] for each in measures]
-    named = {"axis": wish.axis, "sign": wish.sign, "where": told.where}
-    record["id"] = content_id("edl.feedback", plan_id=record["plan_id"], words=made.words, at=at, **named)
+    plan_id = record["plan_id"]
+    record["id"] = content_id(
+        "edl.feedback", plan_id=plan_id, words=made.words, axis=wish.axis, sign=wish.sign, where=told.where, at=at
+    )
     return [*measures, record]
 
 

@@ -165,7 +165,9 @@ def _read(text: str) -> tuple[Wish, ...]:
             kept = {(wish.axis, wish.sign): wish for wish in found.values()}
             found = {axis: kept.get((axis, sign)) or _wish(axis, sign, phrase, whole) for axis, sign in likely}
     if whole is not EVERYWHERE and len({wish.place for wish in found.values()} - {EVERYWHERE}) <= 1:
-        found = {k: replace(w, place=whole) if w.place is EVERYWHERE else w for k, w in found.items()}
+        found = {
+            k: replace(w, place=whole) if w.place is EVERYWHERE and w.axis != "undo" else w for k, w in found.items()
+        }
     for special in ("start", "end"):
         if special in found:
             found[special] = replace(found[special], place=EVERYWHERE)
@@ -203,6 +205,20 @@ def means_one_change(wish: Wish) -> bool:
     """Whether a wish to take back means one change among others, not just the last."""
     elsewhere = wish.place is not EVERYWHERE and not _VERSION.search(wish.words)
     return wish.axis == "undo" and wish.sign > 0 and (elsewhere or clauses.names_a_change(wish.words))
+
+
+def besides_undo(text: str, found: Sequence[Wish]) -> tuple[Wish, ...]:
+    """The wishes beside one to take back that are more than its reason: not "undo that, it was better warmer"."""
+    phrase = plain(text)
+
+    def why(wish: Wish) -> bool:
+        joined = re.search(rf"\b(?:and|but|also|then|plus) {re.escape(wish.words)}", phrase)
+        return bool(_LIKED.search(wish.words)) or (wish.complaint and not joined)
+
+    return tuple(wish for wish in found if wish.axis != "undo" and not why(wish))
+
+
+_LIKED = re.compile(r"\b(?:was|were|liked|loved|preferred|looked|sounded|felt|better|than before)\b")
 
 
 def by_rules(text: str) -> tuple[likeness.Meaning, bool]:
