@@ -321,8 +321,8 @@ def _day_record(tx: Connection, metric: str, of_day: DayValue) -> Record | None:
     way = METRICS[metric].daily if metric in METRICS else "mean"
     stage = way if way == "last" else f"{'mean' if way == 'mean' else 'sum'} of {len(ids)}"
     return {
-        "kind": MEASUREMENT, "id": ids[-1], "at": last["at"], "date": of_day.day.isoformat(), "metric": metric, "value": value,
-        "unit": last.get("unit", ""), "stage": stage, "evidence_ids": list(ids[:12]),
+        "kind": MEASUREMENT, "id": ids[-1], "at": last["at"], "date": of_day.day.isoformat(), "metric": metric,
+        "value": value, "unit": last.get("unit", ""), "stage": stage, "evidence_ids": list(ids[:12]),
     }  # fmt: skip
 
 
