@@ -15,7 +15,7 @@ def complete(path: str | os.PathLike[str], *, mode: int | None = None) -> Iterat
     """A stream for the new content of a file, which takes its place once all is written and on the disk.
 
     A link is followed. A file that is there keeps its mode; a new one gets `mode`, or what the umask allows.
-    Raises OSError, IsADirectoryError for a folder.
+    Raises OSError that names the file, IsADirectoryError for a folder.
     """
     goal = Path(os.path.realpath(path))
     if goal.is_dir():
@@ -37,6 +37,10 @@ def complete(path: str | os.PathLike[str], *, mode: int | None = None) -> Iterat
                 place = stream.fileno()  # without a folder's descriptor, even an idle one, Python follows no link
                 os.link(f"/proc/self/fd/{place}", part, src_dir_fd=place, follow_symlinks=True)
         part.replace(goal)
+    except OSError as error:
+        if error.filename == str(part):
+            error.filename = str(goal)
+        raise
     finally:
         with contextlib.suppress(OSError):
             part.unlink()

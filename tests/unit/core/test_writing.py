@@ -46,6 +46,13 @@ def test_a_link_is_followed_and_a_folder_refused(tmp_path):
         pass
 
 
+def test_the_file_is_named_that_cannot_be_made(tmp_path):
+    goal = tmp_path / "none" / "x"
+    with pytest.raises(FileNotFoundError) as caught, writing.complete(goal):
+        pass
+    assert caught.value.filename == str(goal)
+
+
 def test_a_pipe_is_written_into(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
