@@ -42,6 +42,7 @@ _REST_IN = re.compile(r"\b(?:the rest(?: of (?:it|them))?|(?:everything|all) els
 _OF_IT = re.compile(r"^(?:it|they|that|this|which|he|she|these|those)(?:'s|'re)?\b")
 
 _LIGHT = frozenset({"exposure", "contrast", "punch", "drama"})
+_COLOUR = frozenset({"saturation", "temperature", "tint", "skin", "punch", "match", "drama"})
 _PICTURE = frozenset(AXES) - SOUND - CUTTING - {"titles", "undo"}
 #: What a thing can be touched by; what is not listed by any change of the picture or the shots.
 _TOUCHED = (
@@ -50,7 +51,7 @@ _TOUCHED = (
     (r"sounds?|audio|volume|noises?|loudness", SOUND | CUTTING),
     (r"titles?|captions?|text|credits", CUTTING | {"titles"}),
     (r"cuts|pace|pacing|rhythm|order|length|timing|transitions?", CUTTING),
-    (r"colou?rs?|tones?|tint|saturation", frozenset({"saturation", "temperature", "tint", "skin", "punch", "match", "drama"})),
+    (r"colou?rs?|tones?|tint|saturation", _COLOUR),
     (r"contrast|brightness|exposure|light|lighting|shadows|highlights|blacks", _LIGHT | {"match"}),
 )  # fmt: skip
 _EACH = tuple((re.compile(rf"\b(?:{words})\b"), axes) for words, axes in _TOUCHED)

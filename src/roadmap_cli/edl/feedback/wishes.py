@@ -70,7 +70,8 @@ _LARGE = re.compile(r"\b(?:way|far|much too|really|extremely|very|so|lots?|super
 def read(text: str) -> tuple[Wish, ...]:
     """The wishes in a phrase, in order, each axis once (twice if at two places). Empty if there are none.
 
-    Shots whose sound goes off or on come first, then those to be trimmed, then those that are to go; what is said of them asks for nothing else.
+    Shots whose sound goes off or on come first, then those to be trimmed, then those that are to go; what is said of
+    them asks for nothing else.
     """
     text = _without_spared(text)[0]
     deeds = _deeds(text)
