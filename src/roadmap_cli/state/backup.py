@@ -144,7 +144,9 @@ def _refuse_existing(goal: str, replace: bool, path: str) -> None:
     if not replace and (os.path.lexists(goal) or os.path.lexists(goal + files.KEY)):
         raise CannotCreate("there is a file already", where=goal, hint="name another, or remove it first")
     if not os.path.isdir(os.path.dirname(goal)):
-        raise CannotCreate("there is no such folder", where=os.path.dirname(goal), hint="make it first, or name another")
+        raise CannotCreate(
+            "there is no such folder", where=os.path.dirname(goal), hint="make it first, or name another"
+        )
 
 
 def _write_backup(connection: Connection, key: bytes, content: keys.KeyFile, goal: str, *, wait_s: float) -> int:
