@@ -286,6 +286,12 @@ def test_an_amount_of_time_is_no_place(text: str, place: when.Place) -> None:
     assert wish.place == place
 
 
+@pytest.mark.parametrize("amount", ["1.5 seconds", "a second and a half", "2 s", "ten frames", "20%"])
+def test_longer_by_any_amount_is_longer(amount: str) -> None:
+    assert [(wish.sign, wish.place.shots) for wish in wishes.read(f"make shot 2 longer by {amount}")] == [(1, (2,))]
+    assert [(wish.sign, wish.place.shots) for wish in wishes.read(f"make shot 2 shorter by {amount}")] == [(-1, (2,))]
+
+
 def test_degrees_lengths_and_complaints() -> None:
     assert [wishes.read(text)[0].strength for text in ("a touch brighter", "brighter", "way too dark")] == [0.5, 1, 1.5]
     assert wishes.read("cut it down to a minute")[0].target_s == 60
@@ -310,6 +316,8 @@ def test_degrees_lengths_and_complaints() -> None:
         ("make the last shot longer by one second", 17.0),
         ("make it a few seconds shorter", 13.0),
         ("shorten shot 3 by 1,5 seconds", 14.5),
+        ("shorten shot 3 by one and a half seconds", 14.5),
+        ("make the last shot longer by a second and a half", 17.5),
         ("cut it down to twelve seconds", 12.0),
     ],
 )

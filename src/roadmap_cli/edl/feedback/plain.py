@@ -6,6 +6,7 @@ import re
 
 from roadmap_cli.edl import when
 from roadmap_cli.edl.feedback import clauses, spelling
+from roadmap_cli.edl.feedback.amounts import NUMBER, number
 from roadmap_cli.edl.feedback.idioms import idioms
 
 _JOINED = (
@@ -51,6 +52,10 @@ _JOINED = (
     (re.compile(r"\b(between \S+(?: seconds?)?) and (?=[\d:]+)"), r"\1 to "),
     (re.compile(r"\b(parts|bits|shots|scenes) are (\w+) and (others|some|the rest)\b"), r"\1 are \2 & \3"),
     (re.compile(r"\bhum and hiss\b"), "hum & hiss"),
+    (
+        re.compile(rf"\b({NUMBER}) (?:(second|minute)s? )?and a half\b"),
+        lambda m: f"{number(m[1]) + 0.5:g}{f' {m[2]}s' if m[2] else ''}",
+    ),
 )
 #: What is not wanted any more says nothing of what is.
 _INSTEAD = re.compile(r"(?<=\w) (?:instead of|rather than|in place of) [^,.;]*")

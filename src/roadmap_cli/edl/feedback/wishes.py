@@ -160,7 +160,8 @@ def _read(text: str) -> tuple[Wish, ...]:
         if whole.shots and not ruled:  # the naming of a shot alone is like phrases about shots: it wishes nothing
             bare = likeness.meant(elsewhere.replace("that shot", ""), ruled, nothing)
             likely = tuple(wish for wish in likely if wish in bare)
-        if removal_words.opens(phrase):  # "lose the slow motion": only the rules know that it takes away
+        if removal_words.opens(phrase) or amounts.read(phrase):
+            # "Lose the slow motion", "longer by 1.5 seconds": only the rules know what takes away and what adds.
             likely = tuple((axis, -sign) if (axis, -sign) in ruled else (axis, sign) for axis, sign in likely)
         if set(likely) != set(ruled):
             kept = {(wish.axis, wish.sign): wish for wish in found.values()}
