@@ -292,6 +292,21 @@ def test_longer_by_any_amount_is_longer(amount: str) -> None:
     assert [(wish.sign, wish.place.shots) for wish in wishes.read(f"make shot 2 shorter by {amount}")] == [(-1, (2,))]
 
 
+@pytest.mark.parametrize(
+    ("words", "axis", "sign", "place"),
+    [
+        ("add 2 seconds to shot 3", "length", 1, when.Place(shots=(3,))),
+        ("take 2 seconds from shot 3", "length", -1, when.Place(shots=(3,))),
+        ("the last two seconds of shot 1 are too loud", "loudness", -1, when.Place(shots=(1,))),
+        ("the first 2 seconds of shot 3 are too dark", "exposure", 1, when.Place(shots=(3,))),
+        ("from 3s to 5s quieter", "loudness", -1, when.Place(3, 5)),
+    ],
+)
+def test_seconds_are_of_what_they_are_said_of(words: str, axis: str, sign: int, place: when.Place) -> None:
+    (wish,) = wishes.read(words)
+    assert (wish.axis, wish.sign, wish.place) == (axis, sign, place)
+
+
 def test_degrees_lengths_and_complaints() -> None:
     assert [wishes.read(text)[0].strength for text in ("a touch brighter", "brighter", "way too dark")] == [0.5, 1, 1.5]
     assert wishes.read("cut it down to a minute")[0].target_s == 60

@@ -45,6 +45,7 @@ _CHANGE = (
     rf"\bfor {_ABOUT}{_SAID.replace('(?: more| extra)?', '(?: more| extra)')}",
     rf"^(?:please |can you |could you |just )*(?:cut|trim|shave|chop|add) (?:out |off )?{_ABOUT}{_SAID}",
     rf"\b(?:down|up|plus|minus|add|gain) {_SAID}",
+    rf"\b(?:take|lose|drop|knock) (?:off )?{_ABOUT}{_SAID} (?:from|of|out of)\b",
 )
 _PATTERNS = tuple((re.compile(text), False) for text in _WHOLE) + tuple((re.compile(text), True) for text in _CHANGE)
 #: Amounts without a number: value, whether more or less than there is now.

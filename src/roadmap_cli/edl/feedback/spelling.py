@@ -16,6 +16,10 @@ from roadmap_cli.edl.feedback.idioms import idioms
 #: Shorter words are left alone: too many are one letter apart.
 _SHORTEST, _LONG = 4, 8
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+#: Not "the 80s".
+_SECONDS = re.compile(
+    r"\b(at|from|to|until|till|after|before|between|and|by|for|first|last|about|add|take|cut|trim) (\d+(?:[.,]\d+)?)s\b"
+)
 #: Slips that are words of their own, or further away than one letter.
 _KNOWN = {"musik": "music", "colur": "colour", "collor": "color", "audeo": "audio", "vid": "video", "pls": "please",
  "plz": "please",
@@ -45,8 +49,8 @@ def _spelled(pattern: str) -> list[str]:
 
 
 def mended(phrase: str) -> str:
-    """A lower-case phrase with plain slips mended."""
-    return _WORD.sub(lambda match: _right(match[0]), phrase)
+    """A lower-case phrase with plain slips mended, and "3s" written out."""
+    return _WORD.sub(lambda match: _right(match[0]), _SECONDS.sub(r"\1 \2 seconds", phrase))
 
 
 @cache

@@ -148,15 +148,25 @@ def left_out(text: str, found: Sequence[Wish]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+#: "The last two seconds of shot 1": what is not cut there changes with its shot.
+_WITHIN = re.compile(
+    r"\b(?:in |during |for )?(?:the )?(?:first|last|opening|closing|final) (?:[\w.,]+ ){0,2}?"
+    r"(?:seconds?|frames?|moments?|half) of "
+    r"(?=(?:the )?(?:shots?|clips?|\w+ (?:shot|clip)))"
+)
+
+
 def _read(text: str) -> tuple[Wish, ...]:
     """The wishes in a phrase but for shots that are to go."""
-    phrase = plain(text)
+    phrase = _WITHIN.sub("", plain(text))
     whole, elsewhere = read_place(offsets.without_amount(phrase) if offsets.read(phrase, "") else phrase)
     found = _ruled(phrase)
     ruled = _meaning(found)
     if len({axis for axis, _ in ruled}) == len(ruled):
         nothing = clauses.content(phrase) or clauses.asks_what_no_wish_is(phrase)
-        likely = likeness.meant(spelling.mended(text.lower()), ruled, nothing)
+        timed = whole.start_s is not None or whole.end_s is not None  # the times in a phrase are no lengths
+        said = elsewhere if timed else _WITHIN.sub("", spelling.mended(text.lower()))
+        likely = likeness.meant(said, ruled, nothing)
         if whole.shots and not ruled:  # the naming of a shot alone is like phrases about shots: it wishes nothing
             bare = likeness.meant(elsewhere.replace("that shot", ""), ruled, nothing)
             likely = tuple(wish for wish in likely if wish in bare)
