@@ -11,6 +11,8 @@ import random
 import sys
 from pathlib import Path
 
+from helping import tell_help
+
 
 def hurt(folder: Path, seed: int) -> None:
     """Change one bit of the copy; what is needed to take it back is on the disk first."""
@@ -37,4 +39,5 @@ def heal(folder: Path) -> bool:
 
 
 if __name__ == "__main__":
+    tell_help(__doc__)
     hurt(Path(sys.argv[1]), int(sys.argv[2]))
