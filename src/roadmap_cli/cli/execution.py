@@ -173,7 +173,7 @@ def _output_place(spec: Spec, name: str | None, continued: Path | None) -> Gener
         with path.open("ab") if is_continued else writing.complete(path) as stream:
             yield stream
     except OSError as error:
-        if error.filename in (None, str(path)) or ".part" in str(error.filename):
+        if error.filename in (None, str(path)):
             raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=name) from None
         raise
 

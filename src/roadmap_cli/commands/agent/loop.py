@@ -303,9 +303,9 @@ def _say_first(run: Run, loop: Loop) -> None:
         run.note(f"tests: {loop.chosen[0]}, chosen by {loop.chosen[1]}")
     for words in loop.left_out:
         run.warn(f"{loop.project}: left out of the copy: {words}")
-    if loop.unread:
-        more = f" and {len(loop.unread) - 3} more" if len(loop.unread) > 3 else ""
-        run.warn(f"{loop.project}: not in UTF-8, so no change is proposed: {', '.join(loop.unread[:3])}{more}",
+    if unread := loop.unread:
+        more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
+        run.warn(f"{loop.project}: not in UTF-8, so no change is proposed: {', '.join(unread[:3])}{more}",
                  hint="save as UTF-8, without a line that names another coding")  # fmt: skip
 
 

@@ -41,9 +41,8 @@ TOPICS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("shots", r"shots|pictures change|each (?:shot|clip)|every (?:shot|clip)|clips|takes|cuts"),
         ("shot", r"(?:that|this|the|first|second|third|fourth|fifth|last|opening|closing|final) (?:shot|clip|take)"),
         ("start", r"starts?|beginning|opening|intro(?:duction)?|first (?:few |couple of |\d+ |two |three |five |ten )?"
-                  r"(?:seconds|moments|minute)(?! of that shot)|hook"),
-        ("end", r"end|ending|outro|finale|conclusion|last (?:few |\d+ |two |three |five |ten )?(?:seconds|moments)"
-                r"(?! of that shot)"),
+                  r"(?:seconds|moments|minute)|hook"),
+        ("end", r"end|ending|outro|finale|conclusion|last (?:few |\d+ |two |three |five |ten )?(?:seconds|moments)"),
         ("pace", r"pac(?:e|ing)|rhythm|story|storytelling|editing"),
         ("middle", r"middle|mid-?section|second half|first half|halfway|centre part"),
         ("playback", r"playback|footage|clip speed|motion|movements?|playing speed"),
