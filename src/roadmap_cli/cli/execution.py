@@ -174,7 +174,7 @@ def _output_place(spec: Spec, name: str | None, continued: Path | None) -> Gener
             yield stream
     except OSError as error:
         if error.filename in (None, str(path)):
-            raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=name) from None
+            raise CannotCreate.of(error, name) from None
         raise
 
 

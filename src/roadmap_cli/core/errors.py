@@ -106,6 +106,11 @@ class CannotCreate(RoadmapError):
     exit = Exit.CANTCREATE
     default_code = "cannot_create"
 
+    @classmethod
+    def of(cls, error: OSError, where: object) -> CannotCreate:
+        """What the system says of a file, named as the user named it."""
+        return cls(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(where))
+
 
 class TryLater(RoadmapError):
     """Busy, locked or rate-limited (exit 75)."""

@@ -141,7 +141,7 @@ def _write(settings: Path, text: str) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(settings)) from error
+        raise CannotCreate.of(error, settings) from error
 
 
 def planned(found: Registry, model: Model) -> Registry:

@@ -229,7 +229,7 @@ def write_sarif(target: Path, records: Iterable[Record], project: Path) -> None:
         with writing.complete(target) as stream:
             stream.write(orjson.dumps(sarif.log(found, project), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
-        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(target)) from None
+        raise CannotCreate.of(error, target) from None
 
 
 __all__ = ["Granted", "Survey", "write_sarif"]

@@ -174,4 +174,4 @@ def _opened(report: Path) -> BinaryIO:
     try:
         return report.open("ab")
     except OSError as error:
-        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(report)) from None
+        raise CannotCreate.of(error, report) from None

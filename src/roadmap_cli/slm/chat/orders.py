@@ -153,7 +153,7 @@ def save(path: Path, messages: list[Record]) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
     except OSError as error:
-        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(path)) from None
+        raise CannotCreate.of(error, path) from None
 
 
 def as_text(message: Record) -> str:

@@ -249,4 +249,4 @@ def _write(path: Path, text: str) -> None:
         with complete(path) as stream:
             stream.write(text.encode())
     except OSError as error:
-        raise CannotCreate(f"cannot write: {(error.strerror or str(error)).lower()}", where=str(path)) from None
+        raise CannotCreate.of(error, path) from None
